@@ -1,0 +1,76 @@
+# `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint unit policy matrix bench-core image lock clean
+
+# PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
+PYTHON ?=
+SERVE ?=
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+LOCKED := --require-hashes --only-binary :all:
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
+
+serve: .venv/serving ## Serve the demo world on http://127.0.0.1:8181
+	@$(BIN)/sidecar serve $(SERVE)
+
+# One line each, in this order even under `make -j`: the cheapest answer first.
+test: .venv/testing ## All that must pass: lint, types, architecture, tests, policy suites
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory policy
+
+lint: .venv/testing ## Formatting, lint, types, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+policy: .venv/serving ## The policy suites, as a reviewer runs them
+	$(BIN)/sidecar test
+
+bench-core: .venv/serving ## Compiled decisions against Oso, in one run
+	$(BIN)/python bench/core.py
+
+image: ## Build the container image
+	docker build --platform linux/amd64 --tag sidecar .
+
+lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows into the locks
+	$(LOCK) --group dev --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
+
+clean: ## Remove all that make made
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --- set-up -------------------------------------------------------------------------------------
+
+# The stamps are older than their lock exactly when the lock changed after the installation.
+
+.venv/testing: requirements-dev.lock .venv/serving
+	@echo "installing the tools of requirements-dev.lock"
+	@$(PIP_INSTALL) $(LOCKED) -r requirements-dev.lock
+	@touch $@
+
+.venv/serving: requirements.lock requirements-build.lock pyproject.toml | .venv/bin/pip
+	@echo "installing requirements.lock"
+	@$(PIP_INSTALL) $(LOCKED) -r requirements-build.lock -r requirements.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+.venv/bin/pip:
+	@python="$$(sh .ci/find-python $(PYTHON))" && echo "creating .venv with $$python" && "$$python" -m venv --clear .venv
+
+LOCK = .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-config --default-index https://pypi.org/simple --custom-compile-command "make lock"
+
+.venv/uv/bin/uv: | .venv/bin/pip
+	@$(BIN)/python -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
