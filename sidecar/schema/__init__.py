@@ -1,0 +1,38 @@
+"""The nouns that policies and facts share, read from ``schema.yaml``."""
+
+from sidecar.schema.nouns import (
+    Action,
+    Attribute,
+    EntityType,
+    EnumValue,
+    Kind,
+    Lookup,
+    Schema,
+    ValueType,
+)
+from sidecar.schema.reading import read_schema
+from sidecar.schema.sentences import Sentences, read_sentences
+from sidecar.schema.settings import read_settings
+from sidecar.schema.values import ABSENT, Key, Value, id_of, key_of, parse_json, parse_text
+
+__all__ = [
+    "ABSENT",
+    "Action",
+    "Attribute",
+    "EntityType",
+    "EnumValue",
+    "Key",
+    "Kind",
+    "Lookup",
+    "Schema",
+    "Sentences",
+    "Value",
+    "ValueType",
+    "id_of",
+    "key_of",
+    "parse_json",
+    "parse_text",
+    "read_schema",
+    "read_sentences",
+    "read_settings",
+]

@@ -1,0 +1,264 @@
+"""Reading of entity types: attributes and keys first, then what relates types to each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sidecar.schema.attributes import (
+    ACTION_RESERVED,
+    ENTITY_RESERVED,
+    OF_CALLER,
+    OF_ENTITY,
+    Place,
+    check_name,
+    read_attributes,
+    read_description,
+)
+from sidecar.schema.documents import Faults, Items, Members, Node, Text
+from sidecar.schema.lookups import attribute_at, read_constants, read_lookups
+from sidecar.schema.nouns import Action, Attribute, EntityType, Kind, Schema
+from sidecar.schema.wording import nearest, one_of, shown
+
+ACTION_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_KEY_KINDS = frozenset({Kind.STRING, Kind.ENUM, Kind.EMAIL, Kind.DOMAIN, Kind.REFERENCE})
+_MEMBERS = (
+    "description", "subject", "table", "key", "current", "implied", "attributes", "lookups",
+    "actions",
+)  # fmt: skip
+_ACTION_MEMBERS = ("properties", "creates", "description")
+
+
+def polar_name(name: str) -> str:
+    """Return the class that stands for a type in Polar."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+class TypeReader:
+    """Reads one type, round by round."""
+
+    def __init__(self, name: str, node: Node, line: int, faults: Faults) -> None:
+        self.line = line
+        self._name = name
+        self._what = f"type {shown(name)}"
+        self._faults = faults
+        self._declared = faults.members(node, self._what, _MEMBERS)
+        self._said = self._declared.members
+
+    def stub(self) -> EntityType:
+        """Return the type with what it says by itself."""
+        said, faults = self._said, self._faults
+        table = faults.text(said["table"], f"table of {self._what}") if "table" in said else ""
+        if table and not check_name(table, said["table"].line, "table", faults, ()):
+            table = ""
+        return EntityType(
+            name=self._name,
+            polar=polar_name(self._name),
+            table=table,
+            key=self._key(),
+            attributes={},
+            lookups={},
+            actions={},
+            subject="subject" in said and faults.flag(said["subject"], f"subject of {self._what}"),
+            current={},
+            description=read_description(said, self._what, faults),
+        )
+
+    def line_of(self, member: str) -> int:
+        """Return the line of a member, or of the type where it has none."""
+        return self._declared.lines.get(member, self.line)
+
+    def line_of_attribute(self, name: str) -> int:
+        """Return the line that declares an attribute."""
+        node = self._said.get("attributes")
+        return node.lines.get(name, node.line) if isinstance(node, Members) else self.line
+
+    def with_attributes(self, schema: Schema) -> EntityType:
+        """Return the type with its attributes; `schema` has the names of all types."""
+        declared = schema.types[self._name]
+        if "attributes" not in self._said:
+            self._faults.add(self.line, f"{self._what} has no attributes; declare its key at least")
+            return declared
+        place = Place(f"attribute of {shown(self._name)}:", OF_ENTITY, ENTITY_RESERVED)
+        attributes = read_attributes(schema, self._said["attributes"], place, self._faults)
+        for name, attribute in attributes.items():
+            if not declared.table and name not in declared.key and not attribute.caller:
+                self._faults.add(
+                    self.line_of_attribute(name),
+                    f"attribute {shown(name)} of {shown(self._name)} has no source;"
+                    " give the type a table or write `caller: true`",
+                )
+        return replace(declared, attributes=attributes)
+
+    def with_relations(self, schema: Schema) -> EntityType:
+        """Return the whole type; `schema` has the attributes of all types."""
+        declared = schema.types[self._name]
+        said, faults = self._said, self._faults
+        for member in ("current", "implied"):
+            if member in said and not declared.table:
+                faults.add(self.line_of(member), f"{self._what} has no table; remove `{member}`")
+        current = (
+            read_constants(schema, declared, said["current"], f"current of {self._what}", faults)
+            if "current" in said
+            else {}
+        )
+        for name in current:
+            if name in declared.key:
+                faults.add(
+                    self.line_of("current"),
+                    f"current of {self._what} names {shown(name)} of the key, which rows that"
+                    " repeat a key have in common; remove it",
+                )
+        return replace(
+            declared,
+            current=current,
+            implied=self._implied(schema, declared) if "implied" in said else None,
+            lookups=read_lookups(schema, declared, said["lookups"], faults)
+            if "lookups" in said
+            else {},
+            actions=self._actions(schema, said["actions"]) if "actions" in said else {},
+        )
+
+    def _key(self) -> tuple[str, ...]:
+        node = self._said.get("key")
+        if node is None:
+            self._faults.add(self.line, f"{self._what} has no key; write `key: id`")
+            return ()
+        if isinstance(node, Text):
+            text = self._faults.text(node, f"key of {self._what}")
+            return (text,) if text else ()
+        return tuple(text for text, _ in self._faults.texts(node, f"key of {self._what}"))
+
+    def _implied(self, schema: Schema, declared: EntityType) -> tuple[tuple[str, ...], str] | None:
+        what = f"implied of {self._what}"
+        node = self._faults.members(self._said["implied"], what)
+        if len(node.members) != 1:
+            self._faults.add(self.line_of("implied"), f"{what} needs one pair, `path: key column`")
+            return None
+        ((path, member),) = node.members.items()
+        line = node.lines[path]
+        column = self._faults.text(member, what)
+        if column not in declared.key:
+            mend = nearest(column, declared.key) or f"; write one of {one_of(declared.key)}"
+            self._faults.add(member.line, f"{what}: {shown(column)} is not of the key{mend}")
+            return None
+        try:
+            steps, attribute = attribute_at(schema, declared, path)
+        except ValueError as error:
+            self._faults.add(line, f"{what}: {error}")
+            return None
+        if steps[0] not in declared.key or len(steps) == 1:
+            # Without a row only the key is known, so that the path has to start there.
+            self._faults.add(
+                line, f"{what}: {shown(path)} must lead from a key column to another type"
+            )
+            return None
+        if attribute.type != declared.attributes[column].type:
+            self._faults.add(
+                line, f"{what}: {shown(path)} is a {attribute.type.name} and {shown(column)} is not"
+            )
+            return None
+        return steps, column
+
+    def _actions(self, schema: Schema, node: Node) -> dict[str, Action]:
+        actions = {}
+        if isinstance(node, Items):
+            what = f"actions of {self._what}"
+            for text, line in self._faults.texts(node, what):
+                if self._check_action(text, line):
+                    actions[text] = Action(name=text, properties={})
+            return actions
+        declared = self._faults.members(node, f"actions of {self._what}")
+        for name, member in declared.members.items():
+            if self._check_action(name, declared.lines[name]):
+                actions[name] = self._action(schema, name, member)
+        return actions
+
+    def _action(self, schema: Schema, name: str, node: Node) -> Action:
+        what = f"action {shown(name)}"
+        said = self._faults.members(node, what, _ACTION_MEMBERS).members
+        place = Place(f"property of {what}:", OF_CALLER, ACTION_RESERVED)
+        return Action(
+            name=name,
+            properties=read_attributes(schema, said["properties"], place, self._faults)
+            if "properties" in said
+            else {},
+            creates="creates" in said and self._faults.flag(said["creates"], f"creates of {what}"),
+            description=read_description(said, what, self._faults),
+        )
+
+    def _check_action(self, name: str, line: int) -> bool:
+        if ACTION_NAME.fullmatch(name):
+            return True
+        self._faults.add(
+            line, f"action {shown(name)} is not a name; use a-z, 0-9 and `_.-`, a letter first"
+        )
+        return False
+
+
+def check_keys(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults) -> bool:
+    """Tell whether every key is made of plain attributes; faults where one is not."""
+    before = len(faults.problems)
+    for name, declared in schema.types.items():
+        line = readers[name].line_of("key")
+        for column in declared.key:
+            attribute = declared.attributes.get(column)
+            what = f"key of type {shown(name)}"
+            if attribute is None:
+                mend = nearest(column, declared.attributes)
+                faults.add(line, f"{what}: {shown(column)} is no attribute{mend}")
+            elif attribute.type.kind not in _KEY_KINDS:
+                faults.add(line, f"{what}: {shown(column)} is a {attribute.type.name}, no text")
+            elif attribute.optional or attribute.caller:
+                faults.add(line, f"{what}: {shown(column)} can be missing; every row needs its key")
+            elif _chained(schema, attribute):
+                faults.add(
+                    line,
+                    f"{what}: the key of {attribute.type.name} is not one text; take another column",
+                )
+    return len(faults.problems) == before and all(t.key for t in schema.types.values())
+
+
+def _chained(schema: Schema, attribute: Attribute) -> bool:
+    """Tell whether a key column refers to a type whose key is no single text in the end."""
+    seen = set()
+    while attribute.type.kind is Kind.REFERENCE:
+        target = schema.types[attribute.type.target]
+        if target.name in seen or len(target.key) != 1:
+            return True
+        seen.add(target.name)
+        following = target.attributes.get(target.key[0])
+        if following is None:
+            return False
+        attribute = following
+    return False
+
+
+def check_types(
+    schema: Schema, readers: Mapping[str, TypeReader], line: int, faults: Faults
+) -> None:
+    """Note what is wrong with the types together: tables, subjects, properties."""
+    tables: dict[str, str] = {}
+    properties: dict[str, tuple[str, str]] = {}
+    for name, declared in schema.types.items():
+        if declared.table and declared.table in tables:
+            faults.add(
+                readers[name].line_of("table"),
+                f"table {shown(declared.table)} holds {shown(tables[declared.table])} already",
+            )
+        elif declared.table:
+            tables[declared.table] = name
+        for action in declared.actions.values():
+            for said in action.properties.values():
+                other, where = properties.setdefault(
+                    said.name, (said.type.name, f"{name} {action.name}")
+                )
+                if other != said.type.name:
+                    faults.add(
+                        readers[name].line_of("actions"),
+                        f"property {shown(said.name)} of action {shown(action.name)} is a"
+                        f" {said.type.name} here and a {other} in {shown(where)}; make them alike",
+                    )
+    if schema.types and not schema.subjects():
+        faults.add(line, "no type can be a subject; write `subject: true` in one")

@@ -1,0 +1,32 @@
+"""Values: what may stand in a row, a setting or a property, and the one way each is kept.
+
+Two readers, for two kinds of writer: `parse_text` for YAML and tables, `parse_json` for requests.
+"""
+
+from sidecar.schema.said import parse_json
+from sidecar.schema.written import (
+    ABSENT,
+    Key,
+    Scalar,
+    Value,
+    id_of,
+    is_null,
+    key_of,
+    not_one_of,
+    parse_instant,
+    parse_text,
+)
+
+__all__ = [
+    "ABSENT",
+    "Key",
+    "Scalar",
+    "Value",
+    "id_of",
+    "is_null",
+    "key_of",
+    "not_one_of",
+    "parse_instant",
+    "parse_json",
+    "parse_text",
+]

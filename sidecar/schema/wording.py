@@ -1,0 +1,38 @@
+"""How faults speak of what a person wrote: shown in backticks, with the nearest right name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+
+LONGEST_SHOWN = 60
+MOST_LISTED = 20
+MOST_COMPARED = 1_000
+"""Comparing a slip with each of a million ids would take longer than reading them."""
+
+
+def shown(text: str) -> str:
+    """Return `text` in backticks, on one line, cut where it is long."""
+    short = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    line = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in short
+    )
+    return f"`{line}`"
+
+
+def nearest(text: str, names: Collection[str]) -> str:
+    """Return ``; did you mean `x`?`` for the name that resembles `text` most, or nothing."""
+    if len(names) > MOST_COMPARED or len(text) > LONGEST_SHOWN:
+        return ""
+    match = get_close_matches(text, names, n=1) or get_close_matches(
+        text.lower(), [name for name in names if name.lower() == name], n=1
+    )
+    return f"; did you mean {shown(match[0])}?" if match else ""
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return the names in the order given, cut where they are many."""
+    listed = list(names)
+    rest = len(listed) - MOST_LISTED
+    return ", ".join(listed[:MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")

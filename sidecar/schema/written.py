@@ -1,0 +1,219 @@
+"""Values as people and exports write them, into YAML or into the columns of a table.
+
+Strict: whatever another reader of YAML could take for something else is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from sys import intern
+from typing import TypeAlias
+
+from sidecar.schema import addresses
+from sidecar.schema.nouns import Kind, Schema, ValueType
+from sidecar.schema.wording import nearest, one_of, shown
+
+Scalar: TypeAlias = str | bool | int | Decimal | datetime | tuple[str, ...]
+Value: TypeAlias = Scalar | frozenset[Scalar] | None
+Key: TypeAlias = str | tuple[str, ...]
+"""The key of an entity: the text of its column, or a tuple for several columns."""
+
+ABSENT = None
+"""The value of what is not there. It equals nothing, not even another absent value."""
+
+LONGEST_NUMBER = 64
+"""Digits of a decimal; more are no amount."""
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+
+# What YAML 1.1 or 1.2 reads as something other than text when it has no quotes.
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLEANS = frozenset(
+    form for word in ("true", "false", "yes", "no", "on", "off")
+    for form in (word, word.capitalize(), word.upper())
+)  # fmt: skip
+_NUMBER = re.compile(
+    r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o[0-7_]+"
+    r"|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?"
+    r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
+_AMBIGUOUS_STARTS = frozenset("-+.0123456789~=<nNtTfFyYoO")
+
+
+def is_null(text: str) -> bool:
+    """Tell whether YAML reads `text`, unquoted, as nothing."""
+    return text in _NULLS
+
+
+def parse_text(schema: Schema, value_type: ValueType, text: str, quoted: bool) -> Value:  # noqa: FBT001 - a fact about the text, as YAML has it
+    """Read a YAML scalar of a mount or a settings file.
+
+    Raises:
+        ValueError: The text is no such value. The message begins with the text in backticks.
+    """
+    return _TEXT[value_type.kind](schema, value_type, text, quoted)
+
+
+def key_of(schema: Schema, type_name: str, id_text: str) -> Key | None:
+    """Return the key that an id names, or None when no entity of that type can have it."""
+    declared = schema.types[type_name]
+    parts = id_text.split("/", len(declared.key) - 1) if len(declared.key) > 1 else [id_text]
+    if len(parts) != len(declared.key):
+        return None
+    key = []
+    for column, part in zip(declared.key, parts, strict=True):
+        try:
+            value = parse_text(schema, declared.attributes[column].type, part, quoted=True)
+        except ValueError:
+            return None
+        if not isinstance(value, str):  # the reader of schemas allows no such key
+            return None
+        key.append(value)
+    return key[0] if len(key) == 1 else tuple(key)
+
+
+def id_of(key: Key) -> str:
+    """Return the id that names a key."""
+    return key if isinstance(key, str) else "/".join(key)
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an instant of RFC 3339, with its offset, into UTC.
+
+    Raises:
+        ValueError: It is no such instant. The message begins with the text in backticks.
+    """
+    match = _INSTANT.fullmatch(text)
+    if not match:
+        raise ValueError(
+            f"{shown(text)} is not an instant with an offset; write it as `2026-12-24T00:00:00Z`"
+        )
+    day, time, fraction, offset = match.groups()
+    if fraction and len(fraction) > 6:  # noqa: PLR2004 - microseconds
+        raise ValueError(f"{shown(text)} has more than six digits of a second; leave some out")
+    offset = "+00:00" if offset in "Zz" else offset
+    try:
+        return datetime.fromisoformat(
+            f"{day}T{time}.{(fraction or '0').ljust(6, '0')}{offset}"
+        ).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{shown(text)} is no moment of the calendar; correct it") from None
+
+
+def _plain_kind(text: str) -> str:
+    if text and text[0] not in _AMBIGUOUS_STARTS:
+        return ""
+    if text in _NULLS:
+        return "nothing"
+    if text in _BOOLEANS:
+        return "a boolean"
+    if _NUMBER.fullmatch(text):
+        return "a number"
+    if _TIME.fullmatch(text):
+        return "a date"
+    return "a sign of YAML" if text in {"=", "<<"} else ""
+
+
+def _checked(text: str) -> str:
+    if not text:
+        raise ValueError("`` is empty; write a value or leave it out")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{shown(text)} has half a surrogate pair; remove it") from None
+    return intern(str(text))
+
+
+def _string_text(_schema: Schema, _type: ValueType, text: str, quoted: bool) -> Value:  # noqa: FBT001
+    if not quoted and (kind := _plain_kind(text)):
+        raise ValueError(f"{shown(text)} is {kind}, not text; quote it")
+    return _checked(text)
+
+
+def _boolean_text(_schema: Schema, _type: ValueType, text: str, quoted: bool) -> Value:  # noqa: FBT001
+    if quoted or text not in {"true", "false"}:
+        raise ValueError(f"{shown(text)} is not a boolean; write true or false, without quotes")
+    return text == "true"
+
+
+def _integer_text(_schema: Schema, _type: ValueType, text: str, quoted: bool) -> Value:  # noqa: FBT001
+    if quoted or not _INTEGER.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not an integer; write digits, without quotes")
+    if len(text) > LONGEST_NUMBER or not SMALLEST <= int(text) <= LARGEST:
+        raise ValueError(f"{shown(text)} does not fit into 64 bits; write a smaller number")
+    return int(text)
+
+
+def _decimal_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
+    if len(text) > LONGEST_NUMBER or not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a decimal; write digits such as `750.00`")
+    return Decimal(text)
+
+
+def _instant_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
+    return parse_instant(text)
+
+
+def _email_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
+    address = addresses.email(text)
+    if address is None:
+        raise ValueError(f"{shown(text)} is not an e-mail address; write it as `ana@acme.example`")
+    return intern(address)
+
+
+def _domain_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
+    domain = addresses.domain(text)
+    if domain is None:
+        raise ValueError(f"{shown(text)} is not a domain; write it as `acme.example`")
+    return intern(domain)
+
+
+def _enum_text(_schema: Schema, value_type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
+    if text not in value_type.values:
+        raise ValueError(not_one_of(text, value_type.values))
+    return intern(str(text))
+
+
+def _reference_text(schema: Schema, value_type: ValueType, text: str, quoted: bool) -> Value:  # noqa: FBT001
+    if not quoted and (kind := _plain_kind(text)):
+        raise ValueError(f"{shown(text)} is {kind}, not an id; quote it")
+    key = key_of(schema, value_type.target, text)
+    if key is None:
+        parts = schema.types[value_type.target].key
+        written = "/".join(f"<{column}>" for column in parts)
+        raise ValueError(f"{shown(text)} is not the id of a {value_type.target}; write {written}")
+    return key
+
+
+def _set_text(_schema: Schema, value_type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
+    raise ValueError(f"{shown(text)} is not a {value_type.name}; write a list, such as `[a, b]`")
+
+
+def not_one_of(text: str, values: tuple[str, ...]) -> str:
+    """Return the fault of a text that is none of an enum's values."""
+    return f"{shown(text)} is not one of {one_of(values)}{nearest(text, values)}"
+
+
+_TEXT: Mapping[Kind, Callable[[Schema, ValueType, str, bool], Value]] = {
+    Kind.STRING: _string_text,
+    Kind.BOOLEAN: _boolean_text,
+    Kind.INTEGER: _integer_text,
+    Kind.DECIMAL: _decimal_text,
+    Kind.INSTANT: _instant_text,
+    Kind.EMAIL: _email_text,
+    Kind.DOMAIN: _domain_text,
+    Kind.ENUM: _enum_text,
+    Kind.REFERENCE: _reference_text,
+    Kind.SET: _set_text,
+}
