@@ -1,0 +1,23 @@
+"""The facts: mounted rows, checked against the schema and indexed, as immutable snapshots."""
+
+from sidecar.facts.building import build
+from sidecar.facts.directory import Stamp, read_directory, read_tables, stamp
+from sidecar.facts.faults import MountFaults
+from sidecar.facts.rows import Cell, Cells, Quoted, Row, Table
+from sidecar.facts.snapshot import Asked, Snapshot
+
+__all__ = [
+    "Asked",
+    "Cell",
+    "Cells",
+    "MountFaults",
+    "Quoted",
+    "Row",
+    "Snapshot",
+    "Stamp",
+    "Table",
+    "build",
+    "read_directory",
+    "read_tables",
+    "stamp",
+]

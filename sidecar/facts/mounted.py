@@ -1,0 +1,140 @@
+"""Rows of a mounted YAML file, event by event, so that a large file is never one tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import yaml
+
+from sidecar.facts.faults import MountFaults
+from sidecar.facts.rows import Cell, Cells, Quoted
+from sidecar.schema.values import is_null
+from sidecar.schema.wording import shown
+
+_OPENING = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
+_CLOSING = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+
+
+class RowEvents:
+    """Reads one YAML list of flat maps."""
+
+    def __init__(
+        self, stream: BinaryIO | bytes, file: str, faults: MountFaults, before: int = 0
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            stream: What is read.
+            file: How faults name it.
+            faults: Where they go.
+            before: How many lines of the file stand before it.
+        """
+        self._parser = yaml.CSafeLoader(stream)
+        self._file = file
+        self._faults = faults
+        self._before = before + 1
+
+    def read(self) -> Iterator[tuple[int, Cells]]:
+        """Yield each row with its line; faults for whatever is no row.
+
+        Raises:
+            yaml.YAMLError: It is not YAML.
+        """
+        try:
+            self._next()  # the stream's start
+            documents = 0
+            while isinstance(event := self._next(), yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._fault(event, "holds a second document; remove the `---` before it")
+                    return
+                yield from self._root()
+                self._next()  # the document's end
+        finally:
+            self._parser.dispose()
+
+    def _next(self) -> yaml.Event:
+        event = self._parser.get_event()
+        if event is None:  # the callers stop at the event that ends what they read
+            raise yaml.YAMLError("ends too early")
+        return event
+
+    def _line(self, event: yaml.Event) -> int:
+        return event.start_mark.line + self._before if event.start_mark else 0
+
+    def _fault(self, event: yaml.Event, message: str) -> None:
+        self._faults.add(self._file, self._line(event), message)
+
+    def _root(self) -> Iterator[tuple[int, Cells]]:
+        event = self._next()
+        self._refuse_signs(event)
+        if not isinstance(event, yaml.SequenceStartEvent):
+            empty = isinstance(event, yaml.ScalarEvent) and not event.style and is_null(event.value)
+            if not empty:
+                self._fault(event, "is not a list of rows; begin each row with `- `, or write `[]`")
+            self._skip(event)
+            return
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            self._refuse_signs(event)
+            if isinstance(event, yaml.MappingStartEvent):
+                yield self._line(event), self._row()
+            else:
+                self._fault(event, "this row is not a map; write it as `{column: value, ...}`")
+                self._skip(event)
+
+    def _row(self) -> dict[str, Cell]:
+        cells: dict[str, Cell] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            name = event.value if isinstance(event, yaml.ScalarEvent) else None
+            self._refuse_signs(event)
+            if name is None:
+                self._fault(event, "the name of a column is no text; write `column: value`")
+                self._skip(event)
+            elif name in cells:
+                self._fault(event, f"column {shown(name)} stands here again; remove one")
+                name = None
+            cell = self._cell(self._next(), name or "")
+            if name is not None:
+                cells[name] = cell
+        return cells
+
+    def _cell(self, event: yaml.Event, name: str) -> Cell:
+        self._refuse_signs(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return Quoted(event.value) if event.style else str(event.value)
+        members: list[str] = []
+        if isinstance(event, yaml.SequenceStartEvent):
+            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+                if isinstance(event, yaml.ScalarEvent):
+                    self._refuse_signs(event)
+                    members.append(Quoted(event.value) if event.style else str(event.value))
+                else:
+                    self._refuse_nested(event, name)
+        else:
+            self._refuse_nested(event, name)
+        return members
+
+    def _refuse_nested(self, event: yaml.Event, name: str) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse_signs(event)
+        else:
+            self._fault(event, f"column {shown(name)} is nested; write one value or a flat list")
+        self._skip(event)
+
+    def _refuse_signs(self, event: yaml.Event) -> None:
+        """Refuse what makes YAML say more than it shows."""
+        if isinstance(event, yaml.AliasEvent):
+            self._fault(event, f"alias {shown(event.anchor or '')} is not allowed; write it out")
+        elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            self._fault(event, f"anchor {shown(event.anchor)} is not allowed; remove it")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._fault(event, f"tag {shown(tag)} is not allowed; remove it")
+
+    def _skip(self, event: yaml.Event) -> None:
+        """Pass over what an event opens."""
+        depth = int(isinstance(event, _OPENING))
+        while depth:
+            event = self._next()
+            depth += isinstance(event, _OPENING) - isinstance(event, _CLOSING)

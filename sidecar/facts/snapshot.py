@@ -1,0 +1,68 @@
+"""An immutable reading of the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from sidecar.facts.rows import Row
+from sidecar.schema import Key, Schema, Value
+
+Asked: TypeAlias = tuple[Value, ...]
+"""What a look-up is asked with: the key of the entity, then the arguments in their order."""
+
+
+class Snapshot:
+    """All rows of one moment, with the indexes that look-ups and searches need.
+
+    Nothing changes after building; the mappings that it hands out are its own, and whoever asks
+    only reads them. Equal texts are one object.
+    """
+
+    __slots__ = ("_found", "_referring", "_rows", "revision", "schema")
+
+    def __init__(
+        self,
+        schema: Schema,
+        revision: str,
+        rows: Mapping[str, Mapping[Key, Row]],
+        found: Mapping[tuple[str, str], Mapping[Asked, Row]],
+        referring: Mapping[tuple[str, str], Mapping[Key, tuple[Key, ...]]],
+    ) -> None:
+        self.schema = schema
+        self.revision = revision
+        """A hash of all rows, in the order of their files."""
+        self._rows = rows
+        self._found = found
+        self._referring = referring
+
+    def rows(self, type_name: str) -> Mapping[Key, Row]:
+        """Return the rows of a type by key: one for each key, the one that the id names.
+
+        A key is a `str`, or a tuple of them where the type has several key columns. A row holds
+        the values of `EntityType.attributes`, in their order. A type without a table has no rows.
+        """
+        return self._rows[type_name]
+
+    def find(self, type_name: str, lookup_name: str) -> Mapping[Asked, Row]:
+        """Return the rows that a look-up of a type finds.
+
+        The mapping is asked with ``(key of the asked entity, *arguments)``, the arguments in the
+        order of `Lookup.arguments`; what it does not hold does not exist. Look-ups see the rows
+        that ids name, so a tombstone behind a current row is not found. Where a look-up matches
+        exactly the key columns, the mapping is `rows` itself, or a thin view that puts the
+        arguments into the order of the key.
+        """
+        return self._found[type_name, lookup_name]
+
+    def referring(self, type_name: str, attribute: str) -> Mapping[Key, tuple[Key, ...]]:
+        """Return, for each key that a reference attribute names, who names it.
+
+        Args:
+            type_name: The type that has the attribute.
+            attribute: An attribute of kind reference.
+
+        Returns:
+            The keys of type `type_name`, in the order of their rows, by the key that they name.
+        """
+        return self._referring[type_name, attribute]
