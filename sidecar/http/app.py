@@ -1,0 +1,64 @@
+"""The application: its paths, its limits, and what every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from flask import Flask, Response, request
+
+from sidecar.http import authzen, faults, health, native, vocabulary
+from sidecar.http.asking import Desk, utc_now
+from sidecar.reloading import Pair, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may ask for at most."""
+
+    max_body_bytes: int = 64 * 1024
+    max_evaluations: int = 1000
+
+
+class Pairs(Protocol):
+    """Where the views take the current policy and snapshot from."""
+
+    def current(self) -> Pair:
+        """Return the pair to answer from."""
+
+    def state(self) -> State:
+        """Return what there is to know about it."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def create_app(
+    pairs: Pairs, now: Callable[[], datetime] = utc_now, limits: Limits = DEFAULT_LIMITS
+) -> Flask:
+    """Wire the edge to a source of pairs and a clock. Holds no other state."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # A path is what it says: no redirect to a similar one.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    desk = Desk(current=pairs.current, now=now)
+    app.register_blueprint(native.blueprint(desk))
+    app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations))
+    app.register_blueprint(vocabulary.blueprint(desk))
+    app.register_blueprint(health.blueprint(pairs.state))
+    faults.register(app)
+    app.after_request(_finish)
+    return app
+
+
+def _finish(response: Response) -> Response:
+    if (request_id := request.headers.get("X-Request-ID")) is not None:
+        response.headers["X-Request-ID"] = request_id
+    # What is allowed now may not be in a moment.
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

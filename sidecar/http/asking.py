@@ -1,0 +1,106 @@
+"""One request from its body to its answer: what every view needs, passed to it as one thing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import uuid4
+
+import msgspec
+from flask import Response, request
+
+from sidecar.decide import decide
+from sidecar.errors import InvalidRequestError
+from sidecar.http.bodies import convert, parse
+from sidecar.model import Decision, Request
+from sidecar.reloading import Pair
+
+LOG = logging.getLogger("sidecar")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A decision and the id by which the caller and the log speak of it."""
+
+    decision: Decision
+    id: str
+
+    def rest(self) -> dict[str, object]:
+        """Return all members of the answer but `decision` itself."""
+        return {
+            "reasons": self.decision.reasons,
+            "obligations": self.decision.obligations,
+            "revisions": self.decision.revisions,
+            "decision_id": self.id,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A pair and a moment, held from the beginning of a request or a batch to its end."""
+
+    pair: Pair
+    now: datetime
+
+    def decide(self, asked: Request) -> Answered:
+        """Decide one question, and tell the log of rules that failed.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+        """
+        decision = decide(asked, self.pair.policy, self.pair.snapshot, self.now)
+        answered = Answered(decision=decision, id=uuid4().hex)
+        for fault in decision.faults:
+            LOG.error("policy error, denied: %s (decision %s)", fault, answered.id)
+        return answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where questions come in: the source of pairs, and the clock."""
+
+    current: Callable[[], Pair]
+    now: Callable[[], datetime]
+
+    def open(self) -> Asking:
+        """Take the pair that is current at this moment, for all of one request.
+
+        Raises:
+            SnapshotUnavailableError: There is none.
+        """
+        return Asking(pair=self.current(), now=self.now())
+
+
+def utc_now() -> datetime:
+    """Return the moment, aware, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251  the transports are where the clock is asked
+
+
+def body() -> object:
+    """Return the JSON value that the caller sent.
+
+    Raises:
+        InvalidRequestError: The content type is not JSON, or the body is not.
+    """
+    if request.mimetype != "application/json":
+        raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
+    return parse(request.get_data(cache=False))
+
+
+def question(kind: type[T]) -> T:
+    """Return the body as a question of this type.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    return convert(body(), kind)
+
+
+def answer(members: object, status: int = 200) -> Response:
+    """Render an answer; nouns of the core are written by the names of their fields."""
+    return Response(msgspec.json.encode(members), status, mimetype="application/json")

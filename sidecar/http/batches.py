@@ -1,0 +1,81 @@
+"""Batches of questions: defaults, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sidecar.errors import InvalidRequestError
+from sidecar.http.asking import Asking
+from sidecar.http.bodies import convert
+from sidecar.http.faults import error_members
+from sidecar.http.questions import Batch, Evaluation
+
+STOPS_AFTER: Mapping[str, bool | None] = {
+    "execute_all": None,
+    "deny_on_first_deny": False,
+    "permit_on_first_permit": True,
+}
+"""The semantics, and the decision after which each stops; the answer ends with it."""
+
+_DEFAULTS = ("subject", "action", "resource", "context")
+
+
+def evaluate(body: object, asking: Asking, max_evaluations: int) -> dict[str, object]:
+    """Answer a batch; a faulty item is a denial of its own and spoils no other.
+
+    Args:
+        body: The JSON value that the caller sent.
+        asking: The pair and the moment that hold for all items.
+        max_evaluations: How many items one batch may have.
+
+    Raises:
+        InvalidRequestError: The batch as a whole is malformed, or it has no items and its
+            members do not make a question.
+    """
+    batch = convert(body, Batch)
+    semantic = batch.options.evaluations_semantic
+    if semantic not in STOPS_AFTER:
+        raise InvalidRequestError(
+            "options.evaluations_semantic", f"must be one of {', '.join(STOPS_AFTER)}"
+        )
+    if not batch.evaluations:
+        answered = asking.decide(convert(body, Evaluation).request())
+        return {"decision": answered.decision.allowed, "context": answered.rest()}
+    if len(batch.evaluations) > max_evaluations:
+        raise InvalidRequestError("evaluations", f"must have at most {max_evaluations} items")
+    members = body if isinstance(body, dict) else {}
+    defaults = {name: members[name] for name in _DEFAULTS if name in members}
+    return {"evaluations": list(_answers(batch, defaults, asking, STOPS_AFTER[semantic]))}
+
+
+def _answers(
+    batch: Batch, defaults: Mapping[str, object], asking: Asking, last: object
+) -> Iterator[dict[str, object]]:
+    for index, item in enumerate(batch.evaluations):
+        answer = _answer(f"evaluations[{index}]", item, defaults, asking)
+        yield answer
+        if answer["decision"] is last:
+            return
+
+
+def _answer(
+    place: str, item: object, defaults: Mapping[str, object], asking: Asking
+) -> dict[str, object]:
+    if not isinstance(item, dict):
+        return _refusal(InvalidRequestError(place, "must be an object"))
+    try:
+        answered = asking.decide(convert({**defaults, **item}, Evaluation).request())
+    except InvalidRequestError as error:
+        blamed = error.member.partition(".")[0]
+        from_default = blamed in defaults and blamed not in item
+        return _refusal(error if from_default else _within(place, error))
+    return {"decision": answered.decision.allowed, "context": answered.rest()}
+
+
+def _within(place: str, error: InvalidRequestError) -> InvalidRequestError:
+    message = str(error).removeprefix(f"`{error.member}` ")
+    return InvalidRequestError(f"{place}.{error.member}", message)
+
+
+def _refusal(error: InvalidRequestError) -> dict[str, object]:
+    return {"decision": False, "context": {"error": error_members(error)}}

@@ -1,0 +1,70 @@
+"""Errors on their way out: one table from class to status, and one shape of body.
+
+Every body says ``"decision": false``, so that a caller that reads nothing else is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from sidecar.errors import InvalidRequestError, SidecarError, SnapshotUnavailableError
+from sidecar.http.asking import LOG, answer
+
+STATUS: Mapping[type[SidecarError], HTTPStatus] = {
+    InvalidRequestError: HTTPStatus.BAD_REQUEST,
+    SnapshotUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""What a caller can do about it decides the status; any other error is ours to mend, and a 500."""
+
+RETRY_SECONDS = "1"
+
+_SENTENCES = {
+    HTTPStatus.NOT_FOUND: "there is nothing at this path",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is too large",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "the sidecar failed; its log says how",
+}
+
+
+def error_members(error: SidecarError) -> dict[str, object]:
+    """Return the object that stands under `error`: status, member if one is to blame, message."""
+    status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    members: dict[str, object] = {"status": status.value, "message": str(error)}
+    if isinstance(error, InvalidRequestError) and error.member:
+        members["member"] = error.member
+    return members
+
+
+def register(app: Flask) -> None:
+    """Make every error of this application JSON."""
+
+    @app.errorhandler(SidecarError)
+    def own(error: SidecarError) -> Response:
+        status = STATUS.get(type(error))
+        if status is None:
+            LOG.error("a request failed", exc_info=error)
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+        response = answer({"decision": False, "error": error_members(error)}, status)
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            response.headers["Retry-After"] = RETRY_SECONDS
+        return response
+
+    @app.errorhandler(HTTPException)
+    def foreign(error: HTTPException) -> Response:
+        # Flask hands every error that nobody expected over as a 500, after it has logged it.
+        response = _refusal(HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR))
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+
+def _refusal(status: HTTPStatus) -> Response:
+    message = _SENTENCES.get(status, status.phrase.lower())
+    return answer(
+        {"decision": False, "error": {"status": status.value, "message": message}}, status
+    )

@@ -1,0 +1,159 @@
+"""What callers may ask, typed: the bodies of AuthZEN and the short ones of `/v1`.
+
+Members that are not declared here are ignored, as the standard demands.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from sidecar.errors import InvalidRequestError
+from sidecar.model import Reference, Request
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Entity(Struct, frozen=True):
+    """A subject or a resource."""
+
+    type: Text
+    id: Text
+    properties: dict[str, Any] = {}
+
+    def reference(self) -> Reference:
+        """Return its name."""
+        return Reference(self.type, self.id)
+
+
+class Sought(Struct, frozen=True):
+    """What a search looks for; an `id` beside the type is ignored."""
+
+    type: Text
+    properties: dict[str, Any] = {}
+
+
+class Act(Struct, frozen=True):
+    """An action."""
+
+    name: Text
+    properties: dict[str, Any] = {}
+
+
+class Evaluation(Struct, frozen=True):
+    """One question in the form of AuthZEN."""
+
+    subject: Entity
+    action: Act
+    resource: Entity
+    context: dict[str, Any] = {}
+
+    def request(self) -> Request:
+        """Return it as `decide` takes it."""
+        return Request(
+            subject=self.subject.reference(),
+            action=self.action.name,
+            resource=self.resource.reference(),
+            subject_properties=self.subject.properties,
+            action_properties=self.action.properties,
+            resource_properties=self.resource.properties,
+            context=self.context,
+        )
+
+
+class Options(Struct, frozen=True):
+    """How a batch is worked through."""
+
+    evaluations_semantic: str = "execute_all"
+
+
+class Batch(Struct, frozen=True):
+    """The part of a batch that holds for all of its items; the rest is checked item by item."""
+
+    evaluations: list[Any] = []
+    options: Options = Options()
+
+
+class SubjectSearch(Struct, frozen=True):
+    """Who may do this on this resource?"""
+
+    subject: Sought
+    action: Act
+    resource: Entity
+    context: dict[str, Any] = {}
+
+
+class ResourceSearch(Struct, frozen=True):
+    """On which resources may this subject do this?"""
+
+    subject: Entity
+    action: Act
+    resource: Sought
+    context: dict[str, Any] = {}
+
+
+class ActionSearch(Struct, frozen=True):
+    """What may this subject do on this resource?"""
+
+    subject: Entity
+    resource: Entity
+    context: dict[str, Any] = {}
+
+
+class Authorize(Struct, frozen=True):
+    """One question in the short form: ``"subject": "user:ana"``."""
+
+    subject: Text | Entity
+    action: Text | Act
+    resource: Text | Entity
+    context: dict[str, Any] = {}
+
+    def evaluation(self) -> Evaluation:
+        """Return the same question in the long form.
+
+        Raises:
+            InvalidRequestError: A reference is not written ``type:id``.
+        """
+        return Evaluation(
+            _entity("subject", self.subject),
+            Act(self.action) if isinstance(self.action, str) else self.action,
+            _entity("resource", self.resource),
+            self.context,
+        )
+
+
+class Permissions(Struct, frozen=True):
+    """What a subject may do on a resource, in the short form."""
+
+    subject: Text | Entity
+    resource: Text | Entity
+    context: dict[str, Any] = {}
+
+    def search(self) -> ActionSearch:
+        """Return the same question in the long form.
+
+        Raises:
+            InvalidRequestError: A reference is not written ``type:id``.
+        """
+        subject, resource = _entity("subject", self.subject), _entity("resource", self.resource)
+        return ActionSearch(subject, resource, self.context)
+
+
+def reference(member: str, text: str) -> Reference:
+    """Read ``type:id``; the id may hold anything, further colons included.
+
+    Raises:
+        InvalidRequestError: One of the two parts is missing.
+    """
+    name, _, identifier = text.partition(":")
+    if not name or not identifier:
+        raise InvalidRequestError(member, "must be written `type:id`")
+    return Reference(name, identifier)
+
+
+def _entity(member: str, said: str | Entity) -> Entity:
+    if isinstance(said, Entity):
+        return said
+    named = reference(member, said)
+    return Entity(named.type, named.id)

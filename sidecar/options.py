@@ -1,0 +1,154 @@
+"""Options of the command line: the settings, and what a person says about one question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from sidecar.errors import InvalidRequestError
+from sidecar.model import Reference
+from sidecar.schema import Attribute, Kind
+from sidecar.schema.values import parse_instant
+from sidecar.schema.wording import nearest, shown
+from sidecar.settings import WRITINGS, default_text, variable
+
+PACK = ("policies", "fixtures")
+PLACES = (*PACK, "data")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Said(click.ParamType[object]):
+    """A text that one of our own readers takes, or refuses with a sentence."""
+
+    def __init__(self, name: str, read: Callable[[str], object]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """Return what the text means."""
+        try:
+            return self._read(value) if isinstance(value, str) else value
+        except (ValueError, InvalidRequestError) as error:
+            self.fail(str(error), param, ctx)
+
+
+def setting_options(names: Sequence[str]) -> Callable[[F], F]:
+    """Give a command the options of these settings."""
+
+    def decorate(command: F) -> F:
+        for name in reversed(names):
+            writing = WRITINGS[name]
+            click.option(
+                f"--{name.replace('_', '-')}",
+                metavar=writing.metavar,
+                type=_Said(writing.metavar, writing.read),
+                envvar=variable(name),
+                show_envvar=True,
+                default=default_text(name) or None,
+                show_default=bool(default_text(name)),
+                help=writing.help,
+            )(command)
+        return command
+
+    return decorate
+
+
+def _reference(text: str) -> Reference:
+    name, _, identifier = text.partition(":")
+    if not name or not identifier:
+        raise ValueError(f"{shown(text)} must be written `type:id`")
+    return Reference(name, identifier)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f"{shown(text)} must be written `name=value`")
+    return name, value
+
+
+REFERENCE = _Said("TYPE:ID", _reference)
+_PAIR = _Said("NAME=VALUE", _pair)
+_INSTANT = _Said("INSTANT", parse_instant)
+
+
+def said_options(names: Sequence[str]) -> Callable[[F], F]:
+    """Give a command repeatable options of the form ``name=value``, and the moment."""
+
+    def decorate(command: F) -> F:
+        click.option(
+            "--at",
+            type=_INSTANT,
+            metavar="INSTANT",
+            envvar="SIDECAR_AT",
+            show_envvar=True,
+            help="The moment of the question, 2026-12-01T12:00:00Z.  [default: now]",
+        )(command)
+        for name in reversed(names):
+            click.option(
+                f"--{name.replace('_', '-')}",
+                type=_PAIR,
+                multiple=True,
+                metavar="NAME=VALUE",
+                envvar=variable(name),
+                show_envvar=True,
+                help=_SAID[name],
+            )(command)
+        return command
+
+    return decorate
+
+
+_SAID = {
+    "property": "A property of the action.",
+    "context": "A member of the context.",
+    "subject_property": "A property of the subject, as a caller would say it.",
+    "resource_property": "A property of the resource, as a caller would say it.",
+}
+
+
+def values(
+    pairs: Sequence[tuple[str, str]], declared: Mapping[str, Attribute], what: str
+) -> dict[str, object]:
+    """Return what was said as JSON would carry it, each by its declared type.
+
+    Args:
+        pairs: Names and texts.
+        declared: What the schema declares here.
+        what: Whose they are, for the warning about a name that is not declared: such a one is
+            ignored, over HTTP too.
+
+    Raises:
+        UsageError: A text cannot be of its declared type.
+    """
+    found: dict[str, object] = {}
+    for name, text in pairs:
+        if name not in declared:
+            mend = nearest(name, tuple(declared))
+            click.echo(f"warning: {what} {shown(name)} is not declared, ignored{mend}", err=True)
+            continue
+        found[name] = _typed(name, text, declared[name])
+    return found
+
+
+def _typed(name: str, text: str, declared: Attribute) -> object:
+    kind = declared.type.kind
+    if kind is Kind.BOOLEAN:
+        if text not in _TRUTHS:
+            raise click.UsageError(f"{shown(name)} must be true or false, not {shown(text)}")
+        return _TRUTHS[text]
+    if kind is Kind.INTEGER:
+        try:
+            return int(text)
+        except ValueError:
+            message = f"{shown(name)} must be a whole number, not {shown(text)}"
+            raise click.UsageError(message) from None
+    return text.split(",") if kind is Kind.SET else text
+
+
+_TRUTHS = {"true": True, "false": False}

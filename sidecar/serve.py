@@ -1,0 +1,108 @@
+"""Serving: gunicorn around the application, and the reloading in each of its workers."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from threading import Event, Thread
+from typing import Protocol
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from sidecar.http import Limits, create_app
+from sidecar.reloading import Places, Reloading
+from sidecar.settings import Settings
+
+LOG = logging.getLogger("sidecar")
+
+KEEPALIVE_SECONDS = 75
+"""How long an idle connection stays open: callers beside us ask again and again."""
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes its own file there, unnamed
+
+
+class _Worker(Protocol):
+    alive: bool
+
+    def notify(self) -> None: ...
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn without its command line, its configuration file and its environment variables."""
+
+    def __init__(self, app: Flask, options: dict[str, object]) -> None:
+        self._app = app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+def serve(settings: Settings) -> None:
+    """Answer until told to stop.
+
+    The policy is compiled and the mount read once, before the workers are forked; then each of
+    them looks after itself.
+
+    Raises:
+        InvalidDocumentsError: The policy or the mount cannot be used.
+        SystemExit: The server has ended; the status is 0 when it was told to.
+    """
+    _log_to_standard_error(settings.log_level)
+    reloading = Reloading(Places(settings.policies, settings.fixtures, settings.mount()))
+    reloading.load()
+    limits = Limits(
+        max_body_bytes=settings.max_body_bytes, max_evaluations=settings.max_evaluations
+    )
+    app = create_app(reloading, limits=limits)
+    # What all workers share is never looked at by their garbage collectors, and stays shared.
+    gc.collect()
+    gc.freeze()
+    _Server(app, _options(settings, reloading)).run()
+
+
+def _options(settings: Settings, reloading: Reloading) -> dict[str, object]:
+    def begin(worker: _Worker) -> None:
+        begun, stop = Event(), Event()
+        watching = (settings.reload_seconds, begun, stop)
+        Thread(target=reloading.watch, args=watching, name="watching", daemon=True).start()
+        # A worker that replaces a dead one may have to read a large mount before it answers.
+        while worker.alive and not begun.wait(1.0):
+            worker.notify()
+
+    return {
+        "bind": settings.address(),
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": "gthread",
+        "preload_app": True,
+        "post_worker_init": begin,
+        "keepalive": KEEPALIVE_SECONDS,
+        "graceful_timeout": settings.stop_seconds,
+        "worker_tmp_dir": str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None,
+        "control_socket_disable": True,
+        "proc_name": "sidecar",
+        "loglevel": settings.log_level,
+        "accesslog": "-" if settings.access_log else None,
+        # Forwarded headers mean nothing to us, so nobody is trusted to set them.
+        "forwarded_allow_ips": "",
+    }
+
+
+def _log_to_standard_error(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        # The same line as gunicorn's own.
+        format="%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+        datefmt="[%Y-%m-%d %H:%M:%S %z]",
+    )
