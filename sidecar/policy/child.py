@@ -1,0 +1,112 @@
+"""The process in which Oso runs: it compiles a pack, or answers single questions, within limits.
+
+Started by `sidecar.policy.process`. It reads messages from standard input and writes answers to
+the descriptor that was its standard output; what Oso itself prints goes nowhere. Messages have a
+length before them. The first is the pack, pickled by our own parent; all that goes back is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from sidecar.policy.asking import Asking, LoadedPolicy
+from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
+from sidecar.policy.constructs import ENTRY_POINTS
+from sidecar.policy.names import Names
+from sidecar.policy.program import Program
+from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Question
+from sidecar.policy.symbols import PolicyFault, Unexplorable
+
+MEMORY_BYTES = 4 << 30
+"""Address space of the child."""
+LIVE_DEPTH = 150
+"""Steps to a fact when Oso is asked at request time; references that go round end here."""
+
+
+def read_message(stream: BinaryIO) -> bytes:
+    """Read one message; empty at the end of the stream."""
+    size = stream.read(4)
+    return stream.read(int.from_bytes(size, "big")) if len(size) == 4 else b""
+
+
+def write_message(stream: BinaryIO, message: bytes) -> None:
+    """Write one message and send it off."""
+    stream.write(len(message).to_bytes(4, "big") + message)
+    stream.flush()
+
+
+def main() -> None:
+    """Compile the pack that is sent, and answer questions about it until the parent goes."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    questions = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.setrecursionlimit(50_000)
+    task, pack = pickle.loads(read_message(questions))  # noqa: S301 - written by our own parent
+    try:
+        if task == "compile":
+            write_message(answers, json.dumps({"compiled": compile_pack(pack)}).encode())
+            return
+        loaded = load(pack)
+    except InvalidPolicyError as error:
+        problems = [[problem.file, problem.line, problem.message] for problem in error.problems]
+        write_message(answers, json.dumps({"problems": problems}).encode())
+        return
+    write_message(answers, b'{"ready": true}')
+    while message := read_message(questions):
+        _answer(json.loads(message), pack, loaded, (questions, answers))
+
+
+class _Parent:
+    """Answers questions by asking the parent, which holds the facts."""
+
+    def __init__(self, streams: tuple[BinaryIO, BinaryIO]) -> None:
+        self._streams = streams
+        self._known: dict[Question, Answer] = {}
+
+    def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
+        """Return the parent's answer, which is one of `domain` when the snapshot is sound."""
+        if question not in self._known:
+            write_message(self._streams[1], json.dumps({"ask": question}).encode())
+            answer = json.loads(read_message(self._streams[0]))
+            if answer not in domain:
+                raise PolicyFault("the facts have no answer")
+            self._known[question] = answer
+        return self._known[question]
+
+
+def _answer(
+    asked: Mapping[str, Any],
+    pack: PackTexts,
+    loaded: tuple[Names, Program, LoadedPolicy],
+    streams: tuple[BinaryIO, BinaryIO],
+) -> None:
+    """Answer one question through all clauses; one that fails makes the whole question fail."""
+    names, program, policy = loaded
+    rule, code = asked["rule"], asked["code"]
+    properties = names.schema.types[asked["resource"]].actions.get(asked["action"])
+    action = (asked["action"], properties.properties if properties else {})
+    parent = _Parent(streams)
+    holds, fault = False, ""
+    for clause in program.clauses.get((rule, ENTRY_POINTS[rule]), ()):
+        if code is not None and clause.literals[-1] != code:
+            continue
+        question = Asking(names, pack.settings, policy, parent, action, lambda *_: "clauses", LIVE_DEPTH)
+        operands = (SUBJECT, ACTION, RESOURCE, *([("literal", f"str {code}")] if code is not None else []))
+        try:
+            holds = policy.ask(question, clause.name, asked["subject"], asked["resource"], operands) or holds
+        except (PolicyFault, Unexplorable) as error:
+            fault = f"{clause.file}:{clause.line}: {error}"
+    write_message(streams[1], json.dumps({"fault": fault} if fault else {"holds": holds}).encode())
+
+
+if __name__ == "__main__":
+    main()

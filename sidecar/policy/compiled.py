@@ -1,0 +1,136 @@
+"""A compiled pack as a serving process holds it: plain data, and no Oso."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import InvalidPackError, Problem
+from sidecar.policy.compiling import PackTexts
+from sidecar.policy.process import Oso, compile_in_child
+from sidecar.policy.questions import from_json
+from sidecar.policy.trees import LEAVES, Node, Test
+from sidecar.schema import Schema, Sentences, Value, read_schema, read_sentences, read_settings
+from sidecar.schema.nouns import Kind
+
+COMPILE_SECONDS = 60.0
+"""How long exploring may take."""
+ANSWER_SECONDS = 2.0
+"""How long Oso may take at request time."""
+_LARGEST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The trees for one subject type, resource type and action. None: Oso has to be asked."""
+
+    granted: Node | None
+    forbids: Mapping[str, Node | None]
+    """Reason to the tree that says whether it holds; those that never hold are left out."""
+    obliges: Mapping[str, Node | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Policy:
+    """A pack that answers: schema, settings, sentences and compiled trees. Nothing in it changes."""
+
+    schema: Schema
+    settings: Mapping[str, Value]
+    sentences: Sentences
+    revision: str
+    """Hash of the texts of the whole pack, 16 hexadecimal digits."""
+    notices: tuple[Problem, ...]
+    """What could not be explored, with its place and why; Oso is asked about it at request time."""
+    files: tuple[str, ...]
+    entries: Mapping[tuple[str, str, str], Entry]
+    """By subject type, resource type and action."""
+    tests: tuple[Test, ...]
+    oso: Oso
+    derived: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """What `decide` makes of the trees, kept as long as they are."""
+
+
+def load_pack(policies: Path, fixtures: Path) -> Policy:
+    """Read and compile a pack.
+
+    Args:
+        policies: Directory of the ``*.polar`` files.
+        fixtures: Directory with ``schema.yaml``, ``settings.yaml`` and ``reasons.yaml``.
+
+    Raises:
+        InvalidPackError: With all that is wrong with it.
+    """
+    schema = read_schema(fixtures / "schema.yaml")
+    problems: list[Problem] = []
+    texts = _texts(policies, problems)
+    settings: Mapping[str, Value] = {}
+    sentences = Sentences({}, {})
+    try:
+        settings = read_settings(schema, fixtures / "settings.yaml")
+        sentences = read_sentences(fixtures / "reasons.yaml", settings)
+    except InvalidPackError as error:
+        problems += error.problems
+    if problems:
+        raise InvalidPackError(problems)
+    codes = {"reason": frozenset(sentences.reasons), "obligation": frozenset(sentences.obligations)}
+    pack = PackTexts(schema, settings, codes, texts, COMPILE_SECONDS)
+    compiled = compile_in_child(pack)
+    tests = tuple(Test(from_json(question), outcomes, kind and Kind(kind)) for question, outcomes, kind in compiled["tests"])
+    nodes = _nodes(compiled["nodes"])
+    return Policy(
+        schema=schema,
+        settings=settings,
+        sentences=sentences,
+        revision=_revision(texts, schema, settings, sentences),
+        notices=tuple(Problem(*notice) for notice in compiled["notices"]),
+        files=tuple(texts),
+        entries={
+            (subject, resource, action): Entry(
+                None if granted is None else nodes[granted],
+                {code: None if root is None else nodes[root] for code, root in forbids.items()},
+                {code: None if root is None else nodes[root] for code, root in obliges.items()},
+            )
+            for subject, resource, action, granted, forbids, obliges in compiled["entries"]
+        },
+        tests=tests,
+        oso=Oso(pack, ANSWER_SECONDS),
+    )
+
+
+def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    files = sorted(policies.glob("*.polar")) if policies.is_dir() else []
+    if not files:
+        problems.append(Problem(str(policies), 0, "there is no `*.polar` file here; write at least `main.polar`"))
+    for file in files:
+        try:
+            if file.stat().st_size > _LARGEST:
+                problems.append(Problem(file.name, 0, f"the file is larger than {_LARGEST} bytes; split it"))
+                continue
+            texts[file.name] = file.read_bytes().decode("utf-8")
+        except OSError as error:
+            problems.append(Problem(file.name, 0, f"cannot be read: {error.strerror}"))
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            problems.append(Problem(file.name, line, "is not UTF-8; save it as UTF-8"))
+    return texts
+
+
+def _nodes(rows: list[tuple[int, int, list[object], list[int]]]) -> dict[int, Node]:
+    nodes = {leaf.number: leaf for leaf in LEAVES}
+    for number, test, labels, branches in rows:
+        nodes[number] = Node(test, tuple(from_json(labels)), tuple(nodes[branch] for branch in branches), number)
+    return nodes
+
+
+def _revision(texts: Mapping[str, str], schema: Schema, settings: Mapping[str, Value], sentences: Sentences) -> str:
+    digest = hashlib.sha256()
+    parts = [schema.revision, *(f"{file}\0{text}" for file, text in texts.items())]
+    parts += [f"{name}={sorted(map(str, value)) if isinstance(value, frozenset) else value!r}" for name, value in sorted(settings.items())]
+    parts += [f"{code}={sentence}" for code, sentence in sorted({**sentences.reasons, **sentences.obligations}.items())]
+    for part in parts:
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,184 @@
+"""Compiles a pack: checks its texts, explores every question, and writes the trees as plain data.
+
+Runs in the child process (`sidecar.policy.child`): a policy is code, and what it does to Oso must
+not happen to a process that serves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidecar.errors import Problem
+from sidecar.policy.asking import LoadedPolicy
+from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
+from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
+from sidecar.policy.names import Names, nearest
+from sidecar.policy.program import Clause, Program, write_program
+from sidecar.policy.source import Source, read_source
+from sidecar.policy.symbols import Unexplorable
+from sidecar.policy.trees import FALSE, Node, TooLargeError
+from sidecar.schema.nouns import Schema
+from sidecar.schema.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class PackTexts:
+    """What is compiled: the schema and settings as read, and the texts of the policy."""
+
+    schema: Schema
+    settings: Mapping[str, Value]
+    codes: Mapping[str, frozenset[str]]
+    """``reason`` and ``obligation`` to the codes that have a sentence."""
+    texts: Mapping[str, str]
+    """File to text, in the order of their names."""
+    seconds: float
+    """How long exploring may take; what is left then is put to Oso at request time."""
+
+
+class InvalidPolicyError(Exception):
+    """The policy cannot be used, with all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__()
+
+
+def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
+    """Check the texts of a pack and load them into Oso, divided into clauses.
+
+    Raises:
+        InvalidPolicyError: Where they break a rule of ours, or Oso refuses them or warns.
+    """
+    names = Names(pack.schema, pack.codes)
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    for file, text in pack.texts.items():
+        source, found = read_source(file, text)
+        sources.append(source)
+        problems += found
+    if not problems:
+        for source in sources:
+            problems += [*names.check(source), *check_constructs(source)]
+        problems += _calls(sources)
+    if problems:
+        raise InvalidPolicyError(problems)
+    try:
+        whole = LoadedPolicy(pack.schema, pack.texts)
+        problems = list(_warnings(whole, sources))
+        if problems:
+            raise InvalidPolicyError(problems)
+        program = write_program(sources)
+        return names, program, LoadedPolicy(pack.schema, program.texts)
+    except ValueError as error:
+        raise InvalidPolicyError(error.args[0]) from None
+
+
+def compile_pack(pack: PackTexts) -> dict[str, Any]:
+    """Explore every question that can be put to a pack.
+
+    Returns:
+        Plain data for `sidecar.policy.compiled`: ``tests``, ``nodes`` (test, labels, branches by
+        number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
+        question; null where Oso has to be asked), and ``notices``.
+
+    Raises:
+        InvalidPolicyError: With every fault of the policy.
+    """
+    names, program, loaded = load(pack)
+    loaded.messages.clear()
+    explorer = Explorer(names, pack.settings, program, loaded, time.monotonic() + pack.seconds)
+    compiler = _Compiler(explorer)
+    entries = [compiler.entry(asked) for asked in _questions(pack.schema)]
+    if explorer.problems:
+        raise InvalidPolicyError(list(explorer.problems.values()))
+    nodes = list(explorer.trees.reachable(compiler.roots))
+    return {
+        "tests": [[test.question, test.outcomes, test.kind and test.kind.value] for test in explorer.trees.tests],
+        "nodes": [[node.number, node.test, node.labels, [branch.number for branch in node.branches]] for node in nodes if node.branches],
+        "entries": entries,
+        "notices": [[problem.file, problem.line, problem.message] for problem in compiler.notices],
+        "queries": explorer.queries,
+    }
+
+
+@dataclass(slots=True)
+class _Compiler:
+    explorer: Explorer
+    roots: list[Node] = field(default_factory=list)
+    notices: list[Problem] = field(default_factory=list)
+
+    def entry(self, asked: Asked) -> list[Any]:
+        """Explore all that is asked about one kind of request."""
+        granted = self._question("allow", self._clauses("allow"), asked)
+        coded = []
+        for rule in ("forbid", "oblige"):
+            roots = {}
+            for code, clauses in self._by_code(rule).items():
+                root = self._question(rule, clauses, asked)
+                if root != FALSE.number:
+                    roots[code] = root
+            coded.append(roots)
+        return [asked.subject, asked.resource, asked.action[0], granted, *coded]
+
+    def _clauses(self, rule: str) -> tuple[Clause, ...]:
+        return self.explorer.program.clauses.get((rule, ENTRY_POINTS[rule]), ())
+
+    def _by_code(self, rule: str) -> dict[str, list[Clause]]:
+        grouped: dict[str, list[Clause]] = {}
+        for clause in self._clauses(rule):
+            grouped.setdefault(str(clause.literals[-1]), []).append(clause)
+        return grouped
+
+    def _question(self, rule: str, clauses: Sequence[Clause], asked: Asked) -> int | None:
+        """Return the root of the clauses' joined tree; None where one cannot be explored."""
+        node = FALSE
+        for clause in clauses:
+            try:
+                node = self.explorer.trees.either(node, self.explorer.entry(clause, asked))
+            except (Unexplorable, TooLargeError) as error:
+                message = (
+                    f"`{rule}` is put to Oso at request time for `{asked.action[0]}` on a `{asked.resource}`: {error}"
+                )
+                self.notices.append(Problem(clause.file, clause.line, message))
+                return None
+        self.roots.append(node)
+        return node.number
+
+
+def _questions(schema: Schema) -> Iterator[Asked]:
+    for subject in schema.subjects():
+        for resource, declared in schema.types.items():
+            for name, action in declared.actions.items():
+                yield Asked(subject, resource, (name, action.properties))
+            yield Asked(subject, resource, (UNDECLARED_ACTION, {}))
+
+
+def _calls(sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield calls of rules with a number of arguments that no clause has; Oso says nothing of them."""
+    known: dict[str, set[int]] = {}
+    for source in sources:
+        for rule in source.rules:
+            known.setdefault(rule.name, set()).add(len(rule.parameters))
+        for block in source.blocks:
+            for built_in in ("has_role", "has_permission", "has_relation"):
+                known.setdefault(built_in, set()).add(3)
+    for source in sources:
+        for rule in source.rules:
+            for token, arity in rule.calls():
+                if token.text not in known:
+                    message = f"there is no rule `{token.text}`; {nearest(token.text, known)}"
+                    yield Problem(source.file, token.line, message)
+                elif arity not in known[token.text]:
+                    takes = " or ".join(map(str, sorted(known[token.text])))
+                    yield Problem(source.file, token.line, f"`{token.text}` takes {takes} arguments, not {arity}")
+
+
+def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield what Oso would only print, but for what is said of permissions that nobody declared."""
+    permissions = any(block.permissions for source in sources for block in source.blocks)
+    for problem in loaded.warnings(sources[0].file if sources else ""):
+        if "does not call the" not in problem.message or permissions:
+            yield problem

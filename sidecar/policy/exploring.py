@@ -1,0 +1,226 @@
+"""Asks Oso about one clause after another until nothing is left to ask.
+
+One query follows one path: every look is answered from the path, and the first that the path does
+not answer is where the tree branches. Rules that a clause calls are yes/no questions on its path;
+their trees are explored once, on their own, and joined afterwards (`Trees.choose`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sidecar.errors import Problem
+from sidecar.policy.asking import Asking, LoadedPolicy, operand_of
+from sidecar.policy.names import Names
+from sidecar.policy.program import Clause, Program
+from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Path, Question
+from sidecar.policy.symbols import PolicyFault, Unexplorable
+from sidecar.policy.trees import FALSE, FAULT, Node, TooLargeError, Trees
+from sidecar.schema.nouns import Attribute
+from sidecar.schema.values import Value
+
+MAXIMUM_QUERIES = 20_000
+"""Queries for one clause: 2^14 paths. Conditions of a real rule need fewer than a hundred."""
+
+UNDECLARED_ACTION = "?"
+"""The name that stands for every action that the schema does not declare; no literal equals it."""
+
+Action = tuple[str, Mapping[str, Attribute]]
+
+
+class _Unanswered(Exception):  # noqa: N818 - control flow, not an error
+    """The path does not say what the answer to `question` is."""
+
+    def __init__(self, question: Question, domain: Sequence[Answer]) -> None:
+        self.question = question
+        self.domain = tuple(domain)
+        super().__init__()
+
+
+class _Path:
+    """The answers given so far."""
+
+    def __init__(self, answers: Mapping[Question, Answer]) -> None:
+        self.answers = answers
+
+    def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
+        """Answer from the path.
+
+        Raises:
+            _Unanswered: Where the path does not say.
+        """
+        if question in self.answers:
+            return self.answers[question]
+        known = _implied(question, self.answers)
+        if known is not None:
+            return known
+        raise _Unanswered(question, domain)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a policy: subject type, resource type, and the action."""
+
+    subject: str
+    resource: str
+    action: Action
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What one clause, explored for one kind of request, has met."""
+
+    saw_action: bool = False
+    queries: int = 0
+
+
+@dataclass(slots=True)
+class Explorer:
+    """Explores a loaded program. Everything that is found is kept, so nothing is explored twice."""
+
+    names: Names
+    settings: Mapping[str, Value]
+    program: Program
+    loaded: LoadedPolicy
+    deadline: float
+    """`time.monotonic()` after which nothing more is explored."""
+    trees: Trees = field(default_factory=Trees)
+    problems: dict[tuple[str, int, str], Problem] = field(default_factory=dict)
+    """Faults of the policy, each once."""
+    queries: int = 0
+    _found: dict[tuple[object, ...], tuple[Node, bool] | Unexplorable] = field(default_factory=dict)
+    _open: set[tuple[object, ...]] = field(default_factory=set)
+
+    def entry(self, clause: Clause, asked: Asked) -> Node:
+        """Return the tree of one clause of `allow`, `forbid` or `oblige`.
+
+        Raises:
+            Unexplorable: Where it has to be put to Oso at request time.
+        """
+        self.trees.scope = (asked.subject, asked.resource)
+        operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
+        if len(clause.literals) > len(operands):
+            operands = (*operands, ("literal", f"str {clause.literals[-1]}"))
+        return self._remembered(("clause", clause.number, operands), asked, lambda scope: self._clause(clause, operands, asked, scope))[0]
+
+    def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, bool]:
+        """Return the tree of a rule with these operands, and whether it depends on the action."""
+
+        def explore(scope: _Scope) -> Node:
+            name, _, arity = rule.rpartition("__")
+            node = FALSE
+            for clause in self.program.clauses[name, int(arity)]:
+                if _may_match(clause, operands):
+                    found, saw = self._remembered(
+                        ("clause", clause.number, operands),
+                        asked,
+                        lambda inner, clause=clause: self._clause(clause, operands, asked, inner),  # type: ignore[misc]
+                    )
+                    scope.saw_action = scope.saw_action or saw
+                    node = self._joined(lambda node=node, found=found: self.trees.either(node, found))  # type: ignore[misc]
+            return node
+
+        return self._remembered(("rule", rule, operands), asked, explore)
+
+    def _remembered(self, key: tuple[object, ...], asked: Asked, explore: Callable[[_Scope], Node]) -> tuple[Node, bool]:
+        """Explore once for each kind of request; for every action at once where none was looked at."""
+        anywhere = (*key, asked.subject, asked.resource)
+        here = (*anywhere, asked.action[0])
+        known = self._found.get(here, self._found.get(anywhere))
+        if known is None:
+            if here in self._open:
+                raise Unexplorable("the rule calls itself")
+            self._open.add(here)
+            scope = _Scope()
+            try:
+                known = explore(scope), scope.saw_action
+                self._found[here if scope.saw_action else anywhere] = known
+            except Unexplorable as error:
+                # What is known of a rule that calls itself holds for the one that began, not for those between.
+                known = error
+                self._found[here] = known
+            finally:
+                self._open.discard(here)
+        if isinstance(known, Unexplorable):
+            raise known
+        return known
+
+    def _clause(self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope) -> Node:
+        return self._explore(clause, operands, asked, scope, {})
+
+    def _explore(self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope, answers: dict[Question, Answer]) -> Node:
+        """Follow one path, and where it is open each way on."""
+        question = self._query(clause, operands, asked, scope, answers)
+        if isinstance(question, Node):
+            return question
+        called = None
+        if question.question[0] == "rule":
+            called, saw = self._rule(question.question[1], question.question[2], asked)
+            scope.saw_action = scope.saw_action or saw
+        else:
+            self.trees.meet(question.question, question.domain)
+        branches = {
+            answer: self._explore(clause, operands, asked, scope, {**answers, question.question: answer})
+            for answer in question.domain
+        }
+        if called is not None:
+            return self._joined(lambda: self.trees.choose(called, branches[True], branches[False]))
+        return self._joined(lambda: self.trees.branch(question.question, branches))
+
+    def _query(self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope, answers: dict[Question, Answer]) -> Node | _Unanswered:
+        scope.queries += 1
+        self.queries += 1
+        if scope.queries > MAXIMUM_QUERIES:
+            raise Unexplorable(f"it has more than {MAXIMUM_QUERIES} paths; divide it into rules of their own")
+        if time.monotonic() > self.deadline:
+            raise Unexplorable("there was no time left to explore it")
+        path = _Path(answers)
+        asking = Asking(self.names, self.settings, self.loaded, path, asked.action, lambda rule, arguments: self._via(rule, arguments, path))
+        try:
+            holds = self.loaded.ask(asking, clause.name, asked.subject, asked.resource, operands)
+        except _Unanswered as unanswered:
+            return unanswered
+        except PolicyFault as fault:
+            self._tell(clause, asked, fault)
+            return FAULT
+        finally:
+            scope.saw_action = scope.saw_action or asking.look.saw_action
+        return self.trees.leaf(holds)
+
+    def _via(self, rule: str, operands: tuple[object, ...], path: _Path) -> str:
+        """Answer a rule from the path; go through its clauses where an operand is not known."""
+        keys = tuple(operand_of(operand) for operand in operands)
+        if any(key is None for key in keys):
+            return "clauses"
+        return "yes" if path.ask(("rule", rule, keys), (True, False)) else "no"
+
+    def _tell(self, clause: Clause, asked: Asked, fault: PolicyFault) -> None:
+        """Keep a fault with its place. The same one met for another action is the same problem."""
+        place = (clause.file, clause.line_of(fault.word))
+        message = f"{fault} (asked for a `{asked.resource}`)"
+        self.problems.setdefault((*place, str(fault)), Problem(*place, message))
+
+    def _joined(self, join: Callable[[], Node]) -> Node:
+        try:
+            return join()
+        except TooLargeError as error:
+            raise Unexplorable(str(error)) from error
+
+
+def _may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
+    """Tell whether the strings in a clause's head allow these operands; Oso would only say no."""
+    return all(
+        wanted is None or operand[0] != "literal" or operand[1] == f"str {wanted}"
+        for wanted, operand in zip(clause.literals, operands, strict=True)
+    )
+
+
+def _implied(question: Question, answers: Mapping[Question, Answer]) -> Answer | None:
+    """Answer what earlier answers imply: a text equals one literal only."""
+    if question[0] == "is":
+        for other, answer in answers.items():
+            if answer is True and other[0] == "is" and other[1] == question[1]:
+                return False
+    return None

@@ -1,0 +1,262 @@
+"""What a look at a symbol answers: the meaning of a policy, apart from Oso.
+
+The same code answers while a policy is compiled, from the path that is explored, and when Oso is
+asked at request time, from the snapshot; so both mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sidecar.policy.names import Names, nearest
+from sidecar.policy.questions import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    YES_NO,
+    Answer,
+    Path,
+    Question,
+    depth,
+    literal,
+    member,
+    show,
+    text_of,
+)
+from sidecar.policy.symbols import (
+    ActionObject,
+    Constant,
+    ContextObject,
+    Fact,
+    PolicyFault,
+    SettingsObject,
+    Thing,
+    Truth,
+    Unexplorable,
+)
+from sidecar.schema.nouns import Attribute, EntityType, Kind, Lookup, ValueType
+from sidecar.schema.values import Value
+
+ABSENT = float("nan")
+"""What Oso is given for a fact that is absent: it equals nothing in Oso either, not even itself."""
+
+MAXIMUM_DEPTH = 12
+"""Steps from the subject or the resource to a fact; a policy that takes more follows references round."""
+
+
+def is_absent(value: object) -> bool:
+    """Tell whether `value` is what Oso is given for an absent fact."""
+    return isinstance(value, float) and value != value  # noqa: PLR0124 - only NaN differs from itself
+
+
+class Answers(Protocol):
+    """Whoever answers questions: a path that is being explored, or the facts of a request."""
+
+    def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
+        """Answer a question with one of `domain`."""
+
+
+class Look:
+    """Reads members and look-ups of symbols, for one action."""
+
+    def __init__(
+        self,
+        names: Names,
+        settings: Mapping[str, Value],
+        things: Mapping[str, type[Thing]],
+        answers: Answers,
+        action: tuple[str, Mapping[str, Attribute]],
+        maximum_depth: int = MAXIMUM_DEPTH,
+    ) -> None:
+        self._names = names
+        self._settings = settings
+        self._things = things
+        self._answers = answers
+        self._action = action
+        self._maximum_depth = maximum_depth
+        self.saw_action = False
+        """Whether anything was read of the action; if not, the answer is the same for every action."""
+
+    def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
+        """Return what Oso is given for `instance.name` or `instance.name(arguments)`.
+
+        Raises:
+            PolicyFault: Where the schema declares no such member.
+            Unexplorable: Where the path to it is too long.
+        """
+        if is_absent(instance):
+            return self._of_absent(name)
+        if isinstance(instance, Thing):
+            return self._of_thing(instance, name, arguments)
+        if isinstance(instance, Fact | Constant):
+            return self._of_value(instance, name, arguments)
+        if arguments is not None:
+            raise PolicyFault(f"`{name}` is no look-up", name)
+        if isinstance(instance, ActionObject):
+            self.saw_action = True
+            return self._of_action(name)
+        if isinstance(instance, ContextObject):
+            return self._declared(CONTEXT, "the context", self._names.schema.context, name)
+        if isinstance(instance, SettingsObject):
+            return self._setting(name)
+        raise PolicyFault(f"`{name}` cannot be read of a value that is no fact", name)
+
+    def restore(self, path: Path, subject: str, resource: str) -> object:
+        """Return the symbol that stands for what is at `path`, where it was read before."""
+        if path[0] == "literal":
+            kind, _, text = path[1].partition(" ")
+            return {"str": str, "int": int, "bool": lambda said: said == "true"}[kind](text)
+        if path == ACTION:
+            return ActionObject()
+        if path in {SUBJECT, RESOURCE}:
+            return self._things[subject if path == SUBJECT else resource](path)
+        if path[1] == ACTION:
+            return self._symbol(path, self._action[1][path[2]])
+        if path[1] == CONTEXT:
+            return self._symbol(path, self._names.schema.context[path[2]])
+        if path[1] == SETTINGS:
+            return self._setting(path[2])
+        base = self.restore(path[1], subject, resource)
+        if isinstance(base, Fact | Constant):
+            return self._of_value(base, path[2], None)
+        assert isinstance(base, Thing)  # noqa: S101 - only entities have members that are entities
+        if path[0] == "lookup":
+            return self._things[base.type.lookups[path[2]].finds](path)
+        return self._symbol(path, base.type.attributes[path[2]], key=path[2] in base.type.key)
+
+    def exists(self, thing: Thing) -> bool:
+        """Tell whether there is such an entity."""
+        if thing.certain is None:
+            return bool(self._answers.ask(("exists", thing.path), YES_NO))
+        return thing.certain
+
+    def _of_absent(self, name: str) -> object:
+        if name in {"exists", "includes"}:
+            return Truth(question=False)
+        if name not in self._names.members:
+            raise PolicyFault(f"nothing has a member `{name}`; {nearest(name, self._names.members)}", name)
+        return ABSENT
+
+    def _of_thing(self, thing: Thing, name: str, arguments: Sequence[object] | None) -> object:
+        if name == "exists" and arguments is None:
+            return Truth(("exists", thing.path) if thing.certain is None else thing.certain)
+        if arguments is not None and name in thing.type.lookups:
+            return self._look_up(thing, thing.type.lookups[name], arguments)
+        if arguments is None and name in thing.type.lookups and not thing.type.lookups[name].arguments:
+            return self._look_up(thing, thing.type.lookups[name], ())
+        attribute = thing.type.attributes.get(name)
+        if attribute is None or arguments is not None:
+            known = {*thing.type.attributes, *thing.type.lookups, "exists"}
+            raise PolicyFault(f"`{thing.type.name}` has no `{name}`; {nearest(name, known)}", name)
+        if thing.path is None or not self._present(thing, attribute):
+            return ABSENT
+        return self._symbol(member(thing.path, name), attribute, key=name in thing.type.key)
+
+    def _present(self, thing: Thing, attribute: Attribute) -> bool:
+        """Tell whether a declared attribute has a value."""
+        path = member(thing.path or (), attribute.name)
+        root = thing.path in {SUBJECT, RESOURCE}
+        if attribute.name in thing.type.key:
+            if thing.path and thing.path[0] == "lookup":
+                return self.exists(thing)
+            return len(thing.type.key) == 1 or not root or self._asked(path)
+        if root and (attribute.caller or not thing.type.table):
+            return self._asked(path)
+        if not self.exists(thing):
+            return False
+        optional = attribute.optional and attribute.default is None
+        return self._asked(path) if optional or thing.type.implied else True
+
+    def _asked(self, path: Path) -> bool:
+        return bool(self._answers.ask(("present", path), YES_NO))
+
+    def _symbol(self, path: Path, attribute: Attribute, *, key: bool = False) -> object:
+        if depth(path) > self._maximum_depth:
+            raise Unexplorable(f"`{show(path)}` is more than {self._maximum_depth} steps away")
+        if attribute.type.kind is not Kind.REFERENCE:
+            return Fact(path, attribute)
+        # The mount's references are checked when it is read; what an id or a caller says is not.
+        certain = None if attribute.may_dangle or attribute.caller or key else True
+        return self._things[attribute.type.target](path, certain)
+
+    def _look_up(self, thing: Thing, lookup: Lookup, arguments: Sequence[object]) -> Thing:
+        found = self._things[lookup.finds]
+        wanted = list(lookup.arguments.values())
+        if len(arguments) != len(wanted):
+            message = f"`{lookup.name}` takes {len(wanted)} arguments, not {len(arguments)}"
+            raise PolicyFault(message, lookup.name)
+        operands = [
+            self._argument(lookup.name, value, declared)
+            for value, declared in zip(arguments, wanted, strict=True)
+        ]
+        if thing.path is None or None in operands:
+            return found(None, certain=False)
+        path = ("lookup", thing.path, lookup.name, tuple(operands))
+        if depth(path) > self._maximum_depth:
+            raise Unexplorable(f"`{show(path)}` is more than {self._maximum_depth} steps away")
+        return found(path)
+
+    def _argument(self, name: str, value: object, declared: ValueType) -> Path | None:
+        """Return the operand for an argument of a look-up; None for an absent one."""
+        if is_absent(value):
+            return None
+        if isinstance(value, Thing) and declared.kind is Kind.REFERENCE and value.type.name == declared.target:
+            return value.path if self._has_key(value) else None
+        if isinstance(value, Fact) and value.type == declared:
+            return value.path
+        if isinstance(value, Constant) and value.type == declared:
+            return literal(text_of(value.value))
+        if isinstance(value, str) and declared.kind in {Kind.STRING, Kind.ENUM}:
+            return literal(value)
+        raise PolicyFault(f"`{name}` looks up by {_a(declared.name)}, which this argument is not", name)
+
+    def _has_key(self, thing: Thing) -> bool:
+        """Tell whether an entity has a key to look up by: what a look-up did not find has none."""
+        return thing.path is not None and (thing.path[0] != "lookup" or self.exists(thing))
+
+    def _of_value(self, value: Fact | Constant, name: str, arguments: Sequence[object] | None) -> object:
+        kind = value.type.kind
+        if name == "exists" and arguments is None:
+            return Truth(question=True)
+        if name == "domain" and arguments is None and kind is Kind.EMAIL:
+            path = member(value.path, "domain")
+            domain = ValueType(Kind.DOMAIN, "domain")
+            if isinstance(value, Constant):
+                return Constant(path, domain, str(value.value).rpartition("@")[2])
+            return Fact(path, Attribute(name="domain", type=domain))
+        if name == "includes" and kind is Kind.SET and value.type.element and arguments and len(arguments) == 1:
+            operand = self._argument(name, arguments[0], value.type.element)
+            return Truth(("includes", value.path, operand)) if operand else Truth(question=False)
+        known = ["exists"] + ["domain"] * (kind is Kind.EMAIL) + ["includes"] * (kind is Kind.SET)
+        raise PolicyFault(f"{_a(value.type.name)} has no `{name}`; {nearest(name, known)}", name)
+
+    def _of_action(self, name: str) -> object:
+        action, properties = self._action
+        if name == "name":
+            return action
+        if name in self._names.properties and name not in properties:
+            return ABSENT
+        return self._declared(ACTION, f"the action `{action}`", properties, name)
+
+    def _declared(self, base: Path, what: str, attributes: Mapping[str, Attribute], name: str) -> object:
+        attribute = attributes.get(name)
+        if attribute is None:
+            raise PolicyFault(f"{what} has no `{name}`; {nearest(name, attributes)}", name)
+        path = member(base, name)
+        if name != "now" and attribute.default is None and not self._asked(path):
+            return ABSENT
+        return self._symbol(path, attribute)
+
+    def _setting(self, name: str) -> object:
+        attribute = self._names.schema.settings.get(name)
+        if attribute is None:
+            raise PolicyFault(f"there is no setting `{name}`; {nearest(name, self._names.schema.settings)}", name)
+        value = self._settings.get(name)
+        return ABSENT if value is None else Constant(member(SETTINGS, name), attribute.type, value)
+
+
+def _a(name: str) -> str:
+    return f"an `{name}`" if name[0] in "aeiou" else f"a `{name}`"

@@ -1,0 +1,182 @@
+"""Starts the process in which Oso runs, and speaks to it with a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import EvaluationError, InvalidPackError, Problem
+from sidecar.policy.compiling import PackTexts
+from sidecar.policy.questions import Answer, Question, from_json
+
+_MODULE = "import sidecar.policy.child as child; child.main()"
+
+
+class ChildFailedError(Exception):
+    """The child ended, was too slow, or said what is no answer."""
+
+
+class Child:
+    """One process with one pack in it."""
+
+    def __init__(self, task: str, pack: PackTexts, seconds: float) -> None:
+        """Start the process and send it the pack; `seconds` is the limit for its first answer."""
+        root = str(Path(__file__).resolve().parents[2])
+        environment = {"PYTHONPATH": root, "POLAR_TIMEOUT_MS": str(int(seconds * 1000)), "LC_ALL": "C.UTF-8"}
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-c", _MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )
+        self._deadline = time.monotonic() + seconds
+        self._buffer = b""
+        self.send(pickle.dumps((task, pack)))
+
+    def send(self, message: bytes) -> None:
+        """Send one message.
+
+        Raises:
+            ChildFailedError: Where the process has ended.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            self._process.stdin.write(len(message).to_bytes(4, "big") + message)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise ChildFailedError("the process ended") from error
+
+    def receive(self) -> Any:  # noqa: ANN401 - JSON
+        """Return the next message as plain data.
+
+        Raises:
+            ChildFailedError: Where the process has ended, or the time is up.
+        """
+        size = int.from_bytes(self._read(4), "big")
+        return json.loads(self._read(size))
+
+    def allow(self, seconds: float) -> None:
+        """Set the time limit for what is received from now on."""
+        self._deadline = time.monotonic() + seconds
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:  # what could not be sent to it any more
+                    continue
+
+    def _read(self, size: int) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        descriptor = self._process.stdout.fileno()
+        while len(self._buffer) < size:
+            left = self._deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                raise ChildFailedError("it took too long")
+            chunk = os.read(descriptor, 1 << 20)
+            if not chunk:
+                raise ChildFailedError("the process ended")
+            self._buffer += chunk
+        message, self._buffer = self._buffer[:size], self._buffer[size:]
+        return message
+
+
+def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
+    """Compile a pack in a process of its own.
+
+    Raises:
+        InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
+    """
+    # What exploring may take, and as much again for reading, joining and writing.
+    child = Child("compile", pack, pack.seconds * 2 + 10)
+    try:
+        answer = child.receive()
+    except ChildFailedError as error:
+        message = f"compiling failed: {error}; look for a condition that is very long or calls itself"
+        raise InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)]) from error
+    finally:
+        child.close()
+    if "problems" in answer:
+        raise InvalidPackError([Problem(*problem) for problem in answer["problems"]])
+    compiled: Mapping[str, Any] = answer["compiled"]
+    return compiled
+
+
+class Oso:
+    """Answers, at request time, what could not be compiled; in a process that can be ended.
+
+    One question at a time: Oso gets slower with threads, and such questions are meant to be rare.
+    """
+
+    def __init__(self, pack: PackTexts, seconds: float) -> None:
+        """Prepare to answer questions, each within `seconds`. The process starts with the first."""
+        self._pack = pack
+        self._seconds = seconds
+        self._child: Child | None = None
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+
+    def holds(self, asked: Mapping[str, str | None], answer: Callable[[Question], Answer]) -> bool:
+        """Ask whether a rule holds; `answer` answers what it wants to know of the facts.
+
+        Raises:
+            EvaluationError: Where the rule fails, or takes too long.
+        """
+        with self._lock:
+            try:
+                return self._ask(asked, answer)
+            except ChildFailedError as error:
+                self._forget()
+                raise EvaluationError(f"`{asked['rule']}` for `{asked['action']}`: {error}") from error
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        with self._lock:
+            self._forget()
+
+    def _ask(self, asked: Mapping[str, str | None], answer: Callable[[Question], Answer]) -> bool:
+        child = self._started()
+        child.allow(self._seconds)
+        child.send(json.dumps(asked).encode())
+        try:
+            while "ask" in (said := child.receive()):
+                child.send(json.dumps(answer(from_json(said["ask"]))).encode())
+        except BaseException:
+            # The conversation is broken off in the middle: the process cannot be asked again.
+            self._forget()
+            raise
+        if "fault" in said:
+            raise EvaluationError(said["fault"])
+        return bool(said["holds"])
+
+    def _started(self) -> Child:
+        if self._child is not None and self._owner != os.getpid():
+            self._child = None  # a fork's: it belongs to the process that started it
+        if self._child is None:
+            self._owner = os.getpid()
+            self._child = Child("answer", self._pack, 30)
+            if "ready" not in self._child.receive():
+                raise ChildFailedError("it does not load the policy any more")
+        return self._child
+
+    def _forget(self) -> None:
+        if self._child is not None:
+            if self._owner == os.getpid():
+                self._child.close()
+            self._child = None

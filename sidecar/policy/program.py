@@ -1,0 +1,185 @@
+"""The policy as it is given to Oso: each clause under a name of its own, so that it can be asked alone.
+
+`f(x) if g(x);` becomes `c__7(x) if s__g(x);`. The generated rule `s__g` asks Python about `g`
+(`Asking.ask_rule`): while a policy is compiled the answer is a branch, and the tree of `g` is
+explored once and joined afterwards; without that, sizes multiply. Where an argument is not known
+yet, and when a question is answered by Oso at request time, `s__g` goes through the clauses.
+
+Resource blocks are written out as the rules that Oso makes of them. Line numbers stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sidecar.policy.source import Block, Rule, Source, closing
+from sidecar.policy.tokens import Token
+
+ASKER = "ask__"
+"""The constant through which generated rules ask Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One rule of the policy, or one that a resource block stands for."""
+
+    number: int
+    rule: str
+    literals: tuple[str | None, ...]
+    """The parameters that are strings; None for every other."""
+    file: str
+    line: int
+    tokens: tuple[Token, ...]
+    """Parameters and body, to find the place of a name; empty for a line of a block."""
+
+    @property
+    def name(self) -> str:
+        """The name by which Oso is asked about this clause alone."""
+        return f"c__{self.number}"
+
+    def line_of(self, word: str) -> int:
+        """Return the line where `word` stands in the clause, or the line where it begins."""
+        return next((token.line for token in self.tokens if token.text == word), self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All files of a policy, divided into clauses."""
+
+    texts: Mapping[str, str]
+    """File to the text that Oso is given in place of it, the generated rules under a name of their own."""
+    whole: Mapping[str, str]
+    """File to its text with lone flags spelled out and nothing else changed: Oso's own reading."""
+    clauses: Mapping[tuple[str, int], tuple[Clause, ...]]
+    """(rule, number of parameters) to its clauses, in the order of the files."""
+
+
+@dataclass(slots=True)
+class _Building:
+    clauses: dict[tuple[str, int], list[Clause]] = field(default_factory=lambda: defaultdict(list))
+    generated: list[str] = field(default_factory=list)
+
+    def add(self, rule: str, literals: Sequence[str | None], file: str, line: int, tokens: tuple[Token, ...]) -> Clause:
+        number = sum(map(len, self.clauses.values()))
+        clause = Clause(number, rule, tuple(literals), file, line, tokens)
+        self.clauses[rule, len(literals)].append(clause)
+        return clause
+
+
+def write_program(sources: Sequence[Source]) -> Program:
+    """Divide `sources`, which Oso has accepted as they are, into clauses."""
+    building = _Building()
+    texts: dict[str, str] = {}
+    whole: dict[str, str] = {}
+    blocks = {block.type: block for source in sources for block in source.blocks}
+    for source in sources:
+        flags = [edit for rule in source.rules for edit in _lone_flags(rule.body)]
+        edits = list(flags)
+        for rule in source.rules:
+            edits += _divide(rule, building)
+        for block in source.blocks:
+            edits.append((*block.span, "\n" * source.text[slice(*block.span)].count("\n")))
+            _write_out(block, blocks, building)
+        texts[source.file] = _edited(source.text, edits)
+        whole[source.file] = _edited(source.text, flags)
+    for (rule, arity), clauses in building.clauses.items():
+        building.generated += _asking(rule, arity, clauses)
+    texts["generated.polar"] = "\n".join(building.generated)
+    return Program(texts, whole, {key: tuple(clauses) for key, clauses in building.clauses.items()})
+
+
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    for start, end, replacement in sorted(edits, reverse=True):
+        text = text[:start] + replacement + text[end:]
+    return text
+
+
+def _divide(rule: Rule, building: _Building) -> Iterator[tuple[int, int, str]]:
+    literals = [rule.literal(position) for position in range(len(rule.parameters))]
+    tokens = tuple(token for parameter in rule.parameters for token in parameter) + rule.body
+    clause = building.add(rule.name, literals, rule.file, rule.line, tokens)
+    yield rule.head.start, rule.head.end, clause.name
+    for token, _ in rule.calls():
+        yield token.start, token.end, f"s__{token.text}"
+
+
+def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -> None:
+    """Add the rules that Oso makes of a block's lines (polar-core, resource_block.rs)."""
+    for line in block.implications:
+        granted = block.rule_of(line.granted)
+        related = blocks.get(block.relations[line.relation].text) if line.relation else None
+        implier = (related if line.relation else block) and (related or block).rule_of(line.implier)
+        if granted is None or implier is None:  # pragma: no cover - Oso has refused the block before
+            continue
+        clause = building.add(granted, [None, line.granted, None], block.file, line.line, ())
+        head = f'{clause.name}(actor: Actor, "{_quoted(line.granted)}", resource: {block.type}) if '
+        if line.relation:
+            body = (
+                f's__has_relation(related, "{_quoted(line.relation)}", resource) and '
+                f's__{implier}(actor, "{_quoted(line.implier)}", related);'
+            )
+        else:
+            body = f's__{implier}(actor, "{_quoted(line.implier)}", resource);'
+        building.generated.append(head + body)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _asking(rule: str, arity: int, clauses: Sequence[Clause]) -> Iterator[str]:
+    """Write the rule that stands for all clauses of `rule`, and asks Python how to go on."""
+    names = ", ".join(f"a{position}" for position in range(arity))
+    more = f", {names}" if names else ""
+    yield (
+        f"s__{rule}({names}) if answer = {ASKER}.{rule}__{arity}({names}) and v__{rule}(answer{more});"
+    )
+    blanks = ", _" * arity
+    yield f'v__{rule}("yes"{blanks});'
+    for clause in clauses:
+        yield f'v__{rule}("clauses"{more}) if {clause.name}({names});'
+
+
+def _lone_flags(body: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
+    """Spell out conditions that are a flag alone: `document.public` becomes `document.public = true`."""
+    yield from _operands(body, 0, len(body))
+
+
+def _operands(body: Sequence[Token], start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Look at each operand of `and`, `or` and `not` between `start` and `end`."""
+    begin = position = start
+    while position <= end:
+        if position == end or body[position].text in {"and", "or", "not", ","} and body[position].kind != "string":
+            yield from _operand(body, begin, position)
+            begin = position + 1
+            position += 1
+        elif body[position].text in {"(", "[", "{"}:
+            position = closing(body, position) + 1
+        else:
+            position += 1
+
+
+def _operand(body: Sequence[Token], start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    if start >= end:
+        return
+    first = body[start]
+    if first.text == "(" and closing(body, start) == end - 1:
+        yield from _operands(body, start + 1, end - 1)
+    elif first.text == "forall" and end - start > 2:
+        yield from _operands(body, start + 2, end - 1)
+    elif first.kind == "word" and first.text not in {"true", "false"} and _is_chain(body, start, end):
+        yield body[end - 1].end, body[end - 1].end, " = true"
+
+
+def _is_chain(body: Sequence[Token], start: int, end: int) -> bool:
+    """Tell whether the tokens are a variable, or members of one: `a`, `a.b`, `a.b(c).d`."""
+    position = start + 1
+    while position < end:
+        if body[position].text != "." or position + 1 >= end:
+            return False
+        position += 2
+        if position < end and body[position].text == "(":
+            position = closing(body, position) + 1
+    return True

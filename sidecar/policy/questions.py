@@ -1,0 +1,114 @@
+"""What a policy can ask about a request and the facts: paths to facts, and questions about them.
+
+Both are plain nested tuples, so that they are keys, sort, and travel as JSON.
+
+Paths:
+    ``("subject",)``, ``("resource",)``, ``("action",)``, ``("context",)``
+    ``("member", base, name)``              an attribute, a property, or the domain of an address
+    ``("lookup", base, name, (operand, …))``  what a look-up finds
+Operands: a path; ``("literal", value)`` with the value in its text form (`text_of`).
+Questions, with their answers:
+    ``("exists", path)``                    yes/no: is there such an entity?
+    ``("present", path)``                   yes/no: does this fact have a value?
+    ``("value", path)``                     one of the values of an enum, or yes/no for a flag
+    ``("is", path, literal)``               yes/no: does this text equal the literal?
+    ``("least", path, literal, kind)``      yes/no: is this number or instant >= the literal?
+    ``("above", path, literal, kind)``      yes/no: is it > the literal?
+    ``("order", path, path)``               lt/eq/gt
+    ``("same", path, path)``                yes/no: equal texts, or the same entity?
+    ``("includes", operand, operand)``      yes/no: does the set hold the value?
+    ``("rule", name, (operand, …))``        yes/no: does a rule of the policy hold?
+Every question but ``exists``, ``present`` and ``rule`` is asked only where its facts are present.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sidecar.schema.nouns import Kind
+from sidecar.schema.values import Value
+
+Path = tuple[Any, ...]
+Question = tuple[Any, ...]
+Answer = bool | str
+
+SUBJECT: Path = ("subject",)
+RESOURCE: Path = ("resource",)
+ACTION: Path = ("action",)
+CONTEXT: Path = ("context",)
+SETTINGS: Path = ("settings",)
+NOW: Path = ("member", CONTEXT, "now")
+
+YES_NO: tuple[Answer, ...] = (True, False)
+ORDERS: tuple[Answer, ...] = ("lt", "eq", "gt")
+
+
+def member(base: Path, name: str) -> Path:
+    """Return the path of one member of what is at `base`."""
+    return ("member", base, name)
+
+
+def literal(text: str) -> Path:
+    """Return an operand that stands for itself."""
+    return ("literal", text)
+
+
+def show(path: Path) -> str:
+    """Write a path or an operand as a policy would: `resource.account.membership(subject).role`."""
+    kind = path[0]
+    if kind == "member":
+        return f"{show(path[1])}.{path[2]}"
+    if kind == "lookup":
+        return f"{show(path[1])}.{path[2]}({', '.join(show(operand) for operand in path[3])})"
+    return f'"{path[1]}"' if kind == "literal" else str(kind)
+
+
+def depth(path: Path) -> int:
+    """Return how many steps lead to what is at `path`."""
+    if path[0] == "member":
+        return 1 + depth(path[1])
+    if path[0] == "lookup":
+        return 1 + max(depth(path[1]), *(depth(operand) for operand in path[3]), 0)
+    return 0
+
+
+def facts_of(question: Question) -> Iterator[Path]:
+    """Yield the paths that a question is about."""
+    for part in question[1:]:
+        if isinstance(part, tuple) and part and part[0] != "literal":
+            yield part
+
+
+def text_of(value: Value) -> str:
+    """Write a value so that it sorts, travels as JSON and is read back by its type."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        normal = value.normalize()
+        return f"{normal:f}"
+    if isinstance(value, tuple):
+        return "/".join(value)
+    return str(value)
+
+
+def value_of(kind: Kind, text: str) -> Value:
+    """Read back what `text_of` wrote of a value of this kind."""
+    if kind is Kind.BOOLEAN:
+        return text == "true"
+    if kind is Kind.INTEGER:
+        return int(text)
+    if kind is Kind.DECIMAL:
+        return Decimal(text)
+    if kind is Kind.INSTANT:
+        return datetime.fromisoformat(text)
+    return text
+
+
+def from_json(part: Any) -> Any:  # noqa: ANN401 - JSON
+    """Turn the lists of JSON back into tuples."""
+    return tuple(from_json(each) for each in part) if isinstance(part, list) else part

@@ -1,0 +1,85 @@
+"""What Oso is given in place of values: things that can only be asked.
+
+Oso never holds a fact. It holds a symbol, and each look that it takes at one comes to
+`sidecar.policy.asking`, which answers from the path that is being explored or from the snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sidecar.policy.questions import Path, Question
+from sidecar.schema.nouns import Attribute, EntityType, ValueType
+from sidecar.schema.values import Value
+
+
+class PolicyFault(Exception):  # noqa: N818 - it is a fault of the policy, met on one path
+    """The policy does what it may not do. `word` is what to look for in the rule's text.
+
+    Raised through Oso, which therefore cannot lose it under `not` or `forall`.
+    """
+
+    def __init__(self, message: str, word: str = "") -> None:
+        self.word = word
+        super().__init__(message)
+
+
+class Unexplorable(Exception):  # noqa: N818 - it is a limit, not an error
+    """The rule cannot be compiled, but Oso can answer it at request time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An attribute, property or setting that is present; only comparing it tells more."""
+
+    path: Path
+    attribute: Attribute
+
+    @property
+    def type(self) -> ValueType:
+        """The declared type."""
+        return self.attribute.type
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A setting: its value is known."""
+
+    path: Path
+    type: ValueType
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A yes/no that is asked only when it is compared: `.exists`, `.includes(…)`."""
+
+    question: Question | bool
+
+
+class Thing:
+    """An entity. Oso is given an instance of the subclass that the schema's type has."""
+
+    type: EntityType
+
+    def __init__(self, path: Path | None, certain: bool | None = None) -> None:  # noqa: FBT001
+        self.path = path
+        """None for an entity that was looked up by something absent."""
+        self.certain = certain if self.type.table else True
+        """Whether it exists, where that is known without asking."""
+
+
+class ActionObject:
+    """The action that was asked: its name is known, its properties are facts."""
+
+
+class ContextObject:
+    """The context of the request."""
+
+
+class SettingsObject:
+    """The settings of the pack."""
+
+
+class Asker:
+    """What generated rules ask about rules."""
