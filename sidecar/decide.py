@@ -38,13 +38,24 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
         if question.holds("forbid", code, tree, frame, faults):
             reasons.append(code)
     reasons += asked.standing(request.action, frame)
-    obliged = [code for code, tree in question.obliges if granted and question.holds("oblige", code, tree, frame, faults)]
+    obliged = [
+        code
+        for code, tree in question.obliges
+        if granted and question.holds("oblige", code, tree, frame, faults)
+    ]
     if faults:
         reasons.append("policy_error")
     # The one way to an allow.
     if granted and not reasons and not faults:
-        obligations = tuple(Obligation(code, policy.sentences.obligations[code]) for code in obliged)
-        return Decision(allowed=True, reasons=(), obligations=obligations, revisions=_revisions(policy, snapshot))
+        obligations = tuple(
+            Obligation(code, policy.sentences.obligations[code]) for code in obliged
+        )
+        return Decision(
+            allowed=True,
+            reasons=(),
+            obligations=obligations,
+            revisions=_revisions(policy, snapshot),
+        )
     return _denial(reasons or ["not_granted"], policy, snapshot, tuple(faults))
 
 
@@ -78,7 +89,11 @@ def permissions(
         return ()
     # Many actions share their trees, and no tree reads which action it is asked for.
     known: dict[int, bool] = {}
-    return tuple(name for name in asked.actions() if asked.question(name).allowed(frame, known, asked.standing(name, frame)))
+    return tuple(
+        name
+        for name in asked.actions()
+        if asked.question(name).allowed(frame, known, asked.standing(name, frame))
+    )
 
 
 def search_subjects(
@@ -156,10 +171,17 @@ def _candidates(schema: Schema, type_name: str, snapshot: Snapshot, member: str)
         return
     if not declared.table:
         raise InvalidRequestError(member, f"cannot be searched: nobody mounts `{type_name}`")
-    yield from sorted({id_of(key) for key in (*snapshot.rows(type_name), *_implied_keys(declared, schema, snapshot))})
+    yield from sorted(
+        {
+            id_of(key)
+            for key in (*snapshot.rows(type_name), *_implied_keys(declared, schema, snapshot))
+        }
+    )
 
 
-def _implied_keys(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[tuple[str, ...]]:
+def _implied_keys(
+    declared: EntityType, schema: Schema, snapshot: Snapshot
+) -> Iterator[tuple[str, ...]]:
     """Yield the keys of entities that exist by implication: one column refers, a path from it names the other."""
     if declared.implied is None:
         return
@@ -192,7 +214,9 @@ class _Question:
     obliges: tuple[tuple[str, Tree | None], ...]
 
     @classmethod
-    def of(cls, entry: Entry, policy: Policy, evaluator: Evaluator, names: tuple[str, str, str]) -> _Question:
+    def of(
+        cls, entry: Entry, policy: Policy, evaluator: Evaluator, names: tuple[str, str, str]
+    ) -> _Question:
         """Bind the trees of an entry."""
 
         def bound(node: Node | None) -> Tree | None:
@@ -207,7 +231,9 @@ class _Question:
             tuple((code, bound(node)) for code, node in entry.obliges.items() if node is not FALSE),
         )
 
-    def holds(self, rule: str, code: str | None, tree: Tree | None, frame: Frame, faults: list[str]) -> bool:
+    def holds(
+        self, rule: str, code: str | None, tree: Tree | None, frame: Frame, faults: list[str]
+    ) -> bool:
         """Tell whether a rule holds; one that fails is added to `faults` and does not."""
         if tree is None:
             return self._ask(rule, code, frame, faults)
@@ -219,9 +245,17 @@ class _Question:
 
     def _ask(self, rule: str, code: str | None, frame: Frame, faults: list[str]) -> bool:
         subject, resource, action = self.names
-        asked = {"rule": rule, "code": code, "subject": subject, "resource": resource, "action": action}
+        asked = {
+            "rule": rule,
+            "code": code,
+            "subject": subject,
+            "resource": resource,
+            "action": action,
+        }
         try:
-            return self.policy.oso.holds(asked, lambda question: self.evaluator.answer(question, frame))
+            return self.policy.oso.holds(
+                asked, lambda question: self.evaluator.answer(question, frame)
+            )
         except EvaluationError as error:
             faults.append(str(error))
             return False
@@ -231,7 +265,10 @@ class _Question:
         if standing:
             return False
         faults: list[str] = []
-        for rule, code, tree in (("allow", None, self.granted), *(("forbid", code, tree) for code, tree in self.forbids)):
+        for rule, code, tree in (
+            ("allow", None, self.granted),
+            *(("forbid", code, tree) for code, tree in self.forbids),
+        ):
             holds = known.get(id(tree)) if tree is not None else None
             if holds is None:
                 holds = self.holds(rule, code, tree, frame, faults)
@@ -256,10 +293,14 @@ class _Asked:
         self._questions: dict[str, _Question] = {}
         if self._subject is not None and self._resource is not None:
             self._evaluator = Evaluator(policy, self._subject, self._resource)
-            self._exists = tuple(self._evaluator.exists((root,)) for root in ("subject", "resource"))
+            self._exists = tuple(
+                self._evaluator.exists((root,)) for root in ("subject", "resource")
+            )
             for name in (*self._resource.actions, UNDECLARED_ACTION):
                 names = (subject, resource, name)
-                self._questions[name] = _Question.of(policy.entries[names], policy, self._evaluator, names)
+                self._questions[name] = _Question.of(
+                    policy.entries[names], policy, self._evaluator, names
+                )
 
     @classmethod
     def of(cls, subject: str, resource: str, policy: Policy) -> _Asked:
@@ -267,7 +308,7 @@ class _Asked:
         kept: _Asked | None = policy.derived.get((subject, resource))
         if kept is None:
             kept = cls(subject, resource, policy)
-            if kept._subject is not None and kept._resource is not None:  # noqa: SLF001 - callers' words are not kept
+            if kept._subject is not None and kept._resource is not None:
                 policy.derived[subject, resource] = kept
         return kept
 
@@ -285,20 +326,35 @@ class _Asked:
         context = admit_context(schema, request.context, now)
         said = (
             admit_entity(schema, self._subject, request.subject_properties, "subject.properties"),
-            admit_entity(schema, self._resource, request.resource_properties, "resource.properties"),
+            admit_entity(
+                schema, self._resource, request.resource_properties, "resource.properties"
+            ),
         )
         action = admit_action(schema, self._resource, request.action, request.action_properties)
         if self._subject is None or self._resource is None:
             return None
-        keys = (key_of_id(self._subject, request.subject.id), key_of_id(self._resource, request.resource.id))
+        keys = (
+            key_of_id(self._subject, request.subject.id),
+            key_of_id(self._resource, request.resource.id),
+        )
         return Frame(snapshot, self._evaluator, keys, said, action, context)
 
     def unknown(self, action: str) -> list[str]:
         """Return the reasons where the schema does not know a type: the policy cannot be asked."""
         types = self._policy.schema.types.values()
-        declared = self._resource.actions if self._resource is not None else {name for each in types for name in each.actions}
+        declared = (
+            self._resource.actions
+            if self._resource is not None
+            else {name for each in types for name in each.actions}
+        )
         missing = (self._subject is None, self._resource is None, action not in declared)
-        return [code for code, holds in zip(("unknown_subject", "unknown_resource", "unknown_action"), missing, strict=True) if holds]
+        return [
+            code
+            for code, holds in zip(
+                ("unknown_subject", "unknown_resource", "unknown_action"), missing, strict=True
+            )
+            if holds
+        ]
 
     def standing(self, action: str, frame: Frame) -> list[str]:
         """Return the reasons that need no policy: what does not exist, or must not exist yet (R20)."""
@@ -322,6 +378,16 @@ def _revisions(policy: Policy, snapshot: Snapshot) -> Revisions:
     return Revisions(policy.revision, snapshot.revision)
 
 
-def _denial(codes: list[str], policy: Policy, snapshot: Snapshot, faults: tuple[str, ...] = ()) -> Decision:
-    reasons = tuple(Reason(code, policy.sentences.reasons.get(code, code)) for code in dict.fromkeys(codes))
-    return Decision(allowed=False, reasons=reasons, obligations=(), revisions=_revisions(policy, snapshot), faults=faults)
+def _denial(
+    codes: list[str], policy: Policy, snapshot: Snapshot, faults: tuple[str, ...] = ()
+) -> Decision:
+    reasons = tuple(
+        Reason(code, policy.sentences.reasons.get(code, code)) for code in dict.fromkeys(codes)
+    )
+    return Decision(
+        allowed=False,
+        reasons=reasons,
+        obligations=(),
+        revisions=_revisions(policy, snapshot),
+        faults=faults,
+    )

@@ -13,7 +13,17 @@ from typing import Any
 
 from sidecar.facts import Row, Snapshot
 from sidecar.policy.compiled import Policy
-from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, value_of
+from sidecar.policy.questions import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    Answer,
+    Path,
+    Question,
+    value_of,
+)
 from sidecar.policy.trees import FALSE, TRUE, Node, Test
 from sidecar.requests import Said
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Value, ValueType
@@ -62,8 +72,13 @@ class Evaluator:
 
     def __init__(self, policy: Policy, subject: EntityType, resource: EntityType) -> None:
         self._policy = policy
-        self._roots: Mapping[Path, tuple[int, EntityType]] = {SUBJECT: (0, subject), RESOURCE: (1, resource)}
-        self.tables = tuple(_table(declared) if declared.table else None for declared in (subject, resource))
+        self._roots: Mapping[Path, tuple[int, EntityType]] = {
+            SUBJECT: (0, subject),
+            RESOURCE: (1, resource),
+        }
+        self.tables = tuple(
+            _table(declared) if declared.table else None for declared in (subject, resource)
+        )
         self.slots = 0
         self._rows: dict[Path, Read] = {}
         self._trees: dict[int, Tree] = {}
@@ -101,7 +116,11 @@ class Evaluator:
         test = self._policy.tests[node.test]
         branches = [self.tree(branch) for branch in node.branches]
         if test.outcomes == "text":
-            return (self.value(test.question[1]), dict(zip(node.labels, branches, strict=False)), branches[-1])
+            return (
+                self.value(test.question[1]),
+                dict(zip(node.labels, branches, strict=False)),
+                branches[-1],
+            )
         if test.outcomes == "number":
             return (self._region(test, node.labels), dict(enumerate(branches)), FAULT)
         return (self._asked(test.question), dict(zip(node.labels, branches, strict=True)), FAULT)
@@ -155,7 +174,11 @@ class Evaluator:
         return self.key(path) if self._is_entity(path) else self.value(path)
 
     def _is_entity(self, path: Path) -> bool:
-        return path in self._roots or path[0] == "lookup" or self._attribute(path).type.kind is Kind.REFERENCE
+        return (
+            path in self._roots
+            or path[0] == "lookup"
+            or self._attribute(path).type.kind is Kind.REFERENCE
+        )
 
     def value(self, path: Path) -> Read:
         """Return how to read an attribute, a property or a member of the context."""
@@ -175,7 +198,11 @@ class Evaluator:
         return self._stored(base, declared, declared.attributes[name])
 
     def _stored(self, base: Path, declared: EntityType, attribute: Attribute) -> Read:
-        row, column, default = self.row(base), list(declared.attributes).index(attribute.name), attribute.default
+        row, column, default = (
+            self.row(base),
+            list(declared.attributes).index(attribute.name),
+            attribute.default,
+        )
         said = self._roots[base][0] if base in self._roots and attribute.caller else None
         name = attribute.name
 
@@ -203,7 +230,9 @@ class Evaluator:
         implied = self._implied(path, declared, *declared.implied)
         return lambda frame: row(frame) is not None or implied(frame)
 
-    def _implied(self, path: Path, declared: EntityType, steps: tuple[str, ...], column: str) -> Read:
+    def _implied(
+        self, path: Path, declared: EntityType, steps: tuple[str, ...], column: str
+    ) -> Read:
         """Return how to tell that an entity exists though it has no row."""
         reach = path
         for step in steps:
@@ -235,7 +264,9 @@ class Evaluator:
         if path[0] == "lookup":
             owner = self.type_of(path[1]).name
             name, asked = path[2], self._asked_with(path)
-            return lambda frame: None if None in (key := asked(frame)) else frame.snapshot.find(owner, name).get(key)
+            return lambda frame: (
+                None if None in (key := asked(frame)) else frame.snapshot.find(owner, name).get(key)
+            )
         key, name, mounted = self.value(path), declared.name, bool(declared.table)
         if not mounted:
             return _constant(None)
@@ -264,16 +295,25 @@ class Evaluator:
         declared = self.type_of(path)
         if self._names_key(path):
             return self._key_asked(path, declared)
-        row, columns = self.row(path), [list(declared.attributes).index(column) for column in declared.key]
+        row, columns = (
+            self.row(path),
+            [list(declared.attributes).index(column) for column in declared.key],
+        )
         if len(columns) == 1:
             return lambda frame: None if (found := row(frame)) is None else found[columns[0]]
-        return lambda frame: None if (found := row(frame)) is None else tuple(found[column] for column in columns)
+        return lambda frame: (
+            None if (found := row(frame)) is None else tuple(found[column] for column in columns)
+        )
 
     def _names_key(self, path: Path) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
         lookup = self._lookup(path)
         columns = {match[0] for match in lookup.match if len(match) == 1}
-        return not lookup.where and len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
+        return (
+            not lookup.where
+            and len(lookup.match) == len(columns)
+            and columns == set(self.type_of(path).key)
+        )
 
     def _key_asked(self, path: Path, declared: EntityType) -> Read:
         lookup, asked = self._lookup(path), self._asked_with(path)
@@ -281,7 +321,9 @@ class Evaluator:
         order = [names.index(lookup.match[column,]) for column in declared.key]
         if len(order) == 1:
             return lambda frame: asked(frame)[order[0]]
-        return lambda frame: None if None in (parts := asked(frame)) else tuple(parts[at] for at in order)
+        return lambda frame: (
+            None if None in (parts := asked(frame)) else tuple(parts[at] for at in order)
+        )
 
     def _lookup(self, path: Path) -> Lookup:
         return self.type_of(path[1]).lookups[path[2]]
@@ -291,13 +333,21 @@ class Evaluator:
         if path in self._roots:
             return self._roots[path][1]
         types = self._policy.schema.types
-        return types[self._lookup(path).finds] if path[0] == "lookup" else types[self._attribute(path).type.target]
+        return (
+            types[self._lookup(path).finds]
+            if path[0] == "lookup"
+            else types[self._attribute(path).type.target]
+        )
 
     def _attribute(self, path: Path) -> Attribute:
         base, name = path[1], path[2]
         if base == ACTION:
             resource = self._roots[RESOURCE][1]
-            return next(each.properties[name] for each in resource.actions.values() if name in each.properties)
+            return next(
+                each.properties[name]
+                for each in resource.actions.values()
+                if name in each.properties
+            )
         if base == CONTEXT:
             return self._policy.schema.context[name]
         if base == SETTINGS:

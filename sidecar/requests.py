@@ -15,7 +15,9 @@ Said = Mapping[str, Value]
 _NOTHING: Said = {}
 
 
-def admit_entity(schema: Schema, declared: EntityType | None, said: Mapping[str, object], member: str) -> Said:
+def admit_entity(
+    schema: Schema, declared: EntityType | None, said: Mapping[str, object], member: str
+) -> Said:
     """Admit the properties of a subject or a resource: the attributes that a caller may say.
 
     Raises:
@@ -23,17 +25,28 @@ def admit_entity(schema: Schema, declared: EntityType | None, said: Mapping[str,
     """
     if not said or declared is None:
         return _NOTHING
-    return _admit(schema, {name: each for name, each in declared.attributes.items() if each.caller}, said, member)
+    return _admit(
+        schema,
+        {name: each for name, each in declared.attributes.items() if each.caller},
+        said,
+        member,
+    )
 
 
-def admit_action(schema: Schema, declared: EntityType | None, name: str, said: Mapping[str, object]) -> Said:
+def admit_action(
+    schema: Schema, declared: EntityType | None, name: str, said: Mapping[str, object]
+) -> Said:
     """Admit the properties of an action.
 
     Raises:
         InvalidRequestError: A value has the wrong JSON type.
     """
     action = declared.actions.get(name) if said and declared is not None else None
-    return _admit(schema, action.properties, said, "action.properties") if action is not None else _NOTHING
+    return (
+        _admit(schema, action.properties, said, "action.properties")
+        if action is not None
+        else _NOTHING
+    )
 
 
 def admit_context(schema: Schema, said: Mapping[str, object], now: datetime) -> Said:
@@ -71,7 +84,9 @@ def parse_reference(text: str, member: str) -> Reference:
     return Reference(name, id_text)
 
 
-def _admit(schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str, object], member: str) -> Said:
+def _admit(
+    schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str, object], member: str
+) -> Said:
     admitted: dict[str, Value] = {}
     for name, attribute in declared.items():
         if name not in said or name == "now":
@@ -85,4 +100,13 @@ def _admit(schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str,
     return admitted
 
 
-__all__ = ["Reference", "Request", "Said", "admit_action", "admit_context", "admit_entity", "key_of_id", "parse_reference"]
+__all__ = [
+    "Reference",
+    "Request",
+    "Said",
+    "admit_action",
+    "admit_context",
+    "admit_entity",
+    "key_of_id",
+    "parse_reference",
+]

@@ -53,7 +53,14 @@ _SCALARS = {
     Kind.DECIMAL: "Decimal",
     Kind.INSTANT: "Instant",
 }
-_NATIVE = {str: "String", bool: "Boolean", int: "Integer", float: "Float", list: "List", dict: "Dictionary"}
+_NATIVE = {
+    str: "String",
+    bool: "Boolean",
+    int: "Integer",
+    float: "Float",
+    list: "List",
+    dict: "Dictionary",
+}
 
 
 class _Decimal:
@@ -77,7 +84,8 @@ class LoadedPolicy:
             ValueError: With a list of `Problem` as its argument, where Oso refuses or warns.
         """
         self.things: dict[str, type[Thing]] = {
-            name: type(declared.polar, (Thing,), {"type": declared}) for name, declared in schema.types.items()
+            name: type(declared.polar, (Thing,), {"type": declared})
+            for name, declared in schema.types.items()
         }
         self._polar = Polar()
         self.messages: list[str] = []
@@ -106,7 +114,9 @@ class LoadedPolicy:
         """Return what Oso would only have printed."""
         return [_problem(message, file) for message in self.messages]
 
-    def ask(self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Path]) -> bool:
+    def ask(
+        self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Path]
+    ) -> bool:
         """Ask whether `rule(operands)` holds.
 
         Raises:
@@ -124,7 +134,9 @@ class LoadedPolicy:
         except StackOverflowError as error:
             raise Unexplorable("the rule calls itself without end") from error
         except PolarTypeError as error:
-            raise PolicyFault("a condition is neither true nor false; compare the fact with a value") from error
+            raise PolicyFault(
+                "a condition is neither true nor false; compare the fact with a value"
+            ) from error
         except OsoError as error:
             # Oso's message quotes the objects that it was asked about; it does not leave the process.
             raise PolicyFault(f"Oso failed: {type(error).__name__}") from error
@@ -190,18 +202,26 @@ class _Query(Query):
         if isinstance(instance, Asker):
             result: object = self.question.answer_rule(name, data["args"], self.host)
         else:
-            arguments = None if data["args"] is None else [self._argument(name, term) for term in data["args"]]
+            arguments = (
+                None
+                if data["args"] is None
+                else [self._argument(name, term) for term in data["args"]]
+            )
             result = self.question.look.member(instance, name, arguments)
         self.ffi_query.call_result(data["call_id"], self.host.to_polar(result))
 
     def _argument(self, name: str, term: dict[str, Any]) -> object:
         if next(iter(term["value"])) not in {"String", "Boolean", "Number", "ExternalInstance"}:
-            raise PolicyFault(f"an argument of `{name}` is not known yet, or is no single value", name)
+            raise PolicyFault(
+                f"an argument of `{name}` is not known yet, or is no single value", name
+            )
         return self.host.to_python(term)
 
     def handle_external_op(self, data: dict[str, Any]) -> None:
         left, right = (self.host.to_python(term) for term in data["args"])
-        self.ffi_query.question_result(data["call_id"], self.question.compare.holds(data["operator"], left, right))
+        self.ffi_query.question_result(
+            data["call_id"], self.question.compare.holds(data["operator"], left, right)
+        )
 
     def handle_external_isa(self, data: dict[str, Any]) -> None:
         answer = self.question.is_a(self.host.to_python(data["instance"]), data["class_tag"])
@@ -212,7 +232,9 @@ class _Query(Query):
         self.ffi_query.question_result(data["call_id"], answer=False)
 
     def handle_external_is_subclass(self, data: dict[str, Any]) -> None:
-        self.ffi_query.question_result(data["call_id"], data["left_class_tag"] == data["right_class_tag"])
+        self.ffi_query.question_result(
+            data["call_id"], data["left_class_tag"] == data["right_class_tag"]
+        )
 
     def handle_make_external(self, data: dict[str, Any]) -> None:
         raise PolicyFault("nothing can be made in a policy", "new")

@@ -99,10 +99,20 @@ def _answer(
     for clause in program.clauses.get((rule, ENTRY_POINTS[rule]), ()):
         if code is not None and clause.literals[-1] != code:
             continue
-        question = Asking(names, pack.settings, policy, parent, action, lambda *_: "clauses", LIVE_DEPTH)
-        operands = (SUBJECT, ACTION, RESOURCE, *([("literal", f"str {code}")] if code is not None else []))
+        question = Asking(
+            names, pack.settings, policy, parent, action, lambda *_: "clauses", LIVE_DEPTH
+        )
+        operands = (
+            SUBJECT,
+            ACTION,
+            RESOURCE,
+            *([("literal", f"str {code}")] if code is not None else []),
+        )
         try:
-            holds = policy.ask(question, clause.name, asked["subject"], asked["resource"], operands) or holds
+            holds = (
+                policy.ask(question, clause.name, asked["subject"], asked["resource"], operands)
+                or holds
+            )
         except (PolicyFault, Unexplorable) as error:
             fault = f"{clause.file}:{clause.line}: {error}"
     write_message(streams[1], json.dumps({"fault": fault} if fault else {"holds": holds}).encode())

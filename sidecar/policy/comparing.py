@@ -39,9 +39,13 @@ class Comparison:
         if operator == "Neq":
             return not self.holds("Eq", left, right)
         if operator != "Eq" and operator not in _MIRRORED:
-            raise PolicyFault("arithmetic on facts cannot be compiled; put the number into the settings")
+            raise PolicyFault(
+                "arithmetic on facts cannot be compiled; put the number into the settings"
+            )
         for side in (left, right):
-            if isinstance(side, list | dict) or not isinstance(side, Literal | Thing | Fact | Constant | Truth):
+            if isinstance(side, list | dict) or not isinstance(
+                side, Literal | Thing | Fact | Constant | Truth
+            ):
                 _refuse(side)
         if is_absent(left) or is_absent(right):
             return False
@@ -84,7 +88,9 @@ class Comparison:
     def _flags(self, operator: str, left: object, right: object) -> bool:
         for side, other in ((left, right), (right, left)):
             if not _is_flag(side):
-                raise PolicyFault(f"{_said(side)} is compared with {_said(other)}, which is true or false")
+                raise PolicyFault(
+                    f"{_said(side)} is compared with {_said(other)}, which is true or false"
+                )
         if operator != "Eq":
             raise PolicyFault("`true` and `false` have no order")
         return self._truth(left) == self._truth(right)
@@ -92,7 +98,11 @@ class Comparison:
     def _truth(self, flag: object) -> bool:
         if isinstance(flag, Truth):
             question = flag.question
-            return question if isinstance(question, bool) else bool(self._answers.ask(question, YES_NO))
+            return (
+                question
+                if isinstance(question, bool)
+                else bool(self._answers.ask(question, YES_NO))
+            )
         if isinstance(flag, Fact):
             return bool(self._answers.ask(("value", flag.path), YES_NO))
         return bool(flag.value) if isinstance(flag, Constant) else bool(flag)
@@ -107,12 +117,22 @@ class Comparison:
             answer = self._answers.ask(("order", first, second), ORDERS)
             if first != left.path:
                 answer = {"lt": "gt", "gt": "lt"}.get(str(answer), answer)
-            return answer in {"Eq": {"eq"}, "Lt": {"lt"}, "Gt": {"gt"}, "Leq": {"lt", "eq"}, "Geq": {"gt", "eq"}}[operator]
+            return (
+                answer
+                in {
+                    "Eq": {"eq"},
+                    "Lt": {"lt"},
+                    "Gt": {"gt"},
+                    "Leq": {"lt", "eq"},
+                    "Geq": {"gt", "eq"},
+                }[operator]
+            )
         _need_equality(operator, left)
         if left.type.kind is Kind.ENUM:
-            values = left.type.values
-            asked = [self._answers.ask(("value", fact.path), _domain(fact)) for fact in (left, right)]
-            return asked[0] == asked[1] and asked[0] in values
+            asked = [
+                self._answers.ask(("value", fact.path), _domain(fact)) for fact in (left, right)
+            ]
+            return asked[0] == asked[1]
         return self._same(left.path, right.path)
 
     def _literal(self, operator: str, fact: Fact, value: Value) -> bool:
@@ -168,7 +188,9 @@ class Comparison:
         if constant.type.kind not in ORDERED:
             raise PolicyFault(f"{_said(constant)} has no order", name)
         compared = (mine > value) - (mine < value)  # type: ignore[operator]  # both of one ordered kind
-        return {"Lt": compared < 0, "Leq": compared <= 0, "Gt": compared > 0, "Geq": compared >= 0}[operator]
+        return {"Lt": compared < 0, "Leq": compared <= 0, "Gt": compared > 0, "Geq": compared >= 0}[
+            operator
+        ]
 
 
 def _domain(fact: Fact) -> tuple[str, ...]:
@@ -181,7 +203,9 @@ def _number(kind: Kind, number: float, mismatch: PolicyFault) -> Value:
         raise mismatch
     exact = Decimal(repr(number))
     if isinstance(number, float) and len(exact.as_tuple().digits) > MAXIMUM_DIGITS:
-        raise PolicyFault(f"`{number}` has more than {MAXIMUM_DIGITS} digits; put it into the settings")
+        raise PolicyFault(
+            f"`{number}` has more than {MAXIMUM_DIGITS} digits; put it into the settings"
+        )
     if kind is Kind.DECIMAL:
         return exact
     if exact != exact.to_integral_value():

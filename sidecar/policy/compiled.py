@@ -78,7 +78,10 @@ def load_pack(policies: Path, fixtures: Path) -> Policy:
     codes = {"reason": frozenset(sentences.reasons), "obligation": frozenset(sentences.obligations)}
     pack = PackTexts(schema, settings, codes, texts, COMPILE_SECONDS)
     compiled = compile_in_child(pack)
-    tests = tuple(Test(from_json(question), outcomes, kind and Kind(kind)) for question, outcomes, kind in compiled["tests"])
+    tests = tuple(
+        Test(from_json(question), outcomes, kind and Kind(kind))
+        for question, outcomes, kind in compiled["tests"]
+    )
     nodes = _nodes(compiled["nodes"])
     return Policy(
         schema=schema,
@@ -104,11 +107,17 @@ def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
     texts: dict[str, str] = {}
     files = sorted(policies.glob("*.polar")) if policies.is_dir() else []
     if not files:
-        problems.append(Problem(str(policies), 0, "there is no `*.polar` file here; write at least `main.polar`"))
+        problems.append(
+            Problem(
+                str(policies), 0, "there is no `*.polar` file here; write at least `main.polar`"
+            )
+        )
     for file in files:
         try:
             if file.stat().st_size > _LARGEST:
-                problems.append(Problem(file.name, 0, f"the file is larger than {_LARGEST} bytes; split it"))
+                problems.append(
+                    Problem(file.name, 0, f"the file is larger than {_LARGEST} bytes; split it")
+                )
                 continue
             texts[file.name] = file.read_bytes().decode("utf-8")
         except OSError as error:
@@ -122,15 +131,25 @@ def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
 def _nodes(rows: list[tuple[int, int, list[object], list[int]]]) -> dict[int, Node]:
     nodes = {leaf.number: leaf for leaf in LEAVES}
     for number, test, labels, branches in rows:
-        nodes[number] = Node(test, tuple(from_json(labels)), tuple(nodes[branch] for branch in branches), number)
+        nodes[number] = Node(
+            test, tuple(from_json(labels)), tuple(nodes[branch] for branch in branches), number
+        )
     return nodes
 
 
-def _revision(texts: Mapping[str, str], schema: Schema, settings: Mapping[str, Value], sentences: Sentences) -> str:
+def _revision(
+    texts: Mapping[str, str], schema: Schema, settings: Mapping[str, Value], sentences: Sentences
+) -> str:
     digest = hashlib.sha256()
     parts = [schema.revision, *(f"{file}\0{text}" for file, text in texts.items())]
-    parts += [f"{name}={sorted(map(str, value)) if isinstance(value, frozenset) else value!r}" for name, value in sorted(settings.items())]
-    parts += [f"{code}={sentence}" for code, sentence in sorted({**sentences.reasons, **sentences.obligations}.items())]
+    parts += [
+        f"{name}={sorted(map(str, value)) if isinstance(value, frozenset) else value!r}"
+        for name, value in sorted(settings.items())
+    ]
+    parts += [
+        f"{code}={sentence}"
+        for code, sentence in sorted({**sentences.reasons, **sentences.obligations}.items())
+    ]
     for part in parts:
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()[:16]

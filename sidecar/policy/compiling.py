@@ -96,8 +96,15 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         raise InvalidPolicyError(list(explorer.problems.values()))
     nodes = list(explorer.trees.reachable(compiler.roots))
     return {
-        "tests": [[test.question, test.outcomes, test.kind and test.kind.value] for test in explorer.trees.tests],
-        "nodes": [[node.number, node.test, node.labels, [branch.number for branch in node.branches]] for node in nodes if node.branches],
+        "tests": [
+            [test.question, test.outcomes, test.kind and test.kind.value]
+            for test in explorer.trees.tests
+        ],
+        "nodes": [
+            [node.number, node.test, node.labels, [branch.number for branch in node.branches]]
+            for node in nodes
+            if node.branches
+        ],
         "entries": entries,
         "notices": [[problem.file, problem.line, problem.message] for problem in compiler.notices],
         "queries": explorer.queries,
@@ -139,9 +146,7 @@ class _Compiler:
             try:
                 node = self.explorer.trees.either(node, self.explorer.entry(clause, asked))
             except (Unexplorable, TooLargeError) as error:
-                message = (
-                    f"`{rule}` is put to Oso at request time for `{asked.action[0]}` on a `{asked.resource}`: {error}"
-                )
+                message = f"`{rule}` is put to Oso at request time for `{asked.action[0]}` on a `{asked.resource}`: {error}"
                 self.notices.append(Problem(clause.file, clause.line, message))
                 return None
         self.roots.append(node)
@@ -173,7 +178,11 @@ def _calls(sources: Sequence[Source]) -> Iterator[Problem]:
                     yield Problem(source.file, token.line, message)
                 elif arity not in known[token.text]:
                     takes = " or ".join(map(str, sorted(known[token.text])))
-                    yield Problem(source.file, token.line, f"`{token.text}` takes {takes} arguments, not {arity}")
+                    yield Problem(
+                        source.file,
+                        token.line,
+                        f"`{token.text}` takes {takes} arguments, not {arity}",
+                    )
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:

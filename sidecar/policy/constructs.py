@@ -46,17 +46,23 @@ def check_constructs(source: Source) -> Iterator[Problem]:
 def _heads(rule: Rule) -> Iterator[Problem]:
     wanted = ENTRY_POINTS.get(rule.name)
     if "__" in rule.name:
-        yield Problem(rule.file, rule.line, f"`{rule.name}`: names with `__` are kept for the compiler")
+        yield Problem(
+            rule.file, rule.line, f"`{rule.name}`: names with `__` are kept for the compiler"
+        )
     if wanted is not None and len(rule.parameters) != wanted:
         yield Problem(rule.file, rule.line, f"`{rule.name}` takes {wanted} parameters")
         return
     if wanted is not None and rule.literal(1) is not None:
         name = rule.literal(1)
-        message = f'the action is an object: write `_: Action{{name: "{name}"}}` instead of `"{name}"`'
+        message = (
+            f'the action is an object: write `_: Action{{name: "{name}"}}` instead of `"{name}"`'
+        )
         yield Problem(rule.file, rule.parameters[1][0].line, message)
     if wanted == 4 and rule.literal(3) is None:
         what = "reason" if rule.name == "forbid" else "obligation"
-        yield Problem(rule.file, rule.line, f"the {what} of `{rule.name}` must be a string in its head")
+        yield Problem(
+            rule.file, rule.line, f"the {what} of `{rule.name}` must be a string in its head"
+        )
     for parameter in rule.parameters:
         if parameter[0].text in {"context", "settings"}:
             word = parameter[0]
@@ -75,10 +81,17 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_WORDS[token.text]}"
             elif token.text in _REFUSED_CALLS and after == "(":
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_CALLS[token.text]}"
-        if token.text == "in" and position + 1 < len(tokens) and tokens[position + 1].kind == "string":
+        if (
+            token.text == "in"
+            and position + 1 < len(tokens)
+            and tokens[position + 1].kind == "string"
+        ):
             yield token.line, f"`in {after}` would go through its letters; write `in [{after}]`"
-        if token.text in _COMPARISONS and _is_variable(tokens, position - 1) and before == after and (
-            _is_variable(tokens, position + 1)
+        if (
+            token.text in _COMPARISONS
+            and _is_variable(tokens, position - 1)
+            and before == after
+            and (_is_variable(tokens, position + 1))
         ):
             yield token.line, f"`{before} {token.text} {after}` compares `{before}` with itself"
 
@@ -97,7 +110,16 @@ def _arithmetic(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
         if token.kind != "mark" or token.text not in {"+", "-", "*", "/"}:
             continue
         before = tokens[position - 1] if position else None
-        sign = before is None or before.text in {*_COMPARISONS, "(", "[", ",", ":", "in", "and", "or"}
+        sign = before is None or before.text in {
+            *_COMPARISONS,
+            "(",
+            "[",
+            ",",
+            ":",
+            "in",
+            "and",
+            "or",
+        }
         number = position + 1 < len(tokens) and tokens[position + 1].kind == "number"
         if not (token.text in {"-", "+"} and sign and number):
             message = f"`{token.text}`: arithmetic on facts cannot be compiled; put the number into the settings"
@@ -111,7 +133,9 @@ def _unbound_in_not(rule: Rule) -> Iterator[tuple[int, str]]:
 
     Polar does not bind them there: `not x = "a" and x = document.name` never holds.
     """
-    bound = {token.text for parameter in rule.parameters for token in parameter if token.kind == "word"}
+    bound = {
+        token.text for parameter in rule.parameters for token in parameter if token.kind == "word"
+    }
     body = rule.body
     for position, token in enumerate(body):
         if token.text == "not" and token.kind == "word":
@@ -129,7 +153,11 @@ def _unbound_in_not(rule: Rule) -> Iterator[tuple[int, str]]:
 def _operand_end(tokens: Sequence[Token], start: int) -> int:
     position = start
     while position < len(tokens) and tokens[position].text not in {"and", "or", ")", ",", ";"}:
-        position = closing(tokens, position) + 1 if tokens[position].text in {"(", "[", "{"} else position + 1
+        position = (
+            closing(tokens, position) + 1
+            if tokens[position].text in {"(", "[", "{"}
+            else position + 1
+        )
     return position
 
 

@@ -103,7 +103,11 @@ class Explorer:
         operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
         if len(clause.literals) > len(operands):
             operands = (*operands, ("literal", f"str {clause.literals[-1]}"))
-        return self._remembered(("clause", clause.number, operands), asked, lambda scope: self._clause(clause, operands, asked, scope))[0]
+        return self._remembered(
+            ("clause", clause.number, operands),
+            asked,
+            lambda scope: self._clause(clause, operands, asked, scope),
+        )[0]
 
     def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, bool]:
         """Return the tree of a rule with these operands, and whether it depends on the action."""
@@ -119,12 +123,16 @@ class Explorer:
                         lambda inner, clause=clause: self._clause(clause, operands, asked, inner),  # type: ignore[misc]
                     )
                     scope.saw_action = scope.saw_action or saw
-                    node = self._joined(lambda node=node, found=found: self.trees.either(node, found))  # type: ignore[misc]
+                    node = self._joined(
+                        lambda node=node, found=found: self.trees.either(node, found)
+                    )  # type: ignore[misc]
             return node
 
         return self._remembered(("rule", rule, operands), asked, explore)
 
-    def _remembered(self, key: tuple[object, ...], asked: Asked, explore: Callable[[_Scope], Node]) -> tuple[Node, bool]:
+    def _remembered(
+        self, key: tuple[object, ...], asked: Asked, explore: Callable[[_Scope], Node]
+    ) -> tuple[Node, bool]:
         """Explore once for each kind of request; for every action at once where none was looked at."""
         anywhere = (*key, asked.subject, asked.resource)
         here = (*anywhere, asked.action[0])
@@ -147,10 +155,19 @@ class Explorer:
             raise known
         return known
 
-    def _clause(self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope) -> Node:
+    def _clause(
+        self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope
+    ) -> Node:
         return self._explore(clause, operands, asked, scope, {})
 
-    def _explore(self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope, answers: dict[Question, Answer]) -> Node:
+    def _explore(
+        self,
+        clause: Clause,
+        operands: tuple[Path, ...],
+        asked: Asked,
+        scope: _Scope,
+        answers: dict[Question, Answer],
+    ) -> Node:
         """Follow one path, and where it is open each way on."""
         question = self._query(clause, operands, asked, scope, answers)
         if isinstance(question, Node):
@@ -162,22 +179,40 @@ class Explorer:
         else:
             self.trees.meet(question.question, question.domain)
         branches = {
-            answer: self._explore(clause, operands, asked, scope, {**answers, question.question: answer})
+            answer: self._explore(
+                clause, operands, asked, scope, {**answers, question.question: answer}
+            )
             for answer in question.domain
         }
         if called is not None:
             return self._joined(lambda: self.trees.choose(called, branches[True], branches[False]))
         return self._joined(lambda: self.trees.branch(question.question, branches))
 
-    def _query(self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope, answers: dict[Question, Answer]) -> Node | _Unanswered:
+    def _query(
+        self,
+        clause: Clause,
+        operands: tuple[Path, ...],
+        asked: Asked,
+        scope: _Scope,
+        answers: dict[Question, Answer],
+    ) -> Node | _Unanswered:
         scope.queries += 1
         self.queries += 1
         if scope.queries > MAXIMUM_QUERIES:
-            raise Unexplorable(f"it has more than {MAXIMUM_QUERIES} paths; divide it into rules of their own")
+            raise Unexplorable(
+                f"it has more than {MAXIMUM_QUERIES} paths; divide it into rules of their own"
+            )
         if time.monotonic() > self.deadline:
             raise Unexplorable("there was no time left to explore it")
         path = _Path(answers)
-        asking = Asking(self.names, self.settings, self.loaded, path, asked.action, lambda rule, arguments: self._via(rule, arguments, path))
+        asking = Asking(
+            self.names,
+            self.settings,
+            self.loaded,
+            path,
+            asked.action,
+            lambda rule, arguments: self._via(rule, arguments, path),
+        )
         try:
             holds = self.loaded.ask(asking, clause.name, asked.subject, asked.resource, operands)
         except _Unanswered as unanswered:

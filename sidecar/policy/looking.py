@@ -37,7 +37,7 @@ from sidecar.policy.symbols import (
     Truth,
     Unexplorable,
 )
-from sidecar.schema.nouns import Attribute, EntityType, Kind, Lookup, ValueType
+from sidecar.schema.nouns import Attribute, Kind, Lookup, ValueType
 from sidecar.schema.values import Value
 
 ABSENT = float("nan")
@@ -137,7 +137,9 @@ class Look:
         if name in {"exists", "includes"}:
             return Truth(question=False)
         if name not in self._names.members:
-            raise PolicyFault(f"nothing has a member `{name}`; {nearest(name, self._names.members)}", name)
+            raise PolicyFault(
+                f"nothing has a member `{name}`; {nearest(name, self._names.members)}", name
+            )
         return ABSENT
 
     def _of_thing(self, thing: Thing, name: str, arguments: Sequence[object] | None) -> object:
@@ -145,7 +147,11 @@ class Look:
             return Truth(("exists", thing.path) if thing.certain is None else thing.certain)
         if arguments is not None and name in thing.type.lookups:
             return self._look_up(thing, thing.type.lookups[name], arguments)
-        if arguments is None and name in thing.type.lookups and not thing.type.lookups[name].arguments:
+        if (
+            arguments is None
+            and name in thing.type.lookups
+            and not thing.type.lookups[name].arguments
+        ):
             return self._look_up(thing, thing.type.lookups[name], ())
         attribute = thing.type.attributes.get(name)
         if attribute is None or arguments is not None:
@@ -203,7 +209,11 @@ class Look:
         """Return the operand for an argument of a look-up; None for an absent one."""
         if is_absent(value):
             return None
-        if isinstance(value, Thing) and declared.kind is Kind.REFERENCE and value.type.name == declared.target:
+        if (
+            isinstance(value, Thing)
+            and declared.kind is Kind.REFERENCE
+            and value.type.name == declared.target
+        ):
             return value.path if self._has_key(value) else None
         if isinstance(value, Fact) and value.type == declared:
             return value.path
@@ -211,13 +221,17 @@ class Look:
             return literal(text_of(value.value))
         if isinstance(value, str) and declared.kind in {Kind.STRING, Kind.ENUM}:
             return literal(value)
-        raise PolicyFault(f"`{name}` looks up by {_a(declared.name)}, which this argument is not", name)
+        raise PolicyFault(
+            f"`{name}` looks up by {_a(declared.name)}, which this argument is not", name
+        )
 
     def _has_key(self, thing: Thing) -> bool:
         """Tell whether an entity has a key to look up by: what a look-up did not find has none."""
         return thing.path is not None and (thing.path[0] != "lookup" or self.exists(thing))
 
-    def _of_value(self, value: Fact | Constant, name: str, arguments: Sequence[object] | None) -> object:
+    def _of_value(
+        self, value: Fact | Constant, name: str, arguments: Sequence[object] | None
+    ) -> object:
         kind = value.type.kind
         if name == "exists" and arguments is None:
             return Truth(question=True)
@@ -227,7 +241,13 @@ class Look:
             if isinstance(value, Constant):
                 return Constant(path, domain, str(value.value).rpartition("@")[2])
             return Fact(path, Attribute(name="domain", type=domain))
-        if name == "includes" and kind is Kind.SET and value.type.element and arguments and len(arguments) == 1:
+        if (
+            name == "includes"
+            and kind is Kind.SET
+            and value.type.element
+            and arguments
+            and len(arguments) == 1
+        ):
             operand = self._argument(name, arguments[0], value.type.element)
             return Truth(("includes", value.path, operand)) if operand else Truth(question=False)
         known = ["exists"] + ["domain"] * (kind is Kind.EMAIL) + ["includes"] * (kind is Kind.SET)
@@ -241,7 +261,9 @@ class Look:
             return ABSENT
         return self._declared(ACTION, f"the action `{action}`", properties, name)
 
-    def _declared(self, base: Path, what: str, attributes: Mapping[str, Attribute], name: str) -> object:
+    def _declared(
+        self, base: Path, what: str, attributes: Mapping[str, Attribute], name: str
+    ) -> object:
         attribute = attributes.get(name)
         if attribute is None:
             raise PolicyFault(f"{what} has no `{name}`; {nearest(name, attributes)}", name)
@@ -253,7 +275,9 @@ class Look:
     def _setting(self, name: str) -> object:
         attribute = self._names.schema.settings.get(name)
         if attribute is None:
-            raise PolicyFault(f"there is no setting `{name}`; {nearest(name, self._names.schema.settings)}", name)
+            raise PolicyFault(
+                f"there is no setting `{name}`; {nearest(name, self._names.schema.settings)}", name
+            )
         value = self._settings.get(name)
         return ABSENT if value is None else Constant(member(SETTINGS, name), attribute.type, value)
 

@@ -22,7 +22,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean `{close[0]}`?"
-    return "known are " + ", ".join(f"`{name}`" for name in names[:12]) if names else "none is declared"
+    return (
+        "known are " + ", ".join(f"`{name}`" for name in names[:12])
+        if names
+        else "none is declared"
+    )
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Names:
     @cached_property
     def actions(self) -> frozenset[str]:
         """The names of all actions of all types."""
-        return frozenset(name for declared in self.schema.types.values() for name in declared.actions)
+        return frozenset(
+            name for declared in self.schema.types.values() for name in declared.actions
+        )
 
     @cached_property
     def properties(self) -> frozenset[str]:
@@ -77,17 +83,23 @@ class Names:
     def _block(self, block: Block) -> Iterator[Problem]:
         name = self.classes.get(block.type)
         if name is None:
-            message = f"`{block.type}` is no type of the schema; {nearest(block.type, self.classes)}"
+            message = (
+                f"`{block.type}` is no type of the schema; {nearest(block.type, self.classes)}"
+            )
             yield Problem(block.file, block.line, message)
             return
         actions = self.schema.types[name].actions
         for token in block.permissions:
             if token.literal not in actions:
-                message = f"`{token.literal}` is no action of `{name}`; {nearest(token.literal, actions)}"
+                message = (
+                    f"`{token.literal}` is no action of `{name}`; {nearest(token.literal, actions)}"
+                )
                 yield Problem(block.file, token.line, message)
         for token in block.relations.values():
             if token.text not in self.classes:
-                message = f"`{token.text}` is no type of the schema; {nearest(token.text, self.classes)}"
+                message = (
+                    f"`{token.text}` is no type of the schema; {nearest(token.text, self.classes)}"
+                )
                 yield Problem(block.file, token.line, message)
 
     def _rule(self, rule: Rule) -> Iterator[Problem]:
@@ -95,8 +107,11 @@ class Names:
             yield from self._tokens(rule.file, parameter)
         yield from self._tokens(rule.file, rule.body)
         kind = {"forbid": "reason", "oblige": "obligation"}.get(rule.name)
-        if kind and len(rule.parameters) == 4 and (code := rule.literal(3)) is not None and (
-            code not in self.codes[kind]
+        if (
+            kind
+            and len(rule.parameters) == 4
+            and (code := rule.literal(3)) is not None
+            and (code not in self.codes[kind])
         ):
             message = f"{kind} `{code}` has no sentence in reasons.yaml; {nearest(code, self.codes[kind])}"
             yield Problem(rule.file, rule.parameters[3][0].line, message)
@@ -110,11 +125,15 @@ class Names:
             if before == ".":
                 known = self._members_of(tokens, position)
                 if token.text not in known:
-                    message = f"nothing has a member `{token.text}` here; {nearest(token.text, known)}"
+                    message = (
+                        f"nothing has a member `{token.text}` here; {nearest(token.text, known)}"
+                    )
                     yield Problem(file, token.line, message)
                 elif token.text == "name" and tokens[position - 2].text == "action":
                     yield from self._action_names(file, tokens[position + 1 :])
-            elif before in {":", "matches"} and after != "(" and token.text not in self.specializers:
+            elif (
+                before in {":", "matches"} and after != "(" and token.text not in self.specializers
+            ):
                 if before == ":" and _in_braces(tokens, position):
                     continue
                 message = f"`{token.text}` is no type of the schema; {nearest(token.text, self.specializers)}"
@@ -157,7 +176,11 @@ class Names:
             known = set()
         for position in range(1, closing(rest, 0)):
             token = rest[position]
-            if token.kind == "word" and rest[position - 1].text in {"{", ","} and token.text not in known:
+            if (
+                token.kind == "word"
+                and rest[position - 1].text in {"{", ","}
+                and token.text not in known
+            ):
                 message = f"`{type_token.text}` has no member `{token.text}`; {nearest(token.text, known)}"
                 yield Problem(file, token.line, message)
             if type_token.text == "Action" and rest[position - 2].text == "name":

@@ -31,7 +31,11 @@ class Child:
     def __init__(self, task: str, pack: PackTexts, seconds: float) -> None:
         """Start the process and send it the pack; `seconds` is the limit for its first answer."""
         root = str(Path(__file__).resolve().parents[2])
-        environment = {"PYTHONPATH": root, "POLAR_TIMEOUT_MS": str(int(seconds * 1000)), "LC_ALL": "C.UTF-8"}
+        environment = {
+            "PYTHONPATH": root,
+            "POLAR_TIMEOUT_MS": str(int(seconds * 1000)),
+            "LC_ALL": "C.UTF-8",
+        }
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-c", _MODULE],
             stdin=subprocess.PIPE,
@@ -108,7 +112,9 @@ def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
     try:
         answer = child.receive()
     except ChildFailedError as error:
-        message = f"compiling failed: {error}; look for a condition that is very long or calls itself"
+        message = (
+            f"compiling failed: {error}; look for a condition that is very long or calls itself"
+        )
         raise InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)]) from error
     finally:
         child.close()
@@ -143,7 +149,9 @@ class Oso:
                 return self._ask(asked, answer)
             except ChildFailedError as error:
                 self._forget()
-                raise EvaluationError(f"`{asked['rule']}` for `{asked['action']}`: {error}") from error
+                raise EvaluationError(
+                    f"`{asked['rule']}` for `{asked['action']}`: {error}"
+                ) from error
 
     def close(self) -> None:
         """End the process, if there is one."""

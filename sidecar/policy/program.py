@@ -61,7 +61,14 @@ class _Building:
     clauses: dict[tuple[str, int], list[Clause]] = field(default_factory=lambda: defaultdict(list))
     generated: list[str] = field(default_factory=list)
 
-    def add(self, rule: str, literals: Sequence[str | None], file: str, line: int, tokens: tuple[Token, ...]) -> Clause:
+    def add(
+        self,
+        rule: str,
+        literals: Sequence[str | None],
+        file: str,
+        line: int,
+        tokens: tuple[Token, ...],
+    ) -> Clause:
         number = sum(map(len, self.clauses.values()))
         clause = Clause(number, rule, tuple(literals), file, line, tokens)
         self.clauses[rule, len(literals)].append(clause)
@@ -84,8 +91,8 @@ def write_program(sources: Sequence[Source]) -> Program:
             _write_out(block, blocks, building)
         texts[source.file] = _edited(source.text, edits)
         whole[source.file] = _edited(source.text, flags)
-    for (rule, arity), clauses in building.clauses.items():
-        building.generated += _asking(rule, arity, clauses)
+    for (name, arity), clauses in building.clauses.items():
+        building.generated += _asking(name, arity, clauses)
     texts["generated.polar"] = "\n".join(building.generated)
     return Program(texts, whole, {key: tuple(clauses) for key, clauses in building.clauses.items()})
 
@@ -111,7 +118,9 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
         granted = block.rule_of(line.granted)
         related = blocks.get(block.relations[line.relation].text) if line.relation else None
         implier = (related if line.relation else block) and (related or block).rule_of(line.implier)
-        if granted is None or implier is None:  # pragma: no cover - Oso has refused the block before
+        if (
+            granted is None or implier is None
+        ):  # pragma: no cover - Oso has refused the block before
             continue
         clause = building.add(granted, [None, line.granted, None], block.file, line.line, ())
         head = f'{clause.name}(actor: Actor, "{_quoted(line.granted)}", resource: {block.type}) if '
@@ -151,7 +160,9 @@ def _operands(body: Sequence[Token], start: int, end: int) -> Iterator[tuple[int
     """Look at each operand of `and`, `or` and `not` between `start` and `end`."""
     begin = position = start
     while position <= end:
-        if position == end or body[position].text in {"and", "or", "not", ","} and body[position].kind != "string":
+        if position == end or (
+            body[position].text in {"and", "or", "not", ","} and body[position].kind != "string"
+        ):
             yield from _operand(body, begin, position)
             begin = position + 1
             position += 1
@@ -169,7 +180,9 @@ def _operand(body: Sequence[Token], start: int, end: int) -> Iterator[tuple[int,
         yield from _operands(body, start + 1, end - 1)
     elif first.text == "forall" and end - start > 2:
         yield from _operands(body, start + 2, end - 1)
-    elif first.kind == "word" and first.text not in {"true", "false"} and _is_chain(body, start, end):
+    elif (
+        first.kind == "word" and first.text not in {"true", "false"} and _is_chain(body, start, end)
+    ):
         yield body[end - 1].end, body[end - 1].end, " = true"
 
 

@@ -141,8 +141,10 @@ def _statements(tokens: Tokens) -> Iterator[Tokens]:
     block = False
     for position, token in enumerate(tokens):
         if position == start:
-            block = token.text in {"actor", "resource"} and tokens[position + 1 : position + 2] != () and (
-                tokens[position + 1].kind == "word"
+            block = (
+                token.text in {"actor", "resource"}
+                and tokens[position + 1 : position + 2] != ()
+                and (tokens[position + 1].kind == "word")
             )
         depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
         if depth <= 0 and token.text == ("}" if block else ";"):
@@ -155,11 +157,17 @@ def _statements(tokens: Tokens) -> Iterator[Tokens]:
 def _rule(file: str, tokens: Tokens) -> Rule | Problem:
     first = tokens[0]
     if first.text == "?=":
-        return Problem(file, first.line, "`?=` would run when the policy is loaded; write a case of a suite")
+        return Problem(
+            file, first.line, "`?=` would run when the policy is loaded; write a case of a suite"
+        )
     if first.text == "type" and len(tokens) > 1 and tokens[1].kind == "word":
-        return Problem(file, first.line, "`type` declarations are not supported; give the parameters types")
+        return Problem(
+            file, first.line, "`type` declarations are not supported; give the parameters types"
+        )
     if first.kind != "word" or len(tokens) < 3 or tokens[1].text != "(" or tokens[-1].text != ";":
-        return Problem(file, first.line, f"`{first.text}` does not begin a rule, a resource or an actor")
+        return Problem(
+            file, first.line, f"`{first.text}` does not begin a rule, a resource or an actor"
+        )
     end = closing(tokens, 1)
     rest = tokens[end + 1 : -1]
     if rest and rest[0].text != "if":
@@ -183,16 +191,30 @@ def _block(file: str, tokens: Tokens) -> Block | Problem:
             for entry in split(line[3:-1], ","):
                 if len(entry) == 3:
                     relations[entry[0].text] = entry[2]
-        elif [token.kind for token in line[::2]] in (["string"] * 2, ["string"] * 3) and texts[1:4:2] in (
+        elif [token.kind for token in line[::2]] in (["string"] * 2, ["string"] * 3) and texts[
+            1:4:2
+        ] in (
             ["if"],
             ["if", "on"],
         ):
             on = line[4].literal if len(line) == 5 else None
             implications.append(Implication(line[0].line, line[0].literal, line[2].literal, on))
         else:
-            return Problem(file, line[0].line, f"`{texts[0]}` does not begin a line of a {tokens[0].text} block")
+            return Problem(
+                file,
+                line[0].line,
+                f"`{texts[0]}` does not begin a line of a {tokens[0].text} block",
+            )
     span = (tokens[2].end, tokens[-1].start)
     return Block(
-        file, tokens[0].line, tokens[0].text, tokens[1].text, tokens[1], span,
-        lists["roles"], lists["permissions"], relations, tuple(implications),
+        file,
+        tokens[0].line,
+        tokens[0].text,
+        tokens[1].text,
+        tokens[1],
+        span,
+        lists["roles"],
+        lists["permissions"],
+        relations,
+        tuple(implications),
     )

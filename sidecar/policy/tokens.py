@@ -43,7 +43,10 @@ class Token:
     def literal(self) -> str:
         """The value of a string token."""
         return re.sub(
-            r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), self.text[1:-1], flags=re.S
+            r"\\(.)",
+            lambda match: _ESCAPES.get(match[1], match[1]),
+            self.text[1:-1],
+            flags=re.DOTALL,
         )
 
 
@@ -54,7 +57,9 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
         The tokens, and the problems found: an unknown character, or nesting beyond the bounds.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAXIMUM_FILE_BYTES:
-        return (), [Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")]
+        return (), [
+            Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")
+        ]
     tokens: list[Token] = []
     position, line, depth, chain = 0, 1, 0, 0
     while position < len(text):
@@ -68,10 +73,16 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
             depth += (written in {"(", "[", "{"}) - (written in {")", "]", "}"})
             chain = 0 if written in {",", ";", "{", "}"} else chain + 1
             if depth > MAXIMUM_NESTING:
-                return (), [Problem(file, line, f"brackets nest deeper than {MAXIMUM_NESTING} levels")]
+                return (), [
+                    Problem(file, line, f"brackets nest deeper than {MAXIMUM_NESTING} levels")
+                ]
             if chain > MAXIMUM_CHAIN:
                 advice = "divide the condition into rules of their own"
-                return (), [Problem(file, line, f"more than {MAXIMUM_CHAIN} words in one condition; {advice}")]
+                return (), [
+                    Problem(
+                        file, line, f"more than {MAXIMUM_CHAIN} words in one condition; {advice}"
+                    )
+                ]
         line += written.count("\n")
         position = match.end()
     return tuple(tokens), []

@@ -29,7 +29,9 @@ class Node:
 
     __slots__ = ("branches", "labels", "number", "test")
 
-    def __init__(self, test: int, labels: tuple[Label, ...], branches: tuple[Node, ...], number: int) -> None:
+    def __init__(
+        self, test: int, labels: tuple[Label, ...], branches: tuple[Node, ...], number: int
+    ) -> None:
         self.test = test
         """Index into `Trees.tests`; beyond all others for a leaf."""
         self.labels = labels
@@ -109,7 +111,9 @@ class Trees:
         if key not in self._chosen:
             test = min(condition.test, yes.test, no.test)
             labels, columns = self._align(test, (condition, yes, no))
-            self._chosen[key] = self._node(test, labels, [self.choose(*column) for column in columns])
+            self._chosen[key] = self._node(
+                test, labels, [self.choose(*column) for column in columns]
+            )
         return self._chosen[key]
 
     def either(self, left: Node, right: Node) -> Node:
@@ -125,7 +129,9 @@ class Trees:
         if key not in self._either:
             test = min(low.test, high.test)
             labels, columns = self._align(test, (low, high))
-            self._either[key] = self._node(test, labels, [self.either(*column) for column in columns])
+            self._either[key] = self._node(
+                test, labels, [self.either(*column) for column in columns]
+            )
         return self._either[key]
 
     def reachable(self, roots: Sequence[Node]) -> Iterator[Node]:
@@ -151,7 +157,9 @@ class Trees:
             self._placed[key] = self._place_below(first, test, labels, branches)
         return self._placed[key]
 
-    def _place_below(self, first: int, test: int, labels: tuple[Label, ...], branches: Sequence[Node]) -> Node:
+    def _place_below(
+        self, first: int, test: int, labels: tuple[Label, ...], branches: Sequence[Node]
+    ) -> Node:
         if test == first:
             # The same test again, below itself: each branch goes on as its own outcome says.
             selector = Node(test, labels, tuple(branches), -1)
@@ -161,14 +169,20 @@ class Trees:
         common, columns = self._align(first, tuple(branches))
         return self._node(first, common, [self._place(test, labels, column) for column in columns])
 
-    def _basic(self, question: Question, answers: tuple[Answer, ...]) -> tuple[int, tuple[Label, ...], tuple[Answer, ...]]:
+    def _basic(
+        self, question: Question, answers: tuple[Answer, ...]
+    ) -> tuple[int, tuple[Label, ...], tuple[Answer, ...]]:
         """Return the test of a question as it was asked, its labels, and its answers in their order."""
         tag = question[0]
         if tag == "is":
             return self._test(Test(("text", question[1]), "text")), (question[2],), (True, False)
         if tag in {"least", "above"}:
             cut = (question[2], tag == "above")
-            return self._test(Test(("number", question[1]), "number", Kind(question[3]))), (cut,), (False, True)
+            return (
+                self._test(Test(("number", question[1]), "number", Kind(question[3]))),
+                (cut,),
+                (False, True),
+            )
         labels = YES_NO if set(answers) <= set(YES_NO) else ORDERS if tag == "order" else answers
         return self._test(Test(question, "finite")), labels, labels
 
@@ -184,8 +198,15 @@ class Trees:
         outcomes = self.tests[test].outcomes
         if outcomes == "text":
             other = branches[-1]
-            kept = [(label, branch) for label, branch in zip(labels, branches, strict=False) if branch is not other]
-            labels, branches = tuple(label for label, _ in kept), [*(branch for _, branch in kept), other]
+            kept = [
+                (label, branch)
+                for label, branch in zip(labels, branches, strict=False)
+                if branch is not other
+            ]
+            labels, branches = (
+                tuple(label for label, _ in kept),
+                [*(branch for _, branch in kept), other],
+            )
         elif outcomes == "number":
             merged = [branches[0]]
             cuts = []
@@ -201,20 +222,29 @@ class Trees:
         if node is None:
             if len(self._nodes) >= MAXIMUM_NODES:
                 raise TooLargeError(f"the trees have more than {MAXIMUM_NODES} nodes")
-            node = self._nodes[key] = Node(test, labels, tuple(branches), len(self._nodes) + len(LEAVES))
+            node = self._nodes[key] = Node(
+                test, labels, tuple(branches), len(self._nodes) + len(LEAVES)
+            )
         return node
 
-    def _align(self, test: int, nodes: Sequence[Node]) -> tuple[tuple[Label, ...], list[tuple[Node, ...]]]:
+    def _align(
+        self, test: int, nodes: Sequence[Node]
+    ) -> tuple[tuple[Label, ...], list[tuple[Node, ...]]]:
         """Return labels that divide `nodes` alike, and for each outcome where each node goes on."""
         here = [node for node in nodes if node.test == test]
         declared = self.tests[test]
         if declared.outcomes == "finite":
             labels = here[0].labels
             columns = range(len(labels))
-            return labels, [tuple(n.branches[i] if n.test == test else n for n in nodes) for i in columns]
+            return labels, [
+                tuple(n.branches[i] if n.test == test else n for n in nodes) for i in columns
+            ]
         if declared.outcomes == "text":
             labels = tuple(sorted({label for node in here for label in node.labels}))
-            tables = [dict(zip(n.labels, n.branches, strict=False)) if n.test == test else None for n in nodes]
+            tables = [
+                dict(zip(n.labels, n.branches, strict=False)) if n.test == test else None
+                for n in nodes
+            ]
             rows = [
                 tuple(
                     n if table is None else table.get(label, n.branches[-1])
@@ -222,12 +252,24 @@ class Trees:
                 )
                 for label in labels
             ]
-            return labels, [*rows, tuple(n if t is None else n.branches[-1] for n, t in zip(nodes, tables, strict=True))]
+            return labels, [
+                *rows,
+                tuple(
+                    n if t is None else n.branches[-1] for n, t in zip(nodes, tables, strict=True)
+                ),
+            ]
         return self._align_cuts(declared, test, nodes, here)
 
-    def _align_cuts(self, declared: Test, test: int, nodes: Sequence[Node], here: Sequence[Node]) -> tuple[tuple[Label, ...], list[tuple[Node, ...]]]:
+    def _align_cuts(
+        self, declared: Test, test: int, nodes: Sequence[Node], here: Sequence[Node]
+    ) -> tuple[tuple[Label, ...], list[tuple[Node, ...]]]:
         kind = declared.kind or Kind.DECIMAL
-        cuts = tuple(sorted({cut for node in here for cut in node.labels}, key=lambda cut: (value_of(kind, cut[0]), cut[1])))
+        cuts = tuple(
+            sorted(
+                {cut for node in here for cut in node.labels},
+                key=lambda cut: (value_of(kind, cut[0]), cut[1]),
+            )
+        )
         places = [{cut: at for at, cut in enumerate(node.labels)} for node in nodes]
         positions = [0] * len(nodes)
         columns = []
@@ -235,5 +277,9 @@ class Trees:
             for at, node in enumerate(nodes):
                 if node.test == test and cut in places[at]:
                     positions[at] = places[at][cut] + 1
-            columns.append(tuple(n.branches[positions[i]] if n.test == test else n for i, n in enumerate(nodes)))
+            columns.append(
+                tuple(
+                    n.branches[positions[i]] if n.test == test else n for i, n in enumerate(nodes)
+                )
+            )
         return cuts, columns
