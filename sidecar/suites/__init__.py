@@ -1,0 +1,7 @@
+"""Policy suites: grids of requests with the answers that reviewers expect."""
+
+from sidecar.suites.cases import Case, Cell, Suite
+from sidecar.suites.reading import read_suites
+from sidecar.suites.running import cells
+
+__all__ = ["Case", "Cell", "Suite", "cells", "read_suites"]
