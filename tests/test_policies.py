@@ -1,0 +1,112 @@
+"""Every cell of the shipped policy's suites, and what the suites as a whole must cover."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sidecar.facts import read_directory
+from sidecar.policy import Policy, load_pack
+from sidecar.suites import Cell, cells, read_suites
+
+ROOT = Path(__file__).parents[1]
+POLICIES = ROOT / "policies"
+FIXTURES = ROOT / "fixtures"
+
+ROLES = {
+    "ana": "owner",
+    "bob": "admin",
+    "dora": "developer",
+    "finn": "finance_analyst",
+    "sue": "support",
+}
+STRANGER = "mallory"
+
+
+@cache
+def shipped() -> Policy:
+    return load_pack(POLICIES, FIXTURES)
+
+
+@cache
+def grid() -> tuple[Cell, ...]:
+    return tuple(
+        cell
+        for suite in read_suites(POLICIES)
+        for cell in cells(suite, shipped(), FIXTURES / "worlds")
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cell" in metafunc.fixturenames:
+        named = {f"{cell.suite}: {cell.name}": cell for cell in grid()}
+        metafunc.parametrize("cell", named.values(), ids=named)
+
+
+def test_answer_is_the_one_that_the_suite_expects(cell: Cell) -> None:
+    assert cell.failure is None, f"{cell.case.file}:{cell.case.line}"
+
+
+def test_shipped_policy_is_compiled_without_a_rest() -> None:
+    policy = shipped()
+
+    assert policy.notices == ()
+
+
+@pytest.mark.parametrize("subject", [*ROLES, STRANGER])
+@pytest.mark.parametrize("type_name", ["account", "membership", "invitation", "number"])
+def test_every_role_and_the_stranger_are_asked_for_every_action(
+    subject: str, type_name: str
+) -> None:
+    declared = set(shipped().schema.types[type_name].actions)
+
+    asked = {
+        cell.action
+        for cell in grid()
+        if cell.subject.id == subject and cell.resource.type == type_name
+    }
+
+    # Those who have a role in acme accept nothing and create nothing there that others do not.
+    assert declared <= asked | ({"create", "accept"} if type_name == "invitation" else set())
+
+
+def test_every_reason_is_expected_by_a_case() -> None:
+    expected = {code for cell in grid() for code in cell.reasons or ()}
+
+    # No rule of the shipped policy fails; tests of the compiler make rules that do.
+    assert set(shipped().sentences.reasons) - expected == {"policy_error"}
+
+
+def test_every_obligation_is_expected_by_a_case() -> None:
+    expected = {code for cell in grid() for code in cell.obligations or ()}
+
+    assert expected == set(shipped().sentences.obligations)
+
+
+def test_whoever_is_denied_without_a_reason_is_somebody_in_the_world() -> None:
+    people = read_directory(shipped().schema, FIXTURES / "worlds" / "demo").rows("user")
+
+    slips = {
+        f"{cell.case.file}:{cell.case.line}: {cell.subject}"
+        for cell in grid()
+        if cell.reasons is None and not cell.allowed and cell.subject.id not in people
+    }
+
+    assert slips == set()
+
+
+def test_every_case_says_in_a_sentence_who_may_or_may_not() -> None:
+    names = {case.name for suite in read_suites(POLICIES) for case in suite.cases}
+
+    assert [name for name in sorted(names) if not re.search(r"\bmay\b", name)] == []
+
+
+def test_a_file_rules_each_resource_and_cites_the_requirements() -> None:
+    files = {path.stem: path.read_text() for path in POLICIES.glob("*.polar")}
+    cited = {f"R{number}" for number in range(1, 20)} - {"R14"}
+
+    assert set(files) == {"main", "account", "membership", "invitation", "number"}
+    assert cited - set(re.findall(r"\bR\d+\b", "".join(files.values()))) == set()
