@@ -162,5 +162,5 @@ class _Column:
     def _scalar(self, value_type: ValueType, text: str) -> Scalar:
         value = parse_text(self._schema, value_type, str(text), text.__class__ is Quoted)
         if value is None or isinstance(value, frozenset):
-            raise ValueError(f"{shown(text)} is not a {value_type.name}; correct it")
+            raise ValueError(f"{shown(text)} is no {value_type.name}; correct it")
         return value

@@ -100,7 +100,7 @@ def read_constant(
 
 def _read_set(schema: Schema, attribute: Attribute, node: Node, what: str, faults: Faults) -> Value:
     if not isinstance(node, Items) or attribute.type.element is None:
-        faults.add(node.line, f"{what} is not a list; write a {attribute.type.name} as `[a, b]`")
+        faults.add(node.line, f"{what} is not a list; write it as `[a, b]`")
         return ABSENT
     element = Attribute(name=attribute.name, type=attribute.type.element)
     members = [read_constant(schema, element, item, what, faults) for item in node.items]
@@ -178,7 +178,8 @@ def _with_default(
         return attribute
     if attribute.type.kind in {Kind.REFERENCE, Kind.SET}:
         faults.add(
-            declared.lines["default"], f"{what} is a {attribute.type.name} and has no default"
+            declared.lines["default"],
+            f"{what} is of type {attribute.type.name}, which has no default",
         )
         return attribute
     default = read_constant(

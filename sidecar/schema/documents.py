@@ -153,6 +153,8 @@ def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
     """Return the line and the words of an error of the parser."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
+        if error.context_mark and "end of stream" in (error.problem or ""):
+            mark = error.context_mark  # what was opened is nearer to the slip than the end
         said = " ".join(part for part in (error.context, error.problem) if part)
         return (mark.line + 1 if mark else 0), f"is not YAML: {said}"
     if isinstance(error, yaml.reader.ReaderError):

@@ -174,8 +174,8 @@ class _LookupReader:
             if attribute.type != types[source]:
                 self._faults.add(
                     declared.lines[path],
-                    f"{what}: {shown(path)} is a {attribute.type.name}"
-                    f" and {shown(source)} a {types[source].name}; compare like with like",
+                    f"{what}: {shown(path)} is of type {attribute.type.name}"
+                    f" and {shown(source)} of type {types[source].name}; compare like with like",
                 )
                 continue
             match[steps] = source

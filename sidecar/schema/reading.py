@@ -21,6 +21,7 @@ from sidecar.schema.attributes import (
     check_name,
     read_attributes,
 )
+from sidecar.schema.consistency import check_keys, check_types
 from sidecar.schema.documents import (
     Faults,
     Items,
@@ -31,7 +32,7 @@ from sidecar.schema.documents import (
     shown_file,
 )
 from sidecar.schema.nouns import Attribute, EnumValue, Kind, Schema, ValueType
-from sidecar.schema.types import TypeReader, check_keys, check_types, polar_name
+from sidecar.schema.types import TypeReader, polar_name
 from sidecar.schema.wording import shown
 
 ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")

@@ -192,12 +192,12 @@ def _reference_text(schema: Schema, value_type: ValueType, text: str, quoted: bo
     if key is None:
         parts = schema.types[value_type.target].key
         written = "/".join(f"<{column}>" for column in parts)
-        raise ValueError(f"{shown(text)} is not the id of a {value_type.target}; write {written}")
+        raise ValueError(f"{shown(text)} is no id of type {value_type.target}; write {written}")
     return key
 
 
 def _set_text(_schema: Schema, value_type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
-    raise ValueError(f"{shown(text)} is not a {value_type.name}; write a list, such as `[a, b]`")
+    raise ValueError(f"{shown(text)} is no {value_type.name}; write a list, such as `[a, b]`")
 
 
 def not_one_of(text: str, values: tuple[str, ...]) -> str:
