@@ -1,8 +1,10 @@
 # The sidecar with the shipped pack. Facts are mounted at /data; another pack at /policies and /fixtures.
 #
-# oso 0.27.3 has wheels for amd64 up to Python 3.12 and none for Linux on arm64, hence the platform.
+# oso 0.27.3 has wheels for amd64 up to Python 3.12 and none for Linux on arm64, hence the platform
+# in each FROM.
 ARG BASE=python:3.12-slim
 
+# hadolint ignore=DL3029
 FROM --platform=linux/amd64 ${BASE} AS build
 
 WORKDIR /build
@@ -21,6 +23,7 @@ RUN /wheel/bin/hatchling build -t wheel -d /dist \
  && rm -rf /sidecar/lib/python3*/site-packages/sidecar/pack \
  && /sidecar/bin/pip uninstall --yes --quiet pip
 
+# hadolint ignore=DL3029
 FROM --platform=linux/amd64 ${BASE}
 
 COPY --from=build /sidecar /sidecar

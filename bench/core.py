@@ -18,13 +18,13 @@ from statistics import median
 from time import perf_counter
 from typing import TypeVar
 
-from sidecar.decide import decide, permissions
-
 from packs import memberships, roles_and_permissions, rules_of_conditions
 from plain_oso import Action, PlainOso, World
+from sidecar.decide import decide
 from sidecar.facts import Snapshot, build, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy import Policy, load_pack
+from sidecar.search import permissions
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES, FIXTURES = ROOT / "policies", ROOT / "fixtures"
@@ -81,7 +81,7 @@ def _decisions(policy: Policy, snapshot: Snapshot, plain: PlainOso) -> Sequence[
     differing += [
         f"permissions of {subject} on {resource}"
         for (subject, resource), (user, thing) in zip(pairs, lists, strict=True)
-        if set(permissions(subject, resource, policy, snapshot, NOW))
+        if set(permissions(_any_action(subject, resource), policy, snapshot, NOW))
         != {
             action
             for action in plain.names.authorized_actions(user, thing)
@@ -96,12 +96,17 @@ def _decisions(policy: Policy, snapshot: Snapshot, plain: PlainOso) -> Sequence[
 
     compiled = _each(lambda: [decide(q, policy, snapshot, NOW) for q, _, _ in questions], questions)
     asked = _each(lambda: [plain.objects.is_allowed(*q) for q in theirs], questions, rounds=1)
-    listed = _each(lambda: [permissions(s, r, policy, snapshot, NOW) for s, r in pairs], pairs)
+    searches = [_any_action(subject, resource) for subject, resource in pairs]
+    listed = _each(lambda: [permissions(s, policy, snapshot, NOW) for s in searches], pairs)
     authorized = _each(lambda: [plain.names.authorized_actions(*q) for q in lists], pairs, rounds=1)
     return [
         _ratio("decide against Oso.is_allowed", asked, compiled, 100),
         _ratio("permissions against Oso.authorized_actions", authorized, listed, 50),
     ]
+
+
+def _any_action(subject: Reference, resource: Reference) -> Request:
+    return Request(subject=subject, action="any", resource=resource)
 
 
 def _memberships(policy: Policy) -> Target:
