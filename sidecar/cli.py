@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
 
 from sidecar.decide import decide
-from sidecar.decide import permissions as permitted
 from sidecar.errors import InvalidDocumentsError, SidecarError
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
@@ -20,6 +18,7 @@ from sidecar.policy import load_pack
 from sidecar.reloading import Pair, Places, Reloading
 from sidecar.schema import Attribute, Schema
 from sidecar.schema.wording import nearest, shown
+from sidecar.search import permissions as permitted
 from sidecar.serve import serve as run_server
 from sidecar.settings import WRITINGS, Settings
 from sidecar.suites import cells, read_suites
@@ -107,23 +106,14 @@ def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
     **places: object,
 ) -> None:
     """Decide one question: `authorize user:ana numbers.edit account:acme`."""
+    said = {
+        "property": property,
+        "context": context,
+        "subject_property": subject_property,
+        "resource_property": resource_property,
+    }
     pair = _load(places)
-    declared = _Declared(pair.policy.schema)
-    request = Request(
-        subject=subject,
-        action=action,
-        resource=resource,
-        subject_properties=values(
-            subject_property, declared.attributes(subject.type), "property of the subject"
-        ),
-        action_properties=values(
-            property, declared.properties(resource.type, action), "property of the action"
-        ),
-        resource_properties=values(
-            resource_property, declared.attributes(resource.type), "property of the resource"
-        ),
-        context=values(context, declared.context(), "member of the context"),
-    )
+    request = _request(pair.policy.schema, (subject, action, resource), said)
     decision = decide(request, pair.policy, pair.snapshot, at or _now())
     click.echo("allow" if decision.allowed else "deny")
     for reason in decision.reasons:
@@ -150,22 +140,14 @@ def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
     **places: object,
 ) -> None:
     """List the actions that a subject may do on a resource; status 1 when there are none."""
+    said = {
+        "context": context,
+        "subject_property": subject_property,
+        "resource_property": resource_property,
+    }
     pair = _load(places)
-    declared = _Declared(pair.policy.schema)
-    allowed = permitted(
-        subject,
-        resource,
-        pair.policy,
-        pair.snapshot,
-        at or _now(),
-        subject_properties=values(
-            subject_property, declared.attributes(subject.type), "property of the subject"
-        ),
-        resource_properties=values(
-            resource_property, declared.attributes(resource.type), "property of the resource"
-        ),
-        context=values(context, declared.context(), "member of the context"),
-    )
+    request = _request(pair.policy.schema, (subject, "", resource), said)
+    allowed = permitted(request, pair.policy, pair.snapshot, at or _now())
     for action in allowed:
         click.echo(action)
     raise SystemExit(EXIT_YES if allowed else EXIT_NO)
@@ -211,25 +193,37 @@ def tree(action: str, resource_type: str, **places: object) -> None:
         click.echo(line)
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
-    """What a schema lets a caller say about one question; nothing where a name is unknown."""
+def _request(
+    schema: Schema, names: tuple[Reference, str, Reference], said: Mapping[str, Pairs]
+) -> Request:
+    subject, action, resource = names
+    return Request(
+        subject=subject,
+        action=action,
+        resource=resource,
+        subject_properties=_values(said, "subject_property", _sayable(schema, subject.type)),
+        action_properties=_values(said, "property", _declared(schema, resource.type, action)),
+        resource_properties=_values(said, "resource_property", _sayable(schema, resource.type)),
+        context=_values(said, "context", schema.context),
+    )
 
-    schema: Schema
 
-    def attributes(self, type_name: str) -> Mapping[str, Attribute]:
-        declared = self.schema.types.get(type_name)
-        if declared is None:
-            return {}
-        return {name: each for name, each in declared.attributes.items() if each.caller}
+def _sayable(schema: Schema, type_name: str) -> Mapping[str, Attribute]:
+    declared = schema.types.get(type_name)
+    attributes = declared.attributes if declared else {}
+    return {name: attribute for name, attribute in attributes.items() if attribute.caller}
 
-    def properties(self, type_name: str, action: str) -> Mapping[str, Attribute]:
-        declared = self.schema.types.get(type_name)
-        known = declared.actions.get(action) if declared else None
-        return known.properties if known else {}
 
-    def context(self) -> Mapping[str, Attribute]:
-        return {name: each for name, each in self.schema.context.items() if name != "now"}
+def _declared(schema: Schema, type_name: str, action: str) -> Mapping[str, Attribute]:
+    declared = schema.types.get(type_name)
+    known = declared.actions.get(action) if declared else None
+    return known.properties if known else {}
+
+
+def _values(
+    said: Mapping[str, Pairs], option: str, declared: Mapping[str, Attribute]
+) -> dict[str, object]:
+    return values(said.get(option, ()), declared, option)
 
 
 def _settings(given: Mapping[str, object]) -> Settings:

@@ -113,26 +113,29 @@ _SAID = {
 
 
 def values(
-    pairs: Sequence[tuple[str, str]], declared: Mapping[str, Attribute], what: str
+    pairs: Sequence[tuple[str, str]], declared: Mapping[str, Attribute], option: str
 ) -> dict[str, object]:
     """Return what was said as JSON would carry it, each by its declared type.
 
+    A name that is not declared is ignored, as it is over HTTP, but with a warning; so is the
+    clock, which has an option of its own.
+
     Args:
         pairs: Names and texts.
-        declared: What the schema declares here.
-        what: Whose they are, for the warning about a name that is not declared: such a one is
-            ignored, over HTTP too.
+        declared: What the schema lets a caller say here.
+        option: The name of the option, for the messages.
 
     Raises:
         UsageError: A text cannot be of its declared type.
     """
     found: dict[str, object] = {}
+    known = [name for name in declared if name != "now"]
     for name, text in pairs:
-        if name not in declared:
-            mend = nearest(name, tuple(declared))
-            click.echo(f"warning: {what} {shown(name)} is not declared, ignored{mend}", err=True)
-            continue
-        found[name] = _typed(name, text, declared[name])
+        if name in known:
+            found[name] = _typed(name, text, declared[name])
+        else:
+            said = f"--{option.replace('_', '-')} {shown(name)}"
+            click.echo(f"warning: {said} is not declared, ignored{nearest(name, known)}", err=True)
     return found
 
 

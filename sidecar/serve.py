@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
 from sidecar.http import Limits, create_app
 from sidecar.reloading import Places, Reloading
@@ -31,7 +31,7 @@ class _Worker(Protocol):
     def notify(self) -> None: ...
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class _Server(BaseApplication):  # type: ignore[misc]  # its base is untyped
     """gunicorn without its command line, its configuration file and its environment variables."""
 
     def __init__(self, app: Flask, options: dict[str, object]) -> None:

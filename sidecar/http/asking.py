@@ -14,13 +14,16 @@ from flask import Response, request
 
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
+from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
 from sidecar.model import Decision, Request
+from sidecar.policy import Policy
 from sidecar.reloading import Pair
 
 LOG = logging.getLogger("sidecar")
 
 T = TypeVar("T")
+Search = Callable[[Request, Policy, Snapshot, datetime], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,15 @@ class Asking:
         for fault in decision.faults:
             LOG.error("policy error, denied: %s (decision %s)", fault, answered.id)
         return answered
+
+    def search(self, search: Search, asked: Request) -> tuple[str, ...]:
+        """Run a search on the pair.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type, or the search has no
+                bounds.
+        """
+        return search(asked, self.pair.policy, self.pair.snapshot, self.now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias
+
 from flask import Blueprint, Response
 
-from sidecar.decide import permissions, search_resources, search_subjects
+from sidecar.facts import Snapshot
 from sidecar.http.asking import Desk, answer, body, question
 from sidecar.http.batches import evaluate
 from sidecar.http.questions import ActionSearch, Evaluation, ResourceSearch, SubjectSearch
+from sidecar.model import Request
+from sidecar.policy import Policy
+from sidecar.search import permissions, search_resources, search_subjects
+
+Search: TypeAlias = Callable[[Request, Policy, Snapshot, datetime], tuple[str, ...]]
 
 
 def blueprint(desk: Desk, max_evaluations: int) -> Blueprint:
@@ -17,8 +26,7 @@ def blueprint(desk: Desk, max_evaluations: int) -> Blueprint:
     @views.post("/evaluation")
     def evaluation() -> Response:
         """Answer one question; what we tell beside the decision stands in `context`."""
-        asked = question(Evaluation).request()
-        answered = desk.open().decide(asked)
+        answered = desk.open().decide(question(Evaluation).request())
         return answer({"decision": answered.decision.allowed, "context": answered.rest()})
 
     @views.post("/evaluations")
@@ -29,60 +37,26 @@ def blueprint(desk: Desk, max_evaluations: int) -> Blueprint:
     @views.post("/search/subject")
     def subject() -> Response:
         """Answer who may do it."""
-        asked = question(SubjectSearch)
-        asking = desk.open()
-        found = search_subjects(
-            asked.subject.type,
-            asked.action.name,
-            asked.resource.reference(),
-            asking.pair.policy,
-            asking.pair.snapshot,
-            asking.now,
-            action_properties=asked.action.properties,
-            resource_properties=asked.resource.properties,
-            subject_properties=asked.subject.properties,
-            context=asked.context,
-        )
-        return _entities(asked.subject.type, found)
+        asked = question(SubjectSearch).request()
+        found = _search(search_subjects, asked, desk)
+        return answer({"results": [{"type": asked.subject.type, "id": each} for each in found]})
 
     @views.post("/search/resource")
     def resource() -> Response:
         """Answer on what it may be done."""
-        asked = question(ResourceSearch)
-        asking = desk.open()
-        found = search_resources(
-            asked.subject.reference(),
-            asked.action.name,
-            asked.resource.type,
-            asking.pair.policy,
-            asking.pair.snapshot,
-            asking.now,
-            action_properties=asked.action.properties,
-            resource_properties=asked.resource.properties,
-            subject_properties=asked.subject.properties,
-            context=asked.context,
-        )
-        return _entities(asked.resource.type, found)
+        asked = question(ResourceSearch).request()
+        found = _search(search_resources, asked, desk)
+        return answer({"results": [{"type": asked.resource.type, "id": each} for each in found]})
 
     @views.post("/search/action")
     def action() -> Response:
         """Answer what may be done."""
-        asked = question(ActionSearch)
-        asking = desk.open()
-        found = permissions(
-            asked.subject.reference(),
-            asked.resource.reference(),
-            asking.pair.policy,
-            asking.pair.snapshot,
-            asking.now,
-            subject_properties=asked.subject.properties,
-            resource_properties=asked.resource.properties,
-            context=asked.context,
-        )
-        return answer({"results": [{"name": name} for name in found]})
+        found = _search(permissions, question(ActionSearch).request(), desk)
+        return answer({"results": [{"name": each} for each in found]})
 
     return views
 
 
-def _entities(kind: str, ids: tuple[str, ...]) -> Response:
-    return answer({"results": [{"type": kind, "id": found} for found in ids]})
+def _search(search: Search, asked: Request, desk: Desk) -> tuple[str, ...]:
+    asking = desk.open()
+    return search(asked, asking.pair.policy, asking.pair.snapshot, asking.now)

@@ -22,10 +22,6 @@ class Entity(Struct, frozen=True):
     id: Text
     properties: dict[str, Any] = {}
 
-    def reference(self) -> Reference:
-        """Return its name."""
-        return Reference(self.type, self.id)
-
 
 class Sought(Struct, frozen=True):
     """What a search looks for; an `id` beside the type is ignored."""
@@ -51,15 +47,7 @@ class Evaluation(Struct, frozen=True):
 
     def request(self) -> Request:
         """Return it as `decide` takes it."""
-        return Request(
-            subject=self.subject.reference(),
-            action=self.action.name,
-            resource=self.resource.reference(),
-            subject_properties=self.subject.properties,
-            action_properties=self.action.properties,
-            resource_properties=self.resource.properties,
-            context=self.context,
-        )
+        return _request(self.subject, self.action, self.resource, self.context)
 
 
 class Options(Struct, frozen=True):
@@ -83,6 +71,10 @@ class SubjectSearch(Struct, frozen=True):
     resource: Entity
     context: dict[str, Any] = {}
 
+    def request(self) -> Request:
+        """Return it as a search takes it, which does not look at the id of the subject."""
+        return _request(self.subject, self.action, self.resource, self.context)
+
 
 class ResourceSearch(Struct, frozen=True):
     """On which resources may this subject do this?"""
@@ -92,6 +84,10 @@ class ResourceSearch(Struct, frozen=True):
     resource: Sought
     context: dict[str, Any] = {}
 
+    def request(self) -> Request:
+        """Return it as a search takes it, which does not look at the id of the resource."""
+        return _request(self.subject, self.action, self.resource, self.context)
+
 
 class ActionSearch(Struct, frozen=True):
     """What may this subject do on this resource?"""
@@ -99,6 +95,10 @@ class ActionSearch(Struct, frozen=True):
     subject: Entity
     resource: Entity
     context: dict[str, Any] = {}
+
+    def request(self) -> Request:
+        """Return it as a search takes it, which does not look at the action."""
+        return _request(self.subject, _ANY, self.resource, self.context)
 
 
 class Authorize(Struct, frozen=True):
@@ -109,18 +109,15 @@ class Authorize(Struct, frozen=True):
     resource: Text | Entity
     context: dict[str, Any] = {}
 
-    def evaluation(self) -> Evaluation:
-        """Return the same question in the long form.
+    def request(self) -> Request:
+        """Return it as `decide` takes it.
 
         Raises:
             InvalidRequestError: A reference is not written ``type:id``.
         """
-        return Evaluation(
-            _entity("subject", self.subject),
-            Act(self.action) if isinstance(self.action, str) else self.action,
-            _entity("resource", self.resource),
-            self.context,
-        )
+        subject, resource = _entity("subject", self.subject), _entity("resource", self.resource)
+        action = Act(self.action) if isinstance(self.action, str) else self.action
+        return _request(subject, action, resource, self.context)
 
 
 class Permissions(Struct, frozen=True):
@@ -130,30 +127,42 @@ class Permissions(Struct, frozen=True):
     resource: Text | Entity
     context: dict[str, Any] = {}
 
-    def search(self) -> ActionSearch:
-        """Return the same question in the long form.
+    def request(self) -> Request:
+        """Return it as a search takes it, which does not look at the action.
 
         Raises:
             InvalidRequestError: A reference is not written ``type:id``.
         """
         subject, resource = _entity("subject", self.subject), _entity("resource", self.resource)
-        return ActionSearch(subject, resource, self.context)
+        return _request(subject, _ANY, resource, self.context)
 
 
-def reference(member: str, text: str) -> Reference:
-    """Read ``type:id``; the id may hold anything, further colons included.
+_ANY = Act("*")
 
-    Raises:
-        InvalidRequestError: One of the two parts is missing.
-    """
-    name, _, identifier = text.partition(":")
-    if not name or not identifier:
-        raise InvalidRequestError(member, "must be written `type:id`")
-    return Reference(name, identifier)
+
+def _request(
+    subject: Entity | Sought, action: Act, resource: Entity | Sought, context: dict[str, Any]
+) -> Request:
+    return Request(
+        subject=_reference(subject),
+        action=action.name,
+        resource=_reference(resource),
+        subject_properties=subject.properties,
+        action_properties=action.properties,
+        resource_properties=resource.properties,
+        context=context,
+    )
+
+
+def _reference(said: Entity | Sought) -> Reference:
+    return Reference(said.type, said.id if isinstance(said, Entity) else "")
 
 
 def _entity(member: str, said: str | Entity) -> Entity:
     if isinstance(said, Entity):
         return said
-    named = reference(member, said)
-    return Entity(named.type, named.id)
+    # The id may hold anything, further colons included.
+    name, _, identifier = said.partition(":")
+    if not name or not identifier:
+        raise InvalidRequestError(member, "must be written `type:id`")
+    return Entity(name, identifier)
