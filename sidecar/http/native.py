@@ -25,8 +25,7 @@ def blueprint(desk: Desk) -> Blueprint:
         """Answer which actions of the resource's type would be allowed."""
         asked = question(Permissions).request()
         asking = desk.open()
-        pair = asking.pair
-        allowed = permissions(asked, pair.policy, pair.snapshot, asking.now)
-        return answer({"permissions": allowed, "revisions": pair.revisions()})
+        allowed = asking.search(permissions, asked)
+        return answer({"permissions": allowed, "revisions": asking.pair.revisions()})
 
     return views

@@ -1,0 +1,342 @@
+"""The command line: what it prints, where, and with which status."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sidecar import cli
+from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.settings import WRITINGS, Settings, variable
+
+AT = ("--at", "2026-12-01T12:00:00Z")
+COMMANDS = ("serve", "check", "authorize", "permissions", "test", "tree")
+
+
+def run(*args: str, **environment: str) -> Result:
+    return CliRunner().invoke(main, list(args), env=environment)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> tuple[str, ...]:
+    """A pack of one's own to edit, as options."""
+    shipped = Settings()
+    shutil.copytree(shipped.policies, tmp_path / "policies")
+    shutil.copytree(shipped.fixtures, tmp_path / "fixtures")
+    return ("--policies", str(tmp_path / "policies"), "--fixtures", str(tmp_path / "fixtures"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    result = run(command, "--help")
+
+    assert result.exit_code == 0
+    assert "Usage: main" in result.output
+
+
+def test_the_help_says_where_the_defaults_are_and_what_a_status_means() -> None:
+    output = " ".join(run("--help").output.split())
+
+    assert "source checkout, or of the installed package" in output
+    assert "0 yes, 1 no, 2 no answer" in output
+
+
+@pytest.mark.parametrize("name", WRITINGS)
+def test_every_setting_is_an_option_and_a_variable_of_serve(name: str) -> None:
+    output = " ".join(run("serve", "--help").output.split())
+
+    assert f"--{name.replace('_', '-')} " in output
+    assert f"env var: {variable(name)}" in output
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "first_words"),
+    [
+        (["user:ana", "numbers.edit", "account:acme"], EXIT_YES, ["allow"]),
+        (["user:mallory", "numbers.view", "account:acme"], EXIT_NO, ["deny", "reason not_granted"]),
+        (
+            ["user:ana", "remove", "membership:acme/bob"],
+            EXIT_YES,
+            ["allow", "obligation confirm_irreversible"],
+        ),
+        (
+            ["user:ana", "change_role", "membership:acme/bob"],
+            EXIT_NO,
+            ["deny", "reason role_not_assignable"],
+        ),
+        (
+            ["user:ana", "change_role", "membership:acme/bob", "--property", "role=support"],
+            EXIT_YES,
+            ["allow"],
+        ),
+        (
+            [
+                "user:ana", "create", "invitation:new", "--context", "via_proxy=true",
+                "--resource-property", "account=acme", "--resource-property", "email=a@b.example",
+                "--resource-property", "role=support",
+            ],
+            EXIT_NO,
+            ["deny", "reason via_proxy"],
+        ),
+        (["user:cy", "accept", "invitation:inv-7"], EXIT_YES, ["allow"]),
+        (
+            ["user:cy", "accept", "invitation:inv-7", "--at", "2026-12-24T01:00:00+01:00"],
+            EXIT_NO,
+            ["deny", "reason expired"],
+        ),
+        (["robot:r2", "fly", "moon:m"], EXIT_NO, ["deny", "reason", "reason", "reason"]),
+    ],
+)  # fmt: skip
+def test_authorize_answers_with_a_word_and_with_its_status(
+    args: list[str], status: int, first_words: list[str]
+) -> None:
+    at = () if "--at" in args else AT
+
+    result = run("authorize", *args, *at)
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == status
+    assert len(lines) == len(first_words)
+    assert all(line.startswith(word) for line, word in zip(lines, first_words, strict=True))
+    assert result.stderr == ""
+
+
+def test_a_reason_is_told_with_its_sentence() -> None:
+    result = run("authorize", "user:bob", "transfer", "account:acme", *AT)
+
+    code, _, sentence = result.stdout.splitlines()[1].partition(": ")
+    assert code == "reason owner_is_fixed"
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["ana", "switch", "account:acme"], "`ana` must be written `type:id`"),
+        (["user:ana", "switch", "account:"], "`account:` must be written `type:id`"),
+        (["user:ana", "switch"], "Missing argument 'RESOURCE'"),
+        (
+            ["user:ana", "switch", "account:acme", "--at", "2026-12-01T12:00:00"],
+            "is not an instant with an offset",
+        ),
+        (
+            ["user:ana", "switch", "account:acme", "--context", "via_proxy"],
+            "`via_proxy` must be written `name=value`",
+        ),
+        (
+            ["user:ana", "switch", "account:acme", "--context", "via_proxy=yes"],
+            "`via_proxy` must be true or false, not `yes`",
+        ),
+        (
+            ["user:ana", "change_role", "membership:acme/bob", "--property", "role="],
+            "`action.properties.role` must not be empty",
+        ),
+        (["user:ana", "switch", "account:acme", "--data", "/nowhere"], "nowhere: cannot be read"),
+        (["user:ana", "switch", "account:acme", "--policies", "/nowhere"], "*.polar"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_trouble_on_standard_error(
+    args: list[str], message: str
+) -> None:
+    result = run("authorize", *args)
+
+    assert (result.exit_code, result.stdout) == (EXIT_TROUBLE, "")
+    assert message in result.stderr
+
+
+def test_a_property_that_is_not_declared_is_ignored_with_a_warning() -> None:
+    result = run(
+        "authorize",
+        "user:ana",
+        "change_role",
+        "membership:acme/bob",
+        "--property",
+        "rol=support",
+        *AT,
+    )
+
+    assert result.exit_code == EXIT_NO
+    assert result.stderr == (
+        "warning: --property `rol` is not declared, ignored; did you mean `role`?\n"
+    )
+
+
+def test_the_clock_is_no_member_of_the_context() -> None:
+    result = run(
+        "authorize",
+        "user:cy",
+        "accept",
+        "invitation:inv-7",
+        "--context",
+        "now=2020-01-01T00:00:00Z",
+        *AT,
+    )
+
+    assert "warning: --context `now` is not declared, ignored" in result.stderr
+
+
+def test_the_moment_can_come_from_the_environment() -> None:
+    result = run(
+        "authorize", "user:cy", "accept", "invitation:inv-7", SIDECAR_AT="2027-01-01T00:00:00Z"
+    )
+
+    assert result.exit_code == EXIT_NO
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "output"),
+    [
+        (["user:sue", "membership:acme/bob"], EXIT_NO, ""),
+        (["user:cy", "invitation:inv-7"], EXIT_YES, "accept\n"),
+        (
+            ["user:dora", "number:n", "--resource-property", "account=acme"],
+            EXIT_YES,
+            "view\nedit\n",
+        ),
+        (["user:nobody", "account:acme"], EXIT_NO, ""),
+    ],
+)
+def test_permissions_are_listed_one_a_line(args: list[str], status: int, output: str) -> None:
+    result = run("permissions", *args, *AT)
+
+    assert (result.exit_code, result.output) == (status, output)
+
+
+def test_a_sound_pack_is_told_by_its_revisions() -> None:
+    result = run("check")
+
+    assert result.exit_code == EXIT_YES
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["policy", "data", "suites"]
+
+
+def test_a_pack_that_cannot_be_used_is_told_by_its_faults(
+    pack: tuple[str, ...], tmp_path: Path
+) -> None:
+    users = tmp_path / "fixtures" / "worlds" / "demo" / "users.yaml"
+    users.write_text(users.read_text().replace("ana@acme.example", "ana at acme"))
+
+    result = run("check", *pack)
+
+    assert result.exit_code == EXIT_NO
+    assert result.stdout.startswith("demo/users.yaml:")
+
+
+def test_a_pack_is_checked_without_a_mount_where_there_is_none(
+    pack: tuple[str, ...], tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "fixtures" / "worlds")
+
+    assert run("check", *pack).exit_code == EXIT_YES
+    assert run("check", *pack, "--data", str(tmp_path / "none")).exit_code == EXIT_NO
+
+
+def test_what_could_not_be_compiled_is_named(pack: tuple[str, ...], tmp_path: Path) -> None:
+    policy = tmp_path / "policies" / "account.polar"
+    policy.write_text(
+        policy.read_text()
+        + "\nfar(u: User) if far(u);\nallow(u: User, _: Action, _: Account) if far(u);\n"
+    )
+
+    result = run("check", *pack)
+
+    assert result.stdout or result.stderr
+    assert "account.polar:" in result.stdout
+
+
+def test_the_policy_suites_pass() -> None:
+    result = run("test")
+
+    assert (result.exit_code, result.stderr) == (EXIT_YES, "")
+    assert result.stdout.endswith("answers are as expected\n")
+
+
+def test_an_answer_that_differs_from_the_suite_is_told_with_its_place(
+    pack: tuple[str, ...], tmp_path: Path
+) -> None:
+    for suite in (tmp_path / "policies").glob("*_test.yaml"):
+        suite.unlink()
+    (tmp_path / "policies" / "one_test.yaml").write_text(
+        "suite: one\nworld: demo\nnow: 2026-12-01T12:00:00Z\ncases:\n"
+        "  - name: mallory may switch, she hopes\n    subjects: [ana, mallory]\n"
+        "    actions: [switch]\n    resource: account:acme\n"
+        "    allow: {mallory: [switch], ana: [switch]}\n"
+    )
+
+    result = run("test", *pack)
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == EXIT_NO
+    assert "one_test.yaml:5: mallory may switch, she hopes: user:mallory switch" in lines[0]
+    assert lines[1] == "1 of 2 answers are as expected"
+
+
+def test_a_pack_without_a_case_is_trouble_and_no_success(
+    pack: tuple[str, ...], tmp_path: Path
+) -> None:
+    for suite in (tmp_path / "policies").glob("*_test.yaml"):
+        suite.unlink()
+
+    result = run("test", *pack)
+
+    assert result.exit_code == EXIT_TROUBLE
+    assert "there is no case in" in result.stderr
+
+
+def test_a_tree_can_be_read() -> None:
+    result = run("tree", "accept", "invitation")
+
+    assert result.exit_code == EXIT_YES
+    assert result.stdout.startswith("granted to user?\n")
+    assert "\nforbidden, expired?\n" in result.stdout
+    assert "resource.expires_at" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["acept", "invitation"], "`invitation` has no action `acept`; did you mean `accept`?"),
+        (["accept", "invitaton"], "there is no type `invitaton`; did you mean `invitation`?"),
+    ],
+)
+def test_a_tree_of_what_is_not_declared_is_trouble(args: list[str], message: str) -> None:
+    result = run("tree", *args)
+
+    assert result.exit_code == EXIT_TROUBLE
+    assert message in result.stderr
+
+
+def test_serve_is_given_the_settings_of_options_and_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[Settings] = []
+    monkeypatch.setattr(cli, "run_server", given.append)
+
+    result = run(
+        "serve", "--port", "0", "--bind", "unix:/run/x",
+        SIDECAR_PORT="9", SIDECAR_WORKERS="3", SIDECAR_DATA=str(tmp_path), SIDECAR_ACCESS_LOG="yes",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    expected: dict[str, Any] = {"port": 0, "bind": "unix:/run/x", "workers": 3, "access_log": True}
+    assert given == [Settings(data=tmp_path, **expected)]
+
+
+@pytest.mark.parametrize(
+    ("args", "environment", "message"),
+    [
+        (["--port", "http"], {}, "`http` is not a whole number from 0 to 65535"),
+        ([], {"SIDECAR_THREADS": "many"}, "`many` is not a whole number from 1 to 1024"),
+        (["--data", "/nowhere"], {}, "error: nowhere: cannot be read"),
+    ],
+)
+def test_serve_does_not_begin_with_what_cannot_be_used(
+    args: list[str], environment: dict[str, str], message: str
+) -> None:
+    result = run("serve", *args, **environment)
+
+    assert result.exit_code == EXIT_TROUBLE
+    assert message in result.stderr
