@@ -35,7 +35,7 @@ resource Account {
   "switch" if "developer";             "switch" if "finance_analyst";           "switch" if "support";
   "set_default" if "developer";        "set_default" if "finance_analyst";      "set_default" if "support";
 
-  # The last two lines, R16 to R18: whoever has any role may switch to the account and make it the
+  # The last two lines, R16, R17, R18: whoever has any role may switch to the account and make it the
   # default. A search for "switch" lists all accounts that a user can reach.
 
   # R4: seeing and managing the team belongs to owner and admin alone. What may be done with one

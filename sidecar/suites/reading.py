@@ -22,11 +22,11 @@ from sidecar.schema.values import is_null, parse_instant
 from sidecar.schema.wording import shown
 from sidecar.suites.cases import Case, Expectation, Suite
 
-_SUITE = ("suite", "world", "now", "cases")
+SUITE_MEMBERS = ("suite", "world", "now", "cases")
 _REQUEST = ("subject_properties", "properties", "resource_properties", "context")
 _EXPECTED = ("allow", "because", "obliges")
 _GRID = ("subjects", "actions", "resource", "resources")
-_CASE = ("name", "now", *_GRID, *_REQUEST, "facts", *_EXPECTED)
+CASE_MEMBERS = ("name", "now", *_GRID, *_REQUEST, "facts", *_EXPECTED)
 
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 """Stands in a case that is faulty."""
@@ -59,7 +59,7 @@ class _Reader:
         self._faults = faults
 
     def suite(self, document: Node) -> Suite:
-        root = self._faults.members(document, "the suite", _SUITE)
+        root = self._faults.members(document, "the suite", SUITE_MEMBERS)
         now = self._now(root, None)
         cases = root.members.get("cases")
         if not isinstance(cases, Items) or not cases.items:
@@ -82,7 +82,7 @@ class _Reader:
         )
 
     def _case(self, node: Node, now: datetime | None) -> Case:
-        found = self._faults.members(node, "a case", _CASE)
+        found = self._faults.members(node, "a case", CASE_MEMBERS)
         name = self._text(found, "name", "a case")
         moment = self._now(found, now)
         if moment is None:
