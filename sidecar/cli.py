@@ -84,7 +84,7 @@ def check(**places: object) -> None:
         for problem in error.problems:
             click.echo(str(problem))
         raise SystemExit(EXIT_NO) from error
-    for line in [*lines, *(f"asks Oso {notice}" for notice in policy.notices)]:
+    for line in [*lines, *(f"notice {notice}" for notice in policy.notices)]:
         click.echo(line)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from sidecar import reloading as module
 from sidecar.errors import InvalidDocumentsError, Problem, SnapshotUnavailableError
 from sidecar.facts import Snapshot, read_directory
-from sidecar.reloading import PATIENCE, RETRY, Half, Places, Reloading
+from sidecar.reloading import Places, Reloading
+from sidecar.reloading import watching as module
+from sidecar.reloading.halves import Half
+from sidecar.reloading.watching import PATIENCE, RETRY
 from sidecar.schema import Schema
 
 SCHEMA = """
@@ -441,29 +443,49 @@ def test_watching_outlives_a_look_that_fails(reloading: Reloading) -> None:
 # --- one half -----------------------------------------------------------------------------------
 
 
-def counting(values: list[int]) -> Callable[[], object]:
-    return lambda: values[-1]
+@dataclass(frozen=True)
+class Read:
+    """What a half holds, reduced to what it looks at."""
+
+    revision: str
+    schema: Schema
 
 
-def test_a_half_keeps_the_last_good_reading() -> None:
-    versions = [1]
-    half: Half[str] = Half("place", counting(versions))
+def test_a_half_keeps_the_last_good_reading(reloading: Reloading) -> None:
+    versions, schema = [1], reloading.current().policy.schema
+    half: Half[Read] = Half("place", lambda: versions[-1])
 
-    half.read(lambda: "good")
+    half.read(lambda: Read("good", schema))
     versions.append(2)
     outdated = half.outdated()
     with pytest.raises(ZeroDivisionError):
-        half.read(lambda: str(1 // 0))
+        half.read(lambda: Read(str(1 // 0), schema))
 
     assert outdated
-    assert (half.good, half.outdated(), len(half.problems)) == ("good", False, 1)
+    assert (half.good, half.outdated()) == (Read("good", schema), False)
+    assert half.problems == (Problem("place", 0, "cannot be read; see the log"),)
+
+
+def test_a_half_keeps_the_object_whose_content_has_not_changed(reloading: Reloading) -> None:
+    schema = reloading.current().policy.schema
+    first, same, other = Read("a", schema), Read("a", schema), Read("b", schema)
+    half: Half[Read] = Half("place", lambda: 1)
+
+    half.read(lambda: first)
+    half.read(lambda: same)
+    kept = half.good
+    half.read(lambda: other)
+
+    assert (kept, half.good) == (first, other)
+    assert kept is first
 
 
 def test_the_place_of_an_error_of_the_system_is_told() -> None:
-    half: Half[str] = Half("place", lambda: 1)
+    half: Half[Read] = Half("place", lambda: 1)
 
-    half.read(lambda: Path("/nowhere/at/all").read_text())
+    def fail() -> Read:
+        raise FileNotFoundError(2, "No such file or directory", "/nowhere")
 
-    assert half.problems == (
-        Problem("/nowhere/at/all", 0, "cannot be read: No such file or directory"),
-    )
+    half.read(fail)
+
+    assert half.problems == (Problem("/nowhere", 0, "cannot be read: No such file or directory"),)

@@ -1,0 +1,6 @@
+"""Live reload: the newest policy and snapshot that are good, and belong together."""
+
+from sidecar.reloading.pairs import Pair, Places, State
+from sidecar.reloading.watching import Reloading
+
+__all__ = ["Pair", "Places", "Reloading", "State"]

@@ -1,0 +1,107 @@
+"""One half of what answers: read when its files have changed, and only if they held still."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from sidecar.errors import InvalidDocumentsError, Problem
+from sidecar.facts import stamp
+from sidecar.schema import Schema
+
+
+class Reading(Protocol):
+    """A policy or a snapshot, of which this module knows no more."""
+
+    @property
+    def revision(self) -> str:
+        """Return a hash of its content."""
+
+    @property
+    def schema(self) -> Schema:
+        """Return the schema that it was read by."""
+
+
+T = TypeVar("T", bound=Reading)
+
+
+class Half(Generic[T]):
+    """One half of the pair: the last good reading, and the stamp of the last one, good or bad."""
+
+    def __init__(self, name: str, stamp: Callable[[], object]) -> None:
+        self.name = name
+        self.stamp = stamp
+        self.good: T | None = None
+        self.problems: tuple[Problem, ...] = ()
+        self.tried: object = None
+
+    def outdated(self) -> bool:
+        """Tell whether the files are not those of the last reading."""
+        return self.tried is None or self.tried != self.stamp()
+
+    def read(self, reading: Callable[[], T]) -> None:
+        """Read the files as they are; what is wrong with them is kept in `problems`."""
+        before = self.stamp()
+        good: T | None = None
+        problems: tuple[Problem, ...] = (Problem(self.name, 0, "cannot be read; see the log"),)
+        try:
+            good, problems = reading(), ()
+        except InvalidDocumentsError as error:
+            problems = error.problems
+        except OSError as error:
+            said = f"cannot be read: {error.strerror or error}"
+            problems = (Problem(str(error.filename or self.name), 0, said),)
+        finally:
+            if self.stamp() == before:
+                self.tried, self.problems = before, problems
+                self._take(good)
+            else:
+                self.tried = None
+
+    def _take(self, good: T | None) -> None:
+        old = self.good
+        # What has not changed stays the same object, which workers share since they were forked.
+        if good is not None and not (old is not None and _hashes(old) == _hashes(good)):
+            self.good = good
+
+    def retry(self) -> None:
+        """Have the files read again at the next occasion if the last reading was bad."""
+        if self.problems:
+            self.tried = None
+
+    def forget(self) -> None:
+        """Drop a reading that the files have left behind."""
+        if self.outdated():
+            self.good, self.tried = None, None
+
+
+def _hashes(reading: Reading) -> tuple[str, str]:
+    return reading.schema.revision, reading.revision
+
+
+def stamp_of_pack(policies: Path, fixtures: Path) -> object:
+    """Return what changes whenever a file of the pack does; suites and worlds are no part of it."""
+    return (_stamp(policies, (".polar",)), _stamp(fixtures, (".yaml", ".yml")))
+
+
+def stamp_of_mount(directory: Path) -> object:
+    """Return what changes whenever a file of the mount does, or the mount itself goes or comes."""
+    try:
+        return stamp(directory)
+    except OSError as error:
+        return error.errno
+
+
+def _stamp(directory: Path, suffixes: tuple[str, ...]) -> object:
+    try:
+        with os.scandir(directory) as entries:
+            found = [entry for entry in entries if entry.name.endswith(suffixes)]
+            stats = [(entry.name, entry.stat()) for entry in found]
+    except OSError as error:
+        return error.errno
+    return frozenset(
+        (name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        for name, stat in stats
+    )

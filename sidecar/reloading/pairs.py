@@ -1,0 +1,42 @@
+"""What answers: one policy and one snapshot, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidecar.errors import Problem
+from sidecar.facts import Snapshot
+from sidecar.model import Revisions
+from sidecar.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories that everything is read from."""
+
+    policies: Path
+    fixtures: Path
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A policy and a snapshot of the same schema."""
+
+    policy: Policy
+    snapshot: Snapshot
+
+    def revisions(self) -> Revisions:
+        """Return the content hashes of both."""
+        return Revisions(self.policy.revision, self.snapshot.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What there is to know about the pair that answers."""
+
+    revisions: Revisions | None
+    """None while there is nothing to answer from."""
+    problems: tuple[Problem, ...]
+    """Why the newest files are not what answers; empty when they are."""
