@@ -6,18 +6,12 @@ is absent equals nothing and has no order; `!=` is always `not =`.
 
 from __future__ import annotations
 
-from decimal import Decimal
-from math import isfinite
-
+from sidecar.policy.literals import number_value, text_value
 from sidecar.policy.looking import Answers, is_absent
-from sidecar.policy.names import nearest
 from sidecar.policy.questions import ORDERS, YES_NO, Path, show, text_of
 from sidecar.policy.symbols import ActionObject, Constant, Fact, PolicyFault, Thing, Truth
 from sidecar.schema.nouns import ORDERED, TEXTS, Attribute, Kind, Schema
-from sidecar.schema.values import Value, parse_json
-
-MAXIMUM_DIGITS = 15
-"""A decimal literal with more digits may not be what Polar's binary floats keep of it."""
+from sidecar.schema.values import Value
 
 Literal = str | int | float | bool
 _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
@@ -88,11 +82,10 @@ class Comparison:
     def _flags(self, operator: str, left: object, right: object) -> bool:
         for side, other in ((left, right), (right, left)):
             if not _is_flag(side):
-                raise PolicyFault(
-                    f"{_said(side)} is compared with {_said(other)}, which is true or false"
-                )
+                message = f"{_said(side)} is compared with {_said(other)}, which is true or false"
+                raise PolicyFault(message, _word(left) or _word(right))
         if operator != "Eq":
-            raise PolicyFault("`true` and `false` have no order")
+            raise PolicyFault("`true` and `false` have no order", _word(left) or _word(right))
         return self._truth(left) == self._truth(right)
 
     def _truth(self, flag: object) -> bool:
@@ -161,15 +154,11 @@ class Comparison:
                 raise mismatch
             return other.value
         if isinstance(other, str) and kind in TEXTS:
-            if kind is Kind.ENUM and other not in fact.type.values:
-                message = f"`{other}` is no value of `{fact.type.name}`; {nearest(other, fact.type.values)}"
-                raise PolicyFault(message, f'"{other}"')
-            value = parse_json(self._schema, fact.type, other)
-            if value is None:
-                raise PolicyFault(f"`{other}` is no {fact.type.name}", f'"{other}"')
-            return value
+            return text_value(self._schema, fact.type, other)
         if isinstance(other, int | float) and kind in {Kind.INTEGER, Kind.DECIMAL}:
-            return _number(kind, other, mismatch)
+            value = number_value(kind, other)
+            if value is not None:
+                return value
         raise mismatch
 
     def _constants(self, operator: str, left: object, right: object) -> bool:
@@ -198,19 +187,9 @@ def _domain(fact: Fact) -> tuple[str, ...]:
     return fact.attribute.only or fact.type.values
 
 
-def _number(kind: Kind, number: float, mismatch: PolicyFault) -> Value:
-    if not isfinite(number):
-        raise mismatch
-    exact = Decimal(repr(number))
-    if isinstance(number, float) and len(exact.as_tuple().digits) > MAXIMUM_DIGITS:
-        raise PolicyFault(
-            f"`{number}` has more than {MAXIMUM_DIGITS} digits; put it into the settings"
-        )
-    if kind is Kind.DECIMAL:
-        return exact
-    if exact != exact.to_integral_value():
-        raise mismatch
-    return int(exact)
+def _word(value: object) -> str:
+    """Return the word to look for in the text of a rule: the member that was compared."""
+    return str(value.path[2]) if isinstance(value, Fact | Constant) else ""
 
 
 def _is_flag(value: object) -> bool:

@@ -75,30 +75,38 @@ def load_pack(policies: Path, fixtures: Path) -> Policy:
         problems += error.problems
     if problems:
         raise InvalidPackError(problems)
-    codes = {"reason": frozenset(sentences.reasons), "obligation": frozenset(sentences.obligations)}
+    codes = {
+        "reason": frozenset(sentences.reasons),
+        "obligation": frozenset(sentences.obligations),
+    }
     pack = PackTexts(schema, settings, codes, texts, COMPILE_SECONDS)
-    compiled = compile_in_child(pack)
-    tests = tuple(
-        Test(from_json(question), outcomes, kind and Kind(kind))
-        for question, outcomes, kind in compiled["tests"]
-    )
+    return assemble(pack, sentences, compile_in_child(pack))
+
+
+def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any]) -> Policy:
+    """Make a policy from the plain data that `compiling.compile_pack` hands out."""
     nodes = _nodes(compiled["nodes"])
+
+    def by_code(roots: Mapping[str, int | None]) -> dict[str, Node | None]:
+        return {code: None if root is None else nodes[root] for code, root in roots.items()}
+
     return Policy(
-        schema=schema,
-        settings=settings,
+        schema=pack.schema,
+        settings=pack.settings,
         sentences=sentences,
-        revision=_revision(texts, schema, settings, sentences),
+        revision=_revision(pack, sentences),
         notices=tuple(Problem(*notice) for notice in compiled["notices"]),
-        files=tuple(texts),
+        files=tuple(pack.texts),
         entries={
             (subject, resource, action): Entry(
-                None if granted is None else nodes[granted],
-                {code: None if root is None else nodes[root] for code, root in forbids.items()},
-                {code: None if root is None else nodes[root] for code, root in obliges.items()},
+                None if granted is None else nodes[granted], by_code(forbids), by_code(obliges)
             )
             for subject, resource, action, granted, forbids, obliges in compiled["entries"]
         },
-        tests=tests,
+        tests=tuple(
+            Test(from_json(question), outcomes, kind and Kind(kind))
+            for question, outcomes, kind in compiled["tests"]
+        ),
         oso=Oso(pack, ANSWER_SECONDS),
     )
 
@@ -137,19 +145,15 @@ def _nodes(rows: list[tuple[int, int, list[object], list[int]]]) -> dict[int, No
     return nodes
 
 
-def _revision(
-    texts: Mapping[str, str], schema: Schema, settings: Mapping[str, Value], sentences: Sentences
-) -> str:
+def _revision(pack: PackTexts, sentences: Sentences) -> str:
+    """Hash all that the answers depend on."""
+    parts = [pack.schema.revision, *(f"{file}\0{text}" for file, text in pack.texts.items())]
+    for name, value in sorted(pack.settings.items()):
+        shown = sorted(map(str, value)) if isinstance(value, frozenset) else value
+        parts.append(f"{name}={shown!r}")
+    for said in (sentences.reasons, sentences.obligations):
+        parts += [f"{code}={sentence}" for code, sentence in sorted(said.items())]
     digest = hashlib.sha256()
-    parts = [schema.revision, *(f"{file}\0{text}" for file, text in texts.items())]
-    parts += [
-        f"{name}={sorted(map(str, value)) if isinstance(value, frozenset) else value!r}"
-        for name, value in sorted(settings.items())
-    ]
-    parts += [
-        f"{code}={sentence}"
-        for code, sentence in sorted({**sentences.reasons, **sentences.obligations}.items())
-    ]
     for part in parts:
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()[:16]

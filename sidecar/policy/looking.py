@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from sidecar.policy.literals import text_value
 from sidecar.policy.names import Names, nearest
 from sidecar.policy.questions import (
     ACTION,
@@ -37,7 +38,7 @@ from sidecar.policy.symbols import (
     Truth,
     Unexplorable,
 )
-from sidecar.schema.nouns import Attribute, Kind, Lookup, ValueType
+from sidecar.schema.nouns import TEXTS, Attribute, EntityType, Kind, Lookup, ValueType
 from sidecar.schema.values import Value
 
 ABSENT = float("nan")
@@ -114,9 +115,10 @@ class Look:
         if path in {SUBJECT, RESOURCE}:
             return self._things[subject if path == SUBJECT else resource](path)
         if path[1] == ACTION:
-            return self._symbol(path, self._action[1][path[2]])
+            self.saw_action = True  # what may stand in a property differs from action to action
+            return self._symbol(path, self._action[1][path[2]], checked=False)
         if path[1] == CONTEXT:
-            return self._symbol(path, self._names.schema.context[path[2]])
+            return self._symbol(path, self._names.schema.context[path[2]], checked=False)
         if path[1] == SETTINGS:
             return self._setting(path[2])
         base = self.restore(path[1], subject, resource)
@@ -125,7 +127,7 @@ class Look:
         assert isinstance(base, Thing)  # noqa: S101 - only entities have members that are entities
         if path[0] == "lookup":
             return self._things[base.type.lookups[path[2]].finds](path)
-        return self._symbol(path, base.type.attributes[path[2]], key=path[2] in base.type.key)
+        return self._symbol(path, base.type.attributes[path[2]], checked=path[2] not in base.type.key)
 
     def exists(self, thing: Thing) -> bool:
         """Tell whether there is such an entity."""
@@ -155,11 +157,10 @@ class Look:
             return self._look_up(thing, thing.type.lookups[name], ())
         attribute = thing.type.attributes.get(name)
         if attribute is None or arguments is not None:
-            known = {*thing.type.attributes, *thing.type.lookups, "exists"}
-            raise PolicyFault(f"`{thing.type.name}` has no `{name}`; {nearest(name, known)}", name)
+            raise PolicyFault(_not_there(thing.type, name), name)
         if thing.path is None or not self._present(thing, attribute):
             return ABSENT
-        return self._symbol(member(thing.path, name), attribute, key=name in thing.type.key)
+        return self._symbol(member(thing.path, name), attribute, checked=name not in thing.type.key)
 
     def _present(self, thing: Thing, attribute: Attribute) -> bool:
         """Tell whether a declared attribute has a value."""
@@ -179,20 +180,21 @@ class Look:
     def _asked(self, path: Path) -> bool:
         return bool(self._answers.ask(("present", path), YES_NO))
 
-    def _symbol(self, path: Path, attribute: Attribute, *, key: bool = False) -> object:
+    def _symbol(self, path: Path, attribute: Attribute, *, checked: bool) -> object:
         if depth(path) > self._maximum_depth:
             raise Unexplorable(f"`{show(path)}` is more than {self._maximum_depth} steps away")
         if attribute.type.kind is not Kind.REFERENCE:
             return Fact(path, attribute)
         # The mount's references are checked when it is read; what an id or a caller says is not.
-        certain = None if attribute.may_dangle or attribute.caller or key else True
+        certain = True if checked and not attribute.may_dangle and not attribute.caller else None
         return self._things[attribute.type.target](path, certain)
 
     def _look_up(self, thing: Thing, lookup: Lookup, arguments: Sequence[object]) -> Thing:
         found = self._things[lookup.finds]
         wanted = list(lookup.arguments.values())
         if len(arguments) != len(wanted):
-            message = f"`{lookup.name}` takes {len(wanted)} arguments, not {len(arguments)}"
+            said = f"`{lookup.name}({', '.join(lookup.arguments)})`"
+            message = f"{said} is a look-up; it cannot be asked with {len(arguments)} arguments"
             raise PolicyFault(message, lookup.name)
         operands = [
             self._argument(lookup.name, value, declared)
@@ -219,8 +221,8 @@ class Look:
             return value.path
         if isinstance(value, Constant) and value.type == declared:
             return literal(text_of(value.value))
-        if isinstance(value, str) and declared.kind in {Kind.STRING, Kind.ENUM}:
-            return literal(value)
+        if isinstance(value, str) and declared.kind in TEXTS:
+            return literal(text_of(text_value(self._names.schema, declared, value)))
         raise PolicyFault(
             f"`{name}` looks up by {_a(declared.name)}, which this argument is not", name
         )
@@ -251,6 +253,9 @@ class Look:
             operand = self._argument(name, arguments[0], value.type.element)
             return Truth(("includes", value.path, operand)) if operand else Truth(question=False)
         known = ["exists"] + ["domain"] * (kind is Kind.EMAIL) + ["includes"] * (kind is Kind.SET)
+        if name in known:
+            how = "asked about one value" if name == "includes" else "written without brackets"
+            raise PolicyFault(f"`{name}` of {_a(value.type.name)} is {how}", name)
         raise PolicyFault(f"{_a(value.type.name)} has no `{name}`; {nearest(name, known)}", name)
 
     def _of_action(self, name: str) -> object:
@@ -270,7 +275,7 @@ class Look:
         path = member(base, name)
         if name != "now" and attribute.default is None and not self._asked(path):
             return ABSENT
-        return self._symbol(path, attribute)
+        return self._symbol(path, attribute, checked=False)
 
     def _setting(self, name: str) -> object:
         attribute = self._names.schema.settings.get(name)
@@ -282,5 +287,15 @@ class Look:
         return ABSENT if value is None else Constant(member(SETTINGS, name), attribute.type, value)
 
 
+def _not_there(declared: EntityType, name: str) -> str:
+    if name in declared.lookups:
+        arguments = ", ".join(declared.lookups[name].arguments)
+        return f"`{name}` of `{declared.name}` is a look-up; write `{name}({arguments})`"
+    if name in declared.attributes or name == "exists":
+        return f"`{name}` of `{declared.name}` is no look-up; write it without brackets"
+    known = {*declared.attributes, *declared.lookups, "exists"}
+    return f"`{declared.name}` has no `{name}`; {nearest(name, known)}"
+
+
 def _a(name: str) -> str:
-    return f"an `{name}`" if name[0] in "aeiou" else f"a `{name}`"
+    return f"an `{name}`" if name[0] in "aeio" else f"a `{name}`"

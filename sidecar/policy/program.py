@@ -14,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sidecar.policy.source import Block, Rule, Source, closing
+from sidecar.policy.source import Block, Rule, Source
+from sidecar.policy.spelling import Edit, spell_out
 from sidecar.policy.tokens import Token
 
 ASKER = "ask__"
@@ -51,7 +52,7 @@ class Program:
     texts: Mapping[str, str]
     """File to the text that Oso is given in place of it, the generated rules under a name of their own."""
     whole: Mapping[str, str]
-    """File to its text with lone flags spelled out and nothing else changed: Oso's own reading."""
+    """File to its text spelled out (`sidecar.policy.spelling`) and nothing else changed: Oso's own reading."""
     clauses: Mapping[tuple[str, int], tuple[Clause, ...]]
     """(rule, number of parameters) to its clauses, in the order of the files."""
 
@@ -82,28 +83,28 @@ def write_program(sources: Sequence[Source]) -> Program:
     whole: dict[str, str] = {}
     blocks = {block.type: block for source in sources for block in source.blocks}
     for source in sources:
-        flags = [edit for rule in source.rules for edit in _lone_flags(rule.body)]
-        edits = list(flags)
+        spelled = [edit for rule in source.rules for edit in spell_out(rule.body)]
+        edits = list(spelled)
         for rule in source.rules:
             edits += _divide(rule, building)
         for block in source.blocks:
             edits.append((*block.span, "\n" * source.text[slice(*block.span)].count("\n")))
             _write_out(block, blocks, building)
         texts[source.file] = _edited(source.text, edits)
-        whole[source.file] = _edited(source.text, flags)
+        whole[source.file] = _edited(source.text, spelled)
     for (name, arity), clauses in building.clauses.items():
         building.generated += _asking(name, arity, clauses)
     texts["generated.polar"] = "\n".join(building.generated)
     return Program(texts, whole, {key: tuple(clauses) for key, clauses in building.clauses.items()})
 
 
-def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+def _edited(text: str, edits: list[Edit]) -> str:
     for start, end, replacement in sorted(edits, reverse=True):
         text = text[:start] + replacement + text[end:]
     return text
 
 
-def _divide(rule: Rule, building: _Building) -> Iterator[tuple[int, int, str]]:
+def _divide(rule: Rule, building: _Building) -> Iterator[Edit]:
     literals = [rule.literal(position) for position in range(len(rule.parameters))]
     tokens = tuple(token for parameter in rule.parameters for token in parameter) + rule.body
     clause = building.add(rule.name, literals, rule.file, rule.line, tokens)
@@ -149,50 +150,3 @@ def _asking(rule: str, arity: int, clauses: Sequence[Clause]) -> Iterator[str]:
     yield f'v__{rule}("yes"{blanks});'
     for clause in clauses:
         yield f'v__{rule}("clauses"{more}) if {clause.name}({names});'
-
-
-def _lone_flags(body: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
-    """Spell out conditions that are a flag alone: `document.public` becomes `document.public = true`."""
-    yield from _operands(body, 0, len(body))
-
-
-def _operands(body: Sequence[Token], start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """Look at each operand of `and`, `or` and `not` between `start` and `end`."""
-    begin = position = start
-    while position <= end:
-        if position == end or (
-            body[position].text in {"and", "or", "not", ","} and body[position].kind != "string"
-        ):
-            yield from _operand(body, begin, position)
-            begin = position + 1
-            position += 1
-        elif body[position].text in {"(", "[", "{"}:
-            position = closing(body, position) + 1
-        else:
-            position += 1
-
-
-def _operand(body: Sequence[Token], start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    if start >= end:
-        return
-    first = body[start]
-    if first.text == "(" and closing(body, start) == end - 1:
-        yield from _operands(body, start + 1, end - 1)
-    elif first.text == "forall" and end - start > 2:
-        yield from _operands(body, start + 2, end - 1)
-    elif (
-        first.kind == "word" and first.text not in {"true", "false"} and _is_chain(body, start, end)
-    ):
-        yield body[end - 1].end, body[end - 1].end, " = true"
-
-
-def _is_chain(body: Sequence[Token], start: int, end: int) -> bool:
-    """Tell whether the tokens are a variable, or members of one: `a`, `a.b`, `a.b(c).d`."""
-    position = start + 1
-    while position < end:
-        if body[position].text != "." or position + 1 >= end:
-            return False
-        position += 2
-        if position < end and body[position].text == "(":
-            position = closing(body, position) + 1
-    return True
