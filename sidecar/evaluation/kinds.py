@@ -1,0 +1,143 @@
+"""Kinds of request: what is the same for every request about one pair of types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sidecar.errors import EvaluationError
+from sidecar.evaluation.binding import FAULT, Binder, Tree, walk
+from sidecar.evaluation.reading import Frame, Reader
+from sidecar.facts import Snapshot
+from sidecar.model import Request
+from sidecar.policy.compiled import Entry, Policy
+from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.questions import RESOURCE, SUBJECT
+from sidecar.policy.trees import Node
+from sidecar.requests import admit_action, admit_context, admit_entity, key_of_id
+from sidecar.schema import EntityType
+
+
+def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
+    """Return what is kept for a pair of types; None where the schema does not know one of them."""
+    kept: RequestKind | None = policy.derived.get((subject, resource))
+    if kept is None and {(subject, resource, UNDECLARED_ACTION)} <= policy.entries.keys():
+        types = policy.schema.types
+        kept = policy.derived[subject, resource] = RequestKind(
+            types[subject], types[resource], policy
+        )
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class BoundEntry:
+    """The bound trees of one action. None in place of a tree: Oso has to be asked."""
+
+    granted: Tree | None
+    forbids: tuple[tuple[str, Tree | None], ...]
+    obliges: tuple[tuple[str, Tree | None], ...]
+
+
+class RequestKind:
+    """One type of subject and one type of resource under one policy."""
+
+    def __init__(self, subject: EntityType, resource: EntityType, policy: Policy) -> None:
+        self.subject = subject
+        self.resource = resource
+        self._policy = policy
+        self._reader = Reader(policy.schema, policy.settings, subject, resource)
+        self._binder = Binder(self._reader, policy.tests)
+        self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
+        self._entries = {
+            name: self._bound(policy.entries[subject.name, resource.name, name])
+            for name in (*resource.actions, UNDECLARED_ACTION)
+        }
+
+    def frame(self, request: Request, snapshot: Snapshot, now: datetime) -> Frame:
+        """Admit what the caller says and find the subject and the resource.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+        """
+        schema, subject, resource = self._policy.schema, self.subject, self.resource
+        said = (
+            admit_entity(schema, subject, request.subject_properties, "subject.properties"),
+            admit_entity(schema, resource, request.resource_properties, "resource.properties"),
+            admit_action(schema, resource, request.action, request.action_properties),
+            admit_context(schema, request.context, now),
+        )
+        keys = key_of_id(subject, request.subject.id), key_of_id(resource, request.resource.id)
+        rows = (
+            snapshot.rows(subject.name).get(keys[0]) if keys[0] is not None else None,
+            snapshot.rows(resource.name).get(keys[1]) if keys[1] is not None else None,
+        )
+        return Frame(snapshot, keys, rows, said, self._reader.slots)
+
+    def entry(self, action: str) -> BoundEntry:
+        """Return the trees of an action; those of an undeclared one where it is not declared."""
+        return self._entries.get(action) or self._entries[UNDECLARED_ACTION]
+
+    def holds(
+        self, rule: tuple[str, str | None, Tree | None], action: str, frame: Frame, faults: list[str]
+    ) -> bool:
+        """Tell whether a rule holds; one that fails is added to `faults`, and does not hold.
+
+        Args:
+            rule: ``allow``, ``forbid`` or ``oblige``, the reason or obligation, and its tree.
+            action: The action that was asked.
+            frame: What is answered from.
+            faults: Gets a line for each rule that fails.
+        """
+        name, code, tree = rule
+        if tree is None:
+            return self._ask_oso(name, code, action, frame, faults)
+        leaf = walk(tree, frame)
+        if leaf is FAULT:
+            said = f"`{name}`" if code is None else f"`{name}` `{code}`"
+            pair = f"`{self.subject.name}` and `{self.resource.name}`"
+            faults.append(f"{said} failed for `{action}` between {pair}")
+            return False
+        return leaf is True
+
+    def standing(self, action: str, frame: Frame) -> list[str]:
+        """Return the reasons that need no policy (R20).
+
+        What does not exist is told, and what is to be made but exists already.
+        """
+        reasons = [] if self._exists[0](frame) else ["unknown_subject"]
+        declared = self.resource.actions.get(action)
+        exists = self._exists[1](frame)
+        if declared is None:
+            reasons.append("unknown_action")
+        if declared is None or not declared.creates:
+            if not exists:
+                reasons.append("unknown_resource")
+        elif exists and self.resource.table:
+            reasons.append("already_exists")
+        return reasons
+
+    def _bound(self, entry: Entry) -> BoundEntry:
+        def bound(node: Node | None) -> Tree | None:
+            return None if node is None else self._binder.tree(node)
+
+        return BoundEntry(
+            bound(entry.granted),
+            tuple((code, bound(node)) for code, node in entry.forbids.items()),
+            tuple((code, bound(node)) for code, node in entry.obliges.items()),
+        )
+
+    def _ask_oso(
+        self, rule: str, code: str | None, action: str, frame: Frame, faults: list[str]
+    ) -> bool:
+        asked = {
+            "rule": rule,
+            "code": code,
+            "subject": self.subject.name,
+            "resource": self.resource.name,
+            "action": action if action in self.resource.actions else UNDECLARED_ACTION,
+        }
+        try:
+            return self._policy.oso.holds(asked, lambda each: self._binder.answer(each, frame))
+        except EvaluationError as error:
+            faults.append(str(error))
+            return False

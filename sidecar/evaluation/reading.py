@@ -1,0 +1,264 @@
+"""Reads facts: turns the paths of a policy into functions of one request.
+
+A `Frame` is one subject and one resource on one snapshot; a `Reader` knows, for one pair of their
+types, how each path is read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sidecar.facts import Row, Snapshot
+from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
+from sidecar.requests import Said
+from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value, ValueType
+
+UNREAD = object()
+"""What stands in the cache for a row that was not looked for yet."""
+
+
+class Frame:
+    """All that one question is answered from."""
+
+    __slots__ = ("action", "cache", "context", "keys", "rows", "said", "snapshot")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        keys: tuple[Key | None, Key | None],
+        rows: tuple[Row | None, Row | None],
+        said: tuple[Said, Said, Said, Said],
+        slots: int,
+    ) -> None:
+        """Gather what is known before any rule is looked at.
+
+        Args:
+            snapshot: The facts.
+            keys: Of the subject and the resource; None for an id that no entity can have.
+            rows: Theirs; None for what does not exist.
+            said: Of the subject, the resource, the action and the context, as admitted.
+            slots: How many other rows the policy may look for.
+        """
+        self.snapshot = snapshot
+        self.keys = keys
+        self.rows = rows
+        self.said = said[:2]
+        self.action = said[2]
+        self.context = said[3]
+        self.cache: list[Any] = [UNREAD] * slots
+
+
+Read = Callable[[Frame], Any]
+
+
+def constant(value: object) -> Read:
+    """Return how to read what is always the same."""
+    return lambda _: value
+
+
+class Reader:
+    """How paths are read for one type of subject and one type of resource."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        settings: Mapping[str, Value],
+        subject: EntityType,
+        resource: EntityType,
+    ) -> None:
+        self.schema = schema
+        self.settings = settings
+        self._roots = {SUBJECT: (0, subject), RESOURCE: (1, resource)}
+        self.slots = 0
+        """How many rows besides those of the subject and the resource are looked for."""
+        self._rows: dict[Path, Read] = {}
+
+    def value(self, path: Path) -> Read:
+        """Return how to read an attribute, a property or a member of the context; None if absent."""
+        base, name = path[1], path[2]
+        if base == ACTION:
+            return lambda frame: frame.action.get(name)
+        if base == CONTEXT:
+            return lambda frame: frame.context.get(name)
+        if base == SETTINGS:
+            return constant(self.settings.get(name))
+        if not self.is_entity(base):
+            address = self.value(base)  # the only member that a value has is an address' domain
+            return lambda frame: _domain(address(frame))
+        declared = self.type_of(base)
+        if name in declared.key:
+            return _part(self.key(base), declared, name)
+        return self._stored(base, declared, declared.attributes[name])
+
+    def comparable(self, path: Path) -> Read:
+        """Return how to read what two things have in common if they are the same: key or text."""
+        return self.key(path) if self.is_entity(path) else self.value(path)
+
+    def exists(self, path: Path) -> Read:
+        """Return how to tell whether there is such an entity."""
+        declared = self.type_of(path)
+        if not declared.table:
+            return constant(value=True)
+        row = self.row(path)
+        if declared.implied is None or (path[0] == "lookup" and not self._names_key(path)):
+            return lambda frame: row(frame) is not None
+        implied = self._implied(path, declared, *declared.implied)
+        return lambda frame: row(frame) is not None or implied(frame)
+
+    def row(self, path: Path) -> Read:
+        """Return how to read the row of an entity; None where it has none. Each is read once."""
+        if path in self._roots:
+            root = self._roots[path][0]
+            return lambda frame: frame.rows[root]
+        if path not in self._rows:
+            find = self._find(path)
+            slot = self.slots
+            self.slots += 1
+
+            def read(frame: Frame) -> Row | None:
+                found: Row | None = frame.cache[slot]
+                if found is UNREAD:
+                    found = frame.cache[slot] = find(frame)
+                return found
+
+            self._rows[path] = read
+        return self._rows[path]
+
+    def key(self, path: Path) -> Read:
+        """Return how to read the key of an entity, whether it exists or not; None if it has none."""
+        if path in self._roots:
+            root = self._roots[path][0]
+            return lambda frame: frame.keys[root]
+        if path[0] == "member":
+            return self.value(path)
+        declared = self.type_of(path)
+        if self._names_key(path):
+            return self._key_asked(path, declared)
+        row = self.row(path)
+        columns = [list(declared.attributes).index(column) for column in declared.key]
+        if len(columns) == 1:
+            column = columns[0]
+            return lambda frame: None if (found := row(frame)) is None else found[column]
+        return lambda frame: (
+            None if (found := row(frame)) is None else tuple(found[column] for column in columns)
+        )
+
+    def is_entity(self, path: Path) -> bool:
+        """Tell whether an entity stands at `path`, and not a value."""
+        if path in self._roots or path[0] == "lookup":
+            return True
+        return self.attribute(path).type.kind is Kind.REFERENCE
+
+    def type_of(self, path: Path) -> EntityType:
+        """Return the type of the entity at `path`."""
+        if path in self._roots:
+            return self._roots[path][1]
+        if path[0] == "lookup":
+            return self.schema.types[self._lookup(path).finds]
+        return self.schema.types[self.attribute(path).type.target]
+
+    def attribute(self, path: Path) -> Attribute:
+        """Return what the schema declares of the member at `path`."""
+        base, name = path[1], path[2]
+        if base == ACTION:
+            actions = self._roots[RESOURCE][1].actions.values()
+            return next(each.properties[name] for each in actions if name in each.properties)
+        if base == CONTEXT:
+            return self.schema.context[name]
+        if base == SETTINGS:
+            return self.schema.settings[name]
+        if not self.is_entity(base):
+            return Attribute(name=name, type=ValueType(Kind.DOMAIN, "domain"))
+        return self.type_of(base).attributes[name]
+
+    def _stored(self, base: Path, declared: EntityType, attribute: Attribute) -> Read:
+        row, name, default = self.row(base), attribute.name, attribute.default
+        column = list(declared.attributes).index(name)
+        said = self._roots[base][0] if base in self._roots and attribute.caller else None
+
+        def read(frame: Frame) -> Value:
+            found = row(frame)
+            value = None if found is None else found[column]
+            if value is None and said is not None:
+                value = frame.said[said].get(name)
+            if value is None and found is not None:
+                value = default
+            return value
+
+        if said is None and default is None:
+            return lambda frame: None if (found := row(frame)) is None else found[column]
+        return read
+
+    def _implied(
+        self, path: Path, declared: EntityType, steps: tuple[str, ...], column: str
+    ) -> Read:
+        """Return how to tell that an entity exists though it has no row."""
+        reach = path
+        for step in steps:
+            reach = ("member", reach, step)
+        left, right = self.value(reach), _part(self.key(path), declared, column)
+        return lambda frame: (found := left(frame)) is not None and found == right(frame)
+
+    def _find(self, path: Path) -> Read:
+        declared = self.type_of(path)
+        if path[0] == "lookup":
+            owner, name, asked = self.type_of(path[1]).name, path[2], self._asked_with(path)
+            return lambda frame: (
+                None
+                if None in (key := asked(frame))
+                else frame.snapshot.find(owner, name).get(key)
+            )
+        key, name = self.value(path), declared.name
+        if not declared.table:
+            return constant(None)
+        return lambda frame: frame.snapshot.rows(name).get(key(frame))
+
+    def _asked_with(self, path: Path) -> Read:
+        """Return the key with which an index is asked: the entity's own, then the arguments."""
+        own = self.key(path[1])
+        parts = [
+            constant(value_of(declared.kind, operand[1]))
+            if operand[0] == "literal"
+            else self.comparable(operand)
+            for operand, declared in zip(
+                path[3], self._lookup(path).arguments.values(), strict=True
+            )
+        ]
+        if len(parts) == 1:
+            argument = parts[0]
+            return lambda frame: (own(frame), argument(frame))
+        return lambda frame: (own(frame), *(part(frame) for part in parts))
+
+    def _names_key(self, path: Path) -> bool:
+        """Tell whether a look-up is by the whole key, so that the key is known without a row."""
+        lookup = self._lookup(path)
+        columns = {match[0] for match in lookup.match if len(match) == 1}
+        whole = len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
+        return whole and not lookup.where
+
+    def _key_asked(self, path: Path, declared: EntityType) -> Read:
+        lookup, asked = self._lookup(path), self._asked_with(path)
+        names = ["this", *lookup.arguments]
+        order = [names.index(lookup.match[column,]) for column in declared.key]
+        if len(order) == 1:
+            only = order[0]
+            return lambda frame: asked(frame)[only]
+        return lambda frame: (
+            None if None in (parts := asked(frame)) else tuple(parts[at] for at in order)
+        )
+
+    def _lookup(self, path: Path) -> Lookup:
+        return self.type_of(path[1]).lookups[path[2]]
+
+
+def _domain(address: str | None) -> str | None:
+    return None if address is None else address.rpartition("@")[2]
+
+
+def _part(key: Read, declared: EntityType, name: str) -> Read:
+    """Return how to read one column of a key."""
+    if len(declared.key) == 1:
+        return key
+    at = declared.key.index(name)
+    return lambda frame: None if (found := key(frame)) is None else found[at]
