@@ -25,6 +25,7 @@ from sidecar.policy.names import Names
 from sidecar.policy.program import ASKER
 from sidecar.policy.questions import ACTION, Path, literal, text_of
 from sidecar.policy.symbols import (
+    ActionName,
     ActionObject,
     Asker,
     Constant,
@@ -128,6 +129,7 @@ class LoadedPolicy:
         term = host.to_polar(Predicate(rule, arguments))
         query = _Query(self._polar.ffi_polar.new_query_from_term(term), host=host)
         query.question = question
+        self.messages.clear()  # of loading: whoever loads looks at them
         query.ffi_query.process_messages = self._collect(query.ffi_query)
         try:
             found = next(query.run(), None) is not None
@@ -159,7 +161,7 @@ class Asking:
         maximum_depth: int = MAXIMUM_DEPTH,
     ) -> None:
         self.look = Look(names, settings, loaded.things, answers, action, maximum_depth)
-        self.compare = Comparison(names.schema, answers)
+        self.compare = Comparison(names, answers)
         self._answer_rule = answer_rule
         self._things = loaded.things
         self._classes = names.classes
@@ -186,6 +188,8 @@ class Asking:
             return type(value) is self._things.get(self._classes.get(tag, ""))
         if isinstance(value, ActionObject):
             return tag == "Action"
+        if isinstance(value, ActionName):
+            return tag == "String"
         return _NATIVE.get(type(value)) == tag
 
 
@@ -255,6 +259,8 @@ def operand_of(value: object) -> Path | None:
         return getattr(value, "path", None)
     if isinstance(value, ActionObject):
         return ACTION
+    if isinstance(value, ActionName):
+        return literal(f"name {value.text}")
     if isinstance(value, str | bool | int) and not is_absent(value):
         return literal(f"{type(value).__name__} {text_of(value)}")
     return None

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from sidecar.policy.literals import number_value, text_value
 from sidecar.policy.looking import Answers, is_absent
+from sidecar.policy.names import Names, nearest
 from sidecar.policy.questions import ORDERS, YES_NO, Path, show, text_of
-from sidecar.policy.symbols import ActionObject, Constant, Fact, PolicyFault, Thing, Truth
-from sidecar.schema.nouns import ORDERED, TEXTS, Attribute, Kind, Schema
+from sidecar.policy.symbols import (
+    ActionName,
+    ActionObject,
+    Constant,
+    Fact,
+    PolicyFault,
+    Thing,
+    Truth,
+)
+from sidecar.schema.nouns import ORDERED, TEXTS, Attribute, Kind
 from sidecar.schema.values import Value
 
 Literal = str | int | float | bool
@@ -20,8 +29,9 @@ _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
 class Comparison:
     """Compares what Oso holds, asking only what it must."""
 
-    def __init__(self, schema: Schema, answers: Answers) -> None:
-        self._schema = schema
+    def __init__(self, names: Names, answers: Answers) -> None:
+        self._schema = names.schema
+        self._actions = names.actions
         self._answers = answers
 
     def holds(self, operator: str, left: object, right: object) -> bool:
@@ -36,6 +46,8 @@ class Comparison:
             raise PolicyFault(
                 "arithmetic on facts cannot be compiled; put the number into the settings"
             )
+        if isinstance(left, ActionName) or isinstance(right, ActionName):
+            left, right = self._named(left, right), self._named(right, left)
         for side in (left, right):
             if isinstance(side, list | dict) or not isinstance(
                 side, Literal | Thing | Fact | Constant | Truth
@@ -47,6 +59,8 @@ class Comparison:
             return self._entities(operator, left, right)
         if _is_flag(left) or _is_flag(right):
             return self._flags(operator, left, right)
+        if isinstance(left, str) and isinstance(right, str) and operator == "Eq":
+            return left == right
         if isinstance(left, Fact) and isinstance(right, Fact):
             return self._facts(operator, left, right)
         if isinstance(right, Fact):
@@ -54,6 +68,15 @@ class Comparison:
         if isinstance(left, Fact):
             return self._literal(operator, left, self._value(left, right))
         return self._constants(operator, left, right)
+
+    def _named(self, side: object, other: object) -> object:
+        """Return the text of an action's name, which is compared with names of actions only."""
+        if not isinstance(side, ActionName):
+            return side
+        if isinstance(other, str) and other not in self._actions:
+            mend = nearest(other, self._actions)
+            raise PolicyFault(f"`{other}` is no action of any type; {mend}", f'"{other}"')
+        return side.text
 
     def _entities(self, operator: str, left: object, right: object) -> bool:
         if not (isinstance(left, Thing) and isinstance(right, Thing)):

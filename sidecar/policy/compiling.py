@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from sidecar.errors import Problem
@@ -20,8 +21,12 @@ from sidecar.policy.program import Clause, Program, write_program
 from sidecar.policy.source import Source, read_source
 from sidecar.policy.symbols import Unexplorable
 from sidecar.policy.trees import FALSE, Node, TooLargeError
+from sidecar.policy.variables import check_variables
 from sidecar.schema.nouns import Schema
 from sidecar.schema.values import Value
+
+BUILT_IN = ("has_role", "has_permission", "has_relation")
+"""The rules that resource blocks stand for, and call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,10 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
     if not problems:
         for source in sources:
             problems += [*names.check(source), *check_constructs(source)]
+            for rule in source.rules:
+                problems += [Problem(rule.file, *problem) for problem in check_variables(rule)]
         problems += _calls(sources)
+        problems += [problem for problem, slip in _uncalled(sources) if slip]
     if problems:
         raise InvalidPolicyError(problems)
     try:
@@ -88,7 +96,6 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         InvalidPolicyError: With every fault of the policy.
     """
     names, program, loaded = load(pack)
-    loaded.messages.clear()
     explorer = Explorer(names, pack.settings, program, loaded, time.monotonic() + pack.seconds)
     compiler = _Compiler(explorer)
     entries = [compiler.entry(asked) for asked in _questions(pack.schema)]
@@ -167,8 +174,8 @@ def _calls(sources: Sequence[Source]) -> Iterator[Problem]:
     for source in sources:
         for rule in source.rules:
             known.setdefault(rule.name, set()).add(len(rule.parameters))
-        for block in source.blocks:
-            for built_in in ("has_role", "has_permission", "has_relation"):
+        if source.blocks:
+            for built_in in BUILT_IN:
                 known.setdefault(built_in, set()).add(3)
     for source in sources:
         for rule in source.rules:
@@ -183,6 +190,24 @@ def _calls(sources: Sequence[Source]) -> Iterator[Problem]:
                         token.line,
                         f"`{token.text}` takes {takes} arguments, not {arity}",
                     )
+
+
+def _uncalled(sources: Sequence[Source]) -> Iterator[tuple[Problem, bool]]:
+    """Yield rules that nothing calls, and whether the name looks like a slip of one that is asked.
+
+    A misspelt `forbid` would load, and forbid nothing.
+    """
+    asked = {*ENTRY_POINTS, *BUILT_IN}
+    called = {
+        token.text for source in sources for rule in source.rules for token, _ in rule.calls()
+    }
+    for source in sources:
+        for rule in source.rules:
+            if rule.name not in asked | called:
+                slip = get_close_matches(rule.name.lower(), asked, n=1, cutoff=0.75)
+                advice = f"did you mean `{slip[0]}`?" if slip else "it decides nothing"
+                message = f"nothing calls the rule `{rule.name}`; {advice}"
+                yield Problem(source.file, rule.line, message), bool(slip)
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:

@@ -5,10 +5,12 @@ The reasons stand in `docs/packs.md`, *What a policy may not say*.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from sidecar.errors import Problem
-from sidecar.policy.source import Rule, Source, closing
+from sidecar.policy.literals import MAXIMUM_DIGITS
+from sidecar.policy.source import Rule, Source
 from sidecar.policy.tokens import Token
 
 ENTRY_POINTS = {"allow": 3, "forbid": 4, "oblige": 4}
@@ -16,18 +18,23 @@ ENTRY_POINTS = {"allow": 3, "forbid": 4, "oblige": 4}
 
 CONSTANTS = frozenset({"true", "false", "nil", "context", "settings"})
 
-_REFUSED_WORDS = {
+REFUSED_WORDS = {
     "new": "nothing can be made in a policy",
     "cut": "it would make the answer depend on the order of the rules",
     "nil": "an absent fact equals nothing; ask whether it `.exists`",
     "mod": "arithmetic on facts cannot be compiled; put the number into the settings",
     "rem": "arithmetic on facts cannot be compiled; put the number into the settings",
     "isa": "write `matches`",
+    "nan": "it is no number that a fact can have",
+    "inf": "it is no number that a fact can have",
 }
 _REFUSED_CALLS = {
     "print": "a policy cannot print",
     "debug": "it would wait at the terminal",
 }
+MAXIMUM_INTEGER = 2**63 - 1
+"""Oso's integers have 64 bits."""
+
 _COMPARISONS = frozenset({"=", "==", "!=", "<", "<=", ">", ">="})
 
 
@@ -37,18 +44,16 @@ def check_constructs(source: Source) -> Iterator[Problem]:
         yield from _heads(rule)
         tokens = [token for parameter in rule.parameters for token in parameter]
         for part in (tokens, rule.body):
-            for problem in _words(part):
+            for problem in (*_words(part), *_numbers(part), *_arithmetic(part)):
                 yield Problem(rule.file, *problem)
-        for problem in (*_arithmetic(rule.body), *_unbound_in_not(rule)):
+        for problem in _itself(rule.body):
             yield Problem(rule.file, *problem)
 
 
 def _heads(rule: Rule) -> Iterator[Problem]:
     wanted = ENTRY_POINTS.get(rule.name)
-    if "__" in rule.name:
-        yield Problem(
-            rule.file, rule.line, f"`{rule.name}`: names with `__` are kept for the compiler"
-        )
+    if problem := _name(rule.head):
+        yield Problem(rule.file, *problem)
     if wanted is not None and len(rule.parameters) != wanted:
         yield Problem(rule.file, rule.line, f"`{rule.name}` takes {wanted} parameters")
         return
@@ -77,8 +82,10 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
         if token.kind == "word" and before == "." and token.text.startswith("_"):
             yield token.line, f"`{token.text}`: nothing that begins with an underscore can be read"
         elif token.kind == "word" and before != ".":
-            if token.text in _REFUSED_WORDS and after != ":":
-                yield token.line, f"`{token.text}` is not supported: {_REFUSED_WORDS[token.text]}"
+            if problem := _name(token):
+                yield problem
+            if token.text in REFUSED_WORDS and after != ":":
+                yield token.line, f"`{token.text}` is not supported: {REFUSED_WORDS[token.text]}"
             elif token.text in _REFUSED_CALLS and after == "(":
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_CALLS[token.text]}"
         if (
@@ -87,13 +94,56 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
             and tokens[position + 1].kind == "string"
         ):
             yield token.line, f"`in {after}` would go through its letters; write `in [{after}]`"
-        if (
-            token.text in _COMPARISONS
-            and _is_variable(tokens, position - 1)
-            and before == after
-            and (_is_variable(tokens, position + 1))
-        ):
-            yield token.line, f"`{before} {token.text} {after}` compares `{before}` with itself"
+
+
+def _name(token: Token) -> tuple[int, str] | None:
+    """Return what is wrong with the name of a rule or a variable."""
+    if "__" in token.text:
+        return token.line, f"`{token.text}`: names with `__` are kept for the compiler"
+    if ":" in token.text or "?" in token.text:
+        return token.line, f"`{token.text}` is not a name; use letters, digits and `_`"
+    return None
+
+
+def _numbers(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """Find numbers that are not what Polar would keep of them."""
+    for token in tokens:
+        if token.kind != "number":
+            continue
+        digits = re.sub(r"[eE].*|\.", "", token.text).strip("0")
+        if not token.text.isdecimal() and len(digits) > MAXIMUM_DIGITS:
+            message = (
+                f"`{token.text}` has more than {MAXIMUM_DIGITS} digits; put it into the settings"
+            )
+            yield token.line, message
+        elif token.text.isdecimal() and int(token.text[:20]) > MAXIMUM_INTEGER:
+            yield token.line, f"`{token.text}` does not fit into 64 bits; write a smaller number"
+
+
+def _itself(body: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """Find comparisons of the same variables: Oso answers them without asking what they are."""
+    for position, token in enumerate(body):
+        if token.text not in _COMPARISONS or token.kind != "mark":
+            continue
+        left, right = _side(body, position, -1), _side(body, position, +1)
+        texts = [each.text for each in left]
+        alone = "(" not in texts and any(_is_variable(left, at) for at in range(len(left)))
+        if texts == [each.text for each in right] and alone:
+            shown = "".join(texts)
+            yield token.line, f"`{shown} {token.text} {shown}` compares `{shown}` with itself"
+
+
+def _side(body: Sequence[Token], position: int, step: int) -> Sequence[Token]:
+    """Return the operand before or after a comparison."""
+    inward, outward = ("([{", ")]}") if step > 0 else (")]}", "([{")
+    at, depth = position + step, 0
+    while 0 <= at < len(body):
+        text = body[at].text
+        if depth == 0 and (text in {"and", "or", "not", ",", ";"} or text in outward):
+            break
+        depth += (text in inward) - (text in outward)
+        at += step
+    return body[position + 1 : at] if step > 0 else body[at + 1 : position]
 
 
 def _is_variable(tokens: Sequence[Token], position: int) -> bool:
@@ -121,54 +171,8 @@ def _arithmetic(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
             "or",
         }
         number = position + 1 < len(tokens) and tokens[position + 1].kind == "number"
-        if not (token.text in {"-", "+"} and sign and number):
+        if token.text == "*" and before is not None and before.text in {"[", ","}:
+            yield token.line, "`*rest` in a list cannot be compiled; write the list out"
+        elif not (token.text in {"-", "+"} and sign and number):
             message = f"`{token.text}`: arithmetic on facts cannot be compiled; put the number into the settings"
             yield token.line, message
-        elif token.text == "*":
-            yield token.line, "`*rest` in a list cannot be compiled; write the list out"
-
-
-def _unbound_in_not(rule: Rule) -> Iterator[tuple[int, str]]:
-    """Find variables that first stand under `not` and again after it.
-
-    Polar does not bind them there: `not x = "a" and x = document.name` never holds.
-    """
-    bound = {
-        token.text for parameter in rule.parameters for token in parameter if token.kind == "word"
-    }
-    body = rule.body
-    for position, token in enumerate(body):
-        if token.text == "not" and token.kind == "word":
-            end = _operand_end(body, position + 1)
-            outside = {body[at].text for at in range(end, len(body)) if _is_name(body, at)}
-            for at in range(position + 1, end):
-                word = body[at].text
-                if _is_name(body, at) and word not in bound and word in outside:
-                    message = f"`{word}` is not known yet under this `not`; put the condition that finds it before"
-                    yield body[at].line, message
-        elif _is_name(body, position):
-            bound.add(token.text)
-
-
-def _operand_end(tokens: Sequence[Token], start: int) -> int:
-    position = start
-    while position < len(tokens) and tokens[position].text not in {"and", "or", ")", ",", ";"}:
-        position = (
-            closing(tokens, position) + 1
-            if tokens[position].text in {"(", "[", "{"}
-            else position + 1
-        )
-    return position
-
-
-def _is_name(tokens: Sequence[Token], position: int) -> bool:
-    """Tell whether the word at `position` is a variable: not a member, a rule, a type or a keyword."""
-    token = tokens[position]
-    before = tokens[position - 1].text if position else ""
-    after = tokens[position + 1].text if position + 1 < len(tokens) else ""
-    return (
-        token.kind == "word"
-        and before not in {".", ":", "matches"}
-        and after not in {"(", ":", "{"}
-        and token.text not in {"and", "or", "not", "in", "if", "matches", "forall", "_", *CONSTANTS}
-    )

@@ -22,7 +22,7 @@ def text_value(schema: Schema, value_type: ValueType, text: str) -> Value:
     """
     word = f'"{text}"'
     if not text:
-        raise PolicyFault("`\"\"`: no text is empty; ask whether the fact `.exists`", word)
+        raise PolicyFault('`""`: no text is empty; ask whether the fact `.exists`', word)
     if value_type.kind is Kind.ENUM and text not in value_type.values:
         mend = nearest(text, value_type.values)
         raise PolicyFault(f"`{text}` is no value of `{value_type.name}`; {mend}", word)

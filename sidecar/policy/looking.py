@@ -6,7 +6,7 @@ asked at request time, from the snapshot; so both mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sidecar.policy.literals import text_value
@@ -28,6 +28,7 @@ from sidecar.policy.questions import (
     text_of,
 )
 from sidecar.policy.symbols import (
+    ActionName,
     ActionObject,
     Constant,
     ContextObject,
@@ -46,6 +47,15 @@ ABSENT = float("nan")
 
 MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; a policy that takes more follows references round."""
+
+
+_KNOWN: Mapping[str, Callable[[str], object]] = {
+    "str": str,
+    "int": int,
+    "bool": lambda text: text == "true",
+    "name": ActionName,
+}
+"""How an operand that is known when a rule is called is read back."""
 
 
 def is_absent(value: object) -> bool:
@@ -109,7 +119,7 @@ class Look:
         """Return the symbol that stands for what is at `path`, where it was read before."""
         if path[0] == "literal":
             kind, _, text = path[1].partition(" ")
-            return {"str": str, "int": int, "bool": lambda said: said == "true"}[kind](text)
+            return _KNOWN[kind](text)
         if path == ACTION:
             return ActionObject()
         if path in {SUBJECT, RESOURCE}:
@@ -127,7 +137,9 @@ class Look:
         assert isinstance(base, Thing)  # noqa: S101 - only entities have members that are entities
         if path[0] == "lookup":
             return self._things[base.type.lookups[path[2]].finds](path)
-        return self._symbol(path, base.type.attributes[path[2]], checked=path[2] not in base.type.key)
+        return self._symbol(
+            path, base.type.attributes[path[2]], checked=path[2] not in base.type.key
+        )
 
     def exists(self, thing: Thing) -> bool:
         """Tell whether there is such an entity."""
@@ -211,6 +223,8 @@ class Look:
         """Return the operand for an argument of a look-up; None for an absent one."""
         if is_absent(value):
             return None
+        if isinstance(value, ActionName):
+            value = value.text
         if (
             isinstance(value, Thing)
             and declared.kind is Kind.REFERENCE
@@ -261,7 +275,7 @@ class Look:
     def _of_action(self, name: str) -> object:
         action, properties = self._action
         if name == "name":
-            return action
+            return ActionName(action)
         if name in self._names.properties and name not in properties:
             return ABSENT
         return self._declared(ACTION, f"the action `{action}`", properties, name)

@@ -134,7 +134,12 @@ class Names:
             elif (
                 before in {":", "matches"} and after != "(" and token.text not in self.specializers
             ):
-                if before == ":" and _in_braces(tokens, position):
+                around = _innermost(tokens, position) if before == ":" else ""
+                if around == "{" and after != "{":
+                    continue
+                if around == "(":
+                    mend = f"write `{token.text}` without `{tokens[position - 2].text}:`"
+                    yield Problem(file, token.line, f"a call takes no named arguments; {mend}")
                     continue
                 message = f"`{token.text}` is no type of the schema; {nearest(token.text, self.specializers)}"
                 yield Problem(file, token.line, message)
@@ -174,8 +179,12 @@ class Names:
             known = {"exists", *declared.attributes}
         else:
             known = set()
+        depth = 0
         for position in range(1, closing(rest, 0)):
             token = rest[position]
+            depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
+            if depth:
+                continue
             if (
                 token.kind == "word"
                 and rest[position - 1].text in {"{", ","}
@@ -187,11 +196,11 @@ class Names:
                 yield from self._undeclared_actions(file, [token])
 
 
-def _in_braces(tokens: Sequence[Token], position: int) -> bool:
-    """Tell whether the innermost open bracket before `position` is a brace."""
+def _innermost(tokens: Sequence[Token], position: int) -> str:
+    """Return the innermost bracket that is open at `position`, empty where none is."""
     depth = 0
     for token in reversed(tokens[:position]):
         depth += (token.text in {")", "]", "}"}) - (token.text in {"(", "[", "{"})
         if depth < 0:
-            return token.text == "{"
-    return False
+            return token.text
+    return ""

@@ -69,6 +69,13 @@ class Thing:
         """Whether it exists, where that is known without asking."""
 
 
+@dataclass(frozen=True, slots=True)
+class ActionName:
+    """The name of the action that was asked: known, and compared with names of actions."""
+
+    text: str
+
+
 class ActionObject:
     """The action that was asked: its name is known, its properties are facts."""
 
