@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
+from sidecar.policy.calling import check_calls, check_literals, uncalled
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
-from sidecar.policy.names import Names, nearest
+from sidecar.policy.names import Names
 from sidecar.policy.program import Clause, Program, write_program
 from sidecar.policy.source import Source, read_source
 from sidecar.policy.symbols import Unexplorable
@@ -24,9 +24,6 @@ from sidecar.policy.trees import FALSE, Node, TooLargeError
 from sidecar.policy.variables import check_variables
 from sidecar.schema.nouns import Schema
 from sidecar.schema.values import Value
-
-BUILT_IN = ("has_role", "has_permission", "has_relation")
-"""The rules that resource blocks stand for, and call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +66,8 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
             problems += [*names.check(source), *check_constructs(source)]
             for rule in source.rules:
                 problems += [Problem(rule.file, *problem) for problem in check_variables(rule)]
-        problems += _calls(sources)
-        problems += [problem for problem, slip in _uncalled(sources) if slip]
+        problems += [*check_calls(sources), *check_literals(sources)]
+        problems += [problem for problem, slip in uncalled(sources) if slip]
     if problems:
         raise InvalidPolicyError(problems)
     try:
@@ -166,48 +163,6 @@ def _questions(schema: Schema) -> Iterator[Asked]:
             for name, action in declared.actions.items():
                 yield Asked(subject, resource, (name, action.properties))
             yield Asked(subject, resource, (UNDECLARED_ACTION, {}))
-
-
-def _calls(sources: Sequence[Source]) -> Iterator[Problem]:
-    """Yield calls of rules with a number of arguments that no clause has; Oso says nothing of them."""
-    known: dict[str, set[int]] = {}
-    for source in sources:
-        for rule in source.rules:
-            known.setdefault(rule.name, set()).add(len(rule.parameters))
-        if source.blocks:
-            for built_in in BUILT_IN:
-                known.setdefault(built_in, set()).add(3)
-    for source in sources:
-        for rule in source.rules:
-            for token, arity in rule.calls():
-                if token.text not in known:
-                    message = f"there is no rule `{token.text}`; {nearest(token.text, known)}"
-                    yield Problem(source.file, token.line, message)
-                elif arity not in known[token.text]:
-                    takes = " or ".join(map(str, sorted(known[token.text])))
-                    yield Problem(
-                        source.file,
-                        token.line,
-                        f"`{token.text}` takes {takes} arguments, not {arity}",
-                    )
-
-
-def _uncalled(sources: Sequence[Source]) -> Iterator[tuple[Problem, bool]]:
-    """Yield rules that nothing calls, and whether the name looks like a slip of one that is asked.
-
-    A misspelt `forbid` would load, and forbid nothing.
-    """
-    asked = {*ENTRY_POINTS, *BUILT_IN}
-    called = {
-        token.text for source in sources for rule in source.rules for token, _ in rule.calls()
-    }
-    for source in sources:
-        for rule in source.rules:
-            if rule.name not in asked | called:
-                slip = get_close_matches(rule.name.lower(), asked, n=1, cutoff=0.75)
-                advice = f"did you mean `{slip[0]}`?" if slip else "it decides nothing"
-                message = f"nothing calls the rule `{rule.name}`; {advice}"
-                yield Problem(source.file, rule.line, message), bool(slip)
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:

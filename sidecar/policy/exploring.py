@@ -247,7 +247,9 @@ class Explorer:
 def _may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
     """Tell whether the strings in a clause's head allow these operands; Oso would only say no."""
     return all(
-        wanted is None or operand[0] != "literal" or operand[1] in {f"str {wanted}", f"name {wanted}"}
+        wanted is None
+        or operand[0] != "literal"
+        or operand[1] in {f"str {wanted}", f"name {wanted}"}
         for wanted, operand in zip(clause.literals, operands, strict=True)
     )
 

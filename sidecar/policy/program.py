@@ -20,6 +20,8 @@ from sidecar.policy.tokens import Token
 
 ASKER = "ask__"
 """The constant through which generated rules ask Python."""
+GENERATED = "<generated>"
+"""Stands in place of a file; no file of a policy has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def write_program(sources: Sequence[Source]) -> Program:
         whole[source.file] = _edited(source.text, spelled)
     for (name, arity), clauses in building.clauses.items():
         building.generated += _asking(name, arity, clauses)
-    texts["generated.polar"] = "\n".join(building.generated)
+    texts[GENERATED] = "\n".join(building.generated)
     return Program(texts, whole, {key: tuple(clauses) for key, clauses in building.clauses.items()})
 
 

@@ -32,14 +32,14 @@ class Rule:
         tokens = self.parameters[position]
         return tokens[0].literal if len(tokens) == 1 and tokens[0].kind == "string" else None
 
-    def calls(self) -> Iterator[tuple[Token, int]]:
-        """Yield the rules that the body calls, with the number of their arguments."""
+    def calls(self) -> Iterator[tuple[Token, tuple[Tokens, ...]]]:
+        """Yield the rules that the body calls, with their arguments."""
         for position, token in enumerate(self.body[:-1]):
             called = token.kind == "word" and self.body[position + 1].text == "("
             member = position > 0 and self.body[position - 1].text == "."
             if called and not member and token.text not in KEYWORDS:
                 inside = self.body[position + 2 : closing(self.body, position + 1)]
-                yield token, len(tuple(split(inside, ",")))
+                yield token, tuple(split(inside, ","))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""Calls of rules that no rule can answer: Oso says nothing of them, and they never hold.
+
+Under `not` they always hold: `not has_role(user, "ownr", account)` would let everybody in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+
+from sidecar.errors import Problem
+from sidecar.policy.constructs import ENTRY_POINTS
+from sidecar.policy.names import nearest
+from sidecar.policy.source import Source
+
+BUILT_IN = ("has_role", "has_permission", "has_relation")
+"""Rules that resource blocks speak of, with an actor, a name and a resource."""
+
+_Heads = Mapping[tuple[str, int], Sequence[Sequence[str | None]]]
+
+
+def check_calls(sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield calls of rules that are not there, or have another number of parameters."""
+    known: dict[str, set[int]] = defaultdict(set)
+    for source in sources:
+        for rule in source.rules:
+            known[rule.name].add(len(rule.parameters))
+        for _ in source.blocks:
+            for name in BUILT_IN:
+                known[name].add(3)
+    for source in sources:
+        for rule in source.rules:
+            for token, arguments in rule.calls():
+                if token.text not in known:
+                    message = f"there is no rule `{token.text}`; {nearest(token.text, known)}"
+                    yield Problem(source.file, token.line, message)
+                elif len(arguments) not in known[token.text]:
+                    takes = " or ".join(map(str, sorted(known[token.text])))
+                    message = f"`{token.text}` takes {takes} arguments, not {len(arguments)}"
+                    yield Problem(source.file, token.line, message)
+
+
+def check_literals(sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield strings in calls that stand in no head of the rule that is called."""
+    heads = _heads(sources)
+    for source in sources:
+        for rule in source.rules:
+            for token, arguments in rule.calls():
+                called = heads.get((token.text, len(arguments)), ())
+                for position, argument in enumerate(arguments):
+                    if not called or len(argument) != 1 or argument[0].kind != "string":
+                        continue
+                    said, wanted = argument[0].literal, {head[position] for head in called}
+                    if None not in wanted and said not in wanted:
+                        mend = nearest(said, [text for text in wanted if text is not None])
+                        message = f"no rule `{token.text}` is for `{said}`; {mend}"
+                        yield Problem(source.file, argument[0].line, message)
+
+
+def uncalled(sources: Sequence[Source]) -> Iterator[tuple[Problem, bool]]:
+    """Yield rules that nothing calls, and whether the name looks like a slip of one that is asked.
+
+    A misspelt `forbid` would load, and forbid nothing.
+    """
+    asked = {*ENTRY_POINTS, *BUILT_IN}
+    called = {
+        token.text for source in sources for rule in source.rules for token, _ in rule.calls()
+    }
+    for source in sources:
+        for rule in source.rules:
+            if rule.name not in asked | called:
+                slip = get_close_matches(rule.name.lower(), asked, n=1, cutoff=0.75)
+                advice = f"did you mean `{slip[0]}`?" if slip else "it decides nothing"
+                message = f"nothing calls the rule `{rule.name}`; {advice}"
+                yield Problem(source.file, rule.line, message), bool(slip)
+
+
+def _heads(sources: Sequence[Source]) -> _Heads:
+    """Return for each rule the strings in its heads; what a block declares is known as well."""
+    heads: dict[tuple[str, int], list[Sequence[str | None]]] = defaultdict(list)
+    for source in sources:
+        for rule in source.rules:
+            literals = [rule.literal(position) for position in range(len(rule.parameters))]
+            heads[rule.name, len(literals)].append(literals)
+        for block in source.blocks:
+            declared = [token.literal for token in (*block.roles, *block.permissions)]
+            for name in (*declared, *block.relations):
+                heads[str(block.rule_of(name)), 3].append([None, name, None])
+    return heads
