@@ -71,4 +71,4 @@ class Decision:
     obligations: tuple[Obligation, ...]
     revisions: Revisions
     faults: tuple[str, ...] = field(default=())
-    """Rules that failed while they were evaluated, for the alarm and the log; never for the caller."""
+    """Rules that failed while they were evaluated: for the alarm and the log, not the caller."""

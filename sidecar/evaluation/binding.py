@@ -109,12 +109,14 @@ class Binder:
     def _includes(self, operand: Path, member: Path) -> Read:
         members, element = self._set(operand)
         literal = member[0] == "literal"
-        value = constant(value_of(element.kind, member[1])) if literal else self._reader.comparable(member)
+        value = (
+            constant(value_of(element.kind, member[1]))
+            if literal
+            else self._reader.comparable(member)
+        )
         if element.kind is Kind.DOMAIN:
             return lambda frame: _covers(members(frame), value(frame))
-        return lambda frame: (
-            None if (found := members(frame)) is None else value(frame) in found
-        )
+        return lambda frame: None if (found := members(frame)) is None else value(frame) in found
 
     def _set(self, path: Path) -> tuple[Read, ValueType]:
         declared = self._reader.attribute(path).type

@@ -78,7 +78,11 @@ class RequestKind:
         return self._entries.get(action) or self._entries[UNDECLARED_ACTION]
 
     def holds(
-        self, rule: tuple[str, str | None, Tree | None], action: str, frame: Frame, faults: list[str]
+        self,
+        rule: tuple[str, str | None, Tree | None],
+        action: str,
+        frame: Frame,
+        faults: list[str],
     ) -> bool:
         """Tell whether a rule holds; one that fails is added to `faults`, and does not hold.
 

@@ -75,7 +75,7 @@ class Reader:
         self._rows: dict[Path, Read] = {}
 
     def value(self, path: Path) -> Read:
-        """Return how to read an attribute, a property or a member of the context; None if absent."""
+        """Return how to read an attribute, a property or the context; None where it is absent."""
         base, name = path[1], path[2]
         if base == ACTION:
             return lambda frame: frame.action.get(name)
@@ -126,7 +126,7 @@ class Reader:
         return self._rows[path]
 
     def key(self, path: Path) -> Read:
-        """Return how to read the key of an entity, whether it exists or not; None if it has none."""
+        """Return how to read the key of an entity, whether it exists or not."""
         if path in self._roots:
             root = self._roots[path][0]
             return lambda frame: frame.keys[root]
@@ -205,9 +205,7 @@ class Reader:
         if path[0] == "lookup":
             owner, name, asked = self.type_of(path[1]).name, path[2], self._asked_with(path)
             return lambda frame: (
-                None
-                if None in (key := asked(frame))
-                else frame.snapshot.find(owner, name).get(key)
+                None if None in (key := asked(frame)) else frame.snapshot.find(owner, name).get(key)
             )
         key, name = self.value(path), declared.name
         if not declared.table:

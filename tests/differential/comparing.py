@@ -1,0 +1,183 @@
+"""Asks compiled trees, and Oso over guarded values, the same questions; lists the differences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sidecar.evaluation import kind_of
+from sidecar.facts import read_directory
+from sidecar.model import Reference, Request
+from sidecar.policy.compiled import Policy, assemble
+from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
+from sidecar.schema import read_schema, read_sentences, read_settings
+from tests.differential.generating import START, Generator
+from tests.differential.oracle import Asked, Oracle, World
+
+RULES = (("allow", None), ("forbid", "r1"), ("forbid", "r2"), ("forbid", "r3"), ("oblige", "o1"))
+
+
+@dataclass
+class Tally:
+    """What was compared."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    differences: list[str] = field(default_factory=list)
+
+
+def compare(seed: int, directory: Path, *, worlds: int, requests: int, tally: Tally) -> None:
+    """Compare the trees of one generated pack with Oso, over some worlds and requests."""
+    _compare(seed, directory, worlds, requests, tally, at_request_time=False)
+
+
+def compare_with_requests_to_oso(
+    seed: int, directory: Path, *, worlds: int, requests: int, tally: Tally
+) -> None:
+    """Compare the trees of one generated pack with what the child process answers instead."""
+    _compare(seed, directory, worlds, requests, tally, at_request_time=True)
+
+
+def _compare(
+    seed: int, directory: Path, worlds: int, requests: int, tally: Tally, *, at_request_time: bool
+) -> None:
+    generator = Generator(seed)
+    made = _pack(generator, directory)
+    if made is None:
+        tally.counts["refused"] += 1
+        return
+    policy, oracle = made
+    for number in range(worlds):
+        rows = generator.rows()
+        mount = directory / f"world{number}"
+        _write(mount, rows)
+        snapshot = read_directory(policy.schema, mount)
+        world = World(dict(rows))
+        for _ in range(requests):
+            asked, request, now = _request(generator, world)
+            kind = kind_of(request.subject.type, request.resource.type, policy)
+            assert kind is not None
+            frame = kind.frame(request, snapshot, now)
+            entry = kind.entry(request.action)
+            known: dict[tuple[str, str | None], Any] = {("allow", None): entry.granted}
+            known |= {("forbid", code): tree for code, tree in entry.forbids}
+            known |= {("oblige", code): tree for code, tree in entry.obliges}
+            for rule, code in RULES:
+                faults: list[str] = []
+                tree = known.get((rule, code), False)
+                ours = kind.holds((rule, code, tree), request.action, frame, faults)
+                if at_request_time:
+                    theirs = kind.holds((rule, code, None), request.action, frame, faults)
+                else:
+                    theirs = bool(answer := oracle.ask(rule, asked, code))
+                    tally.counts["Oso failed"] += answer is None
+                tally.counts["asked"] += 1
+                tally.counts[f"{rule} {theirs}"] += 1
+                if faults:
+                    tally.counts["fault"] += 1
+                elif ours is not theirs:
+                    what = f"seed {seed} {rule} {code}: ours {ours}, Oso {theirs}"
+                    tally.differences.append(f"{what}: {request} at {now}")
+    policy.oso.close()
+
+
+def _pack(generator: Generator, directory: Path) -> tuple[Policy, Oracle] | None:
+    directory.mkdir(parents=True)
+    (directory / "schema.yaml").write_text(generator.schema())
+    (directory / "settings.yaml").write_text(generator.settings())
+    (directory / "reasons.yaml").write_text(generator.reasons())
+    text = generator.policy()
+    (directory / "main.polar").write_text(text)
+    schema = read_schema(directory / "schema.yaml")
+    settings = read_settings(schema, directory / "settings.yaml")
+    sentences = read_sentences(directory / "reasons.yaml", settings)
+    codes = {"reason": frozenset(sentences.reasons), "obligation": frozenset(sentences.obligations)}
+    pack = PackTexts(schema, settings, codes, {"main.polar": text}, 60.0)
+    try:
+        policy = assemble(pack, sentences, compile_pack(pack))
+        _, program, _ = load(pack)
+    except InvalidPolicyError as error:
+        (directory / "problems.txt").write_text("\n".join(map(str, error.problems)))
+        return None
+    return policy, Oracle(schema, settings, program.whole)
+
+
+def _request(generator: Generator, world: World) -> tuple[Asked, Request, datetime]:
+    dice = generator.dice
+    person, action, resource, identifier = generator.request()
+    now = START + timedelta(days=dice.randint(0, 3))
+    context: dict[str, Any] = {}
+    if dice.random() < 0.5:
+        context["flag"] = dice.random() < 0.5
+    if dice.random() < 0.5:
+        context["amount"] = generator.value("decimal")
+    if dice.random() < 0.5:
+        context["where_from"] = generator.value("string")
+    action_said: dict[str, Any] = {}
+    if action == "write":
+        for name, kind in (("to", "level"), ("why", "string"), ("whom", "person")):
+            if dice.random() < 0.6:
+                action_said[name] = generator.value(kind, dangle=True)
+    resource_said = generator.said(resource)
+    if resource == "paper" and dice.random() < 0.6:
+        resource_said["team"] = dice.choice(["t1", "t2", "t9"])
+    subject_said = generator.said("person")
+    key: Any = tuple(identifier.split("/", 1)) if resource == "seat" else identifier
+    asked = Asked(
+        world,
+        ("person", person),
+        action,
+        (resource, key),
+        now,
+        context,
+        subject_said,
+        action_said,
+        resource_said,
+    )
+    request = Request(
+        subject=Reference("person", person),
+        action=action,
+        resource=Reference(resource, identifier),
+        subject_properties=_json(subject_said),
+        action_properties=_json(action_said),
+        resource_properties=_json(resource_said),
+        context=_json(context),
+    )
+    return asked, request, now
+
+
+def _json(said: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _text(value) if not isinstance(value, bool | int) else value
+        for name, value in said.items()
+    }
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value)
+
+
+def _write(mount: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
+    mount.mkdir()
+    for name, each in rows.items():
+        lines = [
+            f"- {{{', '.join(f'{column}: {_yaml(value)}' for column, value in row.items())}}}"
+            for row in each
+        ]
+        (mount / f"{name}s.yaml").write_text("\n".join(lines) + "\n" if lines else "[]\n")
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, frozenset):
+        return f"[{', '.join(_yaml(each) for each in sorted(value))}]"
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(_text(value))
