@@ -11,7 +11,7 @@ import yaml
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.building import build
 from sidecar.facts.faults import MountFaults
-from sidecar.facts.mounted import RowEvents
+from sidecar.facts.plain import read_rows
 from sidecar.facts.rows import Cells, Table
 from sidecar.facts.snapshot import Snapshot
 from sidecar.schema import Schema
@@ -95,19 +95,29 @@ def _base(directory: Path) -> Path:
 
 
 def _files(directory: Path) -> list[Path]:
-    base = _base(directory)
+    # Whatever is neither file nor directory, such as a pipe, keeps its reader waiting for ever.
     return sorted(
-        path for path in base.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")
+        path
+        for path in _base(directory).iterdir()
+        if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
 
 
 def _read_rows(path: Path, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
     try:
         with path.open("rb") as stream:
-            yield from RowEvents(stream, file, faults).read()
+            yield from read_rows(stream, file, faults)
     except yaml.YAMLError as error:
         faults.broken.add(file)
-        faults.add(file, *yaml_fault(error))
+        faults.add(file, *yaml_fault(error, _before(path, error)))
     except OSError as error:
         faults.broken.add(file)
         faults.add(file, 0, f"cannot be read: {error.strerror or 'unreadable'}")
+
+
+def _before(path: Path, error: yaml.YAMLError) -> bytes:
+    """Return what stands before a character that cannot be read, to count its lines."""
+    if not isinstance(error, yaml.reader.ReaderError):
+        return b""
+    with path.open("rb") as stream:
+        return stream.read(error.position)

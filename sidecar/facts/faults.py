@@ -31,6 +31,13 @@ class MountFaults:
             self._problems.append(Problem(file, line, message))
         self._count += 1
 
+    def take(self, other: MountFaults) -> None:
+        """Note all that another has noted."""
+        for problem in other._problems:
+            self.add(problem.file, problem.line, problem.message)
+        self._count += other._count - len(other._problems)
+        self.broken |= other.broken
+
     def problems(self) -> tuple[Problem, ...]:
         """Return the faults that are told, and how many more there are."""
         rest = self._count - len(self._problems)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import yaml
 
 from sidecar.facts.faults import MountFaults
-from sidecar.facts.rows import Cell, Cells, Quoted
+from sidecar.facts.rows import Cell, Cells, Quoted, Refused
 from sidecar.schema.values import is_null
 from sidecar.schema.wording import shown
 
@@ -20,7 +20,13 @@ class RowEvents:
     """Reads one YAML list of flat maps."""
 
     def __init__(
-        self, stream: BinaryIO | bytes, file: str, faults: MountFaults, before: int = 0
+        self,
+        stream: BinaryIO | bytes,
+        file: str,
+        faults: MountFaults,
+        *,
+        before: int = 0,
+        first: int = 0,
     ) -> None:
         """Prepare to read.
 
@@ -29,11 +35,13 @@ class RowEvents:
             file: How faults name it.
             faults: Where they go.
             before: How many lines of the file stand before it.
+            first: The line before which rows and faults are known already.
         """
         self._parser = yaml.CSafeLoader(stream)
         self._file = file
         self._faults = faults
         self._before = before + 1
+        self._first = first
 
     def read(self) -> Iterator[tuple[int, Cells]]:
         """Yield each row with its line; faults for whatever is no row.
@@ -64,7 +72,8 @@ class RowEvents:
         return event.start_mark.line + self._before if event.start_mark else 0
 
     def _fault(self, event: yaml.Event, message: str) -> None:
-        self._faults.add(self._file, self._line(event), message)
+        if self._line(event) >= self._first:
+            self._faults.add(self._file, self._line(event), message)
 
     def _root(self) -> Iterator[tuple[int, Cells]]:
         event = self._next()
@@ -78,49 +87,47 @@ class RowEvents:
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             self._refuse_signs(event)
             if isinstance(event, yaml.MappingStartEvent):
-                yield self._line(event), self._row()
-            else:
+                line, row = self._line(event), self._row()
+                if line >= self._first:
+                    yield line, row
+            elif not isinstance(event, yaml.AliasEvent):
                 self._fault(event, "this row is not a map; write it as `{column: value, ...}`")
                 self._skip(event)
 
     def _row(self) -> dict[str, Cell]:
         cells: dict[str, Cell] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            name = event.value if isinstance(event, yaml.ScalarEvent) else None
             self._refuse_signs(event)
+            name = event.value if isinstance(event, yaml.ScalarEvent) else None
             if name is None:
                 self._fault(event, "the name of a column is no text; write `column: value`")
                 self._skip(event)
             elif name in cells:
                 self._fault(event, f"column {shown(name)} stands here again; remove one")
-                name = None
-            cell = self._cell(self._next(), name or "")
-            if name is not None:
-                cells[name] = cell
+            value = self._next()
+            if name is None or name in cells:
+                self._skip(value)
+            else:
+                cells[name] = self._cell(value, name)
         return cells
 
     def _cell(self, event: yaml.Event, name: str) -> Cell:
+        if not isinstance(event, yaml.SequenceStartEvent):
+            return self._scalar(event, name)
+        self._refuse_signs(event)
+        members = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            members.append(self._scalar(event, name))
+        return Refused() if any(isinstance(member, Refused) for member in members) else members
+
+    def _scalar(self, event: yaml.Event, name: str) -> str:
         self._refuse_signs(event)
         if isinstance(event, yaml.ScalarEvent):
             return Quoted(event.value) if event.style else str(event.value)
-        members: list[str] = []
-        if isinstance(event, yaml.SequenceStartEvent):
-            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-                if isinstance(event, yaml.ScalarEvent):
-                    self._refuse_signs(event)
-                    members.append(Quoted(event.value) if event.style else str(event.value))
-                else:
-                    self._refuse_nested(event, name)
-        else:
-            self._refuse_nested(event, name)
-        return members
-
-    def _refuse_nested(self, event: yaml.Event, name: str) -> None:
-        if isinstance(event, yaml.AliasEvent):
-            self._refuse_signs(event)
-        else:
+        if not isinstance(event, yaml.AliasEvent):
             self._fault(event, f"column {shown(name)} is nested; write one value or a flat list")
         self._skip(event)
+        return Refused()
 
     def _refuse_signs(self, event: yaml.Event) -> None:
         """Refuse what makes YAML say more than it shows."""

@@ -14,8 +14,9 @@ from sidecar.schema.wording import nearest, one_of, shown
 Row: TypeAlias = tuple[Value, ...]
 """The values of one entity, in the order of `EntityType.attributes`."""
 
-MOST_REMEMBERED = 65_536
-"""Texts that a column remembers the value of: all of a few roles, not all of a million ids."""
+MOST_REMEMBERED, MOST_REMEMBERED_KEYS = 4_096, 1_048_576
+"""Texts that a column remembers the value of while it is read. Keys come again in the rows that
+refer to them; most other texts are few, as roles are, or never come again, as addresses do."""
 
 
 class Quoted(str):
@@ -23,6 +24,12 @@ class Quoted(str):
 
     Sources that know the types of their columns give texts as this, and the rest as `str`.
     """
+
+    __slots__ = ()
+
+
+class Refused(str):
+    """What stands where a source has told already that a cell is wrong."""
 
     __slots__ = ()
 
@@ -91,6 +98,8 @@ class RowReader:
             if not column.optional:
                 self._missing(line, column.name)
             return column.default
+        if cell.__class__ is Refused:
+            return ABSENT
         try:
             value = column.parse(cell)
         except ValueError as error:
@@ -103,7 +112,7 @@ class RowReader:
             else:
                 self._faults.add(self._file, line, "")
             return ABSENT
-        if cell.__class__ is str and len(column.known) < MOST_REMEMBERED:
+        if cell.__class__ is str and len(column.known) < column.most_known:
             column.known[cell] = value
         return value
 
@@ -127,7 +136,8 @@ class _Column:
     """How the cells of one column are read."""
 
     __slots__ = (
-        "_attribute", "_inner_key", "_schema", "default", "known", "name", "optional", "sensitive",
+        "_attribute", "_inner_key", "_schema", "default", "known", "most_known", "name",
+        "optional", "sensitive",
     )  # fmt: skip
 
     def __init__(self, schema: Schema, declared: EntityType, attribute: Attribute) -> None:
@@ -140,6 +150,8 @@ class _Column:
         self.default = ABSENT if attribute.caller else attribute.default
         self.sensitive = attribute.sensitive
         self.known: dict[str, Value] = {}
+        refers = attribute.type.kind is Kind.REFERENCE
+        self.most_known = MOST_REMEMBERED_KEYS if refers else MOST_REMEMBERED
 
     def parse(self, cell: Cell) -> Value:
         """Return the value of a cell.
