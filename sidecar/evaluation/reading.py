@@ -73,6 +73,7 @@ class Reader:
         self.slots = 0
         """How many rows besides those of the subject and the resource are looked for."""
         self._rows: dict[Path, Read] = {}
+        self._attributes: dict[Path, Attribute] = {}
 
     def value(self, path: Path) -> Read:
         """Return how to read an attribute, a property or the context; None where it is absent."""
@@ -99,7 +100,8 @@ class Reader:
         """Return how to tell whether there is such an entity."""
         declared = self.type_of(path)
         if not declared.table:
-            return constant(value=True)
+            key = self.key(path)  # an id that no entity can have is nobody's
+            return lambda frame: key(frame) is not None
         row = self.row(path)
         if declared.implied is None or (path[0] == "lookup" and not self._names_key(path)):
             return lambda frame: row(frame) is not None
@@ -160,6 +162,13 @@ class Reader:
 
     def attribute(self, path: Path) -> Attribute:
         """Return what the schema declares of the member at `path`."""
+        # Kept, because each step of a path is asked for twice: what it is, and of which type.
+        known = self._attributes.get(path)
+        if known is None:
+            known = self._attributes[path] = self._declared(path)
+        return known
+
+    def _declared(self, path: Path) -> Attribute:
         base, name = path[1], path[2]
         if base == ACTION:
             actions = self._roots[RESOURCE][1].actions.values()

@@ -15,18 +15,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from sidecar.policy.asking import Asking, LoadedPolicy
+from sidecar.policy.answering import Answering
+from sidecar.policy.asking import LoadedPolicy
 from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
 from sidecar.policy.constructs import ENTRY_POINTS
 from sidecar.policy.names import Names
 from sidecar.policy.program import Program
-from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Question
+from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Path, Question
 from sidecar.policy.symbols import PolicyFault, Unexplorable
 
 MEMORY_BYTES = 4 << 30
 """Address space of the child."""
-LIVE_DEPTH = 150
-"""Steps to a fact when Oso is asked at request time; references that go round end here."""
 
 
 def read_message(stream: BinaryIO) -> bytes:
@@ -90,32 +89,24 @@ def _answer(
     streams: tuple[BinaryIO, BinaryIO],
 ) -> None:
     """Answer one question through all clauses; one that fails makes the whole question fail."""
-    names, program, policy = loaded
+    names, program, _ = loaded
     rule, code = asked["rule"], asked["code"]
-    properties = names.schema.types[asked["resource"]].actions.get(asked["action"])
-    action = (asked["action"], properties.properties if properties else {})
-    parent = _Parent(streams)
-    holds, fault = False, ""
+    declared = names.schema.types[asked["resource"]].actions.get(asked["action"])
+    action = (asked["action"], declared.properties if declared else {})
+    answering = Answering(
+        loaded, pack.settings, _Parent(streams), (asked["subject"], asked["resource"], action)
+    )
+    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
+    if code is not None:
+        operands = (*operands, ("literal", f"str {code}"))
+    said: dict[str, object] = {"holds": False}
     for clause in program.clauses.get((rule, ENTRY_POINTS[rule]), ()):
-        if code is not None and clause.literals[-1] != code:
-            continue
-        question = Asking(
-            names, pack.settings, policy, parent, action, lambda *_: "clauses", LIVE_DEPTH
-        )
-        operands = (
-            SUBJECT,
-            ACTION,
-            RESOURCE,
-            *([("literal", f"str {code}")] if code is not None else []),
-        )
         try:
-            holds = (
-                policy.ask(question, clause.name, asked["subject"], asked["resource"], operands)
-                or holds
-            )
+            said["holds"] = answering.holds([clause], operands) or said["holds"]
         except (PolicyFault, Unexplorable) as error:
-            fault = f"{clause.file}:{clause.line}: {error}"
-    write_message(streams[1], json.dumps({"fault": fault} if fault else {"holds": holds}).encode())
+            said = {"fault": f"{clause.file}:{clause.line}: {error}"}
+            break
+    write_message(streams[1], json.dumps(said).encode())
 
 
 if __name__ == "__main__":

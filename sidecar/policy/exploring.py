@@ -116,7 +116,7 @@ class Explorer:
             name, _, arity = rule.rpartition("__")
             node = FALSE
             for clause in self.program.clauses[name, int(arity)]:
-                if _may_match(clause, operands):
+                if may_match(clause, operands):
                     found, saw = self._remembered(
                         ("clause", clause.number, operands),
                         asked,
@@ -139,7 +139,7 @@ class Explorer:
         known = self._found.get(here, self._found.get(anywhere))
         if known is None:
             if here in self._open:
-                raise Unexplorable("the rule calls itself")
+                raise PolicyFault("the rule calls itself with the same arguments, and never ends")
             self._open.add(here)
             scope = _Scope()
             try:
@@ -174,7 +174,11 @@ class Explorer:
             return question
         called = None
         if question.question[0] == "rule":
-            called, saw = self._rule(question.question[1], question.question[2], asked)
+            try:
+                called, saw = self._rule(question.question[1], question.question[2], asked)
+            except PolicyFault as fault:
+                self._tell(clause, asked, fault)
+                return FAULT
             scope.saw_action = scope.saw_action or saw
         else:
             self.trees.meet(question.question, question.domain)
@@ -244,7 +248,7 @@ class Explorer:
             raise Unexplorable(str(error)) from error
 
 
-def _may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
+def may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
     """Tell whether the strings in a clause's head allow these operands; Oso would only say no."""
     return all(
         wanted is None

@@ -49,6 +49,9 @@ MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; a policy that takes more follows references round."""
 
 
+LONGEST_SHOWN = 60
+"""Characters of a path in a message."""
+
 _KNOWN: Mapping[str, Callable[[str], object]] = {
     "str": str,
     "int": int,
@@ -194,7 +197,7 @@ class Look:
 
     def _symbol(self, path: Path, attribute: Attribute, *, checked: bool) -> object:
         if depth(path) > self._maximum_depth:
-            raise Unexplorable(f"`{show(path)}` is more than {self._maximum_depth} steps away")
+            raise Unexplorable(_too_far(path, self._maximum_depth))
         if attribute.type.kind is not Kind.REFERENCE:
             return Fact(path, attribute)
         # The mount's references are checked when it is read; what an id or a caller says is not.
@@ -216,7 +219,7 @@ class Look:
             return found(None, certain=False)
         path = ("lookup", thing.path, lookup.name, tuple(operands))
         if depth(path) > self._maximum_depth:
-            raise Unexplorable(f"`{show(path)}` is more than {self._maximum_depth} steps away")
+            raise Unexplorable(_too_far(path, self._maximum_depth))
         return found(path)
 
     def _argument(self, name: str, value: object, declared: ValueType) -> Path | None:
@@ -299,6 +302,12 @@ class Look:
             )
         value = self._settings.get(name)
         return ABSENT if value is None else Constant(member(SETTINGS, name), attribute.type, value)
+
+
+def _too_far(path: Path, steps: int) -> str:
+    shown = show(path)
+    end = shown if len(shown) <= LONGEST_SHOWN else f"…{shown[-LONGEST_SHOWN:]}"
+    return f"`{end}` is more than {steps} steps away; do its references go round?"
 
 
 def _not_there(declared: EntityType, name: str) -> str:

@@ -1,0 +1,84 @@
+"""One question put to Oso at request time, rule by rule as it would have been compiled.
+
+Each rule is asked on its own, through all of its clauses and once for the same operands: so the
+answer depends on no order, a fault in one clause is not hidden by another, and references that
+lead through many entities cost their sum and not their product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sidecar.policy.asking import Asking, LoadedPolicy, operand_of
+from sidecar.policy.exploring import Action, may_match
+from sidecar.policy.looking import Answers
+from sidecar.policy.names import Names
+from sidecar.policy.program import Clause, Program
+from sidecar.policy.questions import Path
+from sidecar.policy.symbols import PolicyFault
+from sidecar.schema.values import Value
+
+LIVE_DEPTH = 100
+"""Steps to a fact when Oso is asked at request time; references that go round end here."""
+
+
+class Answering:
+    """Answers what Oso asks from `answers`, for one kind of request."""
+
+    def __init__(
+        self,
+        loaded: tuple[Names, Program, LoadedPolicy],
+        settings: Mapping[str, Value],
+        answers: Answers,
+        asked: tuple[str, str, Action],
+    ) -> None:
+        self._names, self._program, self._policy = loaded
+        self._settings = settings
+        self._answers = answers
+        self._subject, self._resource, self._action = asked
+        self._known: dict[tuple[str, tuple[Path, ...]], bool] = {}
+        self._open: set[tuple[str, tuple[Path, ...]]] = set()
+
+    def holds(self, clauses: Sequence[Clause], operands: tuple[Path, ...]) -> bool:
+        """Tell whether one of the clauses holds; each is asked, so that no fault is hidden.
+
+        Raises:
+            PolicyFault: Where one of them fails.
+            Unexplorable: Where Oso gives up, or references lead too far.
+        """
+        answers = [self._clause(each, operands) for each in clauses if may_match(each, operands)]
+        return any(answers)
+
+    def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> bool:
+        question = Asking(
+            self._names,
+            self._settings,
+            self._policy,
+            self._answers,
+            self._action,
+            self._via,
+            LIVE_DEPTH,
+        )
+        return self._policy.ask(question, clause.name, self._subject, self._resource, operands)
+
+    def _via(self, rule: str, operands: tuple[object, ...]) -> str:
+        keys = []
+        for operand in operands:
+            key = operand_of(operand)
+            if key is None:
+                return "clauses"
+            keys.append(key)
+        return "yes" if self._rule(rule, tuple(keys)) else "no"
+
+    def _rule(self, rule: str, operands: tuple[Path, ...]) -> bool:
+        key = (rule, operands)
+        if key in self._open:
+            raise PolicyFault("the rule calls itself with the same arguments", rule)
+        if key not in self._known:
+            name, _, arity = rule.rpartition("__")
+            self._open.add(key)
+            try:
+                self._known[key] = self.holds(self._program.clauses[name, int(arity)], operands)
+            finally:
+                self._open.discard(key)
+        return self._known[key]
