@@ -6,14 +6,17 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
 from sidecar.http import Limits, create_app
+from sidecar.policy import PackTexts, SharedCompiling, compile_in_child, load_pack
 from sidecar.reloading import Places, Reloading
 from sidecar.settings import Settings
 
@@ -33,6 +36,8 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes its own file the
 
 
 class _Worker(Protocol):
+    age: int
+    """How many workers had been started, this one included."""
     alive: bool
 
     def notify(self) -> None: ...
@@ -65,7 +70,8 @@ def serve(settings: Settings) -> None:
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
     """
     _log_to_standard_error(settings.log_level)
-    reloading = Reloading(Places(settings.policies, settings.fixtures, settings.mount()))
+    places = Places(settings.policies, settings.fixtures, settings.mount())
+    reloading = Reloading(places, partial(load_pack, compiling=_compiling()))
     reloading.load()
     limits = Limits(
         max_body_bytes=settings.max_body_bytes, max_evaluations=settings.max_evaluations
@@ -75,6 +81,10 @@ def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     _run(_Server(app, _options(settings, reloading)))
+
+
+def _compiling() -> Callable[[PackTexts], Mapping[str, Any]]:
+    return SharedCompiling() if hasattr(os, "memfd_create") else compile_in_child
 
 
 def _run(server: _Server) -> None:
@@ -91,12 +101,10 @@ def _run(server: _Server) -> None:
 def _options(settings: Settings, reloading: Reloading) -> dict[str, object]:
     def begin(worker: _Worker) -> None:
         sys.setswitchinterval(SWITCH_SECONDS)
-        begun, stop = Event(), Event()
-        watching = (settings.reload_seconds, begun, stop)
+        if worker.age > settings.workers:
+            _catch_up(worker, reloading)
+        watching = (settings.reload_seconds, Event())
         Thread(target=reloading.watch, args=watching, name="watching", daemon=True).start()
-        # A worker that replaces a dead one may have to read a large mount before it answers.
-        while worker.alive and not begun.wait(1.0):
-            worker.notify()
 
     return {
         "bind": settings.address(),
@@ -115,6 +123,15 @@ def _options(settings: Settings, reloading: Reloading) -> dict[str, object]:
         # Forwarded headers mean nothing to us, so nobody is trusted to set them.
         "forwarded_allow_ips": "",
     }
+
+
+def _catch_up(worker: _Worker, reloading: Reloading) -> None:
+    """Let a worker that replaces a dead one read what has changed, however long it takes."""
+    reading = Thread(target=reloading.begin, name="begin", daemon=True)
+    reading.start()
+    while worker.alive and reading.is_alive():
+        worker.notify()
+        reading.join(1.0)
 
 
 def _log_to_standard_error(level: str) -> None:

@@ -100,7 +100,7 @@ class Settings:
     threads: int = 4
     """Threads of each process."""
 
-    reload_seconds: float = 0.2
+    reload_seconds: float = 0.1
     """How often files are looked at; a change is read once it has been still between two looks."""
 
     stop_seconds: int = 10

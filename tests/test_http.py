@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -291,6 +292,22 @@ def test_a_body_that_is_too_long_is_a_413_in_json(
     client: FlaskClient, path: str, size: int
 ) -> None:
     response = post(client, path, b" " * size)
+
+    assert (response.status_code, response.get_json()["decision"]) == (413, False)
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 64 * 1024 + 2, 1024 * 1024])
+def test_a_body_that_is_too_long_and_comes_in_pieces_is_a_413(
+    client: FlaskClient, size: int
+) -> None:
+    body = json.dumps(SHORT).encode().ljust(size)
+
+    response = client.post(
+        AUTHORIZE,
+        input_stream=BytesIO(body),
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
 
     assert (response.status_code, response.get_json()["decision"]) == (413, False)
 

@@ -370,7 +370,9 @@ def test_an_error_that_nobody_thought_of_is_kept_as_a_problem(
 # --- a process of its own -----------------------------------------------------------------------
 
 
-def test_a_process_forked_from_the_first_reading_answers_from_it(reloading: Reloading) -> None:
+def test_a_process_that_replaces_another_answers_from_what_still_holds(
+    reloading: Reloading,
+) -> None:
     pair = reloading.current()
 
     reloading.begin()
@@ -379,7 +381,7 @@ def test_a_process_forked_from_the_first_reading_answers_from_it(reloading: Relo
 
 
 @pytest.mark.parametrize("edited", ["policies", "data"])
-def test_a_process_forked_later_reads_what_has_changed_since(
+def test_a_process_that_replaces_another_reads_what_has_changed_since(
     reloading: Reloading, places: Places, edited: str
 ) -> None:
     pair = reloading.current()
@@ -394,7 +396,7 @@ def test_a_process_forked_later_reads_what_has_changed_since(
 
 
 @pytest.mark.parametrize("edited", ["policies", "data"])
-def test_a_process_forked_later_does_not_answer_from_what_is_no_longer_so(
+def test_a_process_that_replaces_another_does_not_answer_from_what_is_no_longer_so(
     reloading: Reloading, places: Places, edited: str
 ) -> None:
     if edited == "data":
@@ -409,22 +411,9 @@ def test_a_process_forked_later_does_not_answer_from_what_is_no_longer_so(
     assert reloading.state().problems
 
 
-def test_watching_begins_and_ends_when_told(reloading: Reloading) -> None:
-    begun, stop = threading.Event(), threading.Event()
-    watching = threading.Thread(target=reloading.watch, args=(0.001, begun, stop))
-
-    watching.start()
-    noticed = begun.wait(10)
-    stop.set()
-    watching.join(10)
-
-    assert noticed
-    assert not watching.is_alive()
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_watching_outlives_a_look_that_fails(reloading: Reloading) -> None:
-    begun, stop, looks = threading.Event(), threading.Event(), []
+def test_watching_goes_on_until_told_and_outlives_a_look_that_fails(reloading: Reloading) -> None:
+    stop, looks = threading.Event(), list[int]()
 
     def fail() -> None:
         looks.append(1)
@@ -433,11 +422,9 @@ def test_watching_outlives_a_look_that_fails(reloading: Reloading) -> None:
         raise KeyError("oops")
 
     reloading.look = fail  # type: ignore[method-assign]  # stands in for an unforeseen error
-    watching = threading.Thread(target=reloading.watch, args=(0.001, begun, stop))
-    watching.start()
-    watching.join(10)
+    reloading.watch(0.001, stop)
 
-    assert (len(looks), watching.is_alive()) == (3, False)
+    assert len(looks) == 3
 
 
 # --- one half -----------------------------------------------------------------------------------

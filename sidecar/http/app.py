@@ -40,7 +40,7 @@ def create_app(
 ) -> Flask:
     """Wire the edge to a source of pairs and a clock. Holds no other state."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `asking.body`
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A path is what it says: no redirect to a similar one.
     app.url_map.merge_slashes = False

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import msgspec
 from flask import Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
@@ -98,10 +99,21 @@ def body() -> object:
 
     Raises:
         InvalidRequestError: The content type is not JSON, or the body is not.
+        RequestEntityTooLarge: It is longer than it may be.
     """
     if request.mimetype != "application/json":
         raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
-    return parse(request.get_data(cache=False))
+    return parse(_whole_body())
+
+
+def _whole_body() -> bytes:
+    # Of a body that comes in pieces, werkzeug returns the first `max_content_length` bytes as if
+    # they were all; so it is told one more than may be, and that one is counted here.
+    most = request.max_content_length
+    said = request.get_data(cache=False)
+    if most is not None and len(said) >= most:
+        raise RequestEntityTooLarge
+    return said
 
 
 def question(kind: type[T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,17 @@ class Policy:
     """What `decide` makes of the trees, kept as long as they are."""
 
 
-def load_pack(policies: Path, fixtures: Path) -> Policy:
+def load_pack(
+    policies: Path,
+    fixtures: Path,
+    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_in_child,
+) -> Policy:
     """Read and compile a pack.
 
     Args:
         policies: Directory of the ``*.polar`` files.
         fixtures: Directory with ``schema.yaml``, ``settings.yaml`` and ``reasons.yaml``.
+        compiling: How it is compiled; several processes can share what one of them compiled.
 
     Raises:
         InvalidPackError: With all that is wrong with it.
@@ -80,7 +85,7 @@ def load_pack(policies: Path, fixtures: Path) -> Policy:
         "obligation": frozenset(sentences.obligations),
     }
     pack = PackTexts(schema, settings, codes, texts, COMPILE_SECONDS)
-    return assemble(pack, sentences, compile_in_child(pack))
+    return assemble(pack, sentences, compiling(pack))
 
 
 def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any]) -> Policy:

@@ -43,7 +43,8 @@ class Child:
             stderr=subprocess.DEVNULL,
             env=environment,
             cwd="/",
-            start_new_session=True,
+            # Not a session of its own: Linux would starve that while the machine is busy.
+            process_group=0,
         )
         self._deadline = time.monotonic() + seconds
         self._buffer = b""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event, Thread
 
 from sidecar.errors import InvalidDocumentsError, Problem, SnapshotUnavailableError
@@ -36,7 +37,7 @@ class Reloading:
     One thread calls `look` every now and then; any number may call `current` and `state`.
     """
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, load: Callable[[Path, Path], Policy] = load_pack) -> None:
         self._pack: Half[Policy] = Half(
             str(places.policies), lambda: stamp_of_pack(places.policies, places.fixtures)
         )
@@ -44,6 +45,7 @@ class Reloading:
             str(places.data), lambda: (self._schema_revision(), stamp_of_mount(places.data))
         )
         self._places = places
+        self._load = load
         self._pair: Pair | None = None
         self._seen: object = None
         self._unsettled = 0
@@ -96,35 +98,37 @@ class Reloading:
             return
         self._unsettled = self._idle = 0
         self._read()
+        self._tell()
 
     def begin(self) -> None:
-        """Begin in a process that was forked after `load`: what is no longer so is dropped.
+        """Begin in a process that replaces a dead one: what is no longer so is dropped.
 
-        A process that replaces a dead one must not answer from what its parent once read.
+        It was forked from the one that called `load`, perhaps long ago, and must not answer from
+        what was so then.
         """
         self._pack.forget()
         self._mount.forget()
         if self._pack.good is None or self._mount.good is None:
             self._pair = None
             self._read()
+            self._tell()
 
-    def watch(self, seconds: float, begun: Event, stop: Event) -> None:
-        """Look at the files until `stop` is set; `begun` is set after `begin`."""
-        # Each look has a thread of its own, so that an error nobody thought of, which the thread
-        # prints, ends that look and not the watching.
-        _run(self.begin)
-        begun.set()
+    def watch(self, seconds: float, stop: Event) -> None:
+        """Look at the files until `stop` is set."""
         while not stop.wait(seconds):
-            _run(self.look)
+            # In a thread of its own, so that an error nobody thought of, which the thread prints,
+            # ends this look and not the watching.
+            look = Thread(target=self.look, name="look", daemon=True)
+            look.start()
+            look.join()
 
     def _read(self) -> None:
         places = self._places
         if self._pack.outdated():
-            self._pack.read(lambda: load_pack(places.policies, places.fixtures))
+            self._pack.read(lambda: self._load(places.policies, places.fixtures))
         if (policy := self._pack.good) and self._mount.outdated():
             self._mount.read(lambda: read_directory(policy.schema, places.data))
         self._swap()
-        self._tell()
 
     def _swap(self) -> None:
         policy, snapshot = self._pack.good, self._mount.good
@@ -149,9 +153,3 @@ class Reloading:
 
     def _schema_revision(self) -> str:
         return self._pack.good.schema.revision if self._pack.good else ""
-
-
-def _run(step: Callable[[], None]) -> None:
-    thread = Thread(target=step, name="reloading", daemon=True)
-    thread.start()
-    thread.join()

@@ -1,0 +1,115 @@
+"""Compiling once for several processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sidecar.errors import InvalidPackError, Problem
+from sidecar.policy import PackTexts, SharedCompiling, load_pack, sharing
+from sidecar.settings import Settings
+
+
+class Counting:
+    """Stands in for the child process; says which text it was given."""
+
+    def __init__(self) -> None:
+        self.compiled: list[str] = []
+
+    def __call__(self, pack: PackTexts) -> Mapping[str, Any]:
+        text = pack.texts["main.polar"]
+        self.compiled.append(text)
+        if text == "bad":
+            raise InvalidPackError([Problem("main.polar", 1, "is bad")])
+        return {"text": text}
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    counted = Counting()
+    monkeypatch.setattr(sharing, "compile_in_child", counted)
+    return counted
+
+
+@pytest.fixture(scope="module")
+def pack() -> PackTexts:
+    seen: list[PackTexts] = []
+
+    def compiling(texts: PackTexts) -> Mapping[str, Any]:
+        seen.append(texts)
+        return {"nodes": [], "notices": [], "entries": [], "tests": []}
+
+    load_pack(Settings().policies, Settings().fixtures, compiling)
+    return seen[0]
+
+
+def with_text(pack: PackTexts, text: str) -> PackTexts:
+    return replace(pack, texts={"main.polar": text})
+
+
+def test_a_pack_is_compiled_once_until_it_changes(counting: Counting, pack: PackTexts) -> None:
+    compiling = SharedCompiling()
+
+    told = [compiling(with_text(pack, text)) for text in ("one", "one", "other", "one")]
+
+    assert [each["text"] for each in told] == ["one", "one", "other", "one"]
+    assert counting.compiled == ["one", "other", "one"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"settings": {"minimum_commitment": 1}},
+        {"settings": {"personal_email_domains": frozenset({"a.example"})}},
+        {"codes": {"reason": frozenset({"a"}), "obligation": frozenset()}},
+        {"texts": {"main.polar": "one", "more.polar": ""}},
+        {"texts": {"main.polar": "one", "\ud800": ""}},
+    ],
+)
+def test_every_part_of_a_pack_counts(
+    counting: Counting, pack: PackTexts, changed: dict[str, Any]
+) -> None:
+    compiling = SharedCompiling()
+
+    compiling(with_text(pack, "one"))
+    compiling(replace(with_text(pack, "one"), **changed))
+
+    assert counting.compiled == ["one", "one"]
+
+
+def test_a_pack_that_does_not_compile_is_not_kept(counting: Counting, pack: PackTexts) -> None:
+    compiling = SharedCompiling()
+
+    compiling(with_text(pack, "good"))
+    for _ in range(2):
+        with pytest.raises(InvalidPackError):
+            compiling(with_text(pack, "bad"))
+    compiling(with_text(pack, "good"))
+
+    assert counting.compiled == ["good", "bad", "bad"]
+
+
+def test_what_was_half_written_is_compiled_again(counting: Counting, pack: PackTexts) -> None:
+    compiling = SharedCompiling()
+
+    compiling(with_text(pack, "one"))
+    os.ftruncate(compiling._memory, 70)  # noqa: SLF001  as a process leaves it that dies
+    told = compiling(with_text(pack, "one"))
+
+    assert (told, counting.compiled) == ({"text": "one"}, ["one", "one"])
+
+
+def test_a_shared_policy_is_the_policy() -> None:
+    compiling = SharedCompiling()
+    settings = Settings()
+
+    alone = load_pack(settings.policies, settings.fixtures)
+    first, second = (load_pack(settings.policies, settings.fixtures, compiling) for _ in range(2))
+
+    assert alone.revision == first.revision == second.revision
+    assert first.entries.keys() == second.entries.keys() == alone.entries.keys()
+    assert first.tests == second.tests == alone.tests
