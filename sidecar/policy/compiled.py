@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Policy:
-    """A pack that answers: schema, settings, sentences and compiled trees. Nothing in it changes."""
+    """A pack that answers: schema, settings, sentences, compiled trees. Nothing in it changes."""
 
     schema: Schema
     settings: Mapping[str, Value]
