@@ -540,6 +540,59 @@ def test_a_hundred_faults_are_told_and_the_rest_counted(schema: Schema, tmp_path
     assert faults[-1] == "…: and 50 more"
 
 
+MANY = range(1, 102)
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        (
+            {"people": WORLD["people"] + "- {id: bob, email: b@b.cd}\n" * 101},
+            "data/people.yaml:5: ",
+        ),
+        ({"cards": "".join(f"- {{person: x{i}}}\n" for i in MANY)}, "data/cards.yaml:1: "),
+        (
+            {"notes": "".join(f"- {{id: n{i}, role: none, team: core}}\n" for i in (0, *MANY))},
+            "data/notes.yaml:2: ",
+        ),
+        ({"notes": "".join(f"- {{id: n{i}, role: none, tem: 1}}\n" for i in MANY)}, ":1: `tem` is"),
+        (
+            {"notes": "".join(f"- {{id: n{i}, role: none, team: 1}}\n" for i in MANY)},
+            ":1: column `t",
+        ),
+    ],
+)
+def test_faults_of_every_kind_are_counted(
+    schema: Schema, tmp_path: Path, tables: dict[str, str], told: str
+) -> None:
+    faults = faults_of(schema, mount(tmp_path, **tables))
+
+    assert len(faults) == 101
+    assert told in faults[0]
+    assert faults[-1] == "…: and 1 more"
+
+
+def test_no_fault_tells_a_value_that_the_schema_hides(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text(
+        "types:\n  user:\n    subject: true\n    table: users\n    key: email\n    attributes:\n"
+        "      email: {type: email, sensitive: true}\n"
+        "      boss: {type: user, sensitive: true, optional: true}\n"
+        "      others: {type: set of email, sensitive: true, optional: true}\n"
+    )
+    directory = tmp_path / "data"
+    directory.mkdir()
+    (directory / "users.yaml").write_text(
+        "- {email: ann@b.cd}\n- {email: Ann@b.cd}\n- {email: ann}\n"
+        "- {email: c@b.cd, boss: ann@x.yz, others: [ann]}\n"
+    )
+
+    faults = faults_of(read_schema(path), directory)
+
+    assert len(faults) == 4
+    assert not any("ann" in fault.replace("ana@acme.example", "") for fault in faults), faults
+
+
 @pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "[]", "---\n[]\n", "null\n", "---\n"])
 def test_an_empty_table_is_a_list_of_no_rows(schema: Schema, tmp_path: Path, content: str) -> None:
     assert read_directory(schema, mount(tmp_path, notes=content)).rows("note") == {}

@@ -452,6 +452,7 @@ def test_the_line_of_a_bad_byte_is_told(tmp_path: Path) -> None:
     assert refused.value.problems[0].line == 2
 
 
+@hypothesis_settings(deadline=None)
 @given(content=st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "ignore"))))
 def test_parsing_any_bytes_raises_nothing(content: bytes) -> None:
     faults = Faults("any.yaml")

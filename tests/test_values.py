@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sidecar.schema import Kind, Schema, ValueType, id_of, key_of, parse_json, parse_text
@@ -300,6 +301,7 @@ def test_an_address_that_is_composed_and_one_that_is_not_are_the_same(schema: Sc
     assert composed == decomposed == "j\u00f6rg@acme.example"
 
 
+@hypothesis_settings(deadline=None)
 @given(
     local=st.text(max_size=12), host=st.from_regex(r"[A-Za-z0-9-]{1,5}\.[a-z]{2}", fullmatch=True)
 )
@@ -395,6 +397,7 @@ TEXTS = st.one_of(
 )
 
 
+@hypothesis_settings(deadline=None)
 @given(name=NAMES, text=TEXTS, quoted=st.booleans())
 def test_reading_any_text_raises_nothing_but_a_value_error(
     schema: Schema, name: str, text: str, *, quoted: bool
@@ -410,6 +413,7 @@ def test_reading_any_text_raises_nothing_but_a_value_error(
     assert "\n" not in message
 
 
+@hypothesis_settings(deadline=None)
 @given(
     name=NAMES,
     said=st.recursive(
@@ -433,6 +437,7 @@ def test_admitting_any_json_raises_nothing_but_a_type_error(
     )
 
 
+@hypothesis_settings(deadline=None)
 @given(
     moment=st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)),  # noqa: DTZ001 - the zone comes below
     minutes=st.integers(-23 * 60, 23 * 60),
@@ -450,6 +455,7 @@ def test_every_instant_that_is_written_is_read_back(
     assert read_value == moment.replace(tzinfo=UTC) - timedelta(minutes=minutes)
 
 
+@hypothesis_settings(deadline=None)
 @given(
     st.decimals(
         allow_nan=False, allow_infinity=False, places=4, min_value=-(10**30), max_value=10**30
@@ -463,6 +469,7 @@ def test_every_decimal_that_is_written_is_read_back_exactly(
     assert read_value == number
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_the_id_of_a_key_names_that_key(schema: Schema, team: str, person: str) -> None:
     key = key_of(schema, "seat", f"{team}/{person}")

@@ -113,9 +113,10 @@ class _Building:
     ) -> None:
         message = ""
         if not self._faults.full:
+            named = "of this id" if _hides_key(declared) else shown(id_of(key))
             current = " and ".join(f"{n} {_text(v)}" for n, v in declared.current.items())
             message = (
-                f"{declared.name} {shown(id_of(key))} stands here again"
+                f"{declared.name} {named} stands here again"
                 f"{f' with {current}' if current else ''}"
                 f" (first on line {read.line_of(held)}); remove one"
             )
@@ -146,10 +147,12 @@ class _Building:
         message = ""
         if not self._faults.full:
             text = id_of(key)  # type: ignore[arg-type]  # the value of a reference is a key
+            is_hidden = attribute.sensitive or _hides_key(target)
             keys = self._read[target.name].rows
-            known = [id_of(other) for other in keys] if len(keys) <= MOST_COMPARED else []
-            mend = nearest(text, known) or "; add it, or correct the name"
-            said = "its value" if attribute.sensitive else shown(text)
+            few = len(keys) <= MOST_COMPARED and not is_hidden
+            mend = nearest(text, [id_of(other) for other in keys] if few else [])
+            mend = mend or "; add it, or correct the name"
+            said = "its value" if is_hidden else shown(text)
             message = f"column {shown(attribute.name)}: {target.name} {said} does not exist{mend}"
         self._faults.add(read.file, line, message)
 
@@ -163,6 +166,10 @@ class _Building:
                 f" {read.line_of(held)}; let it find one, or write `several: first` in the schema"
             )
         self._faults.add(read.file, line, message)
+
+
+def _hides_key(declared: EntityType) -> bool:
+    return any(declared.attributes[column].sensitive for column in declared.key)
 
 
 def _currency(declared: EntityType) -> Callable[[Row], bool] | None:

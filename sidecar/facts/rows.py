@@ -56,9 +56,11 @@ class RowReader:
         self._declared = declared
         self._file = file
         self._faults = faults
-        self._columns = [
+        columns = [
             _Column(schema, declared, attribute) for attribute in declared.attributes.values()
         ]
+        # What is looked at for every cell, at hand.
+        self._readers = [(column.name, column.known.get, column) for column in columns]
         names = list(declared.attributes)
         self._key = [names.index(column) for column in declared.key]
 
@@ -66,16 +68,16 @@ class RowReader:
         """Return the values of a row; absent, and a fault, where a cell is wrong."""
         found = 0
         values: list[Value] = []
-        for column in self._columns:
-            cell = cells.get(column.name)
+        for name, known, column in self._readers:
+            cell = cells.get(name)
             if cell is None:
                 value = column.default
                 if not column.optional:
-                    self._missing(line, column.name)
+                    self._missing(line, name)
             else:
                 found += 1
                 if cell.__class__ is str:
-                    value = column.known.get(cell)
+                    value = known(cell)
                     if value is None:
                         value = self._parse(line, column, cell)
                 else:
@@ -106,8 +108,9 @@ class RowReader:
             if not self._faults.full:
                 # A log of faults is no place for what the schema says to hide.
                 said = str(error)
-                if column.sensitive and isinstance(cell, str):
-                    said = said.replace(shown(cell), "its value")
+                if column.sensitive:
+                    for text in [cell] if isinstance(cell, str) else cell:
+                        said = said.replace(shown(text), "its value")
                 self._faults.add(self._file, line, f"column {shown(column.name)}: {said}")
             else:
                 self._faults.add(self._file, line, "")

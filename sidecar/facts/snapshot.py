@@ -19,7 +19,7 @@ class Snapshot:
     only reads them. Equal texts are one object.
     """
 
-    __slots__ = ("_found", "_referring", "_rows", "revision", "schema")
+    __slots__ = ("_found", "_holders", "_referring", "_rows", "revision", "schema")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Snapshot:
         self._rows = rows
         self._found = found
         self._referring = referring
+        self._holders: dict[tuple[str, str], Mapping[Value, tuple[Key, ...]]] = {}
 
     def rows(self, type_name: str) -> Mapping[Key, Row]:
         """Return the rows of a type by key: one for each key, the one that the id names.
@@ -66,3 +67,25 @@ class Snapshot:
             The keys of type `type_name`, in the order of their rows, by the key that they name.
         """
         return self._referring[type_name, attribute]
+
+    def holders(self, type_name: str, attribute: str) -> Mapping[Value, tuple[Key, ...]]:
+        """Return, for each value of an attribute, the keys of the rows that hold it.
+
+        Of a set the values are its members. What `referring` does not know already is indexed
+        when it is first asked for, and kept.
+        """
+        known = self._referring.get((type_name, attribute)) or self._holders.get(
+            (type_name, attribute)
+        )
+        if known is None:
+            declared = self.schema.types[type_name]
+            place = list(declared.attributes).index(attribute)
+            held: dict[Value, list[Key]] = {}
+            for key, row in self._rows[type_name].items():
+                value = row[place]
+                for each in value if isinstance(value, frozenset) else (value,):
+                    if each is not None:
+                        held.setdefault(each, []).append(key)
+            known = {value: tuple(keys) for value, keys in held.items()}
+            self._holders[type_name, attribute] = known
+        return known  # type: ignore[return-value]  # keys are values too
