@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -474,11 +474,22 @@ def test_bad_input_is_refused_or_denied_and_harms_nobody(
     assert "Traceback" not in hostile_sidecar.log()
 
 
-def test_a_body_that_never_comes_takes_one_thread_and_no_more(hostile_sidecar: Sidecar) -> None:
-    with socket.create_connection(("127.0.0.1", hostile_sidecar.port), timeout=10) as client:
-        client.sendall(posted(b"", length=100))
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST /v1/auth", posted(b"", length=100)], ids=["nothing", "a head", "a body"]
+)
+def test_callers_that_fall_silent_do_not_keep_others_waiting(
+    hostile_sidecar: Sidecar, sent: bytes
+) -> None:
+    """There are twice as many of them as there are threads."""
+    with ExitStack() as silent:
+        for _ in range(8):
+            client = socket.create_connection(("127.0.0.1", hostile_sidecar.port))
+            silent.enter_context(client).sendall(sent)
+        connection = http.client.HTTPConnection("127.0.0.1", hostile_sidecar.port, timeout=30)
+        silent.enter_context(closing(connection))
 
-        assert hostile_sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
+        assert ask(connection, "/v1/authorize", EDIT)[1]["decision"] is True
+    assert "Traceback" not in hostile_sidecar.log()
 
 
 def test_a_question_behind_a_refused_body_is_not_taken_for_another(
