@@ -12,7 +12,11 @@ from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
 from sidecar.model import Reference, Request
 from sidecar.policy import Policy
+from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.schema import EntityType, Schema, id_of
+
+MAXIMUM_SCANNED = 10_000
+"""Rows that a search looks at one by one where no index bounds it."""
 
 
 def permissions(
@@ -30,9 +34,7 @@ def permissions(
         return ()
     if request.action_properties:  # each action declares its own
         asked = (replace(request, action=name) for name in kind.resource.actions)
-        return tuple(
-            each.action for each in asked if decide(each, policy, snapshot, now).allowed
-        )
+        return tuple(each.action for each in asked if decide(each, policy, snapshot, now).allowed)
     frame = kind.frame(request, snapshot, now)
     known: dict[int, bool] = {}
     return tuple(name for name in kind.resource.actions if _allowed(kind, name, frame, known))
@@ -43,16 +45,16 @@ def search_subjects(
 ) -> tuple[str, ...]:
     """Return the ids of all subjects of the request's subject type that are allowed, sorted.
 
-    The subject's id in `request` is not looked at.
+    The subject's id in `request` is not looked at. The answer is complete.
 
     Raises:
-        InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the type.
+        InvalidRequestError: A declared property has the wrong JSON type, nobody mounts the type,
+            or nothing bounds the search.
     """
-    ids = _candidates(policy.schema, request.subject.type, snapshot, "subject.type")
-    asked = (replace(request, subject=Reference(request.subject.type, each)) for each in ids)
-    return tuple(
-        each.subject.id for each in asked if decide(each, policy, snapshot, now).allowed
-    )
+    kind = request.subject.type
+    ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
+    asked = (replace(request, subject=Reference(kind, each)) for each in ids)
+    return tuple(each.subject.id for each in asked if decide(each, policy, snapshot, now).allowed)
 
 
 def search_resources(
@@ -60,16 +62,16 @@ def search_resources(
 ) -> tuple[str, ...]:
     """Return the ids of all resources of the request's resource type that are allowed, sorted.
 
-    The resource's id in `request` is not looked at.
+    The resource's id in `request` is not looked at. The answer is complete.
 
     Raises:
-        InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the type.
+        InvalidRequestError: A declared property has the wrong JSON type, nobody mounts the type,
+            or nothing bounds the search.
     """
-    ids = _candidates(policy.schema, request.resource.type, snapshot, "resource.type")
-    asked = (replace(request, resource=Reference(request.resource.type, each)) for each in ids)
-    return tuple(
-        each.resource.id for each in asked if decide(each, policy, snapshot, now).allowed
-    )
+    kind = request.resource.type
+    ids = _candidates((RESOURCE, kind), request, policy, snapshot, now)
+    asked = (replace(request, resource=Reference(kind, each)) for each in ids)
+    return tuple(each.resource.id for each in asked if decide(each, policy, snapshot, now).allowed)
 
 
 def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]) -> bool:
@@ -96,16 +98,35 @@ def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool
 
 
 def _candidates(
-    schema: Schema, type_name: str, snapshot: Snapshot, member: str
-) -> Iterator[str]:
-    """Yield the ids of a type, sorted; those included that exist without a row."""
-    declared = schema.types.get(type_name)
-    if declared is None:
-        return
+    sought: tuple[Path, str],
+    request: Request,
+    policy: Policy,
+    snapshot: Snapshot,
+    now: datetime,
+) -> list[str]:
+    """Return ids that hold all that is sought, sorted: from an index, or else every id there is."""
+    unknown, type_name = sought
+    kind = kind_of(request.subject.type, request.resource.type, policy)
+    if kind is None:
+        return []
+    declared = policy.schema.types[type_name]
+    member = "subject.type" if unknown == SUBJECT else "resource.type"
     if not declared.table:
         raise InvalidRequestError(member, f"cannot be searched: nobody mounts `{type_name}`")
-    implied = _implied_ids(declared, schema, snapshot)
-    yield from sorted({*(id_of(key) for key in snapshot.rows(type_name)), *implied})
+    action = kind.resource.actions.get(request.action)
+    if action is None or (action.creates and unknown == RESOURCE):
+        return []  # what exists already cannot be created
+    keys = kind.candidates(unknown, request, snapshot, now)
+    if keys is not None:
+        return sorted(map(id_of, keys))
+    rows = snapshot.rows(type_name)
+    if len(rows) > MAXIMUM_SCANNED:
+        message = (
+            f"cannot be searched: `{request.action}` does not depend on anything that bounds the "
+            f"search, and there are more than {MAXIMUM_SCANNED} to look at"
+        )
+        raise InvalidRequestError(member, message)
+    return sorted({*map(id_of, rows), *_implied_ids(declared, policy.schema, snapshot)})
 
 
 def _implied_ids(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[str]:

@@ -44,6 +44,19 @@ class Binder:
             made = self._trees[node.number] = self._bound(node)
         return made
 
+    def step(self, node: Node, frame: Frame) -> Tree:
+        """Return where one test leads, without following the tree any further."""
+        tree = self.tree(node)
+        if not isinstance(tree, tuple):
+            return tree
+        read, outcomes, other = tree
+        taken: Tree = outcomes.get(read(frame), other)
+        return taken
+
+    def members(self, path: Path) -> Read:
+        """Return how to read a set: of the settings, or of an entity."""
+        return self._set(path)[0]
+
     def answer(self, question: Question, frame: Frame) -> Answer:
         """Answer a single question, as Oso asks it at request time."""
         if question not in self._answers:

@@ -7,15 +7,16 @@ from datetime import datetime
 
 from sidecar.errors import EvaluationError
 from sidecar.evaluation.binding import FAULT, Binder, Tree, walk
+from sidecar.evaluation.candidates import Candidates
 from sidecar.evaluation.reading import Frame, Reader
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
-from sidecar.policy.questions import RESOURCE, SUBJECT
+from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.policy.trees import Node
 from sidecar.requests import admit_action, admit_context, admit_entity, key_of_id
-from sidecar.schema import EntityType
+from sidecar.schema import EntityType, Key
 
 
 def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
@@ -48,10 +49,39 @@ class RequestKind:
         self._reader = Reader(policy.schema, policy.settings, subject, resource)
         self._binder = Binder(self._reader, policy.tests)
         self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
+        self._candidates: dict[Path, Candidates] = {}
         self._entries = {
             name: self._bound(policy.entries[subject.name, resource.name, name])
             for name in (*resource.actions, UNDECLARED_ACTION)
         }
+
+    def candidates(
+        self, unknown: Path, request: Request, snapshot: Snapshot, now: datetime
+    ) -> set[Key] | None:
+        """Return keys that hold every `unknown` for which the request can be allowed.
+
+        None where there is no bound, or Oso has to be asked.
+
+        Args:
+            unknown: `SUBJECT` or `RESOURCE`; what the request says of its id is not looked at.
+            request: All the rest.
+            snapshot: The facts.
+            now: The moment.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+        """
+        names = (self.subject.name, self.resource.name)
+        entries = self._policy.entries
+        entry = entries.get((*names, request.action)) or entries[*names, UNDECLARED_ACTION]
+        if entry.granted is None:
+            return None
+        if unknown not in self._candidates:
+            self._candidates[unknown] = Candidates(
+                self._reader, self._binder, self._policy.tests, unknown
+            )
+        frame = self.frame(request, snapshot, now)
+        return self._candidates[unknown].of(entry.granted, frame)
 
     def frame(self, request: Request, snapshot: Snapshot, now: datetime) -> Frame:
         """Admit what the caller says and find the subject and the resource.

@@ -103,7 +103,7 @@ class Reader:
             key = self.key(path)  # an id that no entity can have is nobody's
             return lambda frame: key(frame) is not None
         row = self.row(path)
-        if declared.implied is None or (path[0] == "lookup" and not self._names_key(path)):
+        if declared.implied is None or (path[0] == "lookup" and not self.names_key(path)):
             return lambda frame: row(frame) is not None
         implied = self._implied(path, declared, *declared.implied)
         return lambda frame: row(frame) is not None or implied(frame)
@@ -135,7 +135,7 @@ class Reader:
         if path[0] == "member":
             return self.value(path)
         declared = self.type_of(path)
-        if self._names_key(path):
+        if self.names_key(path):
             return self._key_asked(path, declared)
         row = self.row(path)
         columns = [list(declared.attributes).index(column) for column in declared.key]
@@ -237,7 +237,7 @@ class Reader:
             return lambda frame: (own(frame), argument(frame))
         return lambda frame: (own(frame), *(part(frame) for part in parts))
 
-    def _names_key(self, path: Path) -> bool:
+    def names_key(self, path: Path) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
         lookup = self._lookup(path)
         columns = {match[0] for match in lookup.match if len(match) == 1}

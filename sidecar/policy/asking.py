@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polar import Polar
-from polar.exceptions import OsoError, PolarTypeError, StackOverflowError
+from polar.exceptions import OsoError, PolarTypeError, StackOverflowError, UnsupportedError
 from polar.ffi import PolarSource, process_messages
 from polar.predicate import Predicate
 from polar.query import Query
@@ -42,6 +42,11 @@ from sidecar.schema.values import Value
 
 RuleAnswer = Callable[[str, tuple[object, ...]], str]
 """Given a rule and its operands: ``yes``, ``no``, or ``clauses`` to go through them."""
+
+MAXIMUM_CALLS = 2_000
+"""Calls of rules on one path; more is a rule that calls itself without end."""
+MAXIMUM_MEMBERS = 10_000
+"""Members of the lists with which a rule is called."""
 
 _PLACE = re.compile(r" at line (\d+), column \d+(?: (?:of|in) file (\S+?))?:?$", re.MULTILINE)
 _SCALARS = {
@@ -90,7 +95,7 @@ class LoadedPolicy:
         }
         self._polar = Polar()
         self.messages: list[str] = []
-        self._polar.ffi_polar.process_messages = self._collect(self._polar.ffi_polar)
+        _instead(self._polar.ffi_polar, self._collect(self._polar.ffi_polar))
         for thing in self.things.values():
             self._polar.register_class(thing)
         self._polar.register_class(ActionObject, name="Action")
@@ -127,10 +132,10 @@ class LoadedPolicy:
         host = self._polar.host.copy()
         arguments = [question.look.restore(operand, subject, resource) for operand in operands]
         term = host.to_polar(Predicate(rule, arguments))
-        query = _Query(self._polar.ffi_polar.new_query_from_term(term), host=host)
+        query = _Query(self._polar.ffi_polar.new_query_from_term(term), host=host)  # type: ignore[no-untyped-call]  # polar's
         query.question = question
         self.messages.clear()  # of loading: whoever loads looks at them
-        query.ffi_query.process_messages = self._collect(query.ffi_query)
+        _instead(query.ffi_query, self._collect(query.ffi_query))
         try:
             found = next(query.run(), None) is not None
         except StackOverflowError as error:
@@ -140,7 +145,7 @@ class LoadedPolicy:
                 "a condition is neither true nor false; compare the fact with a value"
             ) from error
         except OsoError as error:
-            # Oso's message quotes the objects that it was asked about; it does not leave the process.
+            # Oso's message quotes the objects that it was asked about; it stays in this process.
             raise PolicyFault(f"Oso failed: {type(error).__name__}") from error
         if self.messages:
             raise PolicyFault("the rule prints")
@@ -150,7 +155,7 @@ class LoadedPolicy:
 class Asking:
     """One question to Oso: who answers its looks, and what they mean."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that answers depend on, none of it kept elsewhere
         self,
         names: Names,
         settings: Mapping[str, Value],
@@ -163,11 +168,15 @@ class Asking:
         self.look = Look(names, settings, loaded.things, answers, action, maximum_depth)
         self.compare = Comparison(names, answers)
         self._answer_rule = answer_rule
+        self._calls = 0
         self._things = loaded.things
         self._classes = names.classes
 
     def answer_rule(self, attribute: str, arguments: Sequence[dict[str, Any]], host: Any) -> str:  # noqa: ANN401
-        """Answer what a generated rule asks: does this rule hold, or are its clauses to be gone through?"""
+        """Answer a generated rule: does the rule hold, or are its clauses to be gone through?"""
+        self._calls += 1
+        if self._calls > MAXIMUM_CALLS or _is_large(arguments):
+            raise Unexplorable("the rule calls itself without end")
         operands: list[Any] = []
         for term in arguments:
             kind = next(iter(term["value"]))
@@ -240,16 +249,16 @@ class _Query(Query):
             data["call_id"], data["left_class_tag"] == data["right_class_tag"]
         )
 
-    def handle_make_external(self, data: dict[str, Any]) -> None:
+    def handle_make_external(self, _data: dict[str, Any]) -> None:
         raise PolicyFault("nothing can be made in a policy", "new")
 
-    def handle_external_isa_with_path(self, data: dict[str, Any]) -> None:
+    def handle_external_isa_with_path(self, _data: dict[str, Any]) -> None:
         raise PolicyFault("a member is read of something that is not known yet")
 
-    def handle_next_external(self, data: dict[str, Any]) -> None:
+    def handle_next_external(self, _data: dict[str, Any]) -> None:
         raise PolicyFault("`in` cannot go through a fact; write `.includes(…)` for a set", "in")
 
-    def handle_debug(self, data: dict[str, Any]) -> None:
+    def handle_debug(self, _data: dict[str, Any]) -> None:
         raise PolicyFault("`debug` would wait at the terminal", "debug")
 
 
@@ -266,6 +275,26 @@ def operand_of(value: object) -> Path | None:
     return None
 
 
+def _is_large(arguments: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether lists in the arguments have grown beyond what anybody writes."""
+    waiting, seen = list(arguments), 0
+    while waiting and seen <= MAXIMUM_MEMBERS:
+        seen += 1
+        waiting += waiting.pop()["value"].get("List", ())
+    return bool(waiting)
+
+
+def _failed(error: OsoError) -> str:
+    text = str(error.message)
+    if text.startswith("Query timeout"):
+        return "there are too many possibilities to go through; divide the rule"
+    if "unhandled partial" in text:
+        return "a variable is compared before any condition has found its value"
+    if isinstance(error, UnsupportedError):
+        return "values of different types are compared"
+    return f"Oso failed: {type(error).__name__}"
+
+
 def _problem(message: str, file: str) -> Problem:
     """Turn a message of Oso's about the texts into a problem with its place."""
     place = _PLACE.search(message)
@@ -274,3 +303,8 @@ def _problem(message: str, file: str) -> Problem:
     if place is None:
         return Problem(file, 0, text)
     return Problem(place[2] or file, int(place[1]), text)
+
+
+def _instead(ffi: object, collect: Callable[[], None]) -> None:
+    """Have messages collected that polar would print."""
+    vars(ffi)["process_messages"] = collect

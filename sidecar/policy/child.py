@@ -28,15 +28,19 @@ MEMORY_BYTES = 4 << 30
 """Address space of the child."""
 
 
+SIZE_BYTES = 4
+"""What stands before each message: its length."""
+
+
 def read_message(stream: BinaryIO) -> bytes:
     """Read one message; empty at the end of the stream."""
-    size = stream.read(4)
-    return stream.read(int.from_bytes(size, "big")) if len(size) == 4 else b""
+    size = stream.read(SIZE_BYTES)
+    return stream.read(int.from_bytes(size, "big")) if len(size) == SIZE_BYTES else b""
 
 
 def write_message(stream: BinaryIO, message: bytes) -> None:
     """Write one message and send it off."""
-    stream.write(len(message).to_bytes(4, "big") + message)
+    stream.write(len(message).to_bytes(SIZE_BYTES, "big") + message)
     stream.flush()
 
 

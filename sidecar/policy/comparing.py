@@ -49,12 +49,12 @@ class Comparison:
         if isinstance(left, ActionName) or isinstance(right, ActionName):
             left, right = self._named(left, right), self._named(right, left)
         for side in (left, right):
-            if isinstance(side, list | dict) or not isinstance(
-                side, Literal | Thing | Fact | Constant | Truth
-            ):
+            if not isinstance(side, Literal | Thing | Fact | Constant | Truth):
                 _refuse(side)
-        if is_absent(left) or is_absent(right):
-            return False
+        return not (is_absent(left) or is_absent(right)) and self._present(operator, left, right)
+
+    def _present(self, operator: str, left: object, right: object) -> bool:
+        """Compare two that are there."""
         if isinstance(left, Thing) or isinstance(right, Thing):
             return self._entities(operator, left, right)
         if _is_flag(left) or _is_flag(right):
@@ -82,7 +82,8 @@ class Comparison:
         if not (isinstance(left, Thing) and isinstance(right, Thing)):
             thing, other = (left, right) if isinstance(left, Thing) else (right, left)
             name = thing.type.name if isinstance(thing, Thing) else ""
-            message = f"{_said(other)} is compared with an entity of type `{name}`; compare a member of it"
+            what = f"an entity of type `{name}`"
+            message = f"{_said(other)} is compared with {what}; compare a member of it"
             raise PolicyFault(message, str(other) if isinstance(other, str) else "")
         if operator != "Eq":
             raise PolicyFault(f"entities of type `{left.type.name}` have no order")

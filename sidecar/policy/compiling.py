@@ -150,7 +150,8 @@ class _Compiler:
             try:
                 node = self.explorer.trees.either(node, self.explorer.entry(clause, asked))
             except (Unexplorable, TooLargeError) as error:
-                message = f"`{rule}` is put to Oso at request time for `{asked.action[0]}` on a `{asked.resource}`: {error}"
+                where = f"`{asked.action[0]}` on a `{asked.resource}`"
+                message = f"`{rule}` is put to Oso at request time for {where}: {error}"
                 self.notices.append(Problem(clause.file, clause.line, message))
                 return None
         self.roots.append(node)

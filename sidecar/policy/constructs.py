@@ -174,5 +174,5 @@ def _arithmetic(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
         if token.text == "*" and before is not None and before.text in {"[", ","}:
             yield token.line, "`*rest` in a list cannot be compiled; write the list out"
         elif not (token.text in {"-", "+"} and sign and number):
-            message = f"`{token.text}`: arithmetic on facts cannot be compiled; put the number into the settings"
+            message = f"`{token.text}`: {REFUSED_WORDS['mod']}"
             yield token.line, message

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import Asking, LoadedPolicy, operand_of
@@ -117,15 +118,11 @@ class Explorer:
             node = FALSE
             for clause in self.program.clauses[name, int(arity)]:
                 if may_match(clause, operands):
-                    found, saw = self._remembered(
-                        ("clause", clause.number, operands),
-                        asked,
-                        lambda inner, clause=clause: self._clause(clause, operands, asked, inner),  # type: ignore[misc]
-                    )
+                    key = ("clause", clause.number, operands)
+                    following = partial(self._clause, clause, operands, asked)
+                    found, saw = self._remembered(key, asked, following)
                     scope.saw_action = scope.saw_action or saw
-                    node = self._joined(
-                        lambda node=node, found=found: self.trees.either(node, found)
-                    )  # type: ignore[misc]
+                    node = self._joined(partial(self.trees.either, node, found))
             return node
 
         return self._remembered(("rule", rule, operands), asked, explore)
@@ -133,7 +130,7 @@ class Explorer:
     def _remembered(
         self, key: tuple[object, ...], asked: Asked, explore: Callable[[_Scope], Node]
     ) -> tuple[Node, bool]:
-        """Explore once for each kind of request; for every action at once where none was looked at."""
+        """Explore once for a kind of request; for every action where none was looked at."""
         anywhere = (*key, asked.subject, asked.resource)
         here = (*anywhere, asked.action[0])
         known = self._found.get(here, self._found.get(anywhere))
@@ -146,7 +143,6 @@ class Explorer:
                 known = explore(scope), scope.saw_action
                 self._found[here if scope.saw_action else anywhere] = known
             except Unexplorable as error:
-                # What is known of a rule that calls itself holds for the one that began, not for those between.
                 known = error
                 self._found[here] = known
             finally:

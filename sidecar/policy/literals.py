@@ -41,7 +41,7 @@ def number_value(kind: Kind, number: float) -> Value:
     if not isfinite(number):
         return None
     exact = Decimal(repr(number))
-    if isinstance(number, float) and len(exact.as_tuple().digits) > MAXIMUM_DIGITS:
+    if "." in repr(number) and len(exact.as_tuple().digits) > MAXIMUM_DIGITS:
         raise PolicyFault(
             f"`{number}` has more than {MAXIMUM_DIGITS} digits; put it into the settings"
         )

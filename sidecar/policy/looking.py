@@ -46,7 +46,7 @@ ABSENT = float("nan")
 """What Oso is given for a fact that is absent: it equals nothing in Oso either, not even itself."""
 
 MAXIMUM_DEPTH = 12
-"""Steps from the subject or the resource to a fact; a policy that takes more follows references round."""
+"""Steps from the subject or the resource to a fact; more are references that go round."""
 
 
 LONGEST_SHOWN = 60
@@ -76,7 +76,7 @@ class Answers(Protocol):
 class Look:
     """Reads members and look-ups of symbols, for one action."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that answers depend on, none of it kept elsewhere
         self,
         names: Names,
         settings: Mapping[str, Value],
@@ -92,7 +92,7 @@ class Look:
         self._action = action
         self._maximum_depth = maximum_depth
         self.saw_action = False
-        """Whether anything was read of the action; if not, the answer is the same for every action."""
+        """Whether the action was looked at; if not, the answer is the same for every action."""
 
     def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
         """Return what Oso is given for `instance.name` or `instance.name(arguments)`.

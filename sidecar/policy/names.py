@@ -113,7 +113,8 @@ class Names:
             and (code := rule.literal(3)) is not None
             and (code not in self.codes[kind])
         ):
-            message = f"{kind} `{code}` has no sentence in reasons.yaml; {nearest(code, self.codes[kind])}"
+            advice = nearest(code, self.codes[kind])
+            message = f"{kind} `{code}` has no sentence in reasons.yaml; {advice}"
             yield Problem(rule.file, rule.parameters[3][0].line, message)
 
     def _tokens(self, file: str, tokens: Sequence[Token]) -> Iterator[Problem]:
@@ -141,7 +142,8 @@ class Names:
                     mend = f"write `{token.text}` without `{tokens[position - 2].text}:`"
                     yield Problem(file, token.line, f"a call takes no named arguments; {mend}")
                     continue
-                message = f"`{token.text}` is no type of the schema; {nearest(token.text, self.specializers)}"
+                advice = nearest(token.text, self.specializers)
+                message = f"`{token.text}` is no type of the schema; {advice}"
                 yield Problem(file, token.line, message)
             if after == "{" and token.text in self.specializers:
                 yield from self._fields(file, token, tokens[position + 1 :])
@@ -167,7 +169,8 @@ class Names:
     def _undeclared_actions(self, file: str, literals: Iterable[Token]) -> Iterator[Problem]:
         for token in literals:
             if token.kind == "string" and token.literal not in self.actions:
-                message = f"`{token.literal}` is no action of any type; {nearest(token.literal, self.actions)}"
+                advice = nearest(token.literal, self.actions)
+                message = f"`{token.literal}` is no action of any type; {advice}"
                 yield Problem(file, token.line, message)
 
     def _fields(self, file: str, type_token: Token, rest: Sequence[Token]) -> Iterator[Problem]:
@@ -190,7 +193,8 @@ class Names:
                 and rest[position - 1].text in {"{", ","}
                 and token.text not in known
             ):
-                message = f"`{type_token.text}` has no member `{token.text}`; {nearest(token.text, known)}"
+                advice = nearest(token.text, known)
+                message = f"`{type_token.text}` has no member `{token.text}`; {advice}"
                 yield Problem(file, token.line, message)
             if type_token.text == "Action" and rest[position - 2].text == "name":
                 yield from self._undeclared_actions(file, [token])

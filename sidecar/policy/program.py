@@ -1,4 +1,4 @@
-"""The policy as it is given to Oso: each clause under a name of its own, so that it can be asked alone.
+"""The policy as it is given to Oso: each clause can be asked alone, under a name of its own.
 
 `f(x) if g(x);` becomes `c__7(x) if s__g(x);`. The generated rule `s__g` asks Python about `g`
 (`Asking.ask_rule`): while a policy is compiled the answer is a branch, and the tree of `g` is
@@ -52,9 +52,9 @@ class Program:
     """All files of a policy, divided into clauses."""
 
     texts: Mapping[str, str]
-    """File to the text that Oso is given in place of it, the generated rules under a name of their own."""
+    """File to the text that Oso is given in place of it; the generated rules are one file more."""
     whole: Mapping[str, str]
-    """File to its text spelled out (`sidecar.policy.spelling`) and nothing else changed: Oso's own reading."""
+    """File to its text spelled out (`sidecar.policy.spelling`), and nothing else changed."""
     clauses: Mapping[tuple[str, int], tuple[Clause, ...]]
     """(rule, number of parameters) to its clauses, in the order of the files."""
 
@@ -146,7 +146,8 @@ def _asking(rule: str, arity: int, clauses: Sequence[Clause]) -> Iterator[str]:
     names = ", ".join(f"a{position}" for position in range(arity))
     more = f", {names}" if names else ""
     yield (
-        f"s__{rule}({names}) if answer = {ASKER}.{rule}__{arity}({names}) and v__{rule}(answer{more});"
+        f"s__{rule}({names}) if answer = {ASKER}.{rule}__{arity}({names}) "
+        f"and v__{rule}(answer{more});"
     )
     blanks = ", _" * arity
     yield f'v__{rule}("yes"{blanks});'

@@ -10,6 +10,9 @@ from sidecar.policy.tokens import Token, tokenize
 
 Tokens = tuple[Token, ...]
 
+MAXIMUM_RULE = 2000
+"""Tokens of one rule. Each string in a list is a question that Oso asks again on every path."""
+
 KEYWORDS = frozenset({"and", "or", "not", "in", "if", "forall", "matches", "new", "print", "debug"})
 """Words that a bracket may follow without calling a rule."""
 
@@ -168,6 +171,10 @@ def _rule(file: str, tokens: Tokens) -> Rule | Problem:
         return Problem(
             file, first.line, f"`{first.text}` does not begin a rule, a resource or an actor"
         )
+    if len(tokens) > MAXIMUM_RULE:
+        advice = "divide it, or put its list into the settings as a set"
+        message = f"`{first.text}` has more than {MAXIMUM_RULE} words; {advice}"
+        return Problem(file, first.line, message)
     end = closing(tokens, 1)
     rest = tokens[end + 1 : -1]
     if rest and rest[0].text != "if":

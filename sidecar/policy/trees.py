@@ -35,7 +35,7 @@ class Node:
         self.test = test
         """Index into `Trees.tests`; beyond all others for a leaf."""
         self.labels = labels
-        """Outcomes; of a text the literals, of a number the cuts, each with one more branch than labels."""
+        """Outcomes; of a text the literals, of a number the cuts: they have one more branch."""
         self.branches = branches
         self.number = number
 
@@ -56,10 +56,10 @@ class Test:
     """What a node looks at. `outcomes` says how its labels are to be read."""
 
     question: Question
-    """``exists``, ``present``, ``value``, ``order``, ``same``, ``includes``; ``text`` and ``number``
+    """``exists``, ``present``, ``value``, ``order``, ``same``, ``includes``; ``text``, ``number``
     with a path stand for all questions about one fact and literals."""
     outcomes: str
-    """``finite``: one label a branch; ``text``: literals, then any other; ``number``: cuts, in order."""
+    """``finite``: one label a branch; ``text``: literals, then any other; ``number``: cuts."""
     kind: Kind | None = None
     """Of a number: how its literals are read."""
 
@@ -100,7 +100,7 @@ class Trees:
         self._basic(question, tuple(answers))
 
     def choose(self, condition: Node, yes: Node, no: Node) -> Node:
-        """Return `yes` where `condition` holds, `no` where it does not, and a fault where it fails."""
+        """Return `yes` where `condition` holds, `no` where it does not, a fault where it fails."""
         if condition in LEAVES:
             return {FALSE: no, TRUE: yes, FAULT: FAULT}[condition]
         if yes is TRUE and no is FALSE:
@@ -172,7 +172,7 @@ class Trees:
     def _basic(
         self, question: Question, answers: tuple[Answer, ...]
     ) -> tuple[int, tuple[Label, ...], tuple[Answer, ...]]:
-        """Return the test of a question as it was asked, its labels, and its answers in their order."""
+        """Return the test of a question, its labels, and its answers in their order."""
         tag = question[0]
         if tag == "is":
             return self._test(Test(("text", question[1]), "text")), (question[2],), (True, False)

@@ -88,7 +88,8 @@ def _unbound_in_not(rule: Rule) -> Iterator[tuple[int, str]]:
             for at in range(position + 1, end):
                 word = body[at].text
                 if _is_name(body, at) and word not in bound and word in outside:
-                    message = f"`{word}` is not known yet under this `not`; put the condition that finds it before"
+                    advice = "put the condition that finds it before"
+                    message = f"`{word}` is not known yet under this `not`; {advice}"
                     yield body[at].line, message
         elif _is_name(body, position):
             bound.add(token.text)
@@ -102,7 +103,7 @@ def _operand_end(tokens: Sequence[Token], start: int) -> int:
 
 
 def _is_name(tokens: Sequence[Token], position: int) -> bool:
-    """Tell whether the word at `position` is a variable: not a member, a rule, a type or a keyword."""
+    """Tell whether a word is a variable: not a member, a rule, a type or a keyword."""
     token = tokens[position]
     before = tokens[position - 1].text if position else ""
     after = tokens[position + 1].text if position + 1 < len(tokens) else ""
