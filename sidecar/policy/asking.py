@@ -43,7 +43,7 @@ from sidecar.schema.values import Value
 RuleAnswer = Callable[[str, tuple[object, ...]], str]
 """Given a rule and its operands: ``yes``, ``no``, or ``clauses`` to go through them."""
 
-MAXIMUM_CALLS = 2_000
+MAXIMUM_CALLS = 500
 """Calls of rules on one path; more is a rule that calls itself without end."""
 MAXIMUM_MEMBERS = 10_000
 """Members of the lists with which a rule is called."""
@@ -146,7 +146,7 @@ class LoadedPolicy:
             ) from error
         except OsoError as error:
             # Oso's message quotes the objects that it was asked about; it stays in this process.
-            raise PolicyFault(f"Oso failed: {type(error).__name__}") from error
+            raise PolicyFault(_failed(error)) from error
         if self.messages:
             raise PolicyFault("the rule prints")
         return found
