@@ -33,26 +33,37 @@ class Child:
     """One process with one pack in it."""
 
     def __init__(self, task: str, pack: PackTexts, seconds: float) -> None:
-        """Start the process and send it the pack; `seconds` is the limit for its first answer."""
+        """Start the process and send it the pack; `seconds` is the limit for its first answer.
+
+        Raises:
+            ChildFailedError: Where it does not start, or ends at once.
+        """
         root = str(Path(__file__).resolve().parents[2])
         environment = {
             "PYTHONPATH": root,
             "POLAR_TIMEOUT_MS": str(QUERY_MILLISECONDS),
             "LC_ALL": "C.UTF-8",
         }
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-c", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-            # Not a session of its own: Linux would starve that while the machine is busy.
-            process_group=0,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-c", _MODULE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd="/",
+                # Not a session of its own: Linux would starve that while the machine is busy.
+                process_group=0,
+            )
+        except OSError as error:
+            raise ChildFailedError("the process does not start") from error
         self._deadline = time.monotonic() + seconds
         self._buffer = b""
-        self.send(pickle.dumps((task, pack)))
+        try:
+            self.send(pickle.dumps((task, pack)))
+        except ChildFailedError:
+            self.close()
+            raise
 
     def send(self, message: bytes) -> None:
         """Send one message.
@@ -113,16 +124,17 @@ def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
         InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
     """
     # What exploring may take, and as much again for reading, joining and writing.
-    child = Child("compile", pack, pack.seconds * 2 + 10)
     try:
-        answer = child.receive()
+        child = Child("compile", pack, pack.seconds * 2 + 10)
+        try:
+            answer = child.receive()
+        finally:
+            child.close()
     except ChildFailedError as error:
         message = (
             f"compiling failed: {error}; look for a condition that is very long or calls itself"
         )
         raise InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)]) from error
-    finally:
-        child.close()
     if "problems" in answer:
         raise InvalidPackError([Problem(*problem) for problem in answer["problems"]])
     compiled: Mapping[str, Any] = answer["compiled"]
