@@ -6,11 +6,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from sidecar import cli
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.options import values
+from sidecar.schema import Attribute, Kind, ValueType
 from sidecar.settings import WRITINGS, Settings, variable
 
 AT = ("--at", "2026-12-01T12:00:00Z")
@@ -234,17 +237,40 @@ def test_a_pack_is_checked_without_a_mount_where_there_is_none(
     assert run("check", *pack, "--data", str(tmp_path / "none")).exit_code == EXIT_NO
 
 
-def test_what_could_not_be_compiled_is_named(pack: tuple[str, ...], tmp_path: Path) -> None:
-    policy = tmp_path / "policies" / "account.polar"
-    policy.write_text(
-        policy.read_text()
-        + "\nfar(u: User) if far(u);\nallow(u: User, _: Action, _: Account) if far(u);\n"
+def test_what_could_not_be_compiled_is_named(tmp_path: Path) -> None:
+    (tmp_path / "schema.yaml").write_text(
+        "types:\n"
+        "  user: {subject: true, table: users, key: id, attributes: {id: string}}\n"
+        "  note:\n    table: notes\n    key: id\n    actions: [read]\n"
+        "    attributes: {id: string, writer: user, parent: {type: note, optional: true}}\n"
+    )
+    (tmp_path / "settings.yaml").write_text("{}\n")
+    (tmp_path / "reasons.yaml").write_text("{}\n")
+    (tmp_path / "main.polar").write_text(
+        "allow(user: User, _: Action, note: Note) if within(user, note);\n"
+        "within(user: User, note: Note) if note.writer = user;\n"
+        "within(user: User, note: Note) if within(user, note.parent);\n"
     )
 
-    result = run("check", *pack)
+    result = run("check", "--policies", str(tmp_path), "--fixtures", str(tmp_path))
 
-    assert result.stdout or result.stderr
-    assert "account.polar:" in result.stdout
+    assert result.exit_code == EXIT_YES
+    assert "\nnotice main.polar:" in result.stdout
+
+
+def test_a_value_is_said_by_its_declared_type() -> None:
+    whole = Attribute(name="pages", type=ValueType(Kind.INTEGER, "integer"))
+    several = Attribute(
+        name="tags",
+        type=ValueType(Kind.SET, "set of string", element=ValueType(Kind.STRING, "string")),
+    )
+    declared = {"pages": whole, "tags": several}
+
+    told = values([("pages", "7"), ("tags", "a,b")], declared, "property")
+
+    assert told == {"pages": 7, "tags": ["a", "b"]}
+    with pytest.raises(click.UsageError, match="`pages` must be a whole number, not `many`"):
+        values([("pages", "many")], declared, "property")
 
 
 def test_the_policy_suites_pass() -> None:
