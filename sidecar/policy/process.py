@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class Child:
             )
         except OSError as error:
             raise ChildFailedError("the process does not start") from error
+        # A policy that is replaced, or a test's that is forgotten, takes its process with it.
+        self._end = weakref.finalize(self, _end, self._process, os.getpid())
         self._deadline = time.monotonic() + seconds
         self._buffer = b""
         try:
@@ -93,21 +96,16 @@ class Child:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:  # what could not be sent to it any more
-                    continue
+        self._end()
 
     def _read(self, size: int) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         descriptor = self._process.stdout.fileno()
+        poll = select.poll()  # select() itself fails beyond 1,024 open files
+        poll.register(descriptor, select.POLLIN)
         while len(self._buffer) < size:
             left = self._deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            if left <= 0 or not poll.poll(left * 1000):
                 raise ChildFailedError("it took too long")
             chunk = os.read(descriptor, 1 << 20)
             if not chunk:
@@ -115,6 +113,18 @@ class Child:
             self._buffer += chunk
         message, self._buffer = self._buffer[:size], self._buffer[size:]
         return message
+
+
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() == owner:  # a fork's copy is not its to end
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:  # what could not be sent to it any more
+                continue
 
 
 def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
@@ -202,6 +212,5 @@ class Oso:
 
     def _forget(self) -> None:
         if self._child is not None:
-            if self._owner == os.getpid():
-                self._child.close()
+            self._child.close()
             self._child = None
