@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sidecar.evaluation import kind_of
-from sidecar.facts import read_directory
+from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy.compiled import Policy, assemble
 from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
@@ -38,6 +39,22 @@ def compare_with_requests_to_oso(
 ) -> None:
     """Compare the trees of one generated pack with what the child process answers instead."""
     _compare(seed, directory, worlds, requests, tally, at_request_time=True)
+
+
+def generated_requests(
+    seed: int, directory: Path, worlds: int, requests: int
+) -> Iterator[tuple[Policy, Snapshot, Request]]:
+    """Yield requests about the worlds of one generated pack."""
+    generator = Generator(seed)
+    made = _pack(generator, directory)
+    for number in range(worlds if made else 0):
+        assert made is not None
+        rows = generator.rows()
+        mount = directory / f"world{number}"
+        _write(mount, rows)
+        snapshot = read_directory(made[0].schema, mount)
+        for _ in range(requests):
+            yield made[0], snapshot, _request(generator, World(dict(rows)))[1]
 
 
 def _compare(

@@ -1,0 +1,173 @@
+"""Searches are complete: exactly the ids for which a decision says true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sidecar.decide import decide
+from sidecar.errors import InvalidRequestError
+from sidecar.evaluation import kind_of
+from sidecar.facts import Snapshot, Table, build, read_directory
+from sidecar.model import Reference, Request
+from sidecar.policy import Policy, load_pack
+from sidecar.policy.questions import RESOURCE, SUBJECT
+from sidecar.policy.questions import Path as FactPath
+from sidecar.search import permissions, search_resources, search_subjects
+from tests.differential.comparing import generated_requests
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def policy() -> Iterator[Policy]:
+    policy = load_pack(ROOT / "policies", ROOT / "fixtures")
+    yield policy
+    policy.oso.close()
+
+
+@pytest.fixture(scope="module")
+def demo(policy: Policy) -> Snapshot:
+    return read_directory(policy.schema, ROOT / "fixtures" / "worlds" / "demo")
+
+
+def _request(subject: str, action: str, resource: str) -> Request:
+    return Request(
+        subject=Reference(*subject.split(":", 1)),
+        action=action,
+        resource=Reference(*resource.split(":", 1)),
+    )
+
+
+def _one_by_one(
+    unknown: FactPath, request: Request, policy: Policy, snapshot: Snapshot
+) -> tuple[str, ...]:
+    """Ask about every id that any type of the world has; what can be created is not there."""
+    side = unknown[0]
+    kind = getattr(request, side).type
+    action = policy.schema.types[request.resource.type].actions.get(request.action)
+    if action is not None and action.creates and unknown == RESOURCE:
+        return ()
+    ids = {
+        key if isinstance(key, str) else "/".join(key)
+        for name in policy.schema.types
+        for key in snapshot.rows(name)
+    }
+    teams = [key for name in policy.schema.types for key in snapshot.rows(name) if key]
+    ids |= {f"{one}/{other}" for one in teams for other in teams if isinstance(other, str)}
+    found = (Reference(kind, each) for each in sorted(ids))
+    asked = (
+        replace(request, subject=each) if unknown == SUBJECT else replace(request, resource=each)
+        for each in found
+    )
+    return tuple(
+        getattr(each, side).id for each in asked if decide(each, policy, snapshot, NOW).allowed
+    )
+
+
+def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Path) -> None:
+    tally: Counter[str] = Counter()
+    differences = []
+
+    for seed in range(25):
+        for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 3, 6):
+            for search, unknown in ((search_subjects, SUBJECT), (search_resources, RESOURCE)):
+                found = search(request, policy, snapshot, NOW)
+                if found != (wanted := _one_by_one(unknown, request, policy, snapshot)):
+                    differences.append((seed, unknown, request, found, wanted))
+                kind = kind_of(request.subject.type, request.resource.type, policy)
+                assert kind is not None
+                bounded = kind.candidates(unknown, request, snapshot, NOW) is not None
+                tally[f"bounded {bounded}, found {bool(found)}"] += 1
+
+    assert differences == []
+    assert tally["bounded True, found True"] > 20
+
+
+def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(tmp_path: Path) -> None:
+    for seed in range(25):
+        for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):
+            plain = replace(request, action_properties={})
+            actions = policy.schema.types[request.resource.type].actions
+
+            listed = permissions(plain, policy, snapshot, NOW)
+
+            assert listed == tuple(
+                name
+                for name in actions
+                if decide(replace(plain, action=name), policy, snapshot, NOW).allowed
+            )
+
+
+@pytest.mark.parametrize(
+    ("request_", "unknown"),
+    [
+        (_request("user:any", action, f"{kind}:{each}"), SUBJECT)
+        for kind, action, each in [
+            ("account", "credentials.view", "acme"),
+            ("account", "switch", "acme"),
+            ("membership", "remove", "acme/bob"),
+            ("invitation", "accept", "inv-7"),
+            ("invitation", "revoke", "inv-7"),
+        ]
+    ]
+    + [
+        (_request(f"user:{user}", action, f"{kind}:any"), RESOURCE)
+        for user in ("ana", "bob", "cy", "mallory", "nobody")
+        for kind, action in [
+            ("account", "switch"),
+            ("account", "land"),
+            ("account", "team.manage"),
+            ("membership", "change_role"),
+            ("membership", "remove"),
+            ("invitation", "accept"),
+            ("invitation", "revoke"),
+        ]
+    ],
+    ids=str,
+)
+def test_searches_of_the_shipped_pack_are_complete_and_need_no_scan(
+    request_: Request, unknown: FactPath, policy: Policy, demo: Snapshot
+) -> None:
+    search = search_subjects if unknown == SUBJECT else search_resources
+    kind = kind_of(request_.subject.type, request_.resource.type, policy)
+    assert kind is not None
+
+    found = search(request_, policy, demo, NOW)
+
+    assert found == _one_by_one(unknown, request_, policy, demo)
+    assert kind.candidates(unknown, request_, demo, NOW) is not None
+
+
+def test_what_cannot_be_bounded_is_refused_and_not_cut_short(policy: Policy) -> None:
+    rows = (
+        (number, {"id": f"u{number}", "email": f"u{number}@a.example"}) for number in range(10_001)
+    )
+    users = Table("users.yaml", [(line, row) for line, row in rows])
+    snapshot = build(policy.schema, {"user": users})
+
+    with pytest.raises(InvalidRequestError, match="`create` does not depend on anything"):
+        search_subjects(_request("user:any", "create", "account:new"), policy, snapshot, NOW)
+
+
+def test_a_type_that_nobody_mounts_cannot_be_searched(policy: Policy, demo: Snapshot) -> None:
+    with pytest.raises(InvalidRequestError, match="nobody mounts `number`"):
+        search_resources(_request("user:ana", "view", "number:any"), policy, demo, NOW)
+
+
+@pytest.mark.parametrize("request_", [
+    _request("user:ana", "fly", "account:any"),
+    _request("user:ana", "create", "account:any"),
+    _request("user:ana", "switch", "planet:any"),
+    _request("robot:r2", "switch", "account:any"),
+])  # fmt: skip
+def test_what_nobody_can_be_allowed_has_no_results(
+    request_: Request, policy: Policy, demo: Snapshot
+) -> None:
+    assert search_resources(request_, policy, demo, NOW) == ()
