@@ -105,7 +105,7 @@ def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
     at: datetime | None,
     **places: object,
 ) -> None:
-    """Decide one question: `authorize user:ana numbers.edit account:acme`."""
+    """Decide one question: `authorize user:ana read document:plan`."""
     said = {
         "property": property,
         "context": context,

@@ -375,7 +375,7 @@ ROW_FAULTS = [
     (
         "people",
         "- {id: zed, email: ann}",
-        "column `email`: its value is not an e-mail address; write it as `ana@acme.example`",
+        "column `email`: its value is not an e-mail address; write it as `name@example.com`",
     ),
     (
         "people",
@@ -435,12 +435,12 @@ ROW_FAULTS = [
     (
         "teams",
         "- {id: x, founder: ann, fee: 1e3}",
-        "column `fee`: `1e3` is not a decimal; write digits such as `750.00`",
+        "column `fee`: `1e3` is not a decimal; write digits such as `12.50`",
     ),
     (
         "teams",
         "- {id: x, founder: ann, fee: .nan}",
-        "column `fee`: `.nan` is not a decimal; write digits such as `750.00`",
+        "column `fee`: `.nan` is not a decimal; write digits such as `12.50`",
     ),
     (
         "teams",

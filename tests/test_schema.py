@@ -522,8 +522,8 @@ def test_settings_are_read_as_values(schema: Schema, tmp_path: Path) -> None:
         (
             "fee: much\ndomains:\n  - b.cd\n  - cd\nlimit: 1.0\n",
             [
-                "1: setting `fee`: `much` is not a decimal; write digits such as `750.00`",
-                "4: setting `domains`: `cd` is not a domain; write it as `acme.example`",
+                "1: setting `fee`: `much` is not a decimal; write digits such as `12.50`",
+                "4: setting `domains`: `cd` is not a domain; write it as `example.com`",
                 "5: setting `limit`: `1.0` is not an integer; write digits, without quotes",
             ],
         ),

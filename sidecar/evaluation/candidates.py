@@ -112,8 +112,8 @@ class Candidates:
 
     def _find_looked_up(self, path: Path) -> Find | None:
         """Return who can be found by a look-up in which one part is unknown."""
-        owner = self._reader.type_of(path[1])
-        lookup, found = owner.lookups[path[2]], self._reader.type_of(path)
+        asked = self._reader.type_of(path[1])
+        lookup, found = asked.lookups[path[2]], self._reader.type_of(path)
         parts = dict(zip(("this", *lookup.arguments), (path[1], *path[3]), strict=True))
         unknown = [name for name, part in parts.items() if self._depends(part)]
         columns = {source: match[0] for match, source in lookup.match.items() if len(match) == 1}

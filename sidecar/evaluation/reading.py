@@ -212,9 +212,9 @@ class Reader:
     def _find(self, path: Path) -> Read:
         declared = self.type_of(path)
         if path[0] == "lookup":
-            owner, name, asked = self.type_of(path[1]).name, path[2], self._asked_with(path)
+            start, name, asked = self.type_of(path[1]).name, path[2], self._asked_with(path)
             return lambda frame: (
-                None if None in (key := asked(frame)) else frame.snapshot.find(owner, name).get(key)
+                None if None in (key := asked(frame)) else frame.snapshot.find(start, name).get(key)
             )
         key, name = self.value(path), declared.name
         if not declared.table:

@@ -115,8 +115,8 @@ class Child:
         return message
 
 
-def _end(process: subprocess.Popen[bytes], owner: int) -> None:
-    if os.getpid() == owner:  # a fork's copy is not its to end
+def _end(process: subprocess.Popen[bytes], parent: int) -> None:
+    if os.getpid() == parent:  # a fork's copy is not its to end
         process.kill()
         process.wait()
     for stream in (process.stdin, process.stdout):

@@ -157,7 +157,7 @@ def _integer_text(_schema: Schema, _type: ValueType, text: str, quoted: bool) ->
 
 def _decimal_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
     if len(text) > LONGEST_NUMBER or not _DECIMAL.fullmatch(text):
-        raise ValueError(f"{shown(text)} is not a decimal; write digits such as `750.00`")
+        raise ValueError(f"{shown(text)} is not a decimal; write digits such as `12.50`")
     return Decimal(text)
 
 
@@ -168,14 +168,14 @@ def _instant_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -
 def _email_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
     address = addresses.email(text)
     if address is None:
-        raise ValueError(f"{shown(text)} is not an e-mail address; write it as `ana@acme.example`")
+        raise ValueError(f"{shown(text)} is not an e-mail address; write it as `name@example.com`")
     return intern(address)
 
 
 def _domain_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
     domain = addresses.domain(text)
     if domain is None:
-        raise ValueError(f"{shown(text)} is not a domain; write it as `acme.example`")
+        raise ValueError(f"{shown(text)} is not a domain; write it as `example.com`")
     return intern(domain)
 
 
