@@ -48,7 +48,9 @@ MAXIMUM_CALLS = 500
 MAXIMUM_MEMBERS = 10_000
 """Members of the lists with which a rule is called."""
 
-_PLACE = re.compile(r" at line (\d+), column \d+(?: (?:of|in) file (\S+?))?:?$", re.MULTILINE)
+_PLACE = re.compile(r" at line (\d+), column \d+(?: (?:of|in) file (.+?))?:?$", re.MULTILINE)
+_MISFIT = re.compile(r"Invalid rule: (\w+)\(")
+_MISSING = re.compile(r"Missing implementation for required rule (\w+)")
 _SCALARS = {
     Kind.STRING: "String",
     Kind.ENUM: "String",
@@ -300,6 +302,11 @@ def _problem(message: str, file: str) -> Problem:
     place = _PLACE.search(message)
     first = next((line.strip() for line in message.splitlines() if line.strip()), "refused")
     text = _PLACE.sub("", first.removeprefix("[warning]").strip())
+    if misfit := _MISFIT.match(text):
+        types = "a type with an `actor` block, a `String`, and a type with a `resource` block"
+        text = f"the parameters of `{misfit[1]}` do not fit; give them their types: {types}"
+    if missing := _MISSING.match(text):
+        text = f"a block needs the rule `{missing[1]}`, and nobody wrote it; say in it who has what"
     if place is None:
         return Problem(file, 0, text)
     return Problem(place[2] or file, int(place[1]), text)

@@ -127,6 +127,8 @@ class Comparison:
     def _facts(self, operator: str, left: Fact, right: Fact) -> bool:
         if left.type != right.type:
             raise PolicyFault(f"{_said(left)} is compared with {_said(right)}", left.attribute.name)
+        if left.type.kind not in ORDERED:
+            _need_equality(operator, left)
         if left.path == right.path:
             return operator in {"Eq", "Leq", "Geq"}
         if left.type.kind in ORDERED:
@@ -144,7 +146,6 @@ class Comparison:
                     "Geq": {"gt", "eq"},
                 }[operator]
             )
-        _need_equality(operator, left)
         if left.type.kind is Kind.ENUM:
             asked = [
                 self._answers.ask(("value", fact.path), _domain(fact)) for fact in (left, right)

@@ -88,12 +88,22 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
                 yield token.line, f"`{token.text}` is not supported: {REFUSED_WORDS[token.text]}"
             elif token.text in _REFUSED_CALLS and after == "(":
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_CALLS[token.text]}"
-        if (
-            token.text == "in"
-            and position + 1 < len(tokens)
-            and tokens[position + 1].kind == "string"
-        ):
-            yield token.line, f"`in {after}` would go through its letters; write `in [{after}]`"
+        if token.text == "in" and position + 1 < len(tokens):
+            if tokens[position + 1].kind == "string":
+                mend = f"would go through its letters; write `in [{after}]`"
+                yield token.line, f"`in {after}` {mend}"
+            elif _is_variable(tokens, position + 1) and not _is_list(tokens, after):
+                mend = "needs a list; write it out here, or put a set into the settings"
+                yield token.line, f"`in {after}` {mend}"
+
+
+def _is_list(tokens: Sequence[Token], variable: str) -> bool:
+    """Tell whether a list that is written out is given to a variable."""
+    texts = [token.text for token in tokens]
+    return any(
+        texts[at : at + 3] in ([variable, "=", "["], [variable, ":=", "["])
+        for at in range(len(texts))
+    )
 
 
 def _name(token: Token) -> tuple[int, str] | None:

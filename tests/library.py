@@ -1,0 +1,256 @@
+"""A small world of documents for policies that try to get through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sidecar.decide import decide
+from sidecar.facts import Snapshot, read_directory
+from sidecar.model import Decision, Reference, Request
+from sidecar.policy.compiled import Entry, Policy, assemble
+from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack
+from sidecar.schema import read_schema, read_sentences, read_settings
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+SCHEMA = """\
+enums:
+  role: [reader, writer, owner]
+  stage: [draft, published, archived]
+types:
+  user:
+    subject: true
+    table: users
+    key: id
+    attributes:
+      id: string
+      email: {type: email, optional: true}
+      guest: {type: boolean, default: false}
+      nick: {type: string, optional: true}
+      boss: {type: user, optional: true}
+  folder:
+    table: folders
+    key: id
+    attributes:
+      id: string
+      owner: user
+      parent: {type: folder, optional: true}
+    lookups:
+      share: {finds: share, arguments: {user: user}, match: {folder: this, user: user}}
+      shared_as:
+        {finds: share, arguments: {role: role}, match: {folder: this, role: role}, several: first}
+    actions: {view: {}}
+  share:
+    table: shares
+    key: [folder, user]
+    attributes:
+      folder: folder
+      user: user
+      role: {type: role, only: [reader, writer]}
+      until: {type: instant, optional: true}
+  doc:
+    table: docs
+    key: id
+    attributes:
+      id: string
+      folder: folder
+      author: {type: user, optional: true, may_dangle: true}
+      reviewer: {type: user, optional: true}
+      stage: stage
+      public: {type: boolean, default: false}
+      secret: {type: boolean, optional: true}
+      pages: {type: integer, optional: true}
+      price: {type: decimal, optional: true}
+      due: {type: instant, optional: true}
+      title: {type: string, optional: true}
+      subtitle: {type: string, optional: true}
+      contact: {type: email, optional: true}
+      roles: {type: set of role, optional: true}
+      labels: {type: set of string, optional: true}
+    actions:
+      view: {}
+      edit: {properties: {pages: integer, role: {type: role, only: [reader, writer]}, to: user}}
+      tag: {properties: {role: role}}
+      make: {creates: true}
+  note:
+    key: id
+    attributes:
+      id: string
+      doc: {type: doc, caller: true}
+      text: {type: string, caller: true}
+    actions: {view: {}}
+  box:
+    key: [room, shelf]
+    attributes: {room: string, shelf: string}
+    actions: {view: {}}
+context:
+  trusted: {type: boolean, default: false}
+  network: {type: string, optional: true}
+settings:
+  most: decimal
+  word: string
+  domains: set of domain
+"""
+SETTINGS = "most: 750.00\nword: secret\ndomains: [gmail.com]\n"
+REASONS = "reasons: {no: No., never: Never.}\nobligations: {log: Log.}\n"
+
+ROWS: Mapping[str, str] = {
+    "users": """\
+- {id: ana, email: Ana@Work.example, nick: a}
+- {id: bob, guest: true, boss: ana}
+- {id: mallory}
+""",
+    "folders": "- {id: top, owner: ana}\n- {id: sub, owner: bob, parent: top}\n",
+    "shares": "- {folder: top, user: bob, role: reader}\n",
+    "docs": """\
+- {id: bare, folder: top, stage: draft}
+- id: full
+  folder: sub
+  author: ana
+  reviewer: bob
+  stage: published
+  public: true
+  secret: true
+  pages: 7
+  price: 750.00
+  due: 2026-03-01T12:00:00Z
+  title: plan
+  subtitle: plan
+  contact: ANA@work.EXAMPLE
+  roles: [reader]
+  labels: [plan, draft]
+- {id: orphan, folder: top, stage: archived, author: gone}
+""",
+}
+
+ACTOR = "actor User {}\n"
+
+SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Library:
+    """Writes packs and mounts into a directory of its own, and compiles them in this process."""
+
+    directory: Path
+    made: list[Policy] = field(default_factory=list)
+
+    def fixtures(self) -> Path:
+        fixtures = self.directory / "fixtures"
+        fixtures.mkdir(exist_ok=True)
+        (fixtures / "schema.yaml").write_text(SCHEMA)
+        (fixtures / "settings.yaml").write_text(SETTINGS)
+        (fixtures / "reasons.yaml").write_text(REASONS)
+        return fixtures
+
+    def texts(self, *policies: str, **files: str) -> PackTexts:
+        """Return a pack: `policies` joined as `main.polar`, and further files by their stems."""
+        fixtures = self.fixtures()
+        schema = read_schema(fixtures / "schema.yaml")
+        settings = read_settings(schema, fixtures / "settings.yaml")
+        codes = {"reason": frozenset({"no", "never"}), "obligation": frozenset({"log"})}
+        texts = {"main.polar": "".join(policies)}
+        texts.update({f"{name}.polar": text for name, text in files.items()})
+        return PackTexts(schema, settings, codes, texts, SECONDS)
+
+    def policy(self, *policies: str, **files: str) -> Policy:
+        """Compile a pack that must load."""
+        pack = self.texts(*policies, **files)
+        sentences = read_sentences(self.directory / "fixtures" / "reasons.yaml", pack.settings)
+        try:
+            policy = assemble(pack, sentences, compile_pack(pack))
+        except InvalidPolicyError as error:
+            raise AssertionError("\n".join(map(str, error.problems))) from None
+        self.made.append(policy)
+        return policy
+
+    def refusals(self, *policies: str, **files: str) -> list[str]:
+        """Return what is wrong with a pack, sorted; empty where it loads."""
+        try:
+            compile_pack(self.texts(*policies, **files))
+        except InvalidPolicyError as error:
+            return sorted({str(problem) for problem in error.problems})
+        return []
+
+    def world(self, policy: Policy, **rows: str) -> Snapshot:
+        """Mount `ROWS`, some tables replaced."""
+        mount = self.directory / f"mount{len(list(self.directory.iterdir()))}"
+        mount.mkdir()
+        for table, text in {**ROWS, **rows}.items():
+            (mount / f"{table}.yaml").write_text(text)
+        return read_directory(policy.schema, mount)
+
+    def live(self, policy: Policy) -> Policy:
+        """Return a policy that puts every question to Oso, as if nothing could be explored."""
+        entry = Entry(None, {"no": None, "never": None}, {"log": None})
+        twin = replace(policy, entries=dict.fromkeys(policy.entries, entry), derived={})
+        self.made.append(twin)
+        return twin
+
+    def asker(self, policy: Policy, **rows: str) -> Asker:
+        """Return who asks a compiled policy and Oso, and insists that they agree."""
+        return Asker(policy, self.live(policy), self.world(policy, **rows))
+
+    def close(self) -> None:
+        for policy in self.made:
+            policy.oso.close()
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks a policy twice: its trees, and Oso from the snapshot."""
+
+    policy: Policy
+    twin: Policy
+    snapshot: Snapshot
+
+    def __call__(self, who: str, action: str, what: str, **said: Any) -> tuple[str, ...]:  # noqa: ANN401
+        """Return the reasons of a denial, and nothing for an allow."""
+        compiled = ask(self.policy, self.snapshot, who, action, what, **said)
+        interpreted = ask(self.twin, self.snapshot, who, action, what, **said)
+        assert compiled.faults == ()
+        assert interpreted.faults == ()
+        assert codes(compiled) == codes(interpreted), "Oso at request time answers differently"
+        assert compiled.obligations == interpreted.obligations
+        return codes(compiled)
+
+
+def ask(
+    policy: Policy,
+    snapshot: Snapshot,
+    who: str,
+    action: str,
+    what: str,
+    now: datetime = NOW,
+    **said: Any,  # noqa: ANN401 - properties as a caller says them
+) -> Decision:
+    kind, _, identifier = what.partition(":")
+    request = Request(
+        subject=Reference("user", who), action=action, resource=Reference(kind, identifier), **said
+    )
+    return decide(request, policy, snapshot, now)
+
+
+def codes(decision: Decision) -> tuple[str, ...]:
+    assert decision.allowed is (not decision.reasons)
+    return tuple(reason.code for reason in decision.reasons)
+
+
+def allow(condition: str, *more: str) -> str:
+    """Return a policy that allows everything on a document where `condition` holds.
+
+    The condition stands in line 3; it may name user, action and doc.
+    """
+    head = "allow(user: User, action: Action, doc: Doc) if used(user, action, doc) and\n"
+    return "\n".join([f"{ACTOR}{head}  {condition};", "used(_, _, _);", *more, ""])
+
+
+def forbid(condition: str, *more: str) -> str:
+    """Return a policy that allows all, and forbids it where `condition`, in line 3, holds."""
+    head = 'forbid(user: User, action: Action, doc: Doc, "no") if used(user, action, doc) and\n'
+    rest = ["used(_, _, _);", "allow(_: User, _: Action, _: Doc);", *more, ""]
+    return "\n".join([f"{ACTOR}{head}  {condition};", *rest])
