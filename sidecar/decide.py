@@ -55,6 +55,11 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
     return _denial(reasons or ["not_granted"], policy, snapshot, faults)
 
 
+def stale(policy: Policy, snapshot: Snapshot) -> Decision:
+    """Return the denial of a request that asks for newer facts than there are."""
+    return _denial(["stale_data"], policy, snapshot)
+
+
 def _undeclared(request: Request, policy: Policy, snapshot: Snapshot) -> list[str]:
     """Return the reasons where the schema lacks a type, so that the policy cannot be asked."""
     types = policy.schema.types

@@ -6,6 +6,7 @@ import logging
 import shutil
 import threading
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -476,3 +477,112 @@ def test_the_place_of_an_error_of_the_system_is_told() -> None:
     half.read(fail)
 
     assert half.problems == (Problem("/nowhere", 0, "cannot be read: No such file or directory"),)
+
+
+# --- how old a snapshot is ----------------------------------------------------------------------
+
+
+@dataclass
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def timed(places: Places, clock: Clock) -> Reloading:
+    loaded = Reloading(places, clock=clock)
+    loaded.load()
+    return loaded
+
+
+def age(reloading: Reloading) -> float:
+    return reloading.age(reloading.current().snapshot)
+
+
+def test_a_snapshot_is_as_old_as_the_last_look_that_found_the_mount_unchanged(
+    timed: Reloading, clock: Clock
+) -> None:
+    clock.seconds += 7
+    before = age(timed)
+
+    timed.look()
+
+    assert (before, age(timed)) == (7.0, 0.0)
+
+
+def test_an_edit_that_is_not_taken_yet_lets_the_snapshot_grow_old(
+    timed: Reloading, places: Places, clock: Clock
+) -> None:
+    write(places.data / "notes.yaml", "[]\n")
+    clock.seconds += 7
+
+    timed.look()
+    noticed = age(timed)
+    timed.look()
+
+    assert (noticed, age(timed)) == (7.0, 0.0)
+    assert notes(timed) == []
+
+
+@pytest.mark.parametrize("text", ["[{id: n1, writer: zoe}]\n", "[{id: n1", None])
+def test_while_the_mount_cannot_be_taken_the_last_good_snapshot_grows_old(
+    timed: Reloading, places: Places, clock: Clock, text: str | None
+) -> None:
+    if text is None:
+        (places.data / "notes.yaml").unlink()
+    else:
+        write(places.data / "notes.yaml", text)
+
+    for _ in range(RETRY + PATIENCE):
+        clock.seconds += 1
+        timed.look()
+
+    assert age(timed) == RETRY + PATIENCE
+
+
+def test_a_mount_that_comes_back_is_young_again(
+    timed: Reloading, places: Places, clock: Clock
+) -> None:
+    write(places.data / "notes.yaml", "[{id: n1")
+    settle(timed)
+    clock.seconds += 7
+    write(places.data / "notes.yaml", NOTES)
+
+    settle(timed)
+
+    assert age(timed) == 0.0
+
+
+def test_a_faulty_policy_does_not_make_the_facts_old(
+    timed: Reloading, places: Places, clock: Clock
+) -> None:
+    write(places.policies / "main.polar", "allow(")
+    clock.seconds += 7
+
+    settle(timed)
+
+    assert (age(timed), len(timed.state().problems)) == (0.0, 1)
+
+
+def test_a_snapshot_that_the_mount_has_left_behind_is_older_than_anything(
+    timed: Reloading, places: Places
+) -> None:
+    old = timed.current().snapshot
+    write(places.data / "notes.yaml", "[]\n")
+
+    settle(timed)
+
+    assert timed.age(old) == inf
+
+
+def test_time_goes_on_while_nobody_sets_a_clock(reloading: Reloading) -> None:
+    assert 0 <= age(reloading) < 60

@@ -560,7 +560,7 @@ def sentences_file(tmp_path: Path, text: str) -> Path:
 
 STANDARD = [
     "unknown_subject", "unknown_resource", "unknown_action", "already_exists", "not_granted",
-    "policy_error",
+    "stale_data", "policy_error",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -26,14 +27,27 @@ class Reading(Protocol):
 
 T = TypeVar("T", bound=Reading)
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(_CLOCK)
+
 
 class Half(Generic[T]):
     """One half of the pair: the last good reading, and the stamp of the last one, good or bad."""
 
-    def __init__(self, name: str, stamp: Callable[[], object]) -> None:
+    def __init__(
+        self, name: str, stamp: Callable[[], object], clock: Callable[[], float] = elapsed
+    ) -> None:
         self.name = name
         self.stamp = stamp
+        self.clock = clock
         self.good: T | None = None
+        self.confirmed: tuple[T | None, float] = (None, 0.0)
+        """A good reading, and when the files were last seen to be those that it was read from:
+        one tuple, since other threads ask."""
         self.problems: tuple[Problem, ...] = ()
         self.tried: object = None
 
@@ -54,11 +68,19 @@ class Half(Generic[T]):
             said = f"cannot be read: {error.strerror or error}"
             problems = (Problem(str(error.filename or self.name), 0, said),)
         finally:
-            if self.stamp() == before:
+            moment = self.clock()
+            after = self.stamp()
+            if after == before:
                 self.tried, self.problems = before, problems
                 self._take(good)
+                self.confirm(after, moment)
             else:
                 self.tried = None
+
+    def confirm(self, stamp: object, moment: float) -> None:
+        """Note that the files had this stamp at this moment, or later."""
+        if stamp == self.tried and not self.problems:
+            self.confirmed = (self.good, moment)
 
     def _take(self, good: T | None) -> None:
         old = self.good

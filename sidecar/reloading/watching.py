@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from threading import Event, Thread
 
 from sidecar.errors import InvalidDocumentsError, Problem, SnapshotUnavailableError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.policy import Policy, load_pack
-from sidecar.reloading.halves import Half, stamp_of_mount, stamp_of_pack
+from sidecar.reloading.halves import Half, elapsed, stamp_of_mount, stamp_of_pack
 from sidecar.reloading.pairs import Pair, Places, State
 
 LOG = logging.getLogger("sidecar")
@@ -34,15 +35,20 @@ ATTEMPTS = 20
 class Reloading:
     """Keeps the newest good pair of what stands in three directories.
 
-    One thread calls `look` every now and then; any number may call `current` and `state`.
+    One thread calls `look` every now and then; any number may call `current`, `age` and `state`.
     """
 
-    def __init__(self, places: Places, load: Callable[[Path, Path], Policy] = load_pack) -> None:
+    def __init__(
+        self,
+        places: Places,
+        load: Callable[[Path, Path], Policy] = load_pack,
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
         self._pack: Half[Policy] = Half(
             str(places.policies), lambda: stamp_of_pack(places.policies, places.fixtures)
         )
         self._mount: Half[Snapshot] = Half(
-            str(places.data), lambda: (self._schema_revision(), stamp_of_mount(places.data))
+            str(places.data), lambda: (self._schema_revision(), stamp_of_mount(places.data)), clock
         )
         self._places = places
         self._load = load
@@ -61,6 +67,14 @@ class Reloading:
         if (pair := self._pair) is None:
             raise SnapshotUnavailableError("there is nothing to answer from; `/readyz` says why")
         return pair
+
+    def age(self, snapshot: Snapshot) -> float:
+        """Return for how many seconds nobody has seen that the mount still holds this snapshot.
+
+        Infinite for one that the mount has left behind.
+        """
+        confirmed, moment = self._mount.confirmed
+        return self._mount.clock() - moment if confirmed is snapshot else inf
 
     def state(self) -> State:
         """Return what there is to know about the pair."""
@@ -85,7 +99,9 @@ class Reloading:
 
     def look(self) -> None:
         """Compare the stamps, and read what has changed and come to rest."""
+        moment = self._mount.clock()
         stamps = (self._pack.stamp(), self._mount.stamp())
+        self._mount.confirm(stamps[1], moment)
         if stamps == (self._pack.tried, self._mount.tried):
             self._idle += 1
             if not self._problems() or self._idle < RETRY:
