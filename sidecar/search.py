@@ -1,7 +1,12 @@
-"""Searches: which actions, which subjects, which resources `decide` would allow."""
+"""Searches: which actions, which subjects, which resources `decide` would allow.
+
+The results of each are sorted, and can be taken one by one from any place on: a page costs what is
+taken, and not what comes before or after it.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -51,10 +56,7 @@ def search_subjects(
         InvalidRequestError: A declared property has the wrong JSON type, nobody mounts the type,
             or nothing bounds the search.
     """
-    kind = request.subject.type
-    ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
-    asked = (replace(request, subject=Reference(kind, each)) for each in ids)
-    return tuple(each.subject.id for each in asked if decide(each, policy, snapshot, now).allowed)
+    return tuple(each_subject(request, policy, snapshot, now))
 
 
 def search_resources(
@@ -68,10 +70,50 @@ def search_resources(
         InvalidRequestError: A declared property has the wrong JSON type, nobody mounts the type,
             or nothing bounds the search.
     """
+    return tuple(each_resource(request, policy, snapshot, now))
+
+
+def each_subject(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+) -> Iterator[str]:
+    """Return what `search_subjects` finds behind an id, each decided when it is taken.
+
+    Raises:
+        InvalidRequestError: As `search_subjects`, before the first is taken.
+    """
+    kind = request.subject.type
+    ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
+    asked = (replace(request, subject=Reference(kind, each)) for each in _behind(after, ids))
+    return (each.subject.id for each in asked if decide(each, policy, snapshot, now).allowed)
+
+
+def each_resource(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+) -> Iterator[str]:
+    """Return what `search_resources` finds behind an id, each decided when it is taken.
+
+    Raises:
+        InvalidRequestError: As `search_resources`, before the first is taken.
+    """
     kind = request.resource.type
     ids = _candidates((RESOURCE, kind), request, policy, snapshot, now)
-    asked = (replace(request, resource=Reference(kind, each)) for each in ids)
-    return tuple(each.resource.id for each in asked if decide(each, policy, snapshot, now).allowed)
+    asked = (replace(request, resource=Reference(kind, each)) for each in _behind(after, ids))
+    return (each.resource.id for each in asked if decide(each, policy, snapshot, now).allowed)
+
+
+def each_action(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+) -> Iterator[str]:
+    """Return what `permissions` finds behind a name, in the order of the names.
+
+    Raises:
+        InvalidRequestError: As `permissions`.
+    """
+    return iter(_behind(after, sorted(permissions(request, policy, snapshot, now))))
+
+
+def _behind(after: str, names: list[str]) -> list[str]:
+    return names[bisect_right(names, after) :]
 
 
 def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]) -> bool:

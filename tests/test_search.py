@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar import search as search_module
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import kind_of
@@ -18,7 +19,14 @@ from sidecar.model import Reference, Request
 from sidecar.policy import Policy, load_pack
 from sidecar.policy.questions import RESOURCE, SUBJECT
 from sidecar.policy.questions import Path as FactPath
-from sidecar.search import permissions, search_resources, search_subjects
+from sidecar.search import (
+    each_action,
+    each_resource,
+    each_subject,
+    permissions,
+    search_resources,
+    search_subjects,
+)
 from tests.differential.comparing import generated_requests
 
 ROOT = Path(__file__).parent.parent
@@ -171,3 +179,38 @@ def test_what_nobody_can_be_allowed_has_no_results(
     request_: Request, policy: Policy, demo: Snapshot
 ) -> None:
     assert search_resources(request_, policy, demo, NOW) == ()
+
+
+@pytest.mark.parametrize("after", ["", "acme", "b", "harbor", "zzz"])
+def test_a_search_can_go_on_behind_any_id(after: str, policy: Policy, demo: Snapshot) -> None:
+    switch = _request("user:ana", "switch", "account:acme")
+    searches = ((each_subject, search_subjects), (each_resource, search_resources))
+
+    for each, whole in searches:
+        found = tuple(each(switch, policy, demo, NOW, after))
+
+        assert found == tuple(name for name in whole(switch, policy, demo, NOW) if name > after)
+
+
+def test_actions_can_be_taken_in_the_order_of_their_names(policy: Policy, demo: Snapshot) -> None:
+    asked = _request("user:bob", "any", "account:acme")
+    names = sorted(permissions(asked, policy, demo, NOW))
+
+    assert list(each_action(asked, policy, demo, NOW)) == names
+    assert list(each_action(asked, policy, demo, NOW, names[3])) == names[4:]
+
+
+def test_what_is_not_taken_from_a_search_is_not_decided(
+    policy: Policy, demo: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided: list[Request] = []
+    monkeypatch.setattr(
+        search_module,
+        "decide",
+        lambda request, *rest: decided.append(request) or decide(request, *rest),
+    )
+
+    found = each_subject(_request("user:any", "switch", "account:acme"), policy, demo, NOW)
+    next(found)
+
+    assert len(decided) == 1
