@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
+from math import inf
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sidecar.errors import (
     SidecarError,
     SnapshotUnavailableError,
 )
+from sidecar.facts import Snapshot
 from sidecar.http import Limits, asking, create_app
 from sidecar.http.bodies import MAX_DEPTH, parse
 from sidecar.model import Decision, Reason, Revisions
@@ -60,6 +62,9 @@ class Fixed:
         if self.pair is None:
             raise SnapshotUnavailableError("there is nothing to answer from")
         return self.pair
+
+    def age(self, snapshot: Snapshot) -> float:
+        return 0.0 if self.pair and snapshot is self.pair.snapshot else inf
 
     def state(self) -> State:
         return State(self.pair.revisions() if self.pair else None, self.problems)

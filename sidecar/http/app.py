@@ -9,6 +9,7 @@ from typing import Protocol
 
 from flask import Flask, Response, request
 
+from sidecar.facts import Snapshot
 from sidecar.http import authzen, faults, health, native, vocabulary
 from sidecar.http.asking import Desk, utc_now
 from sidecar.reloading import Pair, State
@@ -28,6 +29,9 @@ class Pairs(Protocol):
     def current(self) -> Pair:
         """Return the pair to answer from."""
 
+    def age(self, snapshot: Snapshot) -> float:
+        """Return for how many seconds nobody has seen that the mount still holds it."""
+
     def state(self) -> State:
         """Return what there is to know about it."""
 
@@ -45,7 +49,7 @@ def create_app(
     # A path is what it says: no redirect to a similar one.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    desk = Desk(current=pairs.current, now=now)
+    desk = Desk(current=pairs.current, age=pairs.age, now=now)
     app.register_blueprint(native.blueprint(desk))
     app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations))
     app.register_blueprint(vocabulary.blueprint(desk))
@@ -59,6 +63,6 @@ def _finish(response: Response) -> Response:
     if (request_id := request.headers.get("X-Request-ID")) is not None:
         response.headers["X-Request-ID"] = request_id
     # What is allowed now may not be in a moment.
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import TypeVar
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ import msgspec
 from flask import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from sidecar.decide import decide
+from sidecar.decide import decide, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
@@ -50,14 +51,20 @@ class Asking:
 
     pair: Pair
     now: datetime
+    age: float
+    """For how many seconds nobody has seen that the mount still holds the snapshot."""
 
-    def decide(self, asked: Request) -> Answered:
+    def decide(self, asked: Request, max_age: float = inf) -> Answered:
         """Decide one question, and tell the log of rules that failed.
+
+        A snapshot that is older than `max_age` seconds allows nothing.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
         decision = decide(asked, self.pair.policy, self.pair.snapshot, self.now)
+        if self.age > max_age:
+            decision = stale(self.pair.policy, self.pair.snapshot)
         answered = Answered(decision=decision, id=uuid4().hex)
         for fault in decision.faults:
             LOG.error("policy error, denied: %s (decision %s)", fault, answered.id)
@@ -75,9 +82,10 @@ class Asking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Where questions come in: the source of pairs, and the clock."""
+    """Where questions come in: the source of pairs, their age, and the clock."""
 
     current: Callable[[], Pair]
+    age: Callable[[Snapshot], float]
     now: Callable[[], datetime]
 
     def open(self) -> Asking:
@@ -86,7 +94,8 @@ class Desk:
         Raises:
             SnapshotUnavailableError: There is none.
         """
-        return Asking(pair=self.current(), now=self.now())
+        pair = self.current()
+        return Asking(pair=pair, now=self.now(), age=self.age(pair.snapshot))
 
 
 def utc_now() -> datetime:
