@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import kind_of
 from sidecar.facts import Snapshot, Table, build, read_directory
-from sidecar.model import Reference, Request
+from sidecar.model import Decision, Reference, Request
 from sidecar.policy import Policy, load_pack
 from sidecar.policy.questions import RESOURCE, SUBJECT
 from sidecar.policy.questions import Path as FactPath
@@ -204,11 +205,12 @@ def test_what_is_not_taken_from_a_search_is_not_decided(
     policy: Policy, demo: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decided: list[Request] = []
-    monkeypatch.setattr(
-        search_module,
-        "decide",
-        lambda request, *rest: decided.append(request) or decide(request, *rest),
-    )
+
+    def counted(request: Request, *rest: Any) -> Decision:  # noqa: ANN401  as `decide` takes them
+        decided.append(request)
+        return decide(request, *rest)
+
+    monkeypatch.setattr(search_module, "decide", counted)
 
     found = each_subject(_request("user:any", "switch", "account:acme"), policy, demo, NOW)
     next(found)
