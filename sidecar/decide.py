@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sidecar.evaluation import kind_of
+from sidecar.evaluation import Frame, RequestKind, Rule, kind_of, walk
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, Reason, Request, Revisions
 from sidecar.policy import Policy
@@ -24,35 +24,74 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
     """
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
-        admit_context(policy.schema, request.context, now)
+        admit_context(policy.schema, request.context)
         return _denial(_undeclared(request, policy, snapshot), policy, snapshot)
     frame = kind.frame(request, snapshot, now)
-    action, entry, faults = request.action, kind.entry(request.action), list[str]()
+    action, entry = request.action, kind.entry(request.action)
+    faults: list[str] = []
 
-    granted = kind.holds(("allow", None, entry.granted), action, frame, faults)
-    reasons = [
-        code
-        for code, tree in entry.forbids
-        if kind.holds(("forbid", code, tree), action, frame, faults)
-    ]
-    reasons += kind.standing(action, frame)
-    obliged = [
-        code
-        for code, tree in entry.obliges
-        if granted and kind.holds(("oblige", code, tree), action, frame, faults)
-    ]
+    standing = kind.standing(action, frame)
+    if entry.allowed is not None:
+        granted = not standing and walk(entry.allowed, frame) is True
+        reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
+    else:
+        granted = not standing and kind.holds(entry.grant, action, frame, faults)
+        reasons = _holding(kind, entry.forbids, action, frame, faults)
+    obliged = _holding(kind, entry.obliges, action, frame, faults) if granted else []
     if granted and not reasons and not faults:  # the one way to an allow
-        return Decision(
-            allowed=True,
-            reasons=(),
-            obligations=tuple(
-                Obligation(code, policy.sentences.obligations[code]) for code in obliged
-            ),
-            revisions=Revisions(policy.revision, snapshot.revision),
-        )
+        return _kept(_allow, obliged, policy, snapshot)
+    codes = [*reasons, *standing]
     if faults:
-        reasons.append("policy_error")
-    return _denial(reasons or ["not_granted"], policy, snapshot, faults)
+        return _denial([*codes, "policy_error"], policy, snapshot, faults)
+    return _kept(_denial, codes or ["not_granted"], policy, snapshot)
+
+
+def _holding(
+    kind: RequestKind, rules: Sequence[Rule], action: str, frame: Frame, faults: list[str]
+) -> list[str]:
+    """Return the reasons or obligations whose rules hold."""
+    return [rule[1] for rule in rules if kind.holds(rule, action, frame, faults)]
+
+
+def _kept(
+    make: Callable[[Sequence[str], Policy, Snapshot], Decision],
+    codes: Sequence[str],
+    policy: Policy,
+    snapshot: Snapshot,
+) -> Decision:
+    """Return the answer with these obligations or reasons; each is made once for a snapshot."""
+    answers = policy.answers.get(snapshot.revision)
+    if answers is None:
+        policy.answers.clear()
+        answers = policy.answers[snapshot.revision] = {}
+    key = (make, *codes)
+    answer: Decision | None = answers.get(key)
+    if answer is None:
+        answer = answers[key] = make(codes, policy, snapshot)
+    return answer
+
+
+def _allow(obligations: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decision:
+    sentences = policy.sentences.obligations
+    return Decision(
+        allowed=True,
+        reasons=(),
+        obligations=tuple(Obligation(code, sentences[code]) for code in obligations),
+        revisions=Revisions(policy.revision, snapshot.revision),
+    )
+
+
+def _denial(
+    codes: Sequence[str], policy: Policy, snapshot: Snapshot, faults: Sequence[str] = ()
+) -> Decision:
+    sentences = policy.sentences.reasons
+    return Decision(
+        allowed=False,
+        reasons=tuple(Reason(code, sentences.get(code, code)) for code in dict.fromkeys(codes)),
+        obligations=(),
+        revisions=Revisions(policy.revision, snapshot.revision),
+        faults=tuple(faults),
+    )
 
 
 def stale(policy: Policy, snapshot: Snapshot) -> Decision:
@@ -84,16 +123,3 @@ def _is_mounted(declared: EntityType, id_text: str, snapshot: Snapshot) -> bool:
     if not declared.table or declared.implied is not None:
         return True
     return key_of_id(declared, id_text) in snapshot.rows(declared.name)
-
-
-def _denial(
-    codes: Sequence[str], policy: Policy, snapshot: Snapshot, faults: Sequence[str] = ()
-) -> Decision:
-    sentences = policy.sentences.reasons
-    return Decision(
-        allowed=False,
-        reasons=tuple(Reason(code, sentences.get(code, code)) for code in dict.fromkeys(codes)),
-        obligations=(),
-        revisions=Revisions(policy.revision, snapshot.revision),
-        faults=tuple(faults),
-    )

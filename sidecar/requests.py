@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from sidecar.errors import InvalidRequestError
 from sidecar.model import Reference, Request
@@ -12,7 +11,7 @@ from sidecar.schema import Attribute, EntityType, Key, Schema, Value, parse_json
 Said = Mapping[str, Value]
 """Admitted values by name; what is missing or outside its domain is left out."""
 
-_NOTHING: Said = {}
+NOTHING_SAID: Said = {}
 
 
 def admit_entity(
@@ -24,7 +23,7 @@ def admit_entity(
         InvalidRequestError: A value has the wrong JSON type.
     """
     if not said or declared is None:
-        return _NOTHING
+        return NOTHING_SAID
     return _admit(
         schema,
         {name: each for name, each in declared.attributes.items() if each.caller},
@@ -45,22 +44,17 @@ def admit_action(
     return (
         _admit(schema, action.properties, said, "action.properties")
         if action is not None
-        else _NOTHING
+        else NOTHING_SAID
     )
 
 
-def admit_context(schema: Schema, said: Mapping[str, object], now: datetime) -> Said:
-    """Admit the context: the caller's members, the defaults of those not said, and our own clock.
+def admit_context(schema: Schema, said: Mapping[str, object]) -> Said:
+    """Admit what the caller says of the context; ``now`` is the sidecar's own (R20).
 
     Raises:
         InvalidRequestError: A value has the wrong JSON type.
     """
-    admitted = dict(_admit(schema, schema.context, said, "context")) if said else {}
-    for name, attribute in schema.context.items():
-        if attribute.default is not None:
-            admitted.setdefault(name, attribute.default)
-    admitted["now"] = now
-    return admitted
+    return _admit(schema, schema.context, said, "context") if said else NOTHING_SAID
 
 
 def key_of_id(declared: EntityType, id_text: str) -> Key | None:

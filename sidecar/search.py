@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
-from sidecar.evaluation import Frame, RequestKind, kind_of
+from sidecar.evaluation import Frame, RequestKind, kind_of, walk
 from sidecar.facts import Snapshot
 from sidecar.model import Reference, Request
 from sidecar.policy import Policy
@@ -122,21 +122,18 @@ def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool
         return False
     entry = kind.entry(action)
     faults: list[str] = []
-    rules = [("allow", None, entry.granted), *(("forbid", *each) for each in entry.forbids)]
-    for rule in rules:
-        tree = rule[2]
-        holds = known.get(id(tree)) if tree is not None else None
-        if holds is None:
-            holds = kind.holds(rule, action, frame, faults)
-            if faults:
-                return False
-            if tree is not None:
-                known[id(tree)] = holds
-        if holds is not (rule[0] == "allow"):
-            return False
-    for code, tree in entry.obliges:
-        kind.holds(("oblige", code, tree), action, frame, faults)
-    return not faults
+    if entry.allowed is not None:
+        tree = id(entry.allowed)
+        if tree not in known:
+            known[tree] = walk(entry.allowed, frame) is True
+        allowed = known[tree]
+    else:
+        allowed = kind.holds(entry.grant, action, frame, faults)
+        for rule in entry.forbids:
+            allowed = not kind.holds(rule, action, frame, faults) and allowed
+    for rule in entry.obliges if allowed else ():
+        kind.holds(rule, action, frame, faults)
+    return allowed and not faults
 
 
 def _candidates(

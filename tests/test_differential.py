@@ -17,7 +17,7 @@ from sidecar.policy.questions import Answer, Question
 from sidecar.policy.trees import Node, Trees
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
 
-PACKS = 60
+PACKS = 90
 """Generated packs; each is asked 5 worlds x 20 requests x 5 rules."""
 
 

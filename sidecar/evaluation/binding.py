@@ -31,9 +31,22 @@ def walk(tree: Tree, frame: Frame) -> bool | str:
 class Binder:
     """Binds trees and questions for one type of subject and one type of resource."""
 
-    def __init__(self, reader: Reader, tests: tuple[Test, ...]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        tests: tuple[Test, ...],
+        assumed: frozenset[Question] = frozenset(),
+    ) -> None:
+        """Prepare to bind.
+
+        Args:
+            reader: How facts are read.
+            tests: Of the policy.
+            assumed: Questions that are known to be answered yes wherever these trees are walked.
+        """
         self._reader = reader
         self._tests = tests
+        self._assumed = assumed
         self._trees: dict[int, Tree] = {}
         self._answers: dict[Question, Read] = {}
 
@@ -71,6 +84,8 @@ class Binder:
         if not node.branches:
             return {TRUE: True, FALSE: False}.get(node, FAULT)
         test = self._tests[node.test]
+        if test.question in self._assumed:
+            return self.tree(node.branches[node.labels.index(True)])
         branches = [self.tree(branch) for branch in node.branches]
         if test.outcomes == "text":
             value = self._reader.value(test.question[1])
@@ -86,6 +101,8 @@ class Binder:
         """
         cuts = [(value_of(test.kind or Kind.DECIMAL, text), above) for text, above in labels]
         value = self._reader.value(test.question[1])
+        if len(cuts) == 1:  # as most are
+            return _above(value, *cuts[0])
 
         def region(frame: Frame) -> int | None:
             found = value(frame)
@@ -136,6 +153,12 @@ class Binder:
         if path[1] == SETTINGS:
             return constant(self._reader.settings[path[2]]), declared.element or declared
         return self._reader.value(path), declared.element or declared
+
+
+def _above(value: Read, limit: Any, above: bool) -> Read:  # noqa: ANN401, FBT001 - one cut
+    if above:
+        return lambda frame: None if (found := value(frame)) is None else int(found > limit)
+    return lambda frame: None if (found := value(frame)) is None else int(found >= limit)
 
 
 def _order(left: Read, right: Read) -> Read:

@@ -13,10 +13,17 @@ from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
-from sidecar.policy.questions import RESOURCE, SUBJECT, Path
+from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question
 from sidecar.policy.trees import Node
-from sidecar.requests import admit_action, admit_context, admit_entity, key_of_id
-from sidecar.schema import EntityType, Key
+from sidecar.requests import (
+    NOTHING_SAID,
+    Said,
+    admit_action,
+    admit_context,
+    admit_entity,
+    key_of_id,
+)
+from sidecar.schema import EntityType, Key, Value
 
 
 def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
@@ -30,13 +37,22 @@ def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
     return kept
 
 
+Rule = tuple[str, str, Tree | None]
+"""``allow``, ``forbid`` or ``oblige``; the reason or obligation, empty for ``allow``; and the tree,
+None where Oso has to be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoundEntry:
-    """The bound trees of one action. None in place of a tree: Oso has to be asked."""
+    """The rules of one action."""
 
-    granted: Tree | None
-    forbids: tuple[tuple[str, Tree | None], ...]
-    obliges: tuple[tuple[str, Tree | None], ...]
+    grant: Rule
+    """Asked only where `RequestKind.standing` has no reason against it."""
+    forbids: tuple[Rule, ...]
+    obliges: tuple[Rule, ...]
+    allowed: Tree | None
+    """Granted and not forbidden, in one; None where the rules are asked one by one. Asked only
+    where `RequestKind.standing` has no reason against it."""
 
 
 class RequestKind:
@@ -49,9 +65,15 @@ class RequestKind:
         self._reader = Reader(policy.schema, policy.settings, subject, resource)
         self._binder = Binder(self._reader, policy.tests)
         self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
+        self._defaults = {
+            name: attribute.default
+            for name, attribute in policy.schema.context.items()
+            if attribute.default is not None
+        }
+        self._granting: dict[frozenset[Question], Binder] = {}
         self._candidates: dict[Path, Candidates] = {}
         self._entries = {
-            name: self._bound(policy.entries[subject.name, resource.name, name])
+            name: self._bound(policy.entries[subject.name, resource.name, name], name)
             for name in (*resource.actions, UNDECLARED_ACTION)
         }
 
@@ -89,35 +111,23 @@ class RequestKind:
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
-        schema, subject, resource = self._policy.schema, self.subject, self.resource
-        said = (
-            admit_entity(schema, subject, request.subject_properties, "subject.properties"),
-            admit_entity(schema, resource, request.resource_properties, "resource.properties"),
-            admit_action(schema, resource, request.action, request.action_properties),
-            admit_context(schema, request.context, now),
-        )
+        subject, resource = self.subject, self.resource
         keys = key_of_id(subject, request.subject.id), key_of_id(resource, request.resource.id)
         rows = (
-            snapshot.rows(subject.name).get(keys[0]) if keys[0] is not None else None,
-            snapshot.rows(resource.name).get(keys[1]) if keys[1] is not None else None,
+            snapshot.rows(subject.name).get(keys[0]),  # type: ignore[arg-type]  # None is no key
+            snapshot.rows(resource.name).get(keys[1]),  # type: ignore[arg-type]
         )
-        return Frame(snapshot, keys, rows, said, self._reader.slots)
+        return Frame(snapshot, keys, rows, self._said(request, now), self._reader.slots)
 
     def entry(self, action: str) -> BoundEntry:
         """Return the trees of an action; those of an undeclared one where it is not declared."""
         return self._entries.get(action) or self._entries[UNDECLARED_ACTION]
 
-    def holds(
-        self,
-        rule: tuple[str, str | None, Tree | None],
-        action: str,
-        frame: Frame,
-        faults: list[str],
-    ) -> bool:
+    def holds(self, rule: Rule, action: str, frame: Frame, faults: list[str]) -> bool:
         """Tell whether a rule holds; one that fails is added to `faults`, and does not hold.
 
         Args:
-            rule: ``allow``, ``forbid`` or ``oblige``, the reason or obligation, and its tree.
+            rule: One of the entry of the action.
             action: The action that was asked.
             frame: What is answered from.
             faults: Gets a line for each rule that fails.
@@ -127,10 +137,9 @@ class RequestKind:
             return self._ask_oso(name, code, action, frame, faults)
         leaf = walk(tree, frame)
         if leaf is FAULT:
-            said = f"`{name}`" if code is None else f"`{name}` `{code}`"
+            said = f"`{name}` `{code}`" if code else f"`{name}`"
             pair = f"`{self.subject.name}` and `{self.resource.name}`"
             faults.append(f"{said} failed for `{action}` between {pair}")
-            return False
         return leaf is True
 
     def standing(self, action: str, frame: Frame) -> list[str]:
@@ -150,22 +159,47 @@ class RequestKind:
             reasons.append("already_exists")
         return reasons
 
-    def _bound(self, entry: Entry) -> BoundEntry:
-        def bound(node: Node | None) -> Tree | None:
-            return None if node is None else self._binder.tree(node)
-
-        return BoundEntry(
-            bound(entry.granted),
-            tuple((code, bound(node)) for code, node in entry.forbids.items()),
-            tuple((code, bound(node)) for code, node in entry.obliges.items()),
+    def _said(self, request: Request, now: datetime) -> tuple[Said, Said, Said, Said]:
+        """Admit what the caller says of subject, resource, action and context."""
+        schema, subject, resource = self._policy.schema, self.subject, self.resource
+        context: dict[str, Value] = {**self._defaults, "now": now}
+        if request.context:
+            context.update(admit_context(schema, request.context))
+        if not (
+            request.subject_properties or request.resource_properties or request.action_properties
+        ):
+            return NOTHING_SAID, NOTHING_SAID, NOTHING_SAID, context  # as in most requests
+        return (
+            admit_entity(schema, subject, request.subject_properties, "subject.properties"),
+            admit_entity(schema, resource, request.resource_properties, "resource.properties"),
+            admit_action(schema, resource, request.action, request.action_properties),
+            context,
         )
 
-    def _ask_oso(
-        self, rule: str, code: str | None, action: str, frame: Frame, faults: list[str]
-    ) -> bool:
+    def _bound(self, entry: Entry, name: str) -> BoundEntry:
+        """Bind the trees of an entry. A grant is asked only about what exists (`standing`)."""
+        action = self.resource.actions.get(name)
+        creates = action is not None and action.creates
+        certain = [SUBJECT] if creates else [SUBJECT, RESOURCE]
+        assumed = frozenset(("exists", path) for path in certain)
+        if assumed not in self._granting:
+            self._granting[assumed] = Binder(self._reader, self._policy.tests, assumed)
+        grant = self._granting[assumed]
+
+        def bound(binder: Binder, node: Node | None) -> Tree | None:
+            return None if node is None else binder.tree(node)
+
+        return BoundEntry(
+            ("allow", "", bound(grant, entry.granted)),
+            tuple(("forbid", code, bound(self._binder, n)) for code, n in entry.forbids.items()),
+            tuple(("oblige", code, bound(self._binder, n)) for code, n in entry.obliges.items()),
+            bound(grant, entry.allowed),
+        )
+
+    def _ask_oso(self, rule: str, code: str, action: str, frame: Frame, faults: list[str]) -> bool:
         asked = {
             "rule": rule,
-            "code": code,
+            "code": code or None,
             "subject": self.subject.name,
             "resource": self.resource.name,
             "action": action if action in self.resource.actions else UNDECLARED_ACTION,

@@ -43,9 +43,8 @@ class Frame:
         self.snapshot = snapshot
         self.keys = keys
         self.rows = rows
-        self.said = said[:2]
-        self.action = said[2]
-        self.context = said[3]
+        self.said = said
+        _, _, self.action, self.context = said
         self.cache: list[Any] = [UNREAD] * slots
 
 
@@ -104,8 +103,11 @@ class Reader:
             return lambda frame: key(frame) is not None
         row = self.row(path)
         if declared.implied is None or (path[0] == "lookup" and not self.names_key(path)):
+            if path in self._roots:  # the most frequent test of all
+                root = self._roots[path][0]
+                return lambda frame: frame.rows[root] is not None
             return lambda frame: row(frame) is not None
-        implied = self._implied(path, declared, *declared.implied)
+        implied = self._implied(path, *declared.implied)
         return lambda frame: row(frame) is not None or implied(frame)
 
     def row(self, path: Path) -> Read:
@@ -195,19 +197,35 @@ class Reader:
                 value = default
             return value
 
-        if said is None and default is None:
-            return lambda frame: None if (found := row(frame)) is None else found[column]
-        return read
+        if said is not None or default is not None:
+            return read
+        if base in self._roots:
+            root = self._roots[base][0]
+            return lambda frame: None if (found := frame.rows[root]) is None else found[column]
+        return lambda frame: None if (found := row(frame)) is None else found[column]
 
-    def _implied(
-        self, path: Path, declared: EntityType, steps: tuple[str, ...], column: str
-    ) -> Read:
+    def _implied(self, path: Path, steps: tuple[str, ...], column: str) -> Read:
         """Return how to tell that an entity exists though it has no row."""
-        reach = path
-        for step in steps:
+        reach = self._asked_column(path, steps[0])
+        for step in steps[1:]:
+            if self.type_of(reach).attributes[step].caller:  # what is only said implies nothing
+                reach = ("member", path, steps[0])
             reach = ("member", reach, step)
-        left, right = self.value(reach), _part(self.key(path), declared, column)
+        left, right = self.value(reach), self.key(self._asked_column(path, column))
         return lambda frame: (found := left(frame)) is not None and found == right(frame)
+
+    def _asked_column(self, path: Path, column: str) -> Path:
+        """Return the path of what a key column names.
+
+        A look-up by the whole key was asked with it, so that there is nothing to look for.
+        """
+        if path[0] == "lookup":
+            lookup = self._lookup(path)
+            operands = dict(zip(lookup.arguments, path[3], strict=True), this=path[1])
+            asked: Path = operands[lookup.match[column,]]
+            if asked[0] != "literal":
+                return asked
+        return ("member", path, column)
 
     def _find(self, path: Path) -> Read:
         declared = self.type_of(path)

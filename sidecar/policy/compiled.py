@@ -31,6 +31,9 @@ class Entry:
     forbids: Mapping[str, Node | None]
     """Reason to the tree that says whether it holds; those that never hold are left out."""
     obliges: Mapping[str, Node | None]
+    allowed: Node | None
+    """Granted and not forbidden, as one tree; None where the rules have to be looked at one by one,
+    because one of them can fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +54,8 @@ class Policy:
     oso: Oso
     derived: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What `decide` makes of the trees, kept as long as they are."""
+    answers: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    """The answers that `decide` has given, for the revision of one snapshot."""
 
 
 def load_pack(
@@ -104,9 +109,12 @@ def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any])
         files=tuple(pack.texts),
         entries={
             (subject, resource, action): Entry(
-                None if granted is None else nodes[granted], by_code(forbids), by_code(obliges)
+                None if granted is None else nodes[granted],
+                by_code(forbids),
+                by_code(obliges),
+                None if allowed is None else nodes[allowed],
             )
-            for subject, resource, action, granted, forbids, obliges in compiled["entries"]
+            for subject, resource, action, granted, forbids, obliges, allowed in compiled["entries"]
         },
         tests=tuple(
             Test(from_json(question), outcomes, kind and Kind(kind))

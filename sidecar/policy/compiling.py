@@ -7,7 +7,7 @@ not happen to a process that serves.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
     Returns:
         Plain data for `sidecar.policy.compiled`: ``tests``, ``nodes`` (test, labels, branches by
         number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
-        question; null where Oso has to be asked), and ``notices``.
+        question, null where Oso has to be asked, and one for allowed), and ``notices``.
 
     Raises:
         InvalidPolicyError: With every fault of the policy.
@@ -126,13 +126,34 @@ class _Compiler:
         granted = self._question("allow", self._clauses("allow"), asked)
         coded = []
         for rule in ("forbid", "oblige"):
-            roots = {}
-            for code, clauses in self._by_code(rule).items():
-                root = self._question(rule, clauses, asked)
-                if root != FALSE.number:
-                    roots[code] = root
-            coded.append(roots)
-        return [asked.subject, asked.resource, asked.action[0], granted, *coded]
+            roots = {
+                code: self._question(rule, clauses, asked)
+                for code, clauses in self._by_code(rule).items()
+            }
+            coded.append({code: root for code, root in roots.items() if root is not FALSE})
+        allowed = self._allowed(granted, coded[0].values())
+        numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
+        names = [asked.subject, asked.resource, asked.action[0]]
+        return [*names, _number(granted), *numbers, _number(allowed)]
+
+    def _allowed(self, granted: Node | None, forbids: Iterable[Node | None]) -> Node | None:
+        """Return one tree for granted and not forbidden.
+
+        None where a rule can fail, so that each has to be looked at, or where it gets too large.
+        """
+        trees = self.explorer.trees
+        if granted is None or trees.can_fail(granted):
+            return None
+        allowed = granted
+        try:
+            for forbid in forbids:
+                if forbid is None or trees.can_fail(forbid):
+                    return None
+                allowed = trees.choose(forbid, FALSE, allowed)
+        except TooLargeError:
+            return None
+        self.roots.append(allowed)
+        return allowed
 
     def _clauses(self, rule: str) -> tuple[Clause, ...]:
         return self.explorer.program.clauses.get((rule, ENTRY_POINTS[rule]), ())
@@ -143,7 +164,7 @@ class _Compiler:
             grouped.setdefault(str(clause.literals[-1]), []).append(clause)
         return grouped
 
-    def _question(self, rule: str, clauses: Sequence[Clause], asked: Asked) -> int | None:
+    def _question(self, rule: str, clauses: Sequence[Clause], asked: Asked) -> Node | None:
         """Return the root of the clauses' joined tree; None where one cannot be explored."""
         node = FALSE
         for clause in clauses:
@@ -155,7 +176,11 @@ class _Compiler:
                 self.notices.append(Problem(clause.file, clause.line, message))
                 return None
         self.roots.append(node)
-        return node.number
+        return node
+
+
+def _number(root: Node | None) -> int | None:
+    return None if root is None else root.number
 
 
 def _questions(schema: Schema) -> Iterator[Asked]:

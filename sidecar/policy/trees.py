@@ -77,6 +77,7 @@ class Trees:
         self._placed: dict[tuple[int, tuple[Label, ...], tuple[int, ...]], Node] = {}
         self._chosen: dict[tuple[int, ...], Node] = {}
         self._either: dict[tuple[int, int], Node] = {}
+        self._failing: dict[int, bool] = {}
 
     @staticmethod
     def leaf(holds: bool) -> Node:  # noqa: FBT001 - the leaf of a truth
@@ -133,6 +134,13 @@ class Trees:
                 test, labels, [self.either(*column) for column in columns]
             )
         return self._either[key]
+
+    def can_fail(self, node: Node) -> bool:
+        """Tell whether a tree has a leaf where the policy fails."""
+        if node.number not in self._failing:
+            fails = node is FAULT or any(self.can_fail(branch) for branch in node.branches)
+            self._failing[node.number] = fails
+        return self._failing[node.number]
 
     def reachable(self, roots: Sequence[Node]) -> Iterator[Node]:
         """Yield every node below `roots` once, branches before the nodes that lead to them."""

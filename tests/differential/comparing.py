@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sidecar.evaluation import kind_of
+from sidecar.evaluation import Frame, RequestKind, kind_of, walk
+from sidecar.evaluation.kinds import BoundEntry
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy.compiled import Policy, assemble
@@ -18,7 +19,7 @@ from sidecar.schema import read_schema, read_sentences, read_settings
 from tests.differential.generating import START, Generator
 from tests.differential.oracle import Asked, Oracle, World
 
-RULES = (("allow", None), ("forbid", "r1"), ("forbid", "r2"), ("forbid", "r3"), ("oblige", "o1"))
+RULES = (("allow", ""), ("forbid", "r1"), ("forbid", "r2"), ("forbid", "r3"), ("oblige", "o1"))
 
 
 @dataclass
@@ -78,17 +79,18 @@ def _compare(
             assert kind is not None
             frame = kind.frame(request, snapshot, now)
             entry = kind.entry(request.action)
-            known: dict[tuple[str, str | None], Any] = {("allow", None): entry.granted}
-            known |= {("forbid", code): tree for code, tree in entry.forbids}
-            known |= {("oblige", code): tree for code, tree in entry.obliges}
-            for rule, code in RULES:
+            bound = (entry.grant, *entry.forbids, *entry.obliges)
+            known = {(rule, code): tree for rule, code, tree in bound}
+            standing = bool(kind.standing(request.action, frame))
+            _compare_whole(entry, kind, request, frame, tally)
+            for rule, code in RULES[standing:]:  # a grant is asked only about what exists
                 faults: list[str] = []
                 tree = known.get((rule, code), False)
                 ours = kind.holds((rule, code, tree), request.action, frame, faults)
                 if at_request_time:
                     theirs = kind.holds((rule, code, None), request.action, frame, faults)
                 else:
-                    theirs = bool(answer := oracle.ask(rule, asked, code))
+                    theirs = bool(answer := oracle.ask(rule, asked, code or None))
                     tally.counts["Oso failed"] += answer is None
                 tally.counts["asked"] += 1
                 tally.counts[f"{rule} {theirs}"] += 1
@@ -98,6 +100,21 @@ def _compare(
                     what = f"seed {seed} {rule} {code}: ours {ours}, Oso {theirs}"
                     tally.differences.append(f"{what}: {request} at {now}")
     policy.oso.close()
+
+
+def _compare_whole(
+    entry: BoundEntry, kind: RequestKind, request: Request, frame: Frame, tally: Tally
+) -> None:
+    """Compare the one tree for granted and not forbidden with the trees that it was joined from."""
+    faults: list[str] = []
+    if entry.allowed is None or kind.standing(request.action, frame):
+        return
+    allowed = kind.holds(entry.grant, request.action, frame, faults) and not any(
+        kind.holds(rule, request.action, frame, faults) for rule in entry.forbids
+    )
+    tally.counts[f"whole {allowed}"] += 1
+    if (walk(entry.allowed, frame) is True) is not allowed:
+        tally.differences.append(f"joined: {allowed} for {request}")
 
 
 def _pack(generator: Generator, directory: Path) -> tuple[Policy, Oracle] | None:
