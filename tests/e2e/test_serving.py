@@ -5,139 +5,36 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
-from sidecar.settings import Settings
+from tests.e2e.running import (
+    EDIT,
+    Sidecar,
+    ask,
+    chunked,
+    copy_pack,
+    posted,
+    raw,
+    serving,
+    start,
+    until,
+    write,
+)
 
 pytestmark = pytest.mark.e2e
 
 PICKED_UP_SECONDS = 2.0
-"""Promised; what a machine that does other things beside is given is in `LENIENCE`."""
+"""Promised; what a machine that does other things beside is given in `LENIENCE`."""
 LENIENCE = 3.0
-
-EDIT = {"subject": "user:ana", "action": "numbers.edit", "resource": "account:acme"}
-
-
-@dataclass
-class Sidecar:
-    """A running sidecar, its files and its log."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    root: Path
-
-    @property
-    def policies(self) -> Path:
-        return self.root / "policies"
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    def log(self) -> str:
-        return (self.root / "log").read_text()
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-
-    def ask(self, path: str, said: object) -> tuple[int, Any]:
-        with closing(self.connect()) as connection:
-            return ask(connection, path, said)
-
-    def ready(self) -> tuple[int, Any]:
-        with closing(self.connect()) as connection:
-            connection.request("GET", "/readyz")
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-
-    def has_taken(self, pairs: int) -> Callable[[], bool]:
-        """Tell whether the processes have taken so many pairs in all, the first one included."""
-        return lambda: self.log().count("answering from") >= pairs
-
-    def allows(self, said: object) -> Callable[[], bool]:
-        """Tell whether every worker allows this, as far as asking often can tell."""
-        return lambda: all(self.ask("/v1/authorize", said)[1]["decision"] for _ in range(8))
-
-    def workers(self) -> list[int]:
-        return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log())]
-
-
-def ask(connection: http.client.HTTPConnection, path: str, said: object) -> tuple[int, Any]:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    connection.request("POST", path, body, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> float:
-    """Wait for something that another process does; return how long it took."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < seconds, "it did not happen"
-        time.sleep(0.01)
-    return time.monotonic() - start
-
-
-def start(root: Path, *options: str) -> subprocess.Popen[bytes]:
-    pack = ("--policies", "policies", "--fixtures", "fixtures", "--data", "data")
-    with (root / "log").open("wb") as log:
-        return subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "sidecar", "serve", *pack, *options],
-            cwd=root,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},  # noqa: TID251  a child's
-        )
-
-
-@contextmanager
-def serving(root: Path, workers: int = 2) -> Iterator[Sidecar]:
-    process = start(root, "--port", "0", "--workers", str(workers))
-    try:
-        until(lambda: process.poll() is not None or "Listening at" in (root / "log").read_text())
-        found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", (root / "log").read_text())
-        assert found, (root / "log").read_text()
-        sidecar = Sidecar(process, int(found[1]), root)
-        until(lambda: len(sidecar.workers()) == workers)
-        yield sidecar
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The shipped pack and the demo world, to edit."""
-    shipped = Settings()
-    shutil.copytree(shipped.policies, tmp_path / "policies")
-    shutil.copytree(shipped.fixtures, tmp_path / "fixtures")
-    shutil.copytree(shipped.mount(), tmp_path / "data")
-    return tmp_path
-
-
-@pytest.fixture
-def sidecar(root: Path) -> Iterator[Sidecar]:
-    with serving(root) as running:
-        yield running
-
-
-def write(file: Path, text: str) -> None:
-    new = file.with_name(f".{file.name}.new")
-    new.write_text(text)
-    new.replace(file)
 
 
 class Hammer:
@@ -387,38 +284,6 @@ def test_a_worker_that_replaces_a_dead_one_does_not_answer_from_the_past(
 # --- bad input ----------------------------------------------------------------------------------
 
 
-def raw(sidecar: Sidecar, sent: bytes) -> bytes:
-    """Send bytes and return all that comes back until the sidecar closes."""
-    told = b""
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
-        try:
-            client.sendall(sent)
-            while chunk := client.recv(65536):
-                told += chunk
-        except ConnectionResetError:
-            return told
-    return told
-
-
-def posted(body: bytes, *headers: str, length: int | None = None) -> bytes:
-    head = [
-        "POST /v1/authorize HTTP/1.1",
-        "Host: localhost",
-        "Content-Type: application/json",
-        "Connection: close",
-        *headers,
-        *([f"Content-Length: {len(body) if length is None else length}"] if length != -1 else []),
-    ]
-    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
-
-
-def chunked(body: bytes) -> bytes:
-    return (
-        b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [body[:9], body[9:]])
-        + b"0\r\n\r\n"
-    )
-
-
 DEEP = b'{"context":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 GOOD = json.dumps(EDIT).encode()
 
@@ -453,11 +318,7 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def hostile_sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
-    directory = tmp_path_factory.mktemp("hostile")
-    shipped = Settings()
-    shutil.copytree(shipped.policies, directory / "policies")
-    shutil.copytree(shipped.fixtures, directory / "fixtures")
-    shutil.copytree(shipped.mount(), directory / "data")
+    directory = copy_pack(tmp_path_factory.mktemp("hostile"))
     with serving(directory, workers=1) as running:
         yield running
 

@@ -1,0 +1,169 @@
+"""The sidecar as it is run, for tests: gunicorn in processes of its own, real files and sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sidecar.settings import Settings
+
+EDIT = {"subject": "user:ana", "action": "numbers.edit", "resource": "account:acme"}
+"""A question whose answer is yes."""
+
+
+@dataclass
+class Sidecar:
+    """A running sidecar, its files and its log."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    root: Path
+    context: ssl.SSLContext | None = None
+    """How to connect by TLS."""
+
+    @property
+    def policies(self) -> Path:
+        return self.root / "policies"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    def log(self) -> str:
+        return (self.root / "log").read_text()
+
+    def connect(self) -> http.client.HTTPConnection:
+        if self.context:
+            return http.client.HTTPSConnection(
+                "localhost", self.port, timeout=10, context=self.context
+            )
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def ask(self, path: str, said: object, **headers: str) -> tuple[int, Any]:
+        with closing(self.connect()) as connection:
+            return ask(connection, path, said, **headers)
+
+    def ready(self) -> tuple[int, Any]:
+        with closing(self.connect()) as connection:
+            connection.request("GET", "/readyz")
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
+    def has_taken(self, pairs: int) -> Callable[[], bool]:
+        """Tell whether the processes have taken so many pairs in all, the first one included."""
+        return lambda: self.log().count("answering from") >= pairs
+
+    def allows(self, said: object) -> Callable[[], bool]:
+        """Tell whether every worker allows this, as far as asking often can tell."""
+        return lambda: all(self.ask("/v1/authorize", said)[1]["decision"] for _ in range(8))
+
+    def workers(self) -> list[int]:
+        return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log())]
+
+
+def ask(
+    connection: http.client.HTTPConnection, path: str, said: object, **headers: str
+) -> tuple[int, Any]:
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def until(condition: Callable[[], object], seconds: float = 15.0) -> float:
+    """Wait for something that another process does; return how long it took."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds, "it did not happen"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+def copy_pack(directory: Path) -> Path:
+    """Put the shipped pack and the demo world there, to edit."""
+    shipped = Settings()
+    shutil.copytree(shipped.policies, directory / "policies")
+    shutil.copytree(shipped.fixtures, directory / "fixtures")
+    shutil.copytree(shipped.mount(), directory / "data")
+    return directory
+
+
+def start(root: Path, *options: str, **variables: str) -> subprocess.Popen[bytes]:
+    """Start the program on a pack and a mount that `copy_pack` put there; its log is a file."""
+    pack = ("--policies", "policies", "--fixtures", "fixtures", "--data", "data")
+    with (root / "log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, "-m", "sidecar", "serve", *pack, *options],
+            cwd=root,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **variables},  # noqa: TID251  a child's
+        )
+
+
+@contextmanager
+def serving(
+    root: Path, *options: str, workers: int = 2, context: ssl.SSLContext | None = None
+) -> Iterator[Sidecar]:
+    """Run it until the block ends, at a free port, once all its workers are there."""
+    process = start(root, "--port", "0", "--workers", str(workers), *options)
+    try:
+        until(lambda: process.poll() is not None or "Listening at" in (root / "log").read_text())
+        found = re.search(r"Listening at: https?://[0-9.]+:(\d+)", (root / "log").read_text())
+        assert found, (root / "log").read_text()
+        sidecar = Sidecar(process, int(found[1]), root, context)
+        until(lambda: len(sidecar.workers()) == workers)
+        yield sidecar
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def write(file: Path, text: str) -> None:
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def raw(sidecar: Sidecar, sent: bytes) -> bytes:
+    """Send bytes and return all that comes back until the sidecar closes."""
+    told = b""
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
+        try:
+            client.sendall(sent)
+            while chunk := client.recv(65536):
+                told += chunk
+        except ConnectionResetError:
+            return told
+    return told
+
+
+def posted(body: bytes, *headers: str, length: int | None = None) -> bytes:
+    head = [
+        "POST /v1/authorize HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        "Connection: close",
+        *headers,
+        *([f"Content-Length: {len(body) if length is None else length}"] if length != -1 else []),
+    ]
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def chunked(body: bytes) -> bytes:
+    return (
+        b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [body[:9], body[9:]])
+        + b"0\r\n\r\n"
+    )
