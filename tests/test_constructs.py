@@ -272,9 +272,8 @@ def test_a_block_whose_permissions_nothing_asks_about_does_not_load(library: Lib
 def test_no_name_of_a_file_makes_its_rules_vanish(library: Library, name: str) -> None:
     grant = "allow(_: User, _: Action, _: Doc);\n"
 
-    policy = library.policy(ACTOR, grant, **{name: 'forbid(_: User, _: Action, _: Doc, "no");\n'})
+    ask = library.asker(ACTOR, grant, files={name: 'forbid(_: User, _: Action, _: Doc, "no");\n'})
 
-    ask = library.asker(policy)
     assert ask("ana", "view", "doc:bare") == ("no",)
     refused = library.refusals(grant, **{name: "\nallow(_: User, _: Action, doc: Doc) if doc.x;"})
     assert refused[0].startswith(f"{name}.polar:2: ")

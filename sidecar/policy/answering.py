@@ -8,18 +8,49 @@ lead through many entities cost their sum and not their product.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sidecar.policy.asking import Asking, LoadedPolicy, operand_of
-from sidecar.policy.exploring import Action, may_match
+from sidecar.policy.compiling import PackTexts
+from sidecar.policy.exploring import Action
 from sidecar.policy.looking import Answers
 from sidecar.policy.names import Names
 from sidecar.policy.program import Clause, Program
-from sidecar.policy.questions import Path
-from sidecar.policy.symbols import PolicyFault
+from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Path, literal
+from sidecar.policy.symbols import PolicyFault, Unexplorable
 from sidecar.schema.values import Value
 
 LIVE_DEPTH = 100
 """Steps to a fact when Oso is asked at request time; references that go round end here."""
+
+
+Loaded = tuple[Names, Program, LoadedPolicy]
+
+
+def answer(
+    asked: Mapping[str, Any], pack: PackTexts, loaded: Loaded, answers: Answers
+) -> dict[str, object]:
+    """Answer one question of a serving process, through all clauses of its rule.
+
+    Returns:
+        Plain data: ``holds``, or ``fault`` where one of the clauses fails.
+    """
+    names, program, _ = loaded
+    rule, code = asked["rule"], asked["code"]
+    declared = names.schema.types[asked["resource"]].actions.get(asked["action"])
+    action = (asked["action"], declared.properties if declared else {})
+    request = (asked["subject"], asked["resource"], action)
+    answering = Answering(loaded, pack.settings, answers, request)
+    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
+    if code is not None:
+        operands = (*operands, literal(f"str {code}"))
+    holds = False
+    for clause in program.matching(rule, operands):
+        try:
+            holds = answering.holds([clause], operands) or holds
+        except (PolicyFault, Unexplorable) as error:
+            return {"fault": f"{clause.file}:{clause.line}: {error}"}
+    return {"holds": holds}
 
 
 class Answering:
@@ -27,7 +58,7 @@ class Answering:
 
     def __init__(
         self,
-        loaded: tuple[Names, Program, LoadedPolicy],
+        loaded: Loaded,
         settings: Mapping[str, Value],
         answers: Answers,
         asked: tuple[str, str, Action],
@@ -46,8 +77,7 @@ class Answering:
             PolicyFault: Where one of them fails.
             Unexplorable: Where Oso gives up, or references lead too far.
         """
-        answers = [self._clause(each, operands) for each in clauses if may_match(each, operands)]
-        return any(answers)
+        return any([self._clause(each, operands) for each in clauses])
 
     def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> bool:
         question = Asking(
@@ -75,10 +105,10 @@ class Answering:
         if key in self._open:
             raise PolicyFault("the rule calls itself with the same arguments", rule)
         if key not in self._known:
-            name, _, arity = rule.rpartition("__")
+            clauses = self._program.matching(rule.rpartition("__")[0], operands)
             self._open.add(key)
             try:
-                self._known[key] = self.holds(self._program.clauses[name, int(arity)], operands)
+                self._known[key] = self.holds(clauses, operands)
             finally:
                 self._open.discard(key)
         return self._known[key]

@@ -47,6 +47,8 @@ MAXIMUM_CALLS = 500
 """Calls of rules on one path; more is a rule that calls itself without end."""
 MAXIMUM_MEMBERS = 10_000
 """Members of the lists with which a rule is called."""
+MAXIMUM_NESTING = 20
+"""How deep these lists lie in lists."""
 
 _PLACE = re.compile(r" at line (\d+), column \d+(?: (?:of|in) file (.+?))?:?$", re.MULTILINE)
 _MISFIT = re.compile(r"Invalid rule: (\w+)\(")
@@ -266,24 +268,30 @@ class _Query(Query):
 
 def operand_of(value: object) -> Path | None:
     """Return the key of a rule's operand; None for one by which a rule cannot be asked alone."""
+    if isinstance(value, Thing) and value.path is None:
+        return literal(f"nothing {value.type.name}")
     if isinstance(value, Thing | Fact | Constant):
-        return getattr(value, "path", None)
+        return value.path
+    if is_absent(value):
+        return literal("absent")
     if isinstance(value, ActionObject):
         return ACTION
     if isinstance(value, ActionName):
         return literal(f"name {value.text}")
-    if isinstance(value, str | bool | int) and not is_absent(value):
+    if isinstance(value, str | bool | int):
         return literal(f"{type(value).__name__} {text_of(value)}")
     return None
 
 
 def _is_large(arguments: Sequence[dict[str, Any]]) -> bool:
     """Tell whether lists in the arguments have grown beyond what anybody writes."""
-    waiting, seen = list(arguments), 0
-    while waiting and seen <= MAXIMUM_MEMBERS:
-        seen += 1
-        waiting += waiting.pop()["value"].get("List", ())
-    return bool(waiting)
+    level, seen = list(arguments), 0
+    for _ in range(MAXIMUM_NESTING):
+        level = [inner for term in level for inner in term["value"].get("List", ())]
+        seen += len(level)
+        if not level or seen > MAXIMUM_MEMBERS:
+            break
+    return bool(level)
 
 
 def _failed(error: OsoError) -> str:
@@ -293,7 +301,7 @@ def _failed(error: OsoError) -> str:
     if "unhandled partial" in text:
         return "a variable is compared before any condition has found its value"
     if isinstance(error, UnsupportedError):
-        return "values of different types are compared"
+        return "these values can neither be compared nor computed with"
     return f"Oso failed: {type(error).__name__}"
 
 

@@ -12,17 +12,13 @@ import os
 import pickle
 import resource
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import BinaryIO
 
-from sidecar.policy.answering import Answering
-from sidecar.policy.asking import LoadedPolicy
-from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
-from sidecar.policy.constructs import ENTRY_POINTS
-from sidecar.policy.names import Names
-from sidecar.policy.program import Program
-from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Path, Question
-from sidecar.policy.symbols import PolicyFault, Unexplorable
+from sidecar.policy.answering import answer
+from sidecar.policy.compiling import InvalidPolicyError, compile_pack, load
+from sidecar.policy.questions import Answer, Question
+from sidecar.policy.symbols import PolicyFault
 
 MEMORY_BYTES = 4 << 30
 """Address space of the child."""
@@ -65,7 +61,8 @@ def main() -> None:
         return
     write_message(answers, b'{"ready": true}')
     while message := read_message(questions):
-        _answer(json.loads(message), pack, loaded, (questions, answers))
+        said = answer(json.loads(message), pack, loaded, _Parent((questions, answers)))
+        write_message(answers, json.dumps(said).encode())
 
 
 class _Parent:
@@ -84,33 +81,6 @@ class _Parent:
                 raise PolicyFault("the facts have no answer")
             self._known[question] = answer
         return self._known[question]
-
-
-def _answer(
-    asked: Mapping[str, Any],
-    pack: PackTexts,
-    loaded: tuple[Names, Program, LoadedPolicy],
-    streams: tuple[BinaryIO, BinaryIO],
-) -> None:
-    """Answer one question through all clauses; one that fails makes the whole question fail."""
-    names, program, _ = loaded
-    rule, code = asked["rule"], asked["code"]
-    declared = names.schema.types[asked["resource"]].actions.get(asked["action"])
-    action = (asked["action"], declared.properties if declared else {})
-    answering = Answering(
-        loaded, pack.settings, _Parent(streams), (asked["subject"], asked["resource"], action)
-    )
-    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
-    if code is not None:
-        operands = (*operands, ("literal", f"str {code}"))
-    said: dict[str, object] = {"holds": False}
-    for clause in program.clauses.get((rule, ENTRY_POINTS[rule]), ()):
-        try:
-            said["holds"] = answering.holds([clause], operands) or said["holds"]
-        except (PolicyFault, Unexplorable) as error:
-            said = {"fault": f"{clause.file}:{clause.line}: {error}"}
-            break
-    write_message(streams[1], json.dumps(said).encode())
 
 
 if __name__ == "__main__":

@@ -245,4 +245,6 @@ def _said(value: object) -> str:
         return "what is true or false"
     if isinstance(value, Thing):
         return f"an entity of type `{value.type.name}`"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
     return f"`{value}`" if not isinstance(value, str) else f'`"{value}"`'

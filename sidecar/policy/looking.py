@@ -57,6 +57,7 @@ _KNOWN: Mapping[str, Callable[[str], object]] = {
     "int": int,
     "bool": lambda text: text == "true",
     "name": ActionName,
+    "absent": lambda _: ABSENT,
 }
 """How an operand that is known when a rule is called is read back."""
 
@@ -122,7 +123,10 @@ class Look:
         """Return the symbol that stands for what is at `path`, where it was read before."""
         if path[0] == "literal":
             kind, _, text = path[1].partition(" ")
-            return _KNOWN[kind](text)
+            # What was not found is made anew, since Oso takes one object for equal to itself.
+            return (
+                self._things[text](None, certain=False) if kind == "nothing" else _KNOWN[kind](text)
+            )
         if path == ACTION:
             return ActionObject()
         if path in {SUBJECT, RESOURCE}:
