@@ -77,7 +77,8 @@ class Answering:
             PolicyFault: Where one of them fails.
             Unexplorable: Where Oso gives up, or references lead too far.
         """
-        return any([self._clause(each, operands) for each in clauses])
+        answers = [self._clause(each, operands) for each in clauses]
+        return any(answers)
 
     def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> bool:
         question = Asking(

@@ -22,7 +22,7 @@ from sidecar.errors import Problem
 from sidecar.policy.comparing import Comparison
 from sidecar.policy.looking import MAXIMUM_DEPTH, Answers, Look, is_absent
 from sidecar.policy.names import Names
-from sidecar.policy.program import ASKER
+from sidecar.policy.program import ASKER, FOUND
 from sidecar.policy.questions import ACTION, Path, literal, text_of
 from sidecar.policy.symbols import (
     ActionName,
@@ -51,6 +51,8 @@ MAXIMUM_NESTING = 20
 """How deep these lists lie in lists."""
 
 _PLACE = re.compile(r" at line (\d+), column \d+(?: (?:of|in) file (.+?))?:?$", re.MULTILINE)
+_KNOWN = frozenset({"String", "Boolean", "Number", "ExternalInstance"})
+"""Kinds of terms that are single values."""
 _MISFIT = re.compile(r"Invalid rule: (\w+)\(")
 _MISSING = re.compile(r"Missing implementation for required rule (\w+)")
 _SCALARS = {
@@ -176,18 +178,43 @@ class Asking:
         self._things = loaded.things
         self._classes = names.classes
 
-    def answer_rule(self, attribute: str, arguments: Sequence[dict[str, Any]], host: Any) -> str:  # noqa: ANN401
-        """Answer a generated rule: does the rule hold, or are its clauses to be gone through?"""
+    def answer_rule(
+        self,
+        attribute: str,
+        arguments: Sequence[dict[str, Any]],
+        host: Any,  # noqa: ANN401 - polar's
+    ) -> object:
+        """Answer a generated rule: does the rule hold, or are its clauses to be gone through?
+
+        Returns:
+            The answer, and the positions of the arguments that are not known yet; or, when a
+            clause has been gone through, true.
+        """
+        if attribute == FOUND:
+            return self._found(arguments, host)
         self._calls += 1
         if self._calls > MAXIMUM_CALLS or _is_large(arguments):
             raise Unexplorable("the rule calls itself without end")
         operands: list[Any] = []
         for term in arguments:
             kind = next(iter(term["value"]))
-            if kind not in {"String", "Boolean", "Number", "ExternalInstance"}:
-                return "clauses"
-            operands.append(host.to_python(term))
-        return self._answer_rule(attribute, tuple(operands))
+            operands.append(host.to_python(term) if kind in _KNOWN else None)
+        open_ones = [str(at) for at, each in enumerate(operands) if each is None]
+        if open_ones:
+            return ["clauses", " ".join([attribute, *open_ones])]
+        return [self._answer_rule(attribute, tuple(operands)), attribute]
+
+    def _found(self, arguments: Sequence[dict[str, Any]], host: Any) -> bool:  # noqa: ANN401
+        """Refuse that an argument, which was not known, is absent: Oso would take it for found."""
+        attribute, *places = host.to_python(arguments[0]).split()
+        for place in places:
+            term = arguments[1 + int(place)]
+            if next(iter(term["value"])) in _KNOWN and is_absent(host.to_python(term)):
+                rule = attribute.rpartition("__")[0]
+                raise PolicyFault(
+                    f"what `{rule}` finds can be absent; give its parameter a type", rule
+                )
+        return True
 
     def is_a(self, value: object, tag: str) -> bool:
         """Tell whether a value that is no entity is of the type that stands in the policy."""
@@ -228,7 +255,7 @@ class _Query(Query):
         self.ffi_query.call_result(data["call_id"], self.host.to_polar(result))
 
     def _argument(self, name: str, term: dict[str, Any]) -> object:
-        if next(iter(term["value"])) not in {"String", "Boolean", "Number", "ExternalInstance"}:
+        if next(iter(term["value"])) not in _KNOWN:
             raise PolicyFault(
                 f"an argument of `{name}` is not known yet, or is no single value", name
             )

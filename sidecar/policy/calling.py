@@ -86,5 +86,5 @@ def _heads(sources: Sequence[Source]) -> _Heads:
         for block in source.blocks:
             declared = [token.literal for token in (*block.roles, *block.permissions)]
             for name in (*declared, *block.relations):
-                heads[str(block.rule_of(name)), 3].append([None, name, None])
+                heads[str(block.names.get(name)), 3].append([None, name, None])
     return heads

@@ -114,15 +114,14 @@ class Explorer:
         """Return the tree of a rule with these operands, and whether it depends on the action."""
 
         def explore(scope: _Scope) -> Node:
-            name, _, arity = rule.rpartition("__")
+            name = rule.rpartition("__")[0]
             node = FALSE
-            for clause in self.program.clauses[name, int(arity)]:
-                if may_match(clause, operands):
-                    key = ("clause", clause.number, operands)
-                    following = partial(self._clause, clause, operands, asked)
-                    found, saw = self._remembered(key, asked, following)
-                    scope.saw_action = scope.saw_action or saw
-                    node = self._joined(partial(self.trees.either, node, found))
+            for clause in self.program.matching(name, operands):
+                key = ("clause", clause.number, operands)
+                following = partial(self._clause, clause, operands, asked)
+                found, saw = self._remembered(key, asked, following)
+                scope.saw_action = scope.saw_action or saw
+                node = self._joined(partial(self.trees.either, node, found))
             return node
 
         return self._remembered(("rule", rule, operands), asked, explore)
@@ -242,16 +241,6 @@ class Explorer:
             return join()
         except TooLargeError as error:
             raise Unexplorable(str(error)) from error
-
-
-def may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
-    """Tell whether the strings in a clause's head allow these operands; Oso would only say no."""
-    return all(
-        wanted is None
-        or operand[0] != "literal"
-        or operand[1] in {f"str {wanted}", f"name {wanted}"}
-        for wanted, operand in zip(clause.literals, operands, strict=True)
-    )
 
 
 def _implied(question: Question, answers: Mapping[Question, Answer]) -> Answer | None:

@@ -14,12 +14,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sidecar.policy.questions import Path
 from sidecar.policy.source import Block, Rule, Source
 from sidecar.policy.spelling import Edit, spell_out
 from sidecar.policy.tokens import Token
 
 ASKER = "ask__"
 """The constant through which generated rules ask Python."""
+FOUND = "found__"
+"""What is called of it when a clause has found what its caller did not know."""
 GENERATED = "<generated>"
 """Stands in place of a file; no file of a policy has this name."""
 
@@ -57,6 +60,55 @@ class Program:
     """File to its text spelled out (`sidecar.policy.spelling`), and nothing else changed."""
     clauses: Mapping[tuple[str, int], tuple[Clause, ...]]
     """(rule, number of parameters) to its clauses, in the order of the files."""
+    _by_literal: dict[tuple[str, int], tuple[int, dict[str | None, list[Clause]]]] = field(
+        default_factory=dict
+    )
+
+    def matching(self, rule: str, operands: tuple[Path, ...]) -> Sequence[Clause]:
+        """Return the clauses whose strings in the head allow these operands.
+
+        Oso would only say no to the others. A policy can have thousands of them, so they are
+        found by the parameter that divides them best.
+        """
+        key = (rule, len(operands))
+        if key not in self._by_literal:
+            self._by_literal[key] = _divided(self.clauses.get(key, ()))
+        position, divided = self._by_literal[key]
+        text = _text(operands[position]) if operands else None
+        found = divided.get(text, divided[None]) if text is not None else self.clauses.get(key, ())
+        return [clause for clause in found if _may_match(clause, operands)]
+
+
+def _divided(clauses: Sequence[Clause]) -> tuple[int, dict[str | None, list[Clause]]]:
+    """Divide clauses by the parameter that is most often a different string.
+
+    Under None stand those that any operand allows; they stand under each string too.
+    """
+    arity = len(clauses[0].literals) if clauses else 0
+    position = max(
+        range(arity), key=lambda at: len({clause.literals[at] for clause in clauses}), default=0
+    )
+    divided: dict[str | None, list[Clause]] = {None: []}
+    for clause in clauses if arity else ():
+        divided.setdefault(clause.literals[position], [])
+    for clause in clauses if arity else ():
+        wanted = clause.literals[position]
+        for each in divided.values() if wanted is None else (divided[wanted],):
+            each.append(clause)
+    return position, divided
+
+
+def _may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
+    return all(
+        wanted is None or operand[0] != "literal" or _text(operand) == wanted
+        for wanted, operand in zip(clause.literals, operands, strict=True)
+    )
+
+
+def _text(operand: Path) -> str | None:
+    """Return the string that a literal operand is; None for what is no literal string."""
+    kind, _, text = str(operand[1]).partition(" ") if operand[0] == "literal" else ("", "", "")
+    return text if kind in {"str", "name"} else None
 
 
 @dataclass(slots=True)
@@ -118,9 +170,11 @@ def _divide(rule: Rule, building: _Building) -> Iterator[Edit]:
 def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -> None:
     """Add the rules that Oso makes of a block's lines (polar-core, resource_block.rs)."""
     for line in block.implications:
-        granted = block.rule_of(line.granted)
+        granted = block.names.get(line.granted)
         related = blocks.get(block.relations[line.relation].text) if line.relation else None
-        implier = (related if line.relation else block) and (related or block).rule_of(line.implier)
+        implier = (related if line.relation else block) and (related or block).names.get(
+            line.implier
+        )
         if (
             granted is None or implier is None
         ):  # pragma: no cover - Oso has refused the block before
@@ -146,10 +200,11 @@ def _asking(rule: str, arity: int, clauses: Sequence[Clause]) -> Iterator[str]:
     names = ", ".join(f"a{position}" for position in range(arity))
     more = f", {names}" if names else ""
     yield (
-        f"s__{rule}({names}) if answer = {ASKER}.{rule}__{arity}({names}) "
-        f"and v__{rule}(answer{more});"
+        f"s__{rule}({names}) if [answer, open] = {ASKER}.{rule}__{arity}({names}) "
+        f"and v__{rule}(answer, open{more});"
     )
     blanks = ", _" * arity
-    yield f'v__{rule}("yes"{blanks});'
+    yield f'v__{rule}("yes", _{blanks});'
     for clause in clauses:
-        yield f'v__{rule}("clauses"{more}) if {clause.name}({names});'
+        found = f"{ASKER}.{FOUND}(open{more}) = true"
+        yield f'v__{rule}("clauses", open{more}) if {clause.name}({names}) and {found};'

@@ -23,6 +23,8 @@ Every question but ``exists``, ``present`` and ``rule`` is asked only where its 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -63,7 +65,36 @@ def show(path: Path) -> str:
         return f"{show(path[1])}.{path[2]}"
     if kind == "lookup":
         return f"{show(path[1])}.{path[2]}({', '.join(show(operand) for operand in path[3])})"
-    return f'"{path[1]}"' if kind == "literal" else str(kind)
+    return json.dumps(path[1], ensure_ascii=False) if kind == "literal" else str(kind)
+
+
+def path_of(text: str) -> Path:
+    """Read back what `show` wrote.
+
+    Raises:
+        ValueError: It is no path, and no literal.
+    """
+    path, end = _operand(text, 0)
+    if end != len(text):
+        raise ValueError(f"`{text}` is no path: `{text[end:]}` is left over")
+    return path
+
+
+def worded(question: Question) -> str:
+    """Write a question in words, without its question mark: ``resource.email exists``."""
+    kind, *operands = question
+    if kind == "rule":
+        return f"{operands[0]}({', '.join(show(operand) for operand in operands[1])})"
+    first, *others = [show(operand) for operand in operands if isinstance(operand, tuple)]
+    if kind in {"exists", "present"}:
+        return f"{first} exists"
+    if kind == "includes":
+        return f"{first} includes {others[0]}"
+    if kind == "same":
+        return f"{first} = {others[0]}"
+    if kind == "order":
+        return f"{first} against {others[0]}"
+    return first
 
 
 def depth(path: Path) -> int:
@@ -107,6 +138,45 @@ def value_of(kind: Kind, text: str) -> Value:
     if kind is Kind.INSTANT:
         return datetime.fromisoformat(text)
     return text
+
+
+def _operand(text: str, start: int) -> tuple[Path, int]:
+    if text.startswith('"', start):
+        try:
+            said, end = _LITERAL.raw_decode(text, start)
+        except json.JSONDecodeError:
+            raise ValueError(f"`{text}` is no path: a literal does not end") from None
+        return ("literal", said), end
+    path: Path | None = None
+    while (name := _NAME.match(text, start)) is not None:
+        start = name.end()
+        if path is None:
+            path = (name[0],)
+        elif text.startswith("(", start):
+            operands, start = _operands(text, start + 1)
+            path = ("lookup", path, name[0], operands)
+        else:
+            path = ("member", path, name[0])
+        if not text.startswith(".", start):
+            return path, start
+        start += 1
+    raise ValueError(f"`{text}` is no path: a name is missing")
+
+
+def _operands(text: str, start: int) -> tuple[tuple[Path, ...], int]:
+    operands: list[Path] = []
+    while not text.startswith(")", start):
+        if operands:
+            if not text.startswith(", ", start):
+                raise ValueError(f"`{text}` is no path: `)` is missing")
+            start += len(", ")
+        operand, start = _operand(text, start)
+        operands.append(operand)
+    return tuple(operands), start + 1
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LITERAL = json.JSONDecoder()
 
 
 def from_json(part: Any) -> Any:  # noqa: ANN401 - JSON

@@ -71,14 +71,8 @@ class Block:
     relations: Mapping[str, Token]
     """The relation's name to the token of the related type."""
     implications: tuple[Implication, ...]
-
-    def rule_of(self, name: str) -> str | None:
-        """Return the rule that asks about `name`: a role, a permission or a relation."""
-        if name in {token.literal for token in self.roles}:
-            return "has_role"
-        if name in {token.literal for token in self.permissions}:
-            return "has_permission"
-        return "has_relation" if name in self.relations else None
+    names: Mapping[str, str]
+    """Each role, permission and relation to the rule that asks about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +218,9 @@ def _block(file: str, tokens: Tokens) -> Block | Problem:
         lists["permissions"],
         relations,
         tuple(implications),
+        {
+            **dict.fromkeys(relations, "has_relation"),
+            **{token.literal: "has_permission" for token in lists["permissions"]},
+            **{token.literal: "has_role" for token in lists["roles"]},
+        },
     )
