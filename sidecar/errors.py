@@ -25,6 +25,10 @@ class SnapshotUnavailableError(SidecarError):
     """No snapshot, or only one that is too old; asking again later may help."""
 
 
+class InvalidSettingError(SidecarError):
+    """A setting that cannot be used; the operator must act."""
+
+
 class EvaluationError(SidecarError):
     """The policy failed while it was being evaluated; its author must act."""
 

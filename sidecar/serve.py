@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
-from sidecar.http import Limits, create_app
+from sidecar.http import Limits, Paging, Standard, create_app, new_key, read_key
 from sidecar.policy import PackTexts, SharedCompiling, compile_in_child, load_pack
 from sidecar.reloading import Places, Reloading
 from sidecar.settings import Settings
@@ -80,20 +80,32 @@ def serve(settings: Settings) -> None:
 
     Raises:
         InvalidDocumentsError: The policy or the mount cannot be used.
+        InvalidSettingError: The key of pages cannot be used.
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
     """
     _log_to_standard_error(settings.log_level)
+    standard = _standard(settings)
     places = Places(settings.policies, settings.fixtures, settings.mount())
     reloading = Reloading(places, partial(load_pack, compiling=_compiling()))
     reloading.load()
     limits = Limits(
         max_body_bytes=settings.max_body_bytes, max_evaluations=settings.max_evaluations
     )
-    app = create_app(reloading, limits=limits)
+    app = create_app(reloading, limits=limits, standard=standard)
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
     _run(_Server(app, _options(settings, reloading)))
+
+
+def _standard(settings: Settings) -> Standard:
+    """Choose the key of pages here, before the workers are forked: all of them share it."""
+    paging = Paging(
+        page_size=settings.page_size,
+        max_page_size=settings.max_page_size,
+        key=read_key(settings.page_key) if settings.page_key else new_key(),
+    )
+    return Standard(public_url=settings.public_url, paging=paging)
 
 
 def _compiling() -> Callable[[PackTexts], Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from math import inf
 from pathlib import Path
 
@@ -50,6 +51,32 @@ def _bind(text: str) -> str:
         raise ValueError(f"`{text}` is neither `unix:PATH` nor `HOST:PORT`")
     _whole(0, 65535)(port)
     return text
+
+
+def _public_url(text: str) -> str:
+    found = _URL.fullmatch(text)
+    if found is None or int(found["port"] or 0) > _MAX_PORT:
+        raise ValueError(
+            f"`{text}` is not written like `https://pdp.example.com` or "
+            "`https://pdp.example.com/base`: no query, no fragment, no slash at the end"
+        )
+    if found["scheme"] != "https" and not _is_loopback(found["host"].strip("[]")):
+        raise ValueError(f"`{text}` must begin with `https://`, except at a loopback address")
+    return text
+
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
+    r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~-]+)*"
+)
+_MAX_PORT = 65535
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _flag(text: str) -> bool:
@@ -111,6 +138,18 @@ class Settings:
     max_evaluations: int = 1000
     """Most questions in one batch."""
 
+    page_size: int = 100
+    """Results of a search on one page where the caller says no limit."""
+
+    max_page_size: int = 1000
+    """Most results in one answer, whatever the caller says."""
+
+    page_key: Path | None = None
+    """File of the key that tokens of pages are made with; None for one that ends with us."""
+
+    public_url: str = ""
+    """The URL that callers know us by; without it there is no metadata."""
+
     access_log: bool = False
 
     log_level: str = "info"
@@ -154,6 +193,14 @@ WRITINGS: Mapping[str, Writing] = {
     ),
     "max_body_bytes": Writing("BYTES", _whole(1, 16 * 1024 * 1024), "Longest body of a request."),
     "max_evaluations": Writing("N", _whole(1, 100_000), "Most questions in one batch."),
+    "page_size": Writing("N", _whole(1, 100_000), "Results on a page of a search without a limit."),
+    "max_page_size": Writing("N", _whole(1, 100_000), "Most results on a page of a search."),
+    "page_key": Writing(
+        "FILE",
+        Path,
+        "Key for tokens of pages, 32 bytes or more.  [default: a new one at each start]",
+    ),
+    "public_url": Writing("URL", _public_url, "The https URL callers know it by, for metadata."),
     "access_log": Writing("yes|no", _flag, "Log a line for each request."),
     "log_level": Writing("LEVEL", _level, f"One of {', '.join(_LEVELS)}."),
 }

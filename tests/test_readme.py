@@ -74,6 +74,8 @@ def _blanked(answer: dict[str, object]) -> dict[str, object]:
     """Replace what differs from one answer to the next as the README does."""
     if "decision_id" in answer:
         answer["decision_id"] = "…"
+    if isinstance(page := answer.get("page"), dict):
+        answer["page"] = {**page, "next_token": "…"}
     if isinstance(revisions := answer.get("revisions"), dict):
         answer["revisions"] = dict.fromkeys(revisions, "…")
     return answer

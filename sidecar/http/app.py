@@ -10,8 +10,9 @@ from typing import Protocol
 from flask import Flask, Response, request
 
 from sidecar.facts import Snapshot
-from sidecar.http import authzen, faults, health, native, vocabulary
+from sidecar.http import authzen, faults, health, metadata, native, vocabulary
 from sidecar.http.asking import Desk, utc_now
+from sidecar.http.authzen import Standard
 from sidecar.reloading import Pair, State
 
 
@@ -40,9 +41,17 @@ DEFAULT_LIMITS = Limits()
 
 
 def create_app(
-    pairs: Pairs, now: Callable[[], datetime] = utc_now, limits: Limits = DEFAULT_LIMITS
+    pairs: Pairs,
+    now: Callable[[], datetime] = utc_now,
+    limits: Limits = DEFAULT_LIMITS,
+    standard: Standard | None = None,
 ) -> Flask:
-    """Wire the edge to a source of pairs and a clock. Holds no other state."""
+    """Wire the edge to a source of pairs and a clock. Holds no other state.
+
+    Without `standard` nobody has told our public URL, and tokens of pages are made with a key of
+    this very application.
+    """
+    standard = standard or Standard()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `asking.body`
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -51,7 +60,8 @@ def create_app(
     app.url_map.strict_slashes = True
     desk = Desk(current=pairs.current, age=pairs.age, now=now)
     app.register_blueprint(native.blueprint(desk))
-    app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations))
+    app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
+    app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(vocabulary.blueprint(desk))
     app.register_blueprint(health.blueprint(pairs.state))
     faults.register(app)

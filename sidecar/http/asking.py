@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
@@ -18,7 +18,7 @@ from sidecar.decide import decide, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
-from sidecar.model import Decision, Request
+from sidecar.model import Decision, Obligation, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
 
@@ -26,6 +26,7 @@ LOG = logging.getLogger("sidecar")
 
 T = TypeVar("T")
 Search = Callable[[Request, Policy, Snapshot, datetime], tuple[str, ...]]
+Each = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,10 @@ class Answered:
             "revisions": self.decision.revisions,
             "decision_id": self.id,
         }
+
+    def context(self) -> dict[str, object]:
+        """Return the same as AuthZEN carries it, obligations by its draft profile."""
+        return {**self.rest(), "obligations": [_custom(each) for each in self.decision.obligations]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,15 @@ class Asking:
                 bounds.
         """
         return search(asked, self.pair.policy, self.pair.snapshot, self.now)
+
+    def each(self, search: Each, asked: Request, after: str) -> Iterator[str]:
+        """Run a search on the pair from an id on; each result is decided when it is taken.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type, or the search has no
+                bounds.
+        """
+        return search(asked, self.pair.policy, self.pair.snapshot, self.now, after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,3 +151,9 @@ def question(kind: type[T]) -> T:
 def answer(members: object, status: int = 200) -> Response:
     """Render an answer; nouns of the core are written by the names of their fields."""
     return Response(msgspec.json.encode(members), status, mimetype="application/json")
+
+
+def _custom(obligation: Obligation) -> dict[str, object]:
+    """Write an obligation as one that the caller and the pack have agreed on."""
+    properties = {"message": obligation.message}
+    return {"id": obligation.code, "type": "custom", "properties": properties}

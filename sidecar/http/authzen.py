@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
+
 from flask import Blueprint, Response
 
 from sidecar.http.asking import Desk, answer, body, question
 from sidecar.http.batches import evaluate
+from sidecar.http.pages import Paging
 from sidecar.http.questions import ActionSearch, Evaluation, ResourceSearch, SubjectSearch
-from sidecar.search import permissions, search_resources, search_subjects
+from sidecar.search import each_action, each_resource, each_subject
 
 
-def blueprint(desk: Desk, max_evaluations: int) -> Blueprint:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """What an operator says of this surface."""
+
+    public_url: str = ""
+    """The URL that callers know us by; without it there is no metadata."""
+
+    paging: Paging = field(default_factory=Paging)
+
+
+def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
     """Return the views under `/access/v1`."""
     views = Blueprint("authzen", __name__, url_prefix="/access/v1")
 
@@ -18,7 +32,7 @@ def blueprint(desk: Desk, max_evaluations: int) -> Blueprint:
     def evaluation() -> Response:
         """Answer one question; what we tell beside the decision stands in `context`."""
         answered = desk.open().decide(question(Evaluation).request())
-        return answer({"decision": answered.decision.allowed, "context": answered.rest()})
+        return answer({"decision": answered.decision.allowed, "context": answered.context()})
 
     @views.post("/evaluations")
     def evaluations() -> Response:
@@ -28,21 +42,30 @@ def blueprint(desk: Desk, max_evaluations: int) -> Blueprint:
     @views.post("/search/subject")
     def subject() -> Response:
         """Answer who may do it."""
-        asked = question(SubjectSearch).request()
-        found = desk.open().search(search_subjects, asked)
-        return answer({"results": [{"type": asked.subject.type, "id": each} for each in found]})
+        said = question(SubjectSearch)
+        asked = said.request()
+        each = partial(desk.open().each, each_subject, asked)
+        page, found = paging.results("subject", asked, said.page, each)
+        results = [{"type": asked.subject.type, "id": name} for name in found]
+        return answer({**page, "results": results})
 
     @views.post("/search/resource")
     def resource() -> Response:
         """Answer on what it may be done."""
-        asked = question(ResourceSearch).request()
-        found = desk.open().search(search_resources, asked)
-        return answer({"results": [{"type": asked.resource.type, "id": each} for each in found]})
+        said = question(ResourceSearch)
+        asked = said.request()
+        each = partial(desk.open().each, each_resource, asked)
+        page, found = paging.results("resource", asked, said.page, each)
+        results = [{"type": asked.resource.type, "id": name} for name in found]
+        return answer({**page, "results": results})
 
     @views.post("/search/action")
     def action() -> Response:
         """Answer what may be done."""
-        found = desk.open().search(permissions, question(ActionSearch).request())
-        return answer({"results": [{"name": each} for each in found]})
+        said = question(ActionSearch)
+        asked = said.request()
+        each = partial(desk.open().each, each_action, asked)
+        page, found = paging.results("action", asked, said.page, each)
+        return answer({**page, "results": [{"name": name} for name in found]})
 
     return views

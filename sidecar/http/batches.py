@@ -17,7 +17,13 @@ STOPS_AFTER: Mapping[str, bool | None] = {
 }
 """The semantics, and the decision after which each stops; the answer ends with it."""
 
-_DEFAULTS = ("subject", "action", "resource", "context")
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "subject": ("type", "id"),
+    "action": ("name",),
+    "resource": ("type", "id"),
+    "context": (),
+}
+"""What has a default, and which of its own members are required."""
 
 
 def evaluate(body: object, asking: Asking, max_evaluations: int) -> dict[str, object]:
@@ -40,11 +46,11 @@ def evaluate(body: object, asking: Asking, max_evaluations: int) -> dict[str, ob
         )
     if not batch.evaluations:
         answered = asking.decide(convert(body, Evaluation).request())
-        return {"decision": answered.decision.allowed, "context": answered.rest()}
+        return {"decision": answered.decision.allowed, "context": answered.context()}
     if len(batch.evaluations) > max_evaluations:
         raise InvalidRequestError("evaluations", f"must have at most {max_evaluations} items")
     members = body if isinstance(body, dict) else {}
-    defaults = {name: members[name] for name in _DEFAULTS if name in members}
+    defaults = {name: members[name] for name in _REQUIRED if name in members}
     return {"evaluations": list(_answers(batch, defaults, asking, STOPS_AFTER[semantic]))}
 
 
@@ -64,12 +70,41 @@ def _answer(
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
     try:
-        answered = asking.decide(convert({**defaults, **item}, Evaluation).request())
+        answered = asking.decide(convert(_with_defaults(item, defaults), Evaluation).request())
     except InvalidRequestError as error:
-        blamed = error.member.partition(".")[0]
-        from_default = blamed in defaults and blamed not in item
-        return _refusal(error if from_default else _within(place, error))
-    return {"decision": answered.decision.allowed, "context": answered.rest()}
+        return _refusal(error if _stands_in(defaults, item, error) else _within(place, error))
+    return {"decision": answered.decision.allowed, "context": answered.context()}
+
+
+def _with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """Fill in what an item leaves out: whole members, and of those it has, what is required.
+
+    Properties are never mixed: those of the item are all that there are.
+    """
+    whole = {**defaults, **item}
+    for name, required in _REQUIRED.items():
+        own, default = item.get(name), defaults.get(name)
+        if isinstance(own, dict) and isinstance(default, dict):
+            whole[name] = {**{each: default[each] for each in required if each in default}, **own}
+    return whole
+
+
+def _stands_in(
+    defaults: Mapping[str, object], item: Mapping[str, object], error: InvalidRequestError
+) -> bool:
+    """Tell whether what is wrong was said as a default, and not by the item."""
+    said_as_default: object = defaults
+    said: object = item
+    for name in error.member.split("."):
+        if isinstance(said, dict) and name in said:
+            said, said_as_default = said[name], _member(said_as_default, name)
+        else:
+            return isinstance(said_as_default, dict) and name in said_as_default
+    return False
+
+
+def _member(said: object, name: str) -> object:
+    return said.get(name) if isinstance(said, dict) else None
 
 
 def _within(place: str, error: InvalidRequestError) -> InvalidRequestError:

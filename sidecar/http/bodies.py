@@ -137,6 +137,7 @@ def _refuse_lone_surrogates(body: bytes) -> None:
 _FAULT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
 _EXPECTED = re.compile(r"Expected `(?P<type>[^`]*)`, got `(?P<got>[^`]*)`")
+_TOO_SMALL = re.compile(r"Expected `(?:int|float)` >= (?P<least>\S+)")
 _TOO_SHORT = "Expected `str` of length >= 1"
 
 _WORDS = {
@@ -160,6 +161,8 @@ def _named(fault: str) -> InvalidRequestError:
         if not path:
             return _invalid(f"must be {wanted.replace('an object', 'a JSON object')}")
         return InvalidRequestError(path, f"must be {wanted}")
+    if small := _TOO_SMALL.fullmatch(what):
+        return InvalidRequestError(path, f"must be {small['least']} or more")
     if what == _TOO_SHORT:
         return InvalidRequestError(path, "must not be empty")
     return InvalidRequestError(path, "is not as it must be")

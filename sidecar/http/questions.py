@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sidecar.errors import InvalidRequestError
 from sidecar.model import Reference, Request
@@ -63,6 +63,14 @@ class Batch(Struct, frozen=True):
     options: Options = Options()
 
 
+class Page(Struct, frozen=True):
+    """Which part of the results of a search; `properties` would be of our own making: none are."""
+
+    token: str = ""
+    limit: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    properties: dict[str, Any] = {}
+
+
 class SubjectSearch(Struct, frozen=True):
     """Who may do this on this resource?"""
 
@@ -70,6 +78,7 @@ class SubjectSearch(Struct, frozen=True):
     action: Act
     resource: Entity
     context: dict[str, Any] = {}
+    page: Page | UnsetType = UNSET
 
     def request(self) -> Request:
         """Return it as a search takes it, which does not look at the id of the subject."""
@@ -83,6 +92,7 @@ class ResourceSearch(Struct, frozen=True):
     action: Act
     resource: Sought
     context: dict[str, Any] = {}
+    page: Page | UnsetType = UNSET
 
     def request(self) -> Request:
         """Return it as a search takes it, which does not look at the id of the resource."""
@@ -95,6 +105,7 @@ class ActionSearch(Struct, frozen=True):
     subject: Entity
     resource: Entity
     context: dict[str, Any] = {}
+    page: Page | UnsetType = UNSET
 
     def request(self) -> Request:
         """Return it as a search takes it, which does not look at the action."""
