@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sidecar.policy import Policy
-from sidecar.policy.questions import Question, show
+from sidecar.policy.questions import worded
 from sidecar.policy.trees import LEAVES, Node, Test
 
 _LEAF_WORDS = ("no", "yes", "the policy fails")
@@ -56,7 +56,7 @@ class _Writer:
 
     def lines(self, node: Node, depth: int) -> Iterator[str]:
         """Yield the question of a node and its branches."""
-        yield f"{_INDENT * depth}{self._mark(node)}{_question(self._tests[node.test])}"
+        yield f"{_INDENT * depth}{self._mark(node)}{worded(self._tests[node.test].question)}?"
         for labels, branch in _branches(self._tests[node.test], node):
             start = f"{_INDENT * (depth + 1)}{labels}:"
             if branch in LEAVES:
@@ -78,26 +78,6 @@ class _Writer:
             return ""
         self._numbers[node.number] = len(self._numbers) + 1
         return f"[{self._numbers[node.number]}] "
-
-
-def _question(test: Test) -> str:
-    return f"{_asked(test.question)}?"
-
-
-def _asked(question: Question) -> str:
-    kind, *operands = question
-    if kind == "rule":
-        return f"{operands[0]}({', '.join(show(operand) for operand in operands[1])})"
-    first, *others = [show(operand) for operand in operands if isinstance(operand, tuple)]
-    if kind in {"exists", "present"}:
-        return f"{first} exists"
-    if kind == "includes":
-        return f"{first} includes {others[0]}"
-    if kind == "same":
-        return f"{first} = {others[0]}"
-    if kind == "order":
-        return f"{first} against {others[0]}"
-    return first
 
 
 def _branches(test: Test, node: Node) -> Iterator[tuple[str, Node]]:

@@ -1,0 +1,140 @@
+"""Where facts come from: for one request, the value at a path, who said it, who may see it."""
+
+from __future__ import annotations
+
+from sidecar.evaluation.binding import Binder
+from sidecar.evaluation.reading import UNREAD, Frame, Reader
+from sidecar.facts import Row
+from sidecar.model import Request
+from sidecar.policy import Policy
+from sidecar.policy.questions import (
+    ACTION,
+    CONTEXT,
+    NOW,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    Answer,
+    Path,
+    Question,
+)
+from sidecar.policy.trees import FAULT, LEAVES, Node
+from sidecar.schema import EntityType, Schema, Value, parse_json
+
+_ROOTS = (SUBJECT, RESOURCE)
+_NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
+
+
+class Sources:
+    """Reads what trees read, for one request, and tells what it was."""
+
+    def __init__(self, request: Request, policy: Policy, frame: Frame) -> None:
+        """Prepare to read.
+
+        Args:
+            request: Of types that the schema declares.
+            policy: Whose trees are walked.
+            frame: Of that request, not used for anything else.
+        """
+        self._request = request
+        self._policy = policy
+        self._frame = frame
+        self._reader = Reader(
+            policy.schema,
+            policy.settings,
+            policy.schema.types[request.subject.type],
+            policy.schema.types[request.resource.type],
+        )
+        self._binder = Binder(self._reader, policy.tests)
+
+    def walk(self, node: Node, asked: list[Question]) -> Node:
+        """Return the leaf that a tree ends in; add the questions on the way to `asked`."""
+        while node not in LEAVES:
+            asked.append(self._policy.tests[node.test].question)
+            self._binder.tree(node)
+            self._grow()
+            taken = self._binder.step(node, self._frame)
+            node = next((each for each in node.branches if self._binder.tree(each) is taken), FAULT)
+        return node
+
+    def answer(self, question: Question) -> Answer | None:
+        """Return the answer to a question; None where its facts are absent."""
+        return self._binder.answer(question, self._frame)
+
+    def value(self, path: Path) -> Value:
+        """Return the value at a path, or the key of the entity there."""
+        read = self._reader.comparable(path)
+        self._grow()
+        found: Value = read(self._frame)
+        return found
+
+    def source(self, path: Path) -> str:
+        """Return who said what is at a path: its value, or the key of the entity there."""
+        if path in _ROOTS:
+            return "request"
+        if path[0] == "lookup":
+            return self.source(path[1]) if self._row(path) is None else "mount"
+        base, name = path[1], path[2]
+        if base == CONTEXT:
+            return self._source_of_context(path)
+        if base in _NO_ENTITIES:
+            return "settings" if base == SETTINGS else "request"
+        if not self._reader.is_entity(base) or name in self._reader.type_of(base).key:
+            return self.source(base)
+        columns, row = self._reader.type_of(base).attributes, self._row(base)
+        if row is not None and row[list(columns).index(name)] is not None:
+            return "mount"
+        if base in _ROOTS and columns[name].caller:
+            return "request" if name in self._frame.said[_ROOTS.index(base)] else "schema"
+        return "schema"
+
+    def source_of_existence(self, path: Path) -> str:
+        """Return who says whether there is such an entity; of what nobody mounts every id is."""
+        return "mount" if self._reader.type_of(path).table else "schema"
+
+    def sensitive(self, path: Path) -> bool:
+        """Tell whether what is at a path is to be withheld."""
+        schema = self._policy.schema
+        if path not in _ROOTS and path[0] == "member":
+            if path[1] not in _NO_ENTITIES and not self._reader.is_entity(path[1]):
+                return self.sensitive(path[1])  # a part of an address
+            if self._reader.attribute(path).sensitive:
+                return True
+            if not self._reader.is_entity(path):
+                return False
+        return _has_sensitive_key(schema, self._reader.type_of(path), frozenset())
+
+    def _source_of_context(self, path: Path) -> str:
+        if path == NOW:
+            return "clock"
+        attribute = self._reader.attribute(path)
+        said = self._request.context.get(attribute.name)
+        if said is None:
+            return "schema"
+        admitted = parse_json(self._policy.schema, attribute.type, said)
+        return "request" if admitted == self.value(path) else "schema"
+
+    def _row(self, path: Path) -> Row | None:
+        read = self._reader.row(path)
+        self._grow()
+        found: Row | None = read(self._frame)
+        return found
+
+    def _grow(self) -> None:
+        """Make room for rows that were not known to be looked for when the frame was made."""
+        cache = self._frame.cache
+        cache.extend([UNREAD] * (self._reader.slots - len(cache)))
+
+
+def _has_sensitive_key(schema: Schema, declared: EntityType, seen: frozenset[str]) -> bool:
+    """Tell whether an id of this type shows what is sensitive, itself or through a reference."""
+    if declared.name in seen:
+        return False
+    for column in declared.key:
+        attribute = declared.attributes[column]
+        target = schema.types.get(attribute.type.target)
+        if attribute.sensitive:
+            return True
+        if target is not None and _has_sensitive_key(schema, target, seen | {declared.name}):
+            return True
+    return False
