@@ -470,7 +470,7 @@ def test_an_action_property_keeps_what_each_action_allows_it(library: Library) -
 def test_unbound_variables_find_what_the_rules_give(library: Library) -> None:
     roles = (
         'role(user: User, "owner", doc: Doc) if doc.folder.owner = user;',
-        "role(user, role, doc: Doc) if s = doc.folder.share(user) and s.role = role;",
+        "role(user, role: String, doc: Doc) if s = doc.folder.share(user) and s.role = role;",
         'may("reader"); may("owner");',
     )
     some = library.asker(allow("role(user, role, doc) and may(role)", *roles))
@@ -483,6 +483,15 @@ def test_unbound_variables_find_what_the_rules_give(library: Library) -> None:
     assert owner("bob", "view", "doc:bare") == ("not_granted",)
     assert nobody("mallory", "view", "doc:bare") == ()
     assert nobody("bob", "view", "doc:bare") == ("not_granted",)
+
+
+def test_a_rule_may_not_find_what_is_absent(library: Library) -> None:
+    # Oso would bind the absent role, and everybody would have some role.
+    rule = "role(user, role, doc: Doc) if s = doc.folder.share(user) and s.role = role;"
+
+    for condition in ("role(user, _, doc)", "not role(user, _, doc)"):
+        (refusal,) = library.refusals(allow(condition, rule))
+        assert "what `role` finds can be absent; give its parameter a type" in refusal
 
 
 def test_rules_of_one_name_and_several_arities_are_rules_apart(library: Library) -> None:
