@@ -29,6 +29,10 @@ class InvalidSettingError(SidecarError):
     """A setting that cannot be used; the operator must act."""
 
 
+class DecisionLogError(SidecarError):
+    """An answer that cannot be logged, and so is not given; the operator must act."""
+
+
 class EvaluationError(SidecarError):
     """The policy failed while it was being evaluated; its author must act."""
 
