@@ -1,0 +1,44 @@
+"""Keyed hashes in place of sensitive values: equal values have equal hashes, no more."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from pathlib import Path
+
+from sidecar.errors import InvalidSettingError
+
+LEAST_KEY_BYTES = 16
+
+
+class Hashing:
+    """HMAC-SHA256 by one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    @classmethod
+    def by_file(cls, path: Path) -> Hashing:
+        """Read the key from a file; white space around it is no part of it.
+
+        Raises:
+            InvalidSettingError: It cannot be read, or is too short to keep anything secret.
+        """
+        try:
+            key = path.read_bytes().strip()
+        except OSError as error:
+            raise InvalidSettingError(f"`{path}` cannot be read: {error.strerror}") from error
+        if len(key) < LEAST_KEY_BYTES:
+            raise InvalidSettingError(
+                f"`{path}` holds a key of {len(key)} bytes; write at least {LEAST_KEY_BYTES}"
+            )
+        return cls(key)
+
+    @classmethod
+    def for_this_start(cls) -> Hashing:
+        """Make a key that nobody knows: hashes of one start compare, those of two do not."""
+        return cls(os.urandom(32))
+
+    def of(self, text: str) -> str:
+        """Return the hash of a value in its text form."""
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()

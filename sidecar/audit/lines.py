@@ -1,0 +1,144 @@
+"""What a line of the decision log says, in a form that can be read back.
+
+A path is written by `sidecar.policy.questions.show` and read by `path_of`; a value is written by
+`text_of` and read by `value_of` with its type, which stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sidecar.audit.hashing import Hashing
+from sidecar.evaluation.recording import Fact
+from sidecar.evaluation.secrecy import is_secret, names_secret
+from sidecar.model import Decision, Reference, Request
+from sidecar.policy.questions import show, text_of
+from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
+
+
+def encode(members: Mapping[str, object]) -> bytes:
+    """Write a line: ASCII, so that no id can end it or spoil it, whatever it holds."""
+    return json.dumps(members, separators=(",", ":"), default=_text).encode("ascii") + b"\n"
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment in UTC by RFC 3339."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Lines:
+    """Members of lines, with everything sensitive hashed."""
+
+    def __init__(self, hashing: Hashing) -> None:
+        self._hashing = hashing
+
+    def asked(self, request: Request, schema: Schema) -> dict[str, object]:
+        """Return what was asked; of what a caller says, all that the schema lets a caller say.
+
+        What nobody declared can be anything, and is read by nobody: it is left out.
+        """
+        subject = schema.types.get(request.subject.type)
+        resource = schema.types.get(request.resource.type)
+        action = resource.actions.get(request.action) if resource else None
+        context = {name: each for name, each in schema.context.items() if name != "now"}
+        return {
+            "subject": {
+                **self._entity(request.subject, schema),
+                **self._said("properties", request.subject_properties, _sayable(subject), schema),
+            },
+            "action": {
+                "name": request.action,
+                **self._said(
+                    "properties",
+                    request.action_properties,
+                    action.properties if action else {},
+                    schema,
+                ),
+            },
+            "resource": {
+                **self._entity(request.resource, schema),
+                **self._said("properties", request.resource_properties, _sayable(resource), schema),
+            },
+            **self._said("context", request.context, context, schema),
+        }
+
+    def answered(self, decision: Decision, facts: Sequence[Fact]) -> dict[str, object]:
+        """Return what was answered, and from which facts."""
+        return {
+            "decision": decision.allowed,
+            "reasons": [reason.code for reason in decision.reasons],
+            "obligations": [obligation.code for obligation in decision.obligations],
+            "policy_faults": decision.faults,
+            "facts": [self._fact(fact) for fact in facts],
+        }
+
+    def found(self, type_name: str, ids: Sequence[str], schema: Schema) -> dict[str, object]:
+        """Return the ids that a search found."""
+        declared = schema.types.get(type_name)
+        if declared is not None and names_secret(schema, declared):
+            return {"found_hashes": [self._hashing.of(each) for each in ids]}
+        return {"found": list(ids)}
+
+    def _entity(self, reference: Reference, schema: Schema) -> dict[str, object]:
+        declared = schema.types.get(reference.type)
+        said: dict[str, object] = {"type": reference.type}
+        if not reference.id:  # what a search looks for
+            return said
+        if declared is not None and names_secret(schema, declared):
+            return {**said, "id_hash": self._hashing.of(reference.id)}
+        return {**said, "id": reference.id}
+
+    def _said(
+        self,
+        member: str,
+        said: Mapping[str, object],
+        declared: Mapping[str, Attribute],
+        schema: Schema,
+    ) -> dict[str, object]:
+        names = [name for name in declared if name in said]
+        members = {name: self._property(said[name], declared[name], schema) for name in names}
+        return {member: members} if members else {}
+
+    def _property(self, said: object, attribute: Attribute, schema: Schema) -> object:
+        if not is_secret(schema, attribute):
+            return said
+        try:
+            value = parse_json(schema, attribute.type, said)
+        except TypeError:  # about an entity of no declared type nothing is read, nor checked
+            value = None
+        written = _texts(value)
+        return {
+            "hash": self._hashes(json.dumps(said, default=_text) if written is None else written)
+        }
+
+    def _fact(self, fact: Fact) -> dict[str, object]:
+        kind, *operands = fact.question
+        words = [show(each) if isinstance(each, tuple) else each for each in operands]
+        if kind != "value":
+            return {kind: words[0] if len(words) == 1 else words, "answer": fact.answer}
+        written = _texts(fact.answer)
+        if fact.sensitive and written is not None:
+            return {"value": words[0], "type": fact.type, "hash": self._hashes(written)}
+        return {"value": words[0], "type": fact.type, "text": written}
+
+    def _hashes(self, written: str | list[str]) -> str | list[str]:
+        if isinstance(written, str):
+            return self._hashing.of(written)
+        return sorted(map(self._hashing.of, written))
+
+
+def _sayable(declared: EntityType | None) -> dict[str, Attribute]:
+    attributes = declared.attributes if declared is not None else {}
+    return {name: each for name, each in attributes.items() if each.caller}
+
+
+def _texts(value: Value) -> str | list[str] | None:
+    if value is None:
+        return None
+    return sorted(map(text_of, value)) if isinstance(value, frozenset) else text_of(value)
+
+
+def _text(value: object) -> str:
+    return str(value)  # a Decimal, of which nothing else is in what a caller said

@@ -1,0 +1,138 @@
+"""Whole lines, appended to a file that several processes share and others may rotate."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+STDOUT = "-"
+
+WAIT_MS = 1000
+"""How long a pipe whose reader has fallen behind is waited for."""
+
+_COUNT_BYTES = 8
+
+
+class LineFile:
+    """A file of lines, or standard output.
+
+    Made before the workers are forked: they share the turns, so that lines longer than a pipe
+    takes at once are not mixed, and the count of what was lost.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open it; a file that is not there is made.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.name = "standard output" if path == STDOUT else path
+        self._path = None if path == STDOUT else path
+        self._lock = threading.Lock()
+        self._turns = _shared_memory()
+        self._torn = False
+        self._file = _Descriptor(1 if self._path is None else _opened(self._path))
+
+    def write(self, line: bytes) -> None:
+        """Append a line, its end included.
+
+        Raises:
+            OSError: It was not written, or not as a whole; then the next line begins a new one.
+        """
+        with self._turn():
+            if self._path is not None and self._file.has_moved(self._path):
+                old, self._file = self._file, _Descriptor(_opened(self._path))
+                old.close()
+            if self._torn or self._file.ends_within_a_line():
+                line = b"\n" + line
+            self._torn = True
+            self._file.write(line)
+            self._torn = False
+
+    def count_lost(self) -> None:
+        """Count a line that was not written."""
+        with self._turn():
+            lost = self._read_lost() + 1
+            os.pwrite(self._turns, lost.to_bytes(_COUNT_BYTES, "little"), 0)
+
+    def lost(self) -> int:
+        """Return how many lines were not written, by all processes together."""
+        return self._read_lost()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        os.close(self._turns)
+        if self._path is not None:
+            self._file.close()
+
+    def _read_lost(self) -> int:
+        return int.from_bytes(os.pread(self._turns, _COUNT_BYTES, 0), "little")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._lock:
+            # The lock is of the process: it goes when the process dies in the middle.
+            fcntl.lockf(self._turns, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._turns, fcntl.LOCK_UN)
+
+
+class _Descriptor:
+    """An open file, and what is known of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        found = os.fstat(descriptor)
+        self._identity = (found.st_dev, found.st_ino)
+        self._regular = stat.S_ISREG(found.st_mode) and (
+            fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+        )
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    def has_moved(self, path: str) -> bool:
+        """Tell whether another file, or none, stands at the path by now."""
+        try:
+            found = os.stat(path)  # noqa: PTH116  asked for each line, and a Path costs more
+        except FileNotFoundError:
+            return True
+        return (found.st_dev, found.st_ino) != self._identity
+
+    def ends_within_a_line(self) -> bool:
+        """Tell whether somebody, who may be dead by now, wrote a part of a line."""
+        if not self._regular:
+            return False
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+
+    def write(self, line: bytes) -> None:
+        """Write all of it: at once to a file, and to a pipe without ever waiting for ever."""
+        piece = len(line) if self._regular else select.PIPE_BUF
+        while line:
+            if not self._poll.poll(WAIT_MS):
+                raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")
+            line = line[os.write(self._descriptor, line[:piece]) :]
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _opened(path: str) -> int:
+    # Also for reading: to see whether the last line is whole.
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _shared_memory() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("turns", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
