@@ -88,7 +88,11 @@ class Child:
             ChildFailedError: Where the process has ended, or the time is up.
         """
         size = int.from_bytes(self._read(4), "big")
-        return json.loads(self._read(size))
+        try:
+            said = json.loads(self._read(size))
+        except ValueError as error:
+            raise ChildFailedError("it said what is no answer") from error
+        return said
 
     def allow(self, seconds: float) -> None:
         """Set the time limit for what is received from now on."""
