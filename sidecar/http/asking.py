@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
@@ -14,6 +14,7 @@ import msgspec
 from flask import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from sidecar.audit import DecisionLog, Occasion
 from sidecar.decide import decide, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
@@ -58,14 +59,18 @@ class Asking:
     now: datetime
     age: float
     """For how many seconds nobody has seen that the mount still holds the snapshot."""
+    log: DecisionLog | None = None
+    request_id: str | None = None
+    """The header `X-Request-ID`, for the decision log."""
 
     def decide(self, asked: Request, max_age: float = inf) -> Answered:
-        """Decide one question, and tell the log of rules that failed.
+        """Decide one question, and tell the logs of it and of rules that failed.
 
         A snapshot that is older than `max_age` seconds allows nothing.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
+            DecisionLogError: The decision cannot be logged, and none is to go unlogged.
         """
         decision = decide(asked, self.pair.policy, self.pair.snapshot, self.now)
         if self.age > max_age:
@@ -73,6 +78,8 @@ class Asking:
         answered = Answered(decision=decision, id=uuid4().hex)
         for fault in decision.faults:
             LOG.error("policy error, denied: %s (decision %s)", fault, answered.id)
+        if self.log is not None:
+            self.log.decided(asked, decision, answered.id, self._occasion())
         return answered
 
     def search(self, search: Search, asked: Request) -> tuple[str, ...]:
@@ -93,14 +100,41 @@ class Asking:
         """
         return search(asked, self.pair.policy, self.pair.snapshot, self.now, after)
 
+    def tell_found(self, type_name: str, asked: Request, found: Sequence[str]) -> None:
+        """Tell the decision log which entities of a type an answer names.
+
+        Raises:
+            DecisionLogError: It cannot be written, and no answer is to go unlogged.
+        """
+        if self.log is not None:
+            self.log.found(type_name, asked, found, self._occasion())
+
+    def tell_permitted(self, asked: Request, actions: Sequence[str]) -> None:
+        """Tell the decision log which actions an answer names.
+
+        Raises:
+            DecisionLogError: It cannot be written, and no answer is to go unlogged.
+        """
+        if self.log is not None:
+            self.log.permitted(asked, actions, self._occasion())
+
+    def _occasion(self) -> Occasion:
+        return Occasion(
+            policy=self.pair.policy,
+            snapshot=self.pair.snapshot,
+            now=self.now,
+            request_id=self.request_id,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Where questions come in: the source of pairs, their age, and the clock."""
+    """Where questions come in: the source of pairs, their age, the clock, and the decision log."""
 
     current: Callable[[], Pair]
     age: Callable[[Snapshot], float]
     now: Callable[[], datetime]
+    log: DecisionLog | None = None
 
     def open(self) -> Asking:
         """Take the pair that is current at this moment, for all of one request.
@@ -109,7 +143,13 @@ class Desk:
             SnapshotUnavailableError: There is none.
         """
         pair = self.current()
-        return Asking(pair=pair, now=self.now(), age=self.age(pair.snapshot))
+        return Asking(
+            pair=pair,
+            now=self.now(),
+            age=self.age(pair.snapshot),
+            log=self.log,
+            request_id=request.headers.get("X-Request-ID"),
+        )
 
 
 def utc_now() -> datetime:

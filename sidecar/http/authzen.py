@@ -44,8 +44,10 @@ def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
         """Answer who may do it."""
         said = question(SubjectSearch)
         asked = said.request()
-        each = partial(desk.open().each, each_subject, asked)
+        asking = desk.open()
+        each = partial(asking.each, each_subject, asked)
         page, found = paging.results("subject", asked, said.page, each)
+        asking.tell_found(asked.subject.type, asked, found)
         results = [{"type": asked.subject.type, "id": name} for name in found]
         return answer({**page, "results": results})
 
@@ -54,8 +56,10 @@ def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
         """Answer on what it may be done."""
         said = question(ResourceSearch)
         asked = said.request()
-        each = partial(desk.open().each, each_resource, asked)
+        asking = desk.open()
+        each = partial(asking.each, each_resource, asked)
         page, found = paging.results("resource", asked, said.page, each)
+        asking.tell_found(asked.resource.type, asked, found)
         results = [{"type": asked.resource.type, "id": name} for name in found]
         return answer({**page, "results": results})
 
@@ -64,8 +68,10 @@ def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
         """Answer what may be done."""
         said = question(ActionSearch)
         asked = said.request()
-        each = partial(desk.open().each, each_action, asked)
+        asking = desk.open()
+        each = partial(asking.each, each_action, asked)
         page, found = paging.results("action", asked, said.page, each)
+        asking.tell_permitted(asked, found)
         return answer({**page, "results": [{"name": name} for name in found]})
 
     return views
