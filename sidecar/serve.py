@@ -17,6 +17,8 @@ from typing import Any, Protocol
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
+from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
+from sidecar.errors import InvalidSettingError
 from sidecar.http import Limits, Paging, Standard, create_app, new_key, read_key
 from sidecar.policy import PackTexts, SharedCompiling, compile_in_child, load_pack
 from sidecar.reloading import Places, Reloading
@@ -80,18 +82,18 @@ def serve(settings: Settings) -> None:
 
     Raises:
         InvalidDocumentsError: The policy or the mount cannot be used.
-        InvalidSettingError: The key of pages cannot be used.
+        InvalidSettingError: A key cannot be used, or the decision log cannot be written.
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
     """
     _log_to_standard_error(settings.log_level)
-    standard = _standard(settings)
+    standard, log = _standard(settings), _decision_log(settings)
     places = Places(settings.policies, settings.fixtures, settings.mount())
     reloading = Reloading(places, partial(load_pack, compiling=_compiling()))
     reloading.load()
     limits = Limits(
         max_body_bytes=settings.max_body_bytes, max_evaluations=settings.max_evaluations
     )
-    app = create_app(reloading, limits=limits, standard=standard)
+    app = create_app(reloading, limits=limits, standard=standard, log=log)
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
@@ -106,6 +108,20 @@ def _standard(settings: Settings) -> Standard:
         key=read_key(settings.page_key) if settings.page_key else new_key(),
     )
     return Standard(public_url=settings.public_url, paging=paging)
+
+
+def _decision_log(settings: Settings) -> DecisionLog | None:
+    """Open the log here, before the workers are forked: they share its turns and its key."""
+    if not settings.decision_log:
+        return None
+    key = settings.decision_log_key
+    hashing = Hashing.by_file(key) if key else Hashing.for_this_start()
+    try:
+        file = LineFile(settings.decision_log)
+    except OSError as error:
+        message = f"the decision log `{settings.decision_log}` cannot be written: {error.strerror}"
+        raise InvalidSettingError(message) from error
+    return DecisionLog(file, hashing, OnFailure(settings.decision_log_failure))
 
 
 def _compiling() -> Callable[[PackTexts], Mapping[str, Any]]:

@@ -88,6 +88,15 @@ def _flag(text: str) -> bool:
 _FLAGS = {"yes": True, "no": False}
 
 
+def _failure(text: str) -> str:
+    if text not in _FAILURES:
+        raise ValueError(f"`{text}` is not refuse or count")
+    return text
+
+
+_FAILURES = ("refuse", "count")
+
+
 def _level(text: str) -> str:
     if text not in _LEVELS:
         raise ValueError(f"`{text}` is not one of {', '.join(_LEVELS)}")
@@ -150,6 +159,15 @@ class Settings:
     public_url: str = ""
     """The URL that callers know us by; without it there is no metadata."""
 
+    decision_log: str = ""
+    """File that each decision is written to, ``-`` for standard output; empty for none."""
+
+    decision_log_failure: str = "refuse"
+    """What happens to an answer that cannot be logged: it is refused, or given and counted."""
+
+    decision_log_key: Path | None = None
+    """File of the key that sensitive values are hashed with; None for one that ends with us."""
+
     access_log: bool = False
 
     log_level: str = "info"
@@ -201,6 +219,15 @@ WRITINGS: Mapping[str, Writing] = {
         "Key for tokens of pages, 32 bytes or more.  [default: a new one at each start]",
     ),
     "public_url": Writing("URL", _public_url, "The https URL callers know it by, for metadata."),
+    "decision_log": Writing("FILE", str, "Log each decision to FILE; `-` is standard output."),
+    "decision_log_failure": Writing(
+        "refuse|count", _failure, "Refuse an answer that cannot be logged, or count it."
+    ),
+    "decision_log_key": Writing(
+        "FILE",
+        Path,
+        "Key for hashes of sensitive values, 16 bytes or more.  [default: a new one at each start]",
+    ),
     "access_log": Writing("yes|no", _flag, "Log a line for each request."),
     "log_level": Writing("LEVEL", _level, f"One of {', '.join(_LEVELS)}."),
 }

@@ -27,10 +27,12 @@ class Hashing:
         try:
             key = path.read_bytes().strip()
         except OSError as error:
-            raise InvalidSettingError(f"`{path}` cannot be read: {error.strerror}") from error
+            raise InvalidSettingError(
+                f"the key `{path}` cannot be read: {error.strerror}"
+            ) from error
         if len(key) < LEAST_KEY_BYTES:
             raise InvalidSettingError(
-                f"`{path}` holds a key of {len(key)} bytes; write at least {LEAST_KEY_BYTES}"
+                f"the key `{path}` must have at least {LEAST_KEY_BYTES} bytes"
             )
         return cls(key)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from flask import Flask, Response, request
 
+from sidecar.audit import DecisionLog
 from sidecar.facts import Snapshot
 from sidecar.http import authzen, faults, health, metadata, native, vocabulary
 from sidecar.http.asking import Desk, utc_now
@@ -45,11 +46,12 @@ def create_app(
     now: Callable[[], datetime] = utc_now,
     limits: Limits = DEFAULT_LIMITS,
     standard: Standard | None = None,
+    log: DecisionLog | None = None,
 ) -> Flask:
     """Wire the edge to a source of pairs and a clock. Holds no other state.
 
     Without `standard` nobody has told our public URL, and tokens of pages are made with a key of
-    this very application.
+    this very application; without `log` no decision is logged.
     """
     standard = standard or Standard()
     app = Flask(__name__, static_folder=None)
@@ -58,15 +60,20 @@ def create_app(
     # A path is what it says: no redirect to a similar one.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    desk = Desk(current=pairs.current, age=pairs.age, now=now)
+    desk = Desk(current=pairs.current, age=pairs.age, now=now, log=log)
     app.register_blueprint(native.blueprint(desk))
     app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(vocabulary.blueprint(desk))
-    app.register_blueprint(health.blueprint(pairs.state))
+    app.register_blueprint(health.blueprint(lambda: _state(pairs, log)))
     faults.register(app)
     app.after_request(_finish)
     return app
+
+
+def _state(pairs: Pairs, log: DecisionLog | None) -> State:
+    state = pairs.state()
+    return replace(state, problems=(*state.problems, *log.problems())) if log else state
 
 
 def _finish(response: Response) -> Response:
