@@ -61,7 +61,7 @@ def create_app(
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     desk = Desk(current=pairs.current, age=pairs.age, now=now, log=log)
-    app.register_blueprint(native.blueprint(desk))
+    app.register_blueprint(native.blueprint(desk, limits.max_evaluations))
     app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(vocabulary.blueprint(desk))

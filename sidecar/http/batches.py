@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from sidecar.errors import InvalidRequestError
 from sidecar.http.asking import Asking
 from sidecar.http.bodies import convert
-from sidecar.http.faults import error_members
+from sidecar.http.faults import fault_of
 from sidecar.http.questions import Batch, Evaluation
 
 STOPS_AFTER: Mapping[str, bool | None] = {
@@ -72,7 +72,7 @@ def _answer(
     try:
         answered = asking.decide(convert(_with_defaults(item, defaults), Evaluation).request())
     except InvalidRequestError as error:
-        return _refusal(error if _stands_in(defaults, item, error) else _within(place, error))
+        return _refusal(placed(error, place, item, defaults))
     return {"decision": answered.decision.allowed, "context": answered.context()}
 
 
@@ -87,6 +87,26 @@ def _with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> d
         if isinstance(own, dict) and isinstance(default, dict):
             whole[name] = {**{each: default[each] for each in required if each in default}, **own}
     return whole
+
+
+def placed(
+    error: InvalidRequestError,
+    place: str,
+    item: Mapping[str, object],
+    defaults: Mapping[str, object],
+) -> InvalidRequestError:
+    """Return the error of an item with the place where it was said: there, or in a default.
+
+    Args:
+        error: What is wrong with the item and its defaults.
+        place: Of the item in the body.
+        item: As it was said.
+        defaults: What stands beside the items.
+    """
+    if _stands_in(defaults, item, error):
+        return error
+    message = str(error).removeprefix(f"`{error.member}` ")
+    return InvalidRequestError(f"{place}.{error.member}", message)
 
 
 def _stands_in(
@@ -107,10 +127,5 @@ def _member(said: object, name: str) -> object:
     return said.get(name) if isinstance(said, dict) else None
 
 
-def _within(place: str, error: InvalidRequestError) -> InvalidRequestError:
-    message = str(error).removeprefix(f"`{error.member}` ")
-    return InvalidRequestError(f"{place}.{error.member}", message)
-
-
 def _refusal(error: InvalidRequestError) -> dict[str, object]:
-    return {"decision": False, "context": {"error": error_members(error)}}
+    return {"decision": False, "context": {"error": fault_of(error)}}

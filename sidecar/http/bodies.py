@@ -138,6 +138,7 @@ _FAULT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
 _EXPECTED = re.compile(r"Expected `(?P<type>[^`]*)`, got `(?P<got>[^`]*)`")
 _TOO_SMALL = re.compile(r"Expected `(?:int|float)` >= (?P<least>\S+)")
+_NOT_SHORT = "Expected `str` matching regex"
 _TOO_SHORT = "Expected `str` of length >= 1"
 
 _WORDS = {
@@ -145,6 +146,7 @@ _WORDS = {
     "object": "an object",
     "array": "an array",
     "int": "an integer",
+    "float": "a number",
     "bool": "true or false",
     "null": "null",
 }
@@ -163,6 +165,8 @@ def _named(fault: str) -> InvalidRequestError:
         return InvalidRequestError(path, f"must be {wanted}")
     if small := _TOO_SMALL.fullmatch(what):
         return InvalidRequestError(path, f"must be {small['least']} or more")
+    if what.startswith(_NOT_SHORT):
+        return InvalidRequestError(path, "must be written `type:id`")
     if what == _TOO_SHORT:
         return InvalidRequestError(path, "must not be empty")
     return InvalidRequestError(path, "is not as it must be")

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Flask, Response
+from msgspec import UNSET
 from werkzeug.exceptions import HTTPException
 
 from sidecar.errors import InvalidRequestError, SidecarError, SnapshotUnavailableError
+from sidecar.http.answers import Fault, Refusal
 from sidecar.http.asking import LOG, answer
 
 STATUS: Mapping[type[SidecarError], HTTPStatus] = {
@@ -30,13 +32,11 @@ _SENTENCES = {
 }
 
 
-def error_members(error: SidecarError) -> dict[str, object]:
-    """Return the object that stands under `error`: status, member if one is to blame, message."""
+def fault_of(error: SidecarError) -> Fault:
+    """Return what a caller is told of an error; the member of the question if one is to blame."""
     status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    members: dict[str, object] = {"status": status.value, "message": str(error)}
-    if isinstance(error, InvalidRequestError) and error.member:
-        members["member"] = error.member
-    return members
+    member = error.member if isinstance(error, InvalidRequestError) else ""
+    return Fault(status=status.value, message=str(error), member=member or UNSET)
 
 
 def register(app: Flask) -> None:
@@ -48,7 +48,7 @@ def register(app: Flask) -> None:
         if status is None:
             LOG.error("a request failed", exc_info=error)
             return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
-        response = answer({"decision": False, "error": error_members(error)}, status)
+        response = answer(Refusal(error=fault_of(error)), status)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             response.headers["Retry-After"] = RETRY_SECONDS
         return response
@@ -65,6 +65,4 @@ def register(app: Flask) -> None:
 
 def _refusal(status: HTTPStatus) -> Response:
     message = _SENTENCES.get(status, status.phrase.lower())
-    return answer(
-        {"decision": False, "error": {"status": status.value, "message": message}}, status
-    )
+    return answer(Refusal(error=Fault(status=status.value, message=message)), status)

@@ -1,4 +1,4 @@
-"""What callers may ask, typed: the bodies of AuthZEN and the short ones of `/v1`.
+"""What callers may ask, typed: the bodies of AuthZEN.
 
 Members that are not declared here are ignored, as the standard demands.
 """
@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from sidecar.errors import InvalidRequestError
 from sidecar.model import Reference, Request
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -47,7 +46,7 @@ class Evaluation(Struct, frozen=True):
 
     def request(self) -> Request:
         """Return it as `decide` takes it."""
-        return _request(self.subject, self.action, self.resource, self.context)
+        return as_request(self.subject, self.action, self.resource, self.context)
 
 
 class Options(Struct, frozen=True):
@@ -82,7 +81,7 @@ class SubjectSearch(Struct, frozen=True):
 
     def request(self) -> Request:
         """Return it as a search takes it, which does not look at the id of the subject."""
-        return _request(self.subject, self.action, self.resource, self.context)
+        return as_request(self.subject, self.action, self.resource, self.context)
 
 
 class ResourceSearch(Struct, frozen=True):
@@ -96,7 +95,7 @@ class ResourceSearch(Struct, frozen=True):
 
     def request(self) -> Request:
         """Return it as a search takes it, which does not look at the id of the resource."""
-        return _request(self.subject, self.action, self.resource, self.context)
+        return as_request(self.subject, self.action, self.resource, self.context)
 
 
 class ActionSearch(Struct, frozen=True):
@@ -109,51 +108,17 @@ class ActionSearch(Struct, frozen=True):
 
     def request(self) -> Request:
         """Return it as a search takes it, which does not look at the action."""
-        return _request(self.subject, _ANY, self.resource, self.context)
+        return as_request(self.subject, ANY, self.resource, self.context)
 
 
-class Authorize(Struct, frozen=True):
-    """One question in the short form: ``"subject": "user:ana"``."""
-
-    subject: Text | Entity
-    action: Text | Act
-    resource: Text | Entity
-    context: dict[str, Any] = {}
-
-    def request(self) -> Request:
-        """Return it as `decide` takes it.
-
-        Raises:
-            InvalidRequestError: A reference is not written ``type:id``.
-        """
-        subject, resource = _entity("subject", self.subject), _entity("resource", self.resource)
-        action = Act(self.action) if isinstance(self.action, str) else self.action
-        return _request(subject, action, resource, self.context)
+ANY = Act("*")
+"""In place of the action, where none is looked at."""
 
 
-class Permissions(Struct, frozen=True):
-    """What a subject may do on a resource, in the short form."""
-
-    subject: Text | Entity
-    resource: Text | Entity
-    context: dict[str, Any] = {}
-
-    def request(self) -> Request:
-        """Return it as a search takes it, which does not look at the action.
-
-        Raises:
-            InvalidRequestError: A reference is not written ``type:id``.
-        """
-        subject, resource = _entity("subject", self.subject), _entity("resource", self.resource)
-        return _request(subject, _ANY, resource, self.context)
-
-
-_ANY = Act("*")
-
-
-def _request(
+def as_request(
     subject: Entity | Sought, action: Act, resource: Entity | Sought, context: dict[str, Any]
 ) -> Request:
+    """Return a question as `decide` takes it, or a search."""
     return Request(
         subject=_reference(subject),
         action=action.name,
@@ -167,13 +132,3 @@ def _request(
 
 def _reference(said: Entity | Sought) -> Reference:
     return Reference(said.type, said.id if isinstance(said, Entity) else "")
-
-
-def _entity(member: str, said: str | Entity) -> Entity:
-    if isinstance(said, Entity):
-        return said
-    # The id may hold anything, further colons included.
-    name, _, identifier = said.partition(":")
-    if not name or not identifier:
-        raise InvalidRequestError(member, "must be written `type:id`")
-    return Entity(name, identifier)

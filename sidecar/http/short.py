@@ -1,0 +1,66 @@
+"""What callers may ask in the short form of `/v1`: references are ``type:id``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from sidecar.http.questions import Act, Entity, Text, as_request
+from sidecar.model import Request
+
+Short = Annotated[str, Meta(min_length=1, pattern=r"^[^:]+:[\s\S]+$", examples=["account:acme"])]
+"""``type:id``, split at the first colon; the id may hold anything, further colons included."""
+
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class Authorize(Struct, frozen=True):
+    """May this subject do this action on this resource?"""
+
+    subject: Short | Entity
+    action: Text | Act
+    resource: Short | Entity
+    context: dict[str, Any] = {}
+    max_age: Seconds | UnsetType = UNSET
+    explain: bool = False
+
+    def request(self) -> Request:
+        """Return it as `decide` takes it."""
+        action = Act(self.action) if isinstance(self.action, str) else self.action
+        return as_request(entity(self.subject), action, entity(self.resource), self.context)
+
+
+class AuthorizeMany(Struct, frozen=True):
+    """Several questions at once; what one of them lacks is taken from beside `requests`."""
+
+    requests: Annotated[
+        list[Any],
+        Meta(description="Each as a single question; a faulty one is denied and spoils no other."),
+    ]
+
+
+class Permissions(Struct, frozen=True):
+    """What may this subject do on this resource?"""
+
+    subject: Short | Entity
+    resource: Short | Entity
+    context: dict[str, Any] = {}
+    max_age: Seconds | UnsetType = UNSET
+
+
+class PermissionsOfMany(Struct, frozen=True):
+    """What may this subject do on each of these resources?"""
+
+    subject: Short | Entity
+    resources: list[Short | Entity]
+    context: dict[str, Any] = {}
+    max_age: Seconds | UnsetType = UNSET
+
+
+def entity(said: str | Entity) -> Entity:
+    """Return what a reference stands for."""
+    if isinstance(said, Entity):
+        return said
+    name, _, identifier = said.partition(":")
+    return Entity(name, identifier)
