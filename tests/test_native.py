@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -14,6 +15,8 @@ from werkzeug.test import TestResponse
 
 from sidecar.facts import Snapshot
 from sidecar.http import Limits, create_app
+from sidecar.http.asking import Asking
+from sidecar.model import Request
 from sidecar.reloading import Pair, Places, Reloading, State
 from sidecar.settings import Settings
 
@@ -305,6 +308,23 @@ def test_a_faulty_context_is_blamed_and_not_a_resource(client: FlaskClient) -> N
     said = {"subject": "user:ana", "resources": ["account:acme"], "context": {"via_proxy": 1}}
 
     assert refusal(client, PERMISSIONS, said)["member"] == "context.via_proxy"
+
+
+def test_every_list_of_permissions_is_told_to_the_decision_log(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[tuple[str, bool]] = []
+
+    def note(_: Asking, asked: Request, actions: Sequence[str]) -> None:
+        logged.append((str(asked.resource), "land" in actions))
+
+    monkeypatch.setattr(Asking, "tell_permitted", note)
+
+    answer(client, PERMISSIONS, PERMITTED)
+    many = {"subject": "user:ana", "resources": ["account:acme", "account:nowhere"]}
+    answer(client, PERMISSIONS, many)
+
+    assert logged == [("account:acme", True), ("account:acme", True), ("account:nowhere", False)]
 
 
 # --- validators ---------------------------------------------------------------------------------

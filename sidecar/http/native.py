@@ -101,7 +101,9 @@ def _permitted(question: Permissions, asking: Asking) -> Permitted:
     asked = as_request(entity(question.subject), ANY, entity(question.resource), question.context)
     found = asking.search(permissions, asked)
     reasons = _too_old(question.max_age, asking)
-    return Permitted(found if reasons is UNSET else (), asking.pair.revisions(), reasons)
+    permitted = found if reasons is UNSET else ()
+    asking.tell_permitted(asked, permitted)
+    return Permitted(permitted, asking.pair.revisions(), reasons)
 
 
 def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> PermittedOnMany:
@@ -114,7 +116,9 @@ def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> Permitted
             found = asking.search(permissions, asked)
         except InvalidRequestError as error:
             raise _renamed(error, f"resources[{index}]") from error
-        return PermittedOn(str(asked.resource), found if reasons is UNSET else ())
+        permitted = found if reasons is UNSET else ()
+        asking.tell_permitted(asked, permitted)
+        return PermittedOn(str(asked.resource), permitted)
 
     answers = tuple(on(*each) for each in enumerate(map(entity, question.resources)))
     return PermittedOnMany(answers, asking.pair.revisions(), reasons)
