@@ -613,26 +613,6 @@ def test_a_search_for_what_is_unknown_finds_nothing(
     assert answer(client, path, {**LONG, **changed}) == {"results": []}
 
 
-# --- the words of the pack ----------------------------------------------------------------------
-
-
-def test_a_form_can_list_the_roles_and_which_are_assignable(client: FlaskClient) -> None:
-    told = client.get("/v1/enums/role").get_json()
-
-    assert [value["name"] for value in told["values"] if value.get("assignable")] == [
-        "admin",
-        "developer",
-        "finance_analyst",
-        "support",
-    ]
-    assert all(value["label"] and value["description"] for value in told["values"])
-
-
-def test_the_words_that_can_be_listed_are_listed(client: FlaskClient) -> None:
-    assert "role" in client.get("/v1/enums").get_json()["enums"]
-    assert client.get("/v1/enums/rules").status_code == 404
-
-
 # --- transport ----------------------------------------------------------------------------------
 
 
@@ -657,7 +637,7 @@ def test_another_method_is_a_405_that_names_the_right_one(
         "/v1//authorize",
         "/v1/%2e%2e/healthz",
         "/V1/authorize",
-        "/v1/enums/",
+        "/v1/catalog/",
         "/static/x",
     ],
 )

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from sidecar.audit import DecisionLog
 from sidecar.facts import Snapshot
-from sidecar.http import authzen, faults, health, metadata, native, vocabulary
+from sidecar.http import authzen, catalog, faults, health, metadata, native
 from sidecar.http.asking import Desk, utc_now
 from sidecar.http.authzen import Standard
 from sidecar.reloading import Pair, State
@@ -64,7 +64,7 @@ def create_app(
     app.register_blueprint(native.blueprint(desk, limits.max_evaluations))
     app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
-    app.register_blueprint(vocabulary.blueprint(desk))
+    app.register_blueprint(catalog.blueprint(desk))
     app.register_blueprint(health.blueprint(lambda: _state(pairs, log)))
     faults.register(app)
     app.after_request(_finish)
