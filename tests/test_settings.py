@@ -40,6 +40,20 @@ def test_a_variable_has_the_name_of_the_setting() -> None:
         ("access_log", "yes", True),
         ("log_level", "debug", "debug"),
         ("data", "/data", Path("/data")),
+        ("page_size", "1", 1),
+        ("page_key", "/run/secrets/page", Path("/run/secrets/page")),
+        *(
+            ("public_url", url, url)
+            for url in (
+                "https://pdp.example.com",
+                "https://pdp.example.com:8443/base/of-it/v1.0",
+                "https://[2001:db8::1]/x",
+                "http://localhost:8181",
+                "http://127.0.0.1",
+                "http://127.8.9.1:80/x",
+                "http://[::1]:8181",
+            )
+        ),
     ],
 )
 def test_a_text_is_read_as_what_it_means(name: str, text: str, value: object) -> None:
@@ -64,6 +78,39 @@ def test_a_text_is_read_as_what_it_means(name: str, text: str, value: object) ->
         ("bind", "localhost:http", "is not a whole number"),
         ("bind", "unix:", "must be followed by the path"),
         ("access_log", "perhaps", "is not yes or no"),
+        ("page_size", "0", "is not a whole number from 1 to 100000"),
+        ("max_page_size", "100001", "is not a whole number from 1 to 100000"),
+        *(
+            ("public_url", url, "is not written like `https://pdp.example.com`")
+            for url in (
+                "",
+                "pdp.example.com",
+                "https://",
+                "https:///x",
+                "ftp://pdp.example.com",
+                "HTTPS://pdp.example.com",
+                "https://pdp.example.com/",
+                "https://pdp.example.com/base/",
+                "https://pdp.example.com//base",
+                "https://pdp.example.com/../base",
+                "https://pdp.example.com/.",
+                "https://pdp.example.com/<x>",
+                "https://pdp.example.com/%2e%2e",
+                "https://pdp.example.com?x=1",
+                "https://pdp.example.com?",
+                "https://pdp.example.com/base#x",
+                "https://pdp.example.com#",
+                "https://user:secret@pdp.example.com",
+                "https://pdp.example.com:99999",
+                "https://pdp.example.com:",
+                "https://pdp.example.com\n",
+                " https://pdp.example.com",
+            )
+        ),
+        ("public_url", "http://pdp.example.com", "must begin with `https://`"),
+        ("public_url", "http://128.0.0.1", "must begin with `https://`"),
+        ("public_url", "http://127.0.0.1.evil.example", "must begin with `https://`"),
+        ("public_url", "http://localhost.evil.example", "must begin with `https://`"),
         ("log_level", "loud", "is not one of debug, info, warning, error"),
     ],
 )
