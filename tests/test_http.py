@@ -374,6 +374,11 @@ def test_numbers_never_pass_through_a_float() -> None:
     }
 
 
+@pytest.mark.parametrize("number", ["5e-324", "-2.2250738585072014e-308", "1.7976931348623157e308"])
+def test_every_number_that_programs_have_is_read(number: str) -> None:
+    assert parse(f'{{"x": {number}}}'.encode()) == {"x": Decimal(number)}
+
+
 def test_nesting_is_bounded_at_a_level_and_not_by_the_stack() -> None:
     deepest = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     strings = json.dumps(["[{" * 100]).encode()

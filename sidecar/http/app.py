@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from sidecar.audit import DecisionLog
 from sidecar.facts import Snapshot
-from sidecar.http import authzen, catalog, faults, health, metadata, native
+from sidecar.http import authzen, catalog, faults, health, metadata, native, openapi
 from sidecar.http.asking import Desk, utc_now
 from sidecar.http.authzen import Standard
 from sidecar.reloading import Pair, State
@@ -65,6 +65,7 @@ def create_app(
     app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(catalog.blueprint(desk))
+    app.register_blueprint(openapi.blueprint(standard.public_url))
     app.register_blueprint(health.blueprint(lambda: _state(pairs, log)))
     faults.register(app)
     app.after_request(_finish)

@@ -8,13 +8,9 @@ from sidecar.errors import InvalidRequestError
 from sidecar.http.asking import Asking
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
-from sidecar.http.questions import Batch, Evaluation
+from sidecar.http.questions import SEMANTICS, Batch, Evaluation
 
-STOPS_AFTER: Mapping[str, bool | None] = {
-    "execute_all": None,
-    "deny_on_first_deny": False,
-    "permit_on_first_permit": True,
-}
+STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
 """The semantics, and the decision after which each stops; the answer ends with it."""
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {

@@ -15,7 +15,8 @@ MAX_DEPTH = 32
 """Levels of nesting that a body may have: far more than any question needs."""
 
 _MAX_DIGITS = 400
-_MAX_EXPONENT = 308
+_EXPONENTS = range(-324, 309)
+"""Of the largest numbers that other programs write, and of the smallest."""
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ def _decimal(text: str) -> Decimal:
     except InvalidOperation as error:
         raise _invalid("holds a number that is out of range") from error
     # Beyond these an innocent conversion to an integer would fill the memory.
-    if len(text) > _MAX_DIGITS or abs(number.adjusted()) > _MAX_EXPONENT:
+    if len(text) > _MAX_DIGITS or number.adjusted() not in _EXPONENTS:
         raise _invalid("holds a number that is out of range")
     return number
 

@@ -13,6 +13,9 @@ from sidecar.model import Reference, Request
 
 Text = Annotated[str, Meta(min_length=1)]
 
+SEMANTICS = ("execute_all", "deny_on_first_deny", "permit_on_first_permit")
+"""How a batch can be worked through."""
+
 
 class Entity(Struct, frozen=True):
     """A subject or a resource."""
@@ -52,7 +55,7 @@ class Evaluation(Struct, frozen=True):
 class Options(Struct, frozen=True):
     """How a batch is worked through."""
 
-    evaluations_semantic: str = "execute_all"
+    evaluations_semantic: Annotated[str, Meta(extra_json_schema={"enum": SEMANTICS})] = SEMANTICS[0]
 
 
 class Batch(Struct, frozen=True):

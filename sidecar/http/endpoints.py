@@ -1,0 +1,173 @@
+"""Every endpoint with the types of its questions and answers, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from sidecar.http.answers import Answer, Answers, Permitted, PermittedOnMany
+from sidecar.http.catalog import Catalog
+from sidecar.http.questions import ActionSearch, Batch, Evaluation, ResourceSearch, SubjectSearch
+from sidecar.http.short import Authorize, AuthorizeMany, Permissions, PermissionsOfMany
+from sidecar.http.standard_answers import (
+    Alive,
+    Evaluated,
+    EvaluatedMany,
+    FoundActions,
+    FoundEntities,
+    Metadata,
+    Readiness,
+)
+
+Example = dict[str, Any]
+
+_FILLED = Annotated[
+    Batch,
+    Meta(
+        extra_json_schema={
+            "required": ["evaluations"],
+            "properties": {"evaluations": {"minItems": 1}},
+        }
+    ),
+]
+"""A batch with items; one without is a single question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path."""
+
+    path: str
+    name: str
+    summary: str
+    answers: tuple[Any, ...]
+    questions: tuple[Any, ...] = ()
+    """Empty where nothing is sent: then the method is GET."""
+    examples: Mapping[str, Example] = field(default_factory=dict)
+    """Questions by a name for each."""
+    needs_pair: bool = True
+    """Whether it cannot answer without a policy and a snapshot."""
+    validated: bool = False
+    """Whether `ETag` and `If-None-Match` are understood."""
+    statuses: Mapping[int, Any] = field(default_factory=dict)
+    """Other statuses with the type of their body, beside those that every endpoint has."""
+
+
+_ANA: Example = {"type": "user", "id": "ana"}
+_READ: Example = {"name": "read"}
+_REPORT: Example = {"type": "document", "id": "report"}
+_SHORT: Example = {"subject": "user:ana", "action": "read", "resource": "document:report"}
+_LONG: Example = {"subject": _ANA, "action": _READ, "resource": _REPORT}
+_SOUGHT_SUBJECT: Example = {**_LONG, "subject": {"type": "user"}, "page": {"limit": 10}}
+_SOUGHT_RESOURCE: Example = {**_LONG, "resource": {"type": "document"}}
+
+ENDPOINTS = (
+    Endpoint(
+        path="/v1/authorize",
+        name="authorize",
+        summary="May this subject do this action on this resource? Or several questions at once.",
+        questions=(Authorize, AuthorizeMany),
+        answers=(Answer, Answers),
+        examples={
+            "one question": _SHORT,
+            "explained, from fresh facts": {**_SHORT, "explain": True, "max_age": 5},
+            "several": {"subject": "user:ana", "resource": "document:report",
+                        "requests": [{"action": "read"}, {"action": "write"}]},
+        },
+    ),
+    Endpoint(
+        path="/v1/permissions",
+        name="permissions",
+        summary="Which actions may this subject do on this resource, or on each of several?",
+        questions=(Permissions, PermissionsOfMany),
+        answers=(Permitted, PermittedOnMany),
+        validated=True,
+        examples={
+            "one resource": {"subject": "user:ana", "resource": "document:report"},
+            "several": {"subject": "user:ana", "resources": ["document:report", "document:plan"]},
+        },
+    ),
+    Endpoint(
+        path="/v1/catalog",
+        name="catalog",
+        summary="Which words are there: types, actions, enums, reasons and obligations?",
+        answers=(Catalog,),
+    ),
+    Endpoint(
+        path="/access/v1/evaluation",
+        name="evaluation",
+        summary="AuthZEN: one question.",
+        questions=(Evaluation,),
+        answers=(Evaluated,),
+        examples={"one question": _LONG},
+    ),
+    Endpoint(
+        path="/access/v1/evaluations",
+        name="evaluations",
+        summary="AuthZEN: several questions at once.",
+        questions=(_FILLED, Evaluation),
+        answers=(EvaluatedMany, Evaluated),
+        examples={
+            "several": {**_LONG, "evaluations": [{}, {"action": {"name": "write"}}],
+                        "options": {"evaluations_semantic": "deny_on_first_deny"}},
+            "one question": _LONG,
+        },
+    ),
+    Endpoint(
+        path="/access/v1/search/subject",
+        name="search_subject",
+        summary="AuthZEN: who may do this?",
+        questions=(SubjectSearch,),
+        answers=(FoundEntities,),
+        examples={"readers": _SOUGHT_SUBJECT},
+    ),
+    Endpoint(
+        path="/access/v1/search/resource",
+        name="search_resource",
+        summary="AuthZEN: on which resources?",
+        questions=(ResourceSearch,),
+        answers=(FoundEntities,),
+        examples={"what can be read": _SOUGHT_RESOURCE},
+    ),
+    Endpoint(
+        path="/access/v1/search/action",
+        name="search_action",
+        summary="AuthZEN: which actions?",
+        questions=(ActionSearch,),
+        answers=(FoundActions,),
+        examples={"all of them": {"subject": _ANA, "resource": _REPORT}},
+    ),
+    Endpoint(
+        path="/.well-known/authzen-configuration",
+        name="metadata",
+        summary="AuthZEN: where is what? A 404 until the public URL is set.",
+        answers=(Metadata,),
+        needs_pair=False,
+        statuses={404: None},
+    ),
+    Endpoint(
+        path="/healthz",
+        name="healthz",
+        summary="Does the process answer?",
+        answers=(Alive,),
+        needs_pair=False,
+    ),
+    Endpoint(
+        path="/readyz",
+        name="readyz",
+        summary="Is there something to answer from, and what is wrong with the newest files?",
+        answers=(Readiness,),
+        needs_pair=False,
+        statuses={503: Readiness},
+    ),
+    Endpoint(
+        path="/openapi.json",
+        name="openapi",
+        summary="This document.",
+        answers=(dict[str, Any],),
+        needs_pair=False,
+    ),
+)  # fmt: skip

@@ -1,0 +1,158 @@
+"""The OpenAPI document, made from the types that questions are checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from flask import Blueprint, Response
+
+from sidecar.http.answers import Refusal
+from sidecar.http.asking import answer
+from sidecar.http.endpoints import ENDPOINTS, Endpoint
+from sidecar.http.metadata import WELL_KNOWN
+from sidecar.http.standard_answers import Faulty
+
+Document = dict[str, Any]
+
+_SENTENCES = {
+    HTTPStatus.OK: "The answer; a denial is one too.",
+    HTTPStatus.NOT_MODIFIED: "The answer that the caller has still holds.",
+    HTTPStatus.BAD_REQUEST: "The question is malformed; asking again will not help.",
+    HTTPStatus.NOT_FOUND: "There is nothing at this path.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "There is nothing to answer from now; `/readyz` says why.",
+}
+_REFUSALS = {
+    HTTPStatus.BAD_REQUEST: {"message": "`subject` is missing", "member": "subject"},
+    HTTPStatus.NOT_FOUND: {"message": "there is nothing at this path"},
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"message": "the body is too large"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {
+        "message": "there is nothing to answer from; `/readyz` says why"
+    },
+}
+
+
+def blueprint(public_url: str) -> Blueprint:
+    """Return the view of the document.
+
+    Args:
+        public_url: The URL that callers know us by; empty where nobody has told it.
+    """
+    views = Blueprint("openapi", __name__)
+    told = document(public_url)
+
+    @views.get("/openapi.json")
+    def openapi() -> Response:
+        """Answer with the document, which does not change while this process runs."""
+        return answer(told)
+
+    return views
+
+
+def document(public_url: str) -> Document:
+    """Return the document of a sidecar that is known by this URL."""
+    types = [Refusal, Faulty]
+    for endpoint in ENDPOINTS:
+        types += [*endpoint.questions, *endpoint.answers, *filter(None, endpoint.statuses.values())]
+    schemas, components = msgspec.json.schema_components(
+        types, ref_template="#/components/schemas/{name}"
+    )
+    # Found by position, since not every type can be a key.
+    found = iter(schemas[2:])
+    paths = {}
+    for endpoint in ENDPOINTS:
+        questions = [next(found) for _ in endpoint.questions]
+        answers = [next(found) for _ in endpoint.answers]
+        others = {status: next(found) if kind else None for status, kind in _others(endpoint)}
+        operation = _operation(endpoint, questions, answers, others)
+        path = endpoint.path + (urlsplit(public_url).path if endpoint.path == WELL_KNOWN else "")
+        paths[path] = {"post" if endpoint.questions else "get": operation}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sidecar",
+            "version": version("sidecar"),
+            "description": _DESCRIPTION,
+        },
+        "servers": [{"url": public_url or "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {status.phrase.replace(" ", ""): _refusal(status) for status in _REFUSALS},
+        },
+    }
+
+
+_DESCRIPTION = (
+    "May this subject do this? A denial is an answer, with status 200 and its reasons; an error "
+    'says `"decision": false` too. Members of a question that are not declared are ignored. The '
+    "header `X-Request-ID` comes back unchanged."
+)
+
+
+def _others(endpoint: Endpoint) -> Sequence[tuple[HTTPStatus, Any]]:
+    return [(HTTPStatus(status), kind) for status, kind in endpoint.statuses.items()]
+
+
+def _operation(
+    endpoint: Endpoint,
+    questions: Sequence[Document],
+    answers: Sequence[Document],
+    others: dict[HTTPStatus, Document | None],
+) -> Document:
+    responses: Document = {"200": _response(HTTPStatus.OK, answers)}
+    refusals = list[HTTPStatus]()
+    operation: Document = {"operationId": endpoint.name, "summary": endpoint.summary}
+    if endpoint.questions:
+        refusals += [HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+        examples = {name: {"value": example} for name, example in endpoint.examples.items()}
+        content = {"schema": _one_of(questions), "examples": examples}
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if endpoint.needs_pair:
+        refusals.append(HTTPStatus.SERVICE_UNAVAILABLE)
+    if endpoint.validated:
+        operation["parameters"] = [_IF_NONE_MATCH]
+        responses["200"]["headers"] = {"ETag": _ETAG}
+        responses["304"] = {"description": _SENTENCES[HTTPStatus.NOT_MODIFIED]}
+        responses["304"]["headers"] = {"ETag": _ETAG}
+    for status, schema in others.items():
+        if schema is None:
+            refusals.append(status)
+        else:
+            responses[str(status.value)] = _response(status, [schema])
+    for status in refusals:
+        name = status.phrase.replace(" ", "")
+        responses[str(status.value)] = {"$ref": f"#/components/responses/{name}"}
+    return {**operation, "responses": responses}
+
+
+_ETAG = {"required": True, "schema": {"type": "string"}}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of the answer that the caller has.",
+    "schema": {"type": "string"},
+}
+
+
+def _one_of(schemas: Sequence[Document]) -> Document:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+
+
+def _response(status: HTTPStatus, schemas: Sequence[Document]) -> Document:
+    content = {"application/json": {"schema": _one_of(schemas)}}
+    return {"description": _SENTENCES[status], "content": content}
+
+
+def _refusal(status: HTTPStatus) -> Document:
+    error = {"status": status.value, **_REFUSALS[status]}
+    content = {
+        "schema": {"$ref": "#/components/schemas/Refusal"},
+        "example": {"decision": False, "error": error},
+    }
+    return {"description": _SENTENCES[status], "content": {"application/json": content}}
