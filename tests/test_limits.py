@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sidecar.policy import exploring
-from sidecar.policy.asking import Asking
+from sidecar.policy.inquiry import Asking
 from tests.library import ACTOR, Library, allow, ask, codes, forbid
 
 NESTED = 100_000

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sidecar.policy.asking import Asking, LoadedPolicy, operand_of
+from sidecar.policy.asking import LoadedPolicy
 from sidecar.policy.compiling import PackTexts
 from sidecar.policy.exploring import Action
+from sidecar.policy.inquiry import Asking
 from sidecar.policy.looking import Answers
 from sidecar.policy.names import Names
+from sidecar.policy.operands import operand_of
 from sidecar.policy.program import Clause, Program
 from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Path, literal
 from sidecar.policy.symbols import PolicyFault, Unexplorable
@@ -84,7 +86,7 @@ class Answering:
         question = Asking(
             self._names,
             self._settings,
-            self._policy,
+            self._policy.things,
             self._answers,
             self._action,
             self._via,

@@ -19,60 +19,23 @@ from polar.predicate import Predicate
 from polar.query import Query
 
 from sidecar.errors import Problem
-from sidecar.policy.comparing import Comparison
-from sidecar.policy.looking import MAXIMUM_DEPTH, Answers, Look, is_absent
-from sidecar.policy.names import Names
-from sidecar.policy.program import ASKER, FOUND
-from sidecar.policy.questions import ACTION, Path, literal, text_of
+from sidecar.policy.inquiry import SINGLE_TERMS, Asking
+from sidecar.policy.program import ASKER
+from sidecar.policy.questions import Path
 from sidecar.policy.symbols import (
-    ActionName,
     ActionObject,
     Asker,
-    Constant,
     ContextObject,
-    Fact,
     PolicyFault,
     SettingsObject,
     Thing,
-    Truth,
     Unexplorable,
 )
-from sidecar.schema.nouns import Attribute, Kind, Schema
-from sidecar.schema.values import Value
-
-RuleAnswer = Callable[[str, tuple[object, ...]], str]
-"""Given a rule and its operands: ``yes``, ``no``, or ``clauses`` to go through them."""
-
-MAXIMUM_CALLS = 500
-"""Calls of rules on one path; more is a rule that calls itself without end."""
-MAXIMUM_MEMBERS = 10_000
-"""Members of the lists with which a rule is called."""
-MAXIMUM_NESTING = 20
-"""How deep these lists lie in lists."""
+from sidecar.schema.nouns import Schema
 
 _PLACE = re.compile(r" at line (\d+), column \d+(?: (?:of|in) file (.+?))?:?$", re.MULTILINE)
-_KNOWN = frozenset({"String", "Boolean", "Number", "ExternalInstance"})
-"""Kinds of terms that are single values."""
 _MISFIT = re.compile(r"Invalid rule: (\w+)\(")
 _MISSING = re.compile(r"Missing implementation for required rule (\w+)")
-_SCALARS = {
-    Kind.STRING: "String",
-    Kind.ENUM: "String",
-    Kind.EMAIL: "String",
-    Kind.DOMAIN: "String",
-    Kind.BOOLEAN: "Boolean",
-    Kind.INTEGER: "Integer",
-    Kind.DECIMAL: "Decimal",
-    Kind.INSTANT: "Instant",
-}
-_NATIVE = {
-    str: "String",
-    bool: "Boolean",
-    int: "Integer",
-    float: "Float",
-    list: "List",
-    dict: "Dictionary",
-}
 
 
 class _Decimal:
@@ -158,81 +121,6 @@ class LoadedPolicy:
         return found
 
 
-class Asking:
-    """One question to Oso: who answers its looks, and what they mean."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - all that answers depend on, none of it kept elsewhere
-        self,
-        names: Names,
-        settings: Mapping[str, Value],
-        loaded: LoadedPolicy,
-        answers: Answers,
-        action: tuple[str, Mapping[str, Attribute]],
-        answer_rule: RuleAnswer,
-        maximum_depth: int = MAXIMUM_DEPTH,
-    ) -> None:
-        self.look = Look(names, settings, loaded.things, answers, action, maximum_depth)
-        self.compare = Comparison(names, answers)
-        self._answer_rule = answer_rule
-        self._calls = 0
-        self._things = loaded.things
-        self._classes = names.classes
-
-    def answer_rule(
-        self,
-        attribute: str,
-        arguments: Sequence[dict[str, Any]],
-        host: Any,  # noqa: ANN401 - polar's
-    ) -> object:
-        """Answer a generated rule: does the rule hold, or are its clauses to be gone through?
-
-        Returns:
-            The answer, and the positions of the arguments that are not known yet; or, when a
-            clause has been gone through, true.
-        """
-        if attribute == FOUND:
-            return self._found(arguments, host)
-        self._calls += 1
-        if self._calls > MAXIMUM_CALLS or _is_large(arguments):
-            raise Unexplorable("the rule calls itself without end")
-        operands: list[Any] = []
-        for term in arguments:
-            kind = next(iter(term["value"]))
-            operands.append(host.to_python(term) if kind in _KNOWN else None)
-        open_ones = [str(at) for at, each in enumerate(operands) if each is None]
-        if open_ones:
-            return ["clauses", " ".join([attribute, *open_ones])]
-        return [self._answer_rule(attribute, tuple(operands)), attribute]
-
-    def _found(self, arguments: Sequence[dict[str, Any]], host: Any) -> bool:  # noqa: ANN401
-        """Refuse that an argument, which was not known, is absent: Oso would take it for found."""
-        attribute, *places = host.to_python(arguments[0]).split()
-        for place in places:
-            term = arguments[1 + int(place)]
-            if next(iter(term["value"])) in _KNOWN and is_absent(host.to_python(term)):
-                rule = attribute.rpartition("__")[0]
-                raise PolicyFault(
-                    f"what `{rule}` finds can be absent; give its parameter a type", rule
-                )
-        return True
-
-    def is_a(self, value: object, tag: str) -> bool:
-        """Tell whether a value that is no entity is of the type that stands in the policy."""
-        if is_absent(value):
-            return False
-        if isinstance(value, Fact | Constant):
-            return _SCALARS.get(value.type.kind) == tag
-        if isinstance(value, Truth):
-            return tag == "Boolean"
-        if isinstance(value, Thing):
-            return type(value) is self._things.get(self._classes.get(tag, ""))
-        if isinstance(value, ActionObject):
-            return tag == "Action"
-        if isinstance(value, ActionName):
-            return tag == "String"
-        return _NATIVE.get(type(value)) == tag
-
-
 class _Query(Query):
     """Oso's query, with every way out of it that we allow."""
 
@@ -255,7 +143,7 @@ class _Query(Query):
         self.ffi_query.call_result(data["call_id"], self.host.to_polar(result))
 
     def _argument(self, name: str, term: dict[str, Any]) -> object:
-        if next(iter(term["value"])) not in _KNOWN:
+        if next(iter(term["value"])) not in SINGLE_TERMS:
             raise PolicyFault(
                 f"an argument of `{name}` is not known yet, or is no single value", name
             )
@@ -291,34 +179,6 @@ class _Query(Query):
 
     def handle_debug(self, _data: dict[str, Any]) -> None:
         raise PolicyFault("`debug` would wait at the terminal", "debug")
-
-
-def operand_of(value: object) -> Path | None:
-    """Return the key of a rule's operand; None for one by which a rule cannot be asked alone."""
-    if isinstance(value, Thing) and value.path is None:
-        return literal(f"nothing {value.type.name}")
-    if isinstance(value, Thing | Fact | Constant):
-        return value.path
-    if is_absent(value):
-        return literal("absent")
-    if isinstance(value, ActionObject):
-        return ACTION
-    if isinstance(value, ActionName):
-        return literal(f"name {value.text}")
-    if isinstance(value, str | bool | int):
-        return literal(f"{type(value).__name__} {text_of(value)}")
-    return None
-
-
-def _is_large(arguments: Sequence[dict[str, Any]]) -> bool:
-    """Tell whether lists in the arguments have grown beyond what anybody writes."""
-    level, seen = list(arguments), 0
-    for _ in range(MAXIMUM_NESTING):
-        level = [inner for term in level for inner in term["value"].get("List", ())]
-        seen += len(level)
-        if not level or seen > MAXIMUM_MEMBERS:
-            break
-    return bool(level)
 
 
 def _failed(error: OsoError) -> str:

@@ -7,8 +7,9 @@ is absent equals nothing and has no order; `!=` is always `not =`.
 from __future__ import annotations
 
 from sidecar.policy.literals import number_value, text_value
-from sidecar.policy.looking import Answers, is_absent
+from sidecar.policy.looking import Answers
 from sidecar.policy.names import Names, nearest
+from sidecar.policy.operands import is_absent
 from sidecar.policy.questions import ORDERS, YES_NO, Path, show, text_of
 from sidecar.policy.symbols import (
     ActionName,

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sidecar.errors import Problem
-from sidecar.policy.asking import Asking, LoadedPolicy, operand_of
+from sidecar.policy.asking import LoadedPolicy
+from sidecar.policy.inquiry import Asking
 from sidecar.policy.names import Names
+from sidecar.policy.operands import operand_of
 from sidecar.policy.program import Clause, Program
 from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Path, Question
 from sidecar.policy.symbols import PolicyFault, Unexplorable
@@ -207,7 +209,7 @@ class Explorer:
         asking = Asking(
             self.names,
             self.settings,
-            self.loaded,
+            self.loaded.things,
             path,
             asked.action,
             lambda rule, arguments: self._via(rule, arguments, path),

@@ -6,11 +6,12 @@ asked at request time, from the snapshot; so both mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sidecar.policy.literals import text_value
-from sidecar.policy.names import Names, nearest
+from sidecar.policy.names import Names, nearest, not_there, with_article
+from sidecar.policy.operands import ABSENT, is_absent, read_back
 from sidecar.policy.questions import (
     ACTION,
     CONTEXT,
@@ -39,11 +40,8 @@ from sidecar.policy.symbols import (
     Truth,
     Unexplorable,
 )
-from sidecar.schema.nouns import TEXTS, Attribute, EntityType, Kind, Lookup, ValueType
+from sidecar.schema.nouns import TEXTS, Attribute, Kind, Lookup, ValueType
 from sidecar.schema.values import Value
-
-ABSENT = float("nan")
-"""What Oso is given for a fact that is absent: it equals nothing in Oso either, not even itself."""
 
 MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; more are references that go round."""
@@ -51,20 +49,6 @@ MAXIMUM_DEPTH = 12
 
 LONGEST_SHOWN = 60
 """Characters of a path in a message."""
-
-_KNOWN: Mapping[str, Callable[[str], object]] = {
-    "str": str,
-    "int": int,
-    "bool": lambda text: text == "true",
-    "name": ActionName,
-    "absent": lambda _: ABSENT,
-}
-"""How an operand that is known when a rule is called is read back."""
-
-
-def is_absent(value: object) -> bool:
-    """Tell whether `value` is what Oso is given for an absent fact."""
-    return isinstance(value, float) and value != value  # noqa: PLR0124 - only NaN differs from itself
 
 
 class Answers(Protocol):
@@ -124,9 +108,9 @@ class Look:
         if path[0] == "literal":
             kind, _, text = path[1].partition(" ")
             # What was not found is made anew, since Oso takes one object for equal to itself.
-            return (
-                self._things[text](None, certain=False) if kind == "nothing" else _KNOWN[kind](text)
-            )
+            if kind == "nothing":
+                return self._things[text](None, certain=False)
+            return read_back(path[1])
         if path == ACTION:
             return ActionObject()
         if path in {SUBJECT, RESOURCE}:
@@ -176,7 +160,7 @@ class Look:
             return self._look_up(thing, thing.type.lookups[name], ())
         attribute = thing.type.attributes.get(name)
         if attribute is None or arguments is not None:
-            raise PolicyFault(_not_there(thing.type, name), name)
+            raise PolicyFault(not_there(thing.type, name), name)
         if thing.path is None or not self._present(thing, attribute):
             return ABSENT
         return self._symbol(member(thing.path, name), attribute, checked=name not in thing.type.key)
@@ -245,7 +229,7 @@ class Look:
         if isinstance(value, str) and declared.kind in TEXTS:
             return literal(text_of(text_value(self._names.schema, declared, value)))
         raise PolicyFault(
-            f"`{name}` looks up by {_a(declared.name)}, which this argument is not", name
+            f"`{name}` looks up by {with_article(declared.name)}, which this argument is not", name
         )
 
     def _has_key(self, thing: Thing) -> bool:
@@ -276,8 +260,10 @@ class Look:
         known = ["exists"] + ["domain"] * (kind is Kind.EMAIL) + ["includes"] * (kind is Kind.SET)
         if name in known:
             how = "asked about one value" if name == "includes" else "written without brackets"
-            raise PolicyFault(f"`{name}` of {_a(value.type.name)} is {how}", name)
-        raise PolicyFault(f"{_a(value.type.name)} has no `{name}`; {nearest(name, known)}", name)
+            raise PolicyFault(f"`{name}` of {with_article(value.type.name)} is {how}", name)
+        raise PolicyFault(
+            f"{with_article(value.type.name)} has no `{name}`; {nearest(name, known)}", name
+        )
 
     def _of_action(self, name: str) -> object:
         action, properties = self._action
@@ -312,17 +298,3 @@ def _too_far(path: Path, steps: int) -> str:
     shown = show(path)
     end = shown if len(shown) <= LONGEST_SHOWN else f"…{shown[-LONGEST_SHOWN:]}"
     return f"`{end}` is more than {steps} steps away; do its references go round?"
-
-
-def _not_there(declared: EntityType, name: str) -> str:
-    if name in declared.lookups:
-        arguments = ", ".join(declared.lookups[name].arguments)
-        return f"`{name}` of `{declared.name}` is a look-up; write `{name}({arguments})`"
-    if name in declared.attributes or name == "exists":
-        return f"`{name}` of `{declared.name}` is no look-up; write it without brackets"
-    known = {*declared.attributes, *declared.lookups, "exists"}
-    return f"`{declared.name}` has no `{name}`; {nearest(name, known)}"
-
-
-def _a(name: str) -> str:
-    return f"an `{name}`" if name[0] in "aeio" else f"a `{name}`"

@@ -10,7 +10,7 @@ from functools import cached_property
 from sidecar.errors import Problem
 from sidecar.policy.source import Block, Rule, Source, closing
 from sidecar.policy.tokens import Token
-from sidecar.schema.nouns import Schema
+from sidecar.schema.nouns import EntityType, Schema
 
 SCALARS = ("String", "Boolean", "Integer", "Decimal", "Instant")
 """Specializers for values that are not entities."""
@@ -27,6 +27,22 @@ def nearest(word: str, known: Iterable[str]) -> str:
         if names
         else "none is declared"
     )
+
+
+def not_there(declared: EntityType, name: str) -> str:
+    """Return what is wrong with a member that a type does not have, or not in this way."""
+    if name in declared.lookups:
+        arguments = ", ".join(declared.lookups[name].arguments)
+        return f"`{name}` of `{declared.name}` is a look-up; write `{name}({arguments})`"
+    if name in declared.attributes or name == "exists":
+        return f"`{name}` of `{declared.name}` is no look-up; write it without brackets"
+    known = {*declared.attributes, *declared.lookups, "exists"}
+    return f"`{declared.name}` has no `{name}`; {nearest(name, known)}"
+
+
+def with_article(name: str) -> str:
+    """Return a name with its article."""
+    return f"an `{name}`" if name[0] in "aeio" else f"a `{name}`"
 
 
 @dataclass(frozen=True)
