@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint unit policy matrix bench-core image lock clean
+.PHONY: help serve test lint unit policy matrix fuzz bench-core image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -36,6 +36,9 @@ unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
 
 policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test
+
+fuzz: .venv/testing ## Five minutes of questions that nobody thought of
+	FUZZ_SECONDS=200 $(BIN)/python -m pytest tests/e2e/test_openapi.py
 
 bench-core: .venv/serving ## Compiled decisions against Oso, in one run
 	$(BIN)/python bench/core.py

@@ -88,6 +88,8 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
                 yield token.line, f"`{token.text}` is not supported: {REFUSED_WORDS[token.text]}"
             elif token.text in _REFUSED_CALLS and after == "(":
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_CALLS[token.text]}"
+        if token.text == "." and after == "(":
+            yield token.line, "`.(` is not supported: write the name of the member after the dot"
         if token.text == "in" and position + 1 < len(tokens):
             if tokens[position + 1].kind == "string":
                 mend = f"would go through its letters; write `in [{after}]`"

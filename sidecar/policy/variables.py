@@ -34,6 +34,8 @@ def _unknown(rule: Rule) -> Iterator[tuple[int, str]]:
     """Find variables that are read where they first stand: compared, or a member taken of them."""
     known, body = _parameters(rule), rule.body
     for position, token in enumerate(body):
+        if token.kind == "word" and position and body[position - 1].text == ":":
+            known.add(token.text)  # the value of a field: `matches Folder{owner: person}`
         if not _is_name(body, position) or token.text in known:
             continue
         if not _finds(body, position, known):
