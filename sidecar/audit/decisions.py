@@ -128,6 +128,6 @@ class DecisionLog:
             self._failure = failure
         if self._on_failure is OnFailure.REFUSE:
             raise DecisionLogError(
-                "the decision log cannot be written; its log says why"
+                "the decision log cannot be written; the log says why"
             ) from error
         self._file.count_lost()

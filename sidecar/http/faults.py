@@ -12,13 +12,19 @@ from flask import Flask, Response
 from msgspec import UNSET
 from werkzeug.exceptions import HTTPException
 
-from sidecar.errors import InvalidRequestError, SidecarError, SnapshotUnavailableError
+from sidecar.errors import (
+    DecisionLogError,
+    InvalidRequestError,
+    SidecarError,
+    SnapshotUnavailableError,
+)
 from sidecar.http.answers import Fault, Refusal
 from sidecar.http.asking import LOG, answer
 
 STATUS: Mapping[type[SidecarError], HTTPStatus] = {
     InvalidRequestError: HTTPStatus.BAD_REQUEST,
     SnapshotUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DecisionLogError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """What a caller can do about it decides the status; any other error is ours to mend, and a 500."""
 

@@ -1,0 +1,525 @@
+"""The decision log: a line for each answer, whole, without what is sensitive, or no answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure, writing
+from sidecar.audit.lines import Lines, encode
+from sidecar.errors import InvalidSettingError
+from sidecar.facts import Snapshot
+from sidecar.http import create_app
+from sidecar.model import Reference, Request
+from sidecar.reloading import Pair, Places, Reloading, State
+from sidecar.schema import read_schema
+from sidecar.settings import Settings
+from tests.judging import Line
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+HASHING = Hashing(b"a key for tests that is long")
+
+EDIT = {"subject": "user:ana", "action": "numbers.edit", "resource": "account:acme"}
+INVITE = {
+    "subject": "user:bob",
+    "action": {"name": "create"},
+    "resource": {
+        "type": "invitation",
+        "id": "new",
+        "properties": {"account": "acme", "email": "Zoe@Gmail.com", "role": "support", "x": "y"},
+    },
+    "context": {"via_proxy": True, "password": "hunter2"},
+}
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    settings = Settings()
+    return Reloading(Places(settings.policies, settings.fixtures, settings.mount())).load()
+
+
+@dataclass
+class Fixed:
+    pair: Pair
+
+    def current(self) -> Pair:
+        return self.pair
+
+    def age(self, _: Snapshot) -> float:
+        return 0.0
+
+    def state(self) -> State:
+        return State(self.pair.revisions(), ())
+
+
+@dataclass
+class Logged:
+    """An application with a decision log, and what stands in it."""
+
+    client: FlaskClient
+    file: LineFile
+    path: Path
+
+    def ask(self, path: str, said: object, **headers: str) -> tuple[int, Any]:
+        response = self.client.post(path, json=said, headers=headers)
+        return response.status_code, response.json
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.path.read_bytes().splitlines()]
+
+    def line(self) -> dict[str, Any]:
+        (line,) = self.lines()
+        return line
+
+
+def logged(pair: Pair, path: Path, on_failure: OnFailure) -> Logged:
+    file = LineFile(str(path))
+    log = DecisionLog(file, HASHING, on_failure)
+    return Logged(create_app(Fixed(pair), lambda: NOW, log=log).test_client(), file, path)
+
+
+@pytest.fixture
+def refusing(pair: Pair, tmp_path: Path) -> Iterator[Logged]:
+    made = logged(pair, tmp_path / "log", OnFailure.REFUSE)
+    yield made
+    made.file.close()
+
+
+@pytest.fixture
+def counting(pair: Pair, tmp_path: Path) -> Iterator[Logged]:
+    made = logged(pair, tmp_path / "log", OnFailure.COUNT)
+    yield made
+    made.file.close()
+
+
+# --- what a line says ---------------------------------------------------------------------------
+
+
+def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, pair: Pair) -> None:
+    _, told = refusing.ask("/v1/authorize", EDIT, **{"X-Request-ID": "r-1"})
+
+    line = refusing.line()
+    facts = line.pop("facts")
+    assert line == {
+        "kind": "decision",
+        "decision_id": told["decision_id"],
+        "time": "2026-12-01T12:00:00.000000Z",
+        "request_id": "r-1",
+        "revisions": {"policy": pair.policy.revision, "data": pair.snapshot.revision},
+        "subject": {"type": "user", "id": "ana"},
+        "action": {"name": "numbers.edit"},
+        "resource": {"type": "account", "id": "acme"},
+        "decision": True,
+        "reasons": [],
+        "obligations": [],
+        "policy_faults": [],
+    }
+    assert {"exists": "subject", "answer": True} in facts
+    assert {"value": "resource.owner", "type": "user", "text": "ana"} in facts
+
+
+def test_a_denial_tells_its_reasons_and_what_was_absent(refusing: Logged) -> None:
+    refusing.ask("/v1/authorize", {**EDIT, "subject": "user:mallory"})
+
+    line = refusing.line()
+    assert (line["decision"], line["reasons"]) == (False, ["not_granted"])
+    assert {"exists": "resource.membership(subject)", "answer": False} in line["facts"]
+
+
+def test_an_allow_tells_its_obligations(refusing: Logged) -> None:
+    said = {"subject": "user:ana", "action": "remove", "resource": "membership:acme/bob"}
+
+    refusing.ask("/v1/authorize", said)
+
+    assert refusing.line()["obligations"] == ["confirm_irreversible"]
+
+
+def test_sensitive_values_are_hashed_wherever_they_stand(refusing: Logged) -> None:
+    refusing.ask("/v1/authorize", INVITE)
+
+    text, line = refusing.path.read_text(), refusing.line()
+    assert "gmail" not in text.lower()
+    assert "ana@acme" not in text
+    email = {"hash": HASHING.of("zoe@gmail.com")}
+    assert line["resource"]["properties"] == {"account": "acme", "email": email, "role": "support"}
+    assert {"value": "resource.email", "type": "email", **email} in line["facts"]
+
+
+def test_what_nobody_declared_is_left_out(refusing: Logged) -> None:
+    refusing.ask("/v1/authorize", INVITE)
+
+    assert refusing.line()["context"] == {"via_proxy": True}
+    assert "hunter2" not in refusing.path.read_text()
+
+
+def test_a_sensitive_value_outside_its_domain_is_hashed_too(refusing: Logged) -> None:
+    properties = {"account": "acme", "email": "not an address", "role": "support"}
+    resource = {"type": "invitation", "id": "new", "properties": properties}
+
+    refusing.ask("/v1/authorize", {**INVITE, "resource": resource})
+
+    assert "not an address" not in refusing.path.read_text()
+    assert set(refusing.line()["resource"]["properties"]["email"]) == {"hash"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        EDIT,
+        {**EDIT, "subject": "user:mallory"},
+        {**EDIT, "subject": "user:nobody"},
+        {**EDIT, "resource": "account:gorse"},
+        {**EDIT, "action": "fly"},
+        {"subject": "user:cy", "action": "accept", "resource": "invitation:inv-7"},
+        {"subject": "user:cy", "action": "accept", "resource": "invitation:inv-6"},
+        INVITE,
+        {**INVITE, "context": {}},
+    ],
+)
+def test_a_line_is_judged_again_from_itself_alone(
+    refusing: Logged, pair: Pair, said: dict[str, object]
+) -> None:
+    _, told = refusing.ask("/v1/authorize", said)
+
+    assert Line(refusing.line(), pair.policy).decision() is told["decision"]
+
+
+def test_each_question_of_a_batch_is_a_line(refusing: Logged) -> None:
+    items = [{"subject": {"type": "user", "id": name}} for name in ("ana", "mallory", "sue")]
+    said = {
+        "action": {"name": "numbers.edit"},
+        "resource": {"type": "account", "id": "acme"},
+        "evaluations": items,
+    }
+
+    _, told = refusing.ask("/access/v1/evaluations", said)
+
+    assert [(line["subject"]["id"], line["decision"]) for line in refusing.lines()] == [
+        ("ana", True),
+        ("mallory", False),
+        ("sue", False),
+    ]
+    assert [line["decision_id"] for line in refusing.lines()] == [
+        item["context"]["decision_id"] for item in told["evaluations"]
+    ]
+
+
+def test_a_malformed_question_is_no_decision(refusing: Logged) -> None:
+    status, _ = refusing.ask("/v1/authorize", {**EDIT, "action": 7})
+
+    assert (status, refusing.lines()) == (400, [])
+
+
+def test_a_search_is_one_line_with_what_was_asked_and_found(refusing: Logged) -> None:
+    said = {
+        "subject": {"type": "user", "id": "ignored"},
+        "action": {"name": "team.manage"},
+        "resource": {"type": "account", "id": "acme"},
+    }
+
+    _, told = refusing.ask("/access/v1/search/subject", said)
+
+    line = refusing.line()
+    assert (line["kind"], line["subject"]) == ("search", {"type": "user"})
+    assert line["found"] == [result["id"] for result in told["results"]]
+
+
+def test_a_list_of_permissions_is_one_line(refusing: Logged) -> None:
+    said = {"subject": "user:sue", "resource": "account:acme"}
+
+    _, told = refusing.ask("/v1/permissions", said)
+
+    line = refusing.line()
+    assert (line["kind"], line["found"]) == ("permissions", told["permissions"])
+    assert "action" not in line
+
+
+def test_permissions_on_many_resources_are_a_line_each(refusing: Logged) -> None:
+    said = {"subject": "user:sue", "resources": ["account:acme", "account:oak"]}
+
+    _, told = refusing.ask("/v1/permissions", said)
+
+    assert [line["resource"]["id"] for line in refusing.lines()] == ["acme", "oak"]
+    assert [line["found"] for line in refusing.lines()] == [
+        each["permissions"] for each in told["answers"]
+    ]
+
+
+def test_an_action_search_is_one_line(refusing: Logged) -> None:
+    said = {
+        "subject": {"type": "user", "id": "sue"},
+        "resource": {"type": "account", "id": "acme"},
+    }
+
+    _, told = refusing.ask("/access/v1/search/action", said)
+
+    assert refusing.line()["found"] == [result["name"] for result in told["results"]]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a\nb", "a\r\n{}", "a\u2028b", "\ud800", '"}', "\x00", "é" * 9]
+)
+def test_no_id_can_break_a_line(hostile: str) -> None:
+    lines = Lines(HASHING)
+    asked = Request(
+        subject=Reference("user", hostile), action=hostile, resource=Reference(hostile, hostile)
+    )
+
+    line = encode(lines.asked(asked, read_schema(Settings().fixtures / "schema.yaml")))
+
+    assert re.fullmatch(rb"[\x20-\x7e]+\n", line)
+    assert json.loads(line)["subject"]["id"] == hostile
+
+
+def test_ids_that_hold_a_sensitive_key_are_hashed(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("""
+types:
+  user:
+    subject: true
+    table: users
+    key: email
+    attributes: {email: {type: email, sensitive: true}}
+  seat:
+    table: seats
+    key: [place, user]
+    attributes: {place: string, user: user}
+    actions: {take: {}}
+""")
+    asked = Request(
+        subject=Reference("user", "ana@acme.example"),
+        action="take",
+        resource=Reference("seat", "a/ana@acme.example"),
+    )
+
+    line = Lines(HASHING).asked(asked, read_schema(schema))
+
+    assert line["subject"] == {"type": "user", "id_hash": HASHING.of("ana@acme.example")}
+    assert line["resource"] == {"type": "seat", "id_hash": HASHING.of("a/ana@acme.example")}
+
+
+# --- keys ---------------------------------------------------------------------------------------
+
+
+def test_hashes_of_one_key_compare_and_those_of_two_do_not(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"0123456789abcdef\n")
+
+    first, second = Hashing.by_file(key), Hashing.by_file(key)
+
+    assert first.of("x") == second.of("x") != Hashing.for_this_start().of("x")
+    assert re.fullmatch("[0-9a-f]{64}", first.of("x"))
+
+
+def test_a_key_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"short          \n")
+
+    with pytest.raises(InvalidSettingError, match="must have at least 16 bytes"):
+        Hashing.by_file(key)
+
+
+def test_a_key_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingError, match="cannot be read: No such file"):
+        Hashing.by_file(tmp_path / "key")
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[LineFile]:
+    made = LineFile(str(tmp_path / "log"))
+    yield made
+    made.close()
+
+
+def write_many(file: LineFile, name: str) -> None:
+    for number in range(200):
+        file.write(f"{name} {number} {'x' * 9000}\n".encode())
+
+
+def test_lines_of_several_processes_and_threads_stay_whole(file: LineFile, tmp_path: Path) -> None:
+    fork = get_context("fork")
+    processes = [fork.Process(target=write_many, args=(file, f"p{n}")) for n in range(3)]
+    threads = [threading.Thread(target=write_many, args=(file, f"t{n}")) for n in range(3)]
+
+    for process in processes:  # before the threads, as workers are
+        process.start()
+    for thread in threads:
+        thread.start()
+    for process, thread in zip(processes, threads, strict=True):
+        process.join()
+        thread.join()
+
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert len(lines) == 1200
+    assert all(re.fullmatch(r"[pt]\d \d+ x{9000}", line) for line in lines)
+
+
+def test_lines_through_a_pipe_stay_whole(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    file = LineFile(str(fifo))
+    read = os.open(fifo, os.O_RDONLY)
+    fork = get_context("fork")
+    processes = [fork.Process(target=write_many, args=(file, f"p{n}")) for n in range(3)]
+
+    for each in processes:
+        each.start()
+    text = b""
+    while text.count(b"\n") < 600:
+        text += os.read(read, 1 << 16)
+    for each in processes:
+        each.join()
+    os.close(read)
+    file.close()
+
+    assert all(re.fullmatch(rb"p\d \d+ x{9000}", line) for line in text.splitlines())
+
+
+def test_after_rotation_lines_go_to_the_new_file(file: LineFile, tmp_path: Path) -> None:
+    file.write(b"one\n")
+    (tmp_path / "log").rename(tmp_path / "log.1")
+
+    file.write(b"two\n")
+
+    assert (tmp_path / "log.1").read_text() == "one\n"
+    assert (tmp_path / "log").read_text() == "two\n"
+
+
+def test_a_line_after_half_a_line_begins_a_new_one(file: LineFile, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("half a li")
+
+    file.write(b"whole\n")
+
+    assert (tmp_path / "log").read_text() == "half a li\nwhole\n"
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "WAIT_MS", 1)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    file = LineFile(str(fifo))
+
+    with pytest.raises(OSError, match="nobody reads it"):
+        file.write(b"x" * 100_000 + b"\n")
+
+    file.close()
+
+
+def test_only_its_owner_can_read_the_file(file: LineFile, tmp_path: Path) -> None:
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+    assert file.name == str(tmp_path / "log")
+
+
+def test_standard_output_is_written_to(capfd: pytest.CaptureFixture[str]) -> None:
+    file = LineFile("-")
+
+    file.write(b"one\n")
+
+    file.close()
+    assert (file.name, capfd.readouterr().out) == ("standard output", "one\n")
+
+
+# --- when it cannot be written ------------------------------------------------------------------
+
+
+def block(logged: Logged) -> None:
+    """Put a directory where the file was: nothing can be written until it goes."""
+    logged.path.rename(logged.path.with_suffix(".1"))
+    logged.path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/authorize", EDIT),
+        ("/v1/permissions", {"subject": "user:sue", "resource": "account:acme"}),
+        (
+            "/access/v1/search/action",
+            {
+                "subject": {"type": "user", "id": "ana"},
+                "resource": {"type": "account", "id": "acme"},
+            },
+        ),
+        (
+            "/access/v1/search/resource",
+            {
+                "subject": {"type": "user", "id": "ana"},
+                "action": {"name": "numbers.edit"},
+                "resource": {"type": "account"},
+            },
+        ),
+        (
+            "/access/v1/evaluations",
+            {
+                "subject": {"type": "user", "id": "ana"},
+                "action": {"name": "numbers.edit"},
+                "resource": {"type": "account", "id": "acme"},
+                "evaluations": [{}],
+            },
+        ),
+    ],
+)
+def test_no_answer_goes_unlogged(refusing: Logged, path: str, said: object) -> None:
+    block(refusing)
+
+    status, told = refusing.ask(path, said)
+
+    assert (status, told["decision"]) == (503, False)
+    assert told["error"]["message"] == "the decision log cannot be written; the log says why"
+
+
+def test_answers_are_given_again_when_they_can_be_logged_again(
+    refusing: Logged, caplog: pytest.LogCaptureFixture
+) -> None:
+    block(refusing)
+    refusing.ask("/v1/authorize", EDIT)
+    refusing.ask("/v1/authorize", EDIT)
+    problems = refusing.client.get("/readyz").get_json()["problems"]
+    refusing.path.rmdir()
+
+    status, _ = refusing.ask("/v1/authorize", EDIT)
+
+    assert (status, len(refusing.lines())) == (200, 1)
+    assert [problem["message"] for problem in problems] == ["cannot be written: Is a directory"]
+    assert refusing.client.get("/readyz").get_json()["problems"] == []
+    said = [record.getMessage() for record in caplog.records if "decision log" in record.msg]
+    assert said == [
+        f"the decision log {refusing.path} cannot be written: Is a directory",
+        "the decision log is written again; it lacks 0",
+    ]
+
+
+def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> None:
+    block(counting)
+    ask = partial(counting.ask, "/v1/authorize", EDIT)
+    other = get_context("fork").Process(target=ask)
+    other.start()
+    other.join()
+
+    status, told = ask()
+
+    counting.path.rmdir()
+    ask()
+    assert (status, told["decision"]) == (200, True)
+    (problem,) = counting.client.get("/readyz").get_json()["problems"]
+    assert (problem["file"], problem["message"]) == (
+        str(counting.path),
+        "lacks 2 answers that were given all the same",
+    )
