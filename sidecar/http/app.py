@@ -14,6 +14,7 @@ from sidecar.facts import Snapshot
 from sidecar.http import authzen, catalog, faults, health, metadata, native, openapi
 from sidecar.http.asking import Desk, utc_now
 from sidecar.http.authzen import Standard
+from sidecar.http.bodies import prepare
 from sidecar.reloading import Pair, State
 
 
@@ -54,6 +55,7 @@ def create_app(
     this very application; without `log` no decision is logged.
     """
     standard = standard or Standard()
+    prepare()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `asking.body`
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
@@ -58,6 +59,20 @@ def convert(value: object, question: type[T]) -> T:
         return msgspec.convert(value, question)
     except msgspec.ValidationError as error:
         raise _named(str(error)) from error
+
+
+def prepare() -> None:
+    """Have msgspec look at all types of questions and answers, before there are threads.
+
+    It looks at each when it is first used, and ends the process when two threads do that at the
+    same moment.
+    """
+    kinds = msgspec.Struct.__subclasses__()
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+        if kind.__module__.startswith("sidecar."):
+            with suppress(msgspec.ValidationError):
+                msgspec.convert(None, kind)
 
 
 def _invalid(message: str) -> InvalidRequestError:
