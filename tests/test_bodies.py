@@ -27,8 +27,8 @@ print("get_class_annotations" in looked)
 
 def test_no_type_is_looked_at_for_the_first_time_by_a_thread_that_answers() -> None:
     """Two threads that do so at the same moment end the process."""
-    told = subprocess.run(
+    told = subprocess.run(  # noqa: S603  our own program
         [sys.executable, "-c", AT_ONCE], check=False, capture_output=True, text=True
-    )  # noqa: S603
+    )
 
     assert (told.stdout, told.stderr) == ("False\n", "")
