@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sidecar.evaluation.binding import Binder
 from sidecar.evaluation.reading import UNREAD, Frame, Reader
+from sidecar.evaluation.secrecy import Secrecy
 from sidecar.facts import Row
 from sidecar.model import Request
 from sidecar.policy import Policy
@@ -19,7 +20,7 @@ from sidecar.policy.questions import (
     Question,
 )
 from sidecar.policy.trees import FAULT, LEAVES, Node
-from sidecar.schema import EntityType, Schema, Value, parse_json
+from sidecar.schema import Value, parse_json
 
 _ROOTS = (SUBJECT, RESOURCE)
 _NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
@@ -39,13 +40,11 @@ class Sources:
         self._request = request
         self._policy = policy
         self._frame = frame
-        self._reader = Reader(
-            policy.schema,
-            policy.settings,
-            policy.schema.types[request.subject.type],
-            policy.schema.types[request.resource.type],
-        )
+        schema = policy.schema
+        subject, resource = schema.types[request.subject.type], schema.types[request.resource.type]
+        self._reader = Reader(schema, policy.settings, subject, resource)
         self._binder = Binder(self._reader, policy.tests)
+        self._secrecy = Secrecy(self._reader, schema, resource)
 
     def walk(self, node: Node, asked: list[Question]) -> Node:
         """Return the leaf that a tree ends in; add the questions on the way to `asked`."""
@@ -94,15 +93,7 @@ class Sources:
 
     def sensitive(self, path: Path) -> bool:
         """Tell whether what is at a path is to be withheld."""
-        schema = self._policy.schema
-        if path not in _ROOTS and path[0] == "member":
-            if path[1] not in _NO_ENTITIES and not self._reader.is_entity(path[1]):
-                return self.sensitive(path[1])  # a part of an address
-            if self._reader.attribute(path).sensitive:
-                return True
-            if not self._reader.is_entity(path):
-                return False
-        return _has_sensitive_key(schema, self._reader.type_of(path), frozenset())
+        return self._secrecy.of(path)
 
     def _source_of_context(self, path: Path) -> str:
         if path == NOW:
@@ -124,17 +115,3 @@ class Sources:
         """Make room for rows that were not known to be looked for when the frame was made."""
         cache = self._frame.cache
         cache.extend([UNREAD] * (self._reader.slots - len(cache)))
-
-
-def _has_sensitive_key(schema: Schema, declared: EntityType, seen: frozenset[str]) -> bool:
-    """Tell whether an id of this type shows what is sensitive, itself or through a reference."""
-    if declared.name in seen:
-        return False
-    for column in declared.key:
-        attribute = declared.attributes[column]
-        target = schema.types.get(attribute.type.target)
-        if attribute.sensitive:
-            return True
-        if target is not None and _has_sensitive_key(schema, target, seen | {declared.name}):
-            return True
-    return False
