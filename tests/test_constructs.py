@@ -199,6 +199,23 @@ RULES = [
     ),
     ("c__0(_: User);", 1, "`c__0`: names with `__` are kept for the compiler"),
     ("f?(_: User);", 1, "`f?` is not a name"),
+    ('allow(_: User, _: Action{name: "tag"}, _: Folder);', 1, "`tag` is no action of `folder`"),
+    (
+        'forbid(_: User, _: Action{name: "tag"}, _: Folder, "no");',
+        1,
+        "`tag` is no action of `folder`; known are `view`",
+    ),
+    ('resource Doc {}\nhas_permission(_: User, "vew", _: Doc);', 2, "`vew` is no action of `doc`"),
+    (
+        'resource Doc { roles = ["reader"]; }\nhas_role(_: User, "readr", _: Doc);',
+        2,
+        "`readr` is no role of `doc`; did you mean `reader`?",
+    ),
+    (
+        'resource Doc { relations = {folder: Folder}; }\nhas_relation(_: Folder, "foldr", _: Doc);',
+        2,
+        "`foldr` is no relation of `doc`; did you mean `folder`?",
+    ),
     # statements
     ("?= allow(1, 2, 3);", 1, "`?=` would run when the policy is loaded"),
     ("type f(_: User);", 1, "`type` declarations are not supported"),

@@ -1,4 +1,4 @@
-"""Calls of rules that no rule can answer: Oso says nothing of them, and they never hold.
+"""Calls and heads of rules that never meet: Oso says nothing of them, and they never hold.
 
 Under `not` they always hold: `not has_role(user, "ownr", account)` would let everybody in.
 """
@@ -11,8 +11,9 @@ from difflib import get_close_matches
 
 from sidecar.errors import Problem
 from sidecar.policy.constructs import ENTRY_POINTS
-from sidecar.policy.names import nearest
-from sidecar.policy.source import Source
+from sidecar.policy.names import Names, nearest
+from sidecar.policy.source import Rule, Source
+from sidecar.policy.tokens import Token
 
 BUILT_IN = ("has_role", "has_permission", "has_relation")
 """Rules that resource blocks speak of, with an actor, a name and a resource."""
@@ -56,6 +57,48 @@ def check_literals(sources: Sequence[Source]) -> Iterator[Problem]:
                         mend = nearest(said, [text for text in wanted if text is not None])
                         message = f"no rule `{token.text}` is for `{said}`; {mend}"
                         yield Problem(source.file, argument[0].line, message)
+
+
+def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:
+    """Yield heads that name what their type does not have: such a rule never holds."""
+    blocks = {block.type: block for source in sources for block in source.blocks}
+    for source in sources:
+        for rule in source.rules:
+            declared = names.schema.types.get(names.classes.get(_class_of(rule), ""))
+            token = _named(rule)
+            if declared is None or token is None:
+                continue
+            block = blocks.get(declared.polar)
+            if rule.name == "has_role":
+                what, known = "role", {each.literal for each in block.roles} if block else None
+            elif rule.name == "has_relation":
+                what, known = "relation", set(block.relations) if block else None
+            else:
+                what, known = "action", set(declared.actions)
+            if known is not None and token.literal not in known:
+                mend = nearest(token.literal, known)
+                message = f"`{token.literal}` is no {what} of `{declared.name}`; {mend}"
+                yield Problem(source.file, token.line, message)
+
+
+def _class_of(rule: Rule) -> str:
+    """Return the type of the resource in a rule's head, empty where it has none."""
+    for parameter in rule.parameters[2:3]:
+        match [token.text for token in parameter]:
+            case [_, ":", name, *_]:
+                return name
+    return ""
+
+
+def _named(rule: Rule) -> Token | None:
+    """Return the string in a head that names an action, a permission, a role or a relation."""
+    for parameter in rule.parameters[1:2]:
+        if rule.name in BUILT_IN:
+            return parameter[0] if rule.literal(1) is not None else None
+        for name, colon, token in zip(parameter, parameter[1:], parameter[2:], strict=False):
+            if (name.text, colon.text, token.kind) == ("name", ":", "string"):
+                return token if rule.name in ENTRY_POINTS else None
+    return None
 
 
 def uncalled(sources: Sequence[Source]) -> Iterator[tuple[Problem, bool]]:

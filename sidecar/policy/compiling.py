@@ -13,7 +13,7 @@ from typing import Any
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
-from sidecar.policy.calling import check_calls, check_literals, uncalled
+from sidecar.policy.calling import check_calls, check_heads, check_literals, uncalled
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
 from sidecar.policy.names import Names
@@ -67,6 +67,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
             for rule in source.rules:
                 problems += [Problem(rule.file, *problem) for problem in check_variables(rule)]
         problems += [*check_calls(sources), *check_literals(sources)]
+        problems += check_heads(sources, names)
         problems += [problem for problem, slip in uncalled(sources) if slip]
     if problems:
         raise InvalidPolicyError(problems)

@@ -44,7 +44,7 @@ def check_constructs(source: Source) -> Iterator[Problem]:
         yield from _heads(rule)
         tokens = [token for parameter in rule.parameters for token in parameter]
         for part in (tokens, rule.body):
-            for problem in (*_words(part), *_numbers(part), *_arithmetic(part)):
+            for problem in (*_words(part), *_looks(part), *_numbers(part), *_arithmetic(part)):
                 yield Problem(rule.file, *problem)
         for problem in _itself(rule.body):
             yield Problem(rule.file, *problem)
@@ -88,6 +88,12 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
                 yield token.line, f"`{token.text}` is not supported: {REFUSED_WORDS[token.text]}"
             elif token.text in _REFUSED_CALLS and after == "(":
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_CALLS[token.text]}"
+
+
+def _looks(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """Find members whose name is computed, and `in` over what is no list."""
+    for position, token in enumerate(tokens):
+        after = tokens[position + 1].text if position + 1 < len(tokens) else ""
         if token.text == "." and after == "(":
             yield token.line, "`.(` is not supported: write the name of the member after the dot"
         if token.text == "in" and position + 1 < len(tokens):
