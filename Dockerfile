@@ -1,4 +1,5 @@
 # The sidecar with the shipped pack. Facts are mounted at /data; another pack at /policies and /fixtures.
+# Who may ask is mounted at /run/secrets/tokens, one token a line; without it the sidecar does not start.
 #
 # oso 0.27.3 has wheels for amd64 up to Python 3.12 and none for Linux on arm64, hence the platform
 # in each FROM.
@@ -36,7 +37,8 @@ ENV PATH=/sidecar/bin:$PATH \
     SIDECAR_POLICIES=/policies \
     SIDECAR_FIXTURES=/fixtures \
     SIDECAR_DATA=/data \
-    SIDECAR_HOST=0.0.0.0
+    SIDECAR_HOST=0.0.0.0 \
+    SIDECAR_TOKENS=/run/secrets/tokens
 
 # An image whose policy fails its suites does not exist.
 RUN sidecar test

@@ -20,8 +20,9 @@ from sidecar.schema import Attribute, Schema
 from sidecar.schema.wording import nearest, shown
 from sidecar.search import permissions as permitted
 from sidecar.serve import serve as run_server
-from sidecar.settings import WRITINGS, Settings
+from sidecar.settings import Settings
 from sidecar.suites import cells, read_suites
+from sidecar.writings import WRITINGS
 
 EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
 

@@ -12,7 +12,7 @@ from sidecar.model import Reference
 from sidecar.schema import Attribute, Kind
 from sidecar.schema.values import parse_instant
 from sidecar.schema.wording import nearest, shown
-from sidecar.settings import WRITINGS, default_text, variable
+from sidecar.writings import WRITINGS, default_text, variable
 
 PACK = ("policies", "fixtures")
 PLACES = (*PACK, "data")

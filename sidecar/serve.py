@@ -6,8 +6,8 @@ import gc
 import logging
 import os
 import socket
-import struct
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,21 +19,20 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.errors import InvalidSettingError
-from sidecar.http import Limits, Paging, Standard, create_app, new_key, read_key
+from sidecar.http import Access, Limits, Paging, Standard, create_app, new_key, read_key
+from sidecar.listening import STRANGERS, Edge, Worker, is_local, open_edge
 from sidecar.policy import PackTexts, SharedCompiling, compile_in_child, load_pack
 from sidecar.reloading import Places, Reloading
 from sidecar.settings import Settings
+from sidecar.tokens import Tokens
 
 LOG = logging.getLogger("sidecar")
 
 EXIT_TROUBLE = 2
 """Of a server that cannot listen, or whose workers do not start."""
 
-KEEPALIVE_SECONDS = 75
-"""How long an idle connection stays open: callers beside us ask again and again."""
-
-SILENCE_SECONDS = 5
-"""How long a caller may stay silent in the middle of a request, or not read its answer."""
+DEFER_SECONDS = 5
+"""How long the kernel keeps a connection to itself that nothing has been sent on."""
 
 SWITCH_SECONDS = 0.0005
 """How long a thread that reads a mount may keep one that answers waiting: the default is 5 ms at
@@ -61,7 +60,9 @@ class _Worker(Protocol):
 class _Server(BaseApplication):  # type: ignore[misc]  # its base is untyped
     """gunicorn without its command line, its configuration file and its environment variables."""
 
-    def __init__(self, app: Flask, options: dict[str, object]) -> None:
+    def __init__(self, app: Flask, edge: Edge, options: dict[str, object]) -> None:
+        self.bounds = edge.bounds
+        self.tls = edge.tls.context if edge.tls else None
         self._app = app
         self._options = options
         super().__init__()
@@ -82,22 +83,26 @@ def serve(settings: Settings) -> None:
 
     Raises:
         InvalidDocumentsError: The policy or the mount cannot be used.
-        InvalidSettingError: A key cannot be used, or the decision log cannot be written.
+        InvalidSettingError: A key, the tokens or the certificates cannot be used, the decision log
+            cannot be written, or others than this machine could ask and nothing says who may.
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
     """
     _log_to_standard_error(settings.log_level)
-    standard, log = _standard(settings), _decision_log(settings)
+    edge, standard, log = open_edge(settings), _standard(settings), _decision_log(settings)
     places = Places(settings.policies, settings.fixtures, settings.mount())
     reloading = Reloading(places, partial(load_pack, compiling=_compiling()))
     reloading.load()
     limits = Limits(
-        max_body_bytes=settings.max_body_bytes, max_evaluations=settings.max_evaluations
+        max_body_bytes=settings.max_body_bytes,
+        max_depth=settings.max_depth,
+        max_evaluations=settings.max_evaluations,
     )
-    app = create_app(reloading, limits=limits, standard=standard, log=log)
+    access = Access(edge.tokens)
+    app = create_app(reloading, limits=limits, standard=standard, log=log, access=access)
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
-    _run(_Server(app, _options(settings, reloading)))
+    _run(_Server(app, edge, _options(settings, edge, reloading)))
 
 
 def _standard(settings: Settings) -> Standard:
@@ -139,23 +144,32 @@ def _run(server: _Server) -> None:
         raise
 
 
-def _options(settings: Settings, reloading: Reloading) -> dict[str, object]:
+def _options(settings: Settings, edge: Edge, reloading: Reloading) -> dict[str, object]:
     def begin(worker: _Worker) -> None:
         sys.setswitchinterval(SWITCH_SECONDS)
+        if edge.tokens:
+            edge.tokens.begin()
+            looking = (edge.tokens, settings.reload_seconds)
+            Thread(target=_look, args=looking, name="tokens", daemon=True).start()
         if worker.age > settings.workers:
             _catch_up(worker, reloading)
         watching = (settings.reload_seconds, Event())
         Thread(target=reloading.watch, args=watching, name="watching", daemon=True).start()
 
     return {
-        "bind": settings.address(),
+        # A list: gunicorn would divide a text at its commas.
+        "bind": [edge.address.text],
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "preload_app": True,
-        "when_ready": _bound_waiting,
+        "when_ready": partial(_prepare, strangers=edge.strangers),
         "post_worker_init": begin,
-        "keepalive": KEEPALIVE_SECONDS,
+        "certfile": str(settings.certificate) if settings.certificate else None,
+        "keyfile": str(settings.key) if settings.key else None,
+        "limit_request_line": settings.max_line_bytes,
+        "limit_request_fields": settings.max_header_fields,
+        "limit_request_field_size": settings.max_header_bytes,
         "graceful_timeout": settings.stop_seconds,
         "worker_tmp_dir": str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None,
         "control_socket_disable": True,
@@ -164,22 +178,35 @@ def _options(settings: Settings, reloading: Reloading) -> dict[str, object]:
         "accesslog": "-" if settings.access_log else None,
         # Forwarded headers mean nothing to us, so nobody is trusted to set them.
         "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
     }
 
 
-def _bound_waiting(arbiter: _Arbiter) -> None:
-    """Have the kernel end what a caller that falls silent would keep a thread waiting for.
+def _prepare(arbiter: _Arbiter, *, strangers: bool) -> None:
+    """Look at the sockets before anybody is answered; a supervisor may have handed them to us.
 
-    gunicorn has no such bound for what comes after the first byte, and no other way to set one;
-    connections inherit it from the socket that they are accepted from.
+    Raises:
+        SystemExit: Others can reach one of them, and nothing says that they may.
     """
-    silence = struct.pack("ll", SILENCE_SECONDS, 0)
     for listener in arbiter.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, silence)
-        if listener.sock.family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
-            # A connection without a request takes no thread at all.
-            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_SECONDS)
+        family, name = listener.sock.family, listener.sock.getsockname()
+        if not strangers and not is_local(family, str(name[0])):
+            LOG.error("%s", STRANGERS.format(name[0]))
+            raise SystemExit(EXIT_TROUBLE)
+        if family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
+            # A connection without a request is none.
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
+
+
+def _look(tokens: Tokens, seconds: float) -> None:
+    """Look at the file of the tokens, for ever."""
+    while True:
+        time.sleep(seconds)
+        # In a thread of its own, so that an error nobody thought of ends this look only.
+        look = Thread(target=tokens.look, name="look", daemon=True)
+        look.start()
+        look.join()
 
 
 def _catch_up(worker: _Worker, reloading: Reloading) -> None:
@@ -191,16 +218,7 @@ def _catch_up(worker: _Worker, reloading: Reloading) -> None:
         reading.join(1.0)
 
 
-def _without_trace(record: logging.LogRecord) -> bool:
-    """Make one line of what gunicorn tells in thirty: that a caller fell silent."""
-    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
-        record.exc_info = None
-        record.msg, record.args = "a caller fell silent for %d seconds", (SILENCE_SECONDS,)
-    return True
-
-
 def _log_to_standard_error(level: str) -> None:
-    logging.getLogger("gunicorn.error").addFilter(_without_trace)
     logging.basicConfig(
         stream=sys.stderr,
         level=level.upper(),

@@ -14,7 +14,8 @@ from sidecar import cli
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.options import values
 from sidecar.schema import Attribute, Kind, ValueType
-from sidecar.settings import WRITINGS, Settings, variable
+from sidecar.settings import Settings
+from sidecar.writings import WRITINGS, variable
 
 AT = ("--at", "2026-12-01T12:00:00Z")
 COMMANDS = ("serve", "check", "authorize", "permissions", "test", "tree")

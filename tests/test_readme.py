@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 from sidecar.cli import main
 from sidecar.http import create_app
 from sidecar.reloading import Places, Reloading
-from sidecar.settings import WRITINGS, Settings, default_text, variable
+from sidecar.settings import Settings
+from sidecar.writings import WRITINGS, default_text, variable
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sidecar import settings as module
-from sidecar.settings import WRITINGS, Settings, default_text, shipped, variable
+from sidecar.settings import Settings, shipped
+from sidecar.writings import WRITINGS, default_text, variable
 
 
 def test_every_setting_can_be_written_by_an_operator() -> None:

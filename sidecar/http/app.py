@@ -11,10 +11,11 @@ from flask import Flask, Response, request
 
 from sidecar.audit import DecisionLog
 from sidecar.facts import Snapshot
-from sidecar.http import authzen, catalog, faults, health, metadata, native, openapi
+from sidecar.http import authzen, catalog, faults, health, load, metadata, native, openapi
+from sidecar.http.access import Access
 from sidecar.http.asking import Desk, utc_now
 from sidecar.http.authzen import Standard
-from sidecar.http.bodies import prepare
+from sidecar.http.bodies import MAX_DEPTH, prepare
 from sidecar.reloading import Pair, State
 
 
@@ -23,6 +24,7 @@ class Limits:
     """What one request may ask for at most."""
 
     max_body_bytes: int = 64 * 1024
+    max_depth: int = MAX_DEPTH
     max_evaluations: int = 1000
 
 
@@ -42,22 +44,27 @@ class Pairs(Protocol):
 DEFAULT_LIMITS = Limits()
 
 
-def create_app(
+def create_app(  # noqa: PLR0913  one argument for each part that may be left out
     pairs: Pairs,
     now: Callable[[], datetime] = utc_now,
     limits: Limits = DEFAULT_LIMITS,
     standard: Standard | None = None,
+    *,
     log: DecisionLog | None = None,
+    access: Access | None = None,
 ) -> Flask:
     """Wire the edge to a source of pairs and a clock. Holds no other state.
 
     Without `standard` nobody has told our public URL, and tokens of pages are made with a key of
-    this very application; without `log` no decision is logged.
+    this very application; without `log` no decision is logged, and without `access` everybody may
+    ask who can reach us.
     """
     standard = standard or Standard()
     prepare()
+    access = access or Access()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `asking.body`
+    app.config["MAX_DEPTH"] = limits.max_depth
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A path is what it says: no redirect to a similar one.
     app.url_map.merge_slashes = False
@@ -68,8 +75,10 @@ def create_app(
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(catalog.blueprint(desk))
     app.register_blueprint(openapi.blueprint(standard.public_url))
-    app.register_blueprint(health.blueprint(lambda: _state(pairs, log)))
+    app.register_blueprint(health.blueprint(lambda: _state(pairs, log), access))
     faults.register(app)
+    load.register(app)
+    access.register(app)
     app.after_request(_finish)
     return app
 

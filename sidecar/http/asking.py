@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
-from flask import Response, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.audit import DecisionLog, Occasion
@@ -166,7 +166,7 @@ def body() -> object:
     """
     if request.mimetype != "application/json":
         raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
-    return parse(_whole_body())
+    return parse(_whole_body(), current_app.config["MAX_DEPTH"])
 
 
 def _whole_body() -> bytes:

@@ -22,11 +22,12 @@ _EXPONENTS = range(-324, 309)
 T = TypeVar("T")
 
 
-def parse(body: bytes) -> object:
+def parse(body: bytes, max_depth: int = MAX_DEPTH) -> object:
     """Read a body as I-JSON; a number is an int or a Decimal, and never passes through a float.
 
     Args:
         body: What the caller sent, at most as long as the transport allows.
+        max_depth: Levels of nesting that it may have.
 
     Raises:
         InvalidRequestError: It is not JSON, or JSON that two readers could understand in two
@@ -38,8 +39,8 @@ def parse(body: bytes) -> object:
         raise _invalid("is not UTF-8") from error
     if not text.strip(" \t\r\n"):
         raise _invalid("is empty; send a JSON object")
-    if _deeper_than_allowed(text):
-        raise _invalid(f"is nested more than {MAX_DEPTH} levels deep")
+    if _deeper_than(max_depth, text):
+        raise _invalid(f"is nested more than {max_depth} levels deep")
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -125,15 +126,15 @@ _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _OPENING, _CLOSING = "[{", "]}"
 
 
-def _deeper_than_allowed(text: str) -> bool:
+def _deeper_than(most: int, text: str) -> bool:
     """Tell before decoding, which takes one level of the stack for each level of the body."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    if text.count("[") + text.count("{") <= most:
         return False
     depth = 0
     for character in _STRING.sub("", text):
         if character in _OPENING:
             depth += 1
-            if depth > MAX_DEPTH:
+            if depth > most:
                 return True
         elif character in _CLOSING:
             depth -= 1

@@ -53,7 +53,7 @@ def register(app: Flask) -> None:
         status = STATUS.get(type(error))
         if status is None:
             LOG.error("a request failed", exc_info=error)
-            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
         response = answer(Refusal(error=fault_of(error)), status)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             response.headers["Retry-After"] = RETRY_SECONDS
@@ -62,13 +62,14 @@ def register(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def foreign(error: HTTPException) -> Response:
         # Flask hands every error that nobody expected over as a 500, after it has logged it.
-        response = _refusal(HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR))
+        response = refusal(HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR))
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
         return response
 
 
-def _refusal(status: HTTPStatus) -> Response:
-    message = _SENTENCES.get(status, status.phrase.lower())
+def refusal(status: HTTPStatus, sentence: str = "") -> Response:
+    """Render an answer that is none, with a sentence of its own or that of its status."""
+    message = sentence or _SENTENCES.get(status, status.phrase.lower())
     return answer(Refusal(error=Fault(status=status.value, message=message)), status)

@@ -8,11 +8,12 @@ from http import HTTPStatus
 from flask import Blueprint, Response
 
 from sidecar.errors import Problem
+from sidecar.http.access import Access
 from sidecar.http.asking import answer
 from sidecar.reloading import State
 
 
-def blueprint(state: Callable[[], State]) -> Blueprint:
+def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
     """Return `/healthz` and `/readyz`."""
     views = Blueprint("health", __name__)
 
@@ -23,17 +24,18 @@ def blueprint(state: Callable[[], State]) -> Blueprint:
 
     @views.get("/readyz")
     def readyz() -> Response:
-        """Answer 200 while there is a pair to answer from, the last good one included."""
+        """Answer 200 while there is a pair to answer from, the last good one included.
+
+        What is wrong quotes files of the operator: only callers who may ask are told of it.
+        """
         now = state()
-        status = HTTPStatus.OK if now.revisions else HTTPStatus.SERVICE_UNAVAILABLE
-        return answer(
-            {
-                "ready": now.revisions is not None,
-                "revisions": now.revisions,
-                "problems": [_problem(problem) for problem in now.problems],
-            },
-            status,
-        )
+        ready = now.revisions is not None and not access.problems()
+        members: dict[str, object] = {"ready": ready}
+        if access.is_known():
+            problems = (*access.problems(), *now.problems)
+            members["revisions"] = now.revisions
+            members["problems"] = [_problem(problem) for problem in problems]
+        return answer(members, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     return views
 

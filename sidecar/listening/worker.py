@@ -1,0 +1,246 @@
+"""The worker: one thread for all connections, beside those that answer whole requests."""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Protocol, cast
+
+from gunicorn.workers import base  # type: ignore[import-untyped]  # it has no types
+
+from sidecar.http.load import Rejection
+from sidecar.listening.bounds import Bounds
+from sidecar.listening.connections import READ, WRITE, Connection, Stage
+from sidecar.listening.exchanges import Exchange, refusal
+from sidecar.listening.framing import Outcome
+from sidecar.listening.lanes import Lanes
+
+PARTING_SECONDS = 2.0
+"""How long a caller that we have no more to say to may take to close."""
+
+TURN_SECONDS = 0.25
+"""How often deadlines are looked at."""
+
+_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_REJECTIONS = {Outcome.LONG_BODY: Rejection.LONG_BODY, Outcome.UNCLEAR: Rejection.UNCLEAR}
+
+_EXPENDABLE = (
+    {Stage.PARTING},
+    {Stage.IDLE},
+    {Stage.GREETING, Stage.RECEIVING, Stage.SENDING},
+)
+"""Whose connections are closed for new ones, the first of these first."""
+
+
+class Listening(Protocol):
+    """What the worker needs of gunicorn's application."""
+
+    bounds: Bounds
+    tls: Callable[[], ssl.SSLContext] | None
+
+
+class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
+    """One process of the sidecar.
+
+    Slow callers, those that send and those that read, cost memory and none of the threads.
+    """
+
+    def init_process(self) -> None:
+        """Begin, in the new process; returns when the worker has ended."""
+        app = cast("Listening", self.app)
+        self._bounds, self._tls = app.bounds, app.tls
+        self._selector = selectors.DefaultSelector()
+        self._connections: dict[Connection, None] = {}
+        self._lanes = Lanes(self.cfg.threads, self._wake)
+        self._accepts = False
+        self._swept = self._told = 0.0
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until told to end, then see those through who have begun to ask."""
+        # gunicorn writes into the pipe when a signal has come, and so do our threads.
+        self._selector.register(self.PIPE[0], READ, self._woken)
+        while self.alive and self.ppid == os.getppid():
+            self._turn()
+        self._accept_more(yes=False)
+        now = time.monotonic()
+        for each in self._connections:
+            if not each.received and each.stage in {Stage.RECEIVING, Stage.IDLE}:
+                each.deadline = min(each.deadline, now + PARTING_SECONDS)
+        while self._connections and time.monotonic() < now + self.cfg.graceful_timeout:
+            self._turn()
+        self._lanes.end()
+
+    def _turn(self) -> None:
+        self.notify()
+        now = time.monotonic()
+        if now >= self._swept + TURN_SECONDS:
+            self._swept = now
+            self._sweep(now)
+            self._accept_more(yes=self.alive)
+        for key, _ in self._selector.select(TURN_SECONDS):
+            key.data(key.fileobj)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self.PIPE[1], b".")
+        except BlockingIOError:
+            return  # it is full, and wakes as it is
+
+    def _woken(self, _: object) -> None:
+        try:
+            os.read(self.PIPE[0], 4096)
+        except BlockingIOError:
+            return
+        for connection, exchange, error in self._lanes.finished():
+            if error:
+                self.log.error("a request failed", exc_info=error)
+            # Of a caller that has left, or has been told that it takes too long, nobody waits.
+            if connection.exchange is exchange and connection in self._connections:
+                answer = exchange.answer or refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+                self._say(connection, answer, keep=exchange.keeps_connection)
+
+    # --- coming and going -----------------------------------------------------------------------
+
+    def _accept_more(self, *, yes: bool) -> None:
+        if yes is self._accepts:
+            return
+        self._accepts = yes
+        for listener in cast("Sequence[Any]", self.sockets):
+            if yes:
+                listener.settimeout(0.0)
+                self._selector.register(listener, READ, self._accept)
+            else:
+                self._selector.unregister(listener)
+
+    def _accept(self, listener: Any) -> None:  # noqa: ANN401  gunicorn's
+        if len(self._connections) >= self._bounds.max_connections and not self._make_room():
+            return self._accept_more(yes=False)
+        try:
+            sock, peer = listener.accept()
+        except OSError as error:
+            if error.errno in _FULL and not self._make_room():
+                self._accept_more(yes=False)
+            return None
+        sock.settimeout(0.0)
+        if self._tls:
+            try:
+                sock = self._tls().wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False
+                )
+            except OSError:
+                sock.close()
+                return None
+        connection = Connection(sock, (peer, listener.getsockname()), self._bounds)
+        self._connections[connection] = None
+        connection.deadline = time.monotonic() + self._bounds.transfer_seconds
+        return self._go_on(connection)
+
+    def _make_room(self) -> bool:
+        for stages in _EXPENDABLE:
+            found = [each for each in self._connections if each.stage in stages]
+            if found:
+                self._drop(min(found, key=lambda each: each.deadline))
+                return True
+        return False
+
+    def _drop(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+        self._watch(connection, 0)
+        connection.sock.close()
+
+    def _watch(self, connection: Connection, events: int) -> None:
+        if events == connection.watched:
+            return
+        if connection.watched:
+            self._selector.unregister(connection.sock)
+        if events:
+            self._selector.register(connection.sock, events, lambda _: self._go_on(connection))
+        connection.watched = events
+
+    def _sweep(self, now: float) -> None:
+        for each in [each for each in self._connections if each.deadline <= now]:
+            exchange = each.exchange
+            if each.stage is Stage.ANSWERING and exchange and not exchange.refused:
+                # It leaves the queue; if it has left it already, what comes of it is dropped.
+                exchange.cancel()
+                self._ask(each, exchange.said, Rejection.LATE)
+            elif each.stage is Stage.RECEIVING and each.received:
+                self._say(each, refusal(HTTPStatus.REQUEST_TIMEOUT), keep=False)
+            else:
+                self._drop(each)
+
+    # --- one connection -------------------------------------------------------------------------
+
+    def _go_on(self, connection: Connection) -> None:
+        try:
+            match connection.stage:
+                case Stage.GREETING:
+                    self._greet(connection)
+                case Stage.RECEIVING | Stage.IDLE:
+                    self._receive(connection)
+                case Stage.SENDING:
+                    self._send(connection)
+                case Stage.PARTING if not connection.drain():
+                    self._drop(connection)
+        except OSError:
+            self._drop(connection)
+
+    def _greet(self, connection: Connection) -> None:
+        if events := connection.greet():
+            return self._watch(connection, events)
+        connection.stage = Stage.RECEIVING
+        return self._receive(connection)
+
+    def _receive(self, connection: Connection) -> None:
+        outcome = connection.receive()
+        if outcome is Outcome.LONG_HEAD:
+            head_too_long = refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return self._say(connection, head_too_long, keep=False)
+        if outcome is not Outcome.MORE:
+            return self._ask(connection, connection.take(), _REJECTIONS.get(outcome))
+        if connection.stage is Stage.IDLE and connection.received:
+            connection.stage = Stage.RECEIVING
+            connection.deadline = time.monotonic() + self._bounds.transfer_seconds
+        return self._watch(connection, READ)
+
+    def _ask(self, connection: Connection, said: bytes, refused: Rejection | None) -> None:
+        now = time.monotonic()
+        if refused is None and self._lanes.waiting >= self._bounds.max_waiting:
+            refused = Rejection.BUSY
+            if now > self._told + 1:
+                self._told = now
+                self.log.warning("refusing: %d requests wait already", self._lanes.waiting)
+        self._watch(connection, 0)
+        connection.stage = Stage.ANSWERING
+        connection.deadline = now + self._bounds.request_seconds
+        connection.exchange = Exchange(said, connection.ends, refused)
+        self._lanes.ask(connection, connection.exchange, self)
+
+    def _say(self, connection: Connection, answer: bytes | bytearray, *, keep: bool) -> None:
+        connection.stage = Stage.SENDING
+        connection.deadline = time.monotonic() + self._bounds.transfer_seconds
+        connection.answer(answer, keep=keep)
+        self._go_on(connection)
+
+    def _send(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if not connection.send():
+            self._watch(connection, WRITE)
+        elif connection.keeps:
+            connection.stage = Stage.IDLE
+            connection.deadline = now + (
+                self._bounds.idle_seconds if self.alive else PARTING_SECONDS
+            )
+            self._receive(connection)
+        else:
+            connection.stage = Stage.PARTING
+            connection.deadline = now + PARTING_SECONDS
+            connection.part()
+            self._watch(connection, READ)

@@ -1,0 +1,151 @@
+"""Tokens: who may ask, from a file that is read again whenever it changes."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import re
+import stat
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sidecar.errors import InvalidSettingError, Problem
+
+LOG = logging.getLogger("sidecar")
+
+MIN_LENGTH = 16
+"""Characters of a token: fewer can be guessed."""
+
+MAX_FILE_BYTES = 1024 * 1024
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
+
+HOW_TO = "write one token a line, `NAME TOKEN` or `TOKEN` (`openssl rand -hex 32` makes one)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What one reading of the file has found: either tokens or a problem."""
+
+    names: tuple[tuple[bytes, str], ...] = ()
+    """The hash of each token, and the name of whoever holds it."""
+    problems: tuple[Problem, ...] = ()
+
+
+class Tokens:
+    """The tokens of a file.
+
+    A file that cannot be used lets nobody ask, and its last good version is not held on to: what
+    is wrong with it may have been written to shut somebody out.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known = _Known()
+        self._taken: object = None
+        self._seen: object = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the file."""
+        return self._known.problems
+
+    def load(self) -> None:
+        """Read the file for the first time.
+
+        Raises:
+            InvalidSettingError: It cannot be used.
+        """
+        self._read()
+        if self.problems:
+            raise InvalidSettingError("\n".join(str(problem) for problem in self.problems))
+
+    def look(self) -> None:
+        """Read the file if it has changed and been still between two looks."""
+        stamp = self._stamp()
+        if stamp == self._taken:
+            return
+        if stamp == self._seen:
+            self._read()
+        self._seen = stamp
+
+    def begin(self) -> None:
+        """Begin in a new process, which must not take what is no longer so."""
+        if self._stamp() != self._taken:
+            self._read()
+
+    def holder(self, token: str) -> str | None:
+        """Return the name of whoever holds a token, None if nobody does.
+
+        It takes equally long for every token that is said, whatever is known.
+        """
+        said = sha256(token.encode("utf-8", "surrogateescape")).digest()
+        found: str | None = None
+        for known, name in self._known.names:
+            if hmac.compare_digest(known, said):
+                found = name
+        return found
+
+    def _read(self) -> None:
+        before, told = self._stamp(), self._known.problems
+        self._known = self._reading()
+        self._taken = before
+        if self.problems and self.problems != told:
+            for problem in self.problems:
+                LOG.error("nobody may ask: %s", problem)
+        elif not self.problems:
+            LOG.info("%d tokens may ask", len(self._known.names))
+
+    def _reading(self) -> _Known:
+        name = str(self._file)
+        try:
+            with self._file.open("rb") as stream:
+                self._warn(os.fstat(stream.fileno()).st_mode)
+                content = stream.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            said = f"cannot be read: {error.strerror or error}; {HOW_TO}"
+            return _Known(problems=(Problem(name, 0, said),))
+        if len(content) > MAX_FILE_BYTES:
+            return _Known(problems=(Problem(name, 0, f"is longer than {MAX_FILE_BYTES} bytes"),))
+        return _parse(name, content)
+
+    def _warn(self, mode: int) -> None:
+        if mode & (stat.S_IRWXO | stat.S_IWGRP):
+            LOG.warning("%s: others may read or change it; `chmod 640` it", self._file)
+
+    def _stamp(self) -> object:
+        try:
+            found = self._file.stat()
+        except OSError as error:
+            return error.errno
+        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _parse(file: str, content: bytes) -> _Known:
+    """Read all lines; not even a part of what somebody wrote is told, for it may be a token."""
+    names: dict[bytes, str] = {}
+    problems = []
+    for line, written in enumerate(content.decode("latin-1").splitlines(), 1):
+        if not (words := written.split()) or words[0].startswith("#"):
+            continue
+        *name, token = words
+        key = sha256(token.encode()).digest()
+        if fault := _fault(name, token) or ("the token is there twice" if key in names else ""):
+            problems.append(Problem(file, line, fault))
+        names[key] = " ".join(name)
+    if not names and not problems:
+        problems.append(Problem(file, 0, f"holds no token; {HOW_TO}"))
+    return _Known(problems=tuple(problems)) if problems else _Known(tuple(names.items()))
+
+
+def _fault(name: list[str], token: str) -> str:
+    if not _TOKEN.fullmatch(token):
+        return f"a token holds letters, digits and `._~+/-` only; {HOW_TO}"
+    if len(token) < MIN_LENGTH:
+        return f"a token has at least {MIN_LENGTH} characters; {HOW_TO}"
+    if len(name) > 1 or not all(_NAME.fullmatch(word) for word in name):
+        return "a name is one word of at most 60 letters, digits and `._-`"
+    return ""
