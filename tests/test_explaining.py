@@ -183,6 +183,8 @@ def test_a_wrong_json_type_is_refused_as_it_is_without_an_explanation() -> None:
         ("doc.folder.owner = user", "full", "resource.folder.owner", ("bob", "mount")),
         ("doc.folder.share(user).exists = true", "full", "resource.folder.share(subject).exists",
          ("false", "mount")),
+        ('user = doc.folder.shared_as("reader").user', "orphan",
+         'resource.folder.shared_as("reader").user', ("bob", "mount")),
         ("doc.reviewer.boss = user", "full", "resource.reviewer.boss", ("ana", "mount")),
         ("doc.due <= context.now", "full", "resource.due", ("2026-03-01T12:00:00+00:00", "mount")),
         ('context.network = "lan"', "full", "context.network", ("lan", "request")),

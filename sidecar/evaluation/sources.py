@@ -83,9 +83,8 @@ class Sources:
         columns, row = self._reader.type_of(base).attributes, self._row(base)
         if row is not None and row[list(columns).index(name)] is not None:
             return "mount"
-        if base in _ROOTS and columns[name].caller:
-            return "request" if name in self._frame.said[_ROOTS.index(base)] else "schema"
-        return "schema"
+        said = base in _ROOTS and name in self._frame.said[_ROOTS.index(base)]
+        return "request" if said else "schema"
 
     def source_of_existence(self, path: Path) -> str:
         """Return who says whether there is such an entity; of what nobody mounts every id is."""
