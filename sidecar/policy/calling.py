@@ -84,9 +84,9 @@ def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:
 def _class_of(rule: Rule) -> str:
     """Return the type of the resource in a rule's head, empty where it has none."""
     for parameter in rule.parameters[2:3]:
-        match [token.text for token in parameter]:
-            case [_, ":", name, *_]:
-                return name
+        texts = [token.text for token in parameter]
+        if texts[1:2] == [":"]:
+            return "".join(texts[2:3])
     return ""
 
 
