@@ -161,7 +161,8 @@ class _Comparing:
             answer = self._ask(path, {**said, "page": page})
             if "results" not in answer:
                 return None
-            assert len(answer["results"]) <= PAGE
+            assert 0 < len(answer["results"]) <= PAGE or not answer["page"]["next_token"]
+            assert len(results) < 1000
             results += answer["results"]
             if not (token := answer["page"]["next_token"]):
                 return results

@@ -333,7 +333,7 @@ def test_4_5_pages_are_all_that_there_is_whichever_worker_answers(
         results, page = [], {"limit": 1}
         while True:
             told = harness.ask(path, {**said, "page": page})
-            assert told.status == 200
+            assert (told.status, len(results) < 10) == (200, True)
             assert next(iter(told.json)) == "page"
             results += told.json["results"]
             if not (token := told.json["page"]["next_token"]):
