@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.errors import InvalidSettingError
+from sidecar.errors import InvalidSettingError, Problem
 from sidecar.facts import read_directory
-from sidecar.http import Limits, Paging, Standard, create_app, read_key
+from sidecar.http import Access, Limits, Paging, Standard, create_app, read_key
 from sidecar.policy import Policy, load_pack
 from sidecar.reloading import Pair, Places, Reloading
 from sidecar.settings import Settings
@@ -40,7 +41,7 @@ READ, WRITE = {"name": "read"}, {"name": "write"}
 ACTIVE, ARCHIVED = {"type": "record", "id": "record-1"}, {"type": "record", "id": "record-2"}
 READS = {"subject": ALICE, "action": READ, "resource": ACTIVE}
 
-MUST = (1, 2, 3, 8, 9, 10, 16, 17, 18, 19, 24, 25, 26, 32, 33, 34, 36, 39, 40, 47, 49, 50)
+MUST = (1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 32, 33, 34, 36, 39, 40, 47, 49, 50)
 ASKED = (3, 4, 5, 6, 7, 20, 21, 25, 30, 35, 37)
 
 
@@ -206,6 +207,33 @@ def test_10_the_id_of_a_request_is_echoed_unchanged_and_may_be_missing(
 
     assert (with_id.status_code, with_id.headers["X-Request-ID"]) == (status, "bfe9eb29 ~ x")
     assert without.status_code == status
+
+
+@dataclass(frozen=True)
+class OneToken:
+    """Who may ask."""
+
+    problems: tuple[Problem, ...] = ()
+
+    def holder(self, token: str) -> str | None:
+        return "gateway" if token == "let-me-in" else None  # noqa: S105  of this test
+
+
+@pytest.mark.parametrize("path", POSTED)
+@pytest.mark.parametrize("said", [None, "Bearer wrong", "Basic Z2F0ZTp3YXk=", "Bearer"])
+def test_11_bad_or_missing_credentials_are_a_401_with_a_challenge(
+    pair: Pair, path: str, said: str | None
+) -> None:
+    client = create_app(Still(pair), lambda: NOW, access=Access(OneToken())).test_client()
+    credentials = {} if said is None else {"Authorization": said}
+
+    refused = post(client, path, READS, **credentials, **{"X-Request-ID": "x"})
+    allowed = post(client, path, READS, Authorization="Bearer let-me-in")
+
+    assert (refused.status_code, refused.get_json()["decision"]) == (401, False)
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert refused.headers["X-Request-ID"] == "x"
+    assert allowed.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -608,7 +636,8 @@ def walked(
     client: FlaskClient, path: str, first: dict[str, object], then: dict[str, object]
 ) -> list[list[str]]:
     """Go through all pages; return what each shows."""
-    pages, page = [], first
+    pages: list[list[str]] = []
+    page = first
     while len(pages) <= MANY:
         answer = told(client, path, {**CROWD, "page": page})
         assert list(answer) == ["page", "results"]
