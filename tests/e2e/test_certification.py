@@ -330,7 +330,8 @@ def test_4_5_pages_are_all_that_there_is_whichever_worker_answers(
     harness: Harness, path: str, said: dict[str, Any]
 ) -> None:
     for _ in range(5):
-        results, page = [], {"limit": 1}
+        results: list[dict[str, str]] = []
+        page: dict[str, object] = {"limit": 1}
         while True:
             told = harness.ask(path, {**said, "page": page})
             assert (told.status, len(results) < 10) == (200, True)
