@@ -38,6 +38,11 @@ class Access:
     def __init__(self, tokens: Holders | None = None) -> None:
         self._tokens = tokens
 
+    @property
+    def asks(self) -> bool:
+        """Whether callers must show a token."""
+        return self._tokens is not None
+
     def problems(self) -> Sequence[Problem]:
         """Return why nobody may ask."""
         return self._tokens.problems if self._tokens else ()
@@ -60,13 +65,18 @@ class Access:
         def admit() -> Response | None:
             path = request.url_rule.rule if request.url_rule else ""
             g.caller = self.holder()
-            if g.caller is not None or path in _OPEN or path.startswith(_OPEN_BELOW):
+            if g.caller is not None or is_open(path):
                 return None
             shown = "Authorization" in request.headers
             response = refusal(HTTPStatus.UNAUTHORIZED, _UNKNOWN if shown else _NEEDED)
             fault = ', error="invalid_token"' if shown else ""
             response.headers["WWW-Authenticate"] = _CHALLENGE + fault
             return response
+
+
+def is_open(path: str) -> bool:
+    """Tell whether everybody may ask at this path, which is written as we declare it."""
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def _said(header: str) -> str:

@@ -74,7 +74,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(catalog.blueprint(desk))
-    app.register_blueprint(openapi.blueprint(standard.public_url))
+    app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
     app.register_blueprint(health.blueprint(lambda: _state(pairs, log), access))
     faults.register(app)
     load.register(app)

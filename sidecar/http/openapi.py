@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Blueprint, Response
 
+from sidecar.http.access import is_open
 from sidecar.http.answers import Refusal
 from sidecar.http.asking import answer
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
@@ -23,12 +24,14 @@ _SENTENCES = {
     HTTPStatus.OK: "The answer; a denial is one too.",
     HTTPStatus.NOT_MODIFIED: "The answer that the caller has still holds.",
     HTTPStatus.BAD_REQUEST: "The question is malformed; asking again will not help.",
+    HTTPStatus.UNAUTHORIZED: "The caller shows no token that is known.",
     HTTPStatus.NOT_FOUND: "There is nothing at this path.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.SERVICE_UNAVAILABLE: "There is nothing to answer from now; `/readyz` says why.",
 }
 _REFUSALS = {
     HTTPStatus.BAD_REQUEST: {"message": "`subject` is missing", "member": "subject"},
+    HTTPStatus.UNAUTHORIZED: {"message": "this token is not known"},
     HTTPStatus.NOT_FOUND: {"message": "there is nothing at this path"},
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"message": "the body is too large"},
     HTTPStatus.SERVICE_UNAVAILABLE: {
@@ -37,14 +40,15 @@ _REFUSALS = {
 }
 
 
-def blueprint(public_url: str) -> Blueprint:
+def blueprint(public_url: str, *, tokens: bool) -> Blueprint:
     """Return the view of the document.
 
     Args:
         public_url: The URL that callers know us by; empty where nobody has told it.
+        tokens: Whether callers must show one.
     """
     views = Blueprint("openapi", __name__)
-    told = document(public_url)
+    told = document(public_url, tokens=tokens)
 
     @views.get("/openapi.json")
     def openapi() -> Response:
@@ -54,8 +58,8 @@ def blueprint(public_url: str) -> Blueprint:
     return views
 
 
-def document(public_url: str) -> Document:
-    """Return the document of a sidecar that is known by this URL."""
+def document(public_url: str, *, tokens: bool = False) -> Document:
+    """Return the document of a sidecar that is known by this URL, and asks for tokens or not."""
     types = [Refusal, Faulty]
     for endpoint in ENDPOINTS:
         types += [*endpoint.questions, *endpoint.answers, *filter(None, endpoint.statuses.values())]
@@ -70,6 +74,8 @@ def document(public_url: str) -> Document:
         answers = [next(found) for _ in endpoint.answers]
         others = {status: next(found) if kind else None for status, kind in _others(endpoint)}
         operation = _operation(endpoint, questions, answers, others)
+        if tokens:
+            _guard(endpoint, operation)
         path = endpoint.path + (urlsplit(public_url).path if endpoint.path == WELL_KNOWN else "")
         paths[path] = {"post" if endpoint.questions else "get": operation}
     return {
@@ -84,6 +90,7 @@ def document(public_url: str) -> Document:
         "components": {
             "schemas": components,
             "responses": {status.phrase.replace(" ", ""): _refusal(status) for status in _REFUSALS},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}} if tokens else {},
         },
     }
 
@@ -129,6 +136,14 @@ def _operation(
         name = status.phrase.replace(" ", "")
         responses[str(status.value)] = {"$ref": f"#/components/responses/{name}"}
     return {**operation, "responses": responses}
+
+
+def _guard(endpoint: Endpoint, operation: Document) -> None:
+    operation["security"] = [] if is_open(endpoint.path) else [{"token": []}]
+    if operation["security"]:
+        unknown = HTTPStatus.UNAUTHORIZED
+        response = {"$ref": f"#/components/responses/{unknown.phrase}"}
+        operation["responses"][str(unknown.value)] = response
 
 
 _ETAG = {"required": True, "schema": {"type": "string"}}

@@ -111,5 +111,6 @@ class Readiness(Struct, frozen=True):
     """Whether there is something to answer from, and what is wrong with the newest files."""
 
     ready: bool
-    revisions: Revisions | None
-    problems: tuple[Problem, ...]
+    revisions: Revisions | UnsetType | None = UNSET
+    """Told, like the problems, to those only who may ask."""
+    problems: tuple[Problem, ...] | UnsetType = UNSET
