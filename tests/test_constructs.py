@@ -222,10 +222,23 @@ RULES = [
     ("allow(_: User, _: Action, _: Doc)", 1, "does not begin a rule, a resource or an actor"),
     ("allow(_: User, _: Action, _: Doc) when true;", 1, "expected `if` or `;` instead of `when`"),
     ("5;", 1, "`5` does not begin a rule, a resource or an actor"),
-    ("allow(_: User, _: Action, _: Doc) if\n  §;", 2, "`\\xa7` has no meaning in Polar here"),
+    (
+        "allow(_: User, _: Action, _: Doc) if\n  §;",
+        2,
+        "`§` (section sign) has no meaning in Polar here; delete it",
+    ),
     ('allow(_: User, _: Action, _: Doc) if\n "a\nb" = "a";', 2, "has no meaning in Polar here"),
-    ("\ufeffallow(_: User, _: Action, _: Doc);", 1, "`\\ufeff` has no meaning in Polar here"),
-    ("allow(_: User, _: Action, _: Doc) if\x0btrue;", 1, "`\\x0b` has no meaning in Polar here"),
+    (
+        "allow(_: User, _: Action, _: Doc) if\n  context.x = “a”;",
+        2,
+        'left double quotation mark) has no meaning in Polar here; write `"` instead',
+    ),
+    ("# hidden\rallow(_: User, _: Action, _: Doc);", 1, "a carriage return stands alone here"),
+    (
+        "allow(_: User, _: Action, _: Doc) if\x0btrue;",
+        1,
+        "`\\x0b` (a control character) has no meaning in Polar here",
+    ),
     # blocks
     ("resource Dok {}", 1, "`Dok` is no type of the schema; did you mean `Doc`?"),
     ('resource Doc {\n  permissions = ["vew"];\n}', 2, "`vew` is no action of `doc`; did you mean"),

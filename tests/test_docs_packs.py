@@ -129,7 +129,7 @@ def test_settings_and_sentences_may_be_empty(write: Write, name: str) -> None:
         "fixtures/settings.yaml": "",
         "fixtures/reasons.yaml": "",
         "policies/instrument.polar": "# no rules",
-        "policies/lab.polar": "",
+        "policies/lab.polar": "# none either",
         "policies/main.polar": "allow(_: Person, _: Action, _: Lab);",
     }
 

@@ -211,7 +211,7 @@ def test_sixteen_conditions_cost_a_few_questions_each(
 
     policy = library.policy(allow(f"({condition})"))
 
-    assert policy.notices == ()
+    assert not any("put to Oso" in notice.message for notice in policy.notices)
     assert len(counted) < 1000
 
 

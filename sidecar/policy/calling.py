@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from sidecar.errors import Problem
 from sidecar.policy.constructs import ENTRY_POINTS
 from sidecar.policy.names import Names, nearest
-from sidecar.policy.source import Rule, Source
+from sidecar.policy.source import Block, Rule, Source
 from sidecar.policy.tokens import Token
 
 BUILT_IN = ("has_role", "has_permission", "has_relation")
@@ -57,6 +57,19 @@ def check_literals(sources: Sequence[Source]) -> Iterator[Problem]:
                         mend = nearest(said, [text for text in wanted if text is not None])
                         message = f"no rule `{token.text}` is for `{said}`; {mend}"
                         yield Problem(source.file, argument[0].line, message)
+
+
+def check_blocks(sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield second blocks of one type: a stale copy beside a file would widen it in silence."""
+    first: dict[tuple[str, str], Block] = {}
+    for source in sources:
+        for block in source.blocks:
+            before = first.setdefault((block.keyword, block.type), block)
+            if before is not block:
+                message = (
+                    f"`{block.type}` has a {block.keyword} block at {before.file}:{before.line}"
+                )
+                yield Problem(block.file, block.line, f"{message} already; write one")
 
 
 def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:

@@ -126,7 +126,9 @@ def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any])
 
 def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
     texts: dict[str, str] = {}
-    files = sorted(policies.glob("*.polar")) if policies.is_dir() else []
+    # A name that begins with a dot is an editor's or a mount's own.
+    found = policies.glob("*.polar") if policies.is_dir() else ()
+    files = sorted(file for file in found if not file.name.startswith("."))
     if not files:
         problems.append(
             Problem(
@@ -140,7 +142,10 @@ def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
                     Problem(file.name, 0, f"the file is larger than {_LARGEST} bytes; split it")
                 )
                 continue
-            texts[file.name] = file.read_bytes().decode("utf-8")
+            texts[file.name] = file.read_bytes().decode("utf-8-sig")
+            if not texts[file.name].strip():
+                # Half of a save looks like this; what the file forbade would be allowed.
+                problems.append(Problem(file.name, 0, "is empty; delete it, or write its rules"))
         except OSError as error:
             problems.append(Problem(file.name, 0, f"cannot be read: {error.strerror}"))
         except UnicodeDecodeError as error:

@@ -13,7 +13,14 @@ from typing import Any
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
-from sidecar.policy.calling import check_calls, check_heads, check_literals, uncalled
+from sidecar.policy.calling import (
+    BUILT_IN,
+    check_blocks,
+    check_calls,
+    check_heads,
+    check_literals,
+    uncalled,
+)
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
 from sidecar.policy.names import Names
@@ -67,7 +74,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
             for rule in source.rules:
                 problems += [Problem(rule.file, *problem) for problem in check_variables(rule)]
         problems += [*check_calls(sources), *check_literals(sources)]
-        problems += check_heads(sources, names)
+        problems += [*check_blocks(sources), *check_heads(sources, names)]
         problems += [problem for problem, slip in uncalled(sources) if slip]
     if problems:
         raise InvalidPolicyError(problems)
@@ -88,7 +95,8 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
     Returns:
         Plain data for `sidecar.policy.compiled`: ``tests``, ``nodes`` (test, labels, branches by
         number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
-        question, null where Oso has to be asked, and one for allowed), and ``notices``.
+        question, null where Oso has to be asked, and one for granted and not forbidden),
+        ``notices``, and ``never``: rules that never hold, which a pack must not have.
 
     Raises:
         InvalidPolicyError: With every fault of the policy.
@@ -99,6 +107,7 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
     entries = [compiler.entry(asked) for asked in _questions(pack.schema)]
     if explorer.problems:
         raise InvalidPolicyError(list(explorer.problems.values()))
+    refused, noticed = _never(explorer)
     nodes = list(explorer.trees.reachable(compiler.roots))
     return {
         "tests": [
@@ -111,7 +120,8 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
             if node.branches
         ],
         "entries": entries,
-        "notices": [[problem.file, problem.line, problem.message] for problem in compiler.notices],
+        "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
+        "never": [_plain(problem) for problem in refused],
         "queries": explorer.queries,
     }
 
@@ -182,6 +192,26 @@ class _Compiler:
 
 def _number(root: Node | None) -> int | None:
     return None if root is None else root.number
+
+
+def _plain(problem: Problem) -> list[object]:
+    return [problem.file, problem.line, problem.message]
+
+
+def _never(explorer: Explorer) -> tuple[list[Problem], list[Problem]]:
+    """Return the rules that hold for no request, those that are refused first.
+
+    A prohibition or an obligation that never holds is lost; and so is a rule of one's own, which
+    grants to everybody where it stands under `not`. A grant that never holds is only useless.
+    """
+    refused: list[Problem] = []
+    noticed: list[Problem] = []
+    for clause in explorer.never():
+        message = f"this rule of `{clause.rule}` can never hold; mend its types or conditions"
+        grants = clause.rule in {"allow", *BUILT_IN}
+        problem = Problem(clause.file, clause.line, message)
+        (noticed if grants else refused).append(problem)
+    return refused, noticed
 
 
 def _questions(schema: Schema) -> Iterator[Asked]:

@@ -95,6 +95,8 @@ class Explorer:
     queries: int = 0
     _found: dict[tuple[object, ...], tuple[Node, bool] | Unexplorable] = field(default_factory=dict)
     _open: set[tuple[object, ...]] = field(default_factory=set)
+    _gone_through: set[str] = field(default_factory=set)
+    """Rules that were called with what is not known yet: their clauses were not asked alone."""
 
     def entry(self, clause: Clause, asked: Asked) -> Node:
         """Return the tree of one clause of `allow`, `forbid` or `oblige`.
@@ -111,6 +113,25 @@ class Explorer:
             asked,
             lambda scope: self._clause(clause, operands, asked, scope),
         )[0]
+
+    def never(self) -> list[Clause]:
+        """Return the clauses that were asked, and hold for no request whatever the facts are.
+
+        Those that look at the settings are left out: another setting brings them to life.
+        """
+        alive = {
+            key[1]
+            for key, found in self._found.items()
+            if key[0] == "clause" and (isinstance(found, Unexplorable) or found[0] is not FALSE)
+        }
+        asked = {key[1] for key in self._found if key[0] == "clause"}
+        varying = self._gone_through | self.program.mentioning("settings")
+        return [
+            clause
+            for clauses in self.program.clauses.values()
+            for clause in clauses
+            if clause.tokens and clause.number in asked - alive and clause.rule not in varying
+        ]
 
     def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, bool]:
         """Return the tree of a rule with these operands, and whether it depends on the action."""
@@ -229,6 +250,7 @@ class Explorer:
         """Answer a rule from the path; go through its clauses where an operand is not known."""
         keys = tuple(operand_of(operand) for operand in operands)
         if any(key is None for key in keys):
+            self._gone_through.add(rule.rpartition("__")[0])
             return "clauses"
         return "yes" if path.ask(("rule", rule, keys), (True, False)) else "no"
 

@@ -149,9 +149,9 @@ def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
             f"compiling failed: {error}; look for a condition that is very long or calls itself"
         )
         raise InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)]) from error
-    if "problems" in answer:
-        raise InvalidPackError([Problem(*problem) for problem in answer["problems"]])
-    compiled: Mapping[str, Any] = answer["compiled"]
+    compiled: Mapping[str, Any] = answer.get("compiled", {})
+    if problems := answer.get("problems") or compiled["never"]:
+        raise InvalidPackError([Problem(*problem) for problem in problems])
     return compiled
 
 

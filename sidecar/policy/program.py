@@ -64,6 +64,20 @@ class Program:
         default_factory=dict
     )
 
+    def mentioning(self, word: str) -> frozenset[str]:
+        """Return the rules in which a word stands, or in those that they call."""
+        found: set[str] = set()
+        words = {word}
+        while words:
+            new = {
+                name
+                for (name, _), clauses in self.clauses.items()
+                if any(token.text in words for clause in clauses for token in clause.tokens)
+            }
+            words = new - found
+            found |= new
+        return frozenset(found)
+
     def matching(self, rule: str, operands: tuple[Path, ...]) -> Sequence[Clause]:
         """Return the clauses whose strings in the head allow these operands.
 

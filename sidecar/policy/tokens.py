@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from sidecar.errors import Problem
@@ -16,7 +17,7 @@ MAXIMUM_CHAIN = 2000
 
 _TOKEN = re.compile(
     r"""
-    (?P<space>[ \t\r\n]+ | \#[^\n]*)
+    (?P<space>[ \t\r\n]+ | \#[^\r\n]*)
   | (?P<string>"(?:[^"\\\n]|\\.)*")
   | (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
   | (?P<word>[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)*\??)
@@ -60,13 +61,17 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
         return (), [
             Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")
         ]
+    for number, written in enumerate(text.split("\n"), start=1):
+        if "\r" in written.removesuffix("\r"):
+            # Oso ends a comment there, an editor does not show it: what follows is hidden.
+            message = "a carriage return stands alone here; save the file with line feeds"
+            return (), [Problem(file, number, message)]
     tokens: list[Token] = []
     position, line, depth, chain = 0, 1, 0, 0
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            shown = text[position].encode("unicode_escape").decode()
-            return (), [Problem(file, line, f"`{shown}` has no meaning in Polar here")]
+            return (), [Problem(file, line, _meaningless(text[position]))]
         kind, written = str(match.lastgroup), match[0]
         if kind != "space":
             tokens.append(Token(kind, written, line, position, match.end()))
@@ -86,3 +91,10 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
         line += written.count("\n")
         position = match.end()
     return tuple(tokens), []
+
+
+def _meaningless(character: str) -> str:
+    shown = character if character.isprintable() else character.encode("unicode_escape").decode()
+    called = unicodedata.name(character, "a control character").lower()
+    advice = 'write `"` instead' if "quotation mark" in called else "delete it"
+    return f"`{shown}` ({called}) has no meaning in Polar here; {advice}"
