@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta, timezone
+from pathlib import Path
 
 import pytest
 
-from sidecar.policy import compiling
+from sidecar.errors import InvalidPackError
+from sidecar.policy import compiling, load_pack
 from sidecar.policy.names import Names
 from tests.library import ACTOR, NOW, Asker, Library, allow, forbid
 
@@ -527,3 +529,71 @@ def test_texts_are_compared_as_they_are_written(library: Library, text: str) -> 
 
     assert mounted("ana", "view", "doc:d") == ()
     assert ask("ana", "view", "doc:full") == ("not_granted",)
+
+
+BLOCKS = """\
+actor User {}
+resource Folder {
+  roles = ["reader", "writer", "owner"];
+  "reader" if "writer";
+  "writer" if "owner";
+}
+resource Doc {
+  permissions = ["view", "edit"];
+  relations = {folder: Folder, shelf: Folder};
+  "view" if "reader" on "folder";
+  "view" if "owner" on "shelf";
+  "edit" if "writer" on "folder";
+}
+has_role(user: User, "owner", folder: Folder) if folder.owner = user;
+has_role(user: User, role: String, folder: Folder) if
+  share = folder.share(user) and share.role = role;
+has_relation(folder: Folder, "folder", doc: Doc) if folder = doc.folder;
+has_relation(folder: Folder, "shelf", doc: Doc) if folder = doc.folder.parent;
+allow(user: User, action: Action, resource) if
+  has_permission(user, action.name, resource);
+"""
+
+
+def test_resource_blocks_give_what_their_lines_say_and_no_more(library: Library) -> None:
+    ask = library.asker(BLOCKS)
+
+    def allowed(who: str, doc: str) -> list[str]:
+        actions = ("view", "edit", "tag", "make", "fly")
+        return [each for each in actions if not ask(who, each, f"doc:{doc}")]
+
+    assert ask.policy.notices == ()
+    assert allowed("ana", "bare") == ["view", "edit"]  # ana owns the folder
+    assert allowed("bob", "bare") == ["view"]  # bob reads it
+    assert allowed("mallory", "bare") == []
+    assert allowed("bob", "full") == ["view", "edit"]  # bob owns the folder
+    assert allowed("ana", "full") == ["view"]  # ana owns the one above it
+    assert allowed("nobody", "full") == []
+
+
+def test_a_type_without_an_actor_block_is_no_actor(library: Library) -> None:
+    text = BLOCKS.replace("actor User {}\n", "")
+
+    assert library.refusals(text) or library.asker(text)("ana", "view", "doc:bare")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'forbid(user: User, _: Action, doc: Doc, "no") if doc = user;',
+        'forbid(_: User, action: Action, doc: Doc, "no") if action.name = "view" and doc = doc.id;',
+        'forbid(_: User, _: Action, doc: Doc, "no") if 5 = 6 and doc.public;',
+        'forbid(_: User, _: Action, doc: Doc, "no") if doc matches Folder;',
+        'oblige(_: User, _: Action, doc: Doc, "log") if doc.title matches Integer;',
+        "allow(_: User, _: Action, doc: Doc) if not odd(doc);\nodd(doc: Doc) if doc matches User;",
+    ],
+)
+def test_a_rule_that_can_never_hold_does_not_load(
+    library: Library, tmp_path: Path, rule: str
+) -> None:
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    (policies / "main.polar").write_text(f"{ACTOR}allow(_: User, _: Action, _: Doc);\n{rule}\n")
+
+    with pytest.raises(InvalidPackError, match=r"main\.polar:[34]: "):
+        load_pack(policies, library.fixtures())
