@@ -85,7 +85,7 @@ def check(**places: object) -> None:
         for problem in error.problems:
             click.echo(str(problem))
         raise SystemExit(EXIT_NO) from error
-    for line in [*lines, *(f"notice {notice}" for notice in policy.notices)]:
+    for line in [*lines, *(f"notice {notice}" for notice in (*policy.notices, *policy.unused))]:
         click.echo(line)
 
 

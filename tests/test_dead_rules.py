@@ -107,3 +107,12 @@ def test_a_file_whose_name_begins_with_a_dot_is_not_read(tmp_path: Path) -> None
     (tmp_path / ".main.polar.swp.polar").write_text("not Polar at all")
 
     assert _load(tmp_path, main=MAIN).files == ("main.polar",)
+
+
+def test_a_sentence_that_no_rule_leads_to_is_told(tmp_path: Path) -> None:
+    policy = _load(tmp_path, main=MAIN + 'forbid(_: User, _: Action, d: Doc, "no") if d.public;\n')
+
+    assert {notice.message for notice in policy.unused} == {
+        "no rule gives the obligation `log`; was one deleted?",
+        "no rule gives the reason `never`; was one deleted?",
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,15 @@ from sidecar.policy.compiling import PackTexts
 from sidecar.policy.process import Oso, compile_in_child
 from sidecar.policy.questions import from_json
 from sidecar.policy.trees import LEAVES, Node, Test
-from sidecar.schema import Schema, Sentences, Value, read_schema, read_sentences, read_settings
+from sidecar.schema import (
+    Schema,
+    Sentences,
+    Value,
+    read_schema,
+    read_sentences,
+    read_settings,
+    standard_reasons,
+)
 from sidecar.schema.nouns import Kind
 
 COMPILE_SECONDS = 60.0
@@ -47,6 +55,8 @@ class Policy:
     """Hash of the texts of the whole pack, 16 hexadecimal digits."""
     notices: tuple[Problem, ...]
     """What could not be explored, with its place and why; Oso is asked about it at request time."""
+    unused: tuple[Problem, ...]
+    """Sentences that no rule leads to: perhaps the rule was lost."""
     files: tuple[str, ...]
     entries: Mapping[tuple[str, str, str], Entry]
     """By subject type, resource type and action."""
@@ -106,6 +116,7 @@ def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any])
         sentences=sentences,
         revision=_revision(pack, sentences),
         notices=tuple(Problem(*notice) for notice in compiled["notices"]),
+        unused=tuple(_unused(pack, compiled)),
         files=tuple(pack.texts),
         entries={
             (subject, resource, action): Entry(
@@ -122,6 +133,17 @@ def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any])
         ),
         oso=Oso(pack, ANSWER_SECONDS),
     )
+
+
+def _unused(pack: PackTexts, compiled: Mapping[str, Any]) -> Iterator[Problem]:
+    entries = compiled["entries"]
+    given = {
+        "reason": {*standard_reasons(), *(code for entry in entries for code in entry[4])},
+        "obligation": {code for entry in entries for code in entry[5]},
+    }
+    for kind, codes in pack.codes.items():
+        for code in sorted(codes - given[kind]):
+            yield Problem("reasons.yaml", 0, f"no rule gives the {kind} `{code}`; was one deleted?")
 
 
 def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sidecar.schema.nouns import (
     ValueType,
 )
 from sidecar.schema.reading import read_schema
-from sidecar.schema.sentences import Sentences, read_sentences
+from sidecar.schema.sentences import Sentences, read_sentences, standard_reasons
 from sidecar.schema.settings import read_settings
 from sidecar.schema.values import ABSENT, Key, Value, id_of, key_of, parse_json, parse_text
 
@@ -35,4 +35,5 @@ __all__ = [
     "read_schema",
     "read_sentences",
     "read_settings",
+    "standard_reasons",
 ]

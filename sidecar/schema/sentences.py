@@ -43,6 +43,11 @@ def read_sentences(path: Path, settings: Mapping[str, Value] | None = None) -> S
     return Sentences({**standard.reasons, **own.reasons}, own.obligations)
 
 
+def standard_reasons() -> frozenset[str]:
+    """Return the codes of the reasons that no policy states."""
+    return frozenset(_read(STANDARD, None).reasons)
+
+
 def written(value: Value) -> str:
     """Return a setting as a sentence shows it: amounts without zeros at their end."""
     if isinstance(value, bool):
