@@ -43,6 +43,9 @@ INVITE = {
     "context": {"via_proxy": True, "password": "hunter2"},
 }
 
+FORKING = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+"""Workers are forked, and so are these; Python 3.12 warns where any test has left a thread."""
+
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
@@ -351,6 +354,7 @@ def write_many(file: LineFile, name: str) -> None:
         file.write(f"{name} {number} {'x' * 9000}\n".encode())
 
 
+@FORKING
 def test_lines_of_several_processes_and_threads_stay_whole(file: LineFile, tmp_path: Path) -> None:
     fork = get_context("fork")
     processes = [fork.Process(target=write_many, args=(file, f"p{n}")) for n in range(3)]
@@ -369,6 +373,7 @@ def test_lines_of_several_processes_and_threads_stay_whole(file: LineFile, tmp_p
     assert all(re.fullmatch(r"[pt]\d \d+ x{9000}", line) for line in lines)
 
 
+@FORKING
 def test_lines_through_a_pipe_stay_whole(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -506,6 +511,7 @@ def test_answers_are_given_again_when_they_can_be_logged_again(
     ]
 
 
+@FORKING
 def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> None:
     block(counting)
     ask = partial(counting.ask, "/v1/authorize", EDIT)
