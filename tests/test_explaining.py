@@ -247,7 +247,7 @@ def agree(explanation: Explanation, decision: Decision) -> bool:
 
 def asked_by(suite: Suite, policy: Policy, worlds: Path) -> Iterator[tuple[Request, Snapshot]]:
     world = World(suite, policy.schema, worlds)
-    for cell in lay_out(suite, policy.schema, policy.sentences):
+    for cell in lay_out(suite, policy.schema, policy.sentences, []):
         yield (
             Request(
                 subject=cell.subject,

@@ -177,11 +177,109 @@ def test_property_of_the_wrong_type_fails_its_cells(write: Path) -> None:
     ],
 )  # fmt: skip
 def test_properties_are_what_a_caller_would_say_in_json(write: Path, said: str, value: str) -> None:
-    found = run(
-        write, f"{HEAD}{CASE}    allow: {{bob: [switch]}}\n    context: {{extra: {said}}}\n"
-    )
+    write.write_text(f"{HEAD}{CASE}    context: {{extra: {said}}}\n")
 
-    assert str(found[0].case.context).replace("Decimal('7.50')", "7.50") == f"{{'extra': {value}}}"
+    (suite,) = read_suites(write.parent)
+
+    said_first = str(suite.cases[0].context)
+    assert said_first.replace("Decimal('7.50')", "7.50") == f"{{'extra': {value}}}"
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (
+            "subjects: [mallory, usr:bob], actions: [switch], resource: account:acme",
+            "there is no type of subjects `usr`; did you mean `user`? Expect `unknown_subject` under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [switch], resource: acount:acme",
+            "there is no type `acount`; did you mean `account`? Expect `unknown_resource` under `because` if that is meant",
+        ),
+        (
+            "subjects: [malory], actions: [switch], resource: account:acme",
+            "there is no user `malory`; did you mean `mallory`? Expect `unknown_subject` under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [switch], resource: account:acem",
+            "there is no account `acem`; did you mean `acme`? Expect `unknown_resource` under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [change_role], resource: membership:acme/dora, properties: {rle: admin}",
+            "`rle` of `properties` is not declared; did you mean `role`?",
+        ),
+        (
+            "subjects: [mallory], actions: [change_role], resource: membership:acme/dora, properties: {role: suport}",
+            "`role` of `properties`: `suport` is not one of admin, developer, finance_analyst, support; did you mean `support`? Say so under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {acount: acme}",
+            "`acount` of `resource_properties` is not declared; did you mean `account`?",
+        ),
+        (
+            "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {status: pending}",
+            "`status` of `resource_properties` is nothing that a caller may say; write one of account, email, role. Say so under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {account: acem}",
+            "`account` of `resource_properties`: there is no account `acem`; did you mean `acme`? Say so under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {email: at home}",
+            "`email` of `resource_properties`: `at home` is not an e-mail address; write it as `name@example.com`. Say so under `because` if that is meant",
+        ),
+        (
+            "subjects: [mallory], actions: [switch], resource: account:acme, subject_properties: {mail: a@b.example}",
+            "`mail` of `subject_properties` is not declared; leave it out",
+        ),
+        (
+            "subjects: [mallory], actions: [switch], resource: account:acme, context: {via_prxy: true}",
+            "`via_prxy` of `context` is not declared; did you mean `via_proxy`?",
+        ),
+        (
+            "subjects: [mallory], actions: [switch], resource: account:acme, context: {now: 2026-12-01T12:00:00Z}",
+            "`now` of `context` is the sidecar's clock; write the `now` of the case. Say so under `because` if that is meant",
+        ),
+    ],
+)
+def test_slip_that_makes_a_denial_true_is_told(write: Path, case: str, expected: str) -> None:
+    found = faults(write, f"{HEAD}  - {{name: nobody may, {case}}}\n")
+
+    assert found == [f"5: {expected}"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "subjects: [malory], actions: [switch], resource: account:acme, because: {malory: {switch: unknown_subject}}",
+        "subjects: [account:acme], actions: [switch], resource: account:acme, because: {account:acme: {switch: unknown_subject}}",
+        "subjects: [ana], actions: [switch], resource: acount:acme, because: {ana: {switch: unknown_resource}}",
+        "subjects: [ana], actions: [switch], resource: account:acem, because: {ana: {switch: unknown_resource}}",
+        "subjects: [mallory], actions: [create], resource: account:new, allow: {mallory: create}",
+        "subjects: [dora], actions: [remove], resource: membership:acme/ana",
+        "subjects: [mallory], actions: [view], resource: number:any, resource_properties: {account: acme}",
+        "subjects: [zoe], actions: [switch], resource: account:acme, facts: {users: [{id: zoe, email: zoe@acme.example}]}",
+    ],
+)
+def test_what_is_said_on_purpose_is_no_slip(write: Path, case: str) -> None:
+    found = run(write, f"{HEAD}  - {{name: nobody may, {case}}}\n")
+
+    assert [cell.failure for cell in found] == [None]
+
+
+def test_slips_are_told_where_they_stand_and_all_at_once(write: Path) -> None:
+    case = CASE.replace("mallory]", "malory]").replace("account:acme", "account:acem")
+
+    found = faults(write, f"{HEAD}{case}    context:\n      via_prxy: true\n")
+
+    assert [fault.partition(":")[0] for fault in found] == ["6", "7", "10"]
+
+
+def test_bad_moment_of_a_suite_is_told_once(write: Path) -> None:
+    found = faults(write, f"{HEAD}{CASE}".replace("2026-12-01T12:00:00Z", "2026-12-01"))
+
+    assert len(found) == 1
+    assert found[0].startswith("3: `now`: `2026-12-01` is not an instant")
 
 
 @pytest.mark.parametrize(

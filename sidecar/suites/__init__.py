@@ -2,6 +2,6 @@
 
 from sidecar.suites.cases import Case, Cell, Suite
 from sidecar.suites.reading import read_suites
-from sidecar.suites.running import cells
+from sidecar.suites.running import ask, cells
 
-__all__ = ["Case", "Cell", "Suite", "cells", "read_suites"]
+__all__ = ["Case", "Cell", "Suite", "ask", "cells", "read_suites"]

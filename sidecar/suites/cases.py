@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sidecar.model import Reference
+from sidecar.model import Reference, Request
 from sidecar.schema.documents import Members
 
 ALL = "all"
@@ -49,6 +49,9 @@ class Case:
     because: tuple[Expectation, ...]
     obliges: tuple[Expectation, ...] | None
     """None when the case says nothing of obligations; else each allowed cell's are checked."""
+    lines: Mapping[tuple[str, str], int]
+    """Where each subject, each resource and each member of what the caller says stands, by the
+    member of the case (``resources`` for both forms) and the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +87,20 @@ class Cell:
     def name(self) -> str:
         """The sentence of the case, and the request."""
         return f"{self.case.name}: {self.subject} {self.action} {self.resource}"
+
+    @property
+    def silent(self) -> bool:
+        """Whether a denial is expected for any reason, so that a slip would pass for one."""
+        return not self.allowed and self.reasons is None
+
+    def request(self) -> Request:
+        """Return what is asked."""
+        return Request(
+            subject=self.subject,
+            action=self.action,
+            resource=self.resource,
+            subject_properties=self.case.subject_properties,
+            action_properties=self.case.action_properties,
+            resource_properties=self.case.resource_properties,
+            context=self.case.context,
+        )

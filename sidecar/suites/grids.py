@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sidecar.errors import InvalidSuiteError, Problem
+from sidecar.errors import Problem
 from sidecar.model import Reference
 from sidecar.schema import Schema, Sentences
 from sidecar.schema.wording import nearest, shown
 from sidecar.suites.cases import ALL, Case, Cell, Expectation, Suite
+from sidecar.suites.slips import slips
 
 UNKNOWN_ACTION = "unknown_action"
 
@@ -17,19 +18,23 @@ _Place = tuple[str, str, str]
 """Subject and resource as the case lists them, and action."""
 
 
-def lay_out(suite: Suite, schema: Schema, sentences: Sentences) -> tuple[Cell, ...]:
+def lay_out(
+    suite: Suite, schema: Schema, sentences: Sentences, problems: list[Problem]
+) -> tuple[Cell, ...]:
     """Return the cells of a suite, not asked yet, in the order of its cases.
 
-    Raises:
-        InvalidSuiteError: A case expects what its grid never asks, or contradicts itself.
+    Args:
+        suite: The suite.
+        schema: What it may name.
+        sentences: The reasons and obligations that it may expect.
+        problems: Gets a fault for each expectation that its grid never asks, each contradiction,
+            and all that the schema does not know.
     """
-    problems: list[Problem] = []
     cells: list[Cell] = []
     for case in suite.cases:
-        grid = _Grid(case, schema, problems)
-        cells += grid.cells(suite.name, sentences)
-    if problems:
-        raise InvalidSuiteError(problems)
+        asked = _Grid(case, schema, problems).cells(suite.name, sentences)
+        problems += slips(case, asked, schema)
+        cells += asked
     return tuple(cells)
 
 
@@ -39,7 +44,7 @@ class _Grid:
     schema: Schema
     problems: list[Problem]
 
-    def cells(self, suite: str, sentences: Sentences) -> Iterable[Cell]:
+    def cells(self, suite: str, sentences: Sentences) -> list[Cell]:
         case = self.case
         subjects = {text: self._reference(text, "subject") for text in case.subjects}
         resources = {text: self._reference(text, "resource") for text in case.resources}
@@ -87,18 +92,17 @@ class _Grid:
         if what == "subject" and not colon and len(types) == 1:
             return Reference(types[0], text)
         self._fault(self.case.line, f"{what} {shown(text)} has no type; write `type:id`")
-        return Reference(text, text)
+        return Reference("", text)
 
     def _actions(self, resource: Reference) -> tuple[str, ...]:
         if self.case.actions != (ALL,):
             return self.case.actions
         declared = self.schema.types.get(resource.type)
-        if declared is None:
+        if declared is None and resource.type:
             mend = nearest(resource.type, self.schema.types)
             message = f"`all` names nothing: there is no type {shown(resource.type)}{mend}"
             self._fault(self.case.line, message)
-            return ()
-        return tuple(declared.actions)
+        return tuple(declared.actions) if declared is not None else ()
 
     def _explicit(
         self, expectations: Iterable[Expectation], member: str, places: Collection[_Place]

@@ -60,7 +60,8 @@ class _Reader:
 
     def suite(self, document: Node) -> Suite:
         root = self._faults.members(document, "the suite", SUITE_MEMBERS)
-        now = self._now(root, None)
+        # A `now` that cannot be read is told once, and not again in each case.
+        now = self._now(root, _NO_MOMENT if "now" in root.members else None)
         cases = root.members.get("cases")
         if not isinstance(cases, Items) or not cases.items:
             self._faults.add(root.line, "the suite has no cases; write `cases:` and a list")
@@ -109,6 +110,7 @@ class _Reader:
             allow=tuple(self._allowed(found)),
             because=tuple(self._coded(found, "because")),
             obliges=tuple(self._coded(found, "obliges")) if "obliges" in found.members else None,
+            lines=dict(_lines(found)),
         )
 
     def _text(self, node: Members, member: str, what: str) -> str:
@@ -203,6 +205,20 @@ class _Reader:
             rest = {name: below for name, below in node.members.items() if name not in by_resource}
             if rest:
                 yield subject, "", Members(rest, node.lines, node.line)
+
+
+def _lines(case: Members) -> Iterator[tuple[tuple[str, str], int]]:
+    """Yield where each subject, resource and member of what the caller says stands."""
+    for member in ("subjects", "resource", "resources", *_REQUEST):
+        node = case.members.get(member)
+        named = "resources" if member == "resource" else member
+        if isinstance(node, Members):
+            for name, line in node.lines.items():
+                yield (named, name), line
+        else:
+            for item in node.items if isinstance(node, Items) else (node,):
+                if isinstance(item, Text):
+                    yield (named, item.text), item.line
 
 
 def _json(node: Node) -> object:

@@ -2,52 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from sidecar.decide import decide
-from sidecar.errors import InvalidRequestError
+from sidecar.errors import InvalidRequestError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
-from sidecar.model import Decision, Request
+from sidecar.model import Decision
 from sidecar.policy import Policy
 from sidecar.suites.cases import Cell, Suite
 from sidecar.suites.grids import lay_out
+from sidecar.suites.slips import missing
 from sidecar.suites.worlds import World
 
 
-def cells(suite: Suite, policy: Policy, worlds: Path) -> Iterator[Cell]:
-    """Ask every cell of a suite; yield each with what was wrong with its answer, if anything.
+def ask(suites: Iterable[Suite], policy: Policy, worlds: Path) -> tuple[Cell, ...]:
+    """Ask every cell of all suites; each has what was wrong with its answer, if anything.
 
     Args:
-        suite: The suite.
+        suites: The suites.
         policy: What is asked.
-        worlds: The directory in which the suite's world is another directory, in the format of
+        worlds: The directory in which each suite's world is another directory, in the format of
             a mount.
 
     Raises:
-        InvalidSuiteError: The suite names a world that is not there, expects what it never asks,
-            contradicts itself, or changes the world in a way that cannot be.
-        InvalidSnapshotError: The world cannot be read.
+        InvalidSuiteError: Suites name a world that is not there, expect what they never ask,
+            contradict themselves, change the world in a way that cannot be, or expect a denial
+            that only a slip makes true; all that is wrong with all of them.
+        InvalidSnapshotError: A world cannot be read.
     """
-    laid_out = lay_out(suite, policy.schema, policy.sentences)
-    world = World(suite, policy.schema, worlds)
-    for cell in laid_out:
-        yield replace(cell, failure=_failure(cell, policy, world.snapshot(cell.case)))
+    problems: list[Problem] = []
+    asked: list[Cell] = []
+    for suite in suites:
+        asked += _asked(suite, policy, worlds, problems)
+    if problems:
+        raise InvalidSuiteError(problems)
+    return tuple(asked)
+
+
+def cells(suite: Suite, policy: Policy, worlds: Path) -> tuple[Cell, ...]:
+    """Ask every cell of one suite, as `ask` does.
+
+    Raises:
+        InvalidSuiteError: The suite cannot be used.
+        InvalidSnapshotError: Its world cannot be read.
+    """
+    return ask((suite,), policy, worlds)
+
+
+def _asked(suite: Suite, policy: Policy, worlds: Path, problems: list[Problem]) -> Iterator[Cell]:
+    laid_out = lay_out(suite, policy.schema, policy.sentences, problems)
+    try:
+        world = World(suite, policy.schema, worlds)
+    except InvalidSuiteError as error:
+        problems += error.problems
+        return
+    for _, of_case in groupby(laid_out, key=lambda cell: cell.case.line):
+        try:
+            found = [(cell, world.snapshot(cell.case)) for cell in of_case]
+        except InvalidSuiteError as error:
+            problems += error.problems
+            continue
+        for cell, snapshot in found:
+            problems += missing(cell, policy, snapshot)
+            yield replace(cell, failure=_failure(cell, policy, snapshot))
 
 
 def _failure(cell: Cell, policy: Policy, snapshot: Snapshot) -> str | None:
-    request = Request(
-        subject=cell.subject,
-        action=cell.action,
-        resource=cell.resource,
-        subject_properties=cell.case.subject_properties,
-        action_properties=cell.case.action_properties,
-        resource_properties=cell.case.resource_properties,
-        context=cell.case.context,
-    )
     try:
-        decision = decide(request, policy, snapshot, cell.case.now)
+        decision = decide(cell.request(), policy, snapshot, cell.case.now)
     except InvalidRequestError as error:
         return f"cannot be asked: {error}"
     return _difference(cell, decision)
