@@ -21,7 +21,7 @@ from sidecar.schema.wording import nearest, shown
 from sidecar.search import permissions as permitted
 from sidecar.serve import serve as run_server
 from sidecar.settings import Settings
-from sidecar.suites import cells, read_suites
+from sidecar.suites import ask, read_suites
 from sidecar.writings import WRITINGS
 
 EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
@@ -70,7 +70,7 @@ def serve(**settings: object) -> None:
 @main.command()
 @setting_options(PLACES)
 def check(**places: object) -> None:
-    """Say whether policies, fixtures and facts can be used, and what is wrong with them.
+    """Say whether policies, fixtures, facts and suites can be used, and what is wrong with them.
 
     Names what could not be compiled: Oso is asked about it at request time.
     """
@@ -80,7 +80,13 @@ def check(**places: object) -> None:
         lines = [f"policy {policy.revision}"]
         if settings.data is not None or settings.mount().is_dir():
             lines.append(f"data {read_directory(policy.schema, settings.mount()).revision}")
-        lines.append(f"suites {len(read_suites(settings.policies))}")
+        suites = read_suites(settings.policies)
+        lines.append(f"suites {len(suites)}")
+        worlds = settings.fixtures / "worlds"
+        if worlds.is_dir():
+            ask(suites, policy, worlds)  # what `test` refuses is told here too
+        elif suites:  # as where only the policy is deployed
+            lines.append(f"notice there is no `{worlds}`: the suites have only been read")
     except InvalidDocumentsError as error:
         for problem in error.problems:
             click.echo(str(problem))
@@ -162,12 +168,10 @@ def test(**places: object) -> None:
     policy = load_pack(settings.policies, settings.fixtures)
     suites = read_suites(settings.policies)
     asked: Counter[bool] = Counter()
-    for suite in suites:
-        for cell in cells(suite, policy, settings.fixtures / "worlds"):
-            asked[cell.failure is None] += 1
-            if cell.failure is not None:
-                place = f"{cell.case.file}:{cell.case.line}"
-                click.echo(f"{place}: {cell.name} {cell.failure}")
+    for cell in ask(suites, policy, settings.fixtures / "worlds"):
+        asked[cell.failure is None] += 1
+        if cell.failure is not None:
+            click.echo(f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}")
     if not asked:
         raise click.UsageError(f"there is no case in `{settings.policies}`; write a `*_test.yaml`")
     click.echo(f"{asked[True]} of {asked.total()} answers are as expected")

@@ -234,7 +234,10 @@ def test_a_pack_is_checked_without_a_mount_where_there_is_none(
 ) -> None:
     shutil.rmtree(tmp_path / "fixtures" / "worlds")
 
-    assert run("check", *pack).exit_code == EXIT_YES
+    result = run("check", *pack)
+
+    assert result.exit_code == EXIT_YES
+    assert "worlds`: the suites have only been read" in result.stdout
     assert run("check", *pack, "--data", str(tmp_path / "none")).exit_code == EXIT_NO
 
 
@@ -299,6 +302,21 @@ def test_an_answer_that_differs_from_the_suite_is_told_with_its_place(
     assert result.exit_code == EXIT_NO
     assert "one_test.yaml:5: mallory may switch, she hopes: user:mallory switch" in lines[0]
     assert lines[1] == "1 of 2 answers are as expected"
+
+
+def test_a_suite_that_cannot_be_asked_is_told_by_check_as_by_test(
+    pack: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "policies" / "slip_test.yaml").write_text(
+        "suite: slip\nworld: demo\nnow: 2026-12-01T12:00:00Z\ncases:\n"
+        "  - {name: nobody may, subjects: [malory], actions: [swich], resource: account:acem}\n"
+    )
+
+    checked, tested = run("check", *pack), run("test", *pack)
+
+    assert (checked.exit_code, tested.exit_code) == (EXIT_NO, EXIT_TROUBLE)
+    assert tested.stderr == f"error: {checked.stdout}"
+    assert len(checked.stdout.splitlines()) == 3
 
 
 def test_a_pack_without_a_case_is_trouble_and_no_success(
