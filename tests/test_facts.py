@@ -415,6 +415,17 @@ ROW_FAULTS = [
     ("people", "- {id: &x zed, email: a@b.cd}", "anchor `x` is not allowed; remove it"),
     ("people", "- &x {id: zed, email: a@b.cd}", "anchor `x` is not allowed; remove it"),
     ("people", "- {id: !!int zed, email: a@b.cd}", "tag `tag:yaml.org,2002:int` is not allowed"),
+    (
+        "people",
+        "- {id: !!str 7, email: a@b.cd}",
+        "tag `tag:yaml.org,2002:str` is not allowed; quote the text instead",
+    ),
+    ("people", "- {id: ! 7, email: a@b.cd}", "tag `!` is not allowed; quote the text instead"),
+    (
+        "people",
+        "- {id: !!str '7', email: a@b.cd}",
+        "tag `tag:yaml.org,2002:str` is not allowed; remove it",
+    ),
     ("people", "- {? [x] : ann, id: zed, email: a@b.cd}", "the name of a column is no text; write"),
     ("people", "- {? {id: 1} : {a: 1}, id: zed, email: a@b.cd}", "the name of a column is no"),
     ("people", "- ann", "this row is not a map; write it as `{column: value, ...}`"),
@@ -435,7 +446,7 @@ ROW_FAULTS = [
     (
         "teams",
         "- {id: x, founder: ann, fee: 1e3}",
-        "column `fee`: `1e3` is not a decimal; write digits such as `12.50`",
+        "column `fee`: `1e3` is not a decimal; write `1000` instead",
     ),
     (
         "teams",
@@ -516,6 +527,21 @@ def test_faults_of_all_files_are_told_at_once(schema: Schema, tmp_path: Path) ->
             " not find expected node content"
         ),
         "data/teams.yaml:1: is not a list of rows; begin each row with `- `, or write `[]`",
+    ]
+
+
+@pytest.mark.parametrize("before", [0, 2_000])
+def test_a_file_in_another_encoding_is_told_with_its_line(
+    schema: Schema, tmp_path: Path, before: int
+) -> None:
+    directory = mount(tmp_path)
+    rows = "".join(f"- {{id: p{each}, email: p{each}@b.cd}}\n" for each in range(before))
+    (directory / "people.yaml").write_bytes(
+        f"{rows}- {{id: Zoë, email: z@b.cd}}\n".encode("latin-1")
+    )
+
+    assert faults_of(schema, directory) == [
+        f"data/people.yaml:{before + 1}: is not UTF-8; save it as UTF-8"
     ]
 
 

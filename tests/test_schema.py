@@ -414,7 +414,7 @@ def test_a_key_may_be_the_key_of_another_type_but_not_lead_in_a_circle(tmp_path:
         (b"", "the schema declares no types; write `types: {...}`"),
         (b"null", "the schema declares no types; write `types: {...}`"),
         (b"[]", "the schema is a list; write a map, such as `name: ...`"),
-        (b"types: {a: {}}\n\xff", "is not UTF-8; save it in that encoding"),
+        (b"types: {a: {}}\n\xff", "is not UTF-8; save it as UTF-8"),
         (b"[" * (DEEPEST + 1), f"is nested deeper than {DEEPEST}; flatten it"),
         (b"[" * 100_000, f"is nested deeper than {DEEPEST}; flatten it"),
         (b"- " * 100_000, f"is nested deeper than {DEEPEST}; flatten it"),

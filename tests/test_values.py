@@ -141,7 +141,7 @@ def test_unquoted_text_that_another_reader_takes_for_something_else_is_refused(
             f"`{2**63}` does not fit into 64 bits; write a smaller number",
         ),
         ("decimal", "nan", False, "`nan` is not a decimal; write digits such as `12.50`"),
-        ("decimal", "1e3", False, "`1e3` is not a decimal; write digits such as `12.50`"),
+        ("decimal", "1e3", False, "`1e3` is not a decimal; write `1000` instead"),
         ("decimal", "1,50", True, "`1,50` is not a decimal; write digits such as `12.50`"),
         ("decimal", "$7", True, "`$7` is not a decimal; write digits such as `12.50`"),
         ("role", "bos", False, "`bos` is not one of boss, helper, none; did you mean `boss`?"),
@@ -184,6 +184,10 @@ def test_a_long_text_is_cut_and_its_lines_joined_in_a_fault(schema: Schema) -> N
         ("2026-12-24T01:30:00+01:30", datetime(2026, 12, 24, tzinfo=UTC)),
         ("2026-12-24T00:00:00.5-00:00", datetime(2026, 12, 24, 0, 0, 0, 500_000, tzinfo=UTC)),
         ("2026-12-24T00:00:00.000001Z", datetime(2026, 12, 24, 0, 0, 0, 1, tzinfo=UTC)),
+        ("2026-12-24T00:00:00.000001000Z", datetime(2026, 12, 24, 0, 0, 0, 1, tzinfo=UTC)),
+        ("2026-12-24T00:00Z", datetime(2026, 12, 24, tzinfo=UTC)),
+        ("2026-12-24T02:00:00+0200", datetime(2026, 12, 24, tzinfo=UTC)),
+        ("2026-12-23T22:30-0130", datetime(2026, 12, 24, tzinfo=UTC)),
     ],
 )
 @pytest.mark.parametrize("quoted", [True, False])
@@ -202,7 +206,10 @@ def test_an_instant_is_read_into_utc(
     [
         "2026-12-24",
         "2026-12-24T00:00:00",
-        "2026-12-24T00:00Z",
+        "2026-12-24T00:00.5Z",
+        "2026-12-24T00Z",
+        "2026-12-24T00:00:00.0000000001Z",
+        "2026-12-24T00:00:00.0000000000Z",
         "2026-13-24T00:00:00Z",
         "2026-02-29T00:00:00Z",
         "2026-12-24T24:00:00Z",
@@ -214,7 +221,8 @@ def test_an_instant_is_read_into_utc(
         "0001-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59-01:00",
         "2026-12-24T00:00:00+24:00",
-        "2026-12-24T00:00:00+0100",
+        "2026-12-24T00:00:00+01",
+        "2026-12-24T00:00:00+01:0",
         "2026-12-24T00:00:00.Z",
         "\u0662026-12-24T00:00:00Z",
         "2026-12-24T00:00:00Z\n",
@@ -223,6 +231,37 @@ def test_an_instant_is_read_into_utc(
 def test_what_is_no_instant_with_an_offset_is_refused(schema: Schema, text: str) -> None:
     with pytest.raises(ValueError, match=r"^`"):
         parse_text(schema, type_of(schema, "instant"), text, quoted=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("instant", "2026-12-24", "is not an instant with an offset; write it as"),
+        ("instant", "2026-12-24T00:00:00", "is not an instant with an offset; write it as"),
+        ("instant", "2026-12-24T00Z", "is not an instant; write it as"),
+        ("instant", "2026-12-24Z", "is not an instant; write it as"),
+        ("instant", "2026-12-24 00:00:00 UTC", "is not an instant; write it as"),
+        ("instant", "2026-12-24T00:00:00+01", "is not an instant; write it as"),
+        ("instant", "2026-12-24T0:00:00 +01:00", "is not an instant; write it as"),
+        ("instant", "2026-12-24T23:59:60Z", "is a leap second; write the second before or after"),
+        ("instant", "2026-12-24T00:00:00.1234567Z", "has more than six digits of a second"),
+        ("instant", "2026-12-24T00:00:00.1234567890Z", "is not an instant; write it as"),
+        ("decimal", "7.5e2", "is not a decimal; write `750` instead"),
+        ("decimal", ".5", "is not a decimal; write `0.5` instead"),
+        ("decimal", "+5.", "is not a decimal; write `5` instead"),
+        ("decimal", "1e99", "is not a decimal; write digits such as `12.50`"),
+        ("decimal", "010", "is not a decimal; write digits such as `12.50`"),
+        ("decimal", "1e", "is not a decimal; write digits such as `12.50`"),
+        ("decimal", ".", "is not a decimal; write digits such as `12.50`"),
+        ("decimal", "-", "is not a decimal; write digits such as `12.50`"),
+        ("decimal", "e1", "is not a decimal; write digits such as `12.50`"),
+    ],
+)
+def test_a_fault_says_how_to_mend_it(schema: Schema, name: str, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=r"^`") as refused:
+        parse_text(schema, type_of(schema, name), text, quoted=False)
+
+    assert str(refused.value).startswith(f"`{text}` {message}")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import yaml
 
 from sidecar.facts.faults import MountFaults
 from sidecar.facts.rows import Cell, Cells, Quoted, Refused
+from sidecar.schema.documents import tag_fault
 from sidecar.schema.values import is_null
 from sidecar.schema.wording import shown
 
@@ -122,6 +123,8 @@ class RowEvents:
 
     def _scalar(self, event: yaml.Event, name: str) -> str:
         self._refuse_signs(event)
+        if isinstance(event, yaml.ScalarEvent) and event.tag is not None:
+            return Refused()  # how it would be read without its tag is another question
         if isinstance(event, yaml.ScalarEvent):
             return Quoted(event.value) if event.style else str(event.value)
         if not isinstance(event, yaml.AliasEvent):
@@ -137,7 +140,7 @@ class RowEvents:
             self._fault(event, f"anchor {shown(event.anchor)} is not allowed; remove it")
         tag = getattr(event, "tag", None)
         if tag is not None:
-            self._fault(event, f"tag {shown(tag)} is not allowed; remove it")
+            self._fault(event, tag_fault(event, tag))
 
     def _skip(self, event: yaml.Event) -> None:
         """Pass over what an event opens."""

@@ -18,8 +18,12 @@ import yaml
 from sidecar.errors import Problem
 from sidecar.schema.wording import nearest, one_of, shown
 
+NOT_UTF_8 = "is not UTF-8; save it as UTF-8"
 LARGEST_DOCUMENT = 4 * 1024 * 1024
 DEEPEST = 30
+
+
+_TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +144,20 @@ def parse_document(content: bytes, faults: Faults) -> Node | None:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        faults.add(line, "is not UTF-8; save it in that encoding")
+        faults.add(line, NOT_UTF_8)
         return None
     try:
         return _Builder(faults).build(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
         faults.add(*yaml_fault(error, content))
         return None
+
+
+def tag_fault(event: yaml.Event, tag: str) -> str:
+    """Return the words for an event that has a tag."""
+    plain_text = isinstance(event, yaml.ScalarEvent) and not event.style
+    mend = "quote the text instead" if plain_text and tag in _TEXT_TAGS else "remove it"
+    return f"tag {shown(tag)} is not allowed; {mend}"
 
 
 def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
@@ -159,7 +170,7 @@ def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
         return (mark.line + 1 if mark else 0), f"is not YAML: {said}"
     if isinstance(error, yaml.reader.ReaderError):
         line = content.count(b"\n", 0, error.position) + 1 if content else 0
-        return line, f"is not YAML: {error.reason}"
+        return line, NOT_UTF_8 if "UTF-8" in error.reason else f"is not YAML: {error.reason}"
     return 0, "is not YAML"
 
 
@@ -198,7 +209,9 @@ class _Builder:
                 if isinstance(event, yaml.AliasEvent):
                     self._close(Text("", quoted=True, line=line))
                 elif isinstance(event, yaml.ScalarEvent):
-                    self._close(Text(event.value, quoted=bool(event.style), line=line))
+                    # Whoever writes `!!str` means text: that alone is told, and mended by quotes.
+                    quoted = bool(event.style) or event.tag in _TEXT_TAGS
+                    self._close(Text(event.value, quoted=quoted, line=line))
                 else:
                     self._stack.append(_Open(line, isinstance(event, yaml.MappingStartEvent)))
                     if len(self._stack) > DEEPEST:
@@ -222,7 +235,7 @@ class _Builder:
             self._faults.add(line, f"anchor {shown(event.anchor)} is not allowed; remove it")
         tag = getattr(event, "tag", None)
         if tag is not None:
-            self._faults.add(line, f"tag {shown(tag)} is not allowed; remove it")
+            self._faults.add(line, tag_fault(event, tag))
 
     def _close(self, node: Node) -> None:
         """Put a finished node where it belongs."""

@@ -27,12 +27,21 @@ ABSENT = None
 LONGEST_NUMBER = 64
 """Digits of a decimal; more are no amount."""
 
+LONGEST_INSTEAD = 20
+"""Digits of a decimal that a fault writes out."""
+
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
+    r"([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
+_OFFSET = re.compile(r".*(?:[0-9:.] ?[Zz]|UTC|GMT|:[0-9].*[+-][0-9:]+)", re.DOTALL)
+"""What a person takes for an instant with an offset."""
+_DECIMAL_ELSEWHERE = re.compile(
+    r"[-+]?(?=\.?[0-9])(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,2})?"
+)
+"""Numbers of other notations. A leading zero is none: some read it as octal."""
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 
 # What YAML 1.1 or 1.2 reads as something other than text when it has no quotes.
@@ -95,16 +104,20 @@ def parse_instant(text: str) -> datetime:
     """
     match = _INSTANT.fullmatch(text)
     if not match:
+        # Only what is as short as an instant is looked at: a caller may say anything.
+        lacking = "" if _OFFSET.fullmatch(text[:LONGEST_NUMBER]) else " with an offset"
         raise ValueError(
-            f"{shown(text)} is not an instant with an offset; write it as `2026-12-24T00:00:00Z`"
+            f"{shown(text)} is not an instant{lacking}; write it as `2026-12-24T00:00:00Z`"
         )
-    day, time, fraction, offset = match.groups()
-    if fraction and len(fraction) > 6:  # noqa: PLR2004 - microseconds
+    day, time, second, fraction, offset = match.groups(default="")
+    if fraction[6:].strip("0"):
         raise ValueError(f"{shown(text)} has more than six digits of a second; leave some out")
-    offset = "+00:00" if offset in "Zz" else offset
+    if second == "60":
+        raise ValueError(f"{shown(text)} is a leap second; write the second before or after it")
+    offset = "+00:00" if offset in "Zz" else f"{offset[:3]}:{offset[-2:]}"
     try:
         return datetime.fromisoformat(
-            f"{day}T{time}.{(fraction or '0').ljust(6, '0')}{offset}"
+            f"{day}T{time}:{second or '00'}.{fraction[:6].ljust(6, '0')}{offset}"
         ).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{shown(text)} is no moment of the calendar; correct it") from None
@@ -156,9 +169,15 @@ def _integer_text(_schema: Schema, _type: ValueType, text: str, quoted: bool) ->
 
 
 def _decimal_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
-    if len(text) > LONGEST_NUMBER or not _DECIMAL.fullmatch(text):
-        raise ValueError(f"{shown(text)} is not a decimal; write digits such as `12.50`")
-    return Decimal(text)
+    short = len(text) <= LONGEST_NUMBER
+    if short and _DECIMAL.fullmatch(text):
+        return Decimal(text)
+    mend = "digits such as `12.50`"
+    if short and _DECIMAL_ELSEWHERE.fullmatch(text):
+        plain = f"{Decimal(text):f}"
+        if len(plain) <= LONGEST_INSTEAD:
+            mend = f"{shown(plain)} instead"
+    raise ValueError(f"{shown(text)} is not a decimal; write {mend}")
 
 
 def _instant_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
