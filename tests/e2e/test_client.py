@@ -190,6 +190,20 @@ def test_it_asks_at_a_unix_socket(root: Path) -> None:
     assert decisions == [True] * 5
 
 
+def test_where_tokens_are_asked_for_only_a_client_with_one_is_answered(root: Path) -> None:
+    (root / "tokens").write_text("ours 0123456789abcdef0123456789abcdef\n")
+    (root / "tokens").chmod(0o600)
+
+    with serving(root, "--tokens", "tokens", workers=1) as sidecar:
+        decisions = []
+        for token in ("", "0" * 32, "0123456789abcdef0123456789abcdef"):
+            with Client(url(sidecar), seconds=5, token=token) as client:
+                decisions.append(client.authorize(*EDIT))
+
+    assert [each.unavailable for each in decisions] == [True, True, False]
+    assert [bool(each) for each in decisions] == [False, False, True]
+
+
 def test_a_guarded_view_answers_as_the_sidecar_does(root: Path) -> None:
     asks: dict[str, str] = {}
     with serving(root, workers=1) as sidecar, Client(url(sidecar), seconds=5) as client:
