@@ -37,6 +37,14 @@ class Stage(Enum):
     """A caller that closes: what it still sends is dropped, or it would never see our answer."""
 
 
+EXPENDABLE = (
+    frozenset({Stage.PARTING}),
+    frozenset({Stage.IDLE}),
+    frozenset({Stage.GREETING, Stage.RECEIVING, Stage.SENDING}),
+)
+"""Whose connections are closed for new ones, the first of these first."""
+
+
 class Connection:
     """One connection of one caller."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
     UnsupportedTransferCoding,
 )
 
+from sidecar.http.faults import RETRY_SECONDS
 from sidecar.http.load import REFUSED, Rejection
 
 _SENTENCES: dict[HTTPStatus, str] = {
@@ -29,6 +31,7 @@ _SENTENCES: dict[HTTPStatus, str] = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "there are too many header fields, or long ones",
     HTTPStatus.INTERNAL_SERVER_ERROR: "the sidecar failed; its log says how",
     HTTPStatus.NOT_IMPLEMENTED: "the only transfer coding is `chunked`",
+    HTTPStatus.SERVICE_UNAVAILABLE: Rejection.BUSY.sentence,
 }
 
 _STATUSES: dict[type[Exception], HTTPStatus] = {
@@ -48,15 +51,25 @@ class Server(Protocol):
     alive: bool
 
 
-def refusal(status: HTTPStatus) -> bytes:
-    """Return the last answer on a connection, to what the application never gets to see."""
+_REQUEST_ID = re.compile(rb"\r\n(X-Request-ID:[ \t]*[\x21-\x7e]{1,1000}\r\n)", re.IGNORECASE)
+
+
+def refusal(status: HTTPStatus, said: bytes = b"") -> bytes:
+    """Return the last answer on a connection, to what the application never gets to see.
+
+    Args:
+        status: What is wrong.
+        said: The request, if its head is known to be one.
+    """
     error = {"status": status.value, "message": _SENTENCES[status]}
     body = msgspec.json.encode({"decision": False, "error": error})
+    named = _REQUEST_ID.search(said.partition(b"\r\n\r\n")[0] + b"\r\n")
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n"
+        + (f"Retry-After: {RETRY_SECONDS}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
     )
-    return head.encode("ascii") + body
+    return head.encode("ascii") + (named[1] if named else b"") + b"\r\n" + body
 
 
 class Exchange:

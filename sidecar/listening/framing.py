@@ -20,7 +20,7 @@ _MAX_TRAILERS = 8 * 1024
 _BREAK = b"\r\n"
 _END_OF_HEAD = b"\r\n\r\n"
 _BARE_BREAK = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
-_METHOD = re.compile(rb"[\rA-Z]")
+_METHOD = re.compile(rb"[A-Z]")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?", re.DOTALL)
 
@@ -68,10 +68,10 @@ class Framing:
 
     def _head(self, received: bytearray) -> Outcome:
         most = self._bounds.max_head_bytes
-        if received and not _METHOD.match(received):
-            return Outcome.UNCLEAR
         # One empty line before a request is what some callers send after a body.
-        begin = 2 if received.startswith(_BREAK) else 0
+        begin = len(_BREAK) if received.startswith(_BREAK) else 0
+        if len(received) > begin and received != _BREAK[:1] and not _METHOD.match(received, begin):
+            return Outcome.UNCLEAR
         found = received.find(_END_OF_HEAD, max(begin, self._looked - 3), begin + most)
         if found < 0:
             if _BARE_BREAK.search(received, max(0, self._looked - 1)):

@@ -15,7 +15,7 @@ from gunicorn.workers import base  # type: ignore[import-untyped]  # it has no t
 
 from sidecar.http.load import Rejection
 from sidecar.listening.bounds import Bounds
-from sidecar.listening.connections import READ, WRITE, Connection, Stage
+from sidecar.listening.connections import EXPENDABLE, READ, WRITE, Connection, Stage
 from sidecar.listening.exchanges import Exchange, refusal
 from sidecar.listening.framing import Outcome
 from sidecar.listening.lanes import Lanes
@@ -30,12 +30,8 @@ _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _REJECTIONS = {Outcome.LONG_BODY: Rejection.LONG_BODY, Outcome.UNCLEAR: Rejection.UNCLEAR}
 
-_EXPENDABLE = (
-    {Stage.PARTING},
-    {Stage.IDLE},
-    {Stage.GREETING, Stage.RECEIVING, Stage.SENDING},
-)
-"""Whose connections are closed for new ones, the first of these first."""
+_ALIVE = (b"GET /healthz ", b"HEAD /healthz ")
+"""What is asked however busy we are, by those who would end us if we did not answer."""
 
 
 class Listening(Protocol):
@@ -143,7 +139,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         return self._go_on(connection)
 
     def _make_room(self) -> bool:
-        for stages in _EXPENDABLE:
+        for stages in EXPENDABLE:
             found = [each for each in self._connections if each.stage in stages]
             if found:
                 self._drop(min(found, key=lambda each: each.deadline))
@@ -211,17 +207,24 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         return self._watch(connection, READ)
 
     def _ask(self, connection: Connection, said: bytes, refused: Rejection | None) -> None:
-        now = time.monotonic()
-        if refused is None and self._lanes.waiting >= self._bounds.max_waiting:
-            refused = Rejection.BUSY
-            if now > self._told + 1:
-                self._told = now
-                self.log.warning("refusing: %d requests wait already", self._lanes.waiting)
+        busy = self._lanes.waiting >= self._bounds.max_waiting
+        if refused is None and busy and not said.startswith(_ALIVE):
+            self._tell_that_it_is_busy()
+            # At once, by this very thread: another would have to wait for its turn.
+            answer = refusal(HTTPStatus.SERVICE_UNAVAILABLE, said)
+            return self._say(connection, answer, keep=False)
         self._watch(connection, 0)
         connection.stage = Stage.ANSWERING
-        connection.deadline = now + self._bounds.request_seconds
+        connection.deadline = time.monotonic() + self._bounds.request_seconds
+        refused = refused or (Rejection.BUSY if busy else None)
         connection.exchange = Exchange(said, connection.ends, refused)
-        self._lanes.ask(connection, connection.exchange, self)
+        return self._lanes.ask(connection, connection.exchange, self)
+
+    def _tell_that_it_is_busy(self) -> None:
+        now = time.monotonic()
+        if now > self._told + 1:
+            self._told = now
+            self.log.warning("refusing: %d requests wait already", self._lanes.waiting)
 
     def _say(self, connection: Connection, answer: bytes | bytearray, *, keep: bool) -> None:
         connection.stage = Stage.SENDING

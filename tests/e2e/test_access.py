@@ -1,0 +1,344 @@
+"""Who may ask, against the sidecar as it is run: tokens, certificates, and where it listens."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import EDIT, Sidecar, raw, serving, start, until, write
+
+pytestmark = pytest.mark.e2e
+
+SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
+OTHER = "fedcba9876543210fedcba9876543210"
+
+REACHABLE = "0.0.0.0"  # noqa: S104  that is the point
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def keep(file: Path, content: str) -> Path:
+    write(file, content)
+    file.chmod(0o600)
+    return file
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tokens(root: Path) -> Path:
+    return keep(root / "tokens", f"billing {SECRET}\n")
+
+
+@pytest.fixture
+def guarded(root: Path, tokens: Path) -> Iterator[Sidecar]:
+    with serving(root, "--tokens", str(tokens)) as running:
+        yield running
+
+
+def status(sidecar: Sidecar, **headers: str) -> int:
+    return sidecar.ask("/v1/authorize", EDIT, **headers)[0]
+
+
+def test_only_who_shows_a_token_is_answered(guarded: Sidecar) -> None:
+    with closing(guarded.connect()) as connection:
+        connection.request("POST", "/v1/authorize", b"{}")
+        refused = connection.getresponse()
+        refused.read()
+        # The same connection goes on: a caller that has forgotten its token loses nothing else.
+        connection.request("GET", "/healthz")
+        alive = connection.getresponse()
+        alive.read()
+
+    assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, 'Bearer realm="sidecar"')
+    assert alive.status == 200
+    assert [status(guarded, **bearer(OTHER)), status(guarded, **bearer(SECRET))] == [401, 200]
+    assert SECRET not in guarded.log()
+
+
+def test_replaced_tokens_are_taken_by_every_worker(guarded: Sidecar, tokens: Path) -> None:
+    keep(tokens, f"billing {SECRET}\nbilling {OTHER}\n")
+    seconds = until(lambda: all(status(guarded, **bearer(OTHER)) == 200 for _ in range(8)))
+    both = status(guarded, **bearer(SECRET))
+    keep(tokens, f"billing {OTHER}\n")
+    until(lambda: all(status(guarded, **bearer(SECRET)) == 401 for _ in range(8)))
+
+    assert both == 200
+    assert status(guarded, **bearer(OTHER)) == 200
+    assert seconds < 6
+
+
+@pytest.mark.parametrize("content", ["", f"billing {SECRET} {SECRET}\n", None])
+def test_a_file_that_cannot_be_used_refuses_everybody_until_it_is_mended(
+    guarded: Sidecar, tokens: Path, content: str | None
+) -> None:
+    if content is None:
+        tokens.unlink()
+    else:
+        keep(tokens, content)
+    until(lambda: all(status(guarded, **bearer(SECRET)) == 401 for _ in range(8)))
+    ready = guarded.ready()
+    keep(tokens, f"billing {SECRET}\n")
+    until(lambda: all(status(guarded, **bearer(SECRET)) == 200 for _ in range(8)))
+
+    assert ready == (503, {"ready": False})
+    assert "nobody may ask" in guarded.log()
+    assert guarded.ready() == (200, {"ready": True})
+    assert SECRET not in guarded.log()
+
+
+def test_a_worker_that_replaces_a_dead_one_takes_no_token_of_the_past(
+    guarded: Sidecar, tokens: Path
+) -> None:
+    keep(tokens, f"{OTHER}\n")
+    until(lambda: all(status(guarded, **bearer(SECRET)) == 401 for _ in range(8)))
+
+    for worker in guarded.workers():
+        os.kill(worker, signal.SIGKILL)
+    until(lambda: len(guarded.workers()) == 4)
+
+    assert {status(guarded, **bearer(SECRET)) for _ in range(12)} == {401}
+    assert {status(guarded, **bearer(OTHER)) for _ in range(12)} == {200}
+
+
+# --- where it listens ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--host", REACHABLE),
+        ("--host", "::"),
+        ("--host", "0"),
+        ("--bind", f"{REACHABLE}:0"),
+        ("--bind", "[::]:0"),
+        ("--host", ""),
+    ],
+)
+def test_it_does_not_listen_to_others_when_nobody_is_named(
+    root: Path, options: tuple[str, ...]
+) -> None:
+    ended = start(root, "--port", "0", *options).wait(30)
+
+    told = (root / "log").read_text()
+    assert ended == 2
+    assert told.startswith("error: others than this machine could ask at ")
+    assert "Listening" not in told
+
+
+@pytest.mark.parametrize("how", ["tokens", "words"])
+def test_it_listens_to_others_when_they_are_named_or_in_so_many_words(root: Path, how: str) -> None:
+    tokens = keep(root / "tokens", f"{SECRET}\n")
+    options = {
+        "tokens": ("--tokens", str(tokens)),
+        "words": ("--allow-anonymous", "yes-anyone-may-ask"),
+    }
+
+    with serving(root, "--host", REACHABLE, *options[how]) as sidecar:
+        told = [status(sidecar), status(sidecar, **bearer(SECRET))]
+
+    assert told == ([401, 200] if how == "tokens" else [200, 200])
+
+
+def test_other_words_do_not_open_it(root: Path) -> None:
+    ended = start(root, "--host", REACHABLE, "--allow-anonymous", "yes").wait(30)
+
+    assert ended == 2
+    assert "`yes` is not `yes-anyone-may-ask`" in (root / "log").read_text()
+
+
+def test_a_socket_that_a_supervisor_hands_over_is_looked_at_too(root: Path) -> None:
+    """The variables are those of systemd; what is handed over wins over every setting."""
+    with socket.create_server((REACHABLE, 0)) as handed, (root / "log").open("wb") as log:
+        process = subprocess.run(  # noqa: S603  our own program
+            [sys.executable, "-c", HANDED_OVER, str(handed.fileno())],
+            cwd=root,
+            check=False,
+            pass_fds=[handed.fileno()],
+            stderr=log,
+            timeout=30,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},  # noqa: TID251  a child's
+        )
+
+    assert process.returncode == 2
+    assert "others than this machine could ask at `0.0.0.0`" in (root / "log").read_text()
+
+
+HANDED_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+pack = ("--policies", "policies", "--fixtures", "fixtures", "--data", "data")
+os.execv(sys.executable, [sys.executable, "-m", "sidecar", "serve", *pack])
+"""
+
+
+def test_the_container_says_what_to_do_when_nobody_is_named(root: Path) -> None:
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    variables = dict(re.findall(r"(SIDECAR_(?:HOST|TOKENS))=(\S+)", dockerfile))
+
+    refused = start(root, **variables).wait(30)
+    told = (root / "log").read_text()
+    tokens = keep(root / "tokens", f"{SECRET}\n")
+    with serving(root, "--host", variables["SIDECAR_HOST"], "--tokens", str(tokens)) as sidecar:
+        answered = status(sidecar, **bearer(SECRET))
+
+    assert (refused, answered, len(variables)) == (2, 200, 2)
+    assert "error: /run/secrets/tokens: cannot be read: No such file or directory" in told
+    assert "write one token a line" in told
+
+
+# --- TLS ----------------------------------------------------------------------------------------
+
+
+class Authority:
+    """A CA of the test's own, and the certificates that it signs."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.file = directory / "ca.pem"
+        self._key = directory / "ca.key"
+        self._openssl(
+            f"req -x509 {_KEY} -subj /CN=authority -keyout {self._key} -out {self.file} "
+            "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign"
+        )
+
+    def sign(self, name: str) -> tuple[Path, Path]:
+        """Return the files of a certificate and of its key."""
+        files = [self._directory / f"{name}.{kind}" for kind in ("pem", "key", "csr", "ext")]
+        certificate, key, request, extensions = files
+        extensions.write_text("subjectAltName=DNS:localhost\n")
+        self._openssl(f"req {_KEY} -subj /CN={name} -keyout {key} -out {request}")
+        self._openssl(
+            f"x509 -req -days 1 -in {request} -CA {self.file} -CAkey {self._key} -CAcreateserial "
+            f"-extfile {extensions} -out {certificate}"
+        )
+        return certificate, key
+
+    def context(self, shown: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+        """Return how a caller connects that trusts this CA, and shows a certificate or none."""
+        context = ssl.create_default_context(cafile=str(self.file))
+        if shown:
+            context.load_cert_chain(shown[0], shown[1])
+        return context
+
+    def _openssl(self, command: str) -> None:
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)  # noqa: S603, S607  of the machine
+
+
+_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    (tmp_path / "certificates").mkdir()
+    return Authority(tmp_path / "certificates")
+
+
+def tls(authority: Authority) -> tuple[str, ...]:
+    certificate, key = authority.sign("sidecar")
+    return ("--certificate", str(certificate), "--key", str(key))
+
+
+def test_with_a_client_ca_only_its_certificates_are_answered(
+    root: Path, authority: Authority, tmp_path: Path
+) -> None:
+    (tmp_path / "others").mkdir()
+    strangers = Authority(tmp_path / "others").sign("stranger")
+    options = (*tls(authority), "--client-ca", str(authority.file), "--host", REACHABLE)
+    known = authority.context(authority.sign("service"))
+
+    with serving(root, *options, context=known) as sidecar:
+        answered = sidecar.ask("/v1/authorize", EDIT)
+        with closing(sidecar.connect()) as connection:
+            for _ in range(3):
+                connection.request("GET", "/readyz")
+                assert connection.getresponse().read().startswith(b'{"ready":true')
+        for context in (authority.context(), authority.context(strangers)):
+            sidecar.context = context
+            with pytest.raises(OSError, match=r"(?i)ssl|tls|reset|closed|broken"):
+                sidecar.ask("/v1/authorize", EDIT)
+        log = sidecar.log()
+
+    assert (answered[0], answered[1]["decision"]) == (200, True)
+    assert "Traceback" not in log
+
+
+def test_with_tokens_too_both_are_needed(root: Path, authority: Authority) -> None:
+    tokens = keep(root / "tokens", f"{SECRET}\n")
+    options = (*tls(authority), "--client-ca", str(authority.file), "--tokens", str(tokens))
+    known = authority.context(authority.sign("service"))
+
+    with serving(root, *options, workers=1, context=known) as sidecar:
+        told = [status(sidecar), status(sidecar, **bearer(SECRET))]
+
+    assert told == [401, 200]
+
+
+def test_old_versions_of_tls_and_none_at_all_are_refused(root: Path, authority: Authority) -> None:
+    with serving(root, *tls(authority), workers=1, context=authority.context()) as sidecar:
+        answered = status(sidecar)
+        said = raw(sidecar, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        old = authority.context()
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+        sidecar.context = old
+        with pytest.raises(OSError, match=r"(?i)ssl|tls|version|reset"):
+            status(sidecar)
+        sidecar.context = authority.context()
+
+        assert (answered, status(sidecar)) == (200, 200)
+    assert b"HTTP/1.1 200" not in said
+
+
+def test_callers_that_do_not_finish_their_handshake_keep_nobody_waiting(
+    root: Path, authority: Authority
+) -> None:
+    with serving(root, *tls(authority), workers=1, context=authority.context()) as sidecar:
+        silent = [socket.create_connection(("127.0.0.1", sidecar.port)) for _ in range(50)]
+        for each in silent:
+            each.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        answered = [status(sidecar) for _ in range(5)]
+        for each in silent:
+            each.close()
+
+    assert answered == [200] * 5
+
+
+def test_a_replaced_certificate_is_taken_for_the_next_connection(
+    root: Path, authority: Authority
+) -> None:
+    options = tls(authority)
+    with serving(root, *options, workers=1, context=authority.context()) as sidecar:
+        first = serial(sidecar)
+        authority.sign("sidecar")
+        second = serial(sidecar)
+
+        assert status(sidecar) == 200
+    assert first != second
+
+
+def serial(sidecar: Sidecar) -> str:
+    assert sidecar.context
+    with (
+        socket.create_connection(("127.0.0.1", sidecar.port)) as plain,
+        sidecar.context.wrap_socket(plain, server_hostname="localhost") as wrapped,
+    ):
+        shown = wrapped.getpeercert()
+    assert shown
+    return str(shown["serialNumber"])

@@ -1,0 +1,445 @@
+"""Limits, against the sidecar as it is run: what is too much is refused at once, and alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import EDIT, Sidecar, ask, chunked, copy_pack, posted, raw, serving, until
+
+pytestmark = pytest.mark.e2e
+
+GOOD = json.dumps(EDIT).encode()
+NEXT = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+"""What an attacker would have taken for a request of somebody else's."""
+
+LENIENCE = 10.0
+"""For a machine that does other things beside."""
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    with serving(copy_pack(tmp_path_factory.mktemp("limits"))) as running:
+        yield running
+
+
+def kept(said: bytes) -> bytes:
+    """Leave the connection open, as far as the caller is concerned."""
+    return said.replace(b"Connection: close\r\n", b"", 1)
+
+
+def tell(what: str, took: list[float]) -> None:
+    """Print figures, which `pytest -rP` shows."""
+    took = sorted(took)
+    middle, most = took[len(took) // 2], took[-1]
+    print(f"{what} {middle:.1f} ms, {most:.1f} at most ({len(took)} times)")  # noqa: T201
+
+
+def answers(told: bytes) -> int:
+    return len(re.findall(rb"HTTP/1\.1 \d", told))
+
+
+# --- where a request ends -----------------------------------------------------------------------
+
+LINE = b"POST /v1/authorize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+SMUGGLED = {
+    "a length and pieces": LINE
+    + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "pieces and a length": LINE
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n",
+    "two lengths": LINE + b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
+    "the same length twice": LINE + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "two lengths in one": LINE + b"Content-Length: 2, 2\r\n\r\n{}",
+    "a signed length": LINE + b"Content-Length: +2\r\n\r\n{}",
+    "a length in words": LINE + b"Content-Length: 0x2\r\n\r\n{}",
+    "a folded field": LINE + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "another folded field": LINE + b"X-A: 1\r\n\tContent-Length: 2\r\n\r\n",
+    "a blank before the colon": LINE + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "a blank before the name": LINE + b" Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a coding that hides": LINE + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "pieces twice": LINE + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "no pieces at last": LINE + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "pieces of the past": LINE.replace(b"1.1", b"1.0")
+    + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a bare LF": LINE.replace(b"\r\n", b"\n") + b"Content-Length: 2\n\n{}",
+    "a hidden LF": LINE + b"X-A: 1\nContent-Length: 2\r\n\r\n{}",
+    "a bare CR": LINE + b"X-A: 1\rContent-Length: 2\r\n\r\n{}",
+    "a bad size of a piece": LINE + b"Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
+    "a piece longer than it says": LINE + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
+    "a hidden end of a piece": LINE + b"Transfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n",
+    "a length behind the pieces": LINE
+    + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 9\r\n\r\n",
+    "two hosts": LINE + b"Host: y\r\nContent-Length: 2\r\n\r\n{}",
+    "no name of a field": LINE + b": 1\r\nContent-Length: 2\r\n\r\n{}",
+    "NUL in a field": LINE + b"X-A: \x00\r\nContent-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("said", SMUGGLED.values(), ids=SMUGGLED)
+def test_a_request_whose_end_is_not_clear_is_refused_and_nothing_behind_it_is_read(
+    sidecar: Sidecar, said: bytes
+) -> None:
+    told = raw(sidecar, said + NEXT)
+
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert answers(told) == 1
+    assert b"\r\nConnection: close\r\n" in told
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["decision"] is False
+
+
+def test_another_coding_is_refused_as_what_it_is(sidecar: Sidecar) -> None:
+    told = raw(sidecar, LINE + b"Transfer-Encoding: zstd\r\n\r\n" + NEXT)
+
+    assert told.startswith(b"HTTP/1.1 501 ")
+    assert answers(told) == 1
+
+
+def test_requests_in_one_piece_are_answered_in_their_order(sidecar: Sidecar) -> None:
+    many = b"".join(
+        kept(posted(GOOD, f"X-Request-ID: {number}"))
+        if number % 2
+        else kept(
+            posted(
+                chunked(GOOD), f"X-Request-ID: {number}", "Transfer-Encoding: chunked", length=-1
+            )
+        )
+        for number in range(50)
+    )
+
+    told = raw(sidecar, many + NEXT)
+
+    assert re.findall(rb"X-Request-ID: (\d+)", told) == [b"%d" % number for number in range(50)]
+    assert told.count(b'"decision":true') == 50
+    assert told.endswith(b'{"status":"ok"}')
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered(sidecar: Sidecar) -> None:
+    said = posted(chunked(GOOD), "Transfer-Encoding: chunked", length=-1)
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in said:
+            client.sendall(bytes([byte]))
+        told = client.recv(65536)
+
+    assert told.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_caller_that_says_no_more_gets_its_answer(sidecar: Sidecar) -> None:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
+        client.sendall(kept(posted(GOOD)))
+        client.shutdown(socket.SHUT_WR)
+        told = client.recv(65536)
+
+    assert told.startswith(b"HTTP/1.1 200 ")
+
+
+# --- sizes, refused while others are answered ---------------------------------------------------
+
+MEGABYTE = b" " * 1024 * 1024
+
+TOO_MUCH = {
+    "a body of 1 MB": (posted(MEGABYTE), 413),
+    "a body of 1 MB in pieces": (
+        posted(chunked(MEGABYTE), "Transfer-Encoding: chunked", length=-1),
+        413,
+    ),
+    "a body that is announced": (posted(b"", length=10**12), 413),
+    "a body of one byte more": (posted(b" " * 65537), 413),
+    "a body in very many pieces": (
+        posted(b"1\r\n \r\n" * 5000, "Transfer-Encoding: chunked", length=-1),
+        413,
+    ),
+    "a deep body": (posted(b"[" * 33 + b"]" * 33), 400),
+    "a member twice": (posted(GOOD.replace(b"{", b'{"subject":"user:x",', 1)), 400),
+    "a long line": (NEXT.replace(b"/healthz", b"/" + b"a" * 5000), 414),
+    "a long field": (posted(GOOD, "X-A: " + "a" * 9000), 431),
+    "long fields": (posted(GOOD, *[f"X-{number}: {'a' * 4000}" for number in range(5)]), 431),
+    "many fields": (posted(GOOD, *[f"X-{number}: a" for number in range(70)]), 431),
+    "a large batch": (
+        posted(json.dumps({"evaluations": [{}] * 1001}).encode()).replace(
+            b"/v1/authorize", b"/access/v1/evaluations"
+        ),
+        400,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def busy(sidecar: Sidecar) -> Iterator[Sidecar]:
+    """A hundred callers that ask all the time."""
+    end = threading.Event()
+    faults: list[object] = []
+    answers = [0] * 100
+
+    def caller(number: int) -> None:
+        with closing(sidecar.connect()) as connection:
+            while not end.is_set():
+                status, told = ask(connection, "/v1/authorize", EDIT)
+                answers[number] += 1
+                if (status, told["decision"]) != (200, True):
+                    faults.append((status, told))
+                end.wait(0.2)
+
+    with ThreadPoolExecutor(100) as callers:
+        done = [callers.submit(caller, number) for number in range(100)]
+        until(lambda: min(answers) > 0)
+        yield sidecar
+        until(lambda: min(answers) > 5)
+        end.set()
+    assert [each.exception() for each in done if each.exception()] == []
+    assert faults == []
+
+
+@pytest.mark.parametrize(("said", "status"), TOO_MUCH.values(), ids=TOO_MUCH)
+def test_what_is_above_a_limit_is_refused_at_once_while_a_hundred_others_are_answered(
+    busy: Sidecar, said: bytes, status: int
+) -> None:
+    took, told = [], b""
+    for _ in range(5):
+        begun = time.perf_counter()
+        told = raw(busy, said)
+        took.append((time.perf_counter() - begun) * 1000)
+
+    tell("refused in", took)
+    assert told.startswith(b"HTTP/1.1 %d " % status)
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["decision"] is False
+    assert sorted(took)[2] < 50 * LENIENCE
+
+
+# --- callers that are slow ----------------------------------------------------------------------
+
+
+@contextmanager
+def dripping(sidecar: Sidecar, callers: int, said: bytes) -> Iterator[list[socket.socket]]:
+    """Have so many callers send this, and then a byte now and then, for ever."""
+    end = threading.Event()
+    with ExitStack() as stack:
+        made = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", sidecar.port)))
+            for _ in range(callers)
+        ]
+        for each in made:
+            each.sendall(said)
+
+        def drip() -> None:
+            while not end.wait(0.5):
+                for each in made:
+                    try:
+                        each.send(b"a")
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield made
+        finally:
+            end.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"POST /v1/auth",
+        LINE + b"X-Slow: ",
+        LINE + b"Content-Length: 60000\r\n\r\n{",
+        LINE + b"Transfer-Encoding: chunked\r\n\r\nfff0\r\n{",
+    ],
+    ids=["a line", "a head", "a body", "a piece"],
+)
+def test_two_hundred_slow_callers_keep_nobody_waiting(sidecar: Sidecar, said: bytes) -> None:
+    took = []
+    with dripping(sidecar, 200, said):
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            begun = time.perf_counter()
+            assert sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
+            took.append((time.perf_counter() - begun) * 1000)
+
+    tell("answered in", took)
+    assert len(took) > 40
+    assert max(took) < 200 * LENIENCE
+
+
+def test_a_caller_that_does_not_read_keeps_nobody_waiting(sidecar: Sidecar) -> None:
+    """Each asks for answers that no buffer of the kernel holds, and reads none of them."""
+    catalog = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
+    with ExitStack() as deaf:
+        for _ in range(20):
+            client = socket.socket()
+            deaf.enter_context(client)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", sidecar.port))
+            client.setblocking(False)  # noqa: FBT003  its own signature
+            client.send(catalog)
+        time.sleep(1)
+        begun = time.perf_counter()
+        told = [sidecar.ask("/v1/authorize", EDIT)[0] for _ in range(10)]
+        took = time.perf_counter() - begun
+
+    assert told == [200] * 10
+    assert took < 1 * LENIENCE
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Sidecar]:
+    limits = ("--transfer-seconds", "1", "--idle-seconds", "1", "--max-connections", "30")
+    with serving(copy_pack(tmp_path), *limits, workers=1) as running:
+        yield running
+
+
+def test_a_request_that_does_not_end_in_time_is_refused(small: Sidecar) -> None:
+    begun = time.monotonic()
+
+    told = raw(small, LINE)
+
+    assert told.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert 0.9 < time.monotonic() - begun < 1 + LENIENCE
+
+
+def test_a_connection_without_a_request_is_closed_in_the_end(small: Sidecar) -> None:
+    with closing(small.connect()) as connection:
+        ask(connection, "/v1/authorize", EDIT)
+        assert connection.sock is not None
+        begun = time.monotonic()
+        said = connection.sock.recv(1)
+
+    assert said == b""
+    assert 0.9 < time.monotonic() - begun < 1 + LENIENCE
+
+
+def test_more_connections_than_there_may_be_cost_the_idle_ones_their_place(small: Sidecar) -> None:
+    with ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", small.port)))
+            for _ in range(100)
+        ]
+        for each in idle:
+            each.sendall(b"POST")
+        told = [small.ask("/v1/authorize", EDIT)[0] for _ in range(20)]
+
+    assert told == [200] * 20
+
+
+# --- too many at once ---------------------------------------------------------------------------
+
+LARGE = {"evaluations": [{"subject": {"type": "user", "id": "ana"}}] * 1000} | {
+    "action": {"name": "numbers.edit"},
+    "resource": {"type": "account", "id": "acme"},
+}
+
+
+def at_once(sidecar: Sidecar, callers: int) -> list[tuple[int, float, dict[str, str], str]]:
+    """Ask for a large batch by so many at once: status, milliseconds, header fields and body."""
+    body = json.dumps(LARGE).encode()
+    together = threading.Barrier(callers)
+
+    def caller(_: int) -> tuple[int, float, dict[str, str], str]:
+        with closing(sidecar.connect()) as connection:
+            connection.connect()
+            together.wait()
+            begun = time.perf_counter()
+            connection.request(
+                "POST", "/access/v1/evaluations", body, {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            told = response.read().decode()
+            took = (time.perf_counter() - begun) * 1000
+            return response.status, took, dict(response.headers), told
+
+    with ThreadPoolExecutor(callers) as pool:
+        return list(pool.map(caller, range(callers)))
+
+
+def test_more_requests_than_may_wait_are_refused_at_once_and_the_others_answered(
+    root: Path,
+) -> None:
+    with serving(root, "--max-waiting", "10", workers=1) as sidecar:
+        told = at_once(sidecar, 100)
+        log = sidecar.log()
+        after = sidecar.ask("/v1/authorize", EDIT)
+
+    answered = [each for each in told if each[0] == 200]
+    refused = [each for each in told if each[0] == 503]
+    assert len(answered) >= 10
+    assert len(refused) >= 10
+    assert len(answered) + len(refused) == 100
+    assert {headers["Retry-After"] for _, _, headers, _ in refused} == {"1"}
+    assert all(json.loads(body)["decision"] is False for _, _, _, body in refused)
+    assert "refusing: 10 requests wait already" in log
+    assert after[1]["decision"] is True
+
+
+def test_a_request_too_many_is_refused_in_no_time(root: Path) -> None:
+    end = threading.Event()
+    body = json.dumps(LARGE).encode()
+
+    with serving(root, "--max-waiting", "10", workers=1) as sidecar:
+
+        def load() -> None:
+            with closing(sidecar.connect()) as connection:
+                while not end.is_set():
+                    ask(connection, "/access/v1/evaluations", body)
+
+        with ThreadPoolExecutor(20) as others:
+            done = [others.submit(load) for _ in range(20)]
+            until(lambda: "requests wait already" in sidecar.log())
+            took = []
+            for _ in range(100):
+                with closing(sidecar.connect()) as connection:
+                    connection.connect()
+                    begun = time.perf_counter()
+                    connection.request("POST", "/v1/authorize", GOOD, {"X-Request-ID": "seven"})
+                    response = connection.getresponse()
+                    response.read()
+                    if response.status == 503:
+                        assert response.headers["X-Request-ID"] == "seven"
+                        took.append((time.perf_counter() - begun) * 1000)
+            end.set()
+    tell("refused in", took)
+
+    assert [each.exception() for each in done if each.exception()] == []
+    assert len(took) > 10
+    assert sorted(took)[len(took) // 2] < 50 * LENIENCE
+
+
+def test_whether_it_lives_is_told_while_requests_are_refused(root: Path) -> None:
+    with (
+        serving(root, "--max-waiting", "1", "--threads", "1", workers=1) as sidecar,
+        ThreadPoolExecutor(1) as other,
+    ):
+        load = other.submit(at_once, sidecar, 50)
+        alive = []
+        while not load.done():
+            with closing(sidecar.connect()) as connection:
+                connection.request("GET", "/healthz")
+                alive.append(connection.getresponse().status)
+        refused = sum(status == 503 for status, _, _, _ in load.result())
+
+    assert refused > 10
+    assert set(alive) == {200}
+
+
+def test_who_has_waited_long_enough_is_told_so_and_the_sidecar_goes_on(root: Path) -> None:
+    options = ("--request-seconds", "0.05", "--threads", "1")
+    with serving(root, *options, workers=1) as sidecar:
+        told = at_once(sidecar, 60)
+        until(lambda: sidecar.ask("/v1/authorize", EDIT)[0] == 200)
+        log = sidecar.log()
+
+    late = [body for status, _, _, body in told if status == 503]
+    assert {status for status, _, _, _ in told} <= {200, 503}
+    assert late
+    assert all("the answer took too long" in body for body in late)
+    assert "Traceback" not in log
