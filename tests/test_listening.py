@@ -133,6 +133,13 @@ def test_a_body_in_very_many_pieces_is_too_much() -> None:
     assert Framing(large).look(bytearray(CHUNKED + pieces)) is Outcome.LONG_BODY
 
 
+def test_what_is_added_to_pieces_is_bounded_too() -> None:
+    padded = b"1;" + b"a" * 1000 + b"\r\nx\r\n"
+
+    assert Framing(BOUNDS).look(bytearray(CHUNKED + padded * 20)) is Outcome.MORE
+    assert Framing(BOUNDS).look(bytearray(CHUNKED + padded * 100)) is Outcome.LONG_BODY
+
+
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=8))
 def test_whatever_comes_ends_at_the_same_place_in_one_piece_and_in_many(parts: list[bytes]) -> None:
     said = CHUNKED + b"".join(parts)

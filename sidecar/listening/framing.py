@@ -14,6 +14,9 @@ from sidecar.listening.bounds import Bounds
 MAX_CHUNKS = 4096
 """Pieces of one body: each of them costs more to read than to send."""
 
+MAX_OVERHEAD = 64 * 1024
+"""Bytes of such a body that are not the body itself: what a caller adds is kept until it ends."""
+
 _MAX_CHUNK_LINE = 1024
 _MAX_TRAILERS = 8 * 1024
 
@@ -116,7 +119,10 @@ class Framing:
             size = int(said[1], 16)
             if not size:
                 return self._trailers(received, line_end)
-            if self._total + size > self._bounds.max_body_bytes or self._chunks >= MAX_CHUNKS:
+            overhead = line_end - self.end - self._total
+            if self._chunks >= MAX_CHUNKS or overhead > MAX_OVERHEAD:
+                return Outcome.LONG_BODY
+            if self._total + size > self._bounds.max_body_bytes:
                 return Outcome.LONG_BODY
             after = line_end + len(_BREAK) + size
             if len(received) < after + len(_BREAK):

@@ -443,3 +443,22 @@ def test_who_has_waited_long_enough_is_told_so_and_the_sidecar_goes_on(root: Pat
     assert late
     assert all("the answer took too long" in body for body in late)
     assert "Traceback" not in log
+
+
+def test_told_to_stop_it_answers_whom_it_has_heard_and_waits_for_nobody_else(root: Path) -> None:
+    with serving(root, "--stop-seconds", "8", workers=1) as sidecar, ExitStack() as stack:
+        for said in (b"", b"POST", LINE + b"Content-Length: 9\r\n\r\n"):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", sidecar.port)))
+            client.sendall(said)
+        idle = stack.enter_context(closing(sidecar.connect()))
+        ask(idle, "/v1/authorize", EDIT)
+        with ThreadPoolExecutor(1) as other:
+            load = other.submit(at_once, sidecar, 20)
+            time.sleep(0.1)
+            begun = time.monotonic()
+            sidecar.process.terminate()
+            status = sidecar.process.wait(20)
+            told = load.result()
+
+    assert (status, {each[0] for each in told}) == (0, {200})
+    assert time.monotonic() - begun < 8 + LENIENCE
