@@ -11,8 +11,8 @@ from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy import Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.nodes import FAULT, TRUE, Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question, show, text_of, worded
-from sidecar.policy.trees import FAULT, TRUE, Node
 
 ABSENT = "absent"
 WITHHELD = "withheld"

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sidecar.policy import Policy
+from sidecar.policy.nodes import LEAVES, Node, Test
 from sidecar.policy.questions import worded
-from sidecar.policy.trees import LEAVES, Node, Test
 
 _LEAF_WORDS = ("no", "yes", "the policy fails")
 _ANSWERS = {True: "yes", False: "no", "lt": "less", "eq": "equal", "gt": "more"}

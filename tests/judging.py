@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sidecar.policy.compiled import Policy
+from sidecar.policy.nodes import FALSE, FAULT, TRUE, Node
 from sidecar.policy.questions import SETTINGS, Path, Question, path_of, text_of, value_of
-from sidecar.policy.trees import FALSE, FAULT, TRUE, Node
 from sidecar.schema import Kind
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sidecar.evaluation import binding
 from sidecar.policy.comparing import Comparison
 from sidecar.policy.looking import Look
+from sidecar.policy.nodes import Node
 from sidecar.policy.questions import Answer, Question
-from sidecar.policy.trees import Node, Trees
+from sidecar.policy.trees import Trees
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
 
 PACKS = 90

@@ -1,7 +1,7 @@
 """Evaluates compiled trees, and single questions of Oso's, on the facts of one request."""
 
 from sidecar.evaluation.binding import walk
+from sidecar.evaluation.frames import Frame
 from sidecar.evaluation.kinds import RequestKind, Rule, kind_of
-from sidecar.evaluation.reading import Frame
 
 __all__ = ["Frame", "RequestKind", "Rule", "kind_of", "walk"]

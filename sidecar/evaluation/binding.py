@@ -8,9 +8,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
-from sidecar.evaluation.reading import UNREAD, Frame, Read, Reader, constant
+from sidecar.evaluation.frames import UNREAD, Frame, Read, constant
+from sidecar.evaluation.reading import Reader
+from sidecar.policy.nodes import FALSE, TRUE, Node, Test
 from sidecar.policy.questions import SETTINGS, Answer, Path, Question, value_of
-from sidecar.policy.trees import FALSE, TRUE, Node, Test
 from sidecar.schema import Kind, ValueType
 
 FAULT = "fault"

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sidecar.evaluation.binding import Binder
-from sidecar.evaluation.reading import Frame, Reader
+from sidecar.evaluation.frames import Frame
+from sidecar.evaluation.reading import Reader
+from sidecar.policy.nodes import FALSE, FAULT, TRUE, Node, Test
 from sidecar.policy.questions import Path, Question
-from sidecar.policy.trees import FALSE, FAULT, TRUE, Node, Test
 from sidecar.schema import Attribute, EntityType, Key, Kind
 
 Find = Callable[[Frame], Iterable[Any]]

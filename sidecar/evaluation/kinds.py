@@ -8,13 +8,14 @@ from datetime import datetime
 from sidecar.errors import EvaluationError
 from sidecar.evaluation.binding import FAULT, Binder, Tree, walk
 from sidecar.evaluation.candidates import Candidates
-from sidecar.evaluation.reading import Frame, Reader
+from sidecar.evaluation.frames import Frame
+from sidecar.evaluation.reading import Reader
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.nodes import Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question
-from sidecar.policy.trees import Node
 from sidecar.requests import (
     NOTHING_SAID,
     Said,

@@ -6,54 +6,12 @@ types, how each path is read from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from sidecar.facts import Row, Snapshot
+from sidecar.evaluation.frames import UNREAD, Frame, Read, constant
+from sidecar.facts import Row
 from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
-from sidecar.requests import Said
-from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value, ValueType
-
-UNREAD = object()
-"""What stands in the cache for a row that was not looked for yet."""
-
-
-class Frame:
-    """All that one question is answered from."""
-
-    __slots__ = ("action", "cache", "context", "keys", "rows", "said", "snapshot")
-
-    def __init__(
-        self,
-        snapshot: Snapshot,
-        keys: tuple[Key | None, Key | None],
-        rows: tuple[Row | None, Row | None],
-        said: tuple[Said, Said, Said, Said],
-        slots: int,
-    ) -> None:
-        """Gather what is known before any rule is looked at.
-
-        Args:
-            snapshot: The facts.
-            keys: Of the subject and the resource; None for an id that no entity can have.
-            rows: Theirs; None for what does not exist.
-            said: Of the subject, the resource, the action and the context, as admitted.
-            slots: How many other rows the policy may look for.
-        """
-        self.snapshot = snapshot
-        self.keys = keys
-        self.rows = rows
-        self.said = said
-        _, _, self.action, self.context = said
-        self.cache: list[Any] = [UNREAD] * slots
-
-
-Read = Callable[[Frame], Any]
-
-
-def constant(value: object) -> Read:
-    """Return how to read what is always the same."""
-    return lambda _: value
+from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
 
 
 class Reader:

@@ -11,15 +11,16 @@ from datetime import datetime
 
 from sidecar.errors import EvaluationError
 from sidecar.evaluation.binding import Binder
+from sidecar.evaluation.frames import UNREAD, Frame, Read
 from sidecar.evaluation.kinds import RequestKind, kind_of
-from sidecar.evaluation.reading import UNREAD, Frame, Read, Reader
+from sidecar.evaluation.reading import Reader
 from sidecar.evaluation.secrecy import Secrecy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.nodes import FAULT, Node, Test
 from sidecar.policy.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, facts_of
-from sidecar.policy.trees import FAULT, Node, Test
 from sidecar.schema import Value
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sidecar.evaluation.binding import Binder
-from sidecar.evaluation.reading import UNREAD, Frame, Reader
+from sidecar.evaluation.frames import UNREAD, Frame
+from sidecar.evaluation.reading import Reader
 from sidecar.evaluation.secrecy import Secrecy
 from sidecar.facts import Row
 from sidecar.model import Request
 from sidecar.policy import Policy
+from sidecar.policy.nodes import FAULT, LEAVES, Node
 from sidecar.policy.questions import (
     ACTION,
     CONTEXT,
@@ -19,7 +21,6 @@ from sidecar.policy.questions import (
     Path,
     Question,
 )
-from sidecar.policy.trees import FAULT, LEAVES, Node
 from sidecar.schema import Value, parse_json
 
 _ROOTS = (SUBJECT, RESOURCE)

@@ -10,9 +10,9 @@ from typing import Any
 
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.policy.compiling import PackTexts
+from sidecar.policy.nodes import LEAVES, Node, Test
 from sidecar.policy.process import Oso, compile_in_child
 from sidecar.policy.questions import from_json
-from sidecar.policy.trees import LEAVES, Node, Test
 from sidecar.schema import (
     Schema,
     Sentences,

@@ -24,10 +24,11 @@ from sidecar.policy.calling import (
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
 from sidecar.policy.names import Names
+from sidecar.policy.nodes import FALSE, Node
 from sidecar.policy.program import Clause, Program, write_program
 from sidecar.policy.source import Source, read_source
 from sidecar.policy.symbols import Unexplorable
-from sidecar.policy.trees import FALSE, Node, TooLargeError
+from sidecar.policy.trees import TooLargeError
 from sidecar.policy.variables import check_variables
 from sidecar.schema.nouns import Schema
 from sidecar.schema.values import Value

@@ -16,11 +16,12 @@ from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
 from sidecar.policy.inquiry import Asking
 from sidecar.policy.names import Names
+from sidecar.policy.nodes import FALSE, FAULT, Node
 from sidecar.policy.operands import operand_of
 from sidecar.policy.program import Clause, Program
 from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Answer, Path, Question
 from sidecar.policy.symbols import PolicyFault, Unexplorable
-from sidecar.policy.trees import FALSE, FAULT, Node, TooLargeError, Trees
+from sidecar.policy.trees import TooLargeError, Trees
 from sidecar.schema.nouns import Attribute
 from sidecar.schema.values import Value
 

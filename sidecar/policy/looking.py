@@ -25,8 +25,8 @@ from sidecar.policy.questions import (
     depth,
     literal,
     member,
-    show,
     text_of,
+    too_far,
 )
 from sidecar.policy.symbols import (
     ActionName,
@@ -45,10 +45,6 @@ from sidecar.schema.values import Value
 
 MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; more are references that go round."""
-
-
-LONGEST_SHOWN = 60
-"""Characters of a path in a message."""
 
 
 class Answers(Protocol):
@@ -185,7 +181,7 @@ class Look:
 
     def _symbol(self, path: Path, attribute: Attribute, *, checked: bool) -> object:
         if depth(path) > self._maximum_depth:
-            raise Unexplorable(_too_far(path, self._maximum_depth))
+            raise Unexplorable(too_far(path, self._maximum_depth))
         if attribute.type.kind is not Kind.REFERENCE:
             return Fact(path, attribute)
         # The mount's references are checked when it is read; what an id or a caller says is not.
@@ -207,7 +203,7 @@ class Look:
             return found(None, certain=False)
         path = ("lookup", thing.path, lookup.name, tuple(operands))
         if depth(path) > self._maximum_depth:
-            raise Unexplorable(_too_far(path, self._maximum_depth))
+            raise Unexplorable(too_far(path, self._maximum_depth))
         return found(path)
 
     def _argument(self, name: str, value: object, declared: ValueType) -> Path | None:
@@ -292,9 +288,3 @@ class Look:
             )
         value = self._settings.get(name)
         return ABSENT if value is None else Constant(member(SETTINGS, name), attribute.type, value)
-
-
-def _too_far(path: Path, steps: int) -> str:
-    shown = show(path)
-    end = shown if len(shown) <= LONGEST_SHOWN else f"…{shown[-LONGEST_SHOWN:]}"
-    return f"`{end}` is more than {steps} steps away; do its references go round?"

@@ -48,6 +48,10 @@ YES_NO: tuple[Answer, ...] = (True, False)
 ORDERS: tuple[Answer, ...] = ("lt", "eq", "gt")
 
 
+LONGEST_SHOWN = 60
+"""Characters of a path in a message."""
+
+
 def member(base: Path, name: str) -> Path:
     """Return the path of one member of what is at `base`."""
     return ("member", base, name)
@@ -104,6 +108,13 @@ def depth(path: Path) -> int:
     if path[0] == "lookup":
         return 1 + max(depth(path[1]), *(depth(operand) for operand in path[3]), 0)
     return 0
+
+
+def too_far(path: Path, steps: int) -> str:
+    """Return what is wrong with a path that takes more than so many steps."""
+    shown = show(path)
+    end = shown if len(shown) <= LONGEST_SHOWN else f"…{shown[-LONGEST_SHOWN:]}"
+    return f"`{end}` is more than {steps} steps away; do its references go round?"
 
 
 def facts_of(question: Question) -> Iterator[Path]:

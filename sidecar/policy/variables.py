@@ -35,7 +35,7 @@ def _unknown(rule: Rule) -> Iterator[tuple[int, str]]:
     known, body = _parameters(rule), rule.body
     for position, token in enumerate(body):
         if token.kind == "word" and position and body[position - 1].text == ":":
-            known.add(token.text)  # the value of a field: `matches Folder{owner: person}`
+            known.add(token.text)  # the value of a field: `matches Folder{author: person}`
         if not _is_name(body, position) or token.text in known:
             continue
         if not _finds(body, position, known):
