@@ -30,7 +30,11 @@ lint: .venv/testing ## Formatting, lint, types, architecture
 
 unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+# The end-to-end tests mostly wait, so they run beside the others; what they say comes last.
+	@log=$$(mktemp); \
+	$(BIN)/coverage run -m pytest tests/e2e >$$log 2>&1 & beside=$$!; \
+	$(BIN)/coverage run -m pytest --ignore tests/e2e; unit=$$?; \
+	wait $$beside; e2e=$$?; cat $$log; rm -f $$log; test $$unit -eq 0 -a $$e2e -eq 0
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -73,7 +77,7 @@ clean: ## Remove all that make made
 	@python="$$(sh .ci/find-python $(PYTHON))" && echo "creating .venv with $$python" && "$$python" -m venv --clear .venv
 
 LOCK = .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-config --default-index https://pypi.org/simple --custom-compile-command "make lock"
+	--no-emit-index-url --custom-compile-command "make lock"
 
 .venv/uv/bin/uv: | .venv/bin/pip
 	@$(BIN)/python -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
