@@ -987,5 +987,6 @@ def test_an_obligation_has_the_form_of_the_draft_profile(shipped: FlaskClient) -
                 "id": "confirm_irreversible",
                 "type": "custom",
                 "properties": {"message": native[0]["message"]},
+                **native[0],
             }
         ]

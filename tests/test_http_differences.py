@@ -225,9 +225,12 @@ def _expected(decision: Decision | None, *, profile: bool) -> dict[str, Any] | N
     if decision is None:
         return None
     obligations: list[dict[str, Any]] = [
-        {"id": each.code, "type": "custom", "properties": {"message": each.message}}
-        if profile
-        else {"code": each.code, "message": each.message}
+        {"code": each.code, "message": each.message}
+        | (
+            {"id": each.code, "type": "custom", "properties": {"message": each.message}}
+            if profile
+            else {}
+        )
         for each in decision.obligations
     ]
     return {

@@ -194,6 +194,7 @@ def answer(members: object, status: int = 200) -> Response:
 
 
 def _custom(obligation: Obligation) -> dict[str, object]:
-    """Write an obligation as one that the caller and the pack have agreed on."""
-    properties = {"message": obligation.message}
-    return {"id": obligation.code, "type": "custom", "properties": properties}
+    """Write an obligation by the draft profile, with the members of the native answer beside it."""
+    code, message = obligation.code, obligation.message
+    profile = {"id": code, "type": "custom", "properties": {"message": message}}
+    return {**profile, "code": code, "message": message}

@@ -17,6 +17,8 @@ class Custom(Struct, frozen=True):
     id: str
     type: Literal["custom"]
     properties: dict[str, str]
+    code: str
+    message: str
 
 
 class Context(Struct, frozen=True):
