@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from sidecar.schema.values import Value
+Scalar: TypeAlias = str | bool | int | Decimal | datetime | tuple[str, ...]
+Value: TypeAlias = Scalar | frozenset[Scalar] | None
+Key: TypeAlias = str | tuple[str, ...]
+"""The key of an entity: the text of its column, or a tuple for several columns."""
+
+ABSENT = None
+"""The value of what is not there. It equals nothing, not even another absent value."""
 
 
 class Kind(Enum):

@@ -9,16 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from sidecar.schema.nouns import Kind, Schema, ValueType
-from sidecar.schema.written import (
-    ABSENT,
-    LARGEST,
-    LONGEST_NUMBER,
-    SMALLEST,
-    Scalar,
-    Value,
-    parse_text,
-)
+from sidecar.schema.nouns import ABSENT, Kind, Scalar, Schema, Value, ValueType
+from sidecar.schema.written import LARGEST, LONGEST_NUMBER, SMALLEST, parse_text
 
 
 def parse_json(schema: Schema, value_type: ValueType, value: object) -> Value:

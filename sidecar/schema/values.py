@@ -3,12 +3,9 @@
 Two readers, for two kinds of writer: `parse_text` for YAML and tables, `parse_json` for requests.
 """
 
+from sidecar.schema.nouns import ABSENT, Key, Scalar, Value
 from sidecar.schema.said import parse_json
 from sidecar.schema.written import (
-    ABSENT,
-    Key,
-    Scalar,
-    Value,
     id_of,
     is_null,
     key_of,

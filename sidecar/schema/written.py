@@ -10,19 +10,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from sys import intern
-from typing import TypeAlias
 
 from sidecar.schema import addresses
-from sidecar.schema.nouns import Kind, Schema, ValueType
+from sidecar.schema.nouns import Key, Kind, Schema, Value, ValueType
 from sidecar.schema.wording import nearest, one_of, shown
-
-Scalar: TypeAlias = str | bool | int | Decimal | datetime | tuple[str, ...]
-Value: TypeAlias = Scalar | frozenset[Scalar] | None
-Key: TypeAlias = str | tuple[str, ...]
-"""The key of an entity: the text of its column, or a tuple for several columns."""
-
-ABSENT = None
-"""The value of what is not there. It equals nothing, not even another absent value."""
 
 LONGEST_NUMBER = 64
 """Digits of a decimal; more are no amount."""
