@@ -42,7 +42,7 @@ policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test
 
 fuzz: .venv/testing ## Five minutes of questions that nobody thought of
-	FUZZ_SECONDS=200 $(BIN)/python -m pytest tests/e2e/test_openapi.py
+	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py
 
 bench-core: .venv/serving ## Compiled decisions against Oso, in one run
 	$(BIN)/python bench/core.py
