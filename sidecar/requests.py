@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sidecar.errors import InvalidRequestError
-from sidecar.model import Reference, Request
 from sidecar.schema import Attribute, EntityType, Key, Schema, Value, parse_json
 
 Said = Mapping[str, Value]
@@ -66,18 +65,6 @@ def key_of_id(declared: EntityType, id_text: str) -> Key | None:
     return parts if len(parts) == columns and all(parts) else None
 
 
-def parse_reference(text: str, member: str) -> Reference:
-    """Read ``type:id``, split at the first colon.
-
-    Raises:
-        InvalidRequestError: It is no reference.
-    """
-    name, colon, id_text = text.partition(":")
-    if not (name and colon and id_text):
-        raise InvalidRequestError(member, "must be written `type:id`")
-    return Reference(name, id_text)
-
-
 def _admit(
     schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str, object], member: str
 ) -> Said:
@@ -92,15 +79,3 @@ def _admit(
         if value is not None and (not attribute.only or value in attribute.only):
             admitted[name] = value
     return admitted
-
-
-__all__ = [
-    "Reference",
-    "Request",
-    "Said",
-    "admit_action",
-    "admit_context",
-    "admit_entity",
-    "key_of_id",
-    "parse_reference",
-]
