@@ -10,8 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from sidecar import cli
-from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main, serving
 from sidecar.options import values
 from sidecar.schema import Attribute, Kind, ValueType
 from sidecar.settings import Settings
@@ -358,7 +357,7 @@ def test_serve_is_given_the_settings_of_options_and_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given: list[Settings] = []
-    monkeypatch.setattr(cli, "run_server", given.append)
+    monkeypatch.setattr(serving, "run_server", given.append)
 
     result = run(
         "serve", "--port", "0", "--bind", "unix:/run/x",

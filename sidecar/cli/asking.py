@@ -1,0 +1,80 @@
+"""`sidecar authorize` and `sidecar permissions`: one question, from a pack and facts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.places import clock, load
+from sidecar.cli.questions import SAID, Pairs, request_of
+from sidecar.decide import decide
+from sidecar.model import Reference
+from sidecar.options import PLACES, REFERENCE, said_options, setting_options
+from sidecar.search import permissions as permitted
+
+
+@main.command()
+@click.argument("subject", type=REFERENCE)
+@click.argument("action")
+@click.argument("resource", type=REFERENCE)
+@said_options(SAID)
+@setting_options(PLACES)
+def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
+    subject: Reference,
+    action: str,
+    resource: Reference,
+    property: Pairs,  # noqa: A002  the name of the option
+    context: Pairs,
+    subject_property: Pairs,
+    resource_property: Pairs,
+    at: datetime | None,
+    **places: object,
+) -> None:
+    """Decide one question: `authorize user:ana read document:plan`."""
+    said = {
+        "property": property,
+        "context": context,
+        "subject_property": subject_property,
+        "resource_property": resource_property,
+    }
+    pair = load(places)
+    request = request_of(pair.policy.schema, (subject, action, resource), said)
+    decision = decide(request, pair.policy, pair.snapshot, at or clock())
+    click.echo("allow" if decision.allowed else "deny")
+    for reason in decision.reasons:
+        click.echo(f"reason {reason.code}: {reason.message}")
+    for obligation in decision.obligations:
+        click.echo(f"obligation {obligation.code}: {obligation.message}")
+    for fault in decision.faults:
+        click.echo(f"error: {fault}", err=True)
+    raise SystemExit(EXIT_YES if decision.allowed else EXIT_NO)
+
+
+@main.command()
+@click.argument("subject", type=REFERENCE)
+@click.argument("resource", type=REFERENCE)
+@said_options(SAID[1:])
+@setting_options(PLACES)
+def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
+    subject: Reference,
+    resource: Reference,
+    context: Pairs,
+    subject_property: Pairs,
+    resource_property: Pairs,
+    at: datetime | None,
+    **places: object,
+) -> None:
+    """List the actions that a subject may do on a resource; status 1 when there are none."""
+    said = {
+        "context": context,
+        "subject_property": subject_property,
+        "resource_property": resource_property,
+    }
+    pair = load(places)
+    request = request_of(pair.policy.schema, (subject, "", resource), said)
+    allowed = permitted(request, pair.policy, pair.snapshot, at or clock())
+    for action in allowed:
+        click.echo(action)
+    raise SystemExit(EXIT_YES if allowed else EXIT_NO)

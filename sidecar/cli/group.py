@@ -1,0 +1,34 @@
+"""The group of all commands, and what their exit statuses mean."""
+
+from __future__ import annotations
+
+import click
+
+from sidecar.errors import SidecarError
+
+EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
+
+
+class _Commands(click.Group):
+    """Commands whose trouble is told on standard error, with its own status."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SidecarError as error:
+            click.echo(f"error: {error}", err=True)
+            raise SystemExit(EXIT_TROUBLE) from error
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+def main() -> None:
+    """Answer "may this user do this?" from policy files that reviewers can read.
+
+    Without options the shipped policies and fixtures are used (those of the source checkout, or
+    of the installed package), and the demo world among the fixtures stands in for a mount.
+
+    Exit status: 0 yes, 1 no, 2 no answer (standard error says why).
+    """

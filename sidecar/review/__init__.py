@@ -1,0 +1,1 @@
+"""The security reviewer's tools: what a policy does in every possible situation."""
