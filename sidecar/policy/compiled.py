@@ -12,6 +12,7 @@ from sidecar.errors import InvalidPackError, Problem
 from sidecar.policy.compiling import PackTexts
 from sidecar.policy.nodes import LEAVES, Node, Test
 from sidecar.policy.process import Oso, compile_in_child
+from sidecar.policy.questions import Path as QuestionPath
 from sidecar.policy.questions import from_json
 from sidecar.schema import (
     Schema,
@@ -44,6 +45,25 @@ class Entry:
     because one of them can fail."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explored:
+    """One rule, or one clause of a rule, with the tree that says where it holds."""
+
+    rule: str
+    """Its name in the policy."""
+    file: str
+    """Of a clause where it stands; empty for all clauses of a rule together."""
+    line: int
+    number: int
+    """Of a clause; -1 for a rule."""
+    operands: tuple[QuestionPath, ...]
+    subject: str
+    resource: str
+    action: str | None
+    """None where the tree is the same for every action."""
+    root: Node
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Policy:
     """A pack that answers: schema, settings, sentences, compiled trees. Nothing in it changes."""
@@ -62,6 +82,10 @@ class Policy:
     """By subject type, resource type and action."""
     tests: tuple[Test, ...]
     oso: Oso
+    explored: tuple[Explored, ...] = ()
+    """The trees of single rules and clauses; only where the pack was loaded for review."""
+    probes: Mapping[tuple[str, str, str, str], Node | None] = field(default_factory=dict)
+    """By name, subject type, resource type and action; None: Oso has to be asked."""
     derived: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What `decide` makes of the trees, kept as long as they are."""
     answers: dict[str, dict[Any, Any]] = field(default_factory=dict)
@@ -83,6 +107,16 @@ def load_pack(
     Raises:
         InvalidPackError: With all that is wrong with it.
     """
+    pack, sentences = read_texts(policies, fixtures)
+    return assemble(pack, sentences, compiling(pack))
+
+
+def read_texts(policies: Path, fixtures: Path) -> tuple[PackTexts, Sentences]:
+    """Read a pack without compiling it.
+
+    Raises:
+        InvalidPackError: With all that is wrong with its schema, settings and sentences.
+    """
     schema = read_schema(fixtures / "schema.yaml")
     problems: list[Problem] = []
     texts = _texts(policies, problems)
@@ -99,8 +133,7 @@ def load_pack(
         "reason": frozenset(sentences.reasons),
         "obligation": frozenset(sentences.obligations),
     }
-    pack = PackTexts(schema, settings, codes, texts, COMPILE_SECONDS)
-    return assemble(pack, sentences, compiling(pack))
+    return PackTexts(schema, settings, codes, texts, COMPILE_SECONDS), sentences
 
 
 def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any]) -> Policy:
@@ -132,6 +165,26 @@ def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any])
             for question, outcomes, kind in compiled["tests"]
         ),
         oso=Oso(pack, ANSWER_SECONDS),
+        explored=tuple(
+            Explored(
+                rule=rule,
+                file=file,
+                line=line,
+                number=number,
+                operands=from_json(operands),
+                subject=subject,
+                resource=resource,
+                action=action,
+                root=nodes[root],
+            )
+            for rule, file, line, number, operands, subject, resource, action, root in compiled[
+                "explored"
+            ]
+        ),
+        probes={
+            (name, subject, resource, action): None if root is None else nodes[root]
+            for name, subject, resource, action, root in compiled["probes"]
+        },
     )
 
 

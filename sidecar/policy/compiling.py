@@ -33,6 +33,9 @@ from sidecar.policy.variables import check_variables
 from sidecar.schema.nouns import Schema
 from sidecar.schema.values import Value
 
+PROBE_PARAMETERS = 3
+"""Subject, action and resource."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackTexts:
@@ -46,6 +49,10 @@ class PackTexts:
     """File to text, in the order of their names."""
     seconds: float
     """How long exploring may take; what is left then is put to Oso at request time."""
+    reviewing: bool = False
+    """Whether the trees of single rules are handed out too, which reviewers' tools look at."""
+    probes: tuple[str, ...] = ()
+    """Rules of subject, action and resource that are explored as entry points are (`prove`)."""
 
 
 class InvalidPolicyError(Exception):
@@ -97,7 +104,8 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         Plain data for `sidecar.policy.compiled`: ``tests``, ``nodes`` (test, labels, branches by
         number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
         question, null where Oso has to be asked, and one for granted and not forbidden),
-        ``notices``, and ``never``: rules that never hold, which a pack must not have.
+        ``notices``, and ``never``: rules that never hold, which a pack must not have. For reviewers
+        also ``probes`` (name, subject, resource, action, root) and ``explored`` (see `_explored`).
 
     Raises:
         InvalidPolicyError: With every fault of the policy.
@@ -108,7 +116,13 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
     entries = [compiler.entry(asked) for asked in _questions(pack.schema)]
     if explorer.problems:
         raise InvalidPolicyError(list(explorer.problems.values()))
+    probes = [
+        compiler.probe(name, asked) for name in pack.probes for asked in _questions(pack.schema)
+    ]
+    if explorer.problems:
+        raise InvalidPolicyError(list(explorer.problems.values()))
     refused, noticed = _never(explorer)
+    explored = list(_explored(explorer, compiler.roots)) if pack.reviewing else []
     nodes = list(explorer.trees.reachable(compiler.roots))
     return {
         "tests": [
@@ -124,6 +138,8 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
         "never": [_plain(problem) for problem in refused],
         "queries": explorer.queries,
+        "probes": probes,
+        "explored": explored,
     }
 
 
@@ -147,6 +163,12 @@ class _Compiler:
         numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
         names = [asked.subject, asked.resource, asked.action[0]]
         return [*names, _number(granted), *numbers, _number(allowed)]
+
+    def probe(self, name: str, asked: Asked) -> list[Any]:
+        """Explore a rule of a reviewer's for one kind of request."""
+        clauses = self.explorer.program.clauses.get((name, PROBE_PARAMETERS), ())
+        root = self._question(name, clauses, asked)
+        return [name, asked.subject, asked.resource, asked.action[0], _number(root)]
 
     def _allowed(self, granted: Node | None, forbids: Iterable[Node | None]) -> Node | None:
         """Return one tree for granted and not forbidden.
@@ -189,6 +211,24 @@ class _Compiler:
                 return None
         self.roots.append(node)
         return node
+
+
+def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
+    """Yield each rule and each clause that was explored, with the root of its tree.
+
+    A clause as its rule, file, line and number, a rule with an empty file; then the operands, the
+    types of subject and resource, the action (null: for every action the same), and the root.
+    """
+    clauses = {each.number: each for every in explorer.program.clauses.values() for each in every}
+    for (kind, name, operands, subject, resource, *action), found in explorer.explored():
+        clause = clauses[name] if kind == "clause" else None
+        place = (
+            [clause.rule, clause.file, clause.line, clause.number]
+            if clause is not None
+            else [name.rpartition("__")[0], "", 0, -1]
+        )
+        roots.append(found)
+        yield [*place, operands, subject, resource, action[0] if action else None, found.number]
 
 
 def _number(root: Node | None) -> int | None:

@@ -8,9 +8,10 @@ their trees are explored once, on their own, and joined afterwards (`Trees.choos
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
@@ -133,6 +134,16 @@ class Explorer:
             for clause in clauses
             if clause.tokens and clause.number in asked - alive and clause.rule not in varying
         ]
+
+    def explored(self) -> Iterator[tuple[tuple[Any, ...], Node]]:
+        """Yield the tree of each rule and of each clause that was explored on its own.
+
+        Keys are ``rule`` or ``clause``, the rule's name or the clause's number, the operands, the
+        types of subject and resource and, where the tree depends on it, the action.
+        """
+        for key, found in self._found.items():
+            if not isinstance(found, Unexplorable):
+                yield key, found[0]
 
     def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, bool]:
         """Return the tree of a rule with these operands, and whether it depends on the action."""
