@@ -1,0 +1,34 @@
+"""What is said of one test: which of its outcomes are left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sidecar.policy.nodes import Label, Node, Test
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One test with the outcomes that it may have; never none, and never all of them."""
+
+    test: Test
+    labels: tuple[Label, ...]
+    """As `Node.labels`; of a text or a number there is one outcome more than labels."""
+    outcomes: frozenset[int]
+    """Places of outcomes: of a finite test of its labels; of a text of its literals, and behind
+    them any other; of a number of the intervals between its cuts."""
+
+    @property
+    def labelled(self) -> tuple[Label, ...]:
+        """The labels of the outcomes that are left; of a text without any other."""
+        return tuple(label for at, label in enumerate(self.labels) if at in self.outcomes)
+
+    @property
+    def is_other(self) -> bool:
+        """Of a text: whether it may be none of the literals."""
+        return len(self.labels) in self.outcomes
+
+
+def outcomes_of(test: Test, node: Node) -> int:
+    """Return how many outcomes a node divides."""
+    return len(node.labels) + (test.outcomes != "finite")
