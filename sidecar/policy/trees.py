@@ -47,7 +47,7 @@ class Trees:
         if len(branches) == 1:
             return next(iter(branches.values()))
         selector = [branches[answer] for answer in order]
-        return self._place(test, labels, selector)
+        return self.place(test, labels, selector)
 
     def meet(self, question: Question, answers: Sequence[Answer]) -> None:
         """Give a question its place in the order of tests, if it has none yet.
@@ -68,7 +68,7 @@ class Trees:
         key = (condition.number, yes.number, no.number)
         if key not in self._chosen:
             test = min(condition.test, yes.test, no.test)
-            labels, columns = self._align(test, (condition, yes, no))
+            labels, columns = self.align(test, (condition, yes, no))
             self._chosen[key] = self._node(
                 test, labels, [self.choose(*column) for column in columns]
             )
@@ -86,7 +86,7 @@ class Trees:
         key = (low.number, high.number)
         if key not in self._either:
             test = min(low.test, high.test)
-            labels, columns = self._align(test, (low, high))
+            labels, columns = self.align(test, (low, high))
             self._either[key] = self._node(
                 test, labels, [self.either(*column) for column in columns]
             )
@@ -112,7 +112,7 @@ class Trees:
                 stack.append((node, True))
                 stack.extend((branch, False) for branch in node.branches)
 
-    def _place(self, test: int, labels: tuple[Label, ...], branches: Sequence[Node]) -> Node:
+    def place(self, test: int, labels: tuple[Label, ...], branches: Sequence[Node]) -> Node:
         """Make a node whose branches may test what comes before it in the order."""
         first = min(branch.test for branch in branches)
         if test < first:
@@ -128,11 +128,11 @@ class Trees:
         if test == first:
             # The same test again, below itself: each branch goes on as its own outcome says.
             selector = Node(test, labels, tuple(branches), -1)
-            merged, columns = self._align(test, (selector, *branches))
+            merged, columns = self.align(test, (selector, *branches))
             kept = [column[1 + branches.index(column[0])] for column in columns]
             return self._node(test, merged, kept)
-        common, columns = self._align(first, tuple(branches))
-        return self._node(first, common, [self._place(test, labels, column) for column in columns])
+        common, columns = self.align(first, tuple(branches))
+        return self._node(first, common, [self.place(test, labels, column) for column in columns])
 
     def _basic(
         self, question: Question, answers: tuple[Answer, ...]
@@ -140,18 +140,19 @@ class Trees:
         """Return the test of a question, its labels, and its answers in their order."""
         tag = question[0]
         if tag == "is":
-            return self._test(Test(("text", question[1]), "text")), (question[2],), (True, False)
+            return self.index_of(Test(("text", question[1]), "text")), (question[2],), (True, False)
         if tag in {"least", "above"}:
             cut = (question[2], tag == "above")
             return (
-                self._test(Test(("number", question[1]), "number", Kind(question[3]))),
+                self.index_of(Test(("number", question[1]), "number", Kind(question[3]))),
                 (cut,),
                 (False, True),
             )
         labels = YES_NO if set(answers) <= set(YES_NO) else ORDERS if tag == "order" else answers
-        return self._test(Test(question, "finite")), labels, labels
+        return self.index_of(Test(question, "finite")), labels, labels
 
-    def _test(self, test: Test) -> int:
+    def index_of(self, test: Test) -> int:
+        """Return the place of a test in the order; the next one where it has none yet."""
         key = (self.scope, test.question, test.outcomes)
         if key not in self._index:
             self._index[key] = len(self.tests)
@@ -192,7 +193,7 @@ class Trees:
             )
         return node
 
-    def _align(
+    def align(
         self, test: int, nodes: Sequence[Node]
     ) -> tuple[tuple[Label, ...], list[tuple[Node, ...]]]:
         """Return labels that divide `nodes` alike, and for each outcome where each node goes on."""

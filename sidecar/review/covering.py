@@ -1,0 +1,186 @@
+"""Few conditions for many states: a region as a short list of conditions that people can read.
+
+A rule of the policy that divides a region is its best word for it: `plan_holds(account)` stands for
+four conditions, and its opposite for four others. What is left is covered by cubes that are as wide
+as can be: a condition that changes nothing, in the states that can be, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sidecar.policy.nodes import FALSE, TRUE, Node
+from sidecar.policy.questions import Path, show
+from sidecar.review.joining import Joined, Scope
+from sidecar.review.regions import Cube, Regions
+from sidecar.review.states import Answered, Example
+
+BUILT_IN = frozenset({"allow", "forbid", "oblige", "has_permission", "has_role", "has_relation"})
+"""Rules that are asked about everything, so that they say little about one thing."""
+_MOST_CONDITIONS = 200
+"""Of one region; more are told by their number alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A rule of the policy that holds, or does not."""
+
+    rule: str
+    operands: tuple[Path, ...]
+    holds: bool
+    root: Node
+
+    def __str__(self) -> str:
+        called = f"{self.rule}({', '.join(map(show, self.operands))})"
+        return called if self.holds else f"not {called}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What holds together."""
+
+    words: tuple[Word, ...]
+    places: tuple[int, ...]
+    """Of the tests that are answered."""
+    answers: tuple[Answered, ...]
+    """One for each of these tests."""
+
+
+class Covering:
+    """Covers regions of one pair of types with conditions."""
+
+    def __init__(self, joined: Joined, scope: Scope) -> None:
+        self.regions = Regions(joined, scope)
+        self._words = tuple(_vocabulary(joined, scope))
+        self._known: dict[int, tuple[Condition, ...]] = {}
+
+    def cover(self, region: Node) -> tuple[Condition, ...]:
+        """Return conditions that together are the region, in the states that can be."""
+        if region.number not in self._known:
+            self._known[region.number] = tuple(self._divided(region, TRUE, ()))
+        return self._known[region.number]
+
+    def example(self, condition: Condition) -> Example | None:
+        """Return a mount and a request to which a condition applies."""
+        for cube in self._cubes_of(condition):
+            found = self.regions.example(cube)
+            if found is not None:
+                return found
+        return None
+
+    def region(self, condition: Condition) -> Node:
+        """Return the states to which a condition applies."""
+        found = self.regions.region(dict(zip(condition.places, condition.answers, strict=True)))
+        for word in condition.words:
+            found = self._said(found, word)
+        return found
+
+    def _cubes_of(self, condition: Condition) -> Iterator[Cube]:
+        return self.regions.cubes(self.region(condition))
+
+    def _said(self, region: Node, word: Word) -> Node:
+        join = self.regions.both if word.holds else self.regions.minus
+        return join(region, word.root)
+
+    def _divided(self, region: Node, care: Node, said: tuple[Word, ...]) -> Iterator[Condition]:
+        """Cover what of a region lies in `care`, which is what was said of it already."""
+        if self.regions.is_empty(self.regions.both(region, care)):
+            return
+        word = self._dividing(region, care, said)
+        if word is not None:
+            inner = self._said(care, word)
+            yield from self._divided(self.regions.simplify(region, inner), inner, (*said, word))
+            return
+        for cube in self._cover(region, care):
+            places = tuple(sorted(cube))
+            yield Condition(said, places, tuple(cube[index] for index in places))
+
+    def _dividing(self, region: Node, care: Node, said: tuple[Word, ...]) -> Word | None:
+        """Return a rule that holds, or does not hold, in all of the region, and shortens it."""
+        regions = self.regions
+        looked_at = regions.tests(region)
+        size = regions.size(region)
+        best: tuple[int, Word] | None = None
+        used = {(word.rule, word.operands) for word in said}
+        for candidate in self._words:
+            if (candidate.rule, candidate.operands) in used:
+                continue
+            if not regions.tests(candidate.root) <= looked_at | regions.tests(care):
+                continue
+            for holds in (True, False):
+                word = Word(candidate.rule, candidate.operands, holds, candidate.root)
+                beyond = Word(candidate.rule, candidate.operands, not holds, candidate.root)
+                inside = regions.both(region, care)
+                if not regions.is_empty(self._said(inside, beyond)):
+                    continue
+                left = regions.size(regions.simplify(region, self._said(care, word)))
+                if left < size - 1 and (best is None or left < best[0]):
+                    best = (left, word)
+        return None if best is None else best[1]
+
+    def _cover(self, region: Node, care: Node) -> Iterator[Cube]:
+        """Yield cubes that cover a region within `care`, as wide and as few as can be found."""
+        regions = self.regions
+        inside = regions.both(region, care)
+        outside = regions.minus(care, region)
+        cubes: list[Cube] = []
+        left = inside
+        while (cube := next(regions.cubes(left), None)) is not None:
+            wide = self._widened(cube, outside)
+            cubes.append(wide)
+            left = regions.minus(left, regions.region(wide))
+            if len(cubes) > _MOST_CONDITIONS:
+                break
+        yield from self._needed(cubes, inside)
+
+    def _widened(self, cube: Cube, outside: Node) -> Cube:
+        """Leave out each condition without which a cube still holds nothing that is outside."""
+        wide = dict(cube)
+        for index in sorted(cube, key=lambda index: _importance(cube[index], index)):
+            tried = {other: each for other, each in wide.items() if other != index}
+            if self.regions.is_empty(outside, tried):
+                wide = tried
+        return wide
+
+    def _needed(self, cubes: Sequence[Cube], inside: Node) -> Iterator[Cube]:
+        """Yield the cubes that hold something which no other holds."""
+        regions = self.regions
+        kept = list(cubes)
+        for cube in cubes if len(cubes) > 1 else ():
+            others = FALSE
+            for other in kept:
+                if other is not cube:
+                    others = regions.trees.either(others, regions.region(other))
+            alone = regions.minus(regions.both(inside, regions.region(cube)), others)
+            if regions.is_empty(alone):
+                kept.remove(cube)
+        yield from kept
+
+
+def _importance(answered: Answered, index: int) -> tuple[int, int]:
+    """Order conditions from those that people miss least: whether things exist, what is not so."""
+    kind = answered.test.question[0]
+    if kind in {"exists", "present"}:
+        return 0, index
+    few = len(answered.outcomes) == 1 and answered.labelled not in {(False,), ()}
+    return (2 if few else 1), index
+
+
+def _vocabulary(joined: Joined, scope: Scope) -> Iterator[Word]:
+    """Yield the rules that mean the same in all packs, by their names."""
+    found: list[dict[tuple[str, tuple[Path, ...]], Node]] = []
+    for side, policy in enumerate(joined.policies):
+        trees = {}
+        for each in policy.explored:
+            mine = (each.subject, each.resource) == scope and not each.file
+            if mine and each.rule not in BUILT_IN and _is_plain(each.operands):
+                trees[each.rule, each.operands] = joined.take(side, each.root, scope)
+        found.append(trees)
+    for key, root in found[0].items():
+        if root.branches and all(each.get(key) is root for each in found):
+            yield Word(*key, holds=True, root=root)
+
+
+def _is_plain(operands: tuple[Path, ...]) -> bool:
+    return all(operand[0] != "literal" for operand in operands)

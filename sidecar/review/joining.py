@@ -1,0 +1,325 @@
+"""The trees of one pack, or of two, in one order of tests, so that they can be joined and compared.
+
+Tests stand behind what they presuppose: whether something exists before what it holds. What a pack
+does not know it denies: a value, an action or a type that only the other one has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from sidecar.errors import SidecarError
+from sidecar.policy import Policy
+from sidecar.policy.compiled import Entry
+from sidecar.policy.nodes import FALSE, FAULT, TRUE, Label, Node, Test
+from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SUBJECT, YES_NO, Path, Question
+from sidecar.policy.trees import Trees
+from sidecar.review.schemas import Union, unite
+from sidecar.review.states import States
+from sidecar.schema import Attribute, EntityType, Kind, Schema
+
+Scope = tuple[str, str]
+"""The types of subject and resource."""
+OLD_SIDE, NEW_SIDE = 0, 1
+
+
+class UncompiledError(SidecarError):
+    """A question that Oso is asked at request time, of which therefore nothing can be proved."""
+
+
+class Joined:
+    """The trees of several packs in one `Trees`; of one pack where there is but one."""
+
+    def __init__(self, *policies: Policy) -> None:
+        """Bring the trees of the packs together.
+
+        Raises:
+            IncomparableError: A fact means something else in one than in the other.
+        """
+        self.policies = policies
+        first, last = policies[0], policies[-1]
+        self.union: Union = unite(first.schema, last.schema, first.settings, last.settings)
+        self.schema: Schema = self.union.schema
+        self.trees = Trees()
+        self._ordered: set[Scope] = set()
+        self._labels: dict[tuple[Scope, Question], tuple[Label, ...]] = {}
+        self._taken: dict[tuple[int, int, Scope], Node] = {}
+        self._states: dict[Scope, States] = {}
+
+    def scopes(self) -> Iterator[Scope]:
+        """Yield each pair of types that can be asked about, in the order of the schema."""
+        for subject in self.schema.subjects():
+            for resource in self.schema.types:
+                yield subject, resource
+
+    def states(self, scope: Scope) -> States:
+        """Return what can be, for a pair of types."""
+        if scope not in self._states:
+            types = self.schema.types
+            pair = (types[scope[0]], types[scope[1]])
+            self._states[scope] = States(self.schema, self.union.settings, pair)
+        return self._states[scope]
+
+    def take(self, side: int, node: Node, scope: Scope) -> Node:
+        """Return a tree of one of the packs, in the common order."""
+        self._order(scope)
+        self.trees.scope = scope
+        return self._take(side, node, scope)
+
+    def allowed(self, side: int, scope: Scope, action: str) -> Node:
+        """Return where a pack allows an action: granted, not forbidden, and nothing missing (R20).
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        entry = self.policies[side].entries.get((*scope, action))
+        if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
+            return FALSE
+        allowed = self._whole(side, entry, scope, action)
+        creates = self.policies[side].schema.types[scope[1]].actions[action].creates
+        return self._standing(scope, allowed, creates=creates)
+
+    def forbidden(self, side: int, scope: Scope, action: str, reason: str) -> Node:
+        """Return where a rule of a pack gives a reason.
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        return self._coded(side, scope, action, "forbids", reason)
+
+    def obliged(self, side: int, scope: Scope, action: str, obligation: str) -> Node:
+        """Return where a pack allows an action with an obligation.
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        obliged = self._coded(side, scope, action, "obliges", obligation)
+        return self.trees.choose(obliged, self.allowed(side, scope, action), FALSE)
+
+    def _coded(self, side: int, scope: Scope, action: str, kind: str, code: str) -> Node:
+        entry = self.policies[side].entries.get((*scope, action))
+        if entry is None:
+            return FALSE
+        coded: Mapping[str, Node | None] = getattr(entry, kind)
+        node = coded.get(code, FALSE)
+        if node is None:
+            raise _uncompiled(scope, action)
+        return self.take(side, node, scope)
+
+    def _whole(self, side: int, entry: Entry, scope: Scope, action: str) -> Node:
+        if entry.allowed is not None:
+            return self.take(side, entry.allowed, scope)
+        rules = (entry.granted, *entry.forbids.values())
+        trees = [None if rule is None else self.take(side, rule, scope) for rule in rules]
+        known = [tree for tree in trees if tree is not None]
+        if len(known) < len(trees) or any(map(self.trees.can_fail, known)):
+            raise _uncompiled(scope, action)
+        allowed, *forbids = known
+        for forbid in forbids:
+            allowed = self.trees.choose(forbid, FALSE, allowed)
+        return allowed
+
+    def _standing(self, scope: Scope, allowed: Node, *, creates: bool) -> Node:
+        """Add what needs no policy: that subject and resource exist, or a new one does not."""
+        subject, resource = (self.schema.types[name] for name in scope)
+        if creates and resource.table:
+            allowed = self.trees.choose(self._exists(RESOURCE), FALSE, allowed)
+        elif not creates and _can_lack(resource):
+            allowed = self.trees.choose(self._exists(RESOURCE), allowed, FALSE)
+        if _can_lack(subject):
+            allowed = self.trees.choose(self._exists(SUBJECT), allowed, FALSE)
+        return allowed
+
+    def _exists(self, path: Path) -> Node:
+        return self.trees.branch(("exists", path), {True: TRUE, False: FALSE})
+
+    # --- one order for all -----------------------------------------------------------------------
+
+    def _order(self, scope: Scope) -> None:
+        """Give all tests of a pair of types their places, each behind what it presupposes."""
+        if scope in self._ordered:
+            return
+        self._ordered.add(scope)
+        self.trees.scope = scope
+        tests: dict[Question, Test] = {}
+        for path in (SUBJECT, RESOURCE):
+            tests["exists", path] = Test(("exists", path), "finite")
+        for side, policy in enumerate(self.policies):
+            for test, labels in _tests(policy, scope):
+                renamed = replace(test, question=self._renamed(side, test.question, scope))
+                tests.setdefault(renamed.question, renamed)
+                for guard in self._guards(side, renamed.question, scope):
+                    tests.setdefault(guard, Test(guard, "finite"))
+                if test.question[0] == "value":
+                    key = (scope, renamed.question)
+                    self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
+        for question in _sorted(tests):
+            self.trees.index_of(tests[question])
+
+    def _take(self, side: int, node: Node, scope: Scope) -> Node:
+        if not node.branches:
+            # Where the policy fails nothing is granted, and nobody can say what would hold.
+            return node
+        key = (side, node.number, scope)
+        known = self._taken.get(key)
+        if known is not None:
+            return known
+        test = self.policies[side].tests[node.test]
+        question = self._renamed(side, test.question, scope)
+        branches = [self._take(side, branch, scope) for branch in node.branches]
+        labels = node.labels
+        if question[0] == "value":
+            by_label = dict(zip(labels, branches, strict=True))
+            labels = self._labels[scope, question]
+            branches = [by_label.get(label, FALSE) for label in labels]
+        index = self.trees.index_of(replace(test, question=question))
+        made = self.trees.place(index, labels, branches)
+        for guard in self._guards(side, question, scope):
+            made = self.trees.branch(guard, {True: made, False: FALSE})
+        self._taken[key] = made
+        return made
+
+    def _renamed(self, side: int, question: Question, scope: Scope) -> Question:
+        if side == NEW_SIDE or not self.union.renamed:
+            return question
+        types = self.schema.types
+        owners: dict[Path, EntityType] = {
+            SUBJECT: types[scope[0]],
+            RESOURCE: types[scope[1]],
+        }
+        return tuple(
+            self.union.rename(part, owners) if isinstance(part, tuple) else part
+            for part in question
+        )
+
+    def _guards(self, side: int, question: Question, scope: Scope) -> Iterator[Question]:
+        """Yield what a pack takes for certain and the other does not."""
+        if len(self.policies) == 1:
+            return
+        itself = question[1] if question[0] in {"exists", "present"} else ()
+        for path in dict.fromkeys(each for part in _paths(question) for each in _steps(part)):
+            attribute, own = self._attributes(side, path, scope)
+            if attribute is None or own is None:
+                continue
+            if attribute.optional and not own.optional and path != itself:
+                yield ("present", path)
+
+    def _attributes(
+        self, side: int, path: Path, scope: Scope
+    ) -> tuple[Attribute | None, Attribute | None]:
+        """Return the attribute at a path as the union declares it, and as a pack does."""
+        if path[0] != "member" or path[1] in {ACTION, CONTEXT, ("settings",)}:
+            return None, None
+        owner = self._owner(path[1], scope)
+        if owner is None or path[2] in owner.key:
+            return None, None
+        declared = self.policies[side].schema.types.get(owner.name)
+        own = declared.attributes.get(path[2]) if declared is not None else None
+        return owner.attributes.get(path[2]), own
+
+    def _owner(self, path: Path, scope: Scope) -> EntityType | None:
+        types = self.schema.types
+        if path in {SUBJECT, RESOURCE}:
+            return types[scope[path == RESOURCE]]
+        if path[0] not in {"member", "lookup"} or path[1] in {ACTION, CONTEXT}:
+            return None
+        owner = self._owner(path[1], scope)
+        if owner is None:
+            return None
+        if path[0] == "lookup":
+            return types[owner.lookups[path[2]].finds]
+        attribute = owner.attributes.get(path[2])
+        is_reference = attribute is not None and attribute.type.kind is Kind.REFERENCE
+        return types[attribute.type.target] if attribute is not None and is_reference else None
+
+
+def _can_lack(declared: EntityType) -> bool:
+    """Tell whether an id of a type may name nothing."""
+    return bool(declared.table) or len(declared.key) > 1
+
+
+def _uncompiled(scope: Scope, action: str) -> UncompiledError:
+    return UncompiledError(
+        f"`{action}` on a `{scope[1]}` is put to Oso at request time: `sidecar check` says why"
+    )
+
+
+def _tests(policy: Policy, scope: Scope) -> Iterator[tuple[Test, tuple[Label, ...]]]:
+    """Yield the tests of all trees of a pair of types, in their order."""
+    roots: list[Node | None] = []
+    for (subject, resource, _), entry in policy.entries.items():
+        if (subject, resource) == scope:
+            roots += [entry.granted, entry.allowed]
+            roots += [*entry.forbids.values(), *entry.obliges.values()]
+    roots += [each.root for each in policy.explored if (each.subject, each.resource) == scope]
+    roots += [root for (_, *pair, _), root in policy.probes.items() if tuple(pair) == scope]
+    known = [root for root in roots if root is not None]
+    labels: dict[int, dict[Label, None]] = {}
+    for node in Trees().reachable(known):
+        if node.branches:
+            labels.setdefault(node.test, {}).update(dict.fromkeys(node.labels))
+    for index in sorted(labels):
+        test = policy.tests[index]
+        given = tuple(labels[index])
+        yield test, YES_NO if set(given) <= set(YES_NO) else given
+
+
+def _sorted(tests: Mapping[Question, Test]) -> list[Question]:
+    """Return questions in their order, each behind those that it presupposes."""
+    order: dict[Question, None] = {}
+
+    def place(question: Question) -> None:
+        if question in tests and question not in order:
+            for before in _presupposed(question):
+                if before != question:
+                    place(before)
+            order[question] = None
+
+    for question in tests:
+        place(question)
+    return list(order)
+
+
+def _presupposed(question: Question) -> Iterator[Question]:
+    """Yield the questions that have to be answered yes before this one has a meaning."""
+    if question[0] == "present":
+        yield from _before(question[1])
+        return
+    for path in _paths(question):
+        if question[0] != "exists":
+            yield ("exists", path)
+            yield ("present", path)
+        yield from _before(path)
+
+
+def _before(path: Path) -> Iterator[Question]:
+    parts: Sequence[Path] = (path[1],) if path[0] in {"member", "lookup"} else ()
+    if path[0] == "lookup":
+        parts = (path[1], *(each for each in path[3] if each[0] != "literal"))
+    for part in parts:
+        yield from _before(part)
+        yield ("present", part)
+        yield ("exists", part)
+    if path[0] == "member":
+        yield ("present", path)
+
+
+def _paths(question: Question) -> Iterator[Path]:
+    for part in question[1:]:
+        if isinstance(part, tuple) and part and part[0] in {"member", "lookup"}:
+            yield part
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """Yield the attributes that are read on the way to what is at a path, and that one."""
+    if path[0] == "literal" or len(path) == 1:
+        return
+    yield from _steps(path[1])
+    for operand in path[3] if path[0] == "lookup" else ():
+        yield from _steps(operand)
+    if path[0] == "member":
+        yield path
+
+
+__all__ = ["FAULT", "NEW_SIDE", "OLD_SIDE", "Joined", "Scope", "UncompiledError"]

@@ -1,0 +1,135 @@
+"""Packs as reviewers name them: a directory, or a revision of the git repository they stand in."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+from sidecar.errors import SidecarError
+from sidecar.policy import Policy
+from sidecar.policy.compiled import assemble, read_texts
+from sidecar.policy.process import compile_in_child
+from sidecar.schema.wording import shown
+
+POLICIES, FIXTURES = "policies", "fixtures"
+_GIT_SECONDS = 30
+
+
+class NoPackError(SidecarError):
+    """Neither a directory with a pack nor a revision; whoever named it must act."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlace:
+    """Where a pack stands: the directory of its policies and that of its fixtures."""
+
+    name: str
+    """As the reviewer called it."""
+    policies: Path
+    fixtures: Path
+
+    def load(self, probes: Sequence[tuple[str, str]] = ()) -> Policy:
+        """Read and compile the pack, with the trees of its single rules.
+
+        Args:
+            probes: Polar files by name that are compiled along with it, whose rules of three
+                parameters named as the file is are asked as entry points are.
+
+        Raises:
+            InvalidPackError: It cannot be used.
+        """
+        pack, sentences = read_texts(self.policies, self.fixtures)
+        pack = replace(
+            pack,
+            reviewing=True,
+            texts={**pack.texts, **dict(probes)},
+            probes=tuple(Path(file).stem for file, _ in probes),
+        )
+        return assemble(pack, sentences, compile_in_child(pack))
+
+
+def load_all(places: Sequence[PackPlace]) -> list[Policy]:
+    """Load several packs beside each other; each is compiled in a process of its own.
+
+    Raises:
+        InvalidPackError: One of them cannot be used.
+    """
+    with ThreadPoolExecutor(len(places)) as pool:
+        return list(pool.map(PackPlace.load, places))
+
+
+@contextmanager
+def found(names: Sequence[str], policies: Path, fixtures: Path) -> Iterator[list[PackPlace]]:
+    """Find packs, each a directory or a revision; revisions are laid out as long as this lasts.
+
+    Args:
+        names: A directory that holds ``policies`` and ``fixtures``, or ``*.polar`` files beside
+            which or beside whose parent ``fixtures`` stands; or a revision of git.
+        policies: The directory that a revision is looked at for.
+        fixtures: The same.
+
+    Raises:
+        NoPackError: A name is none of these.
+    """
+    with ExitStack() as stack:
+        yield [_find(name, policies, fixtures, stack) for name in names]
+
+
+def _find(name: str, policies: Path, fixtures: Path, stack: ExitStack) -> PackPlace:
+    directory = Path(name)
+    if directory.is_dir():
+        return _in_directory(name, directory, fixtures)
+    root = _git("rev-parse", "--show-toplevel", at=policies)
+    commit = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", at=policies)
+    if not root or not commit or name.startswith("-"):
+        raise NoPackError(
+            f"{shown(name)} is neither a directory with a pack nor a revision of git; "
+            "name a directory that holds `policies` and `fixtures`"
+        )
+    top = Path(root.decode().strip())
+    laid_out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pack-")))
+    places = []
+    for part in (policies, fixtures):
+        inside = part.resolve().relative_to(top.resolve())
+        archive = _git("archive", "--format=tar", commit.decode().strip(), str(inside), at=top)
+        if archive is None:
+            raise NoPackError(f"revision {shown(name)} has no `{inside}`")
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:
+            tar.extractall(laid_out, filter="data")
+        places.append(laid_out / inside)
+    return PackPlace(name, *places)
+
+
+def _in_directory(name: str, directory: Path, fixtures: Path) -> PackPlace:
+    if (directory / POLICIES).is_dir() and (directory / FIXTURES).is_dir():
+        return PackPlace(name, directory / POLICIES, directory / FIXTURES)
+    if not any(directory.glob("*.polar")):
+        raise NoPackError(
+            f"directory {shown(name)} holds no pack; it needs `policies` and `fixtures`, or files "
+            "`*.polar`"
+        )
+    beside = (directory / FIXTURES, directory.parent / FIXTURES)
+    own = next((place for place in beside if (place / "schema.yaml").is_file()), fixtures)
+    return PackPlace(name, directory, own)
+
+
+def _git(*arguments: str, at: Path) -> bytes | None:
+    """Return what git says; None where it says no, or is not there."""
+    start = at if at.is_dir() else Path.cwd()
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell; the revision is checked by git itself
+            ["git", "-C", str(start), *arguments],  # noqa: S607 - whichever git the reviewer has
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,176 @@
+"""Regions: sets of states, as trees whose yes-leaves are in them, for one pair of types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node
+from sidecar.policy.questions import value_of
+from sidecar.policy.trees import Trees
+from sidecar.review.joining import Joined, Scope
+from sidecar.review.states import Answered, Example
+from sidecar.review.states.answers import outcomes_of
+
+Cube = Mapping[int, Answered]
+"""Conditions that hold together: the place of a test to the outcomes that it may have."""
+
+
+class Regions:
+    """Operations on regions, knowing which states can be."""
+
+    def __init__(self, joined: Joined, scope: Scope) -> None:
+        self.trees: Trees = joined.trees
+        self.states = joined.states(scope)
+        self.scope = scope
+        self._simpler: dict[tuple[int, int], Node] = {}
+        joined.trees.scope = scope
+
+    def both(self, left: Node, right: Node) -> Node:
+        """Return the states in both regions."""
+        return self.trees.choose(left, right, FALSE)
+
+    def minus(self, left: Node, right: Node) -> Node:
+        """Return the states in the left region, and not in the right one."""
+        return self.trees.choose(right, FALSE, left)
+
+    def is_empty(self, region: Node, cube: Cube | None = None) -> bool:
+        """Tell whether no state that can be is in a region, and in a cube."""
+        return next(self.cubes(region, cube), None) is None
+
+    def cubes(self, region: Node, within: Cube | None = None) -> Iterator[Cube]:
+        """Yield the ways to the yes-leaves of a region that can be, each a cube."""
+        path = dict(within or {})
+        if not path or self.states.possible(path.values()):
+            yield from self._cubes(region, path, within or {})
+
+    def region(self, cube: Cube) -> Node:
+        """Return the region of a cube."""
+        found = TRUE
+        for index in sorted(cube, reverse=True):
+            answered = cube[index]
+            count = len(answered.labels) + (answered.test.outcomes != "finite")
+            branches = [found if at in answered.outcomes else FALSE for at in range(count)]
+            found = self.trees.place(index, answered.labels, branches)
+        return found
+
+    def example(self, cube: Cube) -> Example | None:
+        """Return a mount and a request in a cube; None where there is none."""
+        return self.states.example(cube.values())
+
+    def simplify(self, region: Node, care: Node) -> Node:
+        """Return a tree that is the region where `care` holds, and as small as may be elsewhere."""
+        if care is TRUE or region in LEAVES or care in LEAVES:
+            return region
+        if region is care:
+            return TRUE
+        key = (region.number, care.number)
+        if key not in self._simpler:
+            self._simpler[key] = self._simplified(region, care)
+        return self._simpler[key]
+
+    def tests(self, region: Node) -> frozenset[int]:
+        """Return the tests that a tree looks at."""
+        return frozenset(node.test for node in self.trees.reachable([region]) if node.branches)
+
+    def size(self, region: Node) -> int:
+        """Return how many nodes a tree has."""
+        return sum(1 for node in self.trees.reachable([region]) if node.branches)
+
+    def _simplified(self, region: Node, care: Node) -> Node:
+        test = min(region.test, care.test)
+        labels, columns = self.trees.align(test, (region, care))
+        if region.test > test:
+            # The region does not look at this: what matters in any branch matters.
+            wider = FALSE
+            for _, each in columns:
+                wider = self.trees.either(wider, each)
+            return self.simplify(region, wider)
+        kept = [None if each is FALSE else self.simplify(own, each) for own, each in columns]
+        # A branch that nobody cares for follows its neighbour, so that the node may go.
+        known = [each for each in kept if each is not None]
+        fallback = known[-1]
+        return self.trees.place(test, labels, [fallback if each is None else each for each in kept])
+
+    def _cubes(self, node: Node, path: dict[int, Answered], within: Cube) -> Iterator[Cube]:
+        if node is TRUE:
+            yield dict(path)
+            return
+        if node is FALSE or node is FAULT:
+            return
+        given = within.get(node.test)
+        for outcomes, branch in self._ways(node):
+            if branch is FALSE:
+                continue
+            answered = Answered(self.trees.tests[node.test], node.labels, outcomes)
+            if given is not None:
+                both = meet(given, answered)
+                if both is None:
+                    continue
+                answered = both
+            path[node.test] = answered
+            if self.states.possible(path.values()):
+                yield from self._cubes(branch, path, within)
+        if given is None:
+            path.pop(node.test, None)
+        else:
+            path[node.test] = given
+
+    def _ways(self, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
+        """Yield the branches of a node, with all outcomes that lead to each."""
+        together: dict[int, tuple[set[int], Node]] = {}
+        for at in range(outcomes_of(self.trees.tests[node.test], node)):
+            branch = node.branches[at]
+            together.setdefault(branch.number, (set(), branch))[0].add(at)
+        for outcomes, branch in together.values():
+            yield frozenset(outcomes), branch
+
+
+def meet(left: Answered, right: Answered) -> Answered | None:
+    """Return what two answers to one test have in common; None where nothing is."""
+    if left.labels == right.labels:
+        outcomes = left.outcomes & right.outcomes
+        return Answered(left.test, left.labels, outcomes) if outcomes else None
+    if left.test.outcomes == "number":
+        return _meet_numbers(left, right)
+    if left.test.outcomes == "text":
+        return _meet_texts(left, right)
+    # Enums of which one tree met fewer values than the other.
+    labels = tuple(dict.fromkeys((*left.labels, *right.labels)))
+    shared = {*left.labelled} & {*right.labelled}
+    outcomes = frozenset(at for at, label in enumerate(labels) if label in shared)
+    return Answered(left.test, labels, outcomes) if outcomes else None
+
+
+def _meet_texts(left: Answered, right: Answered) -> Answered | None:
+    labels = tuple(sorted({*left.labels, *right.labels}))
+
+    def holds(each: Answered, label: object) -> bool:
+        return label in each.labelled if label in each.labels else each.is_other
+
+    outcomes = {at for at, label in enumerate(labels) if holds(left, label) and holds(right, label)}
+    if left.is_other and right.is_other:
+        outcomes.add(len(labels))
+    return Answered(left.test, labels, frozenset(outcomes)) if outcomes else None
+
+
+def _meet_numbers(left: Answered, right: Answered) -> Answered | None:
+    kind = left.test.kind
+    assert kind is not None  # noqa: S101 - it is a number
+    cuts = tuple(
+        sorted({*left.labels, *right.labels}, key=lambda cut: (value_of(kind, cut[0]), cut[1]))
+    )
+    spans = [_spread(each, cuts) for each in (left, right)]
+    outcomes = spans[0] & spans[1]
+    return Answered(left.test, cuts, outcomes) if outcomes else None
+
+
+def _spread(answered: Answered, cuts: tuple[tuple[str, bool], ...]) -> frozenset[int]:
+    """Return the intervals between `cuts` that lie in the intervals of an answer."""
+    found = set()
+    at = 0
+    for interval in range(len(cuts) + 1):
+        if interval and cuts[interval - 1] in answered.labels:
+            at = answered.labels.index(cuts[interval - 1]) + 1
+        if at in answered.outcomes:
+            found.add(interval)
+    return frozenset(found)

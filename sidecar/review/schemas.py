@@ -1,0 +1,206 @@
+"""Two schemas as one, so that two packs can be compared in the states of both.
+
+What only one of them declares stands in the union, and what one allows the other allows there too:
+a pack then denies what it does not know. A look-up that both declare differently is two look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from sidecar.errors import SidecarError
+from sidecar.policy.questions import SETTINGS, Path
+from sidecar.schema import Attribute, EntityType, Lookup, Schema, Value, ValueType
+from sidecar.schema.nouns import Action
+
+T = TypeVar("T")
+
+OLD = " (old)"
+"""Behind the name of a look-up or a set of the old pack that the new one declares differently."""
+
+
+class IncomparableError(SidecarError):
+    """Two packs whose facts mean different things; their author must change one thing at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """The union of two schemas, and of their settings."""
+
+    schema: Schema
+    settings: Mapping[str, Value]
+    renamed: Mapping[tuple[str, str], str]
+    """(type, look-up), or ("", setting), of the old pack, to its name in the union."""
+
+    def rename(self, path: Path, owners: Mapping[Path, EntityType]) -> Path:
+        """Return a path of the old pack as the union calls it.
+
+        Args:
+            path: The path.
+            owners: The old types of the subject and the resource.
+        """
+        return _Renaming(self, owners).path(path)
+
+
+class _Renaming:
+    def __init__(self, union: Union, owners: Mapping[Path, EntityType]) -> None:
+        self._union = union
+        self._owners = owners
+
+    def path(self, path: Path) -> Path:
+        if path[0] == "member":
+            if path[1] == SETTINGS:
+                name = self._union.renamed.get(("", path[2]), path[2])
+                return ("member", SETTINGS, name)
+            return ("member", self.path(path[1]), path[2])
+        if path[0] == "lookup":
+            owner = self._type_of(path[1])
+            name = self._union.renamed.get((owner, path[2]), path[2])
+            return ("lookup", self.path(path[1]), name, tuple(map(self.path, path[3])))
+        return path
+
+    def _type_of(self, path: Path) -> str:
+        if path in self._owners:
+            return self._owners[path].name
+        types = self._union.schema.types
+        owner = types[self._type_of(path[1])]
+        if path[0] == "lookup":
+            return owner.lookups[path[2]].finds
+        return owner.attributes[path[2]].type.target
+
+
+def unite(
+    old: Schema, new: Schema, old_settings: Mapping[str, Value], new_settings: Mapping[str, Value]
+) -> Union:
+    """Return the union of two schemas.
+
+    Raises:
+        IncomparableError: A fact means something else in one than in the other; all such facts.
+    """
+    faults: list[str] = []
+    renamed: dict[tuple[str, str], str] = {}
+    settings: dict[str, Value] = {**old_settings, **new_settings}
+    declared = {**old.settings, **new.settings}
+    for name in old_settings.keys() & new_settings.keys():
+        if isinstance(old_settings[name], frozenset) and old_settings[name] != new_settings[name]:
+            renamed["", name] = name + OLD
+            settings[name + OLD] = old_settings[name]
+            declared[name + OLD] = replace(old.settings[name], name=name + OLD)
+    enums = {**old.enums, **new.enums}
+    for name in old.enums.keys() & new.enums.keys():
+        known = {value.name for value in new.enums[name]}
+        enums[name] = (
+            *new.enums[name],
+            *(value for value in old.enums[name] if value.name not in known),
+        )
+    widening = _Widening(
+        {name: tuple(value.name for value in values) for name, values in enums.items()}, faults
+    )
+    types = {
+        name: widening.type(old.types.get(name), new.types.get(name), renamed)
+        for name in dict.fromkeys((*new.types, *old.types))
+    }
+    context = widening.attributes("the context", old.context, new.context)
+    if faults:
+        told = "; ".join(faults)
+        raise IncomparableError(f"the two packs cannot be compared, change one at a time: {told}")
+    schema = replace(
+        new, types=types, enums=enums, context=context, settings=declared, revision=new.revision
+    )
+    return Union(schema, settings, renamed)
+
+
+class _Widening:
+    def __init__(self, values: Mapping[str, tuple[str, ...]], faults: list[str]) -> None:
+        self._values = values
+        self._faults = faults
+
+    def type(
+        self, old: EntityType | None, new: EntityType | None, renamed: dict[tuple[str, str], str]
+    ) -> EntityType:
+        """Return a type as both declare it."""
+        one = new or old
+        assert one is not None  # noqa: S101 - one of them declares it
+        if old is None or new is None:
+            return replace(
+                one,
+                attributes=self.attributes(one.name, one.attributes, {}),
+                lookups={name: self._lookup(each) for name, each in one.lookups.items()},
+                actions={name: self._action(each, None) for name, each in one.actions.items()},
+            )
+        for what in ("key", "implied"):
+            if getattr(old, what) != getattr(new, what):
+                self._faults.append(f"the {what} of `{one.name}` changes")
+        if bool(old.table) is not bool(new.table):
+            self._faults.append(f"`{one.name}` is mounted in one of them only")
+        lookups = {name: self._lookup(each) for name, each in new.lookups.items()}
+        for name, each in old.lookups.items():
+            widened = self._lookup(each)
+            if name in lookups and lookups[name] != widened:
+                renamed[one.name, name] = name + OLD
+                lookups[name + OLD] = replace(widened, name=name + OLD)
+            else:
+                lookups[name] = widened
+        return replace(
+            new,
+            subject=old.subject or new.subject,
+            attributes=self.attributes(one.name, old.attributes, new.attributes),
+            lookups=lookups,
+            actions={name: self._action(*each) for name, each in _pairs(new.actions, old.actions)},
+        )
+
+    def attributes(
+        self, owner: str, old: Mapping[str, Attribute], new: Mapping[str, Attribute]
+    ) -> dict[str, Attribute]:
+        """Return attributes, each as wide as the wider of the two."""
+        return {name: self._attribute(owner, one, other) for name, (one, other) in _pairs(new, old)}
+
+    def _attribute(self, owner: str, one: Attribute, other: Attribute | None) -> Attribute:
+        if other is None:
+            return replace(one, type=self._value_type(one.type))
+        what = f"`{one.name}` of `{owner}`" if owner != "the context" else f"`context.{one.name}`"
+        for member in ("caller", "default"):
+            if getattr(one, member) != getattr(other, member):
+                self._faults.append(f"`{member}` of {what} changes")
+        if (one.type.kind, one.type.name) != (other.type.kind, other.type.name):
+            self._faults.append(f"the type of {what} changes")
+        return replace(
+            one,
+            type=self._value_type(one.type),
+            optional=one.optional or other.optional,
+            may_dangle=one.may_dangle or other.may_dangle,
+            sensitive=one.sensitive or other.sensitive,
+            only=tuple(dict.fromkeys((*one.only, *other.only))) if one.only and other.only else (),
+        )
+
+    def _action(self, one: Action, other: Action | None) -> Action:
+        said = other.properties if other is not None else {}
+        if other is not None and one.creates is not other.creates:
+            self._faults.append(f"`creates` of the action `{one.name}` changes")
+        return replace(
+            one, properties=self.attributes(f"the action {one.name}", said, one.properties)
+        )
+
+    def _lookup(self, lookup: Lookup) -> Lookup:
+        return replace(
+            lookup,
+            arguments={n: self._value_type(each) for n, each in lookup.arguments.items()},
+        )
+
+    def _value_type(self, declared: ValueType) -> ValueType:
+        if declared.element is not None:
+            return replace(declared, element=self._value_type(declared.element))
+        values = self._values.get(declared.name, declared.values)
+        return replace(declared, values=values) if declared.values else declared
+
+
+def _pairs(
+    one: Mapping[str, T], other: Mapping[str, T]
+) -> Iterator[tuple[str, tuple[T, T | None]]]:
+    for name, each in one.items():
+        yield name, (each, other.get(name))
+    for name, each in other.items():
+        if name not in one:
+            yield name, (each, None)
