@@ -74,7 +74,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 REFERENCE = _Said("TYPE:ID", _reference)
 _PAIR = _Said("NAME=VALUE", _pair)
-_INSTANT = _Said("INSTANT", parse_instant)
+INSTANT = _Said("INSTANT", parse_instant)
 
 
 def said_options(names: Sequence[str]) -> Callable[[F], F]:
@@ -83,7 +83,7 @@ def said_options(names: Sequence[str]) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         click.option(
             "--at",
-            type=_INSTANT,
+            type=INSTANT,
             metavar="INSTANT",
             envvar="SIDECAR_AT",
             show_envvar=True,

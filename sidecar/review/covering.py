@@ -167,20 +167,22 @@ def _importance(answered: Answered, index: int) -> tuple[int, int]:
     return (2 if few else 1), index
 
 
+def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[Path, ...]], Node]:
+    """Return the rules of a pack's own, by name and operands; those that only name facts."""
+    return {
+        (each.rule, each.operands): joined.take(side, each.root, scope)
+        for each in joined.policies[side].explored
+        if (each.subject, each.resource) == scope
+        and not each.file
+        and each.rule not in BUILT_IN
+        and each.action is None
+        and all(operand[0] != "literal" for operand in each.operands)
+    }
+
+
 def _vocabulary(joined: Joined, scope: Scope) -> Iterator[Word]:
     """Yield the rules that mean the same in all packs, by their names."""
-    found: list[dict[tuple[str, tuple[Path, ...]], Node]] = []
-    for side, policy in enumerate(joined.policies):
-        trees = {}
-        for each in policy.explored:
-            mine = (each.subject, each.resource) == scope and not each.file
-            if mine and each.rule not in BUILT_IN and _is_plain(each.operands):
-                trees[each.rule, each.operands] = joined.take(side, each.root, scope)
-        found.append(trees)
+    found = [own_rules(joined, side, scope) for side in range(len(joined.policies))]
     for key, root in found[0].items():
         if root.branches and all(each.get(key) is root for each in found):
             yield Word(*key, holds=True, root=root)
-
-
-def _is_plain(operands: tuple[Path, ...]) -> bool:
-    return all(operand[0] != "literal" for operand in operands)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sidecar.policy import Policy
 from sidecar.policy.nodes import FALSE, Node
-from sidecar.review.covering import Condition, Covering
+from sidecar.review.covering import Condition, Covering, own_rules
 from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined, Scope, UncompiledError
 from sidecar.review.states import Example
 from sidecar.review.wording import Wording
@@ -41,12 +41,26 @@ class Change:
         return self.subject, self.resource
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleChange:
+    """A rule of the policy's own that holds elsewhere than before, told once for all its uses."""
+
+    rule: str
+    """As it would be called: ``plan_holds(account)``."""
+    gained: tuple[tuple[str, ...], ...]
+    """In words, each condition under which it now holds too."""
+    lost: tuple[tuple[str, ...], ...]
+    """In words, each condition under which it held before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Differences:
     """All changes from one pack to another, and what could not be compared."""
 
     joined: Joined
     changes: tuple[Change, ...]
+    rules: tuple[RuleChange, ...]
+    """Why most of the changes are: the rules that changed themselves."""
     uncompared: tuple[str, ...]
     """Sentences about questions that Oso is asked at request time."""
 
@@ -59,12 +73,38 @@ def differences(old: Policy, new: Policy) -> Differences:
     """
     joined = Joined(old, new)
     uncompared: dict[str, None] = {}
+    rules: dict[str, RuleChange] = {}
     changes = [
         change
         for scope in joined.scopes()
         for change in _Comparing(joined, scope, uncompared).changes()
     ]
-    return Differences(joined, tuple(changes), tuple(uncompared))
+    for scope in joined.scopes():
+        for change in _changed_rules(joined, scope, frozenset(rules)):
+            rules[change.rule.partition("(")[0]] = change
+    return Differences(joined, tuple(changes), tuple(rules.values()), tuple(uncompared))
+
+
+def _changed_rules(joined: Joined, scope: Scope, told: frozenset[str]) -> Iterator[RuleChange]:
+    """Yield the rules that changed, each for the plainest of its operands."""
+    old, new = (own_rules(joined, side, scope) for side in (OLD_SIDE, NEW_SIDE))
+    covering, wording = Covering(joined, scope), Wording(joined.schema, scope)
+    met = set(told)
+    for rule, operands in sorted(old.keys() & new.keys(), key=lambda key: (key[0], len(str(key)))):
+        before, after = old[rule, operands], new[rule, operands]
+        if before is after or rule in met:
+            continue
+        met.add(rule)
+        gained, lost = (
+            tuple(map(wording.condition, covering.cover(region)))
+            for region in (
+                joined.trees.choose(before, FALSE, after),
+                joined.trees.choose(after, FALSE, before),
+            )
+        )
+        if gained or lost:
+            called = f"{rule}({', '.join(map(wording.path, operands))})"
+            yield RuleChange(rule=called, gained=gained, lost=lost)
 
 
 class _Comparing:

@@ -19,6 +19,8 @@ from sidecar.policy.process import compile_in_child
 from sidecar.schema.wording import shown
 
 POLICIES, FIXTURES = "policies", "fixtures"
+NOW = "the files as they are now"
+"""The name of what stands in the working tree."""
 _GIT_SECONDS = 30
 
 
