@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from sidecar.cli import main
+from sidecar.cli.group import COMMANDS
 from sidecar.http import create_app
 from sidecar.reloading import Places, Reloading
 from sidecar.settings import Settings
@@ -82,7 +83,7 @@ def _blanked(answer: dict[str, object]) -> dict[str, object]:
     return answer
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_readme_names_each_command(name: str) -> None:
     assert f"\n| `{name}` | " in README
 

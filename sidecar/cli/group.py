@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
+
 import click
 
 from sidecar.errors import SidecarError
@@ -9,8 +12,28 @@ from sidecar.errors import SidecarError
 EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
 
 
+COMMANDS: Mapping[str, str] = {
+    "authorize": "asking",
+    "check": "checking",
+    "diff": "comparing",
+    "permissions": "asking",
+    "serve": "serving",
+    "test": "testing",
+    "tree": "trees",
+}
+"""Command to its module here, which is imported when the command is asked for."""
+
+
 class _Commands(click.Group):
     """Commands whose trouble is told on standard error, with its own status."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            import_module(f"sidecar.cli.{COMMANDS[cmd_name]}")  # which adds it
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         try:

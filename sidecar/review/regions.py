@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node
-from sidecar.policy.questions import value_of
+from sidecar.policy.questions import Question, value_of
 from sidecar.policy.trees import Trees
 from sidecar.review.joining import Joined, Scope
 from sidecar.review.states import Answered, Example
@@ -41,7 +41,8 @@ class Regions:
         """Yield the ways to the yes-leaves of a region that can be, each a cube."""
         path = dict(within or {})
         if not path or self.states.possible(path.values()):
-            yield from self._cubes(region, path, within or {})
+            answers = {each.test.question: each for each in path.values()}
+            yield from self._cubes(region, path, answers, within or {})
 
     def region(self, cube: Cube) -> Node:
         """Return the region of a cube."""
@@ -91,29 +92,35 @@ class Regions:
         fallback = known[-1]
         return self.trees.place(test, labels, [fallback if each is None else each for each in kept])
 
-    def _cubes(self, node: Node, path: dict[int, Answered], within: Cube) -> Iterator[Cube]:
+    def _cubes(
+        self,
+        node: Node,
+        path: dict[int, Answered],
+        answers: dict[Question, Answered],
+        within: Cube,
+    ) -> Iterator[Cube]:
+        """Go down each way to a yes-leaf; whether it can be is settled there, and remembered."""
         if node is TRUE:
-            yield dict(path)
+            if self.states.possible(path.values()):
+                yield dict(path)
             return
         if node is FALSE or node is FAULT:
             return
+        test = self.trees.tests[node.test]
         given = within.get(node.test)
         for outcomes, branch in self._ways(node):
-            if branch is FALSE:
+            answered = Answered(test, node.labels, outcomes)
+            both = answered if given is None else meet(given, answered)
+            if branch is FALSE or both is None:
                 continue
-            answered = Answered(self.trees.tests[node.test], node.labels, outcomes)
-            if given is not None:
-                both = meet(given, answered)
-                if both is None:
-                    continue
-                answered = both
-            path[node.test] = answered
-            if self.states.possible(path.values()):
-                yield from self._cubes(branch, path, within)
+            path[node.test] = answers[test.question] = both
+            if not self.states.refuted(answers, test.question):
+                yield from self._cubes(branch, path, answers, within)
         if given is None:
             path.pop(node.test, None)
+            answers.pop(test.question, None)
         else:
-            path[node.test] = given
+            path[node.test] = answers[test.question] = given
 
     def _ways(self, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
         """Yield the branches of a node, with all outcomes that lead to each."""

@@ -28,15 +28,6 @@ ROOTS = (SUBJECT, RESOURCE)
 _DOMAIN = ValueType(Kind.DOMAIN, "domain")
 
 
-class Undecided(Exception):  # noqa: N818 - control flow, not an error
-    """Something can be in two ways; `key` says what, and each of `ways` has to be tried."""
-
-    def __init__(self, key: tuple[object, ...], ways: Sequence[str]) -> None:
-        self.key = key
-        self.ways = tuple(ways)
-        super().__init__()
-
-
 class Chase:
     """One state that is sought for one subject and one resource."""
 
@@ -45,7 +36,7 @@ class Chase:
         schema: Schema,
         settings: Mapping[str, Value],
         types: tuple[EntityType, EntityType],
-        decided: Mapping[tuple[object, ...], str],
+        decided: dict[tuple[object, ...], str],
     ) -> None:
         self.schema = schema
         self.settings = settings
@@ -55,7 +46,9 @@ class Chase:
         """What a policy reads of an attribute that a caller may say, by root and name; and the
         properties of the action and the context."""
         self.found: list[Found] = []
-        self.decided = decided
+        self._decided = decided
+        self.taken: list[tuple[tuple[object, ...], tuple[str, ...]]] = []
+        """What was undecided, with its ways, of which the first was taken."""
         self.different: list[tuple[Slot, Slot]] = []
         self.unstored: set[tuple[Path, str]] = set()
         """Of what is said: what a caller said though there is a row, which holds nothing there."""
@@ -144,7 +137,6 @@ class Chase:
 
         Raises:
             Contradiction: It cannot exist.
-            Undecided: It can exist in two ways.
         """
         thing = find(thing)
         self._needs_key(thing)
@@ -178,14 +170,12 @@ class Chase:
         return slot is not None and part is not None and slot is settled(part)
 
     def decide(self, key: tuple[object, ...], ways: Sequence[str]) -> str:
-        """Return how something undecided is to be taken.
-
-        Raises:
-            Undecided: That has not been said.
-        """
-        if key not in self.decided:
-            raise Undecided(key, ways)
-        return self.decided[key]
+        """Return how something is taken that can be in several ways; `taken` says what to try."""
+        known = self._decided.get(key)
+        if known is None:
+            known = self._decided[key] = ways[0]
+            self.taken.append((key, tuple(ways)))
+        return known
 
     def holds_value(self, attribute: Attribute) -> bool:
         """Tell whether every row has a value of an attribute."""

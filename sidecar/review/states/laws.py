@@ -44,7 +44,6 @@ class Laws:
 
         Raises:
             Contradiction: There is no such state.
-            Undecided: It can go on in several ways.
         """
         before: object = None
         for _ in range(_MOST_ROUNDS):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sidecar.policy.nodes import Test
 from sidecar.policy.questions import SETTINGS, Path, Question, value_of
 from sidecar.review.states.answers import Answered
-from sidecar.review.states.chase import Chase, Undecided
+from sidecar.review.states.chase import Chase
 from sidecar.review.states.examples import Example, example_of
 from sidecar.review.states.laws import Laws
 from sidecar.review.states.things import (
@@ -42,6 +42,10 @@ class States:
         self._settings = settings
         self._types = types
         self._known: dict[frozenset[Answered], bool] = {}
+        self._ranks: dict[Question, str] = {}
+        self._refuted: dict[Question, list[tuple[Answered, ...]]] = {}
+        """Answers that cannot be given together, none of which can be left out; by each question
+        that they answer."""
 
     def possible(self, answers: Iterable[Answered]) -> bool:
         """Tell whether there is a mount and a request with all these answers.
@@ -50,8 +54,37 @@ class States:
         """
         key = frozenset(answers)
         if key not in self._known:
-            self._known[key] = self._seek(key, with_example=False) is not None
+            by_question = {each.test.question: each for each in key}
+            known = any(self.refuted(by_question, question) for question in by_question)
+            self._known[key] = not known and self._is_possible(key)
         return self._known[key]
+
+    def refuted(self, answers: Mapping[Question, Answered], question: Question) -> bool:
+        """Tell whether it is known already that answers, `question` among them, cannot be.
+
+        It costs much less than `possible`, which remembers here what it has found out.
+        """
+        return any(
+            all(
+                (given := answers.get(each.test.question)) is not None
+                and given.labels == each.labels
+                and given.outcomes <= each.outcomes
+                for each in together
+            )
+            for together in self._refuted.get(question, ())
+        )
+
+    def _is_possible(self, answers: frozenset[Answered]) -> bool:
+        if self._seek(answers, with_example=False) is not None:
+            return True
+        needed = set(answers)
+        for each in sorted(answers, key=self._rank, reverse=True):
+            if self._seek(frozenset(needed - {each}), with_example=False) is None:
+                needed.discard(each)
+        together = tuple(needed)
+        for each in together:
+            self._refuted.setdefault(each.test.question, []).append(together)
+        return False
 
     def example(self, answers: Iterable[Answered]) -> Example | None:
         """Return a mount and a request with all these answers; None where there is none."""
@@ -59,24 +92,32 @@ class States:
         return found if isinstance(found, Example) else None
 
     def _seek(self, answers: frozenset[Answered], *, with_example: bool) -> Example | bool | None:
-        ordered = sorted(answers, key=lambda each: repr(each.test.question))
+        ordered = sorted(answers, key=self._rank)
         stack: list[dict[tuple[object, ...], str]] = [{}]
         for _ in range(_MOST_WAYS):
             if not stack:
                 return None
-            decided = stack.pop()
-            chase = Chase(self._schema, self._settings, self._types, decided)
+            before = stack.pop()
+            chase = Chase(self._schema, self._settings, self._types, dict(before))
             try:
                 self._say(chase, ordered)
-                if not with_example:
-                    Valuing(chase).assign()
-                    return True
-                return example_of(chase)
+                if with_example:
+                    return example_of(chase)
+                Valuing(chase).assign()
             except Contradiction:
-                continue
-            except Undecided as undecided:
-                stack += [{**decided, undecided.key: way} for way in reversed(undecided.ways)]
+                for key, (first, *others) in chase.taken:
+                    stack += [{**before, key: other} for other in reversed(others)]
+                    before = {**before, key: first}
+            else:
+                return True
         return True
+
+    def _rank(self, answered: Answered) -> str:
+        question = answered.test.question
+        rank = self._ranks.get(question)
+        if rank is None:
+            rank = self._ranks[question] = repr(question)
+        return rank
 
     def _say(self, chase: Chase, answers: Iterable[Answered]) -> None:
         denied: dict[Path, str] = {}
