@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "authorize": "asking",
     "check": "checking",
     "diff": "comparing",
+    "explain": "explaining",
     "permissions": "asking",
     "serve": "serving",
     "test": "testing",

@@ -3,6 +3,7 @@
 from sidecar.facts.building import build
 from sidecar.facts.directory import Stamp, read_directory, read_tables, stamp
 from sidecar.facts.faults import MountFaults
+from sidecar.facts.places import Places, read_places
 from sidecar.facts.rows import Cell, Cells, Quoted, Row, Table
 from sidecar.facts.snapshot import Asked, Snapshot
 
@@ -11,6 +12,7 @@ __all__ = [
     "Cell",
     "Cells",
     "MountFaults",
+    "Places",
     "Quoted",
     "Row",
     "Snapshot",
@@ -18,6 +20,7 @@ __all__ = [
     "Table",
     "build",
     "read_directory",
+    "read_places",
     "read_tables",
     "stamp",
 ]

@@ -20,6 +20,7 @@ from sidecar.policy.operands import operand_of
 from sidecar.policy.program import Clause, Program
 from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Path, literal
 from sidecar.policy.symbols import PolicyFault, Unexplorable
+from sidecar.schema.nouns import Schema
 from sidecar.schema.values import Value
 
 LIVE_DEPTH = 100
@@ -38,21 +39,28 @@ def answer(
         Plain data: ``holds``, or ``fault`` where one of the clauses fails.
     """
     names, program, _ = loaded
-    rule, code = asked["rule"], asked["code"]
-    declared = names.schema.types[asked["resource"]].actions.get(asked["action"])
-    action = (asked["action"], declared.properties if declared else {})
-    request = (asked["subject"], asked["resource"], action)
+    request = (asked["subject"], asked["resource"], action_of(names.schema, asked))
     answering = Answering(loaded, pack.settings, answers, request)
-    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
-    if code is not None:
-        operands = (*operands, literal(f"str {code}"))
+    operands = operands_of(asked["code"])
     holds = False
-    for clause in program.matching(rule, operands):
+    for clause in program.matching(asked["rule"], operands):
         try:
             holds = answering.holds([clause], operands) or holds
         except (PolicyFault, Unexplorable) as error:
             return {"fault": f"{clause.file}:{clause.line}: {error}"}
     return {"holds": holds}
+
+
+def action_of(schema: Schema, asked: Mapping[str, Any]) -> Action:
+    """Return the action that is asked about, with its declared properties."""
+    declared = schema.types[asked["resource"]].actions.get(asked["action"])
+    return asked["action"], declared.properties if declared else {}
+
+
+def operands_of(code: str | None) -> tuple[Path, ...]:
+    """Return what an entry point is asked with; the last is the reason or the obligation."""
+    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
+    return operands if code is None else (*operands, literal(f"str {code}"))
 
 
 class Answering:

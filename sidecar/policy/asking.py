@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from _polar_lib import lib  # type: ignore[import-not-found]  # polar's own, without types
 from polar import Polar
 from polar.exceptions import OsoError, PolarTypeError, StackOverflowError, UnsupportedError
-from polar.ffi import PolarSource, process_messages
+from polar.ffi import PolarSource, ffi_serialize, process_messages
+from polar.ffi import Query as FfiQuery
 from polar.predicate import Predicate
 from polar.query import Query
 
@@ -98,15 +100,52 @@ class LoadedPolicy:
             PolicyFault: Where the policy does what it may not.
             Unexplorable: Where Oso itself gives up.
         """
+        begin = self._polar.ffi_polar.new_query_from_term
+        return self._first(question, rule, (subject, resource), operands, begin) is not None
+
+    def prove(
+        self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Path]
+    ) -> Mapping[str, Any] | None:
+        """Ask whether `rule(operands)` holds, and why.
+
+        Returns:
+            Oso's trace of its first proof, a ``node`` with its ``children``; None where the rule
+            does not hold.
+
+        Raises:
+            PolicyFault: Where the policy does what it may not.
+            Unexplorable: Where Oso itself gives up.
+        """
+        found = self._first(question, rule, (subject, resource), operands, self._traced)
+        if found is None:
+            return None
+        trace: Mapping[str, Any] = found["trace"]["trace"]
+        return trace
+
+    def _traced(self, term: object) -> FfiQuery:
+        """Begin a query as `new_query_from_term` does, but with a trace."""
+        pointer = lib.polar_new_query_from_term(self._polar.ffi_polar.ptr, ffi_serialize(term), 1)
+        self._polar.ffi_polar.process_messages()
+        return FfiQuery(self._polar.ffi_polar.check_result(pointer))
+
+    def _first(
+        self,
+        question: Asking,
+        rule: str,
+        types: tuple[str, str],
+        operands: Sequence[Path],
+        begin: Callable[[Any], Any],
+    ) -> Mapping[str, Any] | None:
+        """Return Oso's first result; None where there is none."""
         host = self._polar.host.copy()
-        arguments = [question.look.restore(operand, subject, resource) for operand in operands]
+        arguments = [question.look.restore(operand, *types) for operand in operands]
         term = host.to_polar(Predicate(rule, arguments))
-        query = _Query(self._polar.ffi_polar.new_query_from_term(term), host=host)  # type: ignore[no-untyped-call]  # polar's
+        query = _Query(begin(term), host=host)  # type: ignore[no-untyped-call]  # polar's
         query.question = question
         self.messages.clear()  # of loading: whoever loads looks at them
         _instead(query.ffi_query, self._collect(query.ffi_query))
         try:
-            found = next(query.run(), None) is not None
+            found: Mapping[str, Any] | None = next(query.run(), None)
         except StackOverflowError as error:
             raise Unexplorable("the rule calls itself without end") from error
         except PolarTypeError as error:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from sidecar.policy.answering import answer
 from sidecar.policy.compiling import InvalidPolicyError, compile_pack, load
+from sidecar.policy.proving import prove
 from sidecar.policy.questions import Answer, Question
 from sidecar.policy.symbols import PolicyFault
 
@@ -61,7 +62,9 @@ def main() -> None:
         return
     write_message(answers, b'{"ready": true}')
     while message := read_message(questions):
-        said = answer(json.loads(message), pack, loaded, _Parent((questions, answers)))
+        asked = json.loads(message)
+        reply = prove if asked.get("proof") else answer
+        said = reply(asked, pack, loaded, _Parent((questions, answers)))
         write_message(answers, json.dumps(said).encode())
 
 

@@ -175,9 +175,32 @@ class Oso:
         Raises:
             EvaluationError: Where the rule fails, or takes too long.
         """
+        return bool(self._said(asked, answer, self._seconds)["holds"])
+
+    def prove(
+        self,
+        asked: Mapping[str, str | None],
+        answer: Callable[[Question], Answer | None],
+        seconds: float,
+    ) -> Mapping[str, Any]:
+        """Ask as `holds` does, and for the whole proof (`sidecar.policy.proving.prove`).
+
+        Answers that the facts do not have are None: a proof is also asked what would be if.
+
+        Raises:
+            EvaluationError: Where Oso takes too long. A rule that fails is told in the proof.
+        """
+        return self._said({**asked, "proof": "yes"}, answer, seconds)
+
+    def _said(
+        self,
+        asked: Mapping[str, str | None],
+        answer: Callable[[Question], Answer | None],
+        seconds: float,
+    ) -> Mapping[str, Any]:
         with self._lock:
             try:
-                return self._ask(asked, answer)
+                return self._ask(asked, answer, seconds)
             except ChildFailedError as error:
                 self._forget()
                 raise EvaluationError(
@@ -189,9 +212,14 @@ class Oso:
         with self._lock:
             self._forget()
 
-    def _ask(self, asked: Mapping[str, str | None], answer: Callable[[Question], Answer]) -> bool:
+    def _ask(
+        self,
+        asked: Mapping[str, str | None],
+        answer: Callable[[Question], Answer | None],
+        seconds: float,
+    ) -> Mapping[str, Any]:
         child = self._started()
-        child.allow(self._seconds)
+        child.allow(seconds)
         child.send(json.dumps(asked).encode())
         try:
             while "ask" in (said := child.receive()):
@@ -202,7 +230,8 @@ class Oso:
             raise
         if "fault" in said:
             raise EvaluationError(said["fault"])
-        return bool(said["holds"])
+        answered: Mapping[str, Any] = said
+        return answered
 
     def _started(self) -> Child:
         if self._child is not None and self._owner != os.getpid():
