@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import click
 import pytest
@@ -283,24 +285,82 @@ def test_the_policy_suites_pass() -> None:
     assert result.stdout.endswith("answers are as expected\n")
 
 
-def test_an_answer_that_differs_from_the_suite_is_told_with_its_place(
-    pack: tuple[str, ...], tmp_path: Path
-) -> None:
+@pytest.fixture
+def differing(pack: tuple[str, ...], tmp_path: Path) -> tuple[str, ...]:
+    """A pack with one suite, of whose two answers one is not as expected."""
     for suite in (tmp_path / "policies").glob("*_test.yaml"):
         suite.unlink()
     (tmp_path / "policies" / "one_test.yaml").write_text(
         "suite: one\nworld: demo\nnow: 2026-12-01T12:00:00Z\ncases:\n"
-        "  - name: mallory may switch, she hopes\n    subjects: [ana, mallory]\n"
+        '  - name: "mallory may | switch,\\a she hopes"\n    subjects: [ana, mallory]\n'
         "    actions: [switch]\n    resource: account:acme\n"
         "    allow: {mallory: [switch], ana: [switch]}\n"
     )
+    return pack
 
-    result = run("test", *pack)
+
+def test_an_answer_that_differs_from_the_suite_is_told_with_its_place(
+    differing: tuple[str, ...],
+) -> None:
+    result = run("test", *differing)
 
     lines = result.stdout.splitlines()
     assert result.exit_code == EXIT_NO
-    assert "one_test.yaml:5: mallory may switch, she hopes: user:mallory switch" in lines[0]
+    assert "one_test.yaml:5: mallory may | switch,\a she hopes: user:mallory switch" in lines[0]
     assert lines[1] == "1 of 2 answers are as expected"
+
+
+def test_answers_of_suites_are_told_to_programs(differing: tuple[str, ...]) -> None:
+    result = run("test", "--json", *differing)
+
+    told = json.loads(result.stdout)
+    (failure,) = told.pop("failures")
+    assert (result.exit_code, told["asked"], told["as_expected"]) == (EXIT_NO, 2, 1)
+    assert failure == {
+        "file": "policies/one_test.yaml",
+        "line": 5,
+        "suite": "one",
+        "case": "mallory may | switch,\a she hopes",
+        "subject": "user:mallory",
+        "action": "switch",
+        "resource": "account:acme",
+        "failure": "is denied because of not_granted, and should be allowed",
+    }
+
+
+def test_answers_of_suites_are_told_to_a_pull_request(differing: tuple[str, ...]) -> None:
+    result = run("test", "--markdown", *differing)
+
+    row = result.stdout.splitlines()[2]
+    assert row.startswith("| `policies/one_test.yaml:5` | mallory may \\| switch,")
+    assert result.stdout.endswith("\n\n1 of 2 answers are as expected\n")
+
+
+def test_answers_of_suites_are_written_as_junit(differing: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "answers.xml"
+
+    result = run("test", "--junit", str(file), *differing)
+
+    root = ET.parse(file).getroot()  # noqa: S314  we wrote it
+    (suite,) = root
+    assert result.exit_code == EXIT_NO
+    assert (root.get("tests"), suite.get("name"), suite.get("failures")) == ("2", "one", "1")
+    allowed, denied = suite
+    assert (allowed.get("line"), list(allowed)) == ("5", [])
+    # XML has no way to write a bell.
+    sentence = "mallory may | switch,\ufffd she hopes: user:mallory switch account:acme"
+    assert (denied.get("classname"), denied.get("name")) == ("one", sentence)
+    assert denied[0].get("message") == "is denied because of not_granted, and should be allowed"
+    assert denied[0].text == f"policies/one_test.yaml:5: {sentence} {denied[0].get('message')}"
+
+
+def test_junit_that_cannot_be_written_is_trouble(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "answers.xml"
+
+    result = run("test", "--junit", str(file))
+
+    assert result.exit_code == EXIT_TROUBLE
+    assert result.stderr == f"error: `{file}` cannot be written: No such file or directory\n"
 
 
 def test_a_suite_that_cannot_be_asked_is_told_by_check_as_by_test(

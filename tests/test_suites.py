@@ -275,6 +275,23 @@ def test_slips_are_told_where_they_stand_and_all_at_once(write: Path) -> None:
     assert [fault.partition(":")[0] for fault in found] == ["6", "7", "10"]
 
 
+def test_a_case_can_be_asked_at_another_moment_than_its_suite(write: Path) -> None:
+    early = """\
+  - name: cy may accept as long as the invitation holds
+    now: 2026-12-23T23:59:59Z
+    subjects: [cy]
+    actions: [accept]
+    resource: invitation:inv-7
+"""
+    late = early.replace("as long", "no longer").replace("23:59:59", "23:59:59.999999")
+    over = early.replace("as long as", "not when").replace("23T23:59:59Z", "24T00:00:00Z")
+
+    found = run(write, HEAD.replace("2026-12-01", "2027-02-01") + early + late + over)
+
+    wrongly_denied = "is allowed, and should be denied"
+    assert [cell.failure for cell in found] == [wrongly_denied, wrongly_denied, None]
+
+
 def test_bad_moment_of_a_suite_is_told_once(write: Path) -> None:
     found = faults(write, f"{HEAD}{CASE}".replace("2026-12-01T12:00:00Z", "2026-12-01"))
 

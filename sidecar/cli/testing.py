@@ -2,30 +2,93 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.places import settings_of
+from sidecar.errors import InvalidSettingError
 from sidecar.options import PACK, setting_options
 from sidecar.policy import load_pack
-from sidecar.suites import ask, read_suites
+from sidecar.suites import Cell, ask, junit, read_suites
 
 
 @main.command()
 @setting_options(PACK)
-def test(**places: object) -> None:
+@click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the answers to FILE too, as JUnit XML.",
+)
+@output_options(JSON, MARKDOWN)
+def test(junit_file: Path | None, output: str, **places: object) -> None:
     """Run the policy suites, *_test.yaml beside the policies, on the worlds in the fixtures."""
     settings = settings_of(places)
     policy = load_pack(settings.policies, settings.fixtures)
     suites = read_suites(settings.policies)
-    asked: Counter[bool] = Counter()
-    for cell in ask(suites, policy, settings.fixtures / "worlds"):
-        asked[cell.failure is None] += 1
-        if cell.failure is not None:
-            click.echo(f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}")
-    if not asked:
+    cells = ask(suites, policy, settings.fixtures / "worlds")
+    if not cells:
         raise click.UsageError(f"there is no case in `{settings.policies}`; write a `*_test.yaml`")
-    click.echo(f"{asked[True]} of {asked.total()} answers are as expected")
-    raise SystemExit(EXIT_NO if asked[False] else EXIT_YES)
+    if junit_file is not None:
+        _write(junit_file, junit(cells))
+    failed = [cell for cell in cells if cell.failure is not None]
+    if output == JSON:
+        print_json(_members(policy.revision, cells, failed))
+    else:
+        for line in _markdown(failed) if output == MARKDOWN else map(_line, failed):
+            click.echo(line)
+        click.echo(f"{len(cells) - len(failed)} of {len(cells)} answers are as expected")
+    raise SystemExit(EXIT_NO if failed else EXIT_YES)
+
+
+def _line(cell: Cell) -> str:
+    return f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}"
+
+
+def _markdown(failed: Sequence[Cell]) -> list[str]:
+    if not failed:
+        return []
+    rows = [
+        f"| `{cell.case.file}:{cell.case.line}` | {_escaped(cell.case.name)} |"
+        f" {_escaped(f'{cell.subject} {cell.action} {cell.resource}')} |"
+        f" {_escaped(str(cell.failure))} |"
+        for cell in failed
+    ]
+    return ["| place | case | asked | what is wrong |", "|---|---|---|---|", *rows, ""]
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "\\<").split())
+
+
+def _members(revision: str, cells: Sequence[Cell], failed: Sequence[Cell]) -> dict[str, object]:
+    return {
+        "policy": revision,
+        "asked": len(cells),
+        "as_expected": len(cells) - len(failed),
+        "failures": [
+            {
+                "file": cell.case.file,
+                "line": cell.case.line,
+                "suite": cell.suite,
+                "case": cell.case.name,
+                "subject": str(cell.subject),
+                "action": cell.action,
+                "resource": str(cell.resource),
+                "failure": cell.failure,
+            }
+            for cell in failed
+        ],
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidSettingError(f"`{path}` cannot be written: {error.strerror}") from error

@@ -44,14 +44,27 @@ def read_suites(directory: Path) -> tuple[Suite, ...]:
     problems: list[Problem] = []
     suites: list[Suite] = []
     for path in sorted(path for path in directory.glob("*_test.y*ml") if path.is_file()):
-        faults = Faults(shown_file(path))
-        document = read_document(path, faults)
-        if document is not None:
-            suites.append(_Reader(faults).suite(document))
-        problems += faults.problems
+        try:
+            suites.append(read_suite(path))
+        except InvalidSuiteError as error:
+            problems += error.problems
     if problems:
         raise InvalidSuiteError(problems)
     return tuple(suites)
+
+
+def read_suite(path: Path) -> Suite:
+    """Read the suite of one file.
+
+    Raises:
+        InvalidSuiteError: It cannot be used; all that is wrong with it.
+    """
+    faults = Faults(shown_file(path))
+    document = read_document(path, faults)
+    suite = None if document is None else _Reader(faults).suite(document)
+    if faults.problems or suite is None:
+        raise InvalidSuiteError(faults.problems)
+    return suite
 
 
 class _Reader:
