@@ -131,7 +131,7 @@ def _text(answer: _Answer) -> Iterator[str]:
         for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
             if conditions:
                 yield f"rule {rule.rule} {verb}"
-                yield from _indented(conditions)
+                yield from indented(conditions)
     for change in found.changes:
         yield from _change(change, answer)
     for sentence in found.uncompared:
@@ -144,7 +144,7 @@ def _change(change: Change, answer: _Answer) -> Iterator[str]:
     actions = ", ".join(change.actions)
     obligation = f" ({change.code})" if change.code else ""
     yield f"{_HEADS[change.what]}{obligation}: {actions} on {change.resource}, for {change.subject}"
-    yield from _indented(change.clauses)
+    yield from indented(change.clauses)
     example = next((each for each in change.examples if each is not None), None)
     if example is not None:
         yield "  for example"
@@ -152,7 +152,8 @@ def _change(change: Change, answer: _Answer) -> Iterator[str]:
         yield from (f"    {line}" for line in told(example, change.actions[0], schema))
 
 
-def _indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield conditions below a head, one clause a line."""
     for at, clauses in enumerate(conditions):
         if not clauses:
             yield "  always"

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "comparing",
     "explain": "explaining",
     "permissions": "asking",
+    "prove": "proving",
     "serve": "serving",
     "test": "testing",
     "tree": "trees",

@@ -76,9 +76,24 @@ class Joined:
         entry = self.policies[side].entries.get((*scope, action))
         if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
             return FALSE
-        allowed = self._whole(side, entry, scope, action)
+        return self.standing(side, scope, action, self._whole(side, entry, scope, action))
+
+    def standing(self, side: int, scope: Scope, action: str, region: Node) -> Node:
+        """Return the part of a region in which nothing is missing that needs no policy (R20).
+
+        Subject and resource exist, or the resource does not that is to be created.
+        """
+        self._order(scope)
+        self.trees.scope = scope
         creates = self.policies[side].schema.types[scope[1]].actions[action].creates
-        return self._standing(scope, allowed, creates=creates)
+        subject, resource = (self.schema.types[name] for name in scope)
+        if creates and resource.table:
+            region = self.trees.choose(self._exists(RESOURCE), FALSE, region)
+        elif not creates and _can_lack(resource):
+            region = self.trees.choose(self._exists(RESOURCE), region, FALSE)
+        if _can_lack(subject):
+            region = self.trees.choose(self._exists(SUBJECT), region, FALSE)
+        return region
 
     def forbidden(self, side: int, scope: Scope, action: str, reason: str) -> Node:
         """Return where a rule of a pack gives a reason.
@@ -118,17 +133,6 @@ class Joined:
         allowed, *forbids = known
         for forbid in forbids:
             allowed = self.trees.choose(forbid, FALSE, allowed)
-        return allowed
-
-    def _standing(self, scope: Scope, allowed: Node, *, creates: bool) -> Node:
-        """Add what needs no policy: that subject and resource exist, or a new one does not."""
-        subject, resource = (self.schema.types[name] for name in scope)
-        if creates and resource.table:
-            allowed = self.trees.choose(self._exists(RESOURCE), FALSE, allowed)
-        elif not creates and _can_lack(resource):
-            allowed = self.trees.choose(self._exists(RESOURCE), allowed, FALSE)
-        if _can_lack(subject):
-            allowed = self.trees.choose(self._exists(SUBJECT), allowed, FALSE)
         return allowed
 
     def _exists(self, path: Path) -> Node:

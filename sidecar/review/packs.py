@@ -37,23 +37,14 @@ class PackPlace:
     policies: Path
     fixtures: Path
 
-    def load(self, probes: Sequence[tuple[str, str]] = ()) -> Policy:
+    def load(self) -> Policy:
         """Read and compile the pack, with the trees of its single rules.
-
-        Args:
-            probes: Polar files by name that are compiled along with it, whose rules of three
-                parameters named as the file is are asked as entry points are.
 
         Raises:
             InvalidPackError: It cannot be used.
         """
         pack, sentences = read_texts(self.policies, self.fixtures)
-        pack = replace(
-            pack,
-            reviewing=True,
-            texts={**pack.texts, **dict(probes)},
-            probes=tuple(Path(file).stem for file, _ in probes),
-        )
+        pack = replace(pack, reviewing=True)
         return assemble(pack, sentences, compile_in_child(pack))
 
 
