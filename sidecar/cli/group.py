@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "checking",
     "diff": "comparing",
     "explain": "explaining",
+    "matrix": "drawing",
     "permissions": "asking",
     "prove": "proving",
     "serve": "serving",

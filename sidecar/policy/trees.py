@@ -92,6 +92,10 @@ class Trees:
             )
         return self._either[key]
 
+    def find(self, test: Test) -> int | None:
+        """Return the place of a test of the pair of types that is explored; None without one."""
+        return self._index.get((self.scope, test.question, test.outcomes))
+
     def can_fail(self, node: Node) -> bool:
         """Tell whether a tree has a leaf where the policy fails."""
         if node.number not in self._failing:

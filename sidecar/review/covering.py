@@ -53,13 +53,20 @@ class Covering:
     def __init__(self, joined: Joined, scope: Scope) -> None:
         self.regions = Regions(joined, scope)
         self._words = tuple(_vocabulary(joined, scope))
-        self._known: dict[int, tuple[Condition, ...]] = {}
+        self._known: dict[tuple[int, int], tuple[Condition, ...]] = {}
 
-    def cover(self, region: Node) -> tuple[Condition, ...]:
-        """Return conditions that together are the region, in the states that can be."""
-        if region.number not in self._known:
-            self._known[region.number] = tuple(self._divided(region, TRUE, ()))
-        return self._known[region.number]
+    def cover(self, region: Node, care: Node = TRUE) -> tuple[Condition, ...]:
+        """Return conditions that together are a region, in the states that can be.
+
+        Args:
+            region: The region.
+            care: Where it matters what they say; elsewhere they may say anything.
+        """
+        key = (region.number, care.number)
+        if key not in self._known:
+            region = self.regions.simplify(region, care)
+            self._known[key] = tuple(self._divided(region, care, ()))
+        return self._known[key]
 
     def example(self, condition: Condition) -> Example | None:
         """Return a mount and a request to which a condition applies."""

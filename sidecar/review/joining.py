@@ -275,7 +275,7 @@ def _sorted(tests: Mapping[Question, Test]) -> list[Question]:
 
     def place(question: Question) -> None:
         if question in tests and question not in order:
-            for before in _presupposed(question):
+            for before in presupposed(question):
                 if before != question:
                     place(before)
             order[question] = None
@@ -285,7 +285,7 @@ def _sorted(tests: Mapping[Question, Test]) -> list[Question]:
     return list(order)
 
 
-def _presupposed(question: Question) -> Iterator[Question]:
+def presupposed(question: Question) -> Iterator[Question]:
     """Yield the questions that have to be answered yes before this one has a meaning."""
     if question[0] == "present":
         yield from _before(question[1])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node
-from sidecar.policy.questions import Question, value_of
+from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
+from sidecar.policy.questions import YES_NO, Question, value_of
 from sidecar.policy.trees import Trees
-from sidecar.review.joining import Joined, Scope
+from sidecar.review.joining import Joined, Scope, presupposed
 from sidecar.review.states import Answered, Example
 from sidecar.review.states.answers import outcomes_of
 
@@ -45,14 +45,34 @@ class Regions:
             yield from self._cubes(region, path, answers, within or {})
 
     def region(self, cube: Cube) -> Node:
-        """Return the region of a cube."""
+        """Return the region of a cube: where its answers can be given, and are these."""
         found = TRUE
         for index in sorted(cube, reverse=True):
             answered = cube[index]
             count = len(answered.labels) + (answered.test.outcomes != "finite")
             branches = [found if at in answered.outcomes else FALSE for at in range(count)]
             found = self.trees.place(index, answered.labels, branches)
+        for guard in self._guards(cube):
+            found = self.trees.place(guard, YES_NO, (found, FALSE))
         return found
+
+    def _guards(self, cube: Cube) -> list[int]:
+        """Return the tests that a cube answers with yes without saying so.
+
+        What has a role exists. A tree knows nothing of it, and would take the rest for left over.
+        """
+        self.trees.scope = self.scope
+        found = set()
+        for answered in cube.values():
+            for question in presupposed(answered.test.question):
+                test = Test(question, "finite")
+                place = self.trees.find(test)
+                if place is None or place in cube or place in found:
+                    continue
+                denied = Answered(test, YES_NO, frozenset({YES_NO.index(False)}))
+                if not self.states.possible([*cube.values(), denied]):
+                    found.add(place)
+        return sorted(found, reverse=True)
 
     def example(self, cube: Cube) -> Example | None:
         """Return a mount and a request in a cube; None where there is none."""

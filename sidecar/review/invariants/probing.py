@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.errors import Problem
-from sidecar.policy.source import Block, read_source
 from sidecar.policy.tokens import tokenize
 from sidecar.review.invariants.reading import InvalidInvariantError, Invariant
+from sidecar.review.roles import roles_of
 from sidecar.schema import Schema
-from sidecar.schema.wording import shown
+from sidecar.schema.wording import nearest, one_of, shown
 
 _ROLES = re.compile(
     r"(?<![\w.])role\s+(?:in\s*\[(?P<several>[^\]]*)\]|(?:is|==?)\s*(?P<one>\"?\w+\"?))"
@@ -61,11 +61,7 @@ def translated(problems: Sequence[Problem], probes: Probes) -> list[Problem]:
 class _Writer:
     def __init__(self, schema: Schema, texts: Mapping[str, str]) -> None:
         self._schema = schema
-        self._blocks: dict[str, Block] = {}
-        for file, text in texts.items():
-            source, _ = read_source(file, text)
-            self._blocks.update({block.type: block for block in source.blocks})
-        self._types = {declared.polar: name for name, declared in schema.types.items()}
+        self._roles = roles_of(texts, schema)
         self._problems: list[Problem] = []
 
     def probes(self, invariants: Sequence[Invariant]) -> Probes:
@@ -94,7 +90,7 @@ class _Writer:
                 helper = f"{name}_{subject}_{resource}_{at}"
                 roles = _words(found["several"] if found["several"] is not None else found["one"])
                 helpers += self._role_rules(helper, invariant, (subject, resource), roles)
-                body = body.replace(found[0], f"{helper}(subject, resource)", 1)
+                body = body.replace(found[0], f"{helper}(subject, action, resource)", 1)
             types = {
                 "subject": self._schema.types[subject].polar,
                 "action": "Action",
@@ -110,34 +106,16 @@ class _Writer:
         self, helper: str, invariant: Invariant, scope: tuple[str, str], roles: Sequence[str]
     ) -> Iterator[str]:
         subject, resource = (self._schema.types[name].polar for name in scope)
-        block = self._blocks.get(resource)
-        owners: list[tuple[str | None, Block]] = []
-        if block is not None and block.roles:
-            owners = [(None, block)]
-        if not owners and block is not None:
-            owners = [
-                (relation, related)
-                for relation, token in block.relations.items()
-                if (related := self._blocks.get(token.text)) is not None and related.roles
-            ]
+        owners = self._roles.get(scope[1], ())
         if not owners:
             self._problem(invariant, f"`{scope[1]}` has no roles; say `resource:`, or write Polar")
-        for relation, owner in owners:
-            known = [token.literal for token in owner.roles]
+        for owner in owners:
             for role in roles:
-                if role not in known:
-                    self._problem(
-                        invariant, f"there is no role {shown(role)}; it has {', '.join(known)}"
-                    )
-                    continue
-                head = f"{helper}(subject: {subject}, resource: {resource}) if "
-                if relation is None:
-                    yield f'{head}has_role(subject, "{role}", resource);'
+                if role in owner.names:
+                    yield owner.rules(helper, role, subject, resource)
                 else:
-                    yield (
-                        f'{head}has_relation(related, "{relation}", resource) and '
-                        f'has_role(subject, "{role}", related);'
-                    )
+                    mend = nearest(role, owner.names) or f"; it has {one_of(owner.names)}"
+                    self._problem(invariant, f"there is no role {shown(role)}{mend}")
 
     def _problem(self, invariant: Invariant, message: str) -> None:
         self._problems.append(

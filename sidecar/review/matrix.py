@@ -1,0 +1,147 @@
+"""The matrix of a pack: what each role may do with each type of resource, and when.
+
+A column is a role that somebody has, and none that brings it along; the last one is whoever has
+no role. A cell holds in every state, in none, or under conditions, which a legend tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sidecar.policy import Policy
+from sidecar.policy.compiled import assemble, read_texts
+from sidecar.policy.nodes import FALSE, TRUE, Node
+from sidecar.policy.process import compile_in_child
+from sidecar.review.covering import Covering
+from sidecar.review.joining import Joined, Scope, UncompiledError
+from sidecar.review.packs import PackPlace
+from sidecar.review.roles import Roles, roles_of
+from sidecar.review.wording import Wording
+
+NO_ROLE, ANYBODY = "no role", "anybody"
+Clauses = tuple[tuple[str, ...], ...]
+"""In words: one of these, and of each all clauses."""
+YES: Clauses = ((),)
+NO: Clauses = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The matrix of one type of subject and one type of resource."""
+
+    subject: str
+    resource: str
+    columns: tuple[str, ...]
+    """Roles, then `NO_ROLE`; or `ANYBODY` alone where there are no roles."""
+    held: tuple[Clauses, ...]
+    """When somebody is in each column."""
+    cells: dict[str, tuple[Clauses | None, ...]]
+    """Action to when it is allowed in each column; None where Oso is asked at request time."""
+
+
+def matrix(place: PackPlace) -> tuple[Sheet, ...]:
+    """Return the matrix of a pack, a sheet for each pair of types.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+    """
+    pack, sentences = read_texts(place.policies, place.fixtures)
+    roles = roles_of(pack.texts, pack.schema)
+    probes: dict[tuple[str, str, str], str] = {}
+    texts = dict(pack.texts)
+    for resource, declared in roles.items():
+        for subject in pack.schema.subjects():
+            types = (pack.schema.types[subject].polar, pack.schema.types[resource].polar)
+            for each in declared:
+                for role in each.names:
+                    name = probes.setdefault((subject, resource, role), f"column_{len(probes)}")
+                    rule = each.rules(name, role, *types)
+                    texts[f"{name}.polar"] = texts.get(f"{name}.polar", "") + rule + "\n"
+    probed = replace(pack, reviewing=True, texts=texts, probes=tuple(probes.values()))
+    policy = assemble(probed, sentences, compile_in_child(probed))
+    joined = Joined(policy)
+    return tuple(
+        _Drawing(joined, (subject, resource), probes).sheet(roles.get(resource, ()))
+        for subject in pack.schema.subjects()
+        for resource, declared in pack.schema.types.items()
+        if declared.actions
+    )
+
+
+class _Drawing:
+    def __init__(
+        self, joined: Joined, scope: Scope, probes: dict[tuple[str, str, str], str]
+    ) -> None:
+        self._joined = joined
+        self._policy: Policy = joined.policies[0]
+        self._scope = scope
+        self._probes = probes
+        self._covering = Covering(joined, scope)
+        self._wording = Wording(joined.schema, scope)
+
+    def sheet(self, declared: tuple[Roles, ...]) -> Sheet:
+        """Draw one sheet."""
+        columns = dict(self._columns(declared)) or {ANYBODY: TRUE}
+        relations = [each.relation for each in declared if each.relation]
+        return Sheet(
+            subject=self._scope[0],
+            resource=self._scope[1],
+            columns=tuple(columns),
+            held=tuple(self._held(*column, relations) for column in columns.items()),
+            cells={
+                action: tuple(self._cell(action, region) for region in columns.values())
+                for action in self._joined.schema.types[self._scope[1]].actions
+            },
+        )
+
+    def _held(self, column: str, region: Node, relations: list[str]) -> Clauses:
+        """Return in words when somebody is in a column; another sheet tells of a relation's."""
+        if column in {NO_ROLE, ANYBODY}:
+            return YES
+        if relations:
+            return tuple((f"{self._scope[0]} has this role in the {each}",) for each in relations)
+        return self._clauses(region)
+
+    def _columns(self, declared: tuple[Roles, ...]) -> Iterator[tuple[str, Node]]:
+        trees = self._joined.trees
+        held: dict[str, Node] = {}
+        above: dict[str, frozenset[str]] = {}
+        for each in declared:
+            for role in each.names:
+                name = self._probes[(*self._scope, role)]
+                root = self._policy.probes.get((name, *self._scope, self._any_action()))
+                if root is None:  # put to Oso: nobody can say when it is held
+                    return
+                node = self._joined.take(0, root, self._scope)
+                held[role] = trees.either(held.get(role, FALSE), node)
+                above[role] = above.get(role, frozenset()) | each.above(role)
+        nobody = TRUE
+        for role, region in held.items():
+            alone = region
+            for other in above[role]:
+                alone = trees.choose(held[other], FALSE, alone)
+            nobody = trees.choose(region, FALSE, nobody)
+            yield role, alone
+        if held:
+            yield NO_ROLE, nobody
+
+    def _any_action(self) -> str:
+        return next(iter(self._joined.schema.types[self._scope[1]].actions))
+
+    def _cell(self, action: str, column: Node) -> Clauses | None:
+        regions = self._covering.regions
+        try:
+            allowed = self._joined.allowed(0, self._scope, action)
+        except UncompiledError:
+            return None
+        care = self._joined.standing(0, self._scope, action, column)
+        if regions.is_empty(regions.both(care, allowed)):
+            return NO
+        if regions.is_empty(regions.minus(care, allowed)):
+            return YES
+        return self._clauses(allowed, care)
+
+    def _clauses(self, region: Node, care: Node = TRUE) -> Clauses:
+        conditions = self._covering.cover(region, care)
+        return tuple(map(self._wording.condition, conditions))
