@@ -144,9 +144,12 @@ class Covering:
     def _widened(self, cube: Cube, outside: Node) -> Cube:
         """Leave out each condition without which a cube still holds nothing that is outside."""
         wide = dict(cube)
-        for index in sorted(cube, key=lambda index: _importance(cube[index], index)):
-            tried = {other: each for other, each in wide.items() if other != index}
-            if self.regions.is_empty(outside, tried):
+        order = sorted(cube, key=lambda index: _importance(cube[index], index))
+        # What else is said mostly implies that things exist, so all of that is tried at once.
+        existing = [index for index in order if _importance(cube[index], index)[0] == 0]
+        for indexes in [existing, *([index] for index in order)]:
+            tried = {index: each for index, each in wide.items() if index not in indexes}
+            if len(tried) < len(wide) and self.regions.is_empty(outside, tried):
                 wide = tried
         return wide
 

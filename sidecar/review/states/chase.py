@@ -45,6 +45,8 @@ class Chase:
         self.said: dict[tuple[Path, str], Slot] = {}
         """What a policy reads of an attribute that a caller may say, by root and name; and the
         properties of the action and the context."""
+        self._present: dict[Path, Slot] = {}
+        """What is at the paths that are known to have something there."""
         self.found: list[Found] = []
         self._decided = decided
         self.taken: list[tuple[tuple[object, ...], tuple[str, ...]]] = []
@@ -69,10 +71,17 @@ class Chase:
         Raises:
             Contradiction: It is present, and cannot be.
         """
+        known = self._present.get(path)
+        if known is not None:
+            return settled(known)
+        slot = self._slot(path, present=present)
+        if present and slot is not None:
+            self._present[path] = slot
+        return slot
+
+    def _slot(self, path: Path, *, present: bool) -> Slot | None:
         if path in self.roots:
             return find(self.roots[path])
-        if path[0] == "literal":
-            raise AssertionError("a literal is read by `operand`")
         if path[0] == "lookup":
             return self._looked_up(path, present=present)
         base, name = path[1], path[2]
