@@ -70,6 +70,9 @@ class _Answer:
 @click.option(
     "--at", type=INSTANT, metavar="INSTANT", help="The moment for --data.  [default: now]"
 )
+@click.option(
+    "--examples", is_flag=True, help="Show a mount and a question for each change, not for one."
+)
 @output_options(JSON, MARKDOWN)
 @setting_options(PACK)
 def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
@@ -78,6 +81,7 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     data: Path | None,
     old_data: Path | None,
     at: datetime | None,
+    examples: bool,
     output: str,
     **places: object,
 ) -> None:
@@ -97,7 +101,7 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     if output == JSON:
         print_json(_as_json(answer))
     else:
-        lines = _markdown(answer) if output == MARKDOWN else _text(answer)
+        lines = _markdown(answer) if output == MARKDOWN else _text(answer, examples=examples)
         for line in lines:
             click.echo(line)
     raise SystemExit(EXIT_NO if answer.differs else EXIT_YES)
@@ -125,28 +129,28 @@ def _answer(
 # --- as text ----------------------------------------------------------------------------------
 
 
-def _text(answer: _Answer) -> Iterator[str]:
+def _text(answer: _Answer, *, examples: bool) -> Iterator[str]:
     found = answer.differences
+    yield _summary(answer)
     for rule in found.rules:
         for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
             if conditions:
                 yield f"rule {rule.rule} {verb}"
                 yield from indented(conditions)
-    for change in found.changes:
-        yield from _change(change, answer)
+    for at, change in enumerate(found.changes):
+        yield from _change(change, answer, with_example=examples or not at)
     for sentence in found.uncompared:
         yield f"not compared: {sentence}"
     yield from _people(answer)
-    yield _summary(answer)
 
 
-def _change(change: Change, answer: _Answer) -> Iterator[str]:
+def _change(change: Change, answer: _Answer, *, with_example: bool) -> Iterator[str]:
     actions = ", ".join(change.actions)
     obligation = f" ({change.code})" if change.code else ""
     yield f"{_HEADS[change.what]}{obligation}: {actions} on {change.resource}, for {change.subject}"
     yield from indented(change.clauses)
     example = next((each for each in change.examples if each is not None), None)
-    if example is not None:
+    if example is not None and with_example:
         yield "  for example"
         schema = answer.differences.joined.schema
         yield from (f"    {line}" for line in told(example, change.actions[0], schema))

@@ -7,8 +7,8 @@ as can be: a condition that changes nothing, in the states that can be, is left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sidecar.policy.nodes import FALSE, TRUE, Node
 from sidecar.policy.questions import Path, show
@@ -22,17 +22,28 @@ _MOST_CONDITIONS = 200
 """Of one region; more are told by their number alone."""
 
 
+NOW, ONLY_NOW, ONLY_BEFORE = "", "holds now, and did not before", "held before, and no longer"
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A rule of the policy that holds, or does not."""
+    """A rule of the policy that holds, or does not; or that holds otherwise than before."""
 
     rule: str
     operands: tuple[Path, ...]
+    when: str
+    """`NOW`; of a rule that an edit changed `ONLY_NOW` or `ONLY_BEFORE`."""
     holds: bool
     root: Node
 
     def __str__(self) -> str:
-        called = f"{self.rule}({', '.join(map(show, self.operands))})"
+        return self.told(show)
+
+    def told(self, name: Callable[[Path], str]) -> str:
+        """Return the rule as it would be called, and how it holds."""
+        called = f"{self.rule}({', '.join(map(name, self.operands))})"
+        if self.when:
+            return f"{called} {self.when}"
         return called if self.holds else f"not {called}"
 
 
@@ -50,9 +61,23 @@ class Condition:
 class Covering:
     """Covers regions of one pair of types with conditions."""
 
-    def __init__(self, joined: Joined, scope: Scope) -> None:
+    def __init__(
+        self, joined: Joined, scope: Scope, changed: Collection[str] | None = None
+    ) -> None:
+        """Prepare to cover.
+
+        Args:
+            joined: The trees.
+            scope: The types of subject and resource.
+            changed: The rules that an edit changed, of which conditions may speak; None: all.
+        """
         self.regions = Regions(joined, scope)
-        self._words = tuple(_vocabulary(joined, scope))
+        words = (
+            word
+            for word in _vocabulary(joined, scope)
+            if not word.when or changed is None or word.rule in changed
+        )
+        self._words = tuple(sorted(words, key=str))
         self._known: dict[tuple[int, int], tuple[Condition, ...]] = {}
 
     def cover(self, region: Node, care: Node = TRUE) -> tuple[Condition, ...]:
@@ -110,15 +135,14 @@ class Covering:
         size = regions.size(region)
         best: tuple[int, Word] | None = None
         used = {(word.rule, word.operands) for word in said}
+        inside = regions.both(region, care)
         for candidate in self._words:
             if (candidate.rule, candidate.operands) in used:
                 continue
             if not regions.tests(candidate.root) <= looked_at | regions.tests(care):
                 continue
-            for holds in (True, False):
-                word = Word(candidate.rule, candidate.operands, holds, candidate.root)
-                beyond = Word(candidate.rule, candidate.operands, not holds, candidate.root)
-                inside = regions.both(region, care)
+            for holds in (True, False) if not candidate.when else (True,):
+                word, beyond = replace(candidate, holds=holds), replace(candidate, holds=not holds)
                 if not regions.is_empty(self._said(inside, beyond)):
                     continue
                 left = regions.size(regions.simplify(region, self._said(care, word)))
@@ -191,8 +215,18 @@ def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[
 
 
 def _vocabulary(joined: Joined, scope: Scope) -> Iterator[Word]:
-    """Yield the rules that mean the same in all packs, by their names."""
-    found = [own_rules(joined, side, scope) for side in range(len(joined.policies))]
-    for key, root in found[0].items():
-        if root.branches and all(each.get(key) is root for each in found):
-            yield Word(*key, holds=True, root=root)
+    """Yield the rules of all packs by their names, and where an edit changed them."""
+    old, new = (own_rules(joined, side, scope) for side in (0, len(joined.policies) - 1))
+    for key in old.keys() & new.keys() if len(joined.policies) > 1 else old.keys():
+        before, after = old[key], new[key]
+        if before is after:
+            words = [(NOW, before)]
+        else:
+            choose = joined.trees.choose
+            words = [
+                (ONLY_NOW, choose(before, FALSE, after)),
+                (ONLY_BEFORE, choose(after, FALSE, before)),
+            ]
+        for when, root in words:
+            if root.branches:
+                yield Word(*key, when=when, holds=True, root=root)

@@ -9,6 +9,7 @@ from sidecar.policy import Policy
 from sidecar.policy.nodes import FALSE, Node
 from sidecar.review.covering import Condition, Covering, own_rules
 from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined, Scope, UncompiledError
+from sidecar.review.regions import Regions
 from sidecar.review.states import Example
 from sidecar.review.wording import Wording
 
@@ -72,48 +73,61 @@ def differences(old: Policy, new: Policy) -> Differences:
         IncomparableError: A fact means something else in one than in the other.
     """
     joined = Joined(old, new)
+    if old.revision == new.revision:  # nothing to compare, not even what Oso is asked about
+        return Differences(joined, (), (), ())
     uncompared: dict[str, None] = {}
     rules: dict[str, RuleChange] = {}
+    for scope in joined.scopes():
+        for rule in _changed_rules(joined, scope, frozenset(rules)):
+            rules[rule.rule.partition("(")[0]] = rule
     changes = [
         change
         for scope in joined.scopes()
-        for change in _Comparing(joined, scope, uncompared).changes()
+        for change in _Comparing(joined, scope, uncompared, frozenset(rules)).changes()
     ]
-    for scope in joined.scopes():
-        for change in _changed_rules(joined, scope, frozenset(rules)):
-            rules[change.rule.partition("(")[0]] = change
     return Differences(joined, tuple(changes), tuple(rules.values()), tuple(uncompared))
 
 
 def _changed_rules(joined: Joined, scope: Scope, told: frozenset[str]) -> Iterator[RuleChange]:
-    """Yield the rules that changed, each for the plainest of its operands."""
+    """Yield the rules that changed of themselves, each for the plainest of its operands.
+
+    A rule that only follows one that was told already is left out.
+    """
     old, new = (own_rules(joined, side, scope) for side in (OLD_SIDE, NEW_SIDE))
-    covering, wording = Covering(joined, scope), Wording(joined.schema, scope)
+    wording, regions = Wording(joined.schema, scope), Regions(joined, scope)
     met = set(told)
-    for rule, operands in sorted(old.keys() & new.keys(), key=lambda key: (key[0], len(str(key)))):
-        before, after = old[rule, operands], new[rule, operands]
-        if before is after or rule in met:
+    changed = [key for key in old.keys() & new.keys() if old[key] is not new[key]]
+    for key in sorted(changed, key=lambda key: (regions.size(new[key]), len(str(key)), key[0])):
+        if key[0] in met:
             continue
-        met.add(rule)
+        covering = Covering(joined, scope, changed=met)
         gained, lost = (
-            tuple(map(wording.condition, covering.cover(region)))
+            covering.cover(region)
             for region in (
-                joined.trees.choose(before, FALSE, after),
-                joined.trees.choose(after, FALSE, before),
+                joined.trees.choose(old[key], FALSE, new[key]),
+                joined.trees.choose(new[key], FALSE, old[key]),
             )
         )
-        if gained or lost:
-            called = f"{rule}({', '.join(map(wording.path, operands))})"
-            yield RuleChange(rule=called, gained=gained, lost=lost)
+        follows = any(word.when for each in (*gained, *lost) for word in each.words)
+        if (gained or lost) and not follows:
+            met.add(key[0])
+            yield RuleChange(
+                rule=f"{key[0]}({', '.join(map(wording.path, key[1]))})",
+                gained=tuple(map(wording.condition, gained)),
+                lost=tuple(map(wording.condition, lost)),
+            )
 
 
 class _Comparing:
     """Compares one pair of types."""
 
-    def __init__(self, joined: Joined, scope: Scope, uncompared: dict[str, None]) -> None:
+    def __init__(
+        self, joined: Joined, scope: Scope, uncompared: dict[str, None], rules: frozenset[str]
+    ) -> None:
         self._joined = joined
         self._scope = scope
         self._uncompared = uncompared
+        self._rules = rules
         self._covering: Covering | None = None
 
     def changes(self) -> Iterator[Change]:
@@ -171,7 +185,7 @@ class _Comparing:
         self, what: str, code: str | None, region: Node, actions: list[str]
     ) -> Change | None:
         if self._covering is None:
-            self._covering = Covering(self._joined, self._scope)
+            self._covering = Covering(self._joined, self._scope, changed=self._rules)
         conditions = self._covering.cover(region)
         if not conditions:  # no state that can be is decided otherwise
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from sidecar.policy.questions import NOW, RESOURCE, SETTINGS, SUBJECT, Path
-from sidecar.review.covering import Condition, Word
+from sidecar.review.covering import Condition
 from sidecar.review.joining import Scope
 from sidecar.review.states import Answered
 from sidecar.schema import EntityType, Schema
@@ -36,14 +36,9 @@ class Wording:
 
     def condition(self, condition: Condition) -> tuple[str, ...]:
         """Return what a condition says, a clause for each thing that it looks at."""
-        said = [self.word(word) for word in condition.words]
+        said = [word.told(self.path) for word in condition.words]
         said += [self.answered(answered) for answered in condition.answers]
         return tuple(said)
-
-    def word(self, word: Word) -> str:
-        """Return a rule of the policy as it would be called."""
-        called = f"{word.rule}({', '.join(map(self.path, word.operands))})"
-        return called if word.holds else f"not {called}"
 
     def path(self, path: Path) -> str:
         """Return a path with the types' names in place of subject and resource."""
