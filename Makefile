@@ -41,6 +41,9 @@ unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
 policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test
 
+matrix: .venv/serving ## Write the matrix anew, after a change of access that is meant
+	$(BIN)/sidecar matrix > policies/matrix.txt
+
 fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py
 

@@ -7,9 +7,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sidecar.cli import main
 from sidecar.facts import read_directory
 from sidecar.policy import Policy, load_pack
+from sidecar.review.invariants import prove
+from sidecar.review.packs import PackPlace
 from sidecar.suites import Cell, cells, read_suites
 
 ROOT = Path(__file__).parents[1]
@@ -111,3 +115,37 @@ def test_a_file_rules_each_resource_and_cites_the_requirements() -> None:
 
     assert set(files) == {"main", "account", "membership", "invitation", "number"}
     assert cited - set(re.findall(r"\bR\d+\b", "".join(files.values()))) == set()
+
+
+def test_matrix_is_the_one_that_was_approved() -> None:
+    result = CliRunner().invoke(
+        main,
+        ["matrix", "--golden", str(POLICIES / "matrix.txt")],
+        env={"SIDECAR_POLICIES": str(POLICIES), "SIDECAR_FIXTURES": str(FIXTURES)},
+    )
+
+    assert (result.exit_code, result.output) == (0, ""), "if it is meant: `make matrix`"
+
+
+def test_every_invariant_holds_in_every_state() -> None:
+    schema, verdicts = prove(PackPlace("shipped", POLICIES, FIXTURES))
+
+    assert schema.types
+    assert [each.invariant.name for each in verdicts if not each.holds] == []
+
+
+def test_invariants_cite_the_requirements() -> None:
+    cited = set(re.findall(r"R\d+", (POLICIES / "invariants.yaml").read_text()))
+
+    # R14 and R21 are about sentences and labels, R16 is a search: other tests hold them.
+    assert {f"R{number}" for number in range(1, 21)} - {"R14", "R16", "R17"} <= cited | _spanned()
+
+
+def _spanned() -> set[str]:
+    """The requirements between two that are cited as a span: `R15 to R18`."""
+    text = (POLICIES / "invariants.yaml").read_text()
+    return {
+        f"R{number}"
+        for first, last in re.findall(r"R(\d+) to R(\d+)", text)
+        for number in range(int(first), int(last) + 1)
+    }

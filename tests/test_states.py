@@ -1,0 +1,122 @@
+"""States: what is there is never called impossible, and what is called possible can be shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sidecar.evaluation import Frame, kind_of
+from sidecar.evaluation.binding import Binder
+from sidecar.evaluation.frames import UNREAD
+from sidecar.evaluation.reading import Reader
+from sidecar.policy import Policy
+from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.nodes import Node
+from sidecar.review.states import Answered, States
+from tests.differential.comparing import generated_requests
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+PACKS = range(24)
+"""Generated packs that use all that a schema can declare."""
+WAYS = 40
+"""Ways through one tree for which a mount is built."""
+
+
+@dataclass
+class Walker:
+    """Follows the trees of one pair of types, and keeps what was answered."""
+
+    policy: Policy
+    subject: str
+    resource: str
+    states: States = field(init=False)
+
+    def __post_init__(self) -> None:
+        types = self.policy.schema.types
+        pair = (types[self.subject], types[self.resource])
+        self.states = States(self.policy.schema, self.policy.settings, pair)
+        self._reader = Reader(self.policy.schema, self.policy.settings, *pair)
+        self._binder = Binder(self._reader, self.policy.tests)
+
+    def answers(self, node: Node, frame: Frame) -> list[Answered]:
+        found = []
+        while node.branches:
+            self._binder.tree(node)
+            frame.cache = [UNREAD] * self._reader.slots
+            taken = self._binder.step(node, frame)
+            branch = next(each for each in node.branches if self._binder.tree(each) is taken)
+            found.append(self._answered(node, branch))
+            node = branch
+        return found
+
+    def ways(self, node: Node, before: list[Answered]) -> Iterator[list[Answered]]:
+        """Yield the ways to the leaves of a tree that are called possible."""
+        if not node.branches:
+            yield list(before)
+            return
+        for branch in {each.number: each for each in node.branches}.values():
+            before.append(self._answered(node, branch))
+            if self.states.possible(before):
+                yield from self.ways(branch, before)
+            before.pop()
+
+    def _answered(self, node: Node, branch: Node) -> Answered:
+        outcomes = (at for at, each in enumerate(node.branches) if each is branch)
+        return Answered(self.policy.tests[node.test], node.labels, frozenset(outcomes))
+
+
+@pytest.mark.parametrize("seed", PACKS)
+def test_states_of_a_generated_pack(seed: int, tmp_path: Path) -> None:
+    walkers: dict[tuple[str, str], Walker] = {}
+    tally: Counter[str] = Counter()
+    wrong: list[str] = []
+
+    for policy, snapshot, request in generated_requests(
+        seed, tmp_path / "pack", worlds=3, requests=12
+    ):
+        pair = (request.subject.type, request.resource.type)
+        walker = walkers.setdefault(pair, Walker(policy, *pair))
+        kind = kind_of(*pair, policy)
+        assert kind is not None
+        entry = policy.entries.get((*pair, request.action))
+        entry = entry or policy.entries[*pair, UNDECLARED_ACTION]
+        for root in (entry.granted, entry.allowed, *entry.forbids.values()):
+            if root is not None:
+                frame = kind.frame(request, snapshot, NOW)
+                tally["there"] += 1
+                if not walker.states.possible(walker.answers(root, frame)):
+                    wrong.append(f"called impossible: {request}")
+    for pair, walker in walkers.items():
+        for key, entry in walker.policy.entries.items():
+            roots = {each.number: each for each in (entry.granted, entry.allowed) if each}
+            for root in roots.values() if key[:2] == pair else ():
+                wrong += _not_shown(walker, root, key[2], tally)
+
+    assert wrong == []
+    assert not walkers or tally["there"] > 50
+    for policy in {id(each.policy): each.policy for each in walkers.values()}.values():
+        policy.oso.close()
+
+
+def _not_shown(walker: Walker, root: Node, action: str, tally: Counter[str]) -> Iterator[str]:
+    """Yield the ways through a tree that no mount and request follow."""
+    kind = kind_of(walker.subject, walker.resource, walker.policy)
+    assert kind is not None
+    for number, way in enumerate(walker.ways(root, [])):
+        if number >= WAYS:
+            return
+        tally["shown"] += 1
+        example = walker.states.example(way)
+        if example is None:
+            yield f"no example of {way}"
+            continue
+        frame = kind.frame(
+            example.asking(action), example.snapshot(walker.policy.schema), example.now
+        )
+        if walker.answers(root, frame) != way:
+            yield f"{example} does not answer {way}"
