@@ -10,6 +10,8 @@ from sidecar.policy.proof import Called, ClauseProof, Key, Place, Proof, RulePro
 from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Path, member, show
 from sidecar.review.readings import Readings
 
+MOST_NEEDS = 3
+"""Conditions of one hindrance that a text shows; a hierarchy has as many as it is deep."""
 _SIGNS = {"Eq": "=", "Neq": "!=", "Lt": "<", "Leq": "<=", "Gt": ">", "Geq": ">="}
 _WORDS = {"Lt": "less than", "Leq": "at most", "Gt": "more than", "Geq": "at least"}
 _OPPOSITE = {"Lt": "Geq", "Leq": "Gt", "Gt": "Leq", "Geq": "Lt", "Neq": "Eq"}
@@ -38,7 +40,13 @@ class Hindrance:
     """Conditions of which any one would have led on."""
 
     def __str__(self) -> str:
-        return f"{self.place.file}:{self.place.line} needs {', or '.join(self.needs)}"
+        return f"{self.place.file}:{self.place.line} needs {self.shown()}"
+
+    def shown(self) -> str:
+        """Return the conditions in one line, the first few where there are many."""
+        left = len(self.needs) - MOST_NEEDS
+        more = [f"{left} more like these"] if left > 0 else []
+        return "; or ".join([*self.needs[:MOST_NEEDS], *more])
 
 
 class Proofs:
@@ -90,8 +98,7 @@ class Proofs:
             elif not step.holds:
                 yield Line(depth, None, f"not {_call(rule.called)}")
                 for each in self.hindrances(proof, rule):
-                    text = f"fails: it needs {', or '.join(each.needs)}"
-                    yield Line(depth + 1, each.place, text)
+                    yield Line(depth + 1, each.place, f"fails: it needs {each.shown()}")
             elif rule.called in told:
                 yield Line(depth, None, f"{_call(rule.called)}, as above")
             else:
