@@ -27,7 +27,14 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
         admit_context(policy.schema, request.context)
         return _denial(_undeclared(request, policy, snapshot), policy, snapshot)
     frame = kind.frame(request, snapshot, now)
-    action, entry = request.action, kind.entry(request.action)
+    return decide_on(kind, request.action, frame, policy, snapshot)
+
+
+def decide_on(
+    kind: RequestKind, action: str, frame: Frame, policy: Policy, snapshot: Snapshot
+) -> Decision:
+    """Answer a request whose subject and resource are found: what `decide` does with its frame."""
+    entry = kind.entry(action)
     faults: list[str] = []
 
     standing = kind.standing(action, frame)

@@ -72,3 +72,5 @@ class Decision:
     revisions: Revisions
     faults: tuple[str, ...] = field(default=())
     """Rules that failed while they were evaluated: for the alarm and the log, not the caller."""
+    written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """How transports write it, by a name for each form; kept as long as the decision is."""

@@ -700,7 +700,7 @@ def failing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient, l
         decision: Decision = prepared[0]
         return decision
 
-    monkeypatch.setattr(asking, "decide", decide)
+    monkeypatch.setattr(asking, "decide_on", decide)
     return create_app(Fixed(pair)).test_client(), prepared
 
 

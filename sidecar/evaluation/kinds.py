@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,9 @@ from sidecar.requests import (
     key_of_id,
 )
 from sidecar.schema import EntityType, Key, Value
+
+Unadmitted = Mapping[str, object]
+"""Properties or a context as the caller said them."""
 
 
 def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
@@ -54,6 +58,11 @@ class BoundEntry:
     allowed: Tree | None
     """Granted and not forbidden, in one; None where the rules are asked one by one. Asked only
     where `RequestKind.standing` has no reason against it."""
+
+    @property
+    def asks_oso(self) -> bool:
+        """Whether a rule was not compiled, so that its answer takes long."""
+        return any(tree is None for _, _, tree in (self.grant, *self.forbids, *self.obliges))
 
 
 class RequestKind:
@@ -112,13 +121,42 @@ class RequestKind:
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
+        said = (
+            request.subject_properties,
+            request.resource_properties,
+            request.action_properties,
+            request.context,
+        )
+        ids = (request.subject.id, request.resource.id)
+        return self.framed(ids, request.action, said, snapshot, now)
+
+    def framed(
+        self,
+        ids: tuple[str, str],
+        action: str,
+        said: tuple[Unadmitted, Unadmitted, Unadmitted, Unadmitted],
+        snapshot: Snapshot,
+        now: datetime,
+    ) -> Frame:
+        """Do the same for a request that is no object yet.
+
+        Args:
+            ids: Of the subject and the resource.
+            action: Its name.
+            said: Properties of subject, resource and action, and the context.
+            snapshot: The facts.
+            now: The moment.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+        """
         subject, resource = self.subject, self.resource
-        keys = key_of_id(subject, request.subject.id), key_of_id(resource, request.resource.id)
+        keys = key_of_id(subject, ids[0]), key_of_id(resource, ids[1])
         rows = (
             snapshot.rows(subject.name).get(keys[0]),  # type: ignore[arg-type]  # None is no key
             snapshot.rows(resource.name).get(keys[1]),  # type: ignore[arg-type]
         )
-        return Frame(snapshot, keys, rows, self._said(request, now), self._reader.slots)
+        return Frame(snapshot, keys, rows, self._said(action, said, now), self._reader.slots)
 
     def entry(self, action: str) -> BoundEntry:
         """Return the trees of an action; those of an undeclared one where it is not declared."""
@@ -160,20 +198,24 @@ class RequestKind:
             reasons.append("already_exists")
         return reasons
 
-    def _said(self, request: Request, now: datetime) -> tuple[Said, Said, Said, Said]:
+    def _said(
+        self,
+        action: str,
+        said: tuple[Unadmitted, Unadmitted, Unadmitted, Unadmitted],
+        now: datetime,
+    ) -> tuple[Said, Said, Said, Said]:
         """Admit what the caller says of subject, resource, action and context."""
         schema, subject, resource = self._policy.schema, self.subject, self.resource
+        of_subject, of_resource, of_action, of_context = said
         context: dict[str, Value] = {**self._defaults, "now": now}
-        if request.context:
-            context.update(admit_context(schema, request.context))
-        if not (
-            request.subject_properties or request.resource_properties or request.action_properties
-        ):
+        if of_context:
+            context.update(admit_context(schema, of_context))
+        if not (of_subject or of_resource or of_action):
             return NOTHING_SAID, NOTHING_SAID, NOTHING_SAID, context  # as in most requests
         return (
-            admit_entity(schema, subject, request.subject_properties, "subject.properties"),
-            admit_entity(schema, resource, request.resource_properties, "resource.properties"),
-            admit_action(schema, resource, request.action, request.action_properties),
+            admit_entity(schema, subject, of_subject, "subject.properties"),
+            admit_entity(schema, resource, of_resource, "resource.properties"),
+            admit_action(schema, resource, action, of_action),
             context,
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Protocol
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from sidecar.errors import Problem
-from sidecar.http.faults import refusal
+from sidecar.http.faults import refused, rendered
+from sidecar.http.messages import Told
 
 _CHALLENGE = 'Bearer realm="sidecar"'
 _NEEDED = "send a token: `Authorization: Bearer TOKEN`"
@@ -49,12 +50,23 @@ class Access:
 
     def is_known(self) -> bool:
         """Tell whether the present caller may ask, and so may be told of our files."""
-        return self._tokens is None or self.holder() is not None
+        return self.refusal(request.headers.get("Authorization")) is None
 
-    def holder(self) -> str | None:
-        """Return the name of the present caller; None if it shows no token that we know."""
-        said = _said(request.headers.get("Authorization", ""))
-        return self._tokens.holder(said) if self._tokens and said else None
+    def refusal(self, authorization: str | None) -> Told | None:
+        """Return what a caller is told that may not ask; None if it may.
+
+        Args:
+            authorization: The header field; None where there is none.
+        """
+        if self._tokens is None:
+            return None
+        token = _said(authorization or "")
+        if token and self._tokens.holder(token) is not None:
+            return None
+        shown = authorization is not None
+        fault = ', error="invalid_token"' if shown else ""
+        answer = refused(HTTPStatus.UNAUTHORIZED, _UNKNOWN if shown else _NEEDED)
+        return answer.also(("WWW-Authenticate", _CHALLENGE + fault))
 
     def register(self, app: Flask) -> None:
         """Let nobody else ask anything but whether we live, and what we are."""
@@ -64,14 +76,10 @@ class Access:
         @app.before_request
         def admit() -> Response | None:
             path = request.url_rule.rule if request.url_rule else ""
-            g.caller = self.holder()
-            if g.caller is not None or is_open(path):
+            if is_open(path):
                 return None
-            shown = "Authorization" in request.headers
-            response = refusal(HTTPStatus.UNAUTHORIZED, _UNKNOWN if shown else _NEEDED)
-            fault = ', error="invalid_token"' if shown else ""
-            response.headers["WWW-Authenticate"] = _CHALLENGE + fault
-            return response
+            answer = self.refusal(request.headers.get("Authorization"))
+            return rendered(answer) if answer else None
 
 
 def is_open(path: str) -> bool:

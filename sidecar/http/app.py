@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -11,21 +11,16 @@ from flask import Flask, Response, request
 
 from sidecar.audit import DecisionLog
 from sidecar.facts import Snapshot
-from sidecar.http import authzen, catalog, faults, health, load, metadata, native, openapi
+from sidecar.http import authzen, catalog, faults, health, load, metadata, openapi
 from sidecar.http.access import Access
-from sidecar.http.asking import Desk, utc_now
+from sidecar.http.asking import Desk, utc_now, whole_body
 from sidecar.http.authzen import Standard
-from sidecar.http.bodies import MAX_DEPTH, prepare
+from sidecar.http.bodies import prepare
+from sidecar.http.faults import rendered
+from sidecar.http.hot import PATHS, Hot
+from sidecar.http.incoming import Limits
+from sidecar.http.messages import Fields
 from sidecar.reloading import Pair, State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one request may ask for at most."""
-
-    max_body_bytes: int = 64 * 1024
-    max_depth: int = MAX_DEPTH
-    max_evaluations: int = 1000
 
 
 class Pairs(Protocol):
@@ -70,8 +65,8 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     desk = Desk(current=pairs.current, age=pairs.age, now=now, log=log)
-    app.register_blueprint(native.blueprint(desk, limits.max_evaluations))
-    app.register_blueprint(authzen.blueprint(desk, limits.max_evaluations, standard.paging))
+    _register_hot(app, Hot(desk, access, limits))
+    app.register_blueprint(authzen.blueprint(desk, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(catalog.blueprint(desk))
     app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
@@ -81,6 +76,26 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     access.register(app)
     app.after_request(_finish)
     return app
+
+
+def hot(app: Flask) -> Hot:
+    """Return what answers the paths that are asked all the time."""
+    found: Hot = app.extensions[_HOT]
+    return found
+
+
+_HOT = "sidecar.hot"
+
+
+def _register_hot(app: Flask, answering: Hot) -> None:
+    app.extensions[_HOT] = answering
+
+    def view() -> Response:
+        answer = answering.answer(request.path, Fields.of(request.environ), whole_body())
+        return rendered(answer)
+
+    for path in PATHS:
+        app.add_url_rule(path, path, view, methods=["POST"])
 
 
 def _state(pairs: Pairs, log: DecisionLog | None) -> State:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import TypeVar
-from uuid import uuid4
+from os import urandom
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from flask import Response, current_app, request
+from msgspec import UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.audit import DecisionLog, Occasion
-from sidecar.decide import decide, stale
+from sidecar.decide import decide, decide_on, stale
 from sidecar.errors import InvalidRequestError
+from sidecar.evaluation import kind_of
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
-from sidecar.model import Decision, Obligation, Request
+from sidecar.model import NOTHING, Decision, Obligation, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
 
@@ -30,25 +32,78 @@ Search = Callable[[Request, Policy, Snapshot, datetime], tuple[str, ...]]
 Each = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class TakesLongError(Exception):
+    """The answer would keep others waiting; it is to be asked for again where it does not."""
+
+
+class Noun(Protocol):
+    """A subject or a resource, however it was read."""
+
+    @property
+    def type(self) -> str:
+        """Return the name of its type."""
+
+    @property
+    def id(self) -> str:
+        """Return its id, which is not empty."""
+
+    @property
+    def properties(self) -> dict[str, Any] | UnsetType:
+        """Return what the caller says of it."""
+
+
+class Deed(Protocol):
+    """An action, however it was read."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def properties(self) -> dict[str, Any] | UnsetType:
+        """Return what the caller says of it."""
+
+
+class Question(Protocol):
+    """One question, however it was read."""
+
+    @property
+    def subject(self) -> Noun:
+        """Return who would do it."""
+
+    @property
+    def action(self) -> Deed:
+        """Return what would be done."""
+
+    @property
+    def resource(self) -> Noun:
+        """Return to what it would be done."""
+
+    @property
+    def context(self) -> dict[str, Any] | UnsetType:
+        """Return what else the caller says."""
+
+
+class Answered(NamedTuple):
     """A decision and the id by which the caller and the log speak of it."""
 
     decision: Decision
     id: str
 
-    def rest(self) -> dict[str, object]:
-        """Return all members of the answer but `decision` itself."""
-        return {
-            "reasons": self.decision.reasons,
-            "obligations": self.decision.obligations,
-            "revisions": self.decision.revisions,
-            "decision_id": self.id,
-        }
-
-    def context(self) -> dict[str, object]:
-        """Return the same as AuthZEN carries it, obligations by its draft profile."""
-        return {**self.rest(), "obligations": [_custom(each) for each in self.decision.obligations]}
+    def standard(self) -> bytes:
+        """Write it as AuthZEN has it: obligations by its draft profile, all in `context`."""
+        decision = self.decision
+        lead = decision.written.get("standard")
+        if lead is None:
+            context = {
+                "reasons": decision.reasons,
+                "obligations": [_custom(each) for each in decision.obligations],
+                "revisions": decision.revisions,
+                "decision_id": "",
+            }
+            whole = msgspec.json.encode({"decision": decision.allowed, "context": context})
+            lead = decision.written["standard"] = whole.removesuffix(b'"}}')
+        return b'%b%b"}}' % (lead, self.id.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +117,10 @@ class Asking:
     log: DecisionLog | None = None
     request_id: str | None = None
     """The header `X-Request-ID`, for the decision log."""
+    brief: bool = False
+    """Whether others wait for this answer, so that Oso cannot be asked."""
 
-    def decide(self, asked: Request, max_age: float = inf) -> Answered:
+    def decide(self, question: Question, max_age: float = inf) -> Answered:
         """Decide one question, and tell the logs of it and of rules that failed.
 
         A snapshot that is older than `max_age` seconds allows nothing.
@@ -71,15 +128,50 @@ class Asking:
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
             DecisionLogError: The decision cannot be logged, and none is to go unlogged.
+            TakesLongError: There is no time to ask Oso.
         """
-        decision = decide(asked, self.pair.policy, self.pair.snapshot, self.now)
-        if self.age > max_age:
+        decision = self._decide(question)
+        if max_age is not inf and self.age > max_age:
             decision = stale(self.pair.policy, self.pair.snapshot)
-        answered = Answered(decision=decision, id=uuid4().hex)
-        for fault in decision.faults:
-            LOG.error("policy error, denied: %s (decision %s)", fault, answered.id)
+        identifier = urandom(16).hex()
+        if decision.faults:
+            for fault in decision.faults:
+                LOG.error("policy error, denied: %s (decision %s)", fault, identifier)
         if self.log is not None:
-            self.log.decided(asked, decision, answered.id, self._occasion())
+            self.log.decided(request_of(question), decision, identifier, self._occasion())
+        return Answered(decision, identifier)
+
+    def _decide(self, question: Question) -> Decision:
+        policy, snapshot = self.pair.policy, self.pair.snapshot
+        subject, action, resource = question.subject, question.action, question.resource
+        kind = kind_of(subject.type, resource.type, policy)
+        if kind is None:
+            return decide(request_of(question), policy, snapshot, self.now)
+        name = action.name
+        if self.brief and kind.entry(name).asks_oso:
+            raise TakesLongError
+        said = (
+            subject.properties or NOTHING,
+            resource.properties or NOTHING,
+            action.properties or NOTHING,
+            question.context or NOTHING,
+        )
+        frame = kind.framed((subject.id, resource.id), name, said, snapshot, self.now)
+        return decide_on(kind, name, frame, policy, snapshot)
+
+    def decide_all(self, questions: Iterable[Question], last: object) -> list[Answered]:
+        """Decide questions up to the first whose answer is `last`.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+            DecisionLogError: A decision cannot be logged, and none is to go unlogged.
+            TakesLongError: There is no time to ask Oso.
+        """
+        answered = []
+        for question in questions:
+            answered.append(self.decide(question))
+            if answered[-1].decision.allowed is last:
+                break
         return answered
 
     def search(self, search: Search, asked: Request) -> tuple[str, ...]:
@@ -136,8 +228,12 @@ class Desk:
     now: Callable[[], datetime]
     log: DecisionLog | None = None
 
-    def open(self) -> Asking:
+    def open(self, request_id: str | None = None, *, brief: bool = False) -> Asking:
         """Take the pair that is current at this moment, for all of one request.
+
+        Args:
+            request_id: The header `X-Request-ID`, for the decision log.
+            brief: Whether others wait for the answer.
 
         Raises:
             SnapshotUnavailableError: There is none.
@@ -148,8 +244,23 @@ class Desk:
             now=self.now(),
             age=self.age(pair.snapshot),
             log=self.log,
-            request_id=request.headers.get("X-Request-ID"),
+            request_id=request_id,
+            brief=brief,
         )
+
+
+def request_of(question: Question) -> Request:
+    """Return a question as the core takes it where it does more than to decide it."""
+    subject, action, resource = question.subject, question.action, question.resource
+    return Request(
+        subject=Reference(subject.type, subject.id),
+        action=action.name,
+        resource=Reference(resource.type, resource.id),
+        subject_properties=subject.properties or NOTHING,
+        action_properties=action.properties or NOTHING,
+        resource_properties=resource.properties or NOTHING,
+        context=question.context or NOTHING,
+    )
 
 
 def utc_now() -> datetime:
@@ -158,7 +269,7 @@ def utc_now() -> datetime:
 
 
 def body() -> object:
-    """Return the JSON value that the caller sent.
+    """Return the JSON value that the present caller sent.
 
     Raises:
         InvalidRequestError: The content type is not JSON, or the body is not.
@@ -166,10 +277,15 @@ def body() -> object:
     """
     if request.mimetype != "application/json":
         raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
-    return parse(_whole_body(), current_app.config["MAX_DEPTH"])
+    return parse(whole_body(), current_app.config["MAX_DEPTH"])
 
 
-def _whole_body() -> bytes:
+def whole_body() -> bytes:
+    """Return all that the present caller sent.
+
+    Raises:
+        RequestEntityTooLarge: It is longer than it may be.
+    """
     # Of a body that comes in pieces, werkzeug returns the first `max_content_length` bytes as if
     # they were all; so it is told one more than may be, and that one is counted here.
     most = request.max_content_length

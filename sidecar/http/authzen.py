@@ -1,16 +1,15 @@
-"""AuthZEN Authorization API 1.0: evaluation, evaluations and search."""
+"""AuthZEN Authorization API 1.0: searches; evaluations stand in `batches`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from sidecar.http.asking import Desk, answer, body, question
-from sidecar.http.batches import evaluate
+from sidecar.http.asking import Desk, answer, question
 from sidecar.http.pages import Paging
-from sidecar.http.questions import ActionSearch, Evaluation, ResourceSearch, SubjectSearch
+from sidecar.http.questions import ActionSearch, ResourceSearch, SubjectSearch
 from sidecar.search import each_action, each_resource, each_subject
 
 
@@ -24,27 +23,16 @@ class Standard:
     paging: Paging = field(default_factory=Paging)
 
 
-def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
-    """Return the views under `/access/v1`."""
+def blueprint(desk: Desk, paging: Paging) -> Blueprint:
+    """Return the views of searches under `/access/v1`."""
     views = Blueprint("authzen", __name__, url_prefix="/access/v1")
-
-    @views.post("/evaluation")
-    def evaluation() -> Response:
-        """Answer one question; what we tell beside the decision stands in `context`."""
-        answered = desk.open().decide(question(Evaluation).request())
-        return answer({"decision": answered.decision.allowed, "context": answered.context()})
-
-    @views.post("/evaluations")
-    def evaluations() -> Response:
-        """Answer a batch from one pair and one moment."""
-        return answer(evaluate(body(), desk.open(), max_evaluations))
 
     @views.post("/search/subject")
     def subject() -> Response:
         """Answer who may do it."""
         said = question(SubjectSearch)
         asked = said.request()
-        asking = desk.open()
+        asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_subject, asked)
         page, found = paging.results("subject", asked, said.page, each)
         asking.tell_found(asked.subject.type, asked, found)
@@ -56,7 +44,7 @@ def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
         """Answer on what it may be done."""
         said = question(ResourceSearch)
         asked = said.request()
-        asking = desk.open()
+        asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_resource, asked)
         page, found = paging.results("resource", asked, said.page, each)
         asking.tell_found(asked.resource.type, asked, found)
@@ -68,7 +56,7 @@ def blueprint(desk: Desk, max_evaluations: int, paging: Paging) -> Blueprint:
         """Answer what may be done."""
         said = question(ActionSearch)
         asked = said.request()
-        asking = desk.open()
+        asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_action, asked)
         page, found = paging.results("action", asked, said.page, each)
         asking.tell_permitted(asked, found)

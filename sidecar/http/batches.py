@@ -1,14 +1,23 @@
-"""Batches of questions: defaults, and when to stop."""
+"""AuthZEN's questions, one or a batch of them: defaults, and when to stop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from sidecar.errors import InvalidRequestError
+from sidecar.http import quick
 from sidecar.http.asking import Asking
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
+from sidecar.http.incoming import Incoming
+from sidecar.http.messages import PLAIN, Told
 from sidecar.http.questions import SEMANTICS, Batch, Evaluation
+from sidecar.http.quick import Quickly
 
 STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
 """The semantics, and the decision after which each stops; the answer ends with it."""
@@ -22,54 +31,81 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 """What has a default, and which of its own members are required."""
 
 
-def evaluate(body: object, asking: Asking, max_evaluations: int) -> dict[str, object]:
-    """Answer a batch; a faulty item is a denial of its own and spoils no other.
-
-    Args:
-        body: The JSON value that the caller sent.
-        asking: The pair and the moment that hold for all items.
-        max_evaluations: How many items one batch may have.
+def evaluation(incoming: Incoming) -> Told:
+    """Answer one question; what we tell beside the decision stands in `context`.
 
     Raises:
-        InvalidRequestError: The batch as a whole is malformed, or it has no items and its
-            members do not make a question.
+        SidecarError: There is no answer.
+        TakesLongError: Others would wait too long for it.
     """
+    asking = incoming.open()
+    question = incoming.quickly(_QUICK_EVALUATION)
+    if question is None:
+        question = convert(incoming.json(), Evaluation)
+    return Told(HTTPStatus.OK, PLAIN, asking.decide(question).standard())
+
+
+def evaluations(incoming: Incoming) -> Told:
+    """Answer a batch from one pair and one moment.
+
+    A faulty item is a denial of its own and spoils no other.
+
+    Raises:
+        SidecarError: There is no answer: the batch as a whole is malformed, or it has no items and
+            its members do not make a question.
+        TakesLongError: Others would wait too long for it.
+    """
+    batch = incoming.quickly(_QUICK_BATCH)
+    if batch is not None and (answers := _quick_answers(batch, incoming)) is not None:
+        return Told(HTTPStatus.OK, PLAIN, answers)
+    return Told(HTTPStatus.OK, PLAIN, _evaluate(incoming.json(), incoming))
+
+
+_QUICK_EVALUATION: Quickly[Evaluation | quick.Evaluation] = Quickly(quick.Evaluation)
+_QUICK_BATCH = Quickly(quick.Batch)
+
+
+def _evaluate(body: object, incoming: Incoming) -> bytes:
     batch = convert(body, Batch)
     semantic = batch.options.evaluations_semantic
     if semantic not in STOPS_AFTER:
         raise InvalidRequestError(
             "options.evaluations_semantic", f"must be one of {', '.join(STOPS_AFTER)}"
         )
+    asking = incoming.open()
     if not batch.evaluations:
-        answered = asking.decide(convert(body, Evaluation).request())
-        return {"decision": answered.decision.allowed, "context": answered.context()}
-    if len(batch.evaluations) > max_evaluations:
-        raise InvalidRequestError("evaluations", f"must have at most {max_evaluations} items")
+        return asking.decide(convert(body, Evaluation)).standard()
+    most = incoming.limits.max_evaluations
+    if len(batch.evaluations) > most:
+        raise InvalidRequestError("evaluations", f"must have at most {most} items")
+    incoming.count(len(batch.evaluations))
     members = body if isinstance(body, dict) else {}
     defaults = {name: members[name] for name in _REQUIRED if name in members}
-    return {"evaluations": list(_answers(batch, defaults, asking, STOPS_AFTER[semantic]))}
+    items = enumerate(batch.evaluations)
+    answers = (_answer(f"evaluations[{at}]", item, defaults, asking) for at, item in items)
+    return _until(STOPS_AFTER[semantic], answers)
 
 
-def _answers(
-    batch: Batch, defaults: Mapping[str, object], asking: Asking, last: object
-) -> Iterator[dict[str, object]]:
-    for index, item in enumerate(batch.evaluations):
-        answer = _answer(f"evaluations[{index}]", item, defaults, asking)
-        yield answer
-        if answer["decision"] is last:
-            return
+def _until(last: object, answers: Iterable[tuple[bool, bytes]]) -> bytes:
+    """Write answers up to the first that ends the batch."""
+    written = []
+    for allowed, answer in answers:
+        written.append(answer)
+        if allowed is last:
+            break
+    return b'{"evaluations":[%b]}' % b",".join(written)
 
 
 def _answer(
     place: str, item: object, defaults: Mapping[str, object], asking: Asking
-) -> dict[str, object]:
+) -> tuple[bool, bytes]:
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
     try:
-        answered = asking.decide(convert(_with_defaults(item, defaults), Evaluation).request())
+        answered = asking.decide(convert(_with_defaults(item, defaults), Evaluation))
     except InvalidRequestError as error:
         return _refusal(placed(error, place, item, defaults))
-    return {"decision": answered.decision.allowed, "context": answered.context()}
+    return answered.decision.allowed, answered.standard()
 
 
 def _with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
@@ -123,5 +159,59 @@ def _member(said: object, name: str) -> object:
     return said.get(name) if isinstance(said, dict) else None
 
 
-def _refusal(error: InvalidRequestError) -> dict[str, object]:
-    return {"decision": False, "context": {"error": fault_of(error)}}
+def _refusal(error: InvalidRequestError) -> tuple[bool, bytes]:
+    refusal = {"decision": False, "context": {"error": fault_of(error)}}
+    return False, msgspec.json.encode(refusal)
+
+
+# --- batches that were read in one step -----------------------------------------------------------
+
+
+class _Whole(NamedTuple):
+    """An item with all that it has from defaults."""
+
+    subject: quick.Entity
+    action: quick.Act
+    resource: quick.Entity
+    context: dict[str, Any] | UnsetType
+
+
+def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
+    """Answer a batch in which nothing is wrong; None for any other, which nothing is told of."""
+    options = batch.options
+    said = UNSET if options is UNSET else options.evaluations_semantic
+    semantic = SEMANTICS[0] if said is UNSET else said
+    items = batch.evaluations
+    if semantic not in STOPS_AFTER or not 0 < len(items) <= incoming.limits.max_evaluations:
+        return None
+    if incoming.desk.log is not None:  # it would be told of the items before a faulty one
+        return None
+    incoming.count(len(items))
+    asking = incoming.open()
+    questions = []
+    for item in items:
+        subject = _filled(item.subject, batch.subject)
+        action = item.action or batch.action
+        resource = _filled(item.resource, batch.resource)
+        if subject is None or action is UNSET or resource is None:
+            return None
+        context = batch.context if item.context is UNSET else item.context
+        questions.append(_Whole(subject, action, resource, context))
+    try:
+        answered = asking.decide_all(questions, STOPS_AFTER[semantic])
+    except InvalidRequestError:
+        return None
+    return b'{"evaluations":[%b]}' % b",".join([each.standard() for each in answered])
+
+
+def _filled(
+    own: quick.PartOfEntity | UnsetType, default: quick.PartOfEntity | UnsetType
+) -> quick.Entity | None:
+    """Fill in a type and an id that an item leaves out; None where there are none."""
+    if own is UNSET:
+        own = default
+    elif default is not UNSET and (own.type is UNSET or own.id is UNSET):
+        own = quick.PartOfEntity(own.type or default.type, own.id or default.id, own.properties)
+    if own is UNSET or own.type is UNSET or own.id is UNSET:
+        return None
+    return cast("quick.Entity", own)

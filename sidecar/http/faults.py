@@ -19,7 +19,8 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.http.answers import Fault, Refusal
-from sidecar.http.asking import LOG, answer
+from sidecar.http.asking import LOG
+from sidecar.http.messages import Told, told
 
 STATUS: Mapping[type[SidecarError], HTTPStatus] = {
     InvalidRequestError: HTTPStatus.BAD_REQUEST,
@@ -29,6 +30,7 @@ STATUS: Mapping[type[SidecarError], HTTPStatus] = {
 """What a caller can do about it decides the status; any other error is ours to mend, and a 500."""
 
 RETRY_SECONDS = "1"
+RETRY = ("Retry-After", RETRY_SECONDS)
 
 _SENTENCES = {
     HTTPStatus.NOT_FOUND: "there is nothing at this path",
@@ -50,14 +52,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(SidecarError)
     def own(error: SidecarError) -> Response:
-        status = STATUS.get(type(error))
-        if status is None:
-            LOG.error("a request failed", exc_info=error)
-            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
-        response = answer(Refusal(error=fault_of(error)), status)
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            response.headers["Retry-After"] = RETRY_SECONDS
-        return response
+        return rendered(told_of(error))
 
     @app.errorhandler(HTTPException)
     def foreign(error: HTTPException) -> Response:
@@ -69,7 +64,30 @@ def register(app: Flask) -> None:
         return response
 
 
+def told_of(error: SidecarError) -> Told:
+    """Return what a caller is told in place of an answer; an error that is ours is logged."""
+    status = STATUS.get(type(error))
+    if status is None:
+        LOG.error("a request failed", exc_info=error)
+        return refused(HTTPStatus.INTERNAL_SERVER_ERROR)
+    answer = told(Refusal(error=fault_of(error)), status)
+    return answer.also(RETRY) if status is HTTPStatus.SERVICE_UNAVAILABLE else answer
+
+
+def refused(status: HTTPStatus, sentence: str = "") -> Told:
+    """Return an answer that is none, with a sentence of its own or that of its status."""
+    message = sentence or _SENTENCES.get(status, status.phrase.lower())
+    return told(Refusal(error=Fault(status=status.value, message=message)), status)
+
+
 def refusal(status: HTTPStatus, sentence: str = "") -> Response:
     """Render an answer that is none, with a sentence of its own or that of its status."""
-    message = sentence or _SENTENCES.get(status, status.phrase.lower())
-    return answer(Refusal(error=Fault(status=status.value, message=message)), status)
+    return rendered(refused(status, sentence))
+
+
+def rendered(answer: Told) -> Response:
+    """Give an answer to Flask."""
+    response = Response(answer.body, answer.status)
+    response.headers.clear()
+    response.headers.extend(answer.fields)
+    return response

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from http import HTTPStatus
 from math import inf
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from flask import Blueprint, Response, request
 from msgspec import UNSET, UnsetType
+from msgspec.json import encode
+from werkzeug.http import parse_etags
 
 from sidecar.decide import stale
 from sidecar.errors import InvalidRequestError
 from sidecar.explaining import explain
+from sidecar.http import quick
 from sidecar.http.answers import Answer, Permitted, PermittedOn, PermittedOnMany, Refusal
-from sidecar.http.asking import Asking, Desk, answer, body
+from sidecar.http.asking import Asking, TakesLongError, request_of
 from sidecar.http.batches import placed
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
-from sidecar.http.questions import ANY, Entity, as_request
+from sidecar.http.incoming import Incoming
+from sidecar.http.messages import LASTING, PLAIN, Fields, Told
+from sidecar.http.questions import ANY, Act, Entity
+from sidecar.http.quick import Quickly
 from sidecar.http.short import (
     Authorize,
     AuthorizeMany,
@@ -31,41 +37,64 @@ from sidecar.search import permissions
 T = TypeVar("T")
 
 
-def blueprint(desk: Desk, most: int) -> Blueprint:
-    """Return the views under `/v1` that answer questions.
+def authorize(incoming: Incoming) -> Told:
+    """Answer one question, or a batch; a denial is a 200 with its reasons.
 
-    Args:
-        desk: Where questions come in.
-        most: How many questions, or resources, one request may have.
+    Raises:
+        SidecarError: There is no answer.
+        TakesLongError: Others would wait too long for it.
     """
-    views = Blueprint("native", __name__, url_prefix="/v1")
+    question = incoming.quickly(_QUICK_AUTHORIZE)
+    if question is not None and _is_short(question.subject, question.resource):
+        return _one(question, incoming)
+    said = incoming.json()
+    if not isinstance(said, dict) or "requests" not in said:
+        return _one(convert(said, Authorize), incoming)
+    many = convert(said, AuthorizeMany).requests
+    asked = _bounded("requests", many, incoming.limits.max_evaluations)
+    incoming.count(len(asked))
+    defaults = {name: said[name] for name in _DEFAULTS if name in said}
+    asking = incoming.open()
+    places = (f"requests[{index}]" for index in range(len(asked)))
+    answers = [_item(*each, defaults, asking) for each in zip(places, asked, strict=True)]
+    return Told(HTTPStatus.OK, PLAIN, b'{"answers":[%b]}' % b",".join(answers))
 
-    @views.post("/authorize")
-    def authorize() -> Response:
-        """Answer one question, or a batch; a denial is a 200 with its reasons."""
-        said = body()
-        if isinstance(said, dict) and "requests" in said:
-            asked = _bounded("requests", convert(said, AuthorizeMany).requests, most)
-            defaults = {name: said[name] for name in _DEFAULTS if name in said}
-            asking = desk.open()
-            places = (f"requests[{index}]" for index in range(len(asked)))
-            told = [_item(*each, defaults, asking) for each in zip(places, asked, strict=True)]
-            return answer({"answers": told})
-        question = convert(said, Authorize)
-        return answer(_answer(question, desk.open()))
 
-    @views.post("/permissions")
-    def list_permissions() -> Response:
-        """Answer which actions would be allowed, on one resource or on many."""
-        said = body()
-        if isinstance(said, dict) and "resources" in said:
-            many = convert(said, PermissionsOfMany)
-            _bounded("resources", many.resources, most)
-            return _unless_known(_permitted_on_many(many, desk.open()))
-        one = convert(said, Permissions)
-        return _unless_known(_permitted(one, desk.open()))
+def list_permissions(incoming: Incoming) -> Told:
+    """Answer which actions would be allowed, on one resource or on many.
 
-    return views
+    Raises:
+        SidecarError: There is no answer.
+        TakesLongError: Others would wait too long for it.
+    """
+    question = incoming.quickly(_QUICK_PERMISSIONS)
+    if question is not None and _is_short(question.subject, question.resource):
+        return _unless_known(_permitted(question, incoming.open()), incoming.fields)
+    said = incoming.json()
+    if isinstance(said, dict) and "resources" in said:
+        many = convert(said, PermissionsOfMany)
+        _bounded("resources", many.resources, incoming.limits.max_evaluations)
+        incoming.count(len(many.resources) * _AS_MANY)
+        return _unless_known(_permitted_on_many(many, incoming.open()), incoming.fields)
+    one = convert(said, Permissions)
+    return _unless_known(_permitted(one, incoming.open()), incoming.fields)
+
+
+_QUICK_AUTHORIZE = Quickly(quick.Authorize)
+_QUICK_PERMISSIONS = Quickly(quick.Permissions)
+
+_AS_MANY = 25
+"""Decisions that a list of permissions costs as much as, or fewer."""
+
+
+def _is_short(*nouns: object) -> bool:
+    """Tell whether texts among these are references; a faulty one is to be named."""
+    for each in nouns:
+        if isinstance(each, str):
+            name, _, identifier = each.partition(":")
+            if not name or not identifier:
+                return False
+    return True
 
 
 # --- authorize ----------------------------------------------------------------------------------
@@ -73,32 +102,61 @@ def blueprint(desk: Desk, most: int) -> Blueprint:
 _DEFAULTS = Authorize.__struct_fields__
 
 
-def _answer(question: Authorize, asking: Asking) -> Answer:
-    asked = question.request()
+class _Long(NamedTuple):
+    """A question in the short form, with its references written out."""
+
+    subject: Entity | quick.Entity
+    action: Act | quick.Act
+    resource: Entity | quick.Entity
+    context: dict[str, Any] | UnsetType
+
+
+def _one(question: Authorize | quick.Authorize, incoming: Incoming) -> Told:
+    if question.explain and incoming.brief:
+        raise TakesLongError
+    return Told(HTTPStatus.OK, PLAIN, _answer(question, incoming.open()))
+
+
+def _answer(question: Authorize | quick.Authorize, asking: Asking) -> bytes:
+    said = question.action
+    action = Act(said) if isinstance(said, str) else said
+    asked = _Long(entity(question.subject), action, entity(question.resource), question.context)
     max_age = inf if question.max_age is UNSET else question.max_age
     answered = asking.decide(asked, max_age)
-    if not question.explain or asking.age > max_age:
-        return Answer.of(answered)
-    pair = asking.pair
-    return Answer.of(answered, explain(asked, pair.policy, pair.snapshot, asking.now))
+    if question.explain and asking.age <= max_age:
+        pair = asking.pair
+        explanation = explain(request_of(asked), pair.policy, pair.snapshot, asking.now)
+        return encode(Answer.of(answered, explanation))
+    written = answered.decision.written
+    lead = written.get("native")
+    if lead is None:
+        whole = encode(Answer.of(answered._replace(id="")))
+        lead = written["native"] = whole.removesuffix(b'"}')
+    return b'%b%b"}' % (lead, answered.id.encode())
 
 
-def _item(
-    place: str, item: object, defaults: dict[str, object], asking: Asking
-) -> Answer | Refusal:
+def _item(place: str, item: object, defaults: dict[str, object], asking: Asking) -> bytes:
     if not isinstance(item, dict):
-        return Refusal(error=fault_of(InvalidRequestError(place, "must be an object")))
+        return _refusal(InvalidRequestError(place, "must be an object"))
     try:
-        return _answer(convert({**defaults, **item}, Authorize), asking)
+        question = convert({**defaults, **item}, Authorize)
+        if question.explain and asking.brief:
+            raise TakesLongError
+        return _answer(question, asking)
     except InvalidRequestError as error:
-        return Refusal(error=fault_of(placed(error, place, item, defaults)))
+        return _refusal(placed(error, place, item, defaults))
+
+
+def _refusal(error: InvalidRequestError) -> bytes:
+    return encode(Refusal(error=fault_of(error)))
 
 
 # --- permissions --------------------------------------------------------------------------------
 
 
-def _permitted(question: Permissions, asking: Asking) -> Permitted:
-    asked = as_request(entity(question.subject), ANY, entity(question.resource), question.context)
+def _permitted(question: Permissions | quick.Permissions, asking: Asking) -> Permitted:
+    subject, resource = entity(question.subject), entity(question.resource)
+    asked = request_of(_Long(subject, ANY, resource, question.context))
     found = asking.search(permissions, asked)
     reasons = _too_old(question.max_age, asking)
     permitted = found if reasons is UNSET else ()
@@ -110,8 +168,8 @@ def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> Permitted
     subject = entity(question.subject)
     reasons = _too_old(question.max_age, asking)
 
-    def on(index: int, resource: Entity) -> PermittedOn:
-        asked = as_request(subject, ANY, resource, question.context)
+    def on(index: int, resource: Entity | quick.Entity) -> PermittedOn:
+        asked = request_of(_Long(subject, ANY, resource, question.context))
         try:
             found = asking.search(permissions, asked)
         except InvalidRequestError as error:
@@ -139,19 +197,24 @@ def _too_old(max_age: float | UnsetType, asking: Asking) -> tuple[Reason, ...] |
     return stale(asking.pair.policy, asking.pair.snapshot).reasons
 
 
-def _unless_known(told: object) -> Response:
+def _unless_known(members: object, fields: Fields) -> Told:
     """Return the answer, or a 304 to a caller that has this very answer.
 
     It is made anew each time: a policy may look at the clock, so that equal revisions are no proof.
     """
-    response = answer(told)
-    tag = sha256(response.get_data()).hexdigest()[:32]
-    if not request.if_none_match.star_tag and request.if_none_match.contains_weak(tag):
-        response = Response(status=304)
-    response.set_etag(tag)
-    # A caller keeps it, and asks each time whether it still holds.
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
+    body = encode(members)
+    tag = sha256(body).hexdigest()[:32]
+    kept = (("ETag", f'"{tag}"'), *_VALIDATED)
+    if fields.if_none_match is not None:
+        known = parse_etags(fields.if_none_match)
+        if not known.star_tag and known.contains_weak(tag):
+            return Told(HTTPStatus.NOT_MODIFIED, kept, b"")
+    return Told(HTTPStatus.OK, (_JSON, *kept), body)
+
+
+_JSON = ("Content-Type", "application/json")
+# A caller keeps it, and asks each time whether it still holds.
+_VALIDATED = (("Cache-Control", "private, no-cache"), *LASTING)
 
 
 def _bounded(member: str, items: list[T], most: int) -> list[T]:

@@ -47,10 +47,6 @@ class Evaluation(Struct, frozen=True):
     resource: Entity
     context: dict[str, Any] = {}
 
-    def request(self) -> Request:
-        """Return it as `decide` takes it."""
-        return as_request(self.subject, self.action, self.resource, self.context)
-
 
 class Options(Struct, frozen=True):
     """How a batch is worked through."""

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from sidecar.http.questions import Act, Entity, Text, as_request
-from sidecar.model import Request
+from sidecar.http import quick
+from sidecar.http.questions import Act, Entity, Text
 
 Short = Annotated[str, Meta(min_length=1, pattern=r"^[^:]+:[\s\S]+$", examples=["account:acme"])]
 """``type:id``, split at the first colon; the id may hold anything, further colons included."""
@@ -24,11 +24,6 @@ class Authorize(Struct, frozen=True):
     context: dict[str, Any] = {}
     max_age: Seconds | UnsetType = UNSET
     explain: bool = False
-
-    def request(self) -> Request:
-        """Return it as `decide` takes it."""
-        action = Act(self.action) if isinstance(self.action, str) else self.action
-        return as_request(entity(self.subject), action, entity(self.resource), self.context)
 
 
 class AuthorizeMany(Struct, frozen=True):
@@ -58,9 +53,9 @@ class PermissionsOfMany(Struct, frozen=True):
     max_age: Seconds | UnsetType = UNSET
 
 
-def entity(said: str | Entity) -> Entity:
+def entity(said: str | Entity | quick.Entity) -> Entity | quick.Entity:
     """Return what a reference stands for."""
-    if isinstance(said, Entity):
+    if not isinstance(said, str):
         return said
     name, _, identifier = said.partition(":")
     return Entity(name, identifier)

@@ -1,0 +1,63 @@
+"""The endpoints that are asked all the time: from path, header fields and body to an answer.
+
+Whoever has these three, Flask's views or the worker itself, has the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from sidecar.errors import SidecarError
+from sidecar.http import batches, native
+from sidecar.http.access import Access
+from sidecar.http.asking import Desk, TakesLongError
+from sidecar.http.faults import refused, told_of
+from sidecar.http.incoming import Incoming, Limits
+from sidecar.http.messages import Fields, Told
+
+PATHS: Mapping[str, Callable[[Incoming], Told]] = {
+    "/v1/authorize": native.authorize,
+    "/v1/permissions": native.list_permissions,
+    "/access/v1/evaluation": batches.evaluation,
+    "/access/v1/evaluations": batches.evaluations,
+}
+"""Each is asked by POST."""
+
+
+class Hot:
+    """Answers at `PATHS`."""
+
+    def __init__(self, desk: Desk, access: Access, limits: Limits) -> None:
+        self.logged = desk.log is not None
+        """Whether an answer waits until it is written to a file."""
+        self._desk = desk
+        self._access = access
+        self._limits = limits
+
+    def answer(self, path: str, fields: Fields, body: bytes) -> Told:
+        """Answer a request, however long it takes; what is wrong with it is an answer too."""
+        return self._answer(path, fields, body, brief=False)
+
+    def answer_briefly(self, path: str, fields: Fields, body: bytes) -> Told | None:
+        """Answer a request as `answer` does; None where that would keep others waiting."""
+        try:
+            return self._answer(path, fields, body, brief=True)
+        except TakesLongError:
+            return None
+
+    def _answer(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
+        answer = self._access.refusal(fields.authorization)
+        if answer is None:
+            answer = self._admitted(path, fields, body, brief=brief)
+        if fields.request_id is not None:
+            return answer.also(("X-Request-ID", fields.request_id))
+        return answer
+
+    def _admitted(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
+        if len(body) > self._limits.max_body_bytes:
+            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            return PATHS[path](Incoming(fields, body, self._desk, self._limits, brief))
+        except SidecarError as error:
+            return told_of(error)

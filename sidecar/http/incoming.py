@@ -1,0 +1,77 @@
+"""A question that has come in whole, and what is needed to answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sidecar.errors import InvalidRequestError
+from sidecar.http.asking import Asking, Desk, TakesLongError
+from sidecar.http.bodies import MAX_DEPTH, parse
+from sidecar.http.messages import Fields
+from sidecar.http.quick import DEPTH, Quickly
+
+MOST_BYTES = 4096
+"""Of a body that is read strictly where others wait: about a tenth of a millisecond."""
+
+MOST_ITEMS = 250
+"""Questions that are answered where others wait: likewise less than a millisecond."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may ask for at most."""
+
+    max_body_bytes: int = 64 * 1024
+    max_depth: int = MAX_DEPTH
+    max_evaluations: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request for an answer."""
+
+    fields: Fields
+    body: bytes
+    desk: Desk
+    limits: Limits
+    brief: bool
+    """Whether others wait for the answer."""
+
+    def open(self) -> Asking:
+        """Take the pair that is current at this moment.
+
+        Raises:
+            SnapshotUnavailableError: There is none.
+        """
+        return self.desk.open(self.fields.request_id, brief=self.brief)
+
+    def quickly(self, reader: Quickly[T]) -> T | None:
+        """Return the question that the body is; None where only `json` can tell."""
+        if not self.fields.json or self.limits.max_depth < DEPTH:
+            return None
+        return reader.read(self.body)
+
+    def json(self) -> object:
+        """Return the JSON value that the body is.
+
+        Raises:
+            InvalidRequestError: The content type is not JSON, or the body is not.
+            TakesLongError: There is no time to find out.
+        """
+        if not self.fields.json:
+            raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
+        if self.brief and len(self.body) > MOST_BYTES:
+            raise TakesLongError
+        return parse(self.body, self.limits.max_depth)
+
+    def count(self, items: int) -> None:
+        """Make sure that there is time for so many questions.
+
+        Raises:
+            TakesLongError: There is not.
+        """
+        if self.brief and items > MOST_ITEMS:
+            raise TakesLongError

@@ -1,0 +1,65 @@
+"""What a request says beside its body, and what is told: without Flask, and made cheaply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import msgspec
+from werkzeug.http import parse_options_header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """The header fields that an answer can depend on."""
+
+    json: bool
+    """Whether the body is said to be JSON."""
+    authorization: str | None = None
+    request_id: str | None = None
+    """As the caller said it; it comes back with the answer."""
+    if_none_match: str | None = None
+
+    @classmethod
+    def of(cls, environ: Mapping[str, Any]) -> Fields:
+        """Return those of a WSGI environment."""
+        kind, _ = parse_options_header(environ.get("CONTENT_TYPE", ""))
+        return cls(
+            json=kind.lower() == "application/json",
+            authorization=environ.get("HTTP_AUTHORIZATION"),
+            request_id=environ.get("HTTP_X_REQUEST_ID"),
+            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+        )
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+LASTING: Pairs = (("X-Content-Type-Options", "nosniff"),)
+"""On every answer."""
+
+PLAIN: Pairs = (
+    ("Content-Type", "application/json"),
+    # What is allowed now may not be in a moment.
+    ("Cache-Control", "no-store"),
+    *LASTING,
+)
+"""On every answer that says nothing else of itself."""
+
+
+class Told(NamedTuple):
+    """An answer: its status, its header fields and its body."""
+
+    status: int
+    fields: Pairs
+    body: bytes
+
+    def also(self, *fields: tuple[str, str]) -> Told:
+        """Return it with further header fields."""
+        return self._replace(fields=(*self.fields, *fields))
+
+
+def told(members: object, status: int = HTTPStatus.OK) -> Told:
+    """Return an answer in JSON; nouns of the core are written by the names of their fields."""
+    return Told(int(status), PLAIN, msgspec.json.encode(members))
