@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.errors import InvalidSettingError
-from sidecar.http import Access, Limits, Paging, Standard, create_app, new_key, read_key
+from sidecar.http import Access, Limits, Paging, Standard, create_app, hot, new_key, read_key
 from sidecar.listening import STRANGERS, Edge, Worker, is_local, open_edge
 from sidecar.policy import PackTexts, SharedCompiling, compile_in_child, load_pack
 from sidecar.reloading import Places, Reloading
@@ -63,6 +63,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # its base is untyped
     def __init__(self, app: Flask, edge: Edge, options: dict[str, object]) -> None:
         self.bounds = edge.bounds
         self.tls = edge.tls.context if edge.tls else None
+        self.hot = hot(app)
         self._app = app
         self._options = options
         super().__init__()

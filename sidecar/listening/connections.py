@@ -59,6 +59,7 @@ class Connection:
         self.keeps = False
         """Whether another request may follow the answer that is being sent."""
         self.received = bytearray()
+        self.is_plain = not isinstance(sock, ssl.SSLSocket)
         self._bounds = bounds
         self._framing = Framing(bounds)
         self._urged = False
@@ -98,6 +99,20 @@ class Connection:
                 raise ConnectionResetError
             self.received += piece
         return outcome
+
+    def receive_piece(self) -> bytes | None:
+        """Return what has come; None if nothing has. It is in `received` only if it is put there.
+
+        Raises:
+            OSError: The caller has left.
+        """
+        try:
+            piece = self.sock.recv(_PIECE)
+        except _NOT_NOW:
+            return None
+        if not piece:
+            raise ConnectionResetError
+        return piece
 
     def take(self) -> bytes:
         """Take the request out of what has come, and begin with the next one."""

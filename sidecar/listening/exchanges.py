@@ -22,6 +22,7 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 
 from sidecar.http.faults import RETRY_SECONDS
 from sidecar.http.load import REFUSED, Rejection
+from sidecar.listening.front import Front
 
 _SENTENCES: dict[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "this is not a request of HTTP/1.1 that can be read in one way only",
@@ -48,6 +49,7 @@ class Server(Protocol):
     cfg: Any
     log: Any
     wsgi: Callable[..., Iterable[bytes]]
+    front: Front
     alive: bool
 
 
@@ -88,6 +90,15 @@ class Exchange:
 
     def run(self, server: Server) -> None:
         """Read the request and answer it; `answer` is never left empty by a caller's fault."""
+        parts = None if self.refused else server.front.parts(self.said)
+        if parts:
+            self.keeps_connection = parts[0].keeps and server.alive
+            told = server.front.answer(*parts)
+            self.answer[:] = server.front.written(told, keep=self.keeps_connection)
+            return
+        self._run(server)
+
+    def _run(self, server: Server) -> None:
         parser = RequestParser(server.cfg, self, self.ends[0])
         begun = datetime.now()  # noqa: DTZ005, TID251  gunicorn's log tells how long it took
         try:

@@ -55,6 +55,11 @@ class Framing:
         self._chunks = 0
         self._total = 0
 
+    @property
+    def length(self) -> int | None:
+        """Return the length that a whole head gives for the body; None where it gives none."""
+        return self._length
+
     def look(self, received: bytearray) -> Outcome:
         """Tell what there is of the request now."""
         if not self.end and (outcome := self._head(received)) is not Outcome.WHOLE:

@@ -13,11 +13,13 @@ from typing import Any, Protocol, cast
 
 from gunicorn.workers import base  # type: ignore[import-untyped]  # it has no types
 
+from sidecar.http import Hot
 from sidecar.http.load import Rejection
 from sidecar.listening.bounds import Bounds
 from sidecar.listening.connections import EXPENDABLE, READ, WRITE, Connection, Stage
 from sidecar.listening.exchanges import Exchange, refusal
 from sidecar.listening.framing import Outcome
+from sidecar.listening.front import Front
 from sidecar.listening.lanes import Lanes
 
 PARTING_SECONDS = 2.0
@@ -25,6 +27,9 @@ PARTING_SECONDS = 2.0
 
 TURN_SECONDS = 0.25
 """How often deadlines are looked at."""
+
+REQUESTS_AT_ONCE = 16
+"""Requests of one connection that are answered before others get their turn."""
 
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -39,6 +44,7 @@ class Listening(Protocol):
 
     bounds: Bounds
     tls: Callable[[], ssl.SSLContext] | None
+    hot: Hot
 
 
 class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
@@ -51,11 +57,13 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         """Begin, in the new process; returns when the worker has ended."""
         app = cast("Listening", self.app)
         self._bounds, self._tls = app.bounds, app.tls
+        self.front = Front(app.hot, self.cfg, app.bounds)
         self._selector = selectors.DefaultSelector()
         self._connections: dict[Connection, None] = {}
         self._lanes = Lanes(self.cfg.threads, self._wake)
         self._accepts = False
-        self._swept = self._told = 0.0
+        self._unfinished: dict[Connection, None] = {}
+        self._now = self._swept = self._told = 0.0
         super().init_process()
 
     def run(self) -> None:
@@ -74,14 +82,20 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._lanes.end()
 
     def _turn(self) -> None:
-        self.notify()
-        now = time.monotonic()
+        self._now = now = time.monotonic()
         if now >= self._swept + TURN_SECONDS:
             self._swept = now
+            self.notify()
             self._sweep(now)
             self._accept_more(yes=self.alive)
-        for key, _ in self._selector.select(TURN_SECONDS):
+        ready = self._selector.select(0 if self._unfinished else TURN_SECONDS)
+        self._now = time.monotonic()
+        for key, _ in ready:
             key.data(key.fileobj)
+        unfinished, self._unfinished = self._unfinished, {}
+        for connection in unfinished:
+            if connection in self._connections:
+                self._go_on(connection)
 
     def _wake(self) -> None:
         try:
@@ -182,7 +196,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
                 case Stage.RECEIVING | Stage.IDLE:
                     self._receive(connection)
                 case Stage.SENDING:
-                    self._send(connection)
+                    self._send_and_go_on(connection)
                 case Stage.PARTING if not connection.drain():
                     self._drop(connection)
         except OSError:
@@ -195,16 +209,54 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         return self._receive(connection)
 
     def _receive(self, connection: Connection) -> None:
-        outcome = connection.receive()
-        if outcome is Outcome.LONG_HEAD:
-            head_too_long = refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            return self._say(connection, head_too_long, keep=False)
-        if outcome is not Outcome.MORE:
-            return self._ask(connection, connection.take(), _REJECTIONS.get(outcome))
-        if connection.stage is Stage.IDLE and connection.received:
-            connection.stage = Stage.RECEIVING
-            connection.deadline = time.monotonic() + self._bounds.transfer_seconds
-        return self._watch(connection, READ)
+        if connection.is_plain and not connection.received:
+            # Most requests come in one piece, alone.
+            piece = connection.receive_piece()
+            if piece is None:
+                return self._watch(connection, READ)
+            if self._answer_here(connection, piece):
+                return None
+            connection.received += piece
+        for _ in range(REQUESTS_AT_ONCE):
+            outcome = connection.receive()
+            if outcome is Outcome.LONG_HEAD:
+                head_too_long = refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                return self._say(connection, head_too_long, keep=False)
+            if outcome is Outcome.MORE:
+                if connection.stage is Stage.IDLE and connection.received:
+                    connection.stage = Stage.RECEIVING
+                    connection.deadline = time.monotonic() + self._bounds.transfer_seconds
+                return self._watch(connection, READ)
+            said = connection.take()
+            if outcome is not Outcome.WHOLE or not self._answer_here(connection, said):
+                return self._ask(connection, said, _REJECTIONS.get(outcome))
+            if connection.stage is not Stage.IDLE:
+                return None
+        self._unfinished[connection] = None
+        return None
+
+    def _answer_here(self, connection: Connection, said: bytes) -> bool:
+        """Answer a request if it is one that keeps nobody waiting; else do nothing."""
+        if self._lanes.waiting >= self._bounds.max_waiting:
+            return False
+        parts = self.front.parts(said)
+        if parts is None:
+            return False
+        keep = parts[0].keeps and self.alive
+        try:
+            told = self.front.answer_here(*parts)
+            if told is None:
+                return False
+            answer = self.front.written(told, keep=keep)
+        except Exception:
+            # What happens in a thread to one request must not happen here to all connections.
+            self.log.exception("a request failed")
+            answer, keep = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, said), False
+        connection.stage = Stage.SENDING
+        connection.deadline = self._now + self._bounds.transfer_seconds
+        connection.answer(answer, keep=keep)
+        self._send(connection)
+        return True
 
     def _ask(self, connection: Connection, said: bytes, refused: Rejection | None) -> None:
         busy = self._lanes.waiting >= self._bounds.max_waiting
@@ -232,8 +284,13 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         connection.answer(answer, keep=keep)
         self._go_on(connection)
 
+    def _send_and_go_on(self, connection: Connection) -> None:
+        self._send(connection)
+        if connection.stage is Stage.IDLE:
+            self._receive(connection)
+
     def _send(self, connection: Connection) -> None:
-        now = time.monotonic()
+        now = self._now
         if not connection.send():
             self._watch(connection, WRITE)
         elif connection.keeps:
@@ -241,7 +298,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             connection.deadline = now + (
                 self._bounds.idle_seconds if self.alive else PARTING_SECONDS
             )
-            self._receive(connection)
+            self._watch(connection, READ)
         else:
             connection.stage = Stage.PARTING
             connection.deadline = now + PARTING_SECONDS
