@@ -2,40 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
 import click
 
-from sidecar.cli.group import EXIT_NO, main
+from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.outputs import JSON, output_options, print_json
 from sidecar.cli.places import settings_of
-from sidecar.errors import InvalidDocumentsError
+from sidecar.errors import InvalidDocumentsError, Problem
 from sidecar.facts import read_directory
 from sidecar.options import PLACES, setting_options
-from sidecar.policy import load_pack
+from sidecar.policy import Policy
+from sidecar.review.linting import Finding, findings
+from sidecar.review.packs import NOW, PackPlace
+from sidecar.settings import Settings
 from sidecar.suites import ask, read_suites
 
 
 @main.command()
+@click.option("--strict", is_flag=True, help="Status 1 when there is anything to look at, too.")
+@output_options(JSON)
 @setting_options(PLACES)
-def check(**places: object) -> None:
+def check(strict: bool, output: str, **places: object) -> None:
     """Say whether policies, fixtures, facts and suites can be used, and what is wrong with them.
 
-    Names what could not be compiled: Oso is asked about it at request time.
+    Names what could not be compiled, which Oso is asked about at request time; and what to look
+    at: rules that can never hold or change nothing, permissions that nobody can have.
     """
     settings = settings_of(places)
     try:
-        policy = load_pack(settings.policies, settings.fixtures)
-        lines = [f"policy {policy.revision}"]
-        if settings.data is not None or settings.mount().is_dir():
-            lines.append(f"data {read_directory(policy.schema, settings.mount()).revision}")
-        suites = read_suites(settings.policies)
-        lines.append(f"suites {len(suites)}")
-        worlds = settings.fixtures / "worlds"
-        if worlds.is_dir():
-            ask(suites, policy, worlds)  # what `test` refuses is told here too
-        elif suites:  # as where only the policy is deployed
-            lines.append(f"notice there is no `{worlds}`: the suites have only been read")
+        policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+        counted = dict(_counted(policy, settings))
+        found = findings(policy, settings.policies, settings.fixtures)
     except InvalidDocumentsError as error:
-        for problem in error.problems:
-            click.echo(str(problem))
+        if output == JSON:
+            print_json({"usable": False, "problems": list(map(_problem, error.problems))})
+        else:
+            for problem in error.problems:
+                click.echo(str(problem))
         raise SystemExit(EXIT_NO) from error
-    for line in [*lines, *(f"notice {notice}" for notice in (*policy.notices, *policy.unused))]:
-        click.echo(line)
+    if output == JSON:
+        print_json(_as_json(policy, counted, found))
+    else:
+        for line in _text(policy, counted, found):
+            click.echo(line)
+    raise SystemExit(EXIT_NO if strict and found else EXIT_YES)
+
+
+def _counted(policy: Policy, settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield what can be used, by what it is."""
+    yield "policy", policy.revision
+    if settings.data is not None or settings.mount().is_dir():
+        yield "data", read_directory(policy.schema, settings.mount()).revision
+    suites = read_suites(settings.policies)
+    yield "suites", str(len(suites))
+    worlds = settings.fixtures / "worlds"
+    if worlds.is_dir():
+        ask(suites, policy, worlds)  # what `test` refuses is told here too
+    elif suites:  # as where only the policy is deployed
+        yield "notice", f"there is no `{worlds}`: the suites have only been read"
+
+
+def _text(policy: Policy, counted: Mapping[str, str], found: tuple[Finding, ...]) -> Iterator[str]:
+    yield from (f"{what} {value}" for what, value in counted.items())
+    yield from (f"notice {notice}" for notice in policy.notices)
+    yield from (f"look at {each}" for each in found)
+
+
+def _as_json(
+    policy: Policy, counted: Mapping[str, str], found: tuple[Finding, ...]
+) -> dict[str, object]:
+    return {
+        "usable": True,
+        **counted,
+        "notices": list(map(_problem, policy.notices)),
+        "findings": [asdict(each) for each in found],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    return {"file": problem.file, "line": problem.line, "message": problem.message}

@@ -61,7 +61,8 @@ class Explored:
     resource: str
     action: str | None
     """None where the tree is the same for every action."""
-    root: Node
+    root: Node | None
+    """None where it could not be explored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +85,8 @@ class Policy:
     oso: Oso
     explored: tuple[Explored, ...] = ()
     """The trees of single rules and clauses; only where the pack was loaded for review."""
+    gone_through: frozenset[str] = frozenset()
+    """Rules that were explored within others only, where an argument was not known yet."""
     probes: Mapping[tuple[str, str, str, str], Node | None] = field(default_factory=dict)
     """By name, subject type, resource type and action; None: Oso has to be asked."""
     derived: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -175,12 +178,13 @@ def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any])
                 subject=subject,
                 resource=resource,
                 action=action,
-                root=nodes[root],
+                root=None if root is None else nodes[root],
             )
             for rule, file, line, number, operands, subject, resource, action, root in compiled[
                 "explored"
             ]
         ),
+        gone_through=frozenset(compiled["gone_through"]),
         probes={
             (name, subject, resource, action): None if root is None else nodes[root]
             for name, subject, resource, action, root in compiled["probes"]

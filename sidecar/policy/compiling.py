@@ -140,6 +140,7 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         "queries": explorer.queries,
         "probes": probes,
         "explored": explored,
+        "gone_through": sorted(explorer.gone_through),
     }
 
 
@@ -217,7 +218,8 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
     """Yield each rule and each clause that was explored, with the root of its tree.
 
     A clause as its rule, file, line and number, a rule with an empty file; then the operands, the
-    types of subject and resource, the action (null: for every action the same), and the root.
+    types of subject and resource, the action (null: for every action the same), and the root, null
+    where it could not be explored.
     """
     clauses = {each.number: each for every in explorer.program.clauses.values() for each in every}
     for (kind, name, operands, subject, resource, *action), found in explorer.explored():
@@ -227,8 +229,9 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
             if clause is not None
             else [name.rpartition("__")[0], "", 0, -1]
         )
-        roots.append(found)
-        yield [*place, operands, subject, resource, action[0] if action else None, found.number]
+        if found is not None:
+            roots.append(found)
+        yield [*place, operands, subject, resource, action[0] if action else None, _number(found)]
 
 
 def _number(root: Node | None) -> int | None:

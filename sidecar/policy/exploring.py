@@ -135,15 +135,19 @@ class Explorer:
             if clause.tokens and clause.number in asked - alive and clause.rule not in varying
         ]
 
-    def explored(self) -> Iterator[tuple[tuple[Any, ...], Node]]:
-        """Yield the tree of each rule and of each clause that was explored on its own.
+    @property
+    def gone_through(self) -> frozenset[str]:
+        """Rules that were called with what was not known yet, and so not explored on their own."""
+        return frozenset(self._gone_through)
+
+    def explored(self) -> Iterator[tuple[tuple[Any, ...], Node | None]]:
+        """Yield the tree of each rule and each clause; None where it could not be explored.
 
         Keys are ``rule`` or ``clause``, the rule's name or the clause's number, the operands, the
         types of subject and resource and, where the tree depends on it, the action.
         """
         for key, found in self._found.items():
-            if not isinstance(found, Unexplorable):
-                yield key, found[0]
+            yield key, None if isinstance(found, Unexplorable) else found[0]
 
     def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, bool]:
         """Return the tree of a rule with these operands, and whether it depends on the action."""

@@ -206,7 +206,8 @@ def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[
     return {
         (each.rule, each.operands): joined.take(side, each.root, scope)
         for each in joined.policies[side].explored
-        if (each.subject, each.resource) == scope
+        if each.root is not None
+        and (each.subject, each.resource) == scope
         and not each.file
         and each.rule not in BUILT_IN
         and each.action is None

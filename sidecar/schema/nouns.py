@@ -106,6 +106,8 @@ class Action:
     properties: Mapping[str, Attribute]
     creates: bool = False
     """Whether it makes the resource: then the resource must not exist yet (R20)."""
+    nobody: bool = False
+    """Whether it is meant that nobody can ever do it; only reviewers' tools look at this."""
     description: str = ""
 
 

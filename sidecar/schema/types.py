@@ -25,7 +25,7 @@ _MEMBERS = (
     "description", "subject", "table", "key", "current", "implied", "attributes", "lookups",
     "actions",
 )  # fmt: skip
-_ACTION_MEMBERS = ("properties", "creates", "description")
+_ACTION_MEMBERS = ("properties", "creates", "nobody", "description")
 
 
 def polar_name(name: str) -> str:
@@ -184,6 +184,7 @@ class TypeReader:
             if "properties" in said
             else {},
             creates="creates" in said and self._faults.flag(said["creates"], f"creates of {what}"),
+            nobody="nobody" in said and self._faults.flag(said["nobody"], f"nobody of {what}"),
             description=read_description(said, what, self._faults),
         )
 

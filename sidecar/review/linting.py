@@ -1,0 +1,213 @@
+"""What a reviewer should look at in a pack that can be used: rules and permissions in vain.
+
+Every finding is exact: it holds in all states that can be, with the settings as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidecar.policy import Policy
+from sidecar.policy.compiled import Explored
+from sidecar.policy.nodes import FALSE, Node
+from sidecar.review.joining import Joined, Scope, UncompiledError
+from sidecar.review.regions import Regions
+from sidecar.schema.documents import Faults, Members, read_document
+from sidecar.schema.wording import shown
+from sidecar.syntax.nodes import Rule, ShorthandRule, walk
+from sidecar.syntax.parsing import parse
+
+NOBODY, SOMEBODY, SHADOWED, NEVER, UNUSED = "nobody", "somebody", "shadowed", "never", "unused"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing to look at, with its place and how to mend it."""
+
+    file: str
+    line: int
+    column: int
+    kind: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}; {self.fix}"
+
+
+def findings(policy: Policy, policies: Path, fixtures: Path) -> tuple[Finding, ...]:
+    """Return what is to be looked at in a pack that was loaded for review, by place.
+
+    Args:
+        policy: The pack.
+        policies: The directory of its Polar files.
+        fixtures: That of its schema.
+    """
+    joined = Joined(policy)
+    linting = _Linting(joined, policies, fixtures)
+    return tuple(sorted({*linting.permissions(), *linting.rules(), *linting.sentences()}))
+
+
+class _Linting:
+    def __init__(self, joined: Joined, policies: Path, fixtures: Path) -> None:
+        self._joined = joined
+        self._policy = joined.policies[0]
+        self._policies = policies
+        self._fixtures = fixtures
+
+    def permissions(self) -> Iterator[Finding]:
+        """Yield permissions that nobody can have, unless that is meant; and the opposite."""
+        lines = _lines_of_actions(self._fixtures / "schema.yaml")
+        for name, declared in self._policy.schema.types.items():
+            for action, each in declared.actions.items():
+                can = self._can(name, action)
+                place = ("schema.yaml", *lines.get((name, action), (0, 0)))
+                if can is False and not each.nobody:
+                    message = f"nobody can ever {shown(action)} on a {shown(name)}"
+                    fix = "grant it in a rule, or write `nobody: true` here if that is meant"
+                    yield Finding(*place, NOBODY, message, fix)
+                elif can and each.nobody:
+                    message = f"somebody can {shown(action)} on a {shown(name)}"
+                    fix = "mend the rule that grants it, or remove `nobody: true`"
+                    yield Finding(*place, SOMEBODY, message, fix)
+
+    def rules(self) -> Iterator[Finding]:
+        """Yield clauses that never hold, and those without which nothing would be otherwise."""
+        places = _Places(self._policies, self._policy.explored)
+        settings = self._with_settings()
+        groups: dict[int, list[tuple[bool, bool]]] = {}
+        clauses: dict[int, Explored] = {}
+        for scope in self._joined.scopes():
+            for clause, useless, empty in self._clauses(scope):
+                groups.setdefault(clause.number, []).append((useless, empty))
+                clauses[clause.number] = clause
+        for number, uses in groups.items():
+            clause = clauses[number]
+            if clause.number in settings or clause.rule == "allow":
+                continue
+            what = f"this rule of {shown(clause.rule)}"
+            place = (clause.file, clause.line, places.column(clause))
+            if all(empty for _, empty in uses):
+                message = f"{what} can never hold, in no state that can be"
+                yield Finding(*place, NEVER, message, "mend its conditions, or delete it")
+            elif all(useless for useless, _ in uses):
+                message = f"{what} changes nothing: others hold wherever it does"
+                yield Finding(*place, SHADOWED, message, "delete it, or mend what it should add")
+
+    def sentences(self) -> Iterator[Finding]:
+        """Yield the sentences that no rule leads to."""
+        for problem in self._policy.unused:
+            message, _, question = problem.message.partition("; ")
+            fix = question.replace("was one deleted?", "delete it, or write the rule again")
+            yield Finding(problem.file, problem.line, 1, UNUSED, message, fix)
+
+    def _can(self, resource: str, action: str) -> bool | None:
+        """Tell whether anybody can do something in any state; None where Oso is asked."""
+        for subject in self._policy.schema.subjects():
+            scope = (subject, resource)
+            try:
+                allowed = self._joined.allowed(0, scope, action)
+            except UncompiledError:
+                return None
+            if allowed is not FALSE and not Regions(self._joined, scope).is_empty(allowed):
+                return True
+        return False
+
+    def _clauses(self, scope: Scope) -> Iterator[tuple[Explored, bool, bool]]:
+        """Yield each clause as it is used: whether others make it useless, whether it is empty."""
+        together: dict[tuple[object, ...], list[Explored]] = {}
+        for each in self._policy.explored:
+            if (each.subject, each.resource) == scope and each.file:
+                key = (each.rule, each.operands, each.action)
+                together.setdefault(key, []).append(each)
+        regions = Regions(self._joined, scope)
+        for clauses in together.values():
+            trees = [
+                None if each.root is None else self._joined.take(0, each.root, scope)
+                for each in clauses
+            ]
+            taken = [tree for tree in trees if tree is not None]
+            if len(taken) < len(trees) or clauses[0].rule in self._policy.gone_through:
+                # Nobody can say of these what they change.
+                yield from ((clause, False, False) for clause in clauses)
+                continue
+            for at, clause in enumerate(clauses):
+                empty = taken[at] is FALSE or regions.is_empty(taken[at])
+                # Of two that are alike the later one is the one too many.
+                others = self._either(
+                    each
+                    for place, each in enumerate(taken)
+                    if place != at and not (each is taken[at] and place > at)
+                )
+                useless = empty or regions.is_empty(regions.minus(taken[at], others))
+                yield clause, useless, empty
+
+    def _either(self, trees: Iterator[Node]) -> Node:
+        found = FALSE
+        for tree in trees:
+            found = self._joined.trees.either(found, tree)
+        return found
+
+    def _with_settings(self) -> frozenset[int]:
+        """Return the clauses that look at settings: another setting may bring them to life."""
+        texts = {path.name: path.read_text() for path in self._policies.glob("*.polar")}
+        mentioning = {
+            (file, line.span.line)
+            for file, text in texts.items()
+            for line in parse(text, file).lines
+            if "settings." in text[line.span.start : line.span.end] and isinstance(line, Rule)
+        }
+        return frozenset(
+            each.number
+            for each in self._policy.explored
+            if each.file and (each.file, each.line) in mentioning
+        )
+
+
+class _Places:
+    """Columns of clauses, of which a compiled pack knows the line alone."""
+
+    def __init__(self, policies: Path, explored: Sequence[Explored]) -> None:
+        self._columns: dict[tuple[str, int], list[tuple[str | None, int]]] = {}
+        for path in sorted(policies.glob("*.polar")):
+            for node in walk(parse(path.read_text(encoding="utf-8-sig"), path.name)):
+                if isinstance(node, Rule | ShorthandRule):
+                    head = node.head.value if isinstance(node, ShorthandRule) else None
+                    place = (path.name, node.span.line)
+                    found = (str(head) if head is not None else None, node.span.column)
+                    self._columns.setdefault(place, []).append(found)
+        self._order = sorted({(e.file, e.line, e.number) for e in explored if e.file})
+
+    def column(self, clause: Explored) -> int:
+        """Return where a clause begins in its line."""
+        known = self._columns.get((clause.file, clause.line), [])
+        granted = next(
+            (
+                operand[1].partition(" ")[2]
+                for operand in clause.operands
+                if operand[0] == "literal" and clause.rule.startswith("has_")
+            ),
+            None,
+        )
+        fitting = [column for head, column in known if head in {None, granted}] or [1]
+        beside = [
+            number
+            for file, line, number in self._order
+            if (file, line) == (clause.file, clause.line) and number <= clause.number
+        ]
+        return fitting[min(len(beside), len(fitting)) - 1]
+
+
+def _lines_of_actions(path: Path) -> Mapping[tuple[str, str], tuple[int, int]]:
+    """Return where each action is declared: line and column."""
+    document = read_document(path, Faults(path.name))
+    lines: dict[tuple[str, str], tuple[int, int]] = {}
+    types = document.members.get("types") if isinstance(document, Members) else None
+    for name, declared in types.members.items() if isinstance(types, Members) else ():
+        actions = declared.members.get("actions") if isinstance(declared, Members) else None
+        if isinstance(actions, Members):
+            lines.update({(name, each): (line, 1) for each, line in actions.lines.items()})
+    return lines
