@@ -33,6 +33,10 @@ class DecisionLogError(SidecarError):
     """An answer that cannot be logged, and so is not given; the operator must act."""
 
 
+class UnreadableLineError(SidecarError):
+    """A line that is none of a decision log, or not a whole one."""
+
+
 class EvaluationError(SidecarError):
     """The policy failed while it was being evaluated; its author must act."""
 

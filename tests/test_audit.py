@@ -19,14 +19,15 @@ from flask.testing import FlaskClient
 
 from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure, writing
 from sidecar.audit.lines import Lines, encode
+from sidecar.audit.recorded import DecisionLine, read_line
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
 from sidecar.http import create_app
 from sidecar.model import Reference, Request
 from sidecar.reloading import Pair, Places, Reloading, State
+from sidecar.review.judging import Effect, Judge
 from sidecar.schema import read_schema
 from sidecar.settings import Settings
-from tests.judging import Line
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 HASHING = Hashing(b"a key for tests that is long")
@@ -120,7 +121,12 @@ def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, p
         "decision_id": told["decision_id"],
         "time": "2026-12-01T12:00:00.000000Z",
         "request_id": "r-1",
-        "revisions": {"policy": pair.policy.revision, "data": pair.snapshot.revision},
+        "revisions": {
+            "policy": pair.policy.revision,
+            "data": pair.snapshot.revision,
+            "schema": pair.policy.schema.meaning,
+        },
+        "key": HASHING.key_name(),
         "subject": {"type": "user", "id": "ana"},
         "action": {"name": "numbers.edit"},
         "resource": {"type": "account", "id": "acme"},
@@ -196,7 +202,10 @@ def test_a_line_is_judged_again_from_itself_alone(
 ) -> None:
     _, told = refusing.ask("/v1/authorize", said)
 
-    assert Line(refusing.line(), pair.policy).decision() is told["decision"]
+    line = read_line(refusing.path.read_bytes())
+    assert isinstance(line, DecisionLine)
+    judgement = Judge(pair.policy).judge(line)
+    assert (judgement.effect, judgement.decision) == (Effect.SAME, told["decision"])
 
 
 def test_each_question_of_a_batch_is_a_line(refusing: Logged) -> None:

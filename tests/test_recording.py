@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.audit.hashing import Hashing
-from sidecar.audit.lines import Lines, encode
-from sidecar.decide import decide
 from sidecar.evaluation.recording import Fact, facts_read
 from sidecar.model import Reference, Request
 from sidecar.policy.questions import path_of, show
 from sidecar.reloading import Pair, Places, Reloading
 from sidecar.settings import Settings
-from tests.differential.comparing import generated_requests
-from tests.differential.generating import START
-from tests.judging import Line
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -95,22 +86,6 @@ def test_an_undeclared_action_reads_what_its_trees_read(pair: Pair) -> None:
     )
 
     assert facts[:2] == [("exists", "subject", True), ("exists", "resource", True)]
-
-
-def test_a_line_is_judged_again_as_it_was_decided_for_generated_packs(tmp_path: Path) -> None:
-    lines, counts = Lines(Hashing(b"k" * 16)), Counter[bool]()
-
-    for seed in range(40):
-        for policy, snapshot, asked in generated_requests(seed, tmp_path / str(seed), 3, 20):
-            decision = decide(asked, policy, snapshot, START)
-            facts = facts_read(asked, policy, snapshot, START)
-            line = encode({**lines.asked(asked, policy.schema), **lines.answered(decision, facts)})
-            judged = Line(json.loads(line), policy).decision()
-            assert judged is decision.allowed, asked
-            counts[judged] += 1
-
-    assert counts[True] > 50
-    assert counts[False] > 500
 
 
 def test_every_path_of_the_shipped_pack_is_read_back(pair: Pair) -> None:

@@ -44,7 +44,11 @@ class Occasion:
         return {
             "time": instant(self.now),
             "request_id": self.request_id,
-            "revisions": {"policy": self.policy.revision, "data": self.snapshot.revision},
+            "revisions": {
+                "policy": self.policy.revision,
+                "data": self.snapshot.revision,
+                "schema": self.policy.schema.meaning,
+            },
         }
 
 
@@ -74,7 +78,7 @@ class DecisionLog:
                 "decision_id": decision_id,
                 **occasion.members(),
                 **self._lines.asked(request, policy.schema),
-                **self._lines.answered(decision, facts),
+                **self._lines.answered(decision, facts, policy.settings),
             }
         )
 

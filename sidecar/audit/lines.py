@@ -6,6 +6,7 @@ A path is written by `sidecar.policy.questions.show` and read by `path_of`; a va
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +15,7 @@ from sidecar.audit.hashing import Hashing
 from sidecar.evaluation.recording import Fact
 from sidecar.evaluation.secrecy import is_secret, names_secret
 from sidecar.model import Decision, Reference, Request
-from sidecar.policy.questions import show, text_of
+from sidecar.policy.questions import SETTINGS, show, text_of
 from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
 
 
@@ -26,6 +27,12 @@ def encode(members: Mapping[str, object]) -> bytes:
 def instant(moment: datetime) -> str:
     """Write a moment in UTC by RFC 3339."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def digest(setting: Value) -> str:
+    """Return a hash of a set among the settings: what was asked of it holds for an equal one."""
+    written = json.dumps(_texts(setting))
+    return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 
 class Lines:
@@ -64,14 +71,17 @@ class Lines:
             **self._said("context", request.context, context, schema),
         }
 
-    def answered(self, decision: Decision, facts: Sequence[Fact]) -> dict[str, object]:
-        """Return what was answered, and from which facts."""
+    def answered(
+        self, decision: Decision, facts: Sequence[Fact], settings: Mapping[str, Value]
+    ) -> dict[str, object]:
+        """Return what was answered, from which facts, and the key of the hashes."""
         return {
             "decision": decision.allowed,
             "reasons": [reason.code for reason in decision.reasons],
             "obligations": [obligation.code for obligation in decision.obligations],
             "policy_faults": decision.faults,
-            "facts": [self._fact(fact) for fact in facts],
+            "facts": [self._fact(fact, settings) for fact in facts],
+            "key": self._hashing.key_name(),
         }
 
     def found(self, type_name: str, ids: Sequence[str], schema: Schema) -> dict[str, object]:
@@ -113,11 +123,14 @@ class Lines:
             "hash": self._hashes(json.dumps(said, default=_text) if written is None else written)
         }
 
-    def _fact(self, fact: Fact) -> dict[str, object]:
+    def _fact(self, fact: Fact, settings: Mapping[str, Value]) -> dict[str, object]:
         kind, *operands = fact.question
         words = [show(each) if isinstance(each, tuple) else each for each in operands]
         if kind != "value":
-            return {kind: words[0] if len(words) == 1 else words, "answer": fact.answer}
+            said = {kind: words[0] if len(words) == 1 else words, "answer": fact.answer}
+            if kind == "includes" and operands[0][:2] == ("member", SETTINGS):
+                return {**said, "set": digest(settings[operands[0][2]])}
+            return said
         written = _texts(fact.answer)
         if fact.sensitive and written is not None:
             return {"value": words[0], "type": fact.type, "hash": self._hashes(written)}

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "matrix": "drawing",
     "permissions": "asking",
     "prove": "proving",
+    "replay": "replaying",
     "serve": "serving",
     "test": "testing",
     "tree": "trees",

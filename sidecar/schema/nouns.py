@@ -157,6 +157,8 @@ class Schema:
     """Always holds ``now``, the sidecar's clock, which no caller can say."""
     settings: Mapping[str, Attribute]
     revision: str
+    meaning: str
+    """A hash of what decides how facts are read: two schemas with the same one read them alike."""
 
     def subjects(self) -> tuple[str, ...]:
         """Return the types that can be subjects, in the order of the schema."""

@@ -31,6 +31,7 @@ from sidecar.schema.documents import (
     read_document,
     shown_file,
 )
+from sidecar.schema.meaning import meaning_of
 from sidecar.schema.nouns import Attribute, EnumValue, Kind, Schema, ValueType
 from sidecar.schema.types import TypeReader, polar_name
 from sidecar.schema.wording import shown
@@ -68,7 +69,7 @@ def _read(document: Node, faults: Faults) -> Schema:
     empty = Members({}, {}, root.line)
     schema = Schema(
         types={}, enums=_read_enums(root.members.get("enums", empty), faults), context={},
-        settings={}, revision="",
+        settings={}, revision="", meaning="",
     )  # fmt: skip
     declared = faults.members(root.members.get("types", empty), "types")
     readers = {
@@ -95,7 +96,11 @@ def _read(document: Node, faults: Faults) -> Schema:
         settings=read_attributes(schema, root.members.get("settings", empty), setting, faults),
     )
     content = repr((schema.types, schema.enums, schema.context, schema.settings))
-    return replace(schema, revision=hashlib.sha256(content.encode()).hexdigest()[:16])
+    return replace(
+        schema,
+        revision=hashlib.sha256(content.encode()).hexdigest()[:16],
+        meaning=meaning_of(schema.types, schema.context),
+    )
 
 
 def _check_type_name(name: str, declared: Members, schema: Schema, faults: Faults) -> bool:

@@ -58,6 +58,25 @@ def generated_requests(
             yield made[0], snapshot, _request(generator, World(dict(rows)))[1]
 
 
+def generated_pairs(
+    seed: int, directory: Path, worlds: int, requests: int, *, sensitive: bool
+) -> Iterator[tuple[tuple[Policy, Policy], Snapshot, Request, datetime]]:
+    """Yield requests about worlds of one generated schema, and two packs that it is asked of."""
+    generator = Generator(seed, sensitive=sensitive)
+    made = [_pack(generator, directory / name) for name in ("old", "new")]
+    old, new = (each and each[0] for each in made)
+    for number in range(worlds if old and new else 0):
+        assert old is not None
+        assert new is not None
+        rows = generator.rows()
+        mount = directory / f"world{number}"
+        _write(mount, rows)
+        snapshot = read_directory(old.schema, mount)
+        for _ in range(requests):
+            _, request, now = _request(generator, World(dict(rows)))
+            yield (old, new), snapshot, request, now
+
+
 def _compare(
     seed: int, directory: Path, worlds: int, requests: int, tally: Tally, *, at_request_time: bool
 ) -> None:

@@ -55,6 +55,8 @@ class Generator:
     """One pack and what is asked of it, from one seed."""
 
     seed: int
+    sensitive: bool = False
+    """Whether some attributes are sensitive, and the settings of a second pack differ."""
     dice: random.Random = field(init=False)
     columns: dict[str, list[Column]] = field(init=False)
 
@@ -117,6 +119,7 @@ class Generator:
                         ("optional", column.optional),
                         ("caller", column.caller),
                         ("may_dangle", column.dangle),
+                        ("sensitive", self.sensitive and len(column.name) % 2),
                     )
                     if on
                 ]
@@ -164,7 +167,12 @@ class Generator:
 
     def settings(self) -> str:
         """Write settings.yaml."""
-        return "limit: 750.00\nsince: 2026-01-02T00:00:00Z\ndomains: [one.example, two.example]\nwords: [a, low]\ntop: high\n"
+        domains = (
+            self.dice.choice(["[one.example]", "[two.example]"])
+            if self.sensitive
+            else "[one.example, two.example]"
+        )
+        return f"limit: 750.00\nsince: 2026-01-02T00:00:00Z\ndomains: {domains}\nwords: [a, low]\ntop: high\n"
 
     def reasons(self) -> str:
         """Write reasons.yaml."""

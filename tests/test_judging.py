@@ -1,0 +1,153 @@
+"""Lines of the decision log judged by another policy: exactly, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from sidecar.audit.hashing import Hashing
+from sidecar.audit.lines import Lines, encode, instant
+from sidecar.audit.recorded import DecisionLine, Told, read_line
+from sidecar.decide import decide
+from sidecar.evaluation.recording import facts_read
+from sidecar.facts import Snapshot
+from sidecar.model import Request
+from sidecar.policy import Policy
+from sidecar.review.judging import Effect, Judge, Judgement
+from sidecar.review.recollecting import Recollection
+from tests.differential.comparing import generated_pairs
+
+HASHING = Hashing(b"a key for tests that is long")
+OTHER = Hashing(b"another key that is long too")
+
+
+def line_of(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, hashing: Hashing = HASHING
+) -> DecisionLine:
+    lines = Lines(hashing)
+    decision = decide(request, policy, snapshot, now)
+    facts = facts_read(request, policy, snapshot, now)
+    made = {
+        "policy": policy.revision,
+        "data": snapshot.revision,
+        "schema": policy.schema.meaning,
+    }
+    line = read_line(
+        encode(
+            {
+                "kind": "decision",
+                "time": instant(now),
+                "revisions": made,
+                **lines.asked(request, policy.schema),
+                **lines.answered(decision, facts, policy.settings),
+            }
+        )
+    )
+    assert isinstance(line, DecisionLine)
+    return line
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a policy says to a question, in the form of a judgement."""
+
+    decision: bool
+    reasons: frozenset[str] | None
+    obligations: frozenset[str] | None
+
+    @classmethod
+    def of(cls, request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Answer:
+        decision = decide(request, policy, snapshot, now)
+        reasons = frozenset(reason.code for reason in decision.reasons)
+        obligations = frozenset(obligation.code for obligation in decision.obligations)
+        if decision.allowed:
+            return cls(True, None, obligations)  # noqa: FBT003  the decision
+        return cls(False, reasons, None)  # noqa: FBT003
+
+    def agrees(self, judgement: Judgement) -> bool:
+        return (
+            judgement.decision in {None, self.decision}
+            and judgement.reasons in {None, self.reasons}
+            and judgement.obligations in {None, self.obligations}
+        )
+
+
+@dataclass
+class Tally:
+    """What was judged, and where a judgement was no answer of the policy."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: list[object] = field(default_factory=list)
+
+    def judge(
+        self, request: Request, packs: tuple[Policy, Policy], snapshot: Snapshot, now: datetime
+    ) -> None:
+        old, new = packs
+        line = line_of(request, old, snapshot, now)
+        again = Judge(old, HASHING).judge(line)
+        self.counts["again"] += 1
+        if again.effect is not Effect.SAME:
+            self.wrong.append((request, now, again))
+        before, after = (Answer.of(request, policy, snapshot, now) for policy in packs)
+        for name, hashing in (("no key", None), ("key", HASHING), ("another", OTHER)):
+            judgement = Judge(new, hashing).judge(line)
+            self.counts[f"{name}: {judgement.effect.value}"] += 1
+            self.counts[f"{name}: decision {judgement.decision}"] += 1
+            known = {Effect.SAME: False, Effect.CHANGED: True}.get(judgement.effect)
+            wrong = known is not None and known is not (after != before)
+            if wrong or not after.agrees(judgement) or (known is None and not judgement.missing):
+                self.wrong.append((request, now, name, judgement, after))
+
+
+def judged(seeds: Iterable[int], directory: Path) -> Tally:
+    tally = Tally()
+    for seed in seeds:
+        place = directory / str(seed)
+        for packs, snapshot, request, now in generated_pairs(
+            seed, place, 2, 20, sensitive=bool(seed % 4)
+        ):
+            tally.judge(request, packs, snapshot, now)
+    return tally
+
+
+def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> None:
+    tally = judged(range(20), tmp_path)
+
+    assert tally.wrong == []
+    asked = tally.counts["again"]
+    assert asked > 400
+    # It means something only where answers change, and most of them can be told.
+    assert tally.counts["key: changed"] > 50
+    assert tally.counts["key: decision True"] > 10
+    assert tally.counts["no key: decision None"] < asked / 3
+
+
+def _absent(*_: object) -> Told:
+    return Told(None)
+
+
+@pytest.mark.parametrize("name", ["_context", "_stored", "_part"])
+def test_a_guess_planted_in_recollecting_is_caught(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recollection, name, _absent)
+
+    assert any(judged((seed,), tmp_path).wrong for seed in range(24))
+
+
+def _not_there(*_: object) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("name", ["exists", "present"])
+def test_absence_taken_for_granted_is_caught(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recollection, name, _not_there)
+
+    assert any(judged((seed,), tmp_path).wrong for seed in range(24))

@@ -1,0 +1,267 @@
+"""`sidecar replay`: a decision log asked again of other policies, and what it tells."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+
+from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
+from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.http import create_app
+from sidecar.reloading import Places, Reloading
+from sidecar.review.replaying import Answer, changes
+from sidecar.settings import Settings
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+KEY = b"a key for tests that is long"
+
+
+@dataclass
+class Logged:
+    """A sidecar with the shipped pack and a decision log, and another pack to try."""
+
+    client: FlaskClient
+    directory: Path
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log"
+
+    def ask(self, subject: str, action: object, resource: object, **rest: object) -> None:
+        said = {"subject": subject, "action": action, "resource": resource, **rest}
+        assert self.client.post("/v1/authorize", json=said).status_code == 200
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.directory / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def rule(self, text: str) -> None:
+        with (self.directory / "policies" / "account.polar").open("a") as file:
+            file.write(text + "\n")
+
+    def replay(self, *args: str) -> Result:
+        pack = [f"--{name}={self.directory / name}" for name in ("policies", "fixtures")]
+        return CliRunner().invoke(main, ["replay", str(self.log), *pack, *args])
+
+    def told(self) -> Mapping[str, object]:
+        found: Mapping[str, object] = json.loads(self.replay("--json").stdout)
+        return found
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Iterator[Logged]:
+    shipped = Settings()
+    for place in (shipped.policies, shipped.fixtures):
+        shutil.copytree(place, tmp_path / place.name)
+    reloading = Reloading(Places(shipped.policies, shipped.fixtures, shipped.mount()))
+    reloading.load()
+    file = LineFile(str(tmp_path / "log"))
+    log = DecisionLog(file, Hashing(KEY), OnFailure.REFUSE)
+    yield Logged(create_app(reloading, lambda: NOW, log=log).test_client(), tmp_path)
+    file.close()
+
+
+def invite(email: str) -> dict[str, object]:
+    properties = {"account": "acme", "email": email, "role": "support"}
+    return {"type": "invitation", "id": "new", "properties": properties}
+
+
+def test_the_policies_that_decided_change_nothing(logged: Logged) -> None:
+    for subject in ("user:ana", "user:sue", "user:mallory", "user:nobody", "robot:r2"):
+        logged.ask(subject, "cards.view", "account:acme")
+    logged.ask("user:ana", "fly", "account:acme")
+    logged.ask("user:ana", "create", invite("zoe@gmail.com"))
+
+    result = logged.replay()
+
+    total = "0 of 7 decisions change, 7 stay as they are, 0 cannot be judged\n"
+    assert (result.exit_code, result.output) == (EXIT_YES, total)
+
+
+def test_equal_changes_are_told_as_one_with_their_lines(logged: Logged) -> None:
+    for subject in ("user:sue", "user:finn", "user:mallory") * 3:
+        logged.ask(subject, "cards.view", "account:acme")
+    logged.rule('forbid(_: User, _: Action{name: "cards.view"}, _: Account, "via_proxy");')
+
+    result = logged.replay()
+
+    asked = "user cards.view account"
+    assert result.exit_code == EXIT_NO
+    assert result.output.splitlines() == [
+        f"6 lines: {asked}: was allowed, now denied: via_proxy (lines 1, 2, 4, 5, 7, …)",
+        f"3 lines: {asked}: was denied: not_granted, now denied: via_proxy (lines 3, 6, 9)",
+        "9 of 9 decisions change, 0 stay as they are, 0 cannot be judged",
+    ]
+
+
+def test_a_fact_that_the_old_policies_never_read_is_named(logged: Logged) -> None:
+    logged.ask("user:ana", "cards.view", "account:acme")
+    logged.rule(
+        'forbid(_: User, _: Action{name: "cards.view"}, account: Account, "via_proxy") if\n'
+        "  account.monthly_commitment > 5000;"
+    )
+
+    told = logged.told()
+
+    assert told["unjudged"] == [
+        {
+            "subject": "user",
+            "action": "cards.view",
+            "resource": "account",
+            "what": "decision",
+            "missing": ["`resource.monthly_commitment`"],
+            "lines": 1,
+            "first": [1],
+        }
+    ]
+
+
+def test_what_a_caller_said_and_nobody_read_is_known(logged: Logged) -> None:
+    for context in ({"via_proxy": True}, {"via_proxy": False}, {}):
+        logged.ask("user:ana", "cards.view", "account:acme", context=context)
+    logged.rule(
+        'forbid(_: User, _: Action{name: "cards.view"}, _: Account, "via_proxy") if\n'
+        "  context.via_proxy = true;"
+    )
+
+    result = logged.replay()
+
+    assert "1 of 3 decisions change, 2 stay as they are, 0 cannot be judged" in result.output
+
+
+def test_the_moment_of_a_line_is_the_one_that_its_policy_saw(logged: Logged) -> None:
+    logged.ask("user:ana", "cards.view", "account:acme")
+    logged.edit("fixtures/schema.yaml", "settings:", "settings:\n  since: instant\n")
+    since = "since: 2026-12-01T12:00:00Z\n"
+    logged.edit("fixtures/settings.yaml", "minimum_commitment", f"{since}minimum_commitment")
+    logged.rule(
+        'forbid(_: User, _: Action{name: "cards.view"}, _: Account, "via_proxy") if\n'
+        "  context.now >= settings.since;"
+    )
+
+    at = logged.replay()
+    logged.edit("fixtures/settings.yaml", "12:00:00Z", "12:00:00.000001Z")
+    before = logged.replay()
+
+    assert (at.exit_code, before.exit_code) == (EXIT_NO, EXIT_YES)
+
+
+def test_what_was_asked_of_another_list_of_the_settings_is_no_answer(logged: Logged) -> None:
+    logged.ask("user:ana", "create", invite("zoe@work.example"))
+    logged.edit("fixtures/settings.yaml", "  - aol.com", "  - aol.com\n  - work.example")
+    (logged.directory / "key").write_bytes(KEY)
+
+    without = logged.replay()
+    with_key = logged.replay("--decision-log-key", str(logged.directory / "key"))
+
+    assert "not told: `resource.email.domain`, of which it holds a hash" in without.output
+    assert "was allowed, now denied: personal_email" in with_key.output
+
+
+def test_a_literal_is_compared_with_a_hash_by_its_key_and_no_other(logged: Logged) -> None:
+    logged.ask("user:ana", "create", invite("zoe@work.example"))
+    logged.rule(
+        'forbid(_: User, _: Action{name: "create"}, invitation: Invitation, "via_proxy") if\n'
+        '  invitation.email = "zoe@work.example";'
+    )
+    (logged.directory / "key").write_bytes(KEY)
+    (logged.directory / "other").write_bytes(KEY[::-1])
+
+    without = logged.replay()
+    other = logged.replay("--decision-log-key", str(logged.directory / "other"))
+    with_key = logged.replay("--decision-log-key", str(logged.directory / "key"))
+
+    assert "0 of 1 decisions change, 0 stay as they are, 1 cannot be judged" in without.output
+    assert other.output == without.output
+    assert "was allowed, now denied: via_proxy" in with_key.output
+
+
+def test_a_line_of_another_schema_is_not_judged_and_told(logged: Logged) -> None:
+    logged.ask("user:ana", "cards.view", "account:acme")
+    logged.edit("fixtures/schema.yaml", "context:", "context:\n  device: string")
+
+    result = logged.replay()
+
+    assert result.output.splitlines() == [
+        "1 line: not judged: written under another schema (line 1)",
+        "0 of 0 decisions change, 0 stay as they are, 0 cannot be judged",
+    ]
+
+
+def test_searches_are_counted_and_torn_lines_named_and_the_others_go_on(logged: Logged) -> None:
+    logged.client.post("/v1/permissions", json={"subject": "user:sue", "resource": "account:acme"})
+    logged.ask("user:ana", "cards.view", "account:acme")
+    whole = logged.log.read_text().splitlines()[1]
+    fact = '{"exists":"subject","answer":true}'
+    lies = (
+        whole.replace(fact, f"{fact},{fact.replace('true', 'false')}"),
+        whole.replace(fact, '{"x":1}'),
+    )
+    logged.log.write_text("\n".join((logged.log.read_text() + whole[:90], "hello", *lies, whole)))
+
+    result = logged.replay()
+
+    assert result.exit_code == EXIT_YES
+    assert result.stdout.splitlines() == [
+        "1 line: not judged: lists of permissions (line 1)",
+        "4 lines: cannot be read (lines 3, 4, 5, 6)",
+        "0 of 2 decisions change, 2 stay as they are, 0 cannot be judged",
+    ]
+    told = result.stderr.splitlines()
+    assert [line.partition(" is ")[0].partition(" has ")[0] for line in told[:2]] == [
+        "error: line 3",
+        "error: line 4",
+    ]
+    assert told[2] == "error: line 5 contradicts itself about `subject`"
+    assert told[3].startswith("error: line 6 has a fact that cannot be read")
+
+
+def test_stale_denials_are_beside_any_policy(logged: Logged) -> None:
+    logged.ask("user:ana", "cards.view", "account:acme")
+    text = logged.log.read_text()
+    stale = text.replace(
+        '"decision":true,"reasons":[]', '"decision":false,"reasons":["stale_data"]'
+    )
+    logged.log.write_text(stale)
+
+    assert "1 line: not judged: denied as stale" in logged.replay().output
+
+
+def test_a_log_of_which_nothing_can_be_read_is_trouble(logged: Logged) -> None:
+    logged.log.write_text("hello\n")
+
+    result = logged.replay()
+
+    assert result.exit_code == EXIT_TROUBLE
+    assert result.stderr.endswith("error: no line could be read\n")
+
+
+def test_changes_are_told_to_a_pull_request_and_to_other_tools(logged: Logged) -> None:
+    logged.ask("user:ana", "remove", "membership:acme/bob")
+    logged.edit("policies/membership.polar", "oblige(", "oblige_no_more(")
+    logged.rule('oblige(_: User, _: Action{name: "land"}, _: Account, "confirm_irreversible");')
+
+    printed = logged.replay("--markdown").stdout.splitlines()
+
+    was = "allowed and obliged to confirm_irreversible"
+    assert printed[2] == f"| 1 | user remove membership | {was} | allowed | 1 |"
+    policy = (
+        Reloading(
+            Places(logged.directory / "policies", logged.directory / "fixtures", Settings().mount())
+        )
+        .load()
+        .policy
+    )
+    with logged.log.open("rb") as log:
+        ((change, count),) = changes(log, policy)
+    assert (change.after, count) == (Answer(allowed=True, codes=()), 1)
