@@ -13,13 +13,15 @@ import pickle
 import resource
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import BinaryIO
 
 from sidecar.policy.answering import answer
-from sidecar.policy.compiling import InvalidPolicyError, compile_pack, load
+from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
 from sidecar.policy.proving import prove
 from sidecar.policy.questions import Answer, Question
 from sidecar.policy.symbols import PolicyFault
+from sidecar.policy.varying import GRACE_SECONDS, Varying, in_fork
 
 MEMORY_BYTES = 4 << 30
 """Address space of the child."""
@@ -55,6 +57,9 @@ def main() -> None:
         if task == "compile":
             write_message(answers, json.dumps({"compiled": compile_pack(pack)}).encode())
             return
+        if task == "vary":
+            _vary(pack, questions, answers)
+            return
         loaded = load(pack)
     except InvalidPolicyError as error:
         problems = [[problem.file, problem.line, problem.message] for problem in error.problems]
@@ -66,6 +71,16 @@ def main() -> None:
         reply = prove if asked.get("proof") else answer
         said = reply(asked, pack, loaded, _Parent((questions, answers)))
         write_message(answers, json.dumps(said).encode())
+
+
+def _vary(pack: PackTexts, messages: BinaryIO, answers: BinaryIO) -> None:
+    """Compile the pack, then each variant that is sent, until the parent goes."""
+    varying = Varying(pack)
+    write_message(answers, json.dumps({"compiled": varying.compiled}).encode())
+    while message := read_message(messages):
+        texts = json.loads(message)
+        seconds = pack.seconds * 2 + GRACE_SECONDS
+        write_message(answers, in_fork(partial(varying.vary, texts), seconds))
 
 
 class _Parent:

@@ -139,34 +139,31 @@ def read_texts(policies: Path, fixtures: Path) -> tuple[PackTexts, Sentences]:
     return PackTexts(schema, settings, codes, texts, COMPILE_SECONDS), sentences
 
 
-def assemble(pack: PackTexts, sentences: Sentences, compiled: Mapping[str, Any]) -> Policy:
-    """Make a policy from the plain data that `compiling.compile_pack` hands out."""
-    nodes = _nodes(compiled["nodes"])
+def assemble(
+    pack: PackTexts,
+    sentences: Sentences,
+    compiled: Mapping[str, Any],
+    known: Mapping[int, Node] | None = None,
+) -> Policy:
+    """Make a policy from the plain data that `compiling.compile_pack` hands out.
 
-    def by_code(roots: Mapping[str, int | None]) -> dict[str, Node | None]:
-        return {code: None if root is None else nodes[root] for code, root in roots.items()}
-
+    Args:
+        pack: The texts.
+        sentences: Those of its reasons and obligations.
+        compiled: The data.
+        known: The nodes, where they have been made from it already.
+    """
+    nodes = nodes_of(compiled, {}) if known is None else known
     return Policy(
         schema=pack.schema,
         settings=pack.settings,
         sentences=sentences,
-        revision=_revision(pack, sentences),
+        revision=revision_of(pack, sentences),
         notices=tuple(Problem(*notice) for notice in compiled["notices"]),
         unused=tuple(_unused(pack, compiled)),
         files=tuple(pack.texts),
-        entries={
-            (subject, resource, action): Entry(
-                None if granted is None else nodes[granted],
-                by_code(forbids),
-                by_code(obliges),
-                None if allowed is None else nodes[allowed],
-            )
-            for subject, resource, action, granted, forbids, obliges, allowed in compiled["entries"]
-        },
-        tests=tuple(
-            Test(from_json(question), outcomes, kind and Kind(kind))
-            for question, outcomes, kind in compiled["tests"]
-        ),
+        entries=entries_of(compiled, nodes),
+        tests=tests_of(compiled),
         oso=Oso(pack, ANSWER_SECONDS),
         explored=tuple(
             Explored(
@@ -233,16 +230,44 @@ def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
     return texts
 
 
-def _nodes(rows: list[tuple[int, int, list[object], list[int]]]) -> dict[int, Node]:
-    nodes = {leaf.number: leaf for leaf in LEAVES}
-    for number, test, labels, branches in rows:
+def entries_of(
+    compiled: Mapping[str, Any], nodes: Mapping[int, Node]
+) -> dict[tuple[str, str, str], Entry]:
+    """Return the entries of a compiled pack, with its nodes."""
+
+    def by_code(roots: Mapping[str, int | None]) -> dict[str, Node | None]:
+        return {code: None if root is None else nodes[root] for code, root in roots.items()}
+
+    return {
+        (subject, resource, action): Entry(
+            None if granted is None else nodes[granted],
+            by_code(forbids),
+            by_code(obliges),
+            None if allowed is None else nodes[allowed],
+        )
+        for subject, resource, action, granted, forbids, obliges, allowed in compiled["entries"]
+    }
+
+
+def tests_of(compiled: Mapping[str, Any]) -> tuple[Test, ...]:
+    """Return the tests of a compiled pack."""
+    return tuple(
+        Test(from_json(question), outcomes, kind and Kind(kind))
+        for question, outcomes, kind in compiled["tests"]
+    )
+
+
+def nodes_of(compiled: Mapping[str, Any], known: Mapping[int, Node]) -> dict[int, Node]:
+    """Return the nodes of a compiled pack by their numbers, those that are known among them."""
+    nodes = {leaf.number: leaf for leaf in LEAVES} | known
+    for number, test, labels, branches in compiled["nodes"]:
         nodes[number] = Node(
             test, tuple(from_json(labels)), tuple(nodes[branch] for branch in branches), number
         )
     return nodes
 
 
-def _revision(pack: PackTexts, sentences: Sentences) -> str:
+def revision_of(pack: PackTexts, sentences: Sentences) -> str:
     """Hash all that the answers depend on."""
     parts = [pack.schema.revision, *(f"{file}\0{text}" for file, text in pack.texts.items())]
     for name, value in sorted(pack.settings.items()):

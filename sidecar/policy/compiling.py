@@ -24,7 +24,7 @@ from sidecar.policy.calling import (
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
 from sidecar.policy.names import Names
-from sidecar.policy.nodes import FALSE, Node
+from sidecar.policy.nodes import FALSE, Node, Test
 from sidecar.policy.program import Clause, Program, write_program
 from sidecar.policy.source import Source, read_source
 from sidecar.policy.symbols import Unexplorable
@@ -112,28 +112,28 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
     """
     names, program, loaded = load(pack)
     explorer = Explorer(names, pack.settings, program, loaded, time.monotonic() + pack.seconds)
-    compiler = _Compiler(explorer)
-    entries = [compiler.entry(asked) for asked in _questions(pack.schema)]
-    if explorer.problems:
-        raise InvalidPolicyError(list(explorer.problems.values()))
+    return explore_pack(pack, explorer)
+
+
+def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
+    """Explore every question that can be put to a loaded pack, as `compile_pack` does.
+
+    Raises:
+        InvalidPolicyError: With every fault of the policy.
+    """
+    compiler = Compiler(explorer)
+    entries = compiler.entries(pack)
     probes = [
         compiler.probe(name, asked) for name in pack.probes for asked in _questions(pack.schema)
     ]
     if explorer.problems:
         raise InvalidPolicyError(list(explorer.problems.values()))
-    refused, noticed = _never(explorer)
+    refused, noticed = never(explorer)
     explored = list(_explored(explorer, compiler.roots)) if pack.reviewing else []
     nodes = list(explorer.trees.reachable(compiler.roots))
     return {
-        "tests": [
-            [test.question, test.outcomes, test.kind and test.kind.value]
-            for test in explorer.trees.tests
-        ],
-        "nodes": [
-            [node.number, node.test, node.labels, [branch.number for branch in node.branches]]
-            for node in nodes
-            if node.branches
-        ],
+        "tests": list(map(plain_test, explorer.trees.tests)),
+        "nodes": [plain_node(node) for node in nodes if node.branches],
         "entries": entries,
         "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
         "never": [_plain(problem) for problem in refused],
@@ -145,10 +145,23 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class _Compiler:
+class Compiler:
+    """Asks all that can be asked of a pack, and joins what each clause says."""
+
     explorer: Explorer
     roots: list[Node] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
+
+    def entries(self, pack: PackTexts) -> list[list[Any]]:
+        """Explore all that is asked about each kind of request.
+
+        Raises:
+            InvalidPolicyError: With every fault of the policy.
+        """
+        found = [self.entry(asked) for asked in _questions(pack.schema)]
+        if self.explorer.problems:
+            raise InvalidPolicyError(list(self.explorer.problems.values()))
+        return found
 
     def entry(self, asked: Asked) -> list[Any]:
         """Explore all that is asked about one kind of request."""
@@ -234,6 +247,16 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
         yield [*place, operands, subject, resource, action[0] if action else None, _number(found)]
 
 
+def plain_test(test: Test) -> list[Any]:
+    """Return a test as plain data."""
+    return [test.question, test.outcomes, test.kind and test.kind.value]
+
+
+def plain_node(node: Node) -> list[Any]:
+    """Return a node as plain data."""
+    return [node.number, node.test, node.labels, [branch.number for branch in node.branches]]
+
+
 def _number(root: Node | None) -> int | None:
     return None if root is None else root.number
 
@@ -242,7 +265,7 @@ def _plain(problem: Problem) -> list[object]:
     return [problem.file, problem.line, problem.message]
 
 
-def _never(explorer: Explorer) -> tuple[list[Problem], list[Problem]]:
+def never(explorer: Explorer) -> tuple[list[Problem], list[Problem]]:
     """Return the rules that hold for no request, those that are refused first.
 
     A prohibition or an obligation that never holds is lost; and so is a rule of one's own, which

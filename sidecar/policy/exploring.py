@@ -8,10 +8,10 @@ their trees are explored once, on their own, and joined afterwards (`Trees.choos
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
@@ -33,6 +33,31 @@ UNDECLARED_ACTION = "?"
 """The name that stands for every action that the schema does not declare; no literal equals it."""
 
 Action = tuple[str, Mapping[str, Attribute]]
+
+
+Key = tuple[object, ...]
+"""``clause`` with its number or ``rule`` with its name, the operands, the types of subject and
+resource, and the action where the tree depends on it."""
+Found = tuple[Node, bool] | Unexplorable
+"""A tree, and whether it depends on the action."""
+_THROUGH = "through"
+"""Begins a key which says that Oso went through the clauses of a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found of one text of a policy."""
+
+    found: Mapping[Key, Found]
+    reached: Mapping[Key, Collection[Key]]
+    """What was asked for on the way to each."""
+
+
+class Earlier(Protocol):
+    """What was found of an earlier text of the policy and holds for this one too."""
+
+    def take(self, key: Key) -> tuple[tuple[Node, bool], Collection[Key]] | None:
+        """Return what was found, and what was asked for on the way; None where it may differ."""
 
 
 class _Unanswered(Exception):  # noqa: N818 - control flow, not an error
@@ -95,8 +120,13 @@ class Explorer:
     problems: dict[tuple[str, int, str], Problem] = field(default_factory=dict)
     """Faults of the policy, each once."""
     queries: int = 0
-    _found: dict[tuple[object, ...], tuple[Node, bool] | Unexplorable] = field(default_factory=dict)
-    _open: set[tuple[object, ...]] = field(default_factory=set)
+    earlier: Earlier | None = None
+    """What was found of another text of the policy, for a variant that changes little of it."""
+    _found: dict[Key, Found] = field(default_factory=dict)
+    _open: set[Key] = field(default_factory=set)
+    _reached: dict[Key, set[Key]] = field(default_factory=dict)
+    """What was asked for on the way to what was found: see `Earlier`."""
+    _asking: list[set[Key]] = field(default_factory=list)
     _gone_through: set[str] = field(default_factory=set)
     """Rules that were called with what is not known yet: their clauses were not asked alone."""
 
@@ -135,6 +165,10 @@ class Explorer:
             if clause.tokens and clause.number in asked - alive and clause.rule not in varying
         ]
 
+    def findings(self) -> Findings:
+        """Return all that was found, for variants of the policy."""
+        return Findings(self._found, self._reached)
+
     @property
     def gone_through(self) -> frozenset[str]:
         """Rules that were called with what was not known yet, and so not explored on their own."""
@@ -166,28 +200,51 @@ class Explorer:
         return self._remembered(("rule", rule, operands), asked, explore)
 
     def _remembered(
-        self, key: tuple[object, ...], asked: Asked, explore: Callable[[_Scope], Node]
+        self, key: Key, asked: Asked, explore: Callable[[_Scope], Node]
     ) -> tuple[Node, bool]:
         """Explore once for a kind of request; for every action where none was looked at."""
         anywhere = (*key, asked.subject, asked.resource)
         here = (*anywhere, asked.action[0])
+        if self.earlier is not None and here not in self._found and anywhere not in self._found:
+            self._take_over(here)
+            self._take_over(anywhere)
         known = self._found.get(here, self._found.get(anywhere))
+        if self._asking:
+            self._asking[-1] |= {here, anywhere}
         if known is None:
             if here in self._open:
                 raise PolicyFault("the rule calls itself with the same arguments, and never ends")
             self._open.add(here)
             scope = _Scope()
+            self._asking.append(set())
             try:
                 known = explore(scope), scope.saw_action
-                self._found[here if scope.saw_action else anywhere] = known
+                where = here if scope.saw_action else anywhere
+                self._found[where] = known
+                self._reached[where] = self._asking[-1]
             except Unexplorable as error:
                 known = error
                 self._found[here] = known
             finally:
+                self._asking.pop()
                 self._open.discard(here)
         if isinstance(known, Unexplorable):
             raise known
         return known
+
+    def _take_over(self, key: Key) -> None:
+        """Take what was found of an earlier text, with all that was asked for on the way."""
+        assert self.earlier is not None  # noqa: S101 - whoever calls knows
+        waiting = [key]
+        while waiting:
+            wanted = waiting.pop()
+            if wanted[0] == _THROUGH:
+                self._gone_through.add(str(wanted[1]))
+            elif wanted not in self._found:
+                taken = self.earlier.take(wanted)
+                if taken is not None:
+                    self._found[wanted], reached = taken
+                    waiting += reached
 
     def _clause(
         self, clause: Clause, operands: tuple[Path, ...], asked: Asked, scope: _Scope
@@ -266,7 +323,9 @@ class Explorer:
         """Answer a rule from the path; go through its clauses where an operand is not known."""
         keys = tuple(operand_of(operand) for operand in operands)
         if any(key is None for key in keys):
-            self._gone_through.add(rule.rpartition("__")[0])
+            name = rule.rpartition("__")[0]
+            self._gone_through.add(name)
+            self._asking[-1].add((_THROUGH, name))
             return "clauses"
         return "yes" if path.ask(("rule", rule, keys), (True, False)) else "no"
 

@@ -145,14 +145,26 @@ def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
         finally:
             child.close()
     except ChildFailedError as error:
-        message = (
-            f"compiling failed: {error}; look for a condition that is very long or calls itself"
-        )
-        raise InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)]) from error
+        raise failed(pack, error) from error
+    return compiled_of(answer)
+
+
+def compiled_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the compiled pack that a child sent.
+
+    Raises:
+        InvalidPackError: With every fault of the policy, which it sent instead.
+    """
     compiled: Mapping[str, Any] = answer.get("compiled", {})
     if problems := answer.get("problems") or compiled["never"]:
         raise InvalidPackError([Problem(*problem) for problem in problems])
     return compiled
+
+
+def failed(pack: PackTexts, error: ChildFailedError) -> InvalidPackError:
+    """Return what is told of a pack whose child failed."""
+    message = f"compiling failed: {error}; look for a condition that is very long or calls itself"
+    return InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)])
 
 
 class Oso:

@@ -10,6 +10,7 @@ Resource blocks are written out as the rules that Oso makes of them. Line number
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Clause:
     line: int
     tokens: tuple[Token, ...]
     """Parameters and body, to find the place of a name; empty for a line of a block."""
+    written: tuple[str, ...]
+    """What stands in it, word for word; of a line of a block what Oso makes of it."""
 
     @property
     def name(self) -> str:
@@ -137,9 +140,10 @@ class _Building:
         file: str,
         line: int,
         tokens: tuple[Token, ...],
+        written: Sequence[str],
     ) -> Clause:
         number = sum(map(len, self.clauses.values()))
-        clause = Clause(number, rule, tuple(literals), file, line, tokens)
+        clause = Clause(number, rule, tuple(literals), file, line, tokens, tuple(written))
         self.clauses[rule, len(literals)].append(clause)
         return clause
 
@@ -175,7 +179,9 @@ def _edited(text: str, edits: list[Edit]) -> str:
 def _divide(rule: Rule, building: _Building) -> Iterator[Edit]:
     literals = [rule.literal(position) for position in range(len(rule.parameters))]
     tokens = tuple(token for parameter in rule.parameters for token in parameter) + rule.body
-    clause = building.add(rule.name, literals, rule.file, rule.line, tokens)
+    written = [text for each in rule.parameters for text in (*(t.text for t in each), ",")]
+    written += [token.text for token in rule.body]
+    clause = building.add(rule.name, literals, rule.file, rule.line, tokens, written)
     yield rule.head.start, rule.head.end, clause.name
     for token, _ in rule.calls():
         yield token.start, token.end, f"s__{token.text}"
@@ -193,8 +199,7 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
             granted is None or implier is None
         ):  # pragma: no cover - Oso has refused the block before
             continue
-        clause = building.add(granted, [None, line.granted, None], block.file, line.line, ())
-        head = f'{clause.name}(actor: Actor, "{_quoted(line.granted)}", resource: {block.type}) if '
+        head = f'(actor: Actor, "{_quoted(line.granted)}", resource: {block.type}) if '
         if line.relation:
             body = (
                 f's__has_relation(related, "{_quoted(line.relation)}", resource) and '
@@ -202,7 +207,10 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
             )
         else:
             body = f's__{implier}(actor, "{_quoted(line.implier)}", resource);'
-        building.generated.append(head + body)
+        written = re.findall(r"\w+|\W", head + body)
+        literals = [None, line.granted, None]
+        clause = building.add(granted, literals, block.file, line.line, (), written)
+        building.generated.append(f"{clause.name}{head}{body}")
 
 
 def _quoted(text: str) -> str:
