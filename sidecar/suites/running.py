@@ -36,10 +36,28 @@ def ask(suites: Iterable[Suite], policy: Policy, worlds: Path) -> tuple[Cell, ..
     problems: list[Problem] = []
     asked: list[Cell] = []
     for suite in suites:
-        asked += _asked(suite, policy, worlds, problems)
+        for cell, snapshot in _placed(suite, policy, worlds, problems):
+            problems += missing(cell, policy, snapshot)
+            asked.append(replace(cell, failure=failure(cell, policy, snapshot)))
     if problems:
         raise InvalidSuiteError(problems)
     return tuple(asked)
+
+
+def placed(
+    suites: Iterable[Suite], policy: Policy, worlds: Path
+) -> tuple[tuple[Cell, Snapshot], ...]:
+    """Return every cell of all suites with its facts, to be asked of several policies.
+
+    Raises:
+        InvalidSuiteError: Suites cannot be used.
+        InvalidSnapshotError: A world cannot be read.
+    """
+    problems: list[Problem] = []
+    found = [each for suite in suites for each in _placed(suite, policy, worlds, problems)]
+    if problems:
+        raise InvalidSuiteError(problems)
+    return tuple(found)
 
 
 def cells(suite: Suite, policy: Policy, worlds: Path) -> tuple[Cell, ...]:
@@ -52,7 +70,9 @@ def cells(suite: Suite, policy: Policy, worlds: Path) -> tuple[Cell, ...]:
     return ask((suite,), policy, worlds)
 
 
-def _asked(suite: Suite, policy: Policy, worlds: Path, problems: list[Problem]) -> Iterator[Cell]:
+def _placed(
+    suite: Suite, policy: Policy, worlds: Path, problems: list[Problem]
+) -> Iterator[tuple[Cell, Snapshot]]:
     laid_out = lay_out(suite, policy.schema, policy.sentences, problems)
     try:
         world = World(suite, policy.schema, worlds)
@@ -65,12 +85,11 @@ def _asked(suite: Suite, policy: Policy, worlds: Path, problems: list[Problem]) 
         except InvalidSuiteError as error:
             problems += error.problems
             continue
-        for cell, snapshot in found:
-            problems += missing(cell, policy, snapshot)
-            yield replace(cell, failure=_failure(cell, policy, snapshot))
+        yield from found
 
 
-def _failure(cell: Cell, policy: Policy, snapshot: Snapshot) -> str | None:
+def failure(cell: Cell, policy: Policy, snapshot: Snapshot) -> str | None:
+    """Return what is wrong with a policy's answer to a cell; None where it is as expected."""
     try:
         decision = decide(cell.request(), policy, snapshot, cell.case.now)
     except InvalidRequestError as error:
