@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "comparing",
     "explain": "explaining",
     "matrix": "drawing",
+    "mutate": "mutating",
     "permissions": "asking",
     "prove": "proving",
     "replay": "replaying",

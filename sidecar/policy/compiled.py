@@ -259,7 +259,8 @@ def tests_of(compiled: Mapping[str, Any]) -> tuple[Test, ...]:
 
 def nodes_of(compiled: Mapping[str, Any], known: Mapping[int, Node]) -> dict[int, Node]:
     """Return the nodes of a compiled pack by their numbers, those that are known among them."""
-    nodes = {leaf.number: leaf for leaf in LEAVES} | known
+    nodes = {leaf.number: leaf for leaf in LEAVES}
+    nodes.update(known)
     for number, test, labels, branches in compiled["nodes"]:
         nodes[number] = Node(
             test, tuple(from_json(labels)), tuple(nodes[branch] for branch in branches), number

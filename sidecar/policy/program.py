@@ -137,13 +137,12 @@ class _Building:
         self,
         rule: str,
         literals: Sequence[str | None],
-        file: str,
-        line: int,
+        place: tuple[str, int],
         tokens: tuple[Token, ...],
         written: Sequence[str],
     ) -> Clause:
         number = sum(map(len, self.clauses.values()))
-        clause = Clause(number, rule, tuple(literals), file, line, tokens, tuple(written))
+        clause = Clause(number, rule, tuple(literals), *place, tokens, tuple(written))
         self.clauses[rule, len(literals)].append(clause)
         return clause
 
@@ -181,7 +180,7 @@ def _divide(rule: Rule, building: _Building) -> Iterator[Edit]:
     tokens = tuple(token for parameter in rule.parameters for token in parameter) + rule.body
     written = [text for each in rule.parameters for text in (*(t.text for t in each), ",")]
     written += [token.text for token in rule.body]
-    clause = building.add(rule.name, literals, rule.file, rule.line, tokens, written)
+    clause = building.add(rule.name, literals, (rule.file, rule.line), tokens, written)
     yield rule.head.start, rule.head.end, clause.name
     for token, _ in rule.calls():
         yield token.start, token.end, f"s__{token.text}"
@@ -209,7 +208,7 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
             body = f's__{implier}(actor, "{_quoted(line.implier)}", resource);'
         written = re.findall(r"\w+|\W", head + body)
         literals = [None, line.granted, None]
-        clause = building.add(granted, literals, block.file, line.line, (), written)
+        clause = building.add(granted, literals, (block.file, line.line), (), written)
         building.generated.append(f"{clause.name}{head}{body}")
 
 

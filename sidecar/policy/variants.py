@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.policy.compiled import (
@@ -38,15 +37,14 @@ class Variants:
         self._seconds = pack.seconds * 2 + GRACE_SECONDS
         self._start()
 
-    def __enter__(self) -> Variants:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self._child.close()
 
     def compile(self, texts: Mapping[str, str]) -> Policy:

@@ -13,6 +13,7 @@ from sidecar.syntax.nodes import (
     Block,
     Builtin,
     Call,
+    Entry,
     Group,
     Instance,
     Items,
@@ -154,23 +155,15 @@ class Slips:
     def _named(self, rule: Rule) -> Iterator[tuple[Literal, list[str]]]:
         """Yield the texts that are no values of an enum: actions, roles, permissions, codes."""
         vocabulary, head = self._vocabulary, rule.head
-        for parameter in head.parameters:
-            if isinstance(parameter.specializer, Instance) and parameter.specializer.fields:
-                for entry in parameter.specializer.fields.entries:
-                    if isinstance(entry.value, Literal) and entry.key.text == "name":
-                        yield entry.value, vocabulary.actions(str(entry.value.value), rule)
         terms = tuple(parameter.term for parameter in head.parameters)
         if head.name.text in _CODED and terms and isinstance(terms[-1], Literal):
             yield terms[-1], vocabulary.codes(str(terms[-1].value))
         yield from self._asked(head.name.text, terms)
+        for name in _action_names(rule):
+            yield name, vocabulary.actions(str(name.value), rule)
         for node in walk(rule.body) if rule.body is not None else ():
             if isinstance(node, Call):
                 yield from self._asked(node.name.text, node.arguments)
-            if isinstance(node, Binary) and _names_action(node):
-                sides = (node.left, *(node.right.items if isinstance(node.right, Items) else ()))
-                for each in (*sides, node.right):
-                    if isinstance(each, Literal):
-                        yield each, vocabulary.actions(str(each.value), rule)
 
     def _asked(self, rule: str, terms: tuple[Term, ...]) -> Iterator[tuple[Literal, list[str]]]:
         others = {
@@ -223,6 +216,18 @@ def _conditions(term: Term) -> Iterator[Term]:
     if isinstance(inner, Builtin):
         for argument in inner.arguments:
             yield from _conditions(argument)
+
+
+def _action_names(rule: Rule) -> Iterator[Literal]:
+    """Yield the texts that are compared with the name of the action."""
+    for node in walk(rule):
+        compared: tuple[Node, ...] = ()
+        if isinstance(node, Entry) and node.key.text == "name":
+            compared = (node.value,)
+        elif isinstance(node, Binary) and _names_action(node):
+            listed = node.right.items if isinstance(node.right, Items) else ()
+            compared = (node.left, node.right, *listed)
+        yield from (each for each in compared if isinstance(each, Literal))
 
 
 def _names_action(node: Binary) -> bool:

@@ -1,0 +1,168 @@
+"""Mutants put to the suites: who is killed, who survives, and the case that would kill them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Self
+
+from sidecar.errors import InvalidPackError, InvalidSuiteError, Problem
+from sidecar.facts import Snapshot
+from sidecar.policy import Policy
+from sidecar.policy.compiled import read_texts
+from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.variants import Variants
+from sidecar.review.mutants import Mutant, mutants_of
+from sidecar.review.pasting import case_to_paste
+from sidecar.review.telling import Entry, changed_entries, tell
+from sidecar.suites import Cell, read_suites
+from sidecar.suites.running import failure, placed
+
+VARIANT_SECONDS = 10.0
+"""How long exploring a mutant may take; what is left then is put to Oso at request time."""
+
+
+class Fate(Enum):
+    """What becomes of a mutant."""
+
+    KILLED = "killed"
+    """A cell of a suite fails."""
+    SURVIVED = "survived"
+    """No cell fails, and there may be a state in which it answers otherwise."""
+    EQUIVALENT = "equivalent"
+    """It answers alike in every state that can be."""
+    REFUSED = "refused"
+    """It does not load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One mutant and its fate."""
+
+    mutant: Mutant
+    fate: Fate
+    why: str = ""
+    """Of a killed one the cell that fails, of a refused one what is wrong with it."""
+    case: str = ""
+    """Of a survivor: a case to paste into a suite; empty where no state could be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of a pack."""
+
+    policies: Path
+    fixtures: Path
+
+
+def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
+    """Make all mutants of a pack and put them to its suites.
+
+    Args:
+        places: Where the pack stands.
+        workers: How many mutants are tried beside each other, each in a process.
+
+    Returns:
+        How many there are, and their fates, in their order.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+        InvalidSuiteError: Its suites cannot be used, or fail without any mutant.
+    """
+    pack, sentences = read_texts(places.policies, places.fixtures)
+    mutants = mutants_of(pack.texts, pack.schema, sentences)
+    if workers == 1:
+        return len(mutants), _alone(places, mutants)
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(places,))
+    return len(mutants), _beside(pool, mutants)
+
+
+def _alone(places: Places, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    with Trial(places) as trial:
+        yield from map(trial.judge, mutants)
+
+
+def _beside(pool: ProcessPoolExecutor, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    with pool:
+        yield from pool.map(_judge, mutants, chunksize=4)
+
+
+_trials: list[Trial] = []
+"""The one trial of a worker process."""
+
+
+def _start(places: Places) -> None:
+    _trials.append(Trial(places))
+
+
+def _judge(mutant: Mutant) -> Verdict:
+    return _trials[0].judge(mutant)
+
+
+class Trial:
+    """A pack and its suites, ready to try mutants."""
+
+    def __init__(self, places: Places) -> None:
+        """Compile the pack and ask its suites.
+
+        Raises:
+            InvalidPackError: The pack cannot be used.
+            InvalidSuiteError: Its suites cannot be used, or fail.
+        """
+        pack, sentences = read_texts(places.policies, places.fixtures)
+        self._texts = pack.texts
+        self._worlds = places.fixtures / "worlds"
+        self._suites = read_suites(places.policies)
+        self._variants = Variants(replace(pack, seconds=VARIANT_SECONDS), sentences)
+        self._policy: Policy = self._variants.policy
+        self._cells: dict[Entry, list[tuple[Cell, Snapshot]]] = defaultdict(list)
+        failing = []
+        for cell, snapshot in placed(self._suites, self._policy, self._worlds):
+            wrong = failure(cell, self._policy, snapshot)
+            if wrong is not None:
+                failing.append(Problem(cell.case.file, cell.case.line, f"{cell.name} {wrong}"))
+            self._cells[self._entry(cell)].append((cell, snapshot))
+        if failing:
+            self._variants.close()
+            raise InvalidSuiteError(failing)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._variants.close()
+
+    def judge(self, mutant: Mutant) -> Verdict:
+        """Return the fate of a mutant."""
+        try:
+            variant = self._variants.compile(
+                {mutant.file: mutant.applied(self._texts[mutant.file])}
+            )
+        except InvalidPackError as error:
+            return Verdict(mutant, Fate.REFUSED, str(error.problems[0]))
+        changed = changed_entries(self._policy, variant)
+        for key in changed:
+            for cell, snapshot in self._cells.get(key, ()):
+                wrong = failure(cell, variant, snapshot)
+                if wrong is not None:
+                    why = f"{cell.case.file}:{cell.case.line}: {cell.name} {wrong}"
+                    return Verdict(mutant, Fate.KILLED, why)
+        told = tell(self._policy, variant, changed)
+        if not told.differs:
+            return Verdict(mutant, Fate.EQUIVALENT)
+        if told.witness is None:
+            return Verdict(mutant, Fate.SURVIVED)
+        case = case_to_paste(
+            told.witness, mutant.sentence, (self._policy, variant), self._suites, self._worlds
+        )
+        return Verdict(mutant, Fate.SURVIVED, case=case)
+
+    def _entry(self, cell: Cell) -> Entry:
+        key = (cell.subject.type, cell.resource.type, cell.action)
+        return key if key in self._policy.entries else (*key[:2], UNDECLARED_ACTION)

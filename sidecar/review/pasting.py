@@ -1,0 +1,97 @@
+"""A witness as a case of a suite: YAML to paste, tried on the worlds of the suites."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sidecar.errors import InvalidDocumentsError
+from sidecar.facts import Quoted
+from sidecar.policy import Policy
+from sidecar.review.presenting import case_of
+from sidecar.review.telling import Witness
+from sidecar.suites import Suite, ask, read_suites
+
+_INDENT = "  "
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts as the mount would hold them: quoted or plain."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # A plain `5` is a number in a mount, and PyYAML would quote it.
+    tag = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return dumper.represent_scalar(tag, text)
+
+
+def _quoted(dumper: yaml.SafeDumper, text: Quoted) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text))
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Quoted, _quoted)
+
+
+def case_to_paste(
+    witness: Witness,
+    sentence: str,
+    policies: tuple[Policy, Policy],
+    suites: Sequence[Suite],
+    worlds: Path,
+) -> str:
+    """Return a case that the pack passes and its variant does not.
+
+    Args:
+        witness: The state.
+        sentence: What the variant does to the policy.
+        policies: The pack and its variant.
+        suites: Those of the pack; the case fits into the one that is named above it.
+        worlds: Where their worlds stand.
+    """
+    case = _case(witness, sentence, policies[0])
+    written = _written([case])
+    suite = next((each for each in suites if _tells(written, each, policies, worlds)), None)
+    where = (
+        f"# into {suite.file}" if suite is not None else "# into a suite on a world without rows"
+    )
+    return f"{where}\n{written}"
+
+
+def _case(witness: Witness, sentence: str, policy: Policy) -> dict[str, Any]:
+    expected = witness.expected
+    name = f"{witness.action} {'may' if expected.allowed else 'may not'} be done; else: {sentence}"
+    case = case_of(
+        witness.example, witness.action, policy.schema, allowed=expected.allowed, name=name
+    )
+    subject = str(witness.example.request.subject)
+    if expected.allowed:
+        codes = [obligation.code for obligation in expected.obligations]
+        case["obliges"] = {subject: {witness.action: codes}} if codes else {}
+    else:
+        reasons = [reason.code for reason in expected.reasons]
+        case["because"] = {subject: {witness.action: reasons}}
+    return case
+
+
+def _written(cases: Sequence[Mapping[str, Any]]) -> str:
+    return yaml.dump(list(cases), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _tells(written: str, suite: Suite, policies: tuple[Policy, Policy], worlds: Path) -> bool:
+    """Tell whether the pack passes the case on the world of a suite, and its variant does not."""
+    indented = "".join(f"{_INDENT}{line}\n" for line in written.splitlines())
+    with tempfile.TemporaryDirectory(prefix="case-") as directory:
+        file = Path(directory) / "case_test.yaml"
+        file.write_text(f"suite: case\nworld: {suite.world}\ncases:\n{indented}", encoding="utf-8")
+        try:
+            read = read_suites(Path(directory))
+            answers = [ask(read, policy, worlds) for policy in policies]
+        except InvalidDocumentsError:
+            return False
+    passes = [all(cell.failure is None for cell in cells) for cells in answers]
+    return passes == [True, False]
