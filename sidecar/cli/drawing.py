@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sidecar.cli.comparing import indented
+from sidecar.cli.compared import indented
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, TEXT, output_options, print_json
 from sidecar.cli.places import settings_of

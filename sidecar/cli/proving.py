@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from sidecar.cli.comparing import indented
+from sidecar.cli.compared import indented
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.places import settings_of

@@ -16,6 +16,7 @@ from sidecar.errors import SidecarError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import assemble, read_texts
 from sidecar.policy.process import compile_in_child
+from sidecar.review.schemas import widened
 from sidecar.schema.wording import shown
 
 POLICIES, FIXTURES = "policies", "fixtures"
@@ -48,14 +49,28 @@ class PackPlace:
         return assemble(pack, sentences, compile_in_child(pack))
 
 
-def load_all(places: Sequence[PackPlace]) -> list[Policy]:
-    """Load several packs beside each other; each is compiled in a process of its own.
+def load_pair(old: PackPlace, new: PackPlace) -> tuple[Policy, Policy]:
+    """Load two packs to compare, each by a schema that knows the values of the other too.
+
+    Each is compiled in a process of its own, beside the other.
 
     Raises:
         InvalidPackError: One of them cannot be used.
     """
-    with ThreadPoolExecutor(len(places)) as pool:
-        return list(pool.map(PackPlace.load, places))
+    read = [read_texts(place.policies, place.fixtures) for place in (old, new)]
+    schemas = [pack.schema for pack, _ in read]
+    others = schemas[::-1]
+    wide = [
+        (replace(pack, reviewing=True, schema=widened(pack.schema, other)), sentences)
+        for (pack, sentences), other in zip(read, others, strict=True)
+    ]
+    with ThreadPoolExecutor(len(wide)) as pool:
+        compiled = pool.map(compile_in_child, [pack for pack, _ in wide])
+        before, after = (
+            assemble(pack, sentences, each)
+            for (pack, sentences), each in zip(wide, compiled, strict=True)
+        )
+    return before, after
 
 
 @contextmanager

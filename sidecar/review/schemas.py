@@ -112,6 +112,68 @@ def unite(
     return Union(schema, settings, renamed)
 
 
+def widened(own: Schema, other: Schema) -> Schema:
+    """Return a schema that allows, of its own facts, all that another allows of them too.
+
+    A pack that is compiled by it says what its rules say of a value that only the other knows:
+    nothing that they compare with is equal to it.
+    """
+    values = {
+        name: tuple(
+            dict.fromkeys(
+                value.name for schema in (own, other) for value in schema.enums.get(name, ())
+            )
+        )
+        for name in own.enums
+    }
+    widening = _Widening(values, [])
+
+    def attributes(
+        mine: Mapping[str, Attribute], theirs: Mapping[str, Attribute]
+    ) -> dict[str, Attribute]:
+        both = widening.attributes("", theirs, mine)
+        return {name: both[name] for name in mine}
+
+    def actions(declared: EntityType, beside: EntityType | None) -> dict[str, Action]:
+        known = beside.actions if beside is not None else {}
+        return {
+            name: replace(
+                action,
+                properties=attributes(
+                    action.properties, known[name].properties if name in known else {}
+                ),
+            )
+            for name, action in declared.actions.items()
+        }
+
+    return replace(
+        own,
+        types={
+            name: replace(
+                declared,
+                attributes=attributes(
+                    declared.attributes, other.types[name].attributes if name in other.types else {}
+                ),
+                lookups={each: widening.lookup(of) for each, of in declared.lookups.items()},
+                actions=actions(declared, other.types.get(name)),
+            )
+            for name, declared in own.types.items()
+        },
+        context=attributes(own.context, other.context),
+        enums={
+            name: (
+                *given,
+                *(
+                    value
+                    for value in other.enums.get(name, ())
+                    if value.name not in {each.name for each in given}
+                ),
+            )
+            for name, given in own.enums.items()
+        },
+    )
+
+
 class _Widening:
     def __init__(self, values: Mapping[str, tuple[str, ...]], faults: list[str]) -> None:
         self._values = values
@@ -127,7 +189,7 @@ class _Widening:
             return replace(
                 one,
                 attributes=self.attributes(one.name, one.attributes, {}),
-                lookups={name: self._lookup(each) for name, each in one.lookups.items()},
+                lookups={name: self.lookup(each) for name, each in one.lookups.items()},
                 actions={name: self._action(each, None) for name, each in one.actions.items()},
             )
         for what in ("key", "implied"):
@@ -135,9 +197,9 @@ class _Widening:
                 self._faults.append(f"the {what} of `{one.name}` changes")
         if bool(old.table) is not bool(new.table):
             self._faults.append(f"`{one.name}` is mounted in one of them only")
-        lookups = {name: self._lookup(each) for name, each in new.lookups.items()}
+        lookups = {name: self.lookup(each) for name, each in new.lookups.items()}
         for name, each in old.lookups.items():
-            widened = self._lookup(each)
+            widened = self.lookup(each)
             if name in lookups and lookups[name] != widened:
                 renamed[one.name, name] = name + OLD
                 lookups[name + OLD] = replace(widened, name=name + OLD)
@@ -183,7 +245,8 @@ class _Widening:
             one, properties=self.attributes(f"the action {one.name}", said, one.properties)
         )
 
-    def _lookup(self, lookup: Lookup) -> Lookup:
+    def lookup(self, lookup: Lookup) -> Lookup:
+        """Return a look-up whose arguments are as wide as both declare them."""
         return replace(
             lookup,
             arguments={n: self._value_type(each) for n, each in lookup.arguments.items()},

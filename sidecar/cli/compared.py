@@ -1,0 +1,218 @@
+"""What `sidecar diff` prints: as text, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sidecar.review.differences import (
+    ALLOWED,
+    DENIED,
+    OBLIGED,
+    RELEASED,
+    Change,
+    Differences,
+)
+from sidecar.review.entitlements import Entitlement
+from sidecar.review.judging import Effect
+from sidecar.review.presenting import as_json, told
+from sidecar.review.replaying import Replay
+
+_HEADS = {
+    ALLOWED: "newly allowed",
+    DENIED: "newly denied",
+    OBLIGED: "newly obliged",
+    RELEASED: "no longer obliged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All that is told of an edit."""
+
+    differences: Differences
+    gained: tuple[Entitlement, ...]
+    lost: tuple[Entitlement, ...]
+    unlisted: tuple[str, ...]
+    """What of the mount cannot be listed, and why."""
+    with_data: bool
+    replayed: Replay | None
+    """A decision log, asked again of the new pack."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything changes, or something could not be compared."""
+        found = self.differences
+        return bool(found.changes or found.uncompared or self.gained or self.lost)
+
+    def lines(self, change: Change) -> int | None:
+        """Return how many lines of the log a change affects; None without a log."""
+        if self.replayed is None or change.what not in {ALLOWED, DENIED}:
+            return None
+        return sum(
+            lines.count
+            for each, lines in self.replayed.changes.items()
+            if (each.question.subject, each.question.resource) == change.scope
+            and each.question.action in change.actions
+            and each.before.allowed is not each.after.allowed
+            and each.after.allowed is (change.what == ALLOWED)
+        )
+
+    @property
+    def unjudged(self) -> int:
+        """How many lines of the log cannot be judged, or are no decisions."""
+        if self.replayed is None:
+            return 0
+        judged = (Effect.SAME, Effect.CHANGED)
+        known = sum(self.replayed.counts[effect] for effect in judged)
+        return self.replayed.readable + self.replayed.unreadable.count - known
+
+
+# --- as text ----------------------------------------------------------------------------------
+
+
+def as_text(answer: Compared, *, examples: bool) -> Iterator[str]:
+    """Yield it line by line, with an example of the first change or of each."""
+    found = answer.differences
+    yield _summary(answer)
+    for rule in found.rules:
+        for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
+            if conditions:
+                yield f"rule {rule.rule} {verb}"
+                yield from indented(conditions)
+    for at, change in enumerate(found.changes):
+        yield from _change(change, answer, with_example=examples or not at)
+    for sentence in found.uncompared:
+        yield f"not compared: {sentence}"
+    yield from _people(answer)
+
+
+def _change(change: Change, answer: Compared, *, with_example: bool) -> Iterator[str]:
+    actions = ", ".join(change.actions)
+    obligation = f" ({change.code})" if change.code else ""
+    yield f"{_HEADS[change.what]}{obligation}: {actions} on {change.resource}, for {change.subject}"
+    if (count := answer.lines(change)) is not None:
+        yield f"  affects {count} lines of the log"
+    yield from indented(change.clauses)
+    example = next((each for each in change.examples if each is not None), None)
+    if example is not None and with_example:
+        yield "  for example"
+        schema = answer.differences.joined.schema
+        yield from (f"    {line}" for line in told(example, change.actions[0], schema))
+
+
+def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield conditions below a head, one clause a line."""
+    for at, clauses in enumerate(conditions):
+        if not clauses:
+            yield "  always"
+        for place, clause in enumerate(clauses):
+            start = "   and " if place else "or when " if at else "  when "
+            yield f"{start}{clause}"
+
+
+def _people(answer: Compared) -> Iterator[str]:
+    for sign, entitlements in (("+", answer.gained), ("-", answer.lost)):
+        yield from (f"{sign} {entitlement}" for entitlement in entitlements)
+    yield from (f"not listed: {sentence}" for sentence in answer.unlisted)
+
+
+def _summary(answer: Compared) -> str:
+    counts = [
+        (sum(len(each.actions) for each in answer.differences.changes if each.what == what), word)
+        for what, word in _HEADS.items()
+    ]
+    parts = [f"{count} {word}" for count, word in counts if count]
+    told_of = f"actions: {', '.join(parts)}" if parts else "no situation is decided otherwise"
+    if answer.with_data:
+        told_of += f"; people gain {len(answer.gained)} and lose {len(answer.lost)} permissions"
+    if answer.replayed is not None:
+        told_of += f"; {answer.unjudged} lines of the log cannot be judged"
+    return told_of
+
+
+# --- as Markdown ------------------------------------------------------------------------------
+
+
+def as_markdown(answer: Compared) -> Iterator[str]:
+    """Yield it for a pull request."""
+    yield f"**Access:** {_summary(answer)}."
+    found = answer.differences
+    for rule in found.rules:
+        for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
+            if conditions:
+                yield ""
+                yield f"Rule `{rule.rule}` {verb}"
+                yield from _bullets(conditions)
+    for change in found.changes:
+        yield ""
+        actions = ", ".join(f"`{action}`" for action in change.actions)
+        obligation = f" (`{change.code}`)" if change.code else ""
+        head = _HEADS[change.what].capitalize()
+        yield f"**{head}**{obligation}: {actions} on {change.resource}, for {change.subject}"
+        yield from _bullets(change.clauses)
+        if (count := answer.lines(change)) is not None:
+            yield ""
+            yield f"Affects {count} lines of the log."
+    if answer.gained or answer.lost:
+        yield ""
+        yield "| | who | may |"
+        yield "|---|---|---|"
+        for sign, entitlements in (("gains", answer.gained), ("loses", answer.lost)):
+            for each in entitlements:
+                may = str(each).removeprefix(f"{each.subject} ")
+                yield f"| {sign} | `{each.subject}` | `{may}` |"
+    for sentence in (*found.uncompared, *answer.unlisted):
+        yield ""
+        yield f"Not compared: {sentence}"
+
+
+def _bullets(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield ""
+    for clauses in conditions:
+        said = ", and ".join(f"`{each}`" for each in clauses)
+        yield f"- when {said}" if clauses else "- always"
+
+
+# --- as JSON ----------------------------------------------------------------------------------
+
+
+def as_plain(answer: Compared) -> dict[str, object]:
+    """Return it as JSON."""
+    found = answer.differences
+    schema = found.joined.schema
+    return {
+        "differs": answer.differs,
+        "rules": [
+            {"rule": each.rule, "gained": each.gained, "lost": each.lost} for each in found.rules
+        ],
+        "changes": [
+            {
+                "what": change.what,
+                "obligation": change.code,
+                "subject": change.subject,
+                "resource": change.resource,
+                "actions": change.actions,
+                "when": change.clauses,
+                "log_lines": answer.lines(change),
+                "examples": [
+                    None if each is None else as_json(each, change.actions[0], schema)
+                    for each in change.examples
+                ],
+            }
+            for change in found.changes
+        ],
+        "uncompared": found.uncompared,
+        "gained": [_entitlement(each) for each in answer.gained],
+        "lost": [_entitlement(each) for each in answer.lost],
+        "unlisted": answer.unlisted,
+        "log_lines_not_judged": None if answer.replayed is None else answer.unjudged,
+    }
+
+
+def _entitlement(each: Entitlement) -> dict[str, object]:
+    return {
+        "subject": each.subject,
+        "action": {"name": each.action, "properties": dict(each.properties)},
+        "resource": each.resource,
+    }
