@@ -51,6 +51,10 @@ class Findings:
     found: Mapping[Key, Found]
     reached: Mapping[Key, Collection[Key]]
     """What was asked for on the way to each."""
+    replies: Mapping[Key, Reply]
+    """What Oso said on each path: the clause's number, the operands, the types of subject and
+    resource, the action and the answers given. Without those on which it went through the clauses
+    of a rule: what a clause calls is a question to it, so only its own text says what it asks."""
 
 
 class Earlier(Protocol):
@@ -58,6 +62,9 @@ class Earlier(Protocol):
 
     def take(self, key: Key) -> tuple[tuple[Node, bool], Collection[Key]] | None:
         """Return what was found, and what was asked for on the way; None where it may differ."""
+
+    def reply(self, key: Key) -> Reply | None:
+        """Return what Oso said on a path; None where it may say otherwise."""
 
 
 class _Unanswered(Exception):  # noqa: N818 - control flow, not an error
@@ -67,6 +74,10 @@ class _Unanswered(Exception):  # noqa: N818 - control flow, not an error
         self.question = question
         self.domain = tuple(domain)
         super().__init__()
+
+
+Reply = tuple[Node | _Unanswered, bool]
+"""What Oso said on a path, a verdict or its next question, and whether it saw the action."""
 
 
 class _Path:
@@ -127,6 +138,7 @@ class Explorer:
     _reached: dict[Key, set[Key]] = field(default_factory=dict)
     """What was asked for on the way to what was found: see `Earlier`."""
     _asking: list[set[Key]] = field(default_factory=list)
+    _replies: dict[Key, Reply] = field(default_factory=dict)
     _gone_through: set[str] = field(default_factory=set)
     """Rules that were called with what is not known yet: their clauses were not asked alone."""
 
@@ -167,7 +179,7 @@ class Explorer:
 
     def findings(self) -> Findings:
         """Return all that was found, for variants of the policy."""
-        return Findings(self._found, self._reached)
+        return Findings(self._found, self._reached, self._replies)
 
     @property
     def gone_through(self) -> frozenset[str]:
@@ -299,6 +311,24 @@ class Explorer:
             )
         if time.monotonic() > self.deadline:
             raise Unexplorable("there was no time left to explore it")
+        key: Key = (clause.number, operands, asked.subject, asked.resource, asked.action[0])
+        key = (*key, *answers.items())
+        reply = self.earlier.reply(key) if self.earlier is not None else None
+        if reply is None:
+            reply, gone_through = self._reply(clause, operands, asked, answers)
+            if not gone_through:
+                self._replies[key] = reply
+        scope.saw_action = scope.saw_action or reply[1]
+        return reply[0]
+
+    def _reply(
+        self,
+        clause: Clause,
+        operands: tuple[Path, ...],
+        asked: Asked,
+        answers: dict[Question, Answer],
+    ) -> tuple[Reply, bool]:
+        """Ask Oso; return its reply, and whether it went through the clauses of a rule."""
         path = _Path(answers)
         asking = Asking(
             self.names,
@@ -308,16 +338,16 @@ class Explorer:
             asked.action,
             lambda rule, arguments: self._via(rule, arguments, path),
         )
+        found: Node | _Unanswered
         try:
             holds = self.loaded.ask(asking, clause.name, asked.subject, asked.resource, operands)
+            found = self.trees.leaf(holds)
         except _Unanswered as unanswered:
-            return unanswered
+            found = unanswered
         except PolicyFault as fault:
             self._tell(clause, asked, fault)
-            return FAULT
-        finally:
-            scope.saw_action = scope.saw_action or asking.look.saw_action
-        return self.trees.leaf(holds)
+            found = FAULT
+        return (found, asking.look.saw_action), asking.through
 
     def _via(self, rule: str, operands: tuple[object, ...], path: _Path) -> str:
         """Answer a rule from the path; go through its clauses where an operand is not known."""

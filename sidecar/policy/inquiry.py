@@ -70,6 +70,8 @@ class Asking:
     ) -> None:
         self.look = Look(names, settings, things, answers, action, maximum_depth)
         self.compare = Comparison(names, answers)
+        self.through = False
+        """Whether Oso went through the clauses of a rule, as it does for what is not known yet."""
         self._answer_rule = answer_rule
         self._calls = 0
         self._things = things
@@ -98,8 +100,11 @@ class Asking:
             operands.append(host.to_python(term) if kind in SINGLE_TERMS else None)
         open_ones = [str(at) for at, each in enumerate(operands) if each is None]
         if open_ones:
+            self.through = True
             return ["clauses", " ".join([attribute, *open_ones])]
-        return [self._answer_rule(attribute, tuple(operands)), attribute]
+        answer = self._answer_rule(attribute, tuple(operands))
+        self.through = self.through or answer == "clauses"
+        return [answer, attribute]
 
     def _found(self, arguments: Sequence[dict[str, Any]], host: Any) -> bool:  # noqa: ANN401
         """Refuse that an argument, which was not known, is absent: Oso would take it for found."""

@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from sidecar.policy.compiling import (
     Compiler,
@@ -26,7 +26,7 @@ from sidecar.policy.compiling import (
     plain_node,
     plain_test,
 )
-from sidecar.policy.exploring import Explorer, Findings, Key
+from sidecar.policy.exploring import Explorer, Findings, Key, Reply
 from sidecar.policy.nodes import Node
 from sidecar.policy.program import Clause, Program
 from sidecar.policy.source import read_source
@@ -65,17 +65,19 @@ class Varying:
         """
         pack = replace(self._pack, texts={**self._pack.texts, **texts})
         try:
-            return self._varied(pack)
+            return self._varied(pack, texts)
         except InvalidPolicyError as error:
             problems = [[problem.file, problem.line, problem.message] for problem in error.problems]
             return {"problems": problems}
 
-    def _varied(self, pack: PackTexts) -> dict[str, Any]:
+    def _varied(self, pack: PackTexts, texts: Mapping[str, str]) -> dict[str, Any]:
         names, program, loaded = load(pack)
         base = self._explorer
         deadline = time.monotonic() + pack.seconds
         explorer = Explorer(names, pack.settings, program, loaded, deadline, base.trees)
-        if _declared(pack) == _declared(self._pack):
+        if all(
+            _declared(text) == _declared(self._pack.texts[file]) for file, text in texts.items()
+        ):
             explorer.earlier = _Unchanged(base.findings(), base.program, program)
         compiler = Compiler(explorer)
         known = {tuple(entry[:3]): entry for entry in self.compiled["entries"]}
@@ -110,13 +112,11 @@ def _numbers(entry: Sequence[Any]) -> Iterator[int]:
             yield number
 
 
-def _declared(pack: PackTexts) -> list[object]:
-    """Return what the blocks of a policy declare, which any clause can depend on."""
-    sources = [read_source(file, text)[0] for file, text in pack.texts.items()]
+def _declared(text: str) -> list[object]:
+    """Return what the blocks of a file declare, which any clause can depend on."""
     return [
         (block.keyword, block.type, block.names, {k: t.text for k, t in block.relations.items()})
-        for source in sources
-        for block in source.blocks
+        for block in read_source("", text)[0].blocks
     ]
 
 
@@ -124,8 +124,10 @@ def _declared(pack: PackTexts) -> list[object]:
 class _Same:
     """Clauses that stand in both texts, and rules all of whose clauses and callees do."""
 
+    standing: Mapping[int, int]
+    """New to old, whatever they call."""
     numbers: Mapping[int, int]
-    """New to old."""
+    """New to old, of those that call nothing which differs."""
     back: Mapping[int, int]
     rules: frozenset[str]
 
@@ -145,6 +147,12 @@ class _Unchanged:
         reached = [self._turned(each, self._same.back) for each in self._findings.reached[earlier]]
         return found, [each for each in reached if each is not None]
 
+    def reply(self, key: Key) -> Reply | None:
+        number, *rest = key
+        if number not in self._same.standing:
+            return None
+        return self._findings.replies.get((self._same.standing[cast("int", number)], *rest))
+
     def _turned(self, key: Key, numbers: Mapping[Any, int]) -> Key | None:
         """Return a key with the clause's number in the other text; None where it may differ."""
         kind, name, *rest = key
@@ -163,12 +171,15 @@ def _compare(old: Program, new: Program) -> _Same:
     waiting: dict[object, list[int]] = defaultdict(list)
     for clause in _each(old):
         waiting[_identity(clause)].append(clause.number)
-    numbers = {}
+    standing, numbers = {}, {}
     for clause in _each(new):
         same = waiting[_identity(clause)]
-        if same and not _mentions(clause, changed):
-            numbers[clause.number] = same.pop(0)
-    return _Same(numbers, {old: new for new, old in numbers.items()}, frozenset(rules - changed))
+        if same:
+            standing[clause.number] = same.pop(0)
+            if not _mentions(clause, changed):
+                numbers[clause.number] = standing[clause.number]
+    back = {old: new for new, old in numbers.items()}
+    return _Same(standing, numbers, back, frozenset(rules - changed))
 
 
 def _each(program: Program) -> Iterator[Clause]:

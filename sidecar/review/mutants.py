@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from sidecar.errors import InvalidPackError
 from sidecar.review.slips import Edit, Slips
 from sidecar.review.vocabulary import Vocabulary
-from sidecar.schema import Schema, Sentences
+from sidecar.schema import Schema
 from sidecar.syntax.nodes import Block, Node, Rule, Variable, walk
 from sidecar.syntax.parsing import parse
+
+_GIVEN = {"context", "settings"}
+"""No variables, though they are written so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,14 @@ class Mutant:
         return f"{text[: span.start]}{self.edit.replacement}{text[span.end :]}"
 
 
-def mutants_of(
-    texts: Mapping[str, str], schema: Schema, sentences: Sentences
-) -> tuple[Mutant, ...]:
+def mutants_of(texts: Mapping[str, str], schema: Schema) -> tuple[Mutant, ...]:
     """Return all mutants of a policy, in the order of its files and their lines.
 
     Raises:
         InvalidPackError: Where a file does not parse.
     """
     files = {file: parse(text, file) for file, text in texts.items()}
-    codes = (*sentences.reasons, *sentences.obligations)
-    vocabulary = Vocabulary(schema, files.values(), codes)
+    vocabulary = Vocabulary(schema, files.values())
     found: dict[tuple[str, str], Mutant] = {}
     for file, tree in files.items():
         slips = Slips(texts[file], vocabulary)
@@ -90,4 +90,5 @@ def _sound(rule: Rule, edit: Edit, text: str) -> Edit:
 
 
 def _counted(node: Node) -> Counter[str]:
-    return Counter(each.name for each in walk(node) if isinstance(each, Variable))
+    variables = (each.name for each in walk(node) if isinstance(each, Variable))
+    return Counter(name for name in variables if name not in _GIVEN)

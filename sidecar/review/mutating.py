@@ -74,8 +74,8 @@ def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
         InvalidPackError: The pack cannot be used.
         InvalidSuiteError: Its suites cannot be used, or fail without any mutant.
     """
-    pack, sentences = read_texts(places.policies, places.fixtures)
-    mutants = mutants_of(pack.texts, pack.schema, sentences)
+    pack, _ = read_texts(places.policies, places.fixtures)
+    mutants = mutants_of(pack.texts, pack.schema)
     if workers == 1:
         return len(mutants), _alone(places, mutants)
     context = get_context("spawn")

@@ -53,22 +53,28 @@ def case_to_paste(
         suites: Those of the pack; the case fits into the one that is named above it.
         worlds: Where their worlds stand.
     """
-    case = _case(witness, sentence, policies[0])
-    written = _written([case])
-    suite = next((each for each in suites if _tells(written, each, policies, worlds)), None)
-    where = (
-        f"# into {suite.file}" if suite is not None else "# into a suite on a world without rows"
-    )
-    return f"{where}\n{written}"
+    written = _written([_case(witness, policies[0])])
+    resource = witness.example.request.resource.type
+    nearest = sorted(suites, key=lambda suite: -_about(suite, resource))
+    suite = next((each for each in nearest if _tells(written, each, policies, worlds)), None)
+    where = f"into {Path(suite.file).name}" if suite else "into a suite on a world without rows"
+    return f"# {where}; kills: {sentence}\n{written}"
 
 
-def _case(witness: Witness, sentence: str, policy: Policy) -> dict[str, Any]:
-    expected = witness.expected
-    name = f"{witness.action} {'may' if expected.allowed else 'may not'} be done; else: {sentence}"
+def _about(suite: Suite, resource: str) -> int:
+    """Return how many cases of a suite ask about a type of resource."""
+    asked = (each.partition(":")[0] for case in suite.cases for each in case.resources)
+    return sum(1 for each in asked if each == resource)
+
+
+def _case(witness: Witness, policy: Policy) -> dict[str, Any]:
+    expected, request = witness.expected, witness.example.request
+    may = "may" if expected.allowed else "may not"
+    name = f"{request.subject.id} {may} {witness.action} {request.resource.id}"
     case = case_of(
         witness.example, witness.action, policy.schema, allowed=expected.allowed, name=name
     )
-    subject = str(witness.example.request.subject)
+    subject = str(request.subject)
     if expected.allowed:
         codes = [obligation.code for obligation in expected.obligations]
         case["obliges"] = {subject: {witness.action: codes}} if codes else {}
@@ -79,7 +85,14 @@ def _case(witness: Witness, sentence: str, policy: Policy) -> dict[str, Any]:
 
 
 def _written(cases: Sequence[Mapping[str, Any]]) -> str:
-    return yaml.dump(list(cases), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(
+        list(cases),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=100,
+    )
 
 
 def _tells(written: str, suite: Suite, policies: tuple[Policy, Policy], worlds: Path) -> bool:

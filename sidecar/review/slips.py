@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sidecar.review.vocabulary import Vocabulary
+from sidecar.review.vocabulary import CODED, Vocabulary
 from sidecar.syntax.nodes import (
     Binary,
     Block,
@@ -32,7 +32,6 @@ from sidecar.syntax.nodes import (
 
 _BOUNDARIES = {">=": ">", ">": ">=", "<": "<=", "<=": "<"}
 _LONGEST = 90
-_CODED = {"forbid", "oblige"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,17 @@ class Slips:
                 dropped = f"drop the condition `{self._said(operand)}`"
                 yield Edit(_without(condition.operands, at), "", dropped)
             for at, word in enumerate(condition.words):
-                after = self._said(condition.operands[at + 1])
-                yield Edit(word.span, other, f"write `{other}` for `{word.text}` before `{after}`")
+                yield self._turned(condition, at, word.text, other)
+
+    def _turned(self, junction: Junction, at: int, word: str, other: str) -> Edit:
+        """Join two neighbours by the other word; in parentheses, without which Oso refuses it."""
+        left, right = junction.operands[at : at + 2]
+        own = f"({self._own(left)} {other} {self._own(right)})"
+        both = Span(left.span.start, right.span.end, left.span.line, left.span.column)
+        said = (
+            f"write `{other}` for `{word}` between `{self._said(left)}` and `{self._said(right)}`"
+        )
+        return Edit(both, own, said)
 
     def _comparison(self, node: Binary) -> Iterator[Edit]:
         written = node.operator.text
@@ -156,8 +164,8 @@ class Slips:
         """Yield the texts that are no values of an enum: actions, roles, permissions, codes."""
         vocabulary, head = self._vocabulary, rule.head
         terms = tuple(parameter.term for parameter in head.parameters)
-        if head.name.text in _CODED and terms and isinstance(terms[-1], Literal):
-            yield terms[-1], vocabulary.codes(str(terms[-1].value))
+        if head.name.text in CODED and terms and isinstance(terms[-1], Literal):
+            yield terms[-1], vocabulary.codes(head.name.text, str(terms[-1].value))
         yield from self._asked(head.name.text, terms)
         for name in _action_names(rule):
             yield name, vocabulary.actions(str(name.value), rule)

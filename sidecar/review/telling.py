@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.model import Decision
 from sidecar.policy import Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
-from sidecar.policy.nodes import FALSE, Node
+from sidecar.policy.nodes import FALSE, TRUE, Node
+from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined, UncompiledError
 from sidecar.review.regions import Regions
 from sidecar.review.states import Example
@@ -55,23 +57,41 @@ def tell(policy: Policy, variant: Policy, changed: Collection[Entry]) -> Told:
         changed: The kinds of request that are looked at.
     """
     joined = Joined(_only(policy, changed), _only(variant, changed))
-    differs = False
-    for key in changed:
+    differing: list[tuple[Entry, Node]] = []
+    unknown = False
+    for key in sorted(changed, key=lambda key: key[2] == UNDECLARED_ACTION):
         try:
             region = _region(joined, key)
         except UncompiledError:  # Oso is asked at request time, so nobody knows
-            differs = True
+            unknown = True
             continue
-        regions = Regions(joined, key[:2])
-        for tried, cube in enumerate(regions.cubes(region)):
-            differs = True
-            example = regions.example(cube) if tried < _MOST_EXAMPLES else None
-            witness = _witness(policy, variant, example, key[2]) if example is not None else None
+        if not Regions(joined, key[:2]).is_empty(region):
+            differing.append((key, region))
+    # People read best of somebody who is there, and of something that is.
+    for paths in ((SUBJECT, RESOURCE), (SUBJECT,), ()):
+        for key, region in differing:
+            witness = _shown(policy, variant, (joined, key, _existing(joined, region, paths)))
             if witness is not None:
                 return Told(differs=True, witness=witness)
-            if tried >= _MOST_EXAMPLES:
-                break
-    return Told(differs=differs)
+    return Told(differs=unknown or bool(differing))
+
+
+def _existing(joined: Joined, region: Node, paths: Collection[Path]) -> Node:
+    for path in paths:
+        exists = joined.trees.branch(("exists", path), {True: TRUE, False: FALSE})
+        region = joined.trees.choose(exists, region, FALSE)
+    return region
+
+
+def _shown(policy: Policy, variant: Policy, where: tuple[Joined, Entry, Node]) -> Witness | None:
+    joined, key, region = where
+    regions = Regions(joined, key[:2])
+    for cube in islice(regions.cubes(region), _MOST_EXAMPLES):
+        example = regions.example(cube)
+        witness = _witness(policy, variant, example, key[2]) if example is not None else None
+        if witness is not None:
+            return witness
+    return None
 
 
 def _only(policy: Policy, entries: Collection[Entry]) -> Policy:

@@ -7,20 +7,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from sidecar.schema import Schema
 from sidecar.syntax.nodes import Block, File, Instance, Items, Literal, Rule
 
+CODED = ("forbid", "oblige")
+"""Rules whose last parameter is a reason or an obligation."""
+
 
 class Vocabulary:
     """The enums and actions of the schema, and the roles and permissions of the blocks."""
 
-    def __init__(self, schema: Schema, files: Iterable[File], codes: Iterable[str]) -> None:
+    def __init__(self, schema: Schema, files: Iterable[File]) -> None:
         self._schema = schema
         self._enums = [tuple(v.name for v in values) for values in schema.enums.values()]
         self._types = {declared.polar: declared for declared in schema.types.values()}
         self._declared: dict[str, dict[str, tuple[str, ...]]] = {"roles": {}, "permissions": {}}
-        self._codes = tuple(sorted(codes))
+        self._codes: dict[str, dict[str, None]] = {rule: {} for rule in CODED}
         for file in files:
             for line in file.lines:
                 if isinstance(line, Block):
                     self._declare(line)
+                elif isinstance(line, Rule) and line.head.name.text in CODED:
+                    last = texts([parameter.term for parameter in line.head.parameters[-1:]])
+                    self._codes[line.head.name.text].update(dict.fromkeys(last))
 
     def _declare(self, block: Block) -> None:
         for declaration in block.declarations:
@@ -63,11 +69,11 @@ class Vocabulary:
         declared = [self._types[name].actions for name in owners if name in self._types]
         return _others(text, (tuple(actions) for actions in declared if text in actions))
 
-    def codes(self, text: str) -> list[str]:
-        """Return the next reason or obligation in the alphabet."""
-        if text not in self._codes or len(self._codes) == 1:
-            return []
-        return [self._codes[(self._codes.index(text) + 1) % len(self._codes)]]
+    def codes(self, rule: str, text: str) -> list[str]:
+        """Return the reason, or the obligation, that the policy gives next to this one."""
+        given = list(self._codes[rule])
+        following = given[(given.index(text) + 1) % len(given)]
+        return [following] if following != text else []
 
     def _holding(self, word: str, text: str) -> Iterator[tuple[str, ...]]:
         for declared in self._declared[word].values():
