@@ -59,10 +59,10 @@ class BoundEntry:
     """Granted and not forbidden, in one; None where the rules are asked one by one. Asked only
     where `RequestKind.standing` has no reason against it."""
 
-    @property
-    def asks_oso(self) -> bool:
-        """Whether a rule was not compiled, so that its answer takes long."""
-        return any(tree is None for _, _, tree in (self.grant, *self.forbids, *self.obliges))
+    asks_oso: bool
+    """Whether a rule was not compiled, so that its answer takes long."""
+    ordinary: bool
+    """Whether the action is declared, and of what exists."""
 
 
 class RequestKind:
@@ -186,9 +186,12 @@ class RequestKind:
 
         What does not exist is told, and what is to be made but exists already.
         """
-        reasons = [] if self._exists[0](frame) else ["unknown_subject"]
-        declared = self.resource.actions.get(action)
+        known = self._exists[0](frame)
         exists = self._exists[1](frame)
+        if known and exists and self.entry(action).ordinary:
+            return []  # as in most requests
+        reasons = [] if known else ["unknown_subject"]
+        declared = self.resource.actions.get(action)
         if declared is None:
             reasons.append("unknown_action")
         if declared is None or not declared.creates:
@@ -232,11 +235,16 @@ class RequestKind:
         def bound(binder: Binder, node: Node | None) -> Tree | None:
             return None if node is None else binder.tree(node)
 
+        granting = ("allow", "", bound(grant, entry.granted))
+        forbids = [("forbid", code, bound(self._binder, n)) for code, n in entry.forbids.items()]
+        obliges = [("oblige", code, bound(self._binder, n)) for code, n in entry.obliges.items()]
         return BoundEntry(
-            ("allow", "", bound(grant, entry.granted)),
-            tuple(("forbid", code, bound(self._binder, n)) for code, n in entry.forbids.items()),
-            tuple(("oblige", code, bound(self._binder, n)) for code, n in entry.obliges.items()),
-            bound(grant, entry.allowed),
+            grant=granting,
+            forbids=tuple(forbids),
+            obliges=tuple(obliges),
+            allowed=bound(grant, entry.allowed),
+            asks_oso=any(tree is None for _, _, tree in (granting, *forbids, *obliges)),
+            ordinary=action is not None and not creates,
         )
 
     def _ask_oso(self, rule: str, code: str, action: str, frame: Frame, faults: list[str]) -> bool:

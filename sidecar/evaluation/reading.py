@@ -30,6 +30,8 @@ class Reader:
         self.slots = 0
         """How many rows besides those of the subject and the resource are looked for."""
         self._rows: dict[Path, Read] = {}
+        self._slots: dict[Path, tuple[int, Read]] = {}
+        """Where each of them is kept, and how it is found: to read it without one more call."""
         self._attributes: dict[Path, Attribute] = {}
 
     def value(self, path: Path) -> Read:
@@ -64,7 +66,15 @@ class Reader:
             if path in self._roots:  # the most frequent test of all
                 root = self._roots[path][0]
                 return lambda frame: frame.rows[root] is not None
-            return lambda frame: row(frame) is not None
+            slot, find = self._slots[path]
+
+            def has_row(frame: Frame) -> bool:
+                found = frame.cache[slot]
+                if found is UNREAD:
+                    found = frame.cache[slot] = find(frame)
+                return found is not None
+
+            return has_row
         implied = self._implied(path, *declared.implied)
         return lambda frame: row(frame) is not None or implied(frame)
 
@@ -85,6 +95,7 @@ class Reader:
                 return found
 
             self._rows[path] = read
+            self._slots[path] = (slot, find)
         return self._rows[path]
 
     def key(self, path: Path) -> Read:
@@ -160,7 +171,15 @@ class Reader:
         if base in self._roots:
             root = self._roots[base][0]
             return lambda frame: None if (found := frame.rows[root]) is None else found[column]
-        return lambda frame: None if (found := row(frame)) is None else found[column]
+        slot, find = self._slots[base]
+
+        def column_of_row(frame: Frame) -> Value:
+            found = frame.cache[slot]
+            if found is UNREAD:
+                found = frame.cache[slot] = find(frame)
+            return None if found is None else found[column]
+
+        return column_of_row
 
     def _implied(self, path: Path, steps: tuple[str, ...], column: str) -> Read:
         """Return how to tell that an entity exists though it has no row."""
@@ -208,6 +227,9 @@ class Reader:
                 path[3], self._lookup(path).arguments.values(), strict=True
             )
         ]
+        if len(parts) == 1 and path[1] in self._roots and path[3][0] in self._roots:
+            first, second = self._roots[path[1]][0], self._roots[path[3][0]][0]
+            return lambda frame: ((keys := frame.keys)[first], keys[second])
         if len(parts) == 1:
             argument = parts[0]
             return lambda frame: (own(frame), argument(frame))

@@ -106,14 +106,14 @@ class Answered(NamedTuple):
         return b'%b%b"}}' % (lead, self.id.encode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(NamedTuple):
     """A pair and a moment, held from the beginning of a request or a batch to its end."""
 
     pair: Pair
     now: datetime
     age: float
-    """For how many seconds nobody has seen that the mount still holds the snapshot."""
+    """For how many seconds nobody has seen that the mount still holds the snapshot; infinite where
+    nobody wants to know."""
     log: DecisionLog | None = None
     request_id: str | None = None
     """The header `X-Request-ID`, for the decision log."""
@@ -228,12 +228,15 @@ class Desk:
     now: Callable[[], datetime]
     log: DecisionLog | None = None
 
-    def open(self, request_id: str | None = None, *, brief: bool = False) -> Asking:
+    def open(
+        self, request_id: str | None = None, *, brief: bool = False, aged: bool = True
+    ) -> Asking:
         """Take the pair that is current at this moment, for all of one request.
 
         Args:
             request_id: The header `X-Request-ID`, for the decision log.
             brief: Whether others wait for the answer.
+            aged: Whether anybody wants to know how old the facts are.
 
         Raises:
             SnapshotUnavailableError: There is none.
@@ -242,7 +245,7 @@ class Desk:
         return Asking(
             pair=pair,
             now=self.now(),
-            age=self.age(pair.snapshot),
+            age=self.age(pair.snapshot) if aged else inf,
             log=self.log,
             request_id=request_id,
             brief=brief,

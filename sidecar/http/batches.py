@@ -78,7 +78,7 @@ def _evaluate(body: object, incoming: Incoming) -> bytes:
     most = incoming.limits.max_evaluations
     if len(batch.evaluations) > most:
         raise InvalidRequestError("evaluations", f"must have at most {most} items")
-    incoming.count(len(batch.evaluations))
+    incoming.bound(len(batch.evaluations))
     members = body if isinstance(body, dict) else {}
     defaults = {name: members[name] for name in _REQUIRED if name in members}
     items = enumerate(batch.evaluations)
@@ -186,7 +186,7 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
         return None
     if incoming.desk.log is not None:  # it would be told of the items before a faulty one
         return None
-    incoming.count(len(items))
+    incoming.bound(len(items))
     asking = incoming.open()
     questions = []
     for item in items:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sidecar.errors import InvalidRequestError
 from sidecar.http.asking import Asking, Desk, TakesLongError
@@ -29,8 +29,7 @@ class Limits:
     max_evaluations: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One request for an answer."""
 
     fields: Fields
@@ -46,7 +45,9 @@ class Incoming:
         Raises:
             SnapshotUnavailableError: There is none.
         """
-        return self.desk.open(self.fields.request_id, brief=self.brief)
+        # Only who says this member, perhaps in other letters, wants to know how old the facts are.
+        aged = b"max_age" in self.body or b"\\" in self.body
+        return self.desk.open(self.fields.request_id, brief=self.brief, aged=aged)
 
     def quickly(self, reader: Quickly[T]) -> T | None:
         """Return the question that the body is; None where only `json` can tell."""
@@ -67,7 +68,7 @@ class Incoming:
             raise TakesLongError
         return parse(self.body, self.limits.max_depth)
 
-    def count(self, items: int) -> None:
+    def bound(self, items: int) -> None:
         """Make sure that there is time for so many questions.
 
         Raises:

@@ -52,7 +52,7 @@ def authorize(incoming: Incoming) -> Told:
         return _one(convert(said, Authorize), incoming)
     many = convert(said, AuthorizeMany).requests
     asked = _bounded("requests", many, incoming.limits.max_evaluations)
-    incoming.count(len(asked))
+    incoming.bound(len(asked))
     defaults = {name: said[name] for name in _DEFAULTS if name in said}
     asking = incoming.open()
     places = (f"requests[{index}]" for index in range(len(asked)))
@@ -74,7 +74,7 @@ def list_permissions(incoming: Incoming) -> Told:
     if isinstance(said, dict) and "resources" in said:
         many = convert(said, PermissionsOfMany)
         _bounded("resources", many.resources, incoming.limits.max_evaluations)
-        incoming.count(len(many.resources) * _AS_MANY)
+        incoming.bound(len(many.resources) * _AS_MANY)
         return _unless_known(_permitted_on_many(many, incoming.open()), incoming.fields)
     one = convert(said, Permissions)
     return _unless_known(_permitted(one, incoming.open()), incoming.fields)

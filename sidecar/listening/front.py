@@ -168,7 +168,7 @@ class Front:
         self._second = second
 
     def _head(self, status: int, fields: Iterable[tuple[str, str]], *, keep: bool) -> bytes:
-        first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase.upper()}\r\n"
         rest = "".join(f"{name}: {value}\r\n" for name, value in fields)
         connection = "keep-alive" if keep else "close"
         return b"%b%bConnection: %b\r\n%b" % (
