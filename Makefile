@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint unit policy matrix fuzz bench-core image lock clean
+.PHONY: help serve test lint unit policy matrix fuzz bench-core bench-instructions bench-instructions-accept image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 LOCKED := --require-hashes --only-binary :all:
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-25s %s\n", $$1, $$2}'
 
 serve: .venv/serving ## Serve the demo world on http://127.0.0.1:8181
 	@$(BIN)/sidecar serve $(SERVE)
@@ -49,6 +49,12 @@ fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 
 bench-core: .venv/serving ## Compiled decisions against Oso, in one run
 	$(BIN)/python bench/core.py
+
+bench-instructions: .venv/serving ## Whether the hot path has become dearer, by counted instructions (valgrind)
+	$(BIN)/python bench/instructions.py
+
+bench-instructions-accept: .venv/serving ## Take what it costs now as the baseline
+	$(BIN)/python bench/instructions.py --accept
 
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .
