@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
-from sidecar.review.linting import findings
+from sidecar.review.linting import findings, idle_conditions
 from sidecar.review.packs import PackPlace
 
 ROOT = Path(__file__).parents[1]
@@ -129,6 +129,24 @@ def test_a_sentence_that_no_rule_leads_to_is_told(tmp_path: Path) -> None:
     (told,) = _found(tmp_path, MAIN, reasons='{lost: "Lost."}')
 
     assert told.startswith("reasons.yaml: no rule gives the reason `lost`")
+
+
+def test_a_condition_that_changes_nothing_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
+    rule = (
+        'has_permission(s: User, "view", r: Doc) if\n'
+        '  r.role = "writer" and\n'
+        "  s.active = true and\n"
+        '  not r.role = "reader";\n'
+    )
+    _found(tmp_path, MAIN + rule)
+
+    told = [str(each) for each in idle_conditions(tmp_path / "policies", tmp_path / "fixtures")]
+
+    # Either of the two says what the other says; the third matters.
+    assert [each.partition(";")[0] for each in told] == [
+        'main.polar:9:3: the condition `r.role = "writer"` changes nothing',
+        'main.polar:11:3: the condition `not r.role = "reader"` changes nothing',
+    ]
 
 
 @pytest.mark.parametrize("pack", [".", "tests/packs/documents", "tests/packs/certification"])

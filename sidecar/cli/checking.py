@@ -14,7 +14,7 @@ from sidecar.errors import InvalidDocumentsError, Problem
 from sidecar.facts import read_directory
 from sidecar.options import PLACES, setting_options
 from sidecar.policy import Policy
-from sidecar.review.linting import Finding, findings
+from sidecar.review.linting import Finding, findings, idle_conditions
 from sidecar.review.packs import NOW, PackPlace
 from sidecar.settings import Settings
 from sidecar.suites import ask, read_suites
@@ -22,9 +22,14 @@ from sidecar.suites import ask, read_suites
 
 @main.command()
 @click.option("--strict", is_flag=True, help="Status 1 when there is anything to look at, too.")
+@click.option(
+    "--conditions",
+    is_flag=True,
+    help="Look for conditions that change nothing, too, which takes some seconds.",
+)
 @output_options(JSON)
 @setting_options(PLACES)
-def check(strict: bool, output: str, **places: object) -> None:
+def check(strict: bool, conditions: bool, output: str, **places: object) -> None:
     """Say whether policies, fixtures, facts and suites can be used, and what is wrong with them.
 
     Names what could not be compiled, which Oso is asked about at request time; and what to look
@@ -35,6 +40,9 @@ def check(strict: bool, output: str, **places: object) -> None:
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
         counted = dict(_counted(policy, settings))
         found = findings(policy, settings.policies, settings.fixtures)
+        if conditions:
+            idle = idle_conditions(settings.policies, settings.fixtures)
+            found = tuple(sorted((*found, *idle)))
     except InvalidDocumentsError as error:
         if output == JSON:
             print_json({"usable": False, "problems": list(map(_problem, error.problems))})

@@ -9,17 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sidecar.errors import InvalidPackError
 from sidecar.policy import Policy
-from sidecar.policy.compiled import Explored
+from sidecar.policy.compiled import Explored, read_texts
 from sidecar.policy.nodes import FALSE, Node
+from sidecar.policy.variants import Variants
 from sidecar.review.joining import Joined, Scope, UncompiledError
+from sidecar.review.mutants import mutants_of
 from sidecar.review.regions import Regions
+from sidecar.review.telling import changed_entries, tell
 from sidecar.schema.documents import Faults, Members, read_document
 from sidecar.schema.wording import shown
 from sidecar.syntax.nodes import Rule, ShorthandRule, walk
 from sidecar.syntax.parsing import parse
 
 NOBODY, SOMEBODY, SHADOWED, NEVER, UNUSED = "nobody", "somebody", "shadowed", "never", "unused"
+IDLE = "idle"
+DROPPED = "drop the condition"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +55,35 @@ def findings(policy: Policy, policies: Path, fixtures: Path) -> tuple[Finding, .
     joined = Joined(policy)
     linting = _Linting(joined, policies, fixtures)
     return tuple(sorted({*linting.permissions(), *linting.rules(), *linting.sentences()}))
+
+
+def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
+    """Yield the conditions without which nothing would be decided otherwise, in no state.
+
+    They are true wherever they are asked, or others say the same. Each is left out, the policy
+    compiled without it, and compared, which takes longer than all the rest. One that looks at
+    settings is left alone: another setting may make it matter.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+    """
+    pack, sentences = read_texts(policies, fixtures)
+    with Variants(pack, sentences) as variants:
+        for mutant in mutants_of(pack.texts, pack.schema):
+            text, span = pack.texts[mutant.file], mutant.edit.span
+            dropped = mutant.sentence.startswith(DROPPED)
+            if not dropped or "settings" in text[span.start : span.end]:
+                continue
+            try:
+                without = variants.compile({mutant.file: mutant.applied(text)})
+            except InvalidPackError:  # it finds what another condition needs
+                continue
+            changed = changed_entries(variants.policy, without)
+            if not tell(variants.policy, without, changed).differs:
+                condition = mutant.sentence.removeprefix(DROPPED).strip(" `")
+                message = f"the condition {shown(condition)} changes nothing"
+                fix = "delete it, or mend what it should ask"
+                yield Finding(mutant.file, span.line, span.column, IDLE, message, fix)
 
 
 class _Linting:
