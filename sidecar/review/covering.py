@@ -203,13 +203,16 @@ def _importance(answered: Answered, index: int) -> tuple[int, int]:
 
 def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[Path, ...]], Node]:
     """Return the rules of a pack's own, by name and operands; those that only name facts."""
+    policy = joined.policies[side]
+    probes = tuple({name for name, *_ in policy.probes})  # rules of a reviewer's own, and of theirs
     return {
         (each.rule, each.operands): joined.take(side, each.root, scope)
-        for each in joined.policies[side].explored
+        for each in policy.explored
         if each.root is not None
         and (each.subject, each.resource) == scope
         and not each.file
         and each.rule not in BUILT_IN
+        and not each.rule.startswith(probes)
         and each.action is None
         and all(operand[0] != "literal" for operand in each.operands)
     }
