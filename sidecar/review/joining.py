@@ -1,7 +1,7 @@
 """The trees of one pack, or of two, in one order of tests, so that they can be joined and compared.
 
-Tests stand behind what they presuppose: whether something exists before what it holds. What a pack
-does not know it denies: a value, an action or a type that only the other one has.
+Tests stand behind what they presuppose: whether something exists before what it holds. An action
+or a type that only the other pack has a pack denies.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from sidecar.errors import SidecarError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Entry
 from sidecar.policy.nodes import FALSE, FAULT, TRUE, Label, Node, Test
-from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SUBJECT, YES_NO, Path, Question
+from sidecar.policy.questions import RESOURCE, SUBJECT, YES_NO, Path, Question
 from sidecar.policy.trees import Trees
 from sidecar.review.schemas import Union, unite
 from sidecar.review.states import States
-from sidecar.schema import Attribute, EntityType, Kind, Schema
+from sidecar.schema import EntityType, Schema
 
 Scope = tuple[str, str]
 """The types of subject and resource."""
@@ -33,6 +33,9 @@ class Joined:
 
     def __init__(self, *policies: Policy) -> None:
         """Bring the trees of the packs together.
+
+        Two packs of different schemas are compiled by schemas that know the values of each other
+        (`packs.load_pair`), so that each says what its rules say of them.
 
         Raises:
             IncomparableError: A fact means something else in one than in the other.
@@ -153,8 +156,6 @@ class Joined:
             for test, labels in _tests(policy, scope):
                 renamed = replace(test, question=self._renamed(side, test.question, scope))
                 tests.setdefault(renamed.question, renamed)
-                for guard in self._guards(side, renamed.question, scope):
-                    tests.setdefault(guard, Test(guard, "finite"))
                 if test.question[0] == "value":
                     key = (scope, renamed.question)
                     self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
@@ -179,8 +180,6 @@ class Joined:
             branches = [by_label.get(label, FALSE) for label in labels]
         index = self.trees.index_of(replace(test, question=question))
         made = self.trees.place(index, labels, branches)
-        for guard in self._guards(side, question, scope):
-            made = self.trees.branch(guard, {True: made, False: FALSE})
         self._taken[key] = made
         return made
 
@@ -196,46 +195,6 @@ class Joined:
             self.union.rename(part, owners) if isinstance(part, tuple) else part
             for part in question
         )
-
-    def _guards(self, side: int, question: Question, scope: Scope) -> Iterator[Question]:
-        """Yield what a pack takes for certain and the other does not."""
-        if len(self.policies) == 1:
-            return
-        itself = question[1] if question[0] in {"exists", "present"} else ()
-        for path in dict.fromkeys(each for part in _paths(question) for each in _steps(part)):
-            attribute, own = self._attributes(side, path, scope)
-            if attribute is None or own is None:
-                continue
-            if attribute.optional and not own.optional and path != itself:
-                yield ("present", path)
-
-    def _attributes(
-        self, side: int, path: Path, scope: Scope
-    ) -> tuple[Attribute | None, Attribute | None]:
-        """Return the attribute at a path as the union declares it, and as a pack does."""
-        if path[0] != "member" or path[1] in {ACTION, CONTEXT, ("settings",)}:
-            return None, None
-        owner = self._owner(path[1], scope)
-        if owner is None or path[2] in owner.key:
-            return None, None
-        declared = self.policies[side].schema.types.get(owner.name)
-        own = declared.attributes.get(path[2]) if declared is not None else None
-        return owner.attributes.get(path[2]), own
-
-    def _owner(self, path: Path, scope: Scope) -> EntityType | None:
-        types = self.schema.types
-        if path in {SUBJECT, RESOURCE}:
-            return types[scope[path == RESOURCE]]
-        if path[0] not in {"member", "lookup"} or path[1] in {ACTION, CONTEXT}:
-            return None
-        owner = self._owner(path[1], scope)
-        if owner is None:
-            return None
-        if path[0] == "lookup":
-            return types[owner.lookups[path[2]].finds]
-        attribute = owner.attributes.get(path[2])
-        is_reference = attribute is not None and attribute.type.kind is Kind.REFERENCE
-        return types[attribute.type.target] if attribute is not None and is_reference else None
 
 
 def _can_lack(declared: EntityType) -> bool:
@@ -313,17 +272,6 @@ def _paths(question: Question) -> Iterator[Path]:
     for part in question[1:]:
         if isinstance(part, tuple) and part and part[0] in {"member", "lookup"}:
             yield part
-
-
-def _steps(path: Path) -> Iterator[Path]:
-    """Yield the attributes that are read on the way to what is at a path, and that one."""
-    if path[0] == "literal" or len(path) == 1:
-        return
-    yield from _steps(path[1])
-    for operand in path[3] if path[0] == "lookup" else ():
-        yield from _steps(operand)
-    if path[0] == "member":
-        yield path
 
 
 __all__ = ["FAULT", "NEW_SIDE", "OLD_SIDE", "Joined", "Scope", "UncompiledError"]

@@ -298,7 +298,7 @@ class Chase:
         if names_key(self.schema, lookup):
             # Whether it exists or not, its key is what was asked for.
             made.result = self.store.thing(self.schema.types[lookup.finds])
-            self._match(made, lookup)
+            self.match(made, lookup)
         return made
 
     def sources(self, record: Found) -> Mapping[str, Slot]:
@@ -306,7 +306,7 @@ class Chase:
         lookup = find(record.base).type.lookups[record.lookup]
         return dict(zip(("this", *lookup.arguments), (record.base, *record.arguments), strict=True))
 
-    def _match(self, record: Found, lookup: Lookup) -> None:
+    def match(self, record: Found, lookup: Lookup) -> None:
         """Say that what a look-up finds is what it was asked for."""
         assert record.result is not None  # noqa: S101 - it finds something
         sources = self.sources(record)

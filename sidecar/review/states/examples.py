@@ -11,7 +11,7 @@ from sidecar.model import Reference, Request
 from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SUBJECT, Path, text_of
 from sidecar.review.states.chase import Chase
 from sidecar.review.states.things import ABSENT, Absent, Fact, Slot, Thing, find, settled
-from sidecar.review.states.valuing import _EPOCH, Valuing
+from sidecar.review.states.valuing import EPOCH, Valuing
 from sidecar.schema import Kind, Schema
 
 _DEEPEST = 1
@@ -116,7 +116,7 @@ class _Writing:
             context={name: v for name, v in self._said(CONTEXT).items() if name != "now"},
         )
         clock = self._chase.said.get((CONTEXT, "now"))
-        now = _EPOCH if not isinstance(clock, Fact) else self._valuing.value(clock)
+        now = EPOCH if not isinstance(clock, Fact) else self._valuing.value(clock)
         assert isinstance(now, datetime)  # noqa: S101 - it is an instant
         order = {name: rows[name] for name in self._chase.schema.types if name in rows}
         return Example(

@@ -202,7 +202,7 @@ class Laws:
             by_key = names_key(chase.schema, lookup)
             if record.result is not None and not by_key:
                 chase.needs_row(find(record.result))
-                chase._match(record, lookup)  # noqa: SLF001 - the laws are a part of the chase
+                chase.match(record, lookup)
             if by_key:
                 continue
             for row in self._rows(lookup):

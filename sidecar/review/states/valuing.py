@@ -23,7 +23,8 @@ from sidecar.review.states.things import (
 from sidecar.schema import Kind, Value
 from sidecar.schema.nouns import ORDERED
 
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""The moment of a state in which no moment matters."""
 _TICK = timedelta(microseconds=1)
 _LARGEST = 2**63 - 1
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
@@ -267,7 +268,7 @@ class _Numbers:
             for bound in interval
             if not bound.infinite
         ]
-        usual = _scaled(kind, Bound(0, _EPOCH, 0)).value if kind is Kind.INSTANT else 0
+        usual = _scaled(kind, Bound(0, EPOCH, 0)).value if kind is Kind.INSTANT else 0
         least = min([usual, *(value - len(facts) - 1 for value in mentioned)])
         if kind is Kind.INTEGER:
             return max(least, -_LARGEST - 1)
@@ -281,7 +282,7 @@ class _Numbers:
         if kind is Kind.INSTANT:
             if any(value > _microseconds(_LAST) for value, _ in lows.values()):
                 raise Contradiction
-            return {fact: _EPOCH + value * _TICK for fact, (value, _) in lows.items()}
+            return {fact: EPOCH + value * _TICK for fact, (value, _) in lows.items()}
         step = self._step(lows)
         return {fact: value + steps * step for fact, (value, steps) in lows.items()}
 
@@ -329,4 +330,4 @@ def _scaled(kind: Kind, bound: Bound) -> Bound:
 
 
 def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _TICK
+    return (moment - EPOCH) // _TICK
