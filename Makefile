@@ -1,13 +1,16 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint unit policy matrix fuzz bench-core bench-instructions bench-instructions-accept image lock clean
+.PHONY: help serve test lint unit policy matrix fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
 SERVE ?=
+# BENCH="--quick" measures everything shortly, to try it.
+BENCH ?=
 BIN := .venv/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
+PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
 LOCKED := --require-hashes --only-binary :all:
 
 help: ## Show the targets
@@ -48,7 +51,10 @@ fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py
 
 bench-core: .venv/serving ## Compiled decisions against Oso, in one run
-	$(BIN)/python bench/core.py
+	$(BIN)/python -m bench.core
+
+bench: .venv/bench/installed ## This sidecar beside its peers, in one run; writes bench/RESULTS.md
+	@.venv/bench/bin/python -m bench.run $(BENCH)
 
 bench-instructions: .venv/serving ## Whether the hot path has become dearer, by counted instructions (valgrind)
 	$(BIN)/python bench/instructions.py
@@ -63,6 +69,7 @@ lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows int
 	$(LOCK) --group dev --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
+	$(LOCK) --constraint requirements-dev.lock --group bench --output-file requirements-bench.lock pyproject.toml
 
 clean: ## Remove all that make made
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -80,6 +87,18 @@ clean: ## Remove all that make made
 	@echo "installing requirements.lock"
 	@$(PIP_INSTALL) $(LOCKED) -r requirements-build.lock -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# Peers get an environment of their own; wrk and a C compiler come from Debian where they are
+# missing and we may install them, the binary of Cerbos from an npm package.
+.venv/bench/installed: requirements-bench.lock requirements-build.lock bench/package-lock.json | .venv/serving
+	@echo "installing the peers of requirements-bench.lock and bench/package-lock.json"
+	@command -v wrk >/dev/null && command -v cc >/dev/null || apt-get install -qq -y --no-install-recommends wrk gcc libc6-dev
+	@$(BIN)/python -m venv .venv/bench
+	@.venv/bench/bin/$(PYTHON_INSTALL) $(LOCKED) -r requirements-build.lock -r requirements-bench.lock
+	@.venv/bench/bin/$(PYTHON_INSTALL) --no-deps --no-build-isolation --no-index --editable .
+	@mkdir -p .venv/bench/npm && cp bench/package.json bench/package-lock.json .venv/bench/npm
+	@cd .venv/bench/npm && npm install --silent --no-audit --no-fund
 	@touch $@
 
 .venv/bin/pip:

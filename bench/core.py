@@ -18,8 +18,8 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import TypeVar
 
-from packs import memberships, roles_and_permissions, rules_of_conditions
-from plain_oso import Action, PlainOso, World
+from bench.packs import memberships, roles_and_permissions, rules_of_conditions
+from bench.plain_oso import Action, PlainOso, World
 from sidecar.decide import decide
 from sidecar.facts import Snapshot, build, read_directory
 from sidecar.model import Reference, Request

@@ -1,0 +1,1 @@
+"""Measures the sidecar beside its peers; `make bench` runs all of it."""

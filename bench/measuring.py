@@ -1,0 +1,115 @@
+"""One row of the results: a peer under load, and what that cost."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine
+from bench.load import load
+from bench.servers import Peer, Running, running
+from bench.shapes import Shape, check
+
+SERVER_CORES, LOAD_CORE = "0", 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What was measured of one peer and one kind of request; latencies in microseconds."""
+
+    peer: str
+    transport: str
+    shape: str
+    decisions: int
+    """In each request."""
+    throughput: float
+    p50: float
+    p99: float
+    p999: float
+    cpu: float
+    """Microseconds of processor time of the server's processes, for each request."""
+    rss: float
+    """Megabytes of the largest process, after the load."""
+    pss: float
+    """Megabytes of all its processes, what they share counted once."""
+    start: float
+    """Seconds until the first answer."""
+    foreign: float
+    """Share of one core that others took meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    seconds: int
+    warm_seconds: int
+
+
+QUICK = Effort(seconds=1, warm_seconds=0)
+FULL = Effort(seconds=3, warm_seconds=1)
+
+
+def measure(peers: Sequence[Peer], effort: Effort, folder: Path) -> Iterator[Row]:
+    """Check the answers of each peer, then time it; one server runs at a time.
+
+    Raises:
+        WrongAnswerError: A peer's answer is not the policy's.
+        NotStartedError: A peer does not answer.
+        LoadError: The load could not be made, or was refused.
+    """
+    for peer in peers:
+        if peer.place.path:
+            peer.place.path.unlink(missing_ok=True)
+        with running(peer, SERVER_CORES, folder) as server:
+            for shape in peer.shapes:
+                check(f"{peer.name} over {peer.place.transport}", peer.place, shape)
+            for shape in peer.shapes:
+                row = timed(peer, server, shape, effort, folder)
+                print(
+                    f"  {row.peer:<36} {row.transport}  {row.shape:<21} "
+                    f"{row.throughput:>9,.0f}/s  p99 {row.p99 / 1000:.2f} ms",
+                    file=sys.stderr,
+                )
+                yield row
+        with suppress(FileNotFoundError):
+            (folder / "decisions.log").unlink()
+
+
+def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Path) -> Row:
+    """Load a running peer with one kind of request.
+
+    Raises:
+        LoadError: The load could not be made, or was refused.
+    """
+    if effort.warm_seconds:
+        load(peer.place, shape, effort.warm_seconds, LOAD_CORE, folder)
+    before, spent, ours = machine.usage(), machine.cpu_seconds(server.pid), _own_seconds()
+    loaded = load(peer.place, shape, effort.seconds, LOAD_CORE, folder)
+    cost = machine.cpu_seconds(server.pid) - spent
+    others = machine.foreign(before, machine.usage(), cost + _own_seconds() - ours)
+    rss, pss = machine.memory(server.pid)
+    return Row(
+        peer=peer.name,
+        transport=peer.place.transport,
+        shape=shape.name,
+        decisions=shape.decisions,
+        throughput=loaded.throughput,
+        p50=loaded.p50,
+        p99=loaded.p99,
+        p999=loaded.p999,
+        cpu=cost / loaded.requests * 1e6,
+        rss=rss,
+        pss=pss,
+        start=server.start_seconds,
+        foreign=others,
+    )
+
+
+def _own_seconds() -> float:
+    """Return the processor time of this process and of the load generators that have ended."""
+    return sum(os.times()[:4])

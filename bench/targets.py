@@ -1,0 +1,112 @@
+"""What must hold, as arithmetic over the rows of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.measuring import Row
+from bench.peers import cerbos, ours
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line: what is asked, whether it holds, and the figures on both sides."""
+
+    what: str
+    holds: bool
+    figures: str
+
+    def __str__(self) -> str:
+        return f"{'holds' if self.holds else 'does not hold'}: {self.what} ({self.figures})"
+
+
+def over_http(rows: Sequence[Row]) -> list[Verdict]:
+    """Judge what is served, with tokens asked for; the first figure is ours.
+
+    Raises:
+        LookupError: A row that is needed was not measured.
+    """
+    verdicts = []
+    floor = find(rows, ours.FLOOR, "constant")
+    for name in (ours.NAME, ours.LOGGED):
+        one, many = find(rows, name, "evaluation"), _largest_batch(rows, name)
+        for peer in (cerbos.NAME, cerbos.TUNED):
+            other, others = find(rows, peer, "evaluation"), _largest_batch(rows, peer)
+            native, natives = (
+                find(rows, peer, "native check"),
+                find(rows, peer, "native check of 100"),
+            )
+            best = max(other, native, key=lambda row: row.throughput)
+            verdicts += [
+                at_least(f"{name}: evaluations/s, 6 x {peer}", one.throughput, 6, best.throughput),
+                at_most(
+                    f"{name}: p99 in us, a quarter of {peer}'s",
+                    one.p99,
+                    0.25,
+                    min(other.p99, native.p99),
+                ),
+                at_least(
+                    f"{name}: decisions/s in batches of 100, 30 x {peer}",
+                    many.throughput * many.decisions,
+                    30,
+                    max(each.throughput * each.decisions for each in (others, natives)),
+                ),
+            ]
+        listed = find(rows, name, "permissions")
+        verdicts += [
+            at_least(
+                f"{name}: requests/s, 80% of the floor", one.throughput, 0.8, floor.throughput
+            ),
+            at_most(f"{name}: CPU us of permissions, twice a check", listed.cpu, 2, one.cpu),
+        ]
+        largest = max(row.rss for row in rows if row.peer == name)
+        verdicts.append(at_most(f"{name}: MB resident in a worker, 80", largest, 80, 1))
+    return verdicts
+
+
+def in_process(micro: Mapping[str, float]) -> list[Verdict]:
+    """Judge decisions without a server, from microseconds by name.
+
+    Raises:
+        KeyError: One that is needed was not measured.
+    """
+    ours_ = micro["compiled"]
+    return [
+        at_most(
+            "in process: us a decision, 3 x a dictionary look-up", ours_, 3, micro["dictionary"]
+        ),
+        at_most("in process: us a decision, a 50th of cedarpy", ours_, 1 / 50, micro["cedarpy"]),
+    ]
+
+
+def at_least(what: str, ours_: float, factor: float, other: float) -> Verdict:
+    """Judge that ours is at least so many times the other."""
+    return Verdict(what, ours_ >= factor * other, _figures(ours_, other))
+
+
+def at_most(what: str, ours_: float, factor: float, other: float) -> Verdict:
+    """Judge that ours is at most so many times the other."""
+    return Verdict(what, ours_ <= factor * other, _figures(ours_, other))
+
+
+def find(rows: Sequence[Row], peer: str, shape: str, transport: str = "TCP") -> Row:
+    """Return the one row of that name.
+
+    Raises:
+        LookupError: There is none, or there are several.
+    """
+    found = [
+        row for row in rows if (row.peer, row.shape, row.transport) == (peer, shape, transport)
+    ]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} rows of {peer}, {shape}, {transport}")
+    return found[0]
+
+
+def _largest_batch(rows: Sequence[Row], peer: str) -> Row:
+    return find(rows, peer, "batch of 100")
+
+
+def _figures(ours_: float, other: float) -> str:
+    return f"{ours_:,.2f} to {other:,.2f}, {ours_ / other:.3g} times"
