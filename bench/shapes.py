@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from bench.engines import WrongAnswerError
@@ -78,14 +79,18 @@ def single(questions: Sequence[Question], word: Callable[[Question], Any]) -> Sh
 
 
 def batch(
-    grouped: Sequence[Sequence[Question]], word: Callable[[Question], Any], name: str = ""
+    grouped: Sequence[Sequence[Question]],
+    word: Callable[[Question], Any],
+    beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> Shape:
-    """Return batches of evaluations in AuthZEN's words."""
+    """Return batches of evaluations in AuthZEN's words, with members `beside` the questions."""
     size = len(grouped[0])
     return Shape(
-        name=name or f"batch of {size}",
+        name=f"batch of {size}",
         path=EVALUATIONS,
-        bodies=tuple(dense({"evaluations": [word(each) for each in group]}) for group in grouped),
+        bodies=tuple(
+            dense({**beside, "evaluations": [word(each) for each in group]}) for group in grouped
+        ),
         answers=tuple(tuple(each.allowed for each in group) for group in grouped),
         read=lambda said: tuple(_boolean(each["decision"]) for each in said["evaluations"]),
         decisions=size,
