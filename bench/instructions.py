@@ -53,7 +53,7 @@ def _run(scenario: str, turns: int) -> int:
     with tempfile.TemporaryDirectory() as directory:
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out"]
         asked = [sys.executable, str(HERE / "hot_loop.py"), scenario, str(turns)]
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}  # noqa: TID251  a child's
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
         ended = subprocess.run(  # noqa: S603  our own program
             [*valgrind, *asked], env=environment, capture_output=True, text=True, check=False
         )
