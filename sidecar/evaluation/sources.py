@@ -81,11 +81,19 @@ class Sources:
             return "settings" if base == SETTINGS else "request"
         if not self._reader.is_entity(base) or name in self._reader.type_of(base).key:
             return self.source(base)
-        columns, row = self._reader.type_of(base).attributes, self._row(base)
-        if row is not None and row[list(columns).index(name)] is not None:
+        if self.stored(base, name) is not None:
             return "mount"
         said = base in _ROOTS and name in self._frame.said[_ROOTS.index(base)]
         return "request" if said else "schema"
+
+    def stored(self, base: Path, name: str) -> Value:
+        """Return what the mount holds of an attribute of the entity at `base`."""
+        columns, row = self._reader.type_of(base).attributes, self._row(base)
+        return None if row is None else row[list(columns).index(name)]
+
+    def has_row(self, path: Path) -> bool:
+        """Tell whether the mount holds a row of the entity at `path`; one may exist without."""
+        return self._row(path) is not None
 
     def source_of_existence(self, path: Path) -> str:
         """Return who says whether there is such an entity; of what nobody mounts every id is."""

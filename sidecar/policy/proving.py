@@ -9,40 +9,20 @@ a step that turned round leads on is where it failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sidecar.policy.answering import LIVE_DEPTH, Loaded, action_of, operands_of
 from sidecar.policy.comparing import Comparison
 from sidecar.policy.compiling import PackTexts
 from sidecar.policy.inquiry import Asking
-from sidecar.policy.looking import Answers, Look
-from sidecar.policy.operands import is_absent, operand_of
+from sidecar.policy.looking import Answers
+from sidecar.policy.operands import operand_of
 from sidecar.policy.program import Clause
-from sidecar.policy.questions import ACTION, CONTEXT, SETTINGS, Path, literal, member
-from sidecar.policy.symbols import (
-    ActionName,
-    ActionObject,
-    Constant,
-    ContextObject,
-    Fact,
-    PolicyFault,
-    SettingsObject,
-    Thing,
-    Truth,
-    Unexplorable,
-)
-
-Step = tuple[Any, ...]
-"""What a clause looked at, as a key:
-``("compare", operator, operand, operand)``  an operand is a path, a literal,
-                                            ``("truth", question)`` or ``("absent", path)``
-``("rule", name, operands)``                does the rule hold?
-``("there", path)``                         is there a value? Only where there is none."""
-
-_MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
-_SYMMETRIC = {"Eq", "Neq"}
+from sidecar.policy.questions import ACTION, Path
+from sidecar.policy.symbols import PolicyFault, Unexplorable
+from sidecar.policy.watching import Run, Step, WatchedComparison, WatchedLook
 
 
 def prove(
@@ -65,28 +45,11 @@ def prove(
 
 
 @dataclass(slots=True)
-class _Run:
-    """One query: what it looked at, in this order, and what is turned round in it."""
-
-    turned: Mapping[Step, bool] = field(default_factory=dict)
-    steps: dict[Step, bool] = field(default_factory=dict)
-    last: Step | None = None
-    absent: Path = ()
-    """What was last found to be absent."""
-
-    def answer(self, step: Step, ask: Callable[[], bool]) -> bool:
-        held = self.turned[step] if step in self.turned else ask()
-        self.steps.setdefault(step, held)
-        self.last = step
-        return held
-
-
-@dataclass(slots=True)
 class _ClauseProof:
     clause: Clause
     holds: bool | None
     fault: str
-    run: _Run
+    run: Run
     trace: Mapping[str, Any] | None
 
 
@@ -142,7 +105,7 @@ class _Prover:
         return bool(found.holds)
 
     def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> _ClauseProof:
-        run = _Run()
+        run = Run()
         try:
             trace = self._query(clause, operands, run)
         except (PolicyFault, Unexplorable) as error:
@@ -150,7 +113,7 @@ class _Prover:
         return _ClauseProof(clause, trace is not None, "", run, trace)
 
     def _query(
-        self, clause: Clause, operands: tuple[Path, ...], run: _Run
+        self, clause: Clause, operands: tuple[Path, ...], run: Run
     ) -> Mapping[str, Any] | None:
         symbols = (self._names, self._settings, self._policy.things, self._answers, self._action)
 
@@ -166,8 +129,8 @@ class _Prover:
             )
 
         asking = Asking(*symbols, via, LIVE_DEPTH)
-        asking.look = _Look(run, *symbols, LIVE_DEPTH)
-        asking.compare = _Comparison(run, Comparison(self._names, self._answers))
+        asking.look = WatchedLook(run, *symbols, LIVE_DEPTH)
+        asking.compare = WatchedComparison(run, Comparison(self._names, self._answers))
         return self._policy.prove(asking, clause.name, self._subject, self._resource, operands)
 
     def plain(self, first: tuple[str, tuple[Path, ...]]) -> list[list[Any]]:
@@ -225,7 +188,7 @@ class _Prover:
             return not proof.holds and step == run.last
         if ("member", ACTION, "name") in step:  # of an action only its properties can change
             return False
-        other = _Run({step: not run.steps[step]})
+        other = Run({step: not run.steps[step]})
         try:
             trace = self._query(clause, operands, other)
         except (PolicyFault, Unexplorable):
@@ -274,67 +237,3 @@ def _nodes(trace: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
         here = waiting.pop()
         yield here["node"]
         waiting += reversed(here["children"])
-
-
-class _Look(Look):
-    """Reads as `Look` does, and keeps what is absent."""
-
-    def __init__(self, run: _Run, *symbols: Any) -> None:  # noqa: ANN401 - those of `Look`
-        super().__init__(*symbols)
-        self._run = run
-
-    def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
-        found = super().member(instance, name, arguments)
-        if is_absent(found):
-            base = _base(instance)
-            path = member(self._run.absent if base is None else base, name)
-            self._run.absent = path
-            if base is not None:
-                self._run.answer(("there", path), lambda: False)
-        elif isinstance(found, Thing) and found.path is None and arguments is not None:
-            base = _base(instance)
-            if base is not None:
-                self._run.absent = ("lookup", base, name, tuple(map(_operand, arguments)))
-        return found
-
-
-class _Comparison(Comparison):
-    """Compares as another does, and keeps what was compared."""
-
-    def __init__(self, run: _Run, inner: Comparison) -> None:
-        self._run = run
-        self._inner = inner
-
-    def holds(self, operator: str, left: object, right: object) -> bool:
-        sides = [self._side(left), self._side(right)]
-        said = operator
-        if operator in _SYMMETRIC:
-            sides.sort(key=lambda side: (side[0] == "literal", side[:2] == SETTINGS, repr(side)))
-        elif sides[0][0] == "literal" and sides[1][0] != "literal":
-            operator, sides = _MIRRORED[operator], sides[::-1]
-        step = ("compare", operator, *sides)
-        return self._run.answer(step, lambda: self._inner.holds(said, left, right))
-
-    def _side(self, value: object) -> Path:
-        if is_absent(value) or (isinstance(value, Thing) and value.path is None):
-            return ("absent", self._run.absent)
-        return _operand(value)
-
-
-def _operand(value: object) -> Path:
-    if isinstance(value, Truth):
-        return ("truth", value.question)
-    if isinstance(value, ActionName):
-        return member(ACTION, "name")
-    return operand_of(value) or literal(f"str {value}")
-
-
-def _base(instance: object) -> Path | None:
-    """Return the path of what a member was read of; None where that is absent itself."""
-    if isinstance(instance, ActionObject):
-        return ACTION
-    if isinstance(instance, ContextObject):
-        return CONTEXT
-    if isinstance(instance, SettingsObject):
-        return SETTINGS
-    return instance.path if isinstance(instance, Thing | Fact | Constant) else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sidecar.review.explaining import Explained, Proved
+from sidecar.review.turning import ADMINISTRATOR, USER
 
 
 def as_text(told: Explained) -> Iterator[str]:
@@ -64,6 +65,14 @@ def as_json(told: Explained) -> dict[str, Any]:
         "granted": None if told.granted is None else _proved(told.granted),
         "forbidden": [_proved(each) for each in told.forbidden],
         "obliged": [_proved(each) for each in told.obliged],
+        "depends_on" if decision.allowed else "nearest": [
+            {
+                "facts": [{"path": fact.path, "now": fact.value} for fact in turning.facts],
+                "ways": [list(way) for way in turning.ways],
+                "told_to": turning.told_to,
+            }
+            for turning in told.turning
+        ],
         "revisions": {
             "policy": decision.revisions.policy,
             "data": decision.revisions.data,
@@ -85,8 +94,25 @@ def _sections(told: Explained) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"forbidden by {each.code}", _lines(each)
     for each in told.obliged:
         yield f"obliged by {each.code}", _lines(each)
+    yield from _turning(told)
     if told.facts:
         yield "facts", [str(fact) for fact in told.facts]
+
+
+def _turning(told: Explained) -> Iterator[tuple[str, Sequence[str]]]:
+    if not told.turning:
+        yield f"changes: {told.unturned}", ()
+    elif told.decision.allowed:
+        lines = [turning.line("denied") for turning in told.turning]
+        yield "depends on each of these facts alone", lines
+    else:
+        for title, to in (
+            ("nearest changes that the user may be told", USER),
+            ("nearest changes, for an administrator only", ADMINISTRATOR),
+        ):
+            lines = [turning.line("allowed") for turning in told.turning if turning.told_to == to]
+            if lines:
+                yield title, lines
 
 
 def _lines(proved: Proved) -> list[str]:

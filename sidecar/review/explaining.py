@@ -22,8 +22,13 @@ from sidecar.policy import Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.proof import Key, Proof, read_proof
 from sidecar.policy.questions import path_of
-from sidecar.review.proofs import Hindrance, Line, Proofs, facts_of_step
+from sidecar.review.changes import MOST_CHANGES, Asked, Changes
+from sidecar.review.conditions import facts_of_step
+from sidecar.review.joining import UncompiledError
+from sidecar.review.proofs import Hindrance, Line, Proofs
 from sidecar.review.readings import Reading, Readings
+from sidecar.review.slots import Slots
+from sidecar.review.turning import Turning, Turnings, Words
 
 PROVING_SECONDS = 30.0
 """How long the proof of one rule may take."""
@@ -59,6 +64,10 @@ class Explained:
     forbidden: tuple[Proved, ...]
     """The reasons that hold, or fail."""
     obliged: tuple[Proved, ...]
+    turning: tuple[Turning, ...]
+    """Of an allow the single facts that it depends on; of a denial the nearest changes."""
+    unturned: str
+    """Why there is none; empty where there is one."""
     disagreements: tuple[str, ...]
     """What the proofs say otherwise than the compiled decision: a fault of this software."""
 
@@ -92,12 +101,15 @@ def explain_to_reviewer(request: Request, policy: Policy, facts: Facts, now: dat
             granted=None,
             forbidden=(),
             obliged=(),
+            turning=(),
+            unturned="the schema does not declare this type of subject or resource",
             disagreements=(),
         )
     compiled = explain(request, policy, snapshot, now)
     explaining = _Explaining(request, policy, facts, now, kind)
     asked = [explaining.proved(each.rule, each.code) for each in compiled.rules]
     proved = [each for each, _ in asked]
+    turning, unturned = explaining.turning(decision, facts.snapshot, now)
     forbidden = [each for each in proved if each.rule == "forbid" and each.holds is not False]
     return Explained(
         request=request,
@@ -107,6 +119,8 @@ def explain_to_reviewer(request: Request, policy: Policy, facts: Facts, now: dat
         granted=next((each for each in proved if each.rule == "allow"), None),
         forbidden=tuple(forbidden),
         obliged=tuple(each for each in proved if each.rule == "oblige" and each.holds),
+        turning=turning,
+        unturned=unturned,
         disagreements=tuple(_disagreements(compiled, proved, decision)),
     )
 
@@ -120,6 +134,7 @@ class _Explaining:
         self._sources = Sources(request, policy, kind.frame(request, facts.snapshot, now))
         reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
         frame = kind.frame(request, facts.snapshot, now)
+        self._reader = reader
         self._readings = Readings(self._sources, reader, frame, facts.places, facts.shown)
         self._proofs = Proofs(self._readings)
         self._kind = kind
@@ -148,6 +163,27 @@ class _Explaining:
             faults=tuple(clause.fault for clause in proof.first.clauses if clause.fault),
         )
         return told, proof
+
+    def turning(
+        self, decision: Decision, snapshot: Snapshot, now: datetime
+    ) -> tuple[tuple[Turning, ...], str]:
+        """Return the changes that turn the decision, or why there are none."""
+        request, policy = self._request, self._policy
+        asked = Asked(request, policy, snapshot, now)
+        if request.action not in self._kind.resource.actions:
+            return (), f"the schema declares no action `{request.action}` of this type"
+        try:
+            changes = Changes(asked, Slots(self._reader, self._sources), self._sources)
+        except UncompiledError as error:
+            return (), str(error)
+        words = Words(policy.schema, (request.subject.type, request.resource.type))
+        turnings = Turnings(changes, self._readings, words)
+        if decision.allowed:
+            return turnings.denying(), "no single fact turns it into a denial"
+        found = turnings.allowing()
+        if not found and not changes.can_be_allowed():
+            return (), "the policy never allows it, whatever the facts are"
+        return found, "" if found else f"no change of at most {MOST_CHANGES} facts allows it"
 
     def facts(self, compiled: Explanation, proofs: list[Proof]) -> Iterator[Reading]:
         """Yield the facts of the decision: those of the trees, and what only Oso looked at."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.policy.proof import Called, ClauseProof, Key, Place, Proof, RuleProof, Step
-from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Path, member, show
+from sidecar.policy.questions import Path, show
+from sidecar.review.conditions import call, condition, is_fact, spelled
 from sidecar.review.readings import Readings
 
 MOST_NEEDS = 3
 """Conditions of one hindrance that a text shows; a hierarchy has as many as it is deep."""
-_SIGNS = {"Eq": "=", "Neq": "!=", "Lt": "<", "Leq": "<=", "Gt": ">", "Geq": ">="}
 _WORDS = {"Lt": "less than", "Leq": "at most", "Gt": "more than", "Geq": "at least"}
 _OPPOSITE = {"Lt": "Geq", "Leq": "Gt", "Gt": "Leq", "Geq": "Lt", "Neq": "Eq"}
 
@@ -81,7 +80,7 @@ class Proofs:
         told.add(rule.called)
         for clause in rule.clauses:
             if clause.holds:
-                yield Line(depth, clause.place, _call(rule.called))
+                yield Line(depth, clause.place, call(rule.called))
                 yield from self._resting(clause, proof, depth + 1, told)
 
     def _resting(
@@ -96,11 +95,11 @@ class Proofs:
             if rule is None:
                 yield Line(depth, None, condition(step.key, holds=step.holds))
             elif not step.holds:
-                yield Line(depth, None, f"not {_call(rule.called)}")
+                yield Line(depth, None, f"not {call(rule.called)}")
                 for each in self.hindrances(proof, rule):
                     yield Line(depth + 1, each.place, f"fails: it needs {each.shown()}")
             elif rule.called in told:
-                yield Line(depth, None, f"{_call(rule.called)}, as above")
+                yield Line(depth, None, f"{call(rule.called)}, as above")
             else:
                 yield from self._rule(rule, proof, depth, told)
 
@@ -132,7 +131,7 @@ class Proofs:
         if kind == "there":
             return f"{show(parts[0])}, which is absent"
         if kind == "rule":
-            called = _call((parts[0], parts[1]))
+            called = call((parts[0], parts[1]))
             return f"not {called}, which holds" if step.holds else called
         operator, left, right = parts
         if left[0] == "absent":
@@ -141,13 +140,13 @@ class Proofs:
             return self._need_of_truth(left[1], right, holds=step.holds)
         negated = "not " if step.holds else ""
         if operator == "Eq":
-            words = f"{negated}to be {_operand(right)}"
+            words = f"{negated}to be {spelled(right)}"
         elif operator in _WORDS:
             shown = _OPPOSITE[operator] if step.holds else operator
-            words = f"to be {_WORDS[shown]} {_operand(right)}"
+            words = f"to be {_WORDS[shown]} {spelled(right)}"
         else:
-            words = f"{'' if step.holds else 'not '}to be {_operand(right)}"
-        return f"{_operand(left)} {words}; {self._are(left, right)}"
+            words = f"{'' if step.holds else 'not '}to be {spelled(right)}"
+        return f"{spelled(left)} {words}; {self._are(left, right)}"
 
     def _need_of_truth(self, question: object, right: Path, *, holds: bool) -> str:
         wanted = (right[1] == "bool true") is not holds
@@ -156,14 +155,14 @@ class Proofs:
             return "what can never be"
         kind, path, *others = question
         if kind == "includes":
-            of_it = f", which is {self._text(others[0])}" if _is_fact(others[0]) else ""
+            of_it = f", which is {self._text(others[0])}" if is_fact(others[0]) else ""
             return f"{show(path)} {negated}to include {show(others[0])}{of_it}"
         return f"{show(path)} {negated}to exist"
 
     def _are(self, left: Path, right: Path) -> str:
         """Tell what two that are compared are; of the first it is clear which is meant."""
-        other = f", {show(right)} is {self._text(right)}" if _is_fact(right) else ""
-        return f"{self._is(left)}{other}" if _is_fact(left) else f"it is not{other}"
+        other = f", {show(right)} is {self._text(right)}" if is_fact(right) else ""
+        return f"{self._is(left)}{other}" if is_fact(left) else f"it is not{other}"
 
     def _is(self, path: Path) -> str:
         return f"it is {self._text(path)}"
@@ -205,72 +204,7 @@ def _furthest(failed: Iterable[tuple[Called, ClauseProof]]) -> list[ClauseProof]
     return [clause for _, clauses in found.values() for clause in clauses]
 
 
-def condition(key: Key, *, holds: bool) -> str:
-    """Write a condition that holds as a policy would, with `not` where its opposite does."""
-    kind, *parts = key
-    negated = "" if holds else "not "
-    if kind == "there":
-        return f"{show(parts[0])} is absent"
-    if kind == "rule":
-        return f"{negated}{_call((parts[0], parts[1]))}"
-    operator, left, right = parts
-    if left[0] == "truth" and right[0] == "literal" and not isinstance(left[1], bool):
-        kind, path, *others = left[1]
-        positive = (right[1] == "bool true") is holds
-        if kind == "includes":
-            words = "includes" if positive else "does not include"
-            return f"{show(path)} {words} {show(others[0])}"
-        return f"{show(path)} {'exists' if positive else 'does not exist'}"
-    return f"{negated}{_operand(left)} {_SIGNS[operator]} {_operand(right)}"
-
-
-def facts_of_step(key: Key) -> Iterator[tuple[str, Path]]:
-    """Yield the facts that a step looks at: ``exists`` or ``value``, and the path.
-
-    Of a set it is ``includes``, with the whole question.
-    """
-    kind, *parts = key
-    if kind == "rule":
-        return
-    for operand in parts[-2:] if kind == "compare" else [("absent", parts[0])]:
-        if operand[0] == "absent" and operand[1]:
-            yield "value", operand[1]
-        elif operand[0] == "truth" and not isinstance(operand[1], bool):
-            asked, *paths = operand[1]
-            if asked == "includes":
-                yield asked, operand[1]
-            else:
-                yield from ((asked, each) for each in paths)
-        elif operand[0] in {"member", "lookup"} and operand != member(ACTION, "name"):
-            yield "value", operand
-
-
-def _is_fact(operand: Path) -> bool:
-    return operand[0] in {"member", "lookup"} or operand in {SUBJECT, RESOURCE}
-
-
 def _equals_literal(key: Key) -> tuple[Path, str] | None:
-    if key[0] != "compare" or key[1] != "Eq" or not _is_fact(key[2]) or key[3][0] != "literal":
+    if key[0] != "compare" or key[1] != "Eq" or not is_fact(key[2]) or key[3][0] != "literal":
         return None
     return key[2], key[3][1].partition(" ")[2]
-
-
-def _call(called: Called) -> str:
-    name = called[0].rpartition("__")[0]
-    return f"{name}({', '.join(_operand(operand) for operand in called[1])})"
-
-
-def _operand(operand: Path) -> str:
-    """Write an operand of a rule or of a comparison."""
-    if operand[0] == "absent":
-        return show(operand[1]) if operand[1] else "what is absent"
-    if operand[0] == "truth":
-        return str(operand[1]).lower() if isinstance(operand[1], bool) else show(operand[1][1])
-    if operand[0] != "literal":
-        return show(operand)
-    kind, _, text = operand[1].partition(" ")
-    if kind == "nothing":
-        return f"no {text}"
-    if kind == "absent":
-        return "what is absent"
-    return text if kind in {"int", "bool"} else json.dumps(text, ensure_ascii=False)

@@ -92,6 +92,11 @@ class Readings:
         """Return what the schema declares at a path; None for an entity that is looked up."""
         return self._reader.attribute(path) if path[0] == "member" else None
 
+    def is_entity(self, path: Path) -> bool:
+        """Tell whether an entity stands at a path, and not a value."""
+        apart = path[:1] in _NO_ENTITIES or path[1] in _NO_ENTITIES
+        return not apart and self._reader.is_entity(path)
+
     def text(self, path: Path) -> str | None:
         """Return the value at a path in its text form, or that it is withheld; None if absent."""
         value = self.sources.value(path)
