@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -34,14 +35,15 @@ class Shape:
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
 
 
-def check(who: str, place: Place, shape: Shape) -> None:
-    """Ask all that is going to be asked under load, once.
+def check(who: str, place: Place, shape: Shape) -> float:
+    """Ask all that is going to be asked under load, once; return the seconds of one request.
 
     Raises:
         WrongAnswerError: One answer is not the policy's.
         OSError: Nobody answers.
     """
     connection = place.connection()
+    began = monotonic()
     try:
         for body, right in zip(shape.bodies, shape.answers, strict=True):
             status, said = ask(connection, shape.path, shape.headers, body)
@@ -50,6 +52,7 @@ def check(who: str, place: Place, shape: Shape) -> None:
         raise WrongAnswerError(f"{who}, {shape.name}: {error!r}") from error
     finally:
         connection.close()
+    return (monotonic() - began) / len(shape.bodies)
 
 
 def compare(what: str, shape: Shape, right: Answer, told: tuple[int, bytes]) -> None:
