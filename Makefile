@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint unit policy matrix fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
+.PHONY: help serve test lint unit policy matrix mutate fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -46,6 +46,9 @@ policy: .venv/serving ## The policy suites, as a reviewer runs them
 
 matrix: .venv/serving ## Write the matrix anew, after a change of access that is meant
 	$(BIN)/sidecar matrix > policies/matrix.txt
+
+mutate: .venv/serving ## Would the suites notice a slip in the policy?
+	$(BIN)/sidecar mutate
 
 fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py

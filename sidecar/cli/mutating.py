@@ -57,8 +57,7 @@ def _text(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for verdict in verdicts:
         if verdict.fate is Fate.SURVIVED:
             yield f"{verdict.mutant.file}:{verdict.mutant.line}: {verdict.mutant.sentence}"
-            shown = verdict.case or "no case that would kill it could be made up"
-            yield from (f"    {line}" for line in shown.splitlines())
+            yield from (f"    {line}" for line in (verdict.case or verdict.why).splitlines())
     counts = Counter(verdict.fate for verdict in verdicts)
     counted = ", ".join(f"{counts[fate]} {fate.value}" for fate in Fate)
     yield f"{len(verdicts)} mutants: {counted}"

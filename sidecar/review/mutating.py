@@ -26,6 +26,9 @@ from sidecar.suites.running import failure, placed
 VARIANT_SECONDS = 10.0
 """How long exploring a mutant may take; what is left then is put to Oso at request time."""
 
+_UNKNOWN = "no case is known: Oso is asked about it at request time, as `sidecar check` tells"
+_UNSHOWN = "no case is known: none of the states in which it may differ could be made up"
+
 
 class Fate(Enum):
     """What becomes of a mutant."""
@@ -47,7 +50,8 @@ class Verdict:
     mutant: Mutant
     fate: Fate
     why: str = ""
-    """Of a killed one the cell that fails, of a refused one what is wrong with it."""
+    """Of a killed one the cell that fails, of a refused one what is wrong with it, of a survivor
+    why there is no case."""
     case: str = ""
     """Of a survivor: a case to paste into a suite; empty where no state could be shown."""
 
@@ -157,9 +161,10 @@ class Trial:
         if not told.differs:
             return Verdict(mutant, Fate.EQUIVALENT)
         if told.witness is None:
-            return Verdict(mutant, Fate.SURVIVED)
+            return Verdict(mutant, Fate.SURVIVED, _UNKNOWN if told.unknown else _UNSHOWN)
+        edit = f"{mutant.file}:{mutant.line}: {mutant.sentence}"
         case = case_to_paste(
-            told.witness, mutant.sentence, (self._policy, variant), self._suites, self._worlds
+            told.witness, edit, (self._policy, variant), self._suites, self._worlds
         )
         return Verdict(mutant, Fate.SURVIVED, case=case)
 

@@ -39,7 +39,7 @@ _Dumper.add_representer(Quoted, _quoted)
 
 def case_to_paste(
     witness: Witness,
-    sentence: str,
+    told: str,
     policies: tuple[Policy, Policy],
     suites: Sequence[Suite],
     worlds: Path,
@@ -48,17 +48,17 @@ def case_to_paste(
 
     Args:
         witness: The state.
-        sentence: What the variant does to the policy.
+        told: What the variant does to the policy, and where; it stands in the case's name.
         policies: The pack and its variant.
         suites: Those of the pack; the case fits into the one that is named above it.
         worlds: Where their worlds stand.
     """
-    written = _written([_case(witness, policies[0])])
+    written = _written([_case(witness, told, policies[0])])
     resource = witness.example.request.resource.type
     nearest = sorted(suites, key=lambda suite: -_about(suite, resource))
     suite = next((each for each in nearest if _tells(written, each, policies, worlds)), None)
     where = f"into {Path(suite.file).name}" if suite else "into a suite on a world without rows"
-    return f"# {where}; kills: {sentence}\n{written}"
+    return f"# {where}\n{written}"
 
 
 def _about(suite: Suite, resource: str) -> int:
@@ -67,10 +67,10 @@ def _about(suite: Suite, resource: str) -> int:
     return sum(1 for each in asked if each == resource)
 
 
-def _case(witness: Witness, policy: Policy) -> dict[str, Any]:
+def _case(witness: Witness, told: str, policy: Policy) -> dict[str, Any]:
     expected, request = witness.expected, witness.example.request
     may = "may" if expected.allowed else "may not"
-    name = f"{request.subject.id} {may} {witness.action} {request.resource.id}"
+    name = f"{request.subject.id} {may} {witness.action} {request.resource.id} ({told})"
     case = case_of(
         witness.example, witness.action, policy.schema, allowed=expected.allowed, name=name
     )

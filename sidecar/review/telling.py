@@ -41,6 +41,8 @@ class Told:
     differs: bool
     """Whether there may be a state in which it answers otherwise; False is proved."""
     witness: Witness | None = None
+    unknown: bool = False
+    """Whether Oso is asked at request time, so that the states cannot be gone through."""
 
 
 def changed_entries(policy: Policy, variant: Policy) -> list[Entry]:
@@ -73,7 +75,7 @@ def tell(policy: Policy, variant: Policy, changed: Collection[Entry]) -> Told:
             witness = _shown(policy, variant, (joined, key, _existing(joined, region, paths)))
             if witness is not None:
                 return Told(differs=True, witness=witness)
-    return Told(differs=unknown or bool(differing))
+    return Told(differs=unknown or bool(differing), unknown=unknown)
 
 
 def _existing(joined: Joined, region: Node, paths: Collection[Path]) -> Node:

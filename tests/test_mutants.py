@@ -1,0 +1,312 @@
+"""Mutants: which are made, and that none is called equivalent which some state tells apart."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.decide import decide
+from sidecar.errors import InvalidPackError, InvalidSuiteError
+from sidecar.model import Decision
+from sidecar.policy import Policy
+from sidecar.policy.compiled import assemble, read_texts
+from sidecar.policy.compiling import compile_pack
+from sidecar.policy.process import compile_in_child
+from sidecar.policy.variants import Variants
+from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined
+from sidecar.review.mutants import Mutant, mutants_of
+from sidecar.review.mutating import Fate, Places, Verdict, mutate
+from sidecar.review.telling import changed_entries, tell
+from sidecar.suites import ask, read_suites
+from tests.reviewing.small import NOW, SCHEMA, policy_text, states
+
+SEEDS = range(8)
+POLICY = """\
+actor User {}
+allow(user: User, action: Action, doc: Doc) if may(user, action.name, doc);
+may(user: User, action, doc: Doc) if
+  action in ["view", "edit"] and
+  user = doc.owner and
+  doc.pages >= 5;
+may(user: User, _action: String, doc: Doc) if doc.share(user).role = "writer";
+forbid(_: User, _: Action{name: "edit"}, doc: Doc, "r1") if not doc.stage = "draft";
+"""
+MAY = "may(user: User, _action: String, doc: Doc)"
+FORBID = 'forbid(_: User, _: Action{name: "edit"}, doc: Doc, "r1")'
+SUITE = """\
+suite: docs
+world: demo
+now: 2026-03-01T00:00:00Z
+cases:
+  - name: the owner may view and edit, and nobody else may do anything
+    resource: doc:d1
+    subjects: [ann, bob]
+    actions: [view, edit]
+    allow: {ann: all}
+"""
+WORLD = {
+    "users": "- {id: ann, active: true}\n- {id: bob, active: true}\n",
+    "docs": "- {id: d1, owner: ann, stage: draft, pages: 5}\n",
+    "shares": "[]\n",
+}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return pack(tmp_path, POLICY, SUITE)
+
+
+def pack(directory: Path, policy: str, suite: str = "") -> Places:
+    """Write a pack about the small world."""
+    made = Places(directory / "policies", directory / "fixtures")
+    world = made.fixtures / "worlds" / "demo"
+    for each in (made.policies, world):
+        each.mkdir(parents=True, exist_ok=True)
+    (made.policies / "main.polar").write_text(policy)
+    (made.fixtures / "schema.yaml").write_text(SCHEMA)
+    (made.fixtures / "settings.yaml").write_text("")
+    (made.fixtures / "reasons.yaml").write_text("reasons: {r1: First., r2: Second.}\n")
+    if suite:
+        (made.policies / "docs_test.yaml").write_text(suite)
+    for table, rows in WORLD.items():
+        (world / f"{table}.yaml").write_text(rows)
+    return made
+
+
+def made_of(places: Places) -> tuple[Mutant, ...]:
+    texts, _ = read_texts(places.policies, places.fixtures)
+    return mutants_of(texts.texts, texts.schema)
+
+
+def fates(places: Places) -> list[Verdict]:
+    return list(mutate(places, workers=1)[1])
+
+
+def compiled(
+    places: Places, mutants: tuple[Mutant, ...]
+) -> Iterator[tuple[Mutant, Policy, Policy]]:
+    """Yield each mutant that loads, with the pack and the variant."""
+    texts, sentences = read_texts(places.policies, places.fixtures)
+    with Variants(texts, sentences) as variants:
+        for mutant in mutants:
+            text = mutant.applied(texts.texts[mutant.file])
+            try:
+                yield mutant, variants.policy, variants.compile({mutant.file: text})
+            except InvalidPackError:
+                continue
+
+
+def test_each_kind_of_slip_is_made_with_a_sentence(places: Places) -> None:
+    sentences = {(each.line, each.sentence) for each in made_of(places)}
+
+    assert {
+        (2, "delete the rule `allow(user: User, action: Action, doc: Doc)`"),
+        (4, 'drop `"view"` from `action in ["view", "edit"]`'),
+        (4, 'write `or` for `and` between `action in ["view", "edit"]` and `user = doc.owner`'),
+        (5, "drop the condition `user = doc.owner`"),
+        (5, "negate the condition `user = doc.owner`"),
+        (6, "move the boundary of `doc.pages >= 5`: `>` for `>=`"),
+        (6, "write `4` for `5` in the rule `may(user: User, action, doc: Doc)`"),
+        (6, "write `6` for `5` in the rule `may(user: User, action, doc: Doc)`"),
+        (
+            7,
+            f'write `"reader"` for `"writer"` in the rule `{MAY}`',
+        ),
+        (8, 'take any `Action` for `Action{name: "edit"}`'),
+        (8, 'take anything for `_: Action{name: "edit"}`'),
+        (8, 'drop the `not` of `not doc.stage = "draft"`'),
+        (
+            8,
+            f'write `"view"` for `"edit"` in the rule `{FORBID}`',
+        ),
+    } <= sentences
+
+
+def test_a_variable_that_is_left_alone_gets_an_underscore(places: Places) -> None:
+    text = (places.policies / "main.polar").read_text()
+    (dropped,) = (
+        each for each in made_of(places) if each.sentence == "drop the condition `user = doc.owner`"
+    )
+
+    assert "may(_user: User, action, doc: Doc) if" in dropped.applied(text)
+
+
+def test_a_block_loses_lines_and_swaps_roles(tmp_path: Path) -> None:
+    block = (
+        "actor User {}\n"
+        'resource Doc {\n  roles = ["reader", "writer"];\n  permissions = ["view"];\n'
+        '  "view" if "reader";\n}\n'
+        "allow(user: User, action: Action, doc: Doc) if has_permission(user, action.name, doc);\n"
+        'has_role(user: User, "reader", doc: Doc) if user = doc.owner;\n'
+    )
+    sentences = {each.sentence for each in made_of(pack(tmp_path, block))}
+
+    assert {
+        'drop `"writer"` from the roles of `Doc`',
+        'delete the line `"view" if "reader";` of `Doc`',
+        'write `"writer"` for `"reader"` in `"view" if "reader";`',
+    } <= sentences
+
+
+def test_fates_are_told_apart(places: Places) -> None:
+    found = {each.mutant.sentence: each for each in fates(places)}
+
+    killed = found["delete the rule `allow(user: User, action: Action, doc: Doc)`"]
+    assert killed.fate is Fate.REFUSED  # a pack without it does not load
+    assert "allow" in killed.why
+    boundary = found["move the boundary of `doc.pages >= 5`: `>` for `>=`"]
+    assert boundary.fate is Fate.KILLED
+    assert "ann view doc:d1 is denied" in boundary.why.replace("user:", "")
+    assert found["drop the condition `user = doc.owner`"].fate is Fate.KILLED
+    equivalent = found["take anything for `_: User`"]
+    assert equivalent.fate is Fate.EQUIVALENT
+    moved = found["write `4` for `5` in the rule `may(user: User, action, doc: Doc)`"]
+    assert moved.fate is Fate.SURVIVED
+    assert "pages: 4" in moved.case
+
+
+def test_the_cases_of_survivors_kill_them_when_they_are_pasted(places: Places) -> None:
+    survivors = [each for each in fates(places) if each.fate is Fate.SURVIVED]
+    assert survivors
+    suite = places.policies / "docs_test.yaml"
+    for each in survivors:
+        assert each.case.startswith("# into docs_test.yaml")
+        suite.write_text(
+            suite.read_text() + "".join(f"  {line}\n" for line in each.case.splitlines())
+        )
+
+    after = fates(places)
+
+    assert [each for each in after if each.fate is Fate.SURVIVED] == []
+    assert Counter(each.fate for each in after)[Fate.KILLED] > len(survivors)
+
+
+def answered(decision: Decision) -> object:
+    reasons = frozenset(each.code for each in decision.reasons)
+    return decision.allowed, reasons, frozenset(each.code for each in decision.obligations)
+
+
+def test_no_mutant_is_called_equivalent_that_some_state_tells_apart(tmp_path: Path) -> None:
+    verdicts: Counter[tuple[bool, bool]] = Counter()
+    for seed in SEEDS:
+        places = pack(tmp_path / str(seed), policy_text(seed))
+        (tmp_path / "small").mkdir(exist_ok=True)
+        world = states(tmp_path / "small")
+        try:
+            mutants = made_of(places)[::4]
+            tried = list(compiled(places, mutants))
+        except InvalidPackError:  # a policy by chance can be one that does not load
+            continue
+        for mutant, policy, variant in tried:
+            told = tell(policy, variant, changed_entries(policy, variant))
+            apart = any(
+                answered(decide(each.request, policy, each.snapshot, NOW))
+                != answered(decide(each.request, variant, each.snapshot, NOW))
+                for each in world
+            )
+            assert told.differs or not apart, (seed, mutant)
+            assert (told.witness is not None) == told.differs, (seed, mutant)
+            verdicts[told.differs, apart] += 1
+
+    assert verdicts[True, True] > 40
+    assert verdicts[False, False] > 10
+
+
+def test_a_variant_is_what_compiling_its_texts_anew_gives(tmp_path: Path) -> None:
+    compared = 0
+    for seed in SEEDS[:5]:
+        places = pack(tmp_path / str(seed), policy_text(seed))
+        texts, sentences = read_texts(places.policies, places.fixtures)
+        try:
+            tried = list(compiled(places, made_of(places)[seed::25]))
+        except InvalidPackError:
+            continue
+        for mutant, _, variant in tried:
+            text = mutant.applied(texts.texts[mutant.file])
+            fresh = type(texts)(
+                texts.schema, texts.settings, texts.codes, {mutant.file: text}, texts.seconds
+            )
+            joined = Joined(variant, assemble(fresh, sentences, compile_pack(fresh)))
+            for subject, resource, action in variant.entries:
+                scope = (subject, resource)
+                sides = [joined.allowed(side, scope, action) for side in (OLD_SIDE, NEW_SIDE)]
+                assert sides[0] is sides[1], (seed, mutant)
+                for code in ("r1", "r2"):
+                    sides = [
+                        joined.forbidden(side, scope, action, code) for side in (OLD_SIDE, NEW_SIDE)
+                    ]
+                    assert sides[0] is sides[1], (seed, mutant)
+            compared += 1
+
+    assert compared > 5
+
+
+def test_suites_that_fail_without_any_mutant_are_trouble(tmp_path: Path) -> None:
+    places = pack(tmp_path, POLICY, SUITE.replace("allow: {ann: all}", "allow: {bob: all}"))
+
+    with pytest.raises(InvalidSuiteError, match="should be allowed"):
+        fates(places)
+
+
+def run(places: Places, *options: str) -> tuple[int, str]:
+    options = (*options, "--policies", str(places.policies), "--fixtures", str(places.fixtures))
+    result = CliRunner().invoke(main, ["mutate", *options])
+    return result.exit_code, result.stdout
+
+
+def test_the_command_shows_survivors_and_counts(places: Places) -> None:
+    status, output = run(places)
+
+    assert status == EXIT_NO
+    *shown, counts = output.splitlines()
+    first = next(line for line in shown if not line.startswith(" "))
+    assert (
+        first == "main.polar:6: write `4` for `5` in the rule `may(user: User, action, doc: Doc)`"
+    )
+    assert counts.startswith(f"{len(made_of(places))} mutants: ")
+    assert " 0 killed" not in counts
+
+
+def test_the_command_speaks_json(places: Places) -> None:
+    status, output = run(places, "--json", "--workers", "1")
+
+    answer = json.loads(output)
+    assert status == EXIT_NO
+    assert sum(answer["counts"].values()) == len(answer["mutants"]) == len(made_of(places))
+    refused = next(each for each in answer["mutants"] if each["fate"] == "refused")
+    assert refused["why"]
+
+
+def test_a_policy_whose_suites_notice_everything_is_a_yes(tmp_path: Path) -> None:
+    policy = (
+        'actor User {}\nallow(user: User, _: Action{name: "view"}, doc: Doc) if user = doc.owner;\n'
+    )
+    suite = SUITE.replace("actions: [view, edit]", "actions: [view, edit, make]").replace(
+        "allow: {ann: all}", "allow: {ann: [view]}"
+    )
+    suite += (
+        "  - name: nobody may make a document\n    resource: doc:new\n    subjects: [ann]\n"
+        "    actions: [make]\n    because: {ann: {make: not_granted}}\n"
+    )
+    status, output = run(pack(tmp_path, policy, suite), "--workers", "1")
+
+    assert (status, output.splitlines()[:-1]) == (EXIT_YES, [])
+
+
+def test_a_pack_that_does_not_load_is_trouble(tmp_path: Path) -> None:
+    assert run(pack(tmp_path, "allow(x) if", SUITE))[0] == EXIT_TROUBLE
+
+
+def test_the_worlds_of_the_small_pack_answer(places: Places) -> None:
+    texts, sentences = read_texts(places.policies, places.fixtures)
+    policy = assemble(texts, sentences, compile_in_child(texts))
+
+    cells = ask(read_suites(places.policies), policy, places.fixtures / "worlds")
+
+    assert [cell.failure for cell in cells] == [None] * 4
