@@ -125,6 +125,18 @@ def test_a_rule_that_another_setting_brings_to_life_is_none_in_vain(tmp_path: Pa
     assert _found(tmp_path, MAIN + rule, schema=schema) == []
 
 
+def test_a_rule_that_finds_what_its_caller_does_not_know_is_none_in_vain(tmp_path: Path) -> None:
+    rules = (
+        'has_permission(s: User, "view", r: Doc) if keeper(k, r) and k = s and s.active = true;\n'
+        "keeper(k: User, r: Doc) if k = r.owner;\n"
+        'keeper(k: User, r: Doc) if k = r.owner and r.role = "writer";\n'
+    )
+
+    found = _found(tmp_path, MAIN + rules)
+
+    assert [each for each in found if "keeper" in each] == []
+
+
 def test_a_sentence_that_no_rule_leads_to_is_told(tmp_path: Path) -> None:
     (told,) = _found(tmp_path, MAIN, reasons='{lost: "Lost."}')
 

@@ -141,6 +141,8 @@ class Explorer:
     _replies: dict[Key, Reply] = field(default_factory=dict)
     _gone_through: set[str] = field(default_factory=set)
     """Rules that were called with what is not known yet: their clauses were not asked alone."""
+    _opened: set[str] = field(default_factory=set)
+    """Rules of which Oso knew an argument only when it had gone through their clauses."""
 
     def entry(self, clause: Clause, asked: Asked) -> Node:
         """Return the tree of one clause of `allow`, `forbid` or `oblige`.
@@ -184,7 +186,7 @@ class Explorer:
     @property
     def gone_through(self) -> frozenset[str]:
         """Rules that were called with what was not known yet, and so not explored on their own."""
-        return frozenset(self._gone_through)
+        return frozenset(self._gone_through | self._opened)
 
     def explored(self) -> Iterator[tuple[tuple[Any, ...], Node | None]]:
         """Yield the tree of each rule and each clause; None where it could not be explored.
@@ -347,6 +349,7 @@ class Explorer:
         except PolicyFault as fault:
             self._tell(clause, asked, fault)
             found = FAULT
+        self._opened |= asking.opened
         return (found, asking.look.saw_action), asking.through
 
     def _via(self, rule: str, operands: tuple[object, ...], path: _Path) -> str:

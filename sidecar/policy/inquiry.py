@@ -72,6 +72,8 @@ class Asking:
         self.compare = Comparison(names, answers)
         self.through = False
         """Whether Oso went through the clauses of a rule, as it does for what is not known yet."""
+        self.opened: set[str] = set()
+        """The rules of which an argument was not known yet."""
         self._answer_rule = answer_rule
         self._calls = 0
         self._things = things
@@ -101,6 +103,7 @@ class Asking:
         open_ones = [str(at) for at, each in enumerate(operands) if each is None]
         if open_ones:
             self.through = True
+            self.opened.add(attribute.rpartition("__")[0])
             return ["clauses", " ".join([attribute, *open_ones])]
         answer = self._answer_rule(attribute, tuple(operands))
         self.through = self.through or answer == "clauses"
