@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from sidecar.cli.coverage import Covering
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.places import settings_of
 from sidecar.errors import InvalidSettingError
 from sidecar.options import PACK, setting_options
 from sidecar.policy import load_pack
+from sidecar.review.packs import NOW, PackPlace
 from sidecar.suites import Cell, ask, junit, read_suites
 
 
@@ -25,24 +27,36 @@ from sidecar.suites import Cell, ask, junit, read_suites
     metavar="FILE",
     help="Write the answers to FILE too, as JUnit XML.",
 )
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="Tell which rules and which leaves of the trees they try, with cases that try more.",
+)
 @output_options(JSON, MARKDOWN)
-def test(junit_file: Path | None, output: str, **places: object) -> None:
+def test(junit_file: Path | None, coverage: bool, output: str, **places: object) -> None:
     """Run the policy suites, *_test.yaml beside the policies, on the worlds in the fixtures."""
     settings = settings_of(places)
-    policy = load_pack(settings.policies, settings.fixtures)
-    suites = read_suites(settings.policies)
-    cells = ask(suites, policy, settings.fixtures / "worlds")
+    if coverage:
+        policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+    else:
+        policy = load_pack(settings.policies, settings.fixtures)
+    suites, worlds = read_suites(settings.policies), settings.fixtures / "worlds"
+    cells = ask(suites, policy, worlds)
     if not cells:
         raise click.UsageError(f"there is no case in `{settings.policies}`; write a `*_test.yaml`")
     if junit_file is not None:
         _write(junit_file, junit(cells))
     failed = [cell for cell in cells if cell.failure is not None]
+    covering = Covering(policy, suites, worlds, output) if coverage else None
     if output == JSON:
-        print_json(_members(policy.revision, cells, failed))
+        members = _members(policy.revision, cells, failed)
+        print_json(members if covering is None else {**members, "coverage": covering.members()})
     else:
         for line in _markdown(failed) if output == MARKDOWN else map(_line, failed):
             click.echo(line)
         click.echo(f"{len(cells) - len(failed)} of {len(cells)} answers are as expected")
+        for line in covering.text(output) if covering is not None else ():
+            click.echo(line)
     raise SystemExit(EXIT_NO if failed else EXIT_YES)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sidecar.errors import InvalidDocumentsError
-from sidecar.facts import Quoted
+from sidecar.facts import Quoted, Snapshot
 from sidecar.policy import Policy
 from sidecar.review.presenting import case_of
 from sidecar.review.telling import Witness
-from sidecar.suites import Suite, ask, read_suites
+from sidecar.suites import Cell, Suite, ask, read_suites
+from sidecar.suites.running import placed
 
 _INDENT = "  "
 
@@ -37,6 +41,21 @@ _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Quoted, _quoted)
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where cases are pasted, one after the other."""
+
+    suites: Sequence[Suite]
+    worlds: Path
+    names: set[str]
+    """Those that cases have already; each new one is added."""
+
+    def named(self, name: str) -> str:
+        """Return a name that no case has."""
+        numbered = chain((name,), (f"{name} ({at})" for at in count(2)))
+        return next(each for each in numbered if each not in self.names)
+
+
 def case_to_paste(
     witness: Witness,
     told: str,
@@ -53,12 +72,50 @@ def case_to_paste(
         suites: Those of the pack; the case fits into the one that is named above it.
         worlds: Where their worlds stand.
     """
-    written = _written([_case(witness, told, policies[0])])
-    resource = witness.example.request.resource.type
-    nearest = sorted(suites, key=lambda suite: -_about(suite, resource))
+    written = _written([_case(witness, f" ({told})", policies[0])])
+    nearest = _nearest(suites, witness)
     suite = next((each for each in nearest if _tells(written, each, policies, worlds)), None)
     where = f"into {Path(suite.file).name}" if suite else "into a suite on a world without rows"
     return f"# {where}\n{written}"
+
+
+def case_to_follow(
+    witness: Witness,
+    sentence: str,
+    policy: Policy,
+    where: Desk,
+    follows: Callable[[Cell, Snapshot], bool],
+) -> tuple[str, Sequence[tuple[Cell, Snapshot]]] | None:
+    """Return a case that a pack passes, and its cells; None where it fits into no suite.
+
+    Args:
+        witness: The state.
+        sentence: What the case is about.
+        policy: The pack.
+        where: Where the case is to be pasted.
+        follows: Whether a cell is what the case is for, on the world of a suite.
+    """
+    case = _case(witness, "", policy)
+    case["name"] = where.named(case["name"])
+    written = _written([case])
+    for suite in _nearest(where.suites, witness):
+        with _pasted(written, suite) as read:
+            try:
+                pasted = read()
+                cells = placed(pasted, policy, where.worlds)
+                answers = ask(pasted, policy, where.worlds)
+            except InvalidDocumentsError:
+                continue
+        passes = all(cell.failure is None for cell in answers)
+        if passes and all(follows(*each) for each in cells):
+            where.names.add(case["name"])
+            return f"# into {Path(suite.file).name}; {sentence}\n{written}", cells
+    return None
+
+
+def _nearest(suites: Sequence[Suite], witness: Witness) -> list[Suite]:
+    resource = witness.example.request.resource.type
+    return sorted(suites, key=lambda suite: -_about(suite, resource))
 
 
 def _about(suite: Suite, resource: str) -> int:
@@ -67,10 +124,10 @@ def _about(suite: Suite, resource: str) -> int:
     return sum(1 for each in asked if each == resource)
 
 
-def _case(witness: Witness, told: str, policy: Policy) -> dict[str, Any]:
+def _case(witness: Witness, more: str, policy: Policy) -> dict[str, Any]:
     expected, request = witness.expected, witness.example.request
     may = "may" if expected.allowed else "may not"
-    name = f"{request.subject.id} {may} {witness.action} {request.resource.id} ({told})"
+    name = f"{request.subject.id} {may} {witness.action} {request.resource.id}{more}"
     case = case_of(
         witness.example, witness.action, policy.schema, allowed=expected.allowed, name=name
     )
@@ -97,14 +154,21 @@ def _written(cases: Sequence[Mapping[str, Any]]) -> str:
 
 def _tells(written: str, suite: Suite, policies: tuple[Policy, Policy], worlds: Path) -> bool:
     """Tell whether the pack passes the case on the world of a suite, and its variant does not."""
-    indented = "".join(f"{_INDENT}{line}\n" for line in written.splitlines())
-    with tempfile.TemporaryDirectory(prefix="case-") as directory:
-        file = Path(directory) / "case_test.yaml"
-        file.write_text(f"suite: case\nworld: {suite.world}\ncases:\n{indented}", encoding="utf-8")
+    with _pasted(written, suite) as read:
         try:
-            read = read_suites(Path(directory))
-            answers = [ask(read, policy, worlds) for policy in policies]
+            suites = read()
+            answers = [ask(suites, policy, worlds) for policy in policies]
         except InvalidDocumentsError:
             return False
     passes = [all(cell.failure is None for cell in cells) for cells in answers]
     return passes == [True, False]
+
+
+@contextmanager
+def _pasted(written: str, suite: Suite) -> Iterator[Callable[[], Sequence[Suite]]]:
+    """Put cases into a suite of their own, on the world of another; gives how to read it."""
+    indented = "".join(f"{_INDENT}{line}\n" for line in written.splitlines())
+    with tempfile.TemporaryDirectory(prefix="case-") as directory:
+        file = Path(directory) / "case_test.yaml"
+        file.write_text(f"suite: case\nworld: {suite.world}\ncases:\n{indented}", encoding="utf-8")
+        yield lambda: read_suites(Path(directory))
