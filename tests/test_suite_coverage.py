@@ -20,7 +20,7 @@ types:
   doc:
     table: docs
     key: id
-    attributes: {id: string, owner: user, pages: integer}
+    attributes: {id: string, owner: user, pages: integer, due: instant}
     actions:
       view: {}
       edit: {}
@@ -30,7 +30,7 @@ actor User {}
 resource Doc { permissions = ["view", "edit"]; }
 allow(s: User, action: Action, r: Doc) if has_permission(s, action.name, r);
 has_permission(s: User, "view", r: Doc) if r.owner = s;
-has_permission(s: User, "edit", r: Doc) if r.owner = s and r.pages < 10;
+has_permission(s: User, "edit", r: Doc) if r.owner = s and r.pages < 10 and context.now < r.due;
 forbid(s: User, _: Action, _: Doc, "asleep") if s.active = false;
 """
 SUITE = """\
@@ -50,6 +50,11 @@ REST = """\
     subjects: [ann, bob]
     actions: [edit]
     allow: {ann: {doc:first: [edit]}}
+  - name: nobody may edit what is overdue
+    now: 2027-01-01T00:00:00Z
+    resource: doc:first
+    subjects: [ann]
+    actions: [edit]
   - name: whoever sleeps may not
     resources: [doc:first]
     subjects: [zoe]
@@ -76,7 +81,8 @@ def _pack(directory: Path, suite: str) -> None:
         "- {id: ann, active: true}\n- {id: bob, active: true}\n- {id: zoe, active: false}\n"
     )
     (world / "docs.yaml").write_text(
-        "- {id: first, owner: ann, pages: 1}\n- {id: long, owner: ann, pages: 10}\n"
+        "- {id: first, owner: ann, pages: 1, due: 2027-01-01T00:00:00Z}\n"
+        "- {id: long, owner: ann, pages: 10, due: 2027-01-01T00:00:00Z}\n"
     )
 
 

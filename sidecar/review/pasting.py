@@ -30,6 +30,9 @@ class _Dumper(yaml.SafeDumper):
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # A plain `5` is a number in a mount, and PyYAML would quote it.
     tag = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    if ":" in text:
+        # It cannot stand plain within braces, and an instant may be quoted as well.
+        tag = dumper.DEFAULT_SCALAR_TAG
     return dumper.represent_scalar(tag, text)
 
 
