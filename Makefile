@@ -11,6 +11,8 @@ BENCH ?=
 BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
+REVIEWING := $(addprefix tests/test_,$(addsuffix .py,changes comparing differences docs_reviewing explain judging \
+	linting mutants proving replaying states suite_coverage syntax))
 LOCKED := --require-hashes --only-binary :all:
 
 help: ## Show the targets
@@ -33,10 +35,11 @@ lint: .venv/testing ## Formatting, lint, types, architecture
 
 unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
 	$(BIN)/coverage erase
-# The end-to-end tests mostly wait, so they run beside the others; what they say comes last.
+# The end-to-end tests mostly wait, so they run beside the others, and those of the reviewers' tools
+# with them; what they say comes last.
 	@log=$$(mktemp); \
-	$(BIN)/coverage run -m pytest tests/e2e >$$log 2>&1 & beside=$$!; \
-	$(BIN)/coverage run -m pytest --ignore tests/e2e; unit=$$?; \
+	$(BIN)/coverage run -m pytest tests/e2e $(REVIEWING) >$$log 2>&1 & beside=$$!; \
+	$(BIN)/coverage run -m pytest --ignore tests/e2e $(addprefix --ignore ,$(REVIEWING)); unit=$$?; \
 	wait $$beside; e2e=$$?; cat $$log; rm -f $$log; test $$unit -eq 0 -a $$e2e -eq 0
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
