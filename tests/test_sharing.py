@@ -41,7 +41,8 @@ def pack() -> PackTexts:
 
     def compiling(texts: PackTexts) -> Mapping[str, Any]:
         seen.append(texts)
-        return {"nodes": [], "notices": [], "entries": [], "tests": []}
+        plain = ("nodes", "notices", "entries", "tests", "explored", "gone_through", "probes")
+        return {name: [] for name in plain}
 
     load_pack(Settings().policies, Settings().fixtures, compiling)
     return seen[0]
