@@ -210,3 +210,20 @@ def test_a_lost_obligation_is_a_difference(checkout: Path) -> None:
 
     assert result.exit_code == 1
     assert "no longer obliged (confirm_irreversible): remove on membership" in result.output
+
+
+def test_a_pull_request_is_told_in_markdown(checkout: Path) -> None:
+    _widen(checkout)
+    file = checkout / "policies" / "account.polar"
+    condition = "  account.contract = settings.required_contract and\n"
+    assert file.read_text().count(condition) == 1
+    file.write_text(file.read_text().replace(condition, ""))
+
+    output = _diff(
+        str(ROOT), ".", "--markdown", "--data", "fixtures/worlds/demo", "--at", AT
+    ).output
+
+    assert output.startswith("**Access:** actions: ")
+    assert "Rule `plan_holds(account)` now also holds" in output
+    assert "**Newly allowed**: `credentials.view` on account, for user" in output
+    assert "| gains | `user:sue` | `credentials.view account:acme` |" in output
