@@ -79,6 +79,8 @@ class _Drawing:
         self._probes = probes
         self._covering = Covering(joined, scope)
         self._wording = Wording(joined.schema, scope)
+        self._told: dict[str, list[tuple[Node, Clauses]]] = {}
+        """For each action what was told of it: where it is allowed, and in words."""
 
     def sheet(self, declared: tuple[Roles, ...]) -> Sheet:
         """Draw one sheet."""
@@ -140,7 +142,23 @@ class _Drawing:
             return NO
         if regions.is_empty(regions.minus(care, allowed)):
             return YES
-        return self._clauses(allowed, care)
+        return self._alike(action, allowed, care)
+
+    def _alike(self, action: str, allowed: Node, care: Node) -> Clauses:
+        """Return the conditions of an earlier column where they say the same of this one."""
+        regions = self._covering.regions
+        for region, clauses in self._told.setdefault(action, []):
+            inside = regions.both(care, allowed)
+            beyond = regions.minus(regions.both(care, region), allowed)
+            if regions.is_empty(regions.minus(inside, region)) and regions.is_empty(beyond):
+                return clauses
+        conditions = self._covering.cover(allowed, care)
+        region = FALSE
+        for condition in conditions:
+            region = self._joined.trees.either(region, self._covering.region(condition))
+        clauses = tuple(map(self._wording.condition, conditions))
+        self._told[action].append((region, clauses))
+        return clauses
 
     def _clauses(self, region: Node, care: Node = TRUE) -> Clauses:
         conditions = self._covering.cover(region, care)
