@@ -17,7 +17,7 @@ from sidecar.evaluation.reading import Reader
 from sidecar.policy import Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.nodes import Node
-from sidecar.review.states import Answered, States
+from sidecar.review.states import Answered, States, laws
 from tests.differential.comparing import generated_requests
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -120,3 +120,23 @@ def _not_shown(walker: Walker, root: Node, action: str, tally: Counter[str]) -> 
         )
         if walker.answers(root, frame) != way:
             yield f"{example} does not answer {way}"
+
+
+def test_a_state_that_nobody_can_settle_is_called_possible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Impossible is what contradicts itself, and not what the laws come to no end of."""
+    questions = list(generated_requests(3, tmp_path / "pack", worlds=1, requests=1))
+    policy, _, request = questions[0]
+    walker = Walker(policy, request.subject.type, request.resource.type)
+    entry = next(
+        each
+        for (subject, resource, _), each in policy.entries.items()
+        if (subject, resource) == (walker.subject, walker.resource) and each.granted is not None
+    )
+    assert entry.granted is not None
+    monkeypatch.setattr(laws, "MOST_ROUNDS", 0)
+
+    assert list(walker.ways(entry.granted, []))
+    assert all(walker.states.example(way) is None for way in walker.ways(entry.granted, []) if way)
+    policy.oso.close()

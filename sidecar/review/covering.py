@@ -18,8 +18,6 @@ from sidecar.review.states import Answered, Example
 
 BUILT_IN = frozenset({"allow", "forbid", "oblige", "has_permission", "has_role", "has_relation"})
 """Rules that are asked about everything, so that they say little about one thing."""
-_MOST_CONDITIONS = 200
-"""Of one region; more are told by their number alone."""
 
 
 NOW, ONLY_NOW, ONLY_BEFORE = "", "holds now, and did not before", "held before, and no longer"
@@ -160,9 +158,8 @@ class Covering:
         while (cube := next(regions.cubes(left), None)) is not None:
             wide = self._widened(cube, outside)
             cubes.append(wide)
-            left = regions.minus(left, regions.region(wide))
-            if len(cubes) > _MOST_CONDITIONS:
-                break
+            before, left = left, regions.minus(left, regions.region(wide))
+            assert left is not before  # noqa: S101 - or it would never end
         yield from self._needed(cubes, inside)
 
     def _widened(self, cube: Cube, outside: Node) -> Cube:

@@ -20,11 +20,13 @@ from sidecar.review.regions import Regions
 from sidecar.review.telling import changed_entries, tell
 from sidecar.schema.documents import Faults, Members, read_document
 from sidecar.schema.wording import shown
-from sidecar.syntax.nodes import Rule, ShorthandRule, walk
+from sidecar.syntax.nodes import File, Rule, ShorthandRule, walk
 from sidecar.syntax.parsing import parse
 
 NOBODY, SOMEBODY, SHADOWED, NEVER, UNUSED = "nobody", "somebody", "shadowed", "never", "unused"
 IDLE = "idle"
+Written = tuple[str, File]
+"""The text of a file of Polar, and its syntax tree."""
 DROPPED = "drop the condition"
 
 
@@ -90,7 +92,10 @@ class _Linting:
     def __init__(self, joined: Joined, policies: Path, fixtures: Path) -> None:
         self._joined = joined
         self._policy = joined.policies[0]
-        self._policies = policies
+        texts = {
+            file: (policies / file).read_text(encoding="utf-8-sig") for file in self._policy.files
+        }
+        self._files = {file: (text, parse(text, file)) for file, text in texts.items()}
         self._fixtures = fixtures
 
     def permissions(self) -> Iterator[Finding]:
@@ -111,7 +116,7 @@ class _Linting:
 
     def rules(self) -> Iterator[Finding]:
         """Yield clauses that never hold, and those without which nothing would be otherwise."""
-        places = _Places(self._policies, self._policy.explored)
+        places = _Places(self._files, self._policy.explored)
         settings = self._with_settings()
         groups: dict[int, list[tuple[bool, bool]]] = {}
         clauses: dict[int, Explored] = {}
@@ -188,11 +193,10 @@ class _Linting:
 
     def _with_settings(self) -> frozenset[int]:
         """Return the clauses that look at settings: another setting may bring them to life."""
-        texts = {path.name: path.read_text() for path in self._policies.glob("*.polar")}
         mentioning = {
             (file, line.span.line)
-            for file, text in texts.items()
-            for line in parse(text, file).lines
+            for file, (text, tree) in self._files.items()
+            for line in tree.lines
             if "settings." in text[line.span.start : line.span.end] and isinstance(line, Rule)
         }
         return frozenset(
@@ -205,13 +209,13 @@ class _Linting:
 class _Places:
     """Columns of clauses, of which a compiled pack knows the line alone."""
 
-    def __init__(self, policies: Path, explored: Sequence[Explored]) -> None:
+    def __init__(self, files: Mapping[str, Written], explored: Sequence[Explored]) -> None:
         self._columns: dict[tuple[str, int], list[tuple[str | None, int]]] = {}
-        for path in sorted(policies.glob("*.polar")):
-            for node in walk(parse(path.read_text(encoding="utf-8-sig"), path.name)):
+        for file, (_, tree) in files.items():
+            for node in walk(tree):
                 if isinstance(node, Rule | ShorthandRule):
                     head = node.head.value if isinstance(node, ShorthandRule) else None
-                    place = (path.name, node.span.line)
+                    place = (file, node.span.line)
                     found = (str(head) if head is not None else None, node.span.column)
                     self._columns.setdefault(place, []).append(found)
         self._order = sorted({(e.file, e.line, e.number) for e in explored if e.file})

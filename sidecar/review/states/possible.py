@@ -18,6 +18,7 @@ from sidecar.review.states.things import (
     Fact,
     Slot,
     Thing,
+    Unsettled,
     find,
     meet,
     settled,
@@ -108,6 +109,8 @@ class States:
                 for key, (first, *others) in chase.taken:
                     stack += [{**before, key: other} for other in reversed(others)]
                     before = {**before, key: first}
+            except Unsettled:
+                return True
             else:
                 return True
         return True

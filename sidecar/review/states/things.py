@@ -18,6 +18,10 @@ class Contradiction(Exception):  # noqa: N818 - it is a finding, not an error
     """No state has all these answers."""
 
 
+class Unsettled(Exception):  # noqa: N818 - it is a finding, not an error
+    """What follows has no end in sight: whether there is such a state cannot be said."""
+
+
 class Absent:
     """What an attribute holds that has no value."""
 
