@@ -56,14 +56,15 @@ class Server(Protocol):
 _REQUEST_ID = re.compile(rb"\r\n(X-Request-ID:[ \t]*[\x21-\x7e]{1,1000}\r\n)", re.IGNORECASE)
 
 
-def refusal(status: HTTPStatus, said: bytes = b"") -> bytes:
+def refusal(status: HTTPStatus, said: bytes = b"", sentence: str = "") -> bytes:
     """Return the last answer on a connection, to what the application never gets to see.
 
     Args:
         status: What is wrong.
         said: The request, if its head is known to be one.
+        sentence: What is wrong, where the status alone does not tell.
     """
-    error = {"status": status.value, "message": _SENTENCES[status]}
+    error = {"status": status.value, "message": sentence or _SENTENCES[status]}
     body = msgspec.json.encode({"decision": False, "error": error})
     named = _REQUEST_ID.search(said.partition(b"\r\n\r\n")[0] + b"\r\n")
     head = (

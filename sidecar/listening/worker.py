@@ -177,10 +177,13 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
     def _sweep(self, now: float) -> None:
         for each in [each for each in self._connections if each.deadline <= now]:
             exchange = each.exchange
-            if each.stage is Stage.ANSWERING and exchange and not exchange.refused:
-                # It leaves the queue; if it has left it already, what comes of it is dropped.
+            if each.stage is Stage.ANSWERING and exchange:
+                # It leaves the queue; if it has left it already, what comes of it is dropped. Told
+                # by this very thread: where one answer takes too long, another would not be sooner.
                 exchange.cancel()
-                self._ask(each, exchange.said, Rejection.LATE)
+                each.exchange = None
+                late = Rejection.LATE
+                self._say(each, refusal(late.status, exchange.said, late.sentence), keep=False)
             elif each.stage is Stage.RECEIVING and each.received:
                 self._say(each, refusal(HTTPStatus.REQUEST_TIMEOUT), keep=False)
             else:
