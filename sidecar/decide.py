@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sidecar.evaluation import Frame, RequestKind, Rule, kind_of, walk
+from sidecar.evaluation import Frame, RequestKind, Rule, kind_of
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, Reason, Request, Revisions
 from sidecar.policy import Policy
@@ -39,7 +39,7 @@ def decide_on(
 
     standing = kind.standing(action, frame)
     if entry.allowed is not None:
-        granted = not standing and walk(entry.allowed, frame) is True
+        granted = not standing and entry.allowed(frame) is True
         reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
     else:
         granted = not standing and kind.holds(entry.grant, action, frame, faults)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
-from sidecar.evaluation import Frame, RequestKind, kind_of, walk
+from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
 from sidecar.model import Reference, Request
 from sidecar.policy import Policy
@@ -125,7 +125,7 @@ def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool
     if entry.allowed is not None:
         tree = id(entry.allowed)
         if tree not in known:
-            known[tree] = walk(entry.allowed, frame) is True
+            known[tree] = entry.allowed(frame) is True
         allowed = known[tree]
     else:
         allowed = kind.holds(entry.grant, action, frame, faults)

@@ -19,9 +19,10 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.errors import InvalidSettingError
+from sidecar.evaluation import prepare_kinds
 from sidecar.http import Access, Limits, Paging, Standard, create_app, hot, new_key, read_key
 from sidecar.listening import STRANGERS, Edge, Worker, is_local, open_edge
-from sidecar.policy import PackTexts, SharedCompiling, compile_in_child, load_pack
+from sidecar.policy import PackTexts, Policy, SharedCompiling, compile_in_child, load_pack
 from sidecar.reloading import Places, Reloading
 from sidecar.settings import Settings
 from sidecar.tokens import Tokens
@@ -91,7 +92,7 @@ def serve(settings: Settings) -> None:
     _log_to_standard_error(settings.log_level)
     edge, standard, log = open_edge(settings), _standard(settings), _decision_log(settings)
     places = Places(settings.policies, settings.fixtures, settings.mount())
-    reloading = Reloading(places, partial(load_pack, compiling=_compiling()))
+    reloading = Reloading(places, partial(_load, _compiling()))
     reloading.load()
     limits = Limits(
         max_body_bytes=settings.max_body_bytes,
@@ -104,6 +105,14 @@ def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     _run(_Server(app, edge, _options(settings, edge, reloading)))
+
+
+def _load(
+    compiling: Callable[[PackTexts], Mapping[str, Any]], policies: Path, fixtures: Path
+) -> Policy:
+    policy = load_pack(policies, fixtures, compiling)
+    prepare_kinds(policy)
+    return policy
 
 
 def _standard(settings: Settings) -> Standard:

@@ -2,6 +2,6 @@
 
 from sidecar.evaluation.binding import walk
 from sidecar.evaluation.frames import Frame
-from sidecar.evaluation.kinds import RequestKind, Rule, kind_of
+from sidecar.evaluation.kinds import RequestKind, Rule, kind_of, prepare_kinds
 
-__all__ = ["Frame", "RequestKind", "Rule", "kind_of", "walk"]
+__all__ = ["Frame", "RequestKind", "Rule", "kind_of", "prepare_kinds", "walk"]

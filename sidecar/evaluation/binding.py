@@ -1,4 +1,4 @@
-"""Binds the tests of compiled trees to how their facts are read.
+"""Binds the tests of compiled trees to how their facts are read, for whoever wants each step.
 
 The same functions answer the tests of a tree and, one by one, what Oso asks at request time.
 """
@@ -64,6 +64,7 @@ class Binder:
         if not isinstance(tree, tuple):
             return tree
         read, outcomes, other = tree
+        self._make_room(frame)
         taken: Tree = outcomes.get(read(frame), other)
         return taken
 
@@ -75,11 +76,15 @@ class Binder:
         """Answer a single question, as Oso asks it at request time."""
         if question not in self._answers:
             self._answers[question] = self._asked(question)
-        missing = self._reader.slots - len(frame.cache)
-        if missing:  # what Oso asks for was not known when the frame was made
-            frame.cache.extend([UNREAD] * missing)
+        self._make_room(frame)
         answer: Answer = self._answers[question](frame)
         return answer
+
+    def _make_room(self, frame: Frame) -> None:
+        """Make room for rows that were not known to be looked for when the frame was made."""
+        missing = self._reader.slots - len(frame.cache)
+        if missing:
+            frame.cache.extend([UNREAD] * missing)
 
     def _bound(self, node: Node) -> Tree:
         if not node.branches:
@@ -146,7 +151,7 @@ class Binder:
             else self._reader.comparable(member)
         )
         if element.kind is Kind.DOMAIN:
-            return lambda frame: _covers(members(frame), value(frame))
+            return lambda frame: covers(members(frame), value(frame))
         return lambda frame: None if (found := members(frame)) is None else value(frame) in found
 
     def _set(self, path: Path) -> tuple[Read, ValueType]:
@@ -172,7 +177,7 @@ def _order(left: Read, right: Read) -> Read:
     return order
 
 
-def _covers(domains: frozenset[str] | None, domain: str | None) -> bool | None:
+def covers(domains: frozenset[str] | None, domain: str | None) -> bool | None:
     """Tell whether a domain, or one that it is a subdomain of, is among `domains`."""
     if domains is None or domain is None:
         return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sidecar.errors import EvaluationError
-from sidecar.evaluation.binding import FAULT, Binder, Tree, walk
+from sidecar.evaluation.binding import FAULT, Binder, walk
 from sidecar.evaluation.candidates import Candidates
 from sidecar.evaluation.frames import Frame
 from sidecar.evaluation.reading import Reader
+from sidecar.evaluation.writing import MOST_NODES, Writer, Written
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
@@ -31,6 +33,12 @@ Unadmitted = Mapping[str, object]
 """Properties or a context as the caller said them."""
 
 
+def prepare_kinds(policy: Policy) -> None:
+    """Write all trees of a policy now, and not when somebody waits for an answer."""
+    for subject, resource, _ in policy.entries:
+        kind_of(subject, resource, policy)
+
+
 def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
     """Return what is kept for a pair of types; None where the schema does not know one of them."""
     kept: RequestKind | None = policy.derived.get((subject, resource))
@@ -42,9 +50,9 @@ def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
     return kept
 
 
-Rule = tuple[str, str, Tree | None]
-"""``allow``, ``forbid`` or ``oblige``; the reason or obligation, empty for ``allow``; and the tree,
-None where Oso has to be asked."""
+Rule = tuple[str, str, Written | None]
+"""``allow``, ``forbid`` or ``oblige``; the reason or obligation, empty for ``allow``; and the
+function of its tree, None where Oso has to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class BoundEntry:
     """Asked only where `RequestKind.standing` has no reason against it."""
     forbids: tuple[Rule, ...]
     obliges: tuple[Rule, ...]
-    allowed: Tree | None
+    allowed: Written | None
     """Granted and not forbidden, in one; None where the rules are asked one by one. Asked only
     where `RequestKind.standing` has no reason against it."""
 
@@ -80,12 +88,15 @@ class RequestKind:
             for name, attribute in policy.schema.context.items()
             if attribute.default is not None
         }
-        self._granting: dict[frozenset[Question], Binder] = {}
         self._candidates: dict[Path, Candidates] = {}
-        self._entries = {
-            name: self._bound(policy.entries[subject.name, resource.name, name], name)
-            for name in (*resource.actions, UNDECLARED_ACTION)
-        }
+        self.texts: list[str] = []
+        """The functions of all trees, as they are written."""
+        self._entries = self._written(
+            {
+                name: policy.entries[subject.name, resource.name, name]
+                for name in (*resource.actions, UNDECLARED_ACTION)
+            }
+        )
 
     def candidates(
         self, unknown: Path, request: Request, snapshot: Snapshot, now: datetime
@@ -174,7 +185,7 @@ class RequestKind:
         name, code, tree = rule
         if tree is None:
             return self._ask_oso(name, code, action, frame, faults)
-        leaf = walk(tree, frame)
+        leaf = tree(frame)
         if leaf is FAULT:
             said = f"`{name}` `{code}`" if code else f"`{name}`"
             pair = f"`{self.subject.name}` and `{self.resource.name}`"
@@ -222,29 +233,56 @@ class RequestKind:
             context,
         )
 
-    def _bound(self, entry: Entry, name: str) -> BoundEntry:
-        """Bind the trees of an entry. A grant is asked only about what exists (`standing`)."""
+    def _written(self, entries: Mapping[str, Entry]) -> dict[str, BoundEntry]:
+        """Write the trees of all entries. A grant is asked only about what exists (`standing`)."""
+        roots: dict[frozenset[Question], list[Node | None]] = {frozenset(): []}
+        for name, entry in entries.items():
+            roots[frozenset()] += [*entry.forbids.values(), *entry.obliges.values()]
+            granting = roots.setdefault(self._assumed(name), [])
+            granting += [entry.granted, entry.allowed]
+        functions = {
+            assumed: self._functions([node for node in nodes if node is not None], assumed)
+            for assumed, nodes in roots.items()
+        }
+        return {name: self._bound(name, entry, functions) for name, entry in entries.items()}
+
+    def _functions(self, roots: Sequence[Node], assumed: frozenset[Question]) -> dict[int, Written]:
+        if _is_large(roots):
+            binder = Binder(self._reader, self._policy.tests, assumed)
+            return {node.number: partial(walk, binder.tree(node)) for node in roots}
+        writer = Writer(self._reader, self._policy.tests, assumed)
+        functions = writer.functions(roots)
+        self.texts += writer.texts.values()
+        return functions
+
+    def _assumed(self, name: str) -> frozenset[Question]:
         action = self.resource.actions.get(name)
         creates = action is not None and action.creates
         certain = [SUBJECT] if creates else [SUBJECT, RESOURCE]
-        assumed = frozenset(("exists", path) for path in certain)
-        if assumed not in self._granting:
-            self._granting[assumed] = Binder(self._reader, self._policy.tests, assumed)
-        grant = self._granting[assumed]
+        return frozenset(("exists", path) for path in certain)
 
-        def bound(binder: Binder, node: Node | None) -> Tree | None:
-            return None if node is None else binder.tree(node)
+    def _bound(
+        self,
+        name: str,
+        entry: Entry,
+        functions: Mapping[frozenset[Question], Mapping[int, Written]],
+    ) -> BoundEntry:
+        action = self.resource.actions.get(name)
+        granting, others = functions[self._assumed(name)], functions[frozenset()]
 
-        granting = ("allow", "", bound(grant, entry.granted))
-        forbids = [("forbid", code, bound(self._binder, n)) for code, n in entry.forbids.items()]
-        obliges = [("oblige", code, bound(self._binder, n)) for code, n in entry.obliges.items()]
+        def of(known: Mapping[int, Written], node: Node | None) -> Written | None:
+            return None if node is None else known[node.number]
+
+        grant = ("allow", "", of(granting, entry.granted))
+        forbids = [("forbid", code, of(others, node)) for code, node in entry.forbids.items()]
+        obliges = [("oblige", code, of(others, node)) for code, node in entry.obliges.items()]
         return BoundEntry(
-            grant=granting,
+            grant=grant,
             forbids=tuple(forbids),
             obliges=tuple(obliges),
-            allowed=bound(grant, entry.allowed),
-            asks_oso=any(tree is None for _, _, tree in (granting, *forbids, *obliges)),
-            ordinary=action is not None and not creates,
+            allowed=of(granting, entry.allowed),
+            asks_oso=any(function is None for _, _, function in (grant, *forbids, *obliges)),
+            ordinary=action is not None and not action.creates,
         )
 
     def _ask_oso(self, rule: str, code: str, action: str, frame: Frame, faults: list[str]) -> bool:
@@ -260,3 +298,15 @@ class RequestKind:
         except EvaluationError as error:
             faults.append(str(error))
             return False
+
+
+def _is_large(roots: Sequence[Node]) -> bool:
+    """Tell whether there are more nodes than are written."""
+    seen: set[int] = set()
+    open_nodes = list(roots)
+    while open_nodes and len(seen) <= MOST_NODES:
+        node = open_nodes.pop()
+        if node.number not in seen:
+            seen.add(node.number)
+            open_nodes += node.branches
+    return len(seen) > MOST_NODES

@@ -45,7 +45,7 @@ class Reader:
             return constant(self.settings.get(name))
         if not self.is_entity(base):
             address = self.value(base)  # the only member that a value has is an address' domain
-            return lambda frame: _domain(address(frame))
+            return lambda frame: domain_of(address(frame))
         declared = self.type_of(base)
         if name in declared.key:
             return _part(self.key(base), declared, name)
@@ -107,7 +107,7 @@ class Reader:
             return self.value(path)
         declared = self.type_of(path)
         if self.names_key(path):
-            return self._key_asked(path, declared)
+            return self._key_asked(path)
         row = self.row(path)
         columns = [list(declared.attributes).index(column) for column in declared.key]
         if len(columns) == 1:
@@ -183,13 +183,18 @@ class Reader:
 
     def _implied(self, path: Path, steps: tuple[str, ...], column: str) -> Read:
         """Return how to tell that an entity exists though it has no row."""
+        reach, asked = self.implied_paths(path, steps, column)
+        left, right = self.value(reach), self.key(asked)
+        return lambda frame: (found := left(frame)) is not None and found == right(frame)
+
+    def implied_paths(self, path: Path, steps: tuple[str, ...], column: str) -> tuple[Path, Path]:
+        """Return the paths of two keys that are the same where an entity exists without a row."""
         reach = self._asked_column(path, steps[0])
         for step in steps[1:]:
             if self.type_of(reach).attributes[step].caller:  # what is only said implies nothing
                 reach = ("member", path, steps[0])
             reach = ("member", reach, step)
-        left, right = self.value(reach), self.key(self._asked_column(path, column))
-        return lambda frame: (found := left(frame)) is not None and found == right(frame)
+        return reach, self._asked_column(path, column)
 
     def _asked_column(self, path: Path, column: str) -> Path:
         """Return the path of what a key column names.
@@ -242,10 +247,8 @@ class Reader:
         whole = len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
         return whole and not lookup.where
 
-    def _key_asked(self, path: Path, declared: EntityType) -> Read:
-        lookup, asked = self._lookup(path), self._asked_with(path)
-        names = ["this", *lookup.arguments]
-        order = [names.index(lookup.match[column,]) for column in declared.key]
+    def _key_asked(self, path: Path) -> Read:
+        asked, order = self._asked_with(path), self.order_asked(path)
         if len(order) == 1:
             only = order[0]
             return lambda frame: asked(frame)[only]
@@ -253,11 +256,27 @@ class Reader:
             None if None in (parts := asked(frame)) else tuple(parts[at] for at in order)
         )
 
+    def order_asked(self, path: Path) -> list[int]:
+        """Return for each key column where it stands in what a look-up by the key is asked with."""
+        lookup = self._lookup(path)
+        names = ["this", *lookup.arguments]
+        return [names.index(lookup.match[column,]) for column in self.type_of(path).key]
+
+    def argument_kinds(self, path: Path) -> list[Kind]:
+        """Return the kinds of the arguments of a look-up."""
+        return [declared.kind for declared in self._lookup(path).arguments.values()]
+
+    def slot(self, path: Path) -> int:
+        """Return where the row at a path is kept in the cache of a frame."""
+        self.row(path)
+        return self._slots[path][0]
+
     def _lookup(self, path: Path) -> Lookup:
         return self.type_of(path[1]).lookups[path[2]]
 
 
-def _domain(address: str | None) -> str | None:
+def domain_of(address: str | None) -> str | None:
+    """Return the part of an address behind its last `@`."""
     return None if address is None else address.rpartition("@")[2]
 
 

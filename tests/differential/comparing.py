@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sidecar.evaluation import Frame, RequestKind, kind_of, walk
+from sidecar.evaluation.binding import Binder
 from sidecar.evaluation.kinds import BoundEntry
+from sidecar.evaluation.reading import Reader
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy.compiled import Policy, assemble
@@ -104,7 +107,9 @@ def _compare(
             _compare_whole(entry, kind, request, frame, tally)
             for rule, code in RULES[standing:]:  # a grant is asked only about what exists
                 faults: list[str] = []
-                tree = known.get((rule, code), False)
+                if differs := _walked_otherwise(policy, kind, (rule, code), request, frame):
+                    tally.differences.append(f"seed {seed} {rule} {code}: {differs}: {request}")
+                tree = known.get((rule, code), _never)
                 ours = kind.holds((rule, code, tree), request.action, frame, faults)
                 if at_request_time:
                     theirs = kind.holds((rule, code, None), request.action, frame, faults)
@@ -121,6 +126,38 @@ def _compare(
     policy.oso.close()
 
 
+_BINDERS: WeakKeyDictionary[RequestKind, tuple[Reader, Binder]] = WeakKeyDictionary()
+
+
+def _never(_: Frame) -> bool:
+    return False
+
+
+def _walked_otherwise(
+    policy: Policy, kind: RequestKind, rule: tuple[str, str], request: Request, frame: Frame
+) -> str:
+    """Tell how the tree of a rule, walked step by step, differs from the function of it."""
+    names = (kind.subject.name, kind.resource.name)
+    entry = policy.entries.get((*names, request.action)) or policy.entries[*names, "?"]
+    node = {"allow": {"": entry.granted}, "forbid": entry.forbids, "oblige": entry.obliges}[
+        rule[0]
+    ].get(rule[1])
+    bound = kind.entry(request.action)
+    written = {each[:2]: each[2] for each in (bound.grant, *bound.forbids, *bound.obliges)}.get(
+        rule
+    )
+    if node is None or written is None:
+        return ""
+    if kind not in _BINDERS:
+        reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
+        _BINDERS[kind] = (reader, Binder(reader, policy.tests))
+    reader, binder = _BINDERS[kind]
+    tree = binder.tree(node)
+    apart = Frame(frame.snapshot, frame.keys, frame.rows, frame.said, reader.slots)
+    walked, called = walk(tree, apart), written(frame)
+    return "" if walked is called else f"walked {walked}, called {called}"
+
+
 def _compare_whole(
     entry: BoundEntry, kind: RequestKind, request: Request, frame: Frame, tally: Tally
 ) -> None:
@@ -132,7 +169,7 @@ def _compare_whole(
         kind.holds(rule, request.action, frame, faults) for rule in entry.forbids
     )
     tally.counts[f"whole {allowed}"] += 1
-    if (walk(entry.allowed, frame) is True) is not allowed:
+    if (entry.allowed(frame) is True) is not allowed:
         tally.differences.append(f"joined: {allowed} for {request}")
 
 
