@@ -63,10 +63,10 @@ bench: .venv/bench/installed ## This sidecar beside its peers, in one run; write
 	@.venv/bench/bin/python -m bench.run $(BENCH)
 
 bench-instructions: .venv/serving ## Whether the hot path has become dearer, by counted instructions (valgrind)
-	$(BIN)/python bench/instructions.py
+	$(BIN)/python -m bench.instructions
 
 bench-instructions-accept: .venv/serving ## Take what it costs now as the baseline
-	$(BIN)/python bench/instructions.py --accept
+	$(BIN)/python -m bench.instructions --accept
 
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .

@@ -87,7 +87,7 @@ def prepared(scenario: str) -> Callable[[], object]:
     if scenario == "decide":
         request = Request(
             subject=Reference("user", "dora"),
-            action="billing.view",
+            action="numbers.view",
             resource=Reference("account", "acme"),
         )
 

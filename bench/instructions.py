@@ -16,7 +16,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hot_loop import SCENARIOS
+from bench.hot_loop import SCENARIOS
 
 HERE = Path(__file__).resolve().parent
 BASELINE = HERE / "instructions.json"
@@ -52,10 +52,15 @@ def _count(scenario: str) -> int:
 def _run(scenario: str, turns: int) -> int:
     with tempfile.TemporaryDirectory() as directory:
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out"]
-        asked = [sys.executable, str(HERE / "hot_loop.py"), scenario, str(turns)]
+        asked = [sys.executable, "-m", "bench.hot_loop", scenario, str(turns)]
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         ended = subprocess.run(  # noqa: S603  our own program
-            [*valgrind, *asked], env=environment, capture_output=True, text=True, check=False
+            [*valgrind, *asked],
+            env=environment,
+            cwd=HERE.parent,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     found = re.search(r"Collected : (\d+)", ended.stderr)
     if ended.returncode or not found:

@@ -44,7 +44,9 @@ def decide_on(
     else:
         granted = not standing and kind.holds(entry.grant, action, frame, faults)
         reasons = _holding(kind, entry.forbids, action, frame, faults)
-    obliged = _holding(kind, entry.obliges, action, frame, faults) if granted else []
+    obliged = []
+    if granted and entry.obliges:
+        obliged = _holding(kind, entry.obliges, action, frame, faults)
     if granted and not reasons and not faults:  # the one way to an allow
         return _kept(_allow, obliged, policy, snapshot)
     codes = [*reasons, *standing]

@@ -29,6 +29,8 @@ from sidecar.requests import (
 )
 from sidecar.schema import EntityType, Key, Value
 
+_NONE_SAID = (NOTHING_SAID, NOTHING_SAID, NOTHING_SAID)
+
 Unadmitted = Mapping[str, object]
 """Properties or a context as the caller said them."""
 
@@ -83,6 +85,8 @@ class RequestKind:
         self._reader = Reader(policy.schema, policy.settings, subject, resource)
         self._binder = Binder(self._reader, policy.tests)
         self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
+        self._rows_tell = bool(subject.table and resource.table)
+        """Whether what has a row exists, on both sides; some exists without one."""
         self._defaults = {
             name: attribute.default
             for name, attribute in policy.schema.context.items()
@@ -167,7 +171,11 @@ class RequestKind:
             snapshot.rows(subject.name).get(keys[0]),  # type: ignore[arg-type]  # None is no key
             snapshot.rows(resource.name).get(keys[1]),  # type: ignore[arg-type]
         )
-        return Frame(snapshot, keys, rows, self._said(action, said, now), self._reader.slots)
+        if not any(said):  # as in most requests
+            admitted: tuple[Said, Said, Said, Said] = (*_NONE_SAID, {**self._defaults, "now": now})
+        else:
+            admitted = self._said(action, said, now)
+        return Frame(snapshot, keys, rows, admitted, self._reader.slots)
 
     def entry(self, action: str) -> BoundEntry:
         """Return the trees of an action; those of an undeclared one where it is not declared."""
@@ -197,10 +205,10 @@ class RequestKind:
 
         What does not exist is told, and what is to be made but exists already.
         """
+        if None not in frame.rows and self._rows_tell and self.entry(action).ordinary:
+            return []  # as in most requests
         known = self._exists[0](frame)
         exists = self._exists[1](frame)
-        if known and exists and self.entry(action).ordinary:
-            return []  # as in most requests
         reasons = [] if known else ["unknown_subject"]
         declared = self.resource.actions.get(action)
         if declared is None:
@@ -225,7 +233,7 @@ class RequestKind:
         if of_context:
             context.update(admit_context(schema, of_context))
         if not (of_subject or of_resource or of_action):
-            return NOTHING_SAID, NOTHING_SAID, NOTHING_SAID, context  # as in most requests
+            return (*_NONE_SAID, context)
         return (
             admit_entity(schema, subject, of_subject, "subject.properties"),
             admit_entity(schema, resource, of_resource, "resource.properties"),

@@ -18,7 +18,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from sidecar.audit import DecisionLog, Occasion
 from sidecar.decide import decide, decide_on, stale
 from sidecar.errors import InvalidRequestError
-from sidecar.evaluation import kind_of
+from sidecar.evaluation import Frame, kind_of
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
 from sidecar.model import NOTHING, Decision, Obligation, Reference, Request
@@ -106,6 +106,10 @@ class Answered(NamedTuple):
         return b'%b%b"}}' % (lead, self.id.encode())
 
 
+Shared = tuple[str, str, str, str]
+"""A subject and a resource about which nothing is said, by type and id."""
+
+
 class Asking(NamedTuple):
     """A pair and a moment, held from the beginning of a request or a batch to its end."""
 
@@ -119,6 +123,8 @@ class Asking(NamedTuple):
     """The header `X-Request-ID`, for the decision log."""
     brief: bool = False
     """Whether others wait for this answer, so that Oso cannot be asked."""
+    frames: dict[Shared, Frame] | None = None
+    """Subjects and resources that were found already; only within a batch."""
 
     def decide(self, question: Question, max_age: float = inf) -> Answered:
         """Decide one question, and tell the logs of it and of rules that failed.
@@ -150,6 +156,13 @@ class Asking(NamedTuple):
         name = action.name
         if self.brief and kind.entry(name).asks_oso:
             raise TakesLongError
+        key: Shared | None = None
+        if self.frames is not None and not (
+            subject.properties or resource.properties or action.properties or question.context
+        ):
+            key = (subject.type, subject.id, resource.type, resource.id)
+            if (found := self.frames.get(key)) is not None:
+                return decide_on(kind, name, found, policy, snapshot)
         said = (
             subject.properties or NOTHING,
             resource.properties or NOTHING,
@@ -157,6 +170,8 @@ class Asking(NamedTuple):
             question.context or NOTHING,
         )
         frame = kind.framed((subject.id, resource.id), name, said, snapshot, self.now)
+        if key is not None and self.frames is not None:
+            self.frames[key] = frame
         return decide_on(kind, name, frame, policy, snapshot)
 
     def decide_all(self, questions: Iterable[Question], last: object) -> list[Answered]:
@@ -168,8 +183,9 @@ class Asking(NamedTuple):
             TakesLongError: There is no time to ask Oso.
         """
         answered = []
+        sharing = self._replace(frames={})
         for question in questions:
-            answered.append(self.decide(question))
+            answered.append(sharing.decide(question))
             if answered[-1].decision.allowed is last:
                 break
         return answered

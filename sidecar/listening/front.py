@@ -63,6 +63,9 @@ class Heads:
 
     def look(self, head: bytes) -> Head | None:
         """Return what a head says, which ends with its empty line."""
+        known = self._known.get(head)
+        if known is not None:
+            return known
         if not head.startswith(_POSTED):
             return None
         named = _REQUEST_ID.search(head) if self._names_ids else None
