@@ -66,7 +66,7 @@ def load(place: Place, shape: Shape, seconds: int, core: int, folder: Path) -> L
     script.write_text(lua(shape), encoding="utf-8")
     command = [
         *("taskset", "--cpu-list", str(core), "wrk", "--threads", "1"),
-        *("--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--timeout", "30s"),
+        *("--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--timeout", "60s"),
         *("--script", str(script), f"http://127.0.0.1:{place.port}{shape.path}"),
     ]
     unix = _through_shim(place.path, folder) if place.path else {}

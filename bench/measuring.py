@@ -16,6 +16,7 @@ from bench.servers import Peer, Running, running
 from bench.shapes import Shape, check
 
 SERVER_CORES, LOAD_CORE = "0", 1
+LONGEST_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,9 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
 
 
 def _enough(effort: Effort, alone: float) -> Effort:
-    """Give a slow peer the time to answer every connection twice: `alone` is what one takes."""
-    return replace(effort, seconds=max(effort.seconds, ceil(2 * CONNECTIONS * alone)))
+    """Give a slow peer the time to answer every connection: `alone` is what one request takes."""
+    needed = min(ceil(1.2 * CONNECTIONS * alone), LONGEST_SECONDS)
+    return replace(effort, seconds=max(effort.seconds, needed))
 
 
 def _own_seconds() -> float:

@@ -21,7 +21,7 @@ class Place:
         """Name it in results."""
         return "UDS" if self.path else "TCP"
 
-    def connection(self, seconds: float = 10.0) -> http.client.HTTPConnection:
+    def connection(self, seconds: float = 60.0) -> http.client.HTTPConnection:
         """Return a connection to it, which is made with the first request."""
         if self.path:
             return _UnixConnection(self.path, seconds)

@@ -42,7 +42,7 @@ def main() -> int:
     output = arguments.output or (ROOT / ".venv/bench/quick" if arguments.quick else ROOT / "bench")
     try:
         results = _results(quick=arguments.quick)
-    except (WrongAnswerError, NotStartedError, LoadError) as error:
+    except (WrongAnswerError, NotStartedError, LoadError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     (output / "plots").mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ _THREADS = 4
 
 def peers(asked: Asked) -> Iterator[Peer]:
     """Yield each library, asked in AuthZEN's words."""
+    few = asked.grouped[:4]  # Oso answers one in a fraction of a second
     for name in LIBRARIES:
         place = Place(free_port())
         yield Peer(
@@ -34,7 +35,7 @@ def peers(asked: Asked) -> Iterator[Peer]:
                 f"bench.peers.behind_flask:create('{name}')",
             ],
             place=place,
-            shapes=[single(asked.questions, authzen), batch(asked.grouped, authzen)],
+            shapes=[single(asked.questions, authzen), batch(few, authzen)],
         )
 
 
