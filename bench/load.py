@@ -14,6 +14,7 @@ from bench.places import Place
 from bench.shapes import Shape
 
 CONNECTIONS = 16
+PATIENCE_SECONDS = 30
 SHIM_SOURCE = Path(__file__).with_name("unix_socket.c")
 _MARK = "bench: "
 _DONE = """
@@ -72,8 +73,15 @@ def load(place: Place, shape: Shape, seconds: int, core: int, folder: Path) -> L
     unix = _through_shim(place.path, folder) if place.path else {}
     try:
         ran = subprocess.run(  # noqa: S603  our own command
-            command, env={**os.environ, **unix}, capture_output=True, text=True, check=False
+            command,
+            env={**os.environ, **unix},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + PATIENCE_SECONDS,
         )
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(f"wrk did not end {PATIENCE_SECONDS} s after its time") from error
     except FileNotFoundError as error:
         raise LoadError(f"`{error.filename}` is missing; `make bench` installs wrk") from error
     if ran.returncode:
