@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from bench import growth
 from bench.engines import WrongAnswerError, check
 from bench.load import LoadError, lua, parse
 from bench.machine import Usage, foreign
 from bench.measuring import Row
-from bench.questions import Question
+from bench.peers import cerbos, ours
+from bench.questions import Oracle, Question
+from bench.report import Results, text
 from bench.shapes import Shape, authzen, batch, compare, dense, single
-from bench.targets import at_least, at_most, find
+from bench.targets import at_least, at_most, find, in_process, over_http
 
 SUMMARY = (
     "Running 1s test @ http://127.0.0.1:1/\n"
@@ -137,3 +141,100 @@ def test_foreign_load_is_what_is_neither_server_nor_load_nor_idle() -> None:
 
     assert foreign(before, after, 3.0) == 0.25
     assert foreign(before, after, 4.0) == 0.0
+
+
+def _rows() -> list[Row]:
+    """Return a run in which everything just holds."""
+    our_shapes = {
+        "evaluation": (6000.0, 1),
+        "permissions": (5000.0, 1),
+        "batch of 100": (300.0, 100),
+    }
+    their_shapes = {
+        "evaluation": (1000.0, 1),
+        "native check": (900.0, 1),
+        "batch of 100": (10.0, 100),
+        "native check of 100": (9.0, 100),
+    }
+    rows = [replace(ROW, peer=ours.FLOOR, shape="constant", throughput=7500.0)]
+    for names, shapes, p99 in (
+        ((ours.NAME, ours.LOGGED), our_shapes, 500.0),
+        ((cerbos.NAME, cerbos.TUNED), their_shapes, 2000.0),
+    ):
+        rows += [
+            replace(ROW, peer=name, shape=shape, throughput=throughput, decisions=count, p99=p99)
+            for name in names
+            for shape, (throughput, count) in shapes.items()
+        ]
+    return rows
+
+
+def test_all_that_must_hold_is_judged() -> None:
+    rows, micro = _rows(), {"compiled": 1.0, "dictionary": 0.4, "cedarpy": 60.0}
+
+    verdicts = [*over_http(rows), *in_process(micro)]
+
+    assert len(verdicts) == 2 * (2 * 3 + 3) + 2
+    assert [str(each) for each in verdicts if not each.holds] == []
+
+
+@pytest.mark.parametrize(
+    ("peer", "shape", "change"),
+    [
+        (ours.NAME, "evaluation", {"throughput": 5999.0}),
+        (ours.LOGGED, "evaluation", {"p99": 501.0}),
+        (ours.NAME, "batch of 100", {"throughput": 299.0}),
+        (ours.NAME, "permissions", {"cpu": 201.0}),
+        (ours.NAME, "permissions", {"rss": 81.0}),
+        (ours.FLOOR, "constant", {"throughput": 7501.0}),
+        (cerbos.NAME, "native check", {"throughput": 1001.0}),
+        (cerbos.TUNED, "native check", {"p99": 1999.0}),
+        (cerbos.TUNED, "native check of 100", {"throughput": 10.1}),
+    ],
+)
+def test_one_figure_that_is_too_poor_is_seen(
+    peer: str, shape: str, change: dict[str, float]
+) -> None:
+    rows = [
+        replace(row, **change) if (row.peer, row.shape) == (peer, shape) else row  # type: ignore[arg-type]
+        for row in _rows()
+    ]
+
+    assert not all(each.holds for each in over_http(rows))
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Oracle:
+    return Oracle.of_the_demo(datetime(2026, 12, 1, 12, tzinfo=UTC))
+
+
+def test_results_tell_failed_ratios_and_foreign_load(oracle: Oracle) -> None:
+    rows = _rows()
+    rows[0] = replace(rows[0], foreign=0.3, throughput=9000.0)
+    grown = [
+        *growth.with_memberships(oracle, (100,), 0.0),
+        *growth.with_policy(oracle, ((5, 10),), 0.0),
+    ]
+
+    written = text(
+        Results(
+            command="make bench",
+            when="2026-12-01",
+            machine="a machine",
+            versions={"Python": "3.11"},
+            rest=0.5,
+            pressure="load average 2",
+            rows=rows,
+            micro={"compiled": 1.0},
+            grown=grown,
+            batches=[ROW],
+            workers=[(1, ROW)],
+            verdicts=over_http(rows),
+        )
+    )
+
+    assert "Others took 50% of a core" in written
+    assert f"more than 5% during 1 of {len(rows)} rows" in written
+    assert "| 30% ! |" in written
+    assert "| **does not hold** | sidecar: requests/s, 80% of the floor | 6,000.00 to 9," in written
+    assert "| 5 | 10 |" in written
