@@ -12,6 +12,13 @@ from sidecar.policy import Policy
 from sidecar.requests import admit_context, key_of_id
 from sidecar.schema import EntityType
 
+MOST_REMEMBERED = 16_384
+"""Decisions that are remembered, about 6 MB; then all are forgotten."""
+
+Plain = tuple[str, str, str, str, str]
+"""A question beside which nothing is said: type and id of the subject, the action, type and id of
+the resource."""
+
 
 def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
     """Answer a request from one policy and one snapshot: granted, and not forbidden (R20).
@@ -22,37 +29,109 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
     Raises:
         InvalidRequestError: A declared property has the wrong JSON type.
     """
-    kind = kind_of(request.subject.type, request.resource.type, policy)
+    decisions = decisions_of(policy, snapshot)
+    subject, resource = request.subject, request.resource
+    plain: Plain | None = None
+    if not (
+        request.context
+        or request.subject_properties
+        or request.resource_properties
+        or request.action_properties
+    ):
+        plain = (subject.type, subject.id, request.action, resource.type, resource.id)
+        known = decisions.recall(plain, now)
+        if known is not None:
+            return known
+    kind = kind_of(subject.type, resource.type, policy)
     if kind is None:
         admit_context(policy.schema, request.context)
         return _denial(_undeclared(request, policy, snapshot), policy, snapshot)
     frame = kind.frame(request, snapshot, now)
-    return decide_on(kind, request.action, frame, policy, snapshot)
+    return decisions.decide(kind, request.action, frame, plain)
 
 
-def decide_on(
-    kind: RequestKind, action: str, frame: Frame, policy: Policy, snapshot: Snapshot
-) -> Decision:
-    """Answer a request whose subject and resource are found: what `decide` does with its frame."""
-    entry = kind.entry(action)
-    faults: list[str] = []
+def decisions_of(policy: Policy, snapshot: Snapshot) -> Decisions:
+    """Return what decides from both, with all that it remembers."""
+    decisions: Decisions | None = policy.remembered.get(snapshot)
+    if decisions is None:
+        policy.remembered.clear()
+        decisions = policy.remembered[snapshot] = Decisions(policy, snapshot)
+    return decisions
 
-    standing = kind.standing(action, frame)
-    if entry.allowed is not None:
-        granted = not standing and entry.allowed(frame) is True
-        reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
-    else:
-        granted = not standing and kind.holds(entry.grant, action, frame, faults)
-        reasons = _holding(kind, entry.forbids, action, frame, faults)
-    obliged = []
-    if granted and entry.obliges:
-        obliged = _holding(kind, entry.obliges, action, frame, faults)
-    if granted and not reasons and not faults:  # the one way to an allow
-        return _kept(_allow, obliged, policy, snapshot)
-    codes = [*reasons, *standing]
-    if faults:
-        return _denial([*codes, "policy_error"], policy, snapshot, faults)
-    return _kept(_denial, codes or ["not_granted"], policy, snapshot)
+
+class Decisions:
+    """Decides from one policy and one snapshot, and remembers it.
+
+    What depends on nothing but the two, and on the moment only as far as it is compared with other
+    instants (`evaluation.moments`), is the same until the moment passes the next of them.
+    """
+
+    __slots__ = ("_known", "_made", "_policy", "_snapshot")
+
+    def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
+        self._policy = policy
+        self._snapshot = snapshot
+        self._known: dict[Plain, tuple[datetime, datetime, Decision]] = {}
+        self._made: dict[tuple[object, ...], Decision] = {}
+
+    def recall(self, plain: Plain, now: datetime) -> Decision | None:
+        """Return what was decided of a question before, if it is certain to be so `now`."""
+        known = self._known.get(plain)
+        if known is None:
+            return None
+        since, until, decision = known
+        return decision if since < now < until else None
+
+    def decide(
+        self, kind: RequestKind, action: str, frame: Frame, plain: Plain | None = None
+    ) -> Decision:
+        """Answer a request whose subject and resource are found.
+
+        Args:
+            kind: Of the request.
+            action: What is asked.
+            frame: The subject and the resource, with what the caller said and the moment.
+            plain: The question, to remember it; None where anything is said beside it.
+        """
+        decision = self._decide(kind, action, frame)
+        if plain is not None and not decision.faults:
+            window = kind.window(action, frame)
+            if window is not None:
+                if len(self._known) >= MOST_REMEMBERED:
+                    self._known.clear()
+                self._known[plain] = (*window, decision)
+        return decision
+
+    def _decide(self, kind: RequestKind, action: str, frame: Frame) -> Decision:
+        entry = kind.entry(action)
+        faults: list[str] = []
+
+        standing = kind.standing(action, frame)
+        if entry.allowed is not None:
+            granted = not standing and entry.allowed(frame) is True
+            reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
+        else:
+            granted = not standing and kind.holds(entry.grant, action, frame, faults)
+            reasons = _holding(kind, entry.forbids, action, frame, faults)
+        obliged = []
+        if granted and entry.obliges:
+            obliged = _holding(kind, entry.obliges, action, frame, faults)
+        if granted and not reasons and not faults:  # the one way to an allow
+            return self._equal(_allow, obliged)
+        codes = [*reasons, *standing]
+        if faults:
+            return _denial([*codes, "policy_error"], self._policy, self._snapshot, faults)
+        return self._equal(_denial, codes or ["not_granted"])
+
+    def _equal(
+        self, make: Callable[[Sequence[str], Policy, Snapshot], Decision], codes: Sequence[str]
+    ) -> Decision:
+        """Return the answer with these obligations or reasons; equal ones are one object."""
+        key = (make, *codes)
+        answer = self._made.get(key)
+        if answer is None:
+            answer = self._made[key] = make(codes, self._policy, self._snapshot)
+        return answer
 
 
 def _holding(
@@ -60,24 +139,6 @@ def _holding(
 ) -> list[str]:
     """Return the reasons or obligations whose rules hold."""
     return [rule[1] for rule in rules if kind.holds(rule, action, frame, faults)]
-
-
-def _kept(
-    make: Callable[[Sequence[str], Policy, Snapshot], Decision],
-    codes: Sequence[str],
-    policy: Policy,
-    snapshot: Snapshot,
-) -> Decision:
-    """Return the answer with these obligations or reasons; each is made once for a snapshot."""
-    answers = policy.answers.get(snapshot.revision)
-    if answers is None:
-        policy.answers.clear()
-        answers = policy.answers[snapshot.revision] = {}
-    key = (make, *codes)
-    answer: Decision | None = answers.get(key)
-    if answer is None:
-        answer = answers[key] = make(codes, policy, snapshot)
-    return answer
 
 
 def _allow(obligations: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decision:

@@ -206,9 +206,9 @@ class Library:
             allowed=None,
         )
         entries = dict.fromkeys(policy.entries, unexplored)
-        twin = replace(policy, entries=entries, derived={}, oso=InProcess(pack, 0))
+        twin = replace(policy, entries=entries, oso=InProcess(pack, 0))
         single = {key: replace(entry, allowed=None) for key, entry in policy.entries.items()}
-        apart = replace(policy, entries=single, derived={})
+        apart = replace(policy, entries=single)
         return Asker(policy, twin, apart, self.world(policy, **rows))
 
     def close(self) -> None:

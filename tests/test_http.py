@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
 from math import inf
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -700,7 +701,8 @@ def failing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient, l
         decision: Decision = prepared[0]
         return decision
 
-    monkeypatch.setattr(asking, "decide_on", decide)
+    deciding = SimpleNamespace(recall=lambda *_: None, decide=decide)
+    monkeypatch.setattr(asking, "decisions_of", lambda *_: deciding)
     return create_app(Fixed(pair)).test_client(), prepared
 
 

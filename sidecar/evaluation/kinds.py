@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ from sidecar.errors import EvaluationError
 from sidecar.evaluation.binding import FAULT, Binder, walk
 from sidecar.evaluation.candidates import Candidates
 from sidecar.evaluation.frames import Frame
+from sidecar.evaluation.moments import Moments, Window
 from sidecar.evaluation.reading import Reader
 from sidecar.evaluation.writing import MOST_NODES, Writer, Written
 from sidecar.facts import Snapshot
@@ -95,12 +96,12 @@ class RequestKind:
         self._candidates: dict[Path, Candidates] = {}
         self.texts: list[str] = []
         """The functions of all trees, as they are written."""
-        self._entries = self._written(
-            {
-                name: policy.entries[subject.name, resource.name, name]
-                for name in (*resource.actions, UNDECLARED_ACTION)
-            }
-        )
+        entries = {
+            name: policy.entries[subject.name, resource.name, name]
+            for name in (*resource.actions, UNDECLARED_ACTION)
+        }
+        self._entries = self._written(entries)
+        self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
 
     def candidates(
         self, unknown: Path, request: Request, snapshot: Snapshot, now: datetime
@@ -176,6 +177,10 @@ class RequestKind:
         else:
             admitted = self._said(action, said, now)
         return Frame(snapshot, keys, rows, admitted, self._reader.slots)
+
+    def window(self, action: str, frame: Frame) -> Window | None:
+        """Return between which instants the answer is what it is now; None if nobody knows."""
+        return None if self.entry(action).asks_oso else self._moments.window(frame)
 
     def entry(self, action: str) -> BoundEntry:
         """Return the trees of an action; those of an undeclared one where it is not declared."""
@@ -306,6 +311,14 @@ class RequestKind:
         except EvaluationError as error:
             faults.append(str(error))
             return False
+
+
+def _roots(entries: Iterable[Entry]) -> Iterator[Node]:
+    """Yield the trees of all rules; those that are joined ask nothing else."""
+    for entry in entries:
+        for node in (entry.granted, *entry.forbids.values(), *entry.obliges.values()):
+            if node is not None:
+                yield node
 
 
 def _is_large(roots: Sequence[Node]) -> bool:

@@ -16,9 +16,9 @@ from msgspec import UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.audit import DecisionLog, Occasion
-from sidecar.decide import decide, decide_on, stale
+from sidecar.decide import Plain, decide, decisions_of, stale
 from sidecar.errors import InvalidRequestError
-from sidecar.evaluation import Frame, kind_of
+from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
 from sidecar.model import NOTHING, Decision, Obligation, Reference, Request
@@ -106,7 +106,7 @@ class Answered(NamedTuple):
         return b'%b%b"}}' % (lead, self.id.encode())
 
 
-Shared = tuple[str, str, str, str]
+Shared = tuple[str, ...]
 """A subject and a resource about which nothing is said, by type and id."""
 
 
@@ -149,30 +149,37 @@ class Asking(NamedTuple):
 
     def _decide(self, question: Question) -> Decision:
         policy, snapshot = self.pair.policy, self.pair.snapshot
+        decisions = decisions_of(policy, snapshot)
         subject, action, resource = question.subject, question.action, question.resource
+        name, plain = action.name, None
+        if not (question.context or subject.properties or resource.properties or action.properties):
+            plain = (subject.type, subject.id, name, resource.type, resource.id)
+            known = decisions.recall(plain, self.now)
+            if known is not None:
+                return known
         kind = kind_of(subject.type, resource.type, policy)
         if kind is None:
             return decide(request_of(question), policy, snapshot, self.now)
-        name = action.name
         if self.brief and kind.entry(name).asks_oso:
             raise TakesLongError
-        key: Shared | None = None
-        if self.frames is not None and not (
-            subject.properties or resource.properties or action.properties or question.context
-        ):
-            key = (subject.type, subject.id, resource.type, resource.id)
-            if (found := self.frames.get(key)) is not None:
-                return decide_on(kind, name, found, policy, snapshot)
+        return decisions.decide(kind, name, self._frame(kind, question, plain), plain)
+
+    def _frame(self, kind: RequestKind, question: Question, plain: Plain | None) -> Frame:
+        subject, action, resource = question.subject, question.action, question.resource
+        shared = None if plain is None else (*plain[:2], *plain[3:])
+        if self.frames is not None and shared in self.frames:
+            return self.frames[shared]
         said = (
             subject.properties or NOTHING,
             resource.properties or NOTHING,
             action.properties or NOTHING,
             question.context or NOTHING,
         )
-        frame = kind.framed((subject.id, resource.id), name, said, snapshot, self.now)
-        if key is not None and self.frames is not None:
-            self.frames[key] = frame
-        return decide_on(kind, name, frame, policy, snapshot)
+        ids = (subject.id, resource.id)
+        frame = kind.framed(ids, action.name, said, self.pair.snapshot, self.now)
+        if self.frames is not None and shared is not None:
+            self.frames[shared] = frame
+        return frame
 
     def decide_all(self, questions: Iterable[Question], last: object) -> list[Answered]:
         """Decide questions up to the first whose answer is `last`.

@@ -89,10 +89,11 @@ class Policy:
     """Rules that were explored within others only, where an argument was not known yet."""
     probes: Mapping[tuple[str, str, str, str], Node | None] = field(default_factory=dict)
     """By name, subject type, resource type and action; None: Oso has to be asked."""
-    derived: dict[tuple[str, str], Any] = field(default_factory=dict)
+    # Neither is ever a copy's: what was made of one policy says nothing of another.
+    derived: dict[Any, Any] = field(init=False, default_factory=dict)
     """What `decide` makes of the trees, kept as long as they are."""
-    answers: dict[str, dict[Any, Any]] = field(default_factory=dict)
-    """The answers that `decide` has given, for the revision of one snapshot."""
+    remembered: dict[Any, Any] = field(init=False, default_factory=dict)
+    """What `decide` has decided, for one snapshot."""
 
 
 def load_pack(

@@ -77,8 +77,6 @@ class Variants:
             oso=Oso(pack, ANSWER_SECONDS),
             explored=(),
             probes={},
-            derived={},
-            answers={},
         )
 
     def _start(self) -> None:

@@ -98,7 +98,7 @@ def _shown(policy: Policy, variant: Policy, where: tuple[Joined, Entry, Node]) -
 
 def _only(policy: Policy, entries: Collection[Entry]) -> Policy:
     kept = {key: policy.entries[key] for key in entries}
-    return replace(policy, entries=kept, explored=(), probes={}, derived={}, answers={})
+    return replace(policy, entries=kept, explored=(), probes={})
 
 
 def _region(joined: Joined, key: Entry) -> Node:
