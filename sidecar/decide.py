@@ -19,6 +19,9 @@ Plain = tuple[str, str, str, str, str]
 """A question beside which nothing is said: type and id of the subject, the action, type and id of
 the resource."""
 
+Asked = Plain | bytes
+"""A whole question, to remember its answer: plain, or in the bytes of a caller."""
+
 
 def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
     """Answer a request from one policy and one snapshot: granted, and not forbidden (R20).
@@ -71,19 +74,19 @@ class Decisions:
     def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
         self._policy = policy
         self._snapshot = snapshot
-        self._known: dict[Plain, tuple[datetime, datetime, Decision]] = {}
+        self._known: dict[Asked, tuple[datetime, datetime, Decision]] = {}
         self._made: dict[tuple[object, ...], Decision] = {}
 
-    def recall(self, plain: Plain, now: datetime) -> Decision | None:
+    def recall(self, asked: Asked, now: datetime) -> Decision | None:
         """Return what was decided of a question before, if it is certain to be so `now`."""
-        known = self._known.get(plain)
+        known = self._known.get(asked)
         if known is None:
             return None
         since, until, decision = known
         return decision if since < now < until else None
 
     def decide(
-        self, kind: RequestKind, action: str, frame: Frame, plain: Plain | None = None
+        self, kind: RequestKind, action: str, frame: Frame, asked: Asked | None = None
     ) -> Decision:
         """Answer a request whose subject and resource are found.
 
@@ -91,15 +94,15 @@ class Decisions:
             kind: Of the request.
             action: What is asked.
             frame: The subject and the resource, with what the caller said and the moment.
-            plain: The question, to remember it; None where anything is said beside it.
+            asked: The whole question; None where the answer is not to be remembered.
         """
         decision = self._decide(kind, action, frame)
-        if plain is not None and not decision.faults:
+        if asked is not None and not decision.faults:
             window = kind.window(action, frame)
             if window is not None:
                 if len(self._known) >= MOST_REMEMBERED:
                     self._known.clear()
-                self._known[plain] = (*window, decision)
+                self._known[asked] = (*window, decision)
         return decision
 
     def _decide(self, kind: RequestKind, action: str, frame: Frame) -> Decision:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from os import urandom
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -21,6 +20,7 @@ from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
+from sidecar.http.identifiers import new_id
 from sidecar.model import NOTHING, Decision, Obligation, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
@@ -103,10 +103,10 @@ class Answered(NamedTuple):
             }
             whole = msgspec.json.encode({"decision": decision.allowed, "context": context})
             lead = decision.written["standard"] = whole.removesuffix(b'"}}')
-        return b'%b%b"}}' % (lead, self.id.encode())
+        return lead + self.id.encode() + b'"}}'
 
 
-Shared = tuple[str, ...]
+Shared = tuple[str, str, str, str]
 """A subject and a resource about which nothing is said, by type and id."""
 
 
@@ -126,20 +126,26 @@ class Asking(NamedTuple):
     frames: dict[Shared, Frame] | None = None
     """Subjects and resources that were found already; only within a batch."""
 
-    def decide(self, question: Question, max_age: float = inf) -> Answered:
+    def decide(
+        self, question: Question, max_age: float = inf, body: bytes | None = None
+    ) -> Answered:
         """Decide one question, and tell the logs of it and of rules that failed.
 
-        A snapshot that is older than `max_age` seconds allows nothing.
+        Args:
+            question: What is asked.
+            max_age: A snapshot that is older than so many seconds allows nothing.
+            body: What the caller sent, if it is this question and no more; its answer is
+                remembered by it.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
             DecisionLogError: The decision cannot be logged, and none is to go unlogged.
             TakesLongError: There is no time to ask Oso.
         """
-        decision = self._decide(question)
+        decision = self._decide(question, body)
         if max_age is not inf and self.age > max_age:
             decision = stale(self.pair.policy, self.pair.snapshot)
-        identifier = urandom(16).hex()
+        identifier = new_id()
         if decision.faults:
             for fault in decision.faults:
                 LOG.error("policy error, denied: %s (decision %s)", fault, identifier)
@@ -147,28 +153,29 @@ class Asking(NamedTuple):
             self.log.decided(request_of(question), decision, identifier, self._occasion())
         return Answered(decision, identifier)
 
-    def _decide(self, question: Question) -> Decision:
+    def _decide(self, question: Question, body: bytes | None) -> Decision:
         policy, snapshot = self.pair.policy, self.pair.snapshot
         decisions = decisions_of(policy, snapshot)
-        subject, action, resource = question.subject, question.action, question.resource
-        name, plain = action.name, None
-        if not (question.context or subject.properties or resource.properties or action.properties):
-            plain = (subject.type, subject.id, name, resource.type, resource.id)
-            known = decisions.recall(plain, self.now)
+        asked = body or _plain(question)
+        if asked is not None:
+            known = decisions.recall(asked, self.now)
             if known is not None:
                 return known
+        subject, name, resource = question.subject, question.action.name, question.resource
         kind = kind_of(subject.type, resource.type, policy)
         if kind is None:
             return decide(request_of(question), policy, snapshot, self.now)
         if self.brief and kind.entry(name).asks_oso:
             raise TakesLongError
-        return decisions.decide(kind, name, self._frame(kind, question, plain), plain)
+        return decisions.decide(kind, name, self._frame(kind, question), asked)
 
-    def _frame(self, kind: RequestKind, question: Question, plain: Plain | None) -> Frame:
+    def _frame(self, kind: RequestKind, question: Question) -> Frame:
         subject, action, resource = question.subject, question.action, question.resource
-        shared = None if plain is None else (*plain[:2], *plain[3:])
-        if self.frames is not None and shared in self.frames:
-            return self.frames[shared]
+        shared: Shared | None = None
+        if self.frames is not None and _plain(question):
+            shared = (subject.type, subject.id, resource.type, resource.id)
+            if shared in self.frames:
+                return self.frames[shared]
         said = (
             subject.properties or NOTHING,
             resource.properties or NOTHING,
@@ -265,14 +272,16 @@ class Desk:
             SnapshotUnavailableError: There is none.
         """
         pair = self.current()
-        return Asking(
-            pair=pair,
-            now=self.now(),
-            age=self.age(pair.snapshot) if aged else inf,
-            log=self.log,
-            request_id=request_id,
-            brief=brief,
-        )
+        age = self.age(pair.snapshot) if aged else inf
+        return Asking(pair, self.now(), age, self.log, request_id, brief)
+
+
+def _plain(question: Question) -> Plain | None:
+    """Return a question beside which nothing is said; None for any other."""
+    subject, action, resource = question.subject, question.action, question.resource
+    if question.context or subject.properties or resource.properties or action.properties:
+        return None
+    return (subject.type, subject.id, action.name, resource.type, resource.id)
 
 
 def request_of(question: Question) -> Request:

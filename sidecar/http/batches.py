@@ -38,11 +38,11 @@ def evaluation(incoming: Incoming) -> Told:
         SidecarError: There is no answer.
         TakesLongError: Others would wait too long for it.
     """
-    asking = incoming.open()
-    question = incoming.quickly(_QUICK_EVALUATION)
+    asking = incoming.open(aged=False)
+    question, body = incoming.quickly(_QUICK_EVALUATION), incoming.short_body
     if question is None:
-        question = convert(incoming.json(), Evaluation)
-    return Told(HTTPStatus.OK, PLAIN, asking.decide(question).standard())
+        question, body = convert(incoming.json(), Evaluation), None
+    return Told(HTTPStatus.OK, PLAIN, asking.decide(question, body=body).standard())
 
 
 def evaluations(incoming: Incoming) -> Told:
@@ -72,7 +72,7 @@ def _evaluate(body: object, incoming: Incoming) -> bytes:
         raise InvalidRequestError(
             "options.evaluations_semantic", f"must be one of {', '.join(STOPS_AFTER)}"
         )
-    asking = incoming.open()
+    asking = incoming.open(aged=False)
     if not batch.evaluations:
         return asking.decide(convert(body, Evaluation)).standard()
     most = incoming.limits.max_evaluations
@@ -187,7 +187,7 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
     if incoming.desk.log is not None:  # it would be told of the items before a faulty one
         return None
     incoming.bound(len(items))
-    asking = incoming.open()
+    asking = incoming.open(aged=False)
     questions = []
     for item in items:
         subject = _filled(item.subject, batch.subject)

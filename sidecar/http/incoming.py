@@ -9,7 +9,7 @@ from sidecar.errors import InvalidRequestError
 from sidecar.http.asking import Asking, Desk, TakesLongError
 from sidecar.http.bodies import MAX_DEPTH, parse
 from sidecar.http.messages import Fields
-from sidecar.http.quick import DEPTH, Quickly
+from sidecar.http.quick import DEPTH, MOST_KEPT_BYTES, Quickly
 
 MOST_BYTES = 4096
 """Of a body that is read strictly where others wait: about a tenth of a millisecond."""
@@ -39,15 +39,23 @@ class Incoming(NamedTuple):
     brief: bool
     """Whether others wait for the answer."""
 
-    def open(self) -> Asking:
+    def open(self, *, aged: bool = True) -> Asking:
         """Take the pair that is current at this moment.
+
+        Args:
+            aged: Whether the caller may want to know how old the facts are.
 
         Raises:
             SnapshotUnavailableError: There is none.
         """
-        # Only who says this member, perhaps in other letters, wants to know how old the facts are.
-        aged = b"max_age" in self.body or b"\\" in self.body
+        # Only who says this member, perhaps in other letters, does.
+        aged = aged and (b"max_age" in self.body or b"\\" in self.body)
         return self.desk.open(self.fields.request_id, brief=self.brief, aged=aged)
+
+    @property
+    def short_body(self) -> bytes | None:
+        """Return the body if it is short enough to remember an answer by it."""
+        return self.body if len(self.body) <= MOST_KEPT_BYTES else None
 
     def quickly(self, reader: Quickly[T]) -> T | None:
         """Return the question that the body is; None where only `json` can tell."""

@@ -46,7 +46,7 @@ def authorize(incoming: Incoming) -> Told:
     """
     question = incoming.quickly(_QUICK_AUTHORIZE)
     if question is not None and _is_short(question.subject, question.resource):
-        return _one(question, incoming)
+        return _one(question, incoming, incoming.short_body)
     said = incoming.json()
     if not isinstance(said, dict) or "requests" not in said:
         return _one(convert(said, Authorize), incoming)
@@ -111,18 +111,22 @@ class _Long(NamedTuple):
     context: dict[str, Any] | UnsetType
 
 
-def _one(question: Authorize | quick.Authorize, incoming: Incoming) -> Told:
+def _one(
+    question: Authorize | quick.Authorize, incoming: Incoming, body: bytes | None = None
+) -> Told:
     if question.explain and incoming.brief:
         raise TakesLongError
-    return Told(HTTPStatus.OK, PLAIN, _answer(question, incoming.open()))
+    return Told(HTTPStatus.OK, PLAIN, _answer(question, incoming.open(), body))
 
 
-def _answer(question: Authorize | quick.Authorize, asking: Asking) -> bytes:
+def _answer(
+    question: Authorize | quick.Authorize, asking: Asking, body: bytes | None = None
+) -> bytes:
     said = question.action
     action = Act(said) if isinstance(said, str) else said
     asked = _Long(entity(question.subject), action, entity(question.resource), question.context)
     max_age = inf if question.max_age is UNSET else question.max_age
-    answered = asking.decide(asked, max_age)
+    answered = asking.decide(asked, max_age, body)
     if question.explain and asking.age <= max_age:
         pair = asking.pair
         explanation = explain(request_of(asked), pair.policy, pair.snapshot, asking.now)
@@ -132,7 +136,7 @@ def _answer(question: Authorize | quick.Authorize, asking: Asking) -> bytes:
     if lead is None:
         whole = encode(Answer.of(answered._replace(id="")))
         lead = written["native"] = whole.removesuffix(b'"}')
-    return b'%b%b"}' % (lead, answered.id.encode())
+    return lead + answered.id.encode() + b'"}'
 
 
 def _item(place: str, item: object, defaults: dict[str, object], asking: Asking) -> bytes:

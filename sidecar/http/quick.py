@@ -22,6 +22,12 @@ DEPTH = 5
 _Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 _Plain = dict[str, str | bool | _Whole | None]
 
+MOST_KEPT = 4096
+"""Questions that are kept by their bodies; then all are forgotten."""
+
+MOST_KEPT_BYTES = 512
+"""Of a body by which a question is kept."""
+
 T = TypeVar("T")
 
 
@@ -105,9 +111,26 @@ class Quickly(Generic[T]):
     def __init__(self, kind: type[T]) -> None:
         self._decode = msgspec.json.Decoder(kind).decode
         self._encode = msgspec.json.Encoder().encode
+        self._kept: dict[bytes, T] = {}
 
     def read(self, body: bytes) -> T | None:
-        """Return the question that a body is; None if `bodies` has to read it."""
+        """Return the question that a body is; None if `bodies` has to read it.
+
+        Callers ask the same again and again, and what a body says depends on its bytes alone.
+        """
+        if len(body) > MOST_KEPT_BYTES:
+            return self._read(body)
+        kept = self._kept.get(body)
+        if kept is not None:
+            return kept
+        found = self._read(body)
+        if found is not None:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[body] = found
+        return found
+
+    def _read(self, body: bytes) -> T | None:
         if b"\\" in body:
             return None
         try:

@@ -33,6 +33,8 @@ MOST_ID_BYTES = 200
 MOST_BODY_BYTES = 32 * 1024
 """Of a request that is answered while others wait."""
 
+_OK = HTTPStatus.OK.value
+_LENGTH = b"Content-Length: "
 _END_OF_HEAD = b"\r\n\r\n"
 
 _POSTED = tuple(f"POST {path} HTTP/1.1\r\n".encode() for path in PATHS)
@@ -153,21 +155,21 @@ class Front:
     def written(self, told: Told, *, keep: bool) -> bytes:
         """Write an answer as gunicorn writes those of Flask."""
         status, fields, body = told
-        second = int(time())
-        if second != self._second:
-            self._begin_second(second)
-        if fields is PLAIN and status == HTTPStatus.OK:
-            return b"%bContent-Length: %d\r\n\r\n%b" % (self._usual[keep], len(body), body)
+        moment = time()
+        if not self._second <= moment < self._second + 1:
+            self._begin_second(int(moment))
+        if fields is PLAIN and status == _OK:
+            return self._usual[keep] + b"%d\r\n\r\n" % len(body) + body
         head = self._head(status, fields, keep=keep)
         if status == HTTPStatus.NOT_MODIFIED:
             return head + b"\r\n"
-        return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        return b"%b%b%d\r\n\r\n%b" % (head, _LENGTH, len(body), body)
 
     def _begin_second(self, second: int) -> None:
         date = formatdate(second, usegmt=True)
         self._begin = f"Server: gunicorn\r\nDate: {date}\r\n".encode("ascii")
         close, keep = (self._head(HTTPStatus.OK, PLAIN, keep=keep) for keep in (False, True))
-        self._usual = (close, keep)
+        self._usual = (close + _LENGTH, keep + _LENGTH)
         self._second = second
 
     def _head(self, status: int, fields: Iterable[tuple[str, str]], *, keep: bool) -> bytes:

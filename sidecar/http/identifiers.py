@@ -1,0 +1,28 @@
+"""Ids of decisions: 16 random bytes, in hexadecimal digits."""
+
+from __future__ import annotations
+
+import os
+
+AT_ONCE = 256
+"""Ids that are made at once: the system is asked as long for all of them as for one."""
+
+_SIZE = 16
+
+_made: list[str] = []
+
+
+def new_id() -> str:
+    """Return an id that nobody has; any number of threads may ask."""
+    try:
+        return _made.pop()
+    except IndexError:
+        fresh = os.urandom(_SIZE * AT_ONCE).hex()
+        ids = [fresh[at : at + 2 * _SIZE] for at in range(0, len(fresh), 2 * _SIZE)]
+        mine = ids.pop()
+        _made.extend(ids)
+        return mine
+
+
+# Two processes would give out the same ones.
+os.register_at_fork(after_in_child=_made.clear)
