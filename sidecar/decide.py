@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sidecar.evaluation import Frame, RequestKind, Rule, kind_of
+from sidecar.evaluation import Frame, RequestKind, Rule, Window, kind_of
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, Reason, Request, Revisions
 from sidecar.policy import Policy
@@ -13,14 +14,15 @@ from sidecar.requests import admit_context, key_of_id
 from sidecar.schema import EntityType
 
 MOST_REMEMBERED = 16_384
-"""Decisions that are remembered, about 6 MB; then all are forgotten."""
+"""Answers that are remembered, about 6 MB; then all are forgotten."""
 
 Plain = tuple[str, str, str, str, str]
 """A question beside which nothing is said: type and id of the subject, the action, type and id of
 the resource."""
 
 Asked = Plain | bytes
-"""A whole question, to remember its answer: plain, or in the bytes of a caller."""
+"""A whole question, to remember its answer: plain, or in the bytes of a caller. The bytes are those
+of a question for a decision; another kind of question has a name beside it."""
 
 
 def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
@@ -42,7 +44,7 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
         or request.action_properties
     ):
         plain = (subject.type, subject.id, request.action, resource.type, resource.id)
-        known = decisions.recall(plain, now)
+        known: Decision | None = decisions.recall(plain, now)
         if known is not None:
             return known
     kind = kind_of(subject.type, resource.type, policy)
@@ -74,16 +76,25 @@ class Decisions:
     def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
         self._policy = policy
         self._snapshot = snapshot
-        self._known: dict[Asked, tuple[datetime, datetime, Decision]] = {}
+        self._known: dict[Asked | tuple[str, Hashable], tuple[datetime, datetime, Any]] = {}
         self._made: dict[tuple[object, ...], Decision] = {}
 
-    def recall(self, asked: Asked, now: datetime) -> Decision | None:
-        """Return what was decided of a question before, if it is certain to be so `now`."""
+    def recall(self, asked: Asked | tuple[str, Hashable], now: datetime) -> Any:  # noqa: ANN401
+        """Return what was answered to a question before, if it is certain to be so `now`."""
         known = self._known.get(asked)
         if known is None:
             return None
-        since, until, decision = known
-        return decision if since < now < until else None
+        since, until, answer = known
+        return answer if since < now < until else None
+
+    def remember(
+        self, asked: Asked | tuple[str, Hashable], window: Window | None, answer: object
+    ) -> None:
+        """Keep an answer for the time between two instants; None where that is not known."""
+        if window is not None:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[asked] = (*window, answer)
 
     def decide(
         self, kind: RequestKind, action: str, frame: Frame, asked: Asked | None = None
@@ -98,11 +109,7 @@ class Decisions:
         """
         decision = self._decide(kind, action, frame)
         if asked is not None and not decision.faults:
-            window = kind.window(action, frame)
-            if window is not None:
-                if len(self._known) >= MOST_REMEMBERED:
-                    self._known.clear()
-                self._known[asked] = (*window, decision)
+            self.remember(asked, kind.window(frame, action), decision)
         return decision
 
     def _decide(self, kind: RequestKind, action: str, frame: Frame) -> Decision:

@@ -74,3 +74,12 @@ class Decision:
     """Rules that failed while they were evaluated: for the alarm and the log, not the caller."""
     written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     """How transports write it, by a name for each form; kept as long as the decision is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedActions:
+    """The actions that would be allowed, in the order of the schema."""
+
+    actions: tuple[str, ...]
+    written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """As of a decision."""

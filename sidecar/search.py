@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from sidecar.decide import decide
+from sidecar.decide import decide, decisions_of
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
-from sidecar.model import Reference, Request
+from sidecar.model import PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.schema import EntityType, Schema, id_of
 
 MAXIMUM_SCANNED = 10_000
 """Rows that a search looks at one by one where no index bounds it."""
+
+
+PERMISSIONS = "permissions"
+"""Names a question for a list, where answers are remembered."""
 
 
 def permissions(
@@ -34,15 +38,46 @@ def permissions(
     Raises:
         InvalidRequestError: A declared property has the wrong JSON type.
     """
+    return list_permissions(request, policy, snapshot, now).actions
+
+
+def list_permissions(
+    request: Request,
+    policy: Policy,
+    snapshot: Snapshot,
+    now: datetime,
+    asked: bytes | None = None,
+) -> PermittedActions:
+    """Do the same, and remember the answer.
+
+    Args:
+        request: As for `permissions`.
+        policy: The policy.
+        snapshot: The facts.
+        now: The moment.
+        asked: The whole question in the bytes of a caller, to be remembered by.
+
+    Raises:
+        InvalidRequestError: A declared property has the wrong JSON type.
+    """
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
-        return ()
+        return PermittedActions(())
     if request.action_properties:  # each action declares its own
-        asked = (replace(request, action=name) for name in kind.resource.actions)
-        return tuple(each.action for each in asked if decide(each, policy, snapshot, now).allowed)
+        each_asked = (replace(request, action=name) for name in kind.resource.actions)
+        return PermittedActions(
+            tuple(each.action for each in each_asked if decide(each, policy, snapshot, now).allowed)
+        )
     frame = kind.frame(request, snapshot, now)
     known: dict[int, bool] = {}
-    return tuple(name for name in kind.resource.actions if _allowed(kind, name, frame, known))
+    names = kind.resource.actions
+    permitted = PermittedActions(
+        tuple(name for name in names if _allowed(kind, name, frame, known))
+    )
+    if asked is not None:
+        window = kind.window(frame)
+        decisions_of(policy, snapshot).remember((PERMISSIONS, asked), window, permitted)
+    return permitted
 
 
 def search_subjects(

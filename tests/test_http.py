@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -703,7 +703,8 @@ def failing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient, l
 
     deciding = SimpleNamespace(recall=lambda *_: None, decide=decide)
     monkeypatch.setattr(asking, "decisions_of", lambda *_: deciding)
-    return create_app(Fixed(pair)).test_client(), prepared
+    forgetful = replace(pair, policy=replace(pair.policy))
+    return create_app(Fixed(forgetful)).test_client(), prepared
 
 
 @pytest.mark.parametrize(

@@ -3,5 +3,6 @@
 from sidecar.evaluation.binding import walk
 from sidecar.evaluation.frames import Frame
 from sidecar.evaluation.kinds import RequestKind, Rule, kind_of, prepare_kinds
+from sidecar.evaluation.moments import Window
 
-__all__ = ["Frame", "RequestKind", "Rule", "kind_of", "prepare_kinds", "walk"]
+__all__ = ["Frame", "RequestKind", "Rule", "Window", "kind_of", "prepare_kinds", "walk"]

@@ -178,9 +178,15 @@ class RequestKind:
             admitted = self._said(action, said, now)
         return Frame(snapshot, keys, rows, admitted, self._reader.slots)
 
-    def window(self, action: str, frame: Frame) -> Window | None:
-        """Return between which instants the answer is what it is now; None if nobody knows."""
-        return None if self.entry(action).asks_oso else self._moments.window(frame)
+    def window(self, frame: Frame, action: str | None = None) -> Window | None:
+        """Return between which instants the answers stay what they are now; None if nobody knows.
+
+        Args:
+            frame: The subject, the resource, what the caller said, and the moment.
+            action: The action; None for all of them.
+        """
+        entries = self._entries.values() if action is None else (self.entry(action),)
+        return None if any(each.asks_oso for each in entries) else self._moments.window(frame)
 
     def entry(self, action: str) -> BoundEntry:
         """Return the trees of an action; those of an undeclared one where it is not declared."""

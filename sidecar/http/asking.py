@@ -21,9 +21,10 @@ from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
 from sidecar.http.identifiers import new_id
-from sidecar.model import NOTHING, Decision, Obligation, Reference, Request
+from sidecar.model import NOTHING, Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
+from sidecar.search import list_permissions
 
 LOG = logging.getLogger("sidecar")
 
@@ -84,6 +85,12 @@ class Question(Protocol):
         """Return what else the caller says."""
 
 
+STANDARD = "standard"
+"""The form of a decision up to its id; what follows is `END_OF_STANDARD`."""
+
+END_OF_STANDARD = b'"}}'
+
+
 class Answered(NamedTuple):
     """A decision and the id by which the caller and the log speak of it."""
 
@@ -93,7 +100,7 @@ class Answered(NamedTuple):
     def standard(self) -> bytes:
         """Write it as AuthZEN has it: obligations by its draft profile, all in `context`."""
         decision = self.decision
-        lead = decision.written.get("standard")
+        lead = decision.written.get(STANDARD)
         if lead is None:
             context = {
                 "reasons": decision.reasons,
@@ -102,8 +109,8 @@ class Answered(NamedTuple):
                 "decision_id": "",
             }
             whole = msgspec.json.encode({"decision": decision.allowed, "context": context})
-            lead = decision.written["standard"] = whole.removesuffix(b'"}}')
-        return lead + self.id.encode() + b'"}}'
+            lead = decision.written[STANDARD] = whole.removesuffix(b'"}}')
+        return lead + self.id.encode() + END_OF_STANDARD
 
 
 Shared = tuple[str, str, str, str]
@@ -158,7 +165,7 @@ class Asking(NamedTuple):
         decisions = decisions_of(policy, snapshot)
         asked = body or _plain(question)
         if asked is not None:
-            known = decisions.recall(asked, self.now)
+            known: Decision | None = decisions.recall(asked, self.now)
             if known is not None:
                 return known
         subject, name, resource = question.subject, question.action.name, question.resource
@@ -203,6 +210,14 @@ class Asking(NamedTuple):
             if answered[-1].decision.allowed is last:
                 break
         return answered
+
+    def permitted(self, asked: Request, body: bytes | None) -> PermittedActions:
+        """List permissions on the pair, and remember them by the `body`, as `decide` does.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+        """
+        return list_permissions(asked, self.pair.policy, self.pair.snapshot, self.now, body)
 
     def search(self, search: Search, asked: Request) -> tuple[str, ...]:
         """Run a search on the pair.

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from sidecar.decide import Decisions
 from sidecar.errors import InvalidRequestError
 from sidecar.http import quick
-from sidecar.http.asking import Asking
+from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
+from sidecar.http.identifiers import new_id
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import PLAIN, Told
+from sidecar.http.messages import PLAIN, Fields, Told
 from sidecar.http.questions import SEMANTICS, Batch, Evaluation
 from sidecar.http.quick import Quickly
 
@@ -43,6 +46,13 @@ def evaluation(incoming: Incoming) -> Told:
     if question is None:
         question, body = convert(incoming.json(), Evaluation), None
     return Told(HTTPStatus.OK, PLAIN, asking.decide(question, body=body).standard())
+
+
+def evaluation_again(body: bytes, _: Fields, decisions: Decisions, now: datetime) -> Told | None:
+    """Answer a question by what was decided of the same bytes before."""
+    decision = decisions.recall(body, now)
+    lead = decision and decision.written.get(STANDARD)
+    return Told(HTTPStatus.OK, PLAIN, lead + new_id().encode() + END_OF_STANDARD) if lead else None
 
 
 def evaluations(incoming: Incoming) -> Told:

@@ -6,8 +6,10 @@ Whoever has these three, Flask's views or the worker itself, has the same answer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 
+from sidecar.decide import Decisions, decisions_of
 from sidecar.errors import SidecarError
 from sidecar.http import batches, native
 from sidecar.http.access import Access
@@ -15,6 +17,7 @@ from sidecar.http.asking import Desk, TakesLongError
 from sidecar.http.faults import refused, told_of
 from sidecar.http.incoming import Incoming, Limits
 from sidecar.http.messages import Fields, Told
+from sidecar.http.quick import MOST_KEPT_BYTES
 
 PATHS: Mapping[str, Callable[[Incoming], Told]] = {
     "/v1/authorize": native.authorize,
@@ -23,6 +26,13 @@ PATHS: Mapping[str, Callable[[Incoming], Told]] = {
     "/access/v1/evaluations": batches.evaluations,
 }
 """Each is asked by POST."""
+
+AGAIN: Mapping[str, Callable[[bytes, Fields, Decisions, datetime], Told | None]] = {
+    "/v1/authorize": native.authorize_again,
+    "/v1/permissions": native.list_permissions_again,
+    "/access/v1/evaluation": batches.evaluation_again,
+}
+"""How the same bytes are answered where they were answered before."""
 
 
 class Hot:
@@ -58,6 +68,19 @@ class Hot:
         if len(body) > self._limits.max_body_bytes:
             return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         try:
+            if fields.json and not self.logged and len(body) <= MOST_KEPT_BYTES:
+                again = self._again(path, fields, body)
+                if again is not None:
+                    return again
             return PATHS[path](Incoming(fields, body, self._desk, self._limits, brief))
         except SidecarError as error:
             return told_of(error)
+
+    def _again(self, path: str, fields: Fields, body: bytes) -> Told | None:
+        """Answer what was answered before, from the pair of this moment; None if it was not."""
+        answer = AGAIN.get(path)
+        if answer is None:
+            return None
+        pair = self._desk.current()
+        decisions = decisions_of(pair.policy, pair.snapshot)
+        return answer(body, fields, decisions, self._desk.now())

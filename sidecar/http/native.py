@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
 from math import inf
@@ -11,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.json import encode
 from werkzeug.http import parse_etags
 
-from sidecar.decide import stale
+from sidecar.decide import Decisions, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.explaining import explain
 from sidecar.http import quick
@@ -20,8 +22,9 @@ from sidecar.http.asking import Asking, TakesLongError, request_of
 from sidecar.http.batches import placed
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
+from sidecar.http.identifiers import new_id
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import LASTING, PLAIN, Fields, Told
+from sidecar.http.messages import LASTING, PLAIN, Fields, Pairs, Told
 from sidecar.http.questions import ANY, Act, Entity
 from sidecar.http.quick import Quickly
 from sidecar.http.short import (
@@ -32,7 +35,7 @@ from sidecar.http.short import (
     entity,
 )
 from sidecar.model import Reason
-from sidecar.search import permissions
+from sidecar.search import PERMISSIONS, permissions
 
 T = TypeVar("T")
 
@@ -46,7 +49,8 @@ def authorize(incoming: Incoming) -> Told:
     """
     question = incoming.quickly(_QUICK_AUTHORIZE)
     if question is not None and _is_short(question.subject, question.resource):
-        return _one(question, incoming, incoming.short_body)
+        plain = question.max_age is UNSET and not question.explain
+        return _one(question, incoming, incoming.short_body if plain else None)
     said = incoming.json()
     if not isinstance(said, dict) or "requests" not in said:
         return _one(convert(said, Authorize), incoming)
@@ -69,13 +73,15 @@ def list_permissions(incoming: Incoming) -> Told:
     """
     question = incoming.quickly(_QUICK_PERMISSIONS)
     if question is not None and _is_short(question.subject, question.resource):
-        return _unless_known(_permitted(question, incoming.open()), incoming.fields)
+        body = incoming.short_body if question.max_age is UNSET else None
+        return _unless_known(_permitted(question, incoming.open(), body), incoming.fields)
     said = incoming.json()
     if isinstance(said, dict) and "resources" in said:
         many = convert(said, PermissionsOfMany)
         _bounded("resources", many.resources, incoming.limits.max_evaluations)
         incoming.bound(len(many.resources) * _AS_MANY)
-        return _unless_known(_permitted_on_many(many, incoming.open()), incoming.fields)
+        answers = encode(_permitted_on_many(many, incoming.open()))
+        return _unless_known(answers, incoming.fields)
     one = convert(said, Permissions)
     return _unless_known(_permitted(one, incoming.open()), incoming.fields)
 
@@ -85,6 +91,28 @@ _QUICK_PERMISSIONS = Quickly(quick.Permissions)
 
 _AS_MANY = 25
 """Decisions that a list of permissions costs as much as, or fewer."""
+
+
+def authorize_again(body: bytes, _: Fields, decisions: Decisions, now: datetime) -> Told | None:
+    """Answer a question by what was decided of the same bytes before."""
+    decision = decisions.recall(body, now)
+    lead = decision and decision.written.get(_NATIVE)
+    return Told(HTTPStatus.OK, PLAIN, lead + new_id().encode() + _END) if lead else None
+
+
+def list_permissions_again(
+    body: bytes, fields: Fields, decisions: Decisions, now: datetime
+) -> Told | None:
+    """Answer a question by what was permitted to the same bytes before."""
+    permitted = decisions.recall((PERMISSIONS, body), now)
+    written = permitted and permitted.written.get(_NATIVE)
+    return _unless_known(written, fields) if written else None
+
+
+_NATIVE = "native"
+"""The form of an answer; that of a decision goes up to its id, and what follows is `_END`."""
+
+_END = b'"}'
 
 
 def _is_short(*nouns: object) -> bool:
@@ -132,11 +160,11 @@ def _answer(
         explanation = explain(request_of(asked), pair.policy, pair.snapshot, asking.now)
         return encode(Answer.of(answered, explanation))
     written = answered.decision.written
-    lead = written.get("native")
+    lead = written.get(_NATIVE)
     if lead is None:
         whole = encode(Answer.of(answered._replace(id="")))
-        lead = written["native"] = whole.removesuffix(b'"}')
-    return lead + answered.id.encode() + b'"}'
+        lead = written[_NATIVE] = whole.removesuffix(_END)
+    return lead + answered.id.encode() + _END
 
 
 def _item(place: str, item: object, defaults: dict[str, object], asking: Asking) -> bytes:
@@ -158,14 +186,19 @@ def _refusal(error: InvalidRequestError) -> bytes:
 # --- permissions --------------------------------------------------------------------------------
 
 
-def _permitted(question: Permissions | quick.Permissions, asking: Asking) -> Permitted:
+def _permitted(
+    question: Permissions | quick.Permissions, asking: Asking, body: bytes | None = None
+) -> bytes:
     subject, resource = entity(question.subject), entity(question.resource)
     asked = request_of(_Long(subject, ANY, resource, question.context))
-    found = asking.search(permissions, asked)
+    found = asking.permitted(asked, body)
     reasons = _too_old(question.max_age, asking)
-    permitted = found if reasons is UNSET else ()
-    asking.tell_permitted(asked, permitted)
-    return Permitted(permitted, asking.pair.revisions(), reasons)
+    actions = found.actions if reasons is UNSET else ()
+    asking.tell_permitted(asked, actions)
+    written = encode(Permitted(actions, asking.pair.revisions(), reasons))
+    if reasons is UNSET:
+        found.written[_NATIVE] = written
+    return written
 
 
 def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> PermittedOnMany:
@@ -201,19 +234,24 @@ def _too_old(max_age: float | UnsetType, asking: Asking) -> tuple[Reason, ...] |
     return stale(asking.pair.policy, asking.pair.snapshot).reasons
 
 
-def _unless_known(members: object, fields: Fields) -> Told:
+def _unless_known(body: bytes, fields: Fields) -> Told:
     """Return the answer, or a 304 to a caller that has this very answer.
 
-    It is made anew each time: a policy may look at the clock, so that equal revisions are no proof.
+    It is compared each time: a policy may look at the clock, so that equal revisions are no proof.
     """
-    body = encode(members)
-    tag = sha256(body).hexdigest()[:32]
-    kept = (("ETag", f'"{tag}"'), *_VALIDATED)
+    tag, kept = _validators(body)
     if fields.if_none_match is not None:
         known = parse_etags(fields.if_none_match)
         if not known.star_tag and known.contains_weak(tag):
             return Told(HTTPStatus.NOT_MODIFIED, kept, b"")
     return Told(HTTPStatus.OK, (_JSON, *kept), body)
+
+
+@lru_cache(maxsize=1000)
+def _validators(body: bytes) -> tuple[str, Pairs]:
+    """Return the tag of an answer, and the header fields that say it."""
+    tag = sha256(body).hexdigest()[:32]
+    return tag, (("ETag", f'"{tag}"'), *_VALIDATED)
 
 
 _JSON = ("Content-Type", "application/json")
