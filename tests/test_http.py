@@ -24,7 +24,7 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.facts import Snapshot
-from sidecar.http import Limits, asking, create_app
+from sidecar.http import Limits, create_app
 from sidecar.http.bodies import MAX_DEPTH, parse
 from sidecar.model import Decision, Reason, Revisions
 from sidecar.reloading import Pair, Places, Reloading, State
@@ -691,7 +691,7 @@ def test_nothing_to_answer_from_is_a_503_to_ask_again() -> None:
 
 
 @pytest.fixture
-def failing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient, list[Any]]:
+def failing(pair: Pair) -> tuple[FlaskClient, list[Any]]:
     """A client whose next decision is what the test puts into the list: an answer or an error."""
     prepared: list[Any] = []
 
@@ -702,9 +702,9 @@ def failing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient, l
         return decision
 
     deciding = SimpleNamespace(recall=lambda *_: None, decide=decide)
-    monkeypatch.setattr(asking, "decisions_of", lambda *_: deciding)
-    forgetful = replace(pair, policy=replace(pair.policy))
-    return create_app(Fixed(forgetful)).test_client(), prepared
+    failing = replace(pair)
+    object.__setattr__(failing, "decisions", deciding)
+    return create_app(Fixed(failing)).test_client(), prepared
 
 
 @pytest.mark.parametrize(

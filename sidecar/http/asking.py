@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ from msgspec import UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.audit import DecisionLog, Occasion
-from sidecar.decide import Plain, decide, decisions_of, stale
+from sidecar.decide import Plain, decide, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
@@ -162,7 +163,7 @@ class Asking(NamedTuple):
 
     def _decide(self, question: Question, body: bytes | None) -> Decision:
         policy, snapshot = self.pair.policy, self.pair.snapshot
-        decisions = decisions_of(policy, snapshot)
+        decisions = self.pair.decisions
         asked = body or _plain(question)
         if asked is not None:
             known: Decision | None = decisions.recall(asked, self.now)
@@ -195,21 +196,9 @@ class Asking(NamedTuple):
             self.frames[shared] = frame
         return frame
 
-    def decide_all(self, questions: Iterable[Question], last: object) -> list[Answered]:
-        """Decide questions up to the first whose answer is `last`.
-
-        Raises:
-            InvalidRequestError: A declared property has the wrong JSON type.
-            DecisionLogError: A decision cannot be logged, and none is to go unlogged.
-            TakesLongError: There is no time to ask Oso.
-        """
-        answered = []
-        sharing = self._replace(frames={})
-        for question in questions:
-            answered.append(sharing.decide(question))
-            if answered[-1].decision.allowed is last:
-                break
-        return answered
+    def sharing(self) -> Asking:
+        """Return it for a batch, whose items share subjects and resources that were found."""
+        return self._replace(frames={})
 
     def permitted(self, asked: Request, body: bytes | None) -> PermittedActions:
         """List permissions on the pair, and remember them by the `body`, as `decide` does.
@@ -313,9 +302,8 @@ def request_of(question: Question) -> Request:
     )
 
 
-def utc_now() -> datetime:
-    """Return the moment, aware, in UTC."""
-    return datetime.now(UTC)  # noqa: TID251  the transports are where the clock is asked
+utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is asked
+"""Returns the moment, aware, in UTC."""
 
 
 def body() -> object:

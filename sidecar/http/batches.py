@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -18,9 +17,10 @@ from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
 from sidecar.http.identifiers import new_id
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import PLAIN, Fields, Told
+from sidecar.http.messages import OK, PLAIN, Fields, Told
 from sidecar.http.questions import SEMANTICS, Batch, Evaluation
 from sidecar.http.quick import Quickly
+from sidecar.model import Decision
 
 STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
 """The semantics, and the decision after which each stops; the answer ends with it."""
@@ -45,14 +45,14 @@ def evaluation(incoming: Incoming) -> Told:
     question, body = incoming.quickly(_QUICK_EVALUATION), incoming.short_body
     if question is None:
         question, body = convert(incoming.json(), Evaluation), None
-    return Told(HTTPStatus.OK, PLAIN, asking.decide(question, body=body).standard())
+    return Told(OK, PLAIN, asking.decide(question, body=body).standard())
 
 
 def evaluation_again(body: bytes, _: Fields, decisions: Decisions, now: datetime) -> Told | None:
     """Answer a question by what was decided of the same bytes before."""
     decision = decisions.recall(body, now)
     lead = decision and decision.written.get(STANDARD)
-    return Told(HTTPStatus.OK, PLAIN, lead + new_id().encode() + END_OF_STANDARD) if lead else None
+    return Told(OK, PLAIN, lead + new_id().encode() + END_OF_STANDARD) if lead else None
 
 
 def evaluations(incoming: Incoming) -> Told:
@@ -67,8 +67,8 @@ def evaluations(incoming: Incoming) -> Told:
     """
     batch = incoming.quickly(_QUICK_BATCH)
     if batch is not None and (answers := _quick_answers(batch, incoming)) is not None:
-        return Told(HTTPStatus.OK, PLAIN, answers)
-    return Told(HTTPStatus.OK, PLAIN, _evaluate(incoming.json(), incoming))
+        return Told(OK, PLAIN, answers)
+    return Told(OK, PLAIN, _evaluate(incoming.json(), incoming))
 
 
 _QUICK_EVALUATION: Quickly[Evaluation | quick.Evaluation] = Quickly(quick.Evaluation)
@@ -197,8 +197,8 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
     if incoming.desk.log is not None:  # it would be told of the items before a faulty one
         return None
     incoming.bound(len(items))
-    asking = incoming.open(aged=False)
-    questions = []
+    asking = incoming.open(aged=False).sharing()
+    recall, now, last, written = asking.pair.decisions.recall, asking.now, STOPS_AFTER[semantic], []
     for item in items:
         subject = _filled(item.subject, batch.subject)
         action = item.action or batch.action
@@ -206,12 +206,23 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
         if subject is None or action is UNSET or resource is None:
             return None
         context = batch.context if item.context is UNSET else item.context
-        questions.append(_Whole(subject, action, resource, context))
-    try:
-        answered = asking.decide_all(questions, STOPS_AFTER[semantic])
-    except InvalidRequestError:
-        return None
-    return b'{"evaluations":[%b]}' % b",".join([each.standard() for each in answered])
+        decision: Decision | None = None
+        if not (context or subject.properties or resource.properties or action.properties):
+            plain = (subject.type, subject.id, action.name, resource.type, resource.id)
+            decision = recall(plain, now)
+        lead = decision and decision.written.get(STANDARD)
+        if decision is None or lead is None:
+            try:
+                answered = asking.decide(_Whole(subject, action, resource, context))
+            except InvalidRequestError:
+                return None
+            decision = answered.decision
+            written.append(answered.standard())
+        else:
+            written.append(lead + new_id().encode() + END_OF_STANDARD)
+        if decision.allowed is last:
+            break
+    return b'{"evaluations":[%b]}' % b",".join(written)
 
 
 def _filled(
@@ -220,6 +231,8 @@ def _filled(
     """Fill in a type and an id that an item leaves out; None where there are none."""
     if own is UNSET:
         own = default
+    elif default is UNSET and own.type and own.id:  # as in most items
+        return cast("quick.Entity", own)
     elif default is not UNSET and (own.type is UNSET or own.id is UNSET):
         own = quick.PartOfEntity(own.type or default.type, own.id or default.id, own.properties)
     if own is UNSET or own.type is UNSET or own.id is UNSET:

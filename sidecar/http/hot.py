@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
-from sidecar.decide import Decisions, decisions_of
+from sidecar.decide import Decisions
 from sidecar.errors import SidecarError
 from sidecar.http import batches, native
 from sidecar.http.access import Access
@@ -41,6 +41,8 @@ class Hot:
     def __init__(self, desk: Desk, access: Access, limits: Limits) -> None:
         self.logged = desk.log is not None
         """Whether an answer waits until it is written to a file."""
+        # A log is told of the question, and not of its bytes.
+        self._again = {} if self.logged else AGAIN
         self._desk = desk
         self._access = access
         self._limits = limits
@@ -67,20 +69,13 @@ class Hot:
     def _admitted(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         if len(body) > self._limits.max_body_bytes:
             return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        desk = self._desk
         try:
-            if fields.json and not self.logged and len(body) <= MOST_KEPT_BYTES:
-                again = self._again(path, fields, body)
-                if again is not None:
-                    return again
-            return PATHS[path](Incoming(fields, body, self._desk, self._limits, brief))
+            if fields.json and len(body) <= MOST_KEPT_BYTES and path in self._again:
+                decisions = desk.current().decisions
+                known = self._again[path](body, fields, decisions, desk.now())
+                if known is not None:
+                    return known
+            return PATHS[path](Incoming(fields, body, desk, self._limits, brief))
         except SidecarError as error:
             return told_of(error)
-
-    def _again(self, path: str, fields: Fields, body: bytes) -> Told | None:
-        """Answer what was answered before, from the pair of this moment; None if it was not."""
-        answer = AGAIN.get(path)
-        if answer is None:
-            return None
-        pair = self._desk.current()
-        decisions = decisions_of(pair.policy, pair.snapshot)
-        return answer(body, fields, decisions, self._desk.now())

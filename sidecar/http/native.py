@@ -24,7 +24,7 @@ from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
 from sidecar.http.identifiers import new_id
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import LASTING, PLAIN, Fields, Pairs, Told
+from sidecar.http.messages import LASTING, OK, PLAIN, Fields, Pairs, Told
 from sidecar.http.questions import ANY, Act, Entity
 from sidecar.http.quick import Quickly
 from sidecar.http.short import (
@@ -61,7 +61,7 @@ def authorize(incoming: Incoming) -> Told:
     asking = incoming.open()
     places = (f"requests[{index}]" for index in range(len(asked)))
     answers = [_item(*each, defaults, asking) for each in zip(places, asked, strict=True)]
-    return Told(HTTPStatus.OK, PLAIN, b'{"answers":[%b]}' % b",".join(answers))
+    return Told(OK, PLAIN, b'{"answers":[%b]}' % b",".join(answers))
 
 
 def list_permissions(incoming: Incoming) -> Told:
@@ -97,7 +97,7 @@ def authorize_again(body: bytes, _: Fields, decisions: Decisions, now: datetime)
     """Answer a question by what was decided of the same bytes before."""
     decision = decisions.recall(body, now)
     lead = decision and decision.written.get(_NATIVE)
-    return Told(HTTPStatus.OK, PLAIN, lead + new_id().encode() + _END) if lead else None
+    return Told(OK, PLAIN, lead + new_id().encode() + _END) if lead else None
 
 
 def list_permissions_again(
@@ -144,7 +144,7 @@ def _one(
 ) -> Told:
     if question.explain and incoming.brief:
         raise TakesLongError
-    return Told(HTTPStatus.OK, PLAIN, _answer(question, incoming.open(), body))
+    return Told(OK, PLAIN, _answer(question, incoming.open(), body))
 
 
 def _answer(
@@ -244,7 +244,7 @@ def _unless_known(body: bytes, fields: Fields) -> Told:
         known = parse_etags(fields.if_none_match)
         if not known.star_tag and known.contains_weak(tag):
             return Told(HTTPStatus.NOT_MODIFIED, kept, b"")
-    return Told(HTTPStatus.OK, (_JSON, *kept), body)
+    return Told(OK, (_JSON, *kept), body)
 
 
 @lru_cache(maxsize=1000)

@@ -17,7 +17,7 @@ from gunicorn.http import RequestParser, wsgi  # type: ignore[import-untyped]  #
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from sidecar.http import PATHS, Fields, Hot, Told
-from sidecar.http.messages import PLAIN
+from sidecar.http.messages import OK, PLAIN
 from sidecar.listening.bounds import Bounds
 from sidecar.listening.framing import Framing
 
@@ -33,8 +33,11 @@ MOST_ID_BYTES = 200
 MOST_BODY_BYTES = 32 * 1024
 """Of a request that is answered while others wait."""
 
-_OK = HTTPStatus.OK.value
 _LENGTH = b"Content-Length: "
+_USUAL_BYTES = 1024
+_ENDS = tuple(b"%d\r\n\r\n" % length for length in range(_USUAL_BYTES))
+"""How a head ends, by the length of the body."""
+
 _END_OF_HEAD = b"\r\n\r\n"
 
 _POSTED = tuple(f"POST {path} HTTP/1.1\r\n".encode() for path in PATHS)
@@ -158,8 +161,10 @@ class Front:
         moment = time()
         if not self._second <= moment < self._second + 1:
             self._begin_second(int(moment))
-        if fields is PLAIN and status == _OK:
-            return self._usual[keep] + b"%d\r\n\r\n" % len(body) + body
+        if fields is PLAIN and status == OK:
+            length = len(body)
+            end = _ENDS[length] if length < _USUAL_BYTES else b"%d\r\n\r\n" % length
+            return self._usual[keep] + end + body
         head = self._head(status, fields, keep=keep)
         if status == HTTPStatus.NOT_MODIFIED:
             return head + b"\r\n"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from sidecar.decide import Decisions, decisions_of
 from sidecar.errors import Problem
 from sidecar.facts import Snapshot
 from sidecar.model import Revisions
@@ -26,6 +27,11 @@ class Pair:
 
     policy: Policy
     snapshot: Snapshot
+    decisions: Decisions = field(init=False, compare=False, repr=False)
+    """Decides from both, and remembers."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decisions", decisions_of(self.policy, self.snapshot))
 
     def revisions(self) -> Revisions:
         """Return the content hashes of both."""
