@@ -19,6 +19,8 @@ from sidecar.policy.process import Oso, compile_in_child
 from sidecar.policy.questions import Answer, Question
 from tests.library import ACTOR, Library, allow, ask, codes
 
+COMPILES_ANEW = True
+
 PUBLIC = allow('doc.public and doc.title = "plan"')
 ASKED = {
     "rule": "allow",
