@@ -12,17 +12,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from _polar_lib import lib  # type: ignore[import-not-found]  # polar's own, without types
 from polar import Polar
 from polar.exceptions import OsoError, PolarTypeError, StackOverflowError, UnsupportedError
-from polar.ffi import PolarSource, ffi_serialize, process_messages
-from polar.ffi import Query as FfiQuery
+from polar.ffi import PolarSource, process_messages
 from polar.predicate import Predicate
-from polar.query import Query
 
 from sidecar.errors import Problem
-from sidecar.policy.inquiry import SINGLE_TERMS, Asking
+from sidecar.policy.inquiry import Asking
 from sidecar.policy.program import ASKER
+from sidecar.policy.querying import first_result
 from sidecar.policy.questions import Path
 from sidecar.policy.symbols import (
     ActionObject,
@@ -100,8 +98,7 @@ class LoadedPolicy:
             PolicyFault: Where the policy does what it may not.
             Unexplorable: Where Oso itself gives up.
         """
-        begin = self._polar.ffi_polar.new_query_from_term
-        return self._first(question, rule, (subject, resource), operands, begin) is not None
+        return self._first(question, rule, (subject, resource), operands) is not None
 
     def prove(
         self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Path]
@@ -116,17 +113,11 @@ class LoadedPolicy:
             PolicyFault: Where the policy does what it may not.
             Unexplorable: Where Oso itself gives up.
         """
-        found = self._first(question, rule, (subject, resource), operands, self._traced)
+        found = self._first(question, rule, (subject, resource), operands, tracing=True)
         if found is None:
             return None
         trace: Mapping[str, Any] = found["trace"]["trace"]
         return trace
-
-    def _traced(self, term: object) -> FfiQuery:
-        """Begin a query as `new_query_from_term` does, but with a trace."""
-        pointer = lib.polar_new_query_from_term(self._polar.ffi_polar.ptr, ffi_serialize(term), 1)
-        self._polar.ffi_polar.process_messages()
-        return FfiQuery(self._polar.ffi_polar.check_result(pointer))
 
     def _first(
         self,
@@ -134,18 +125,18 @@ class LoadedPolicy:
         rule: str,
         types: tuple[str, str],
         operands: Sequence[Path],
-        begin: Callable[[Any], Any],
+        *,
+        tracing: bool = False,
     ) -> Mapping[str, Any] | None:
         """Return Oso's first result; None where there is none."""
         host = self._polar.host.copy()
         arguments = [question.look.restore(operand, *types) for operand in operands]
         term = host.to_polar(Predicate(rule, arguments))
-        query = _Query(begin(term), host=host)  # type: ignore[no-untyped-call]  # polar's
-        query.question = question
         self.messages.clear()  # of loading: whoever loads looks at them
-        _instead(query.ffi_query, self._collect(query.ffi_query))
         try:
-            found: Mapping[str, Any] | None = next(query.run(), None)
+            found, beside = first_result(
+                self._polar.ffi_polar, host, question, term, tracing=tracing
+            )
         except StackOverflowError as error:
             raise Unexplorable("the rule calls itself without end") from error
         except PolarTypeError as error:
@@ -155,69 +146,9 @@ class LoadedPolicy:
         except OsoError as error:
             # Oso's message quotes the objects that it was asked about; it stays in this process.
             raise PolicyFault(_failed(error)) from error
-        if self.messages:
+        if beside:
             raise PolicyFault("the rule prints")
         return found
-
-
-class _Query(Query):
-    """Oso's query, with every way out of it that we allow."""
-
-    question: Asking
-
-    def handle_external_call(self, data: dict[str, Any]) -> None:
-        name = data["attribute"]
-        if data["kwargs"]:
-            raise PolicyFault(f"`{name}` takes no named arguments", name)
-        instance = self.host.to_python(data["instance"])
-        if isinstance(instance, Asker):
-            result: object = self.question.answer_rule(name, data["args"], self.host)
-        else:
-            arguments = (
-                None
-                if data["args"] is None
-                else [self._argument(name, term) for term in data["args"]]
-            )
-            result = self.question.look.member(instance, name, arguments)
-        self.ffi_query.call_result(data["call_id"], self.host.to_polar(result))
-
-    def _argument(self, name: str, term: dict[str, Any]) -> object:
-        if next(iter(term["value"])) not in SINGLE_TERMS:
-            raise PolicyFault(
-                f"an argument of `{name}` is not known yet, or is no single value", name
-            )
-        return self.host.to_python(term)
-
-    def handle_external_op(self, data: dict[str, Any]) -> None:
-        left, right = (self.host.to_python(term) for term in data["args"])
-        self.ffi_query.question_result(
-            data["call_id"], self.question.compare.holds(data["operator"], left, right)
-        )
-
-    def handle_external_isa(self, data: dict[str, Any]) -> None:
-        answer = self.question.is_a(self.host.to_python(data["instance"]), data["class_tag"])
-        self.ffi_query.question_result(data["call_id"], answer)
-
-    def handle_external_is_subspecializer(self, data: dict[str, Any]) -> None:
-        # Which clause is tried first does not matter to us: types have no order here.
-        self.ffi_query.question_result(data["call_id"], answer=False)
-
-    def handle_external_is_subclass(self, data: dict[str, Any]) -> None:
-        self.ffi_query.question_result(
-            data["call_id"], data["left_class_tag"] == data["right_class_tag"]
-        )
-
-    def handle_make_external(self, _data: dict[str, Any]) -> None:
-        raise PolicyFault("nothing can be made in a policy", "new")
-
-    def handle_external_isa_with_path(self, _data: dict[str, Any]) -> None:
-        raise PolicyFault("a member is read of something that is not known yet")
-
-    def handle_next_external(self, _data: dict[str, Any]) -> None:
-        raise PolicyFault("`in` cannot go through a fact; write `.includes(…)` for a set", "in")
-
-    def handle_debug(self, _data: dict[str, Any]) -> None:
-        raise PolicyFault("`debug` would wait at the terminal", "debug")
 
 
 def _failed(error: OsoError) -> str:

@@ -1,0 +1,161 @@
+"""One query to Oso: what it asks on the way, and what it is told.
+
+Polar's own conversation with its core costs several times what the core itself takes, and a pack is
+compiled by some thousand queries. So what goes to the core and comes from it is written and read
+here, and what it has to say beside is asked for once, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import msgspec
+from _polar_lib import lib  # type: ignore[import-not-found]  # polar's own, without types
+from polar.ffi import Query as FfiQuery
+from polar.ffi import process_messages, read_c_str
+from polar.query import Query
+
+from sidecar.policy.inquiry import SINGLE_TERMS, Asking
+from sidecar.policy.symbols import Asker, PolicyFault
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+_NATIVE = {str, bool, int, float, list, dict}
+"""Types of values that Oso has itself."""
+
+
+def first_result(
+    polar: Any,  # noqa: ANN401 - polar's ffi has no types
+    host: Any,  # noqa: ANN401 - nor have its hosts
+    question: Asking,
+    term: object,
+    *,
+    tracing: bool,
+) -> tuple[Mapping[str, Any] | None, bool]:
+    """Ask Oso a term, and answer what it asks on the way.
+
+    Returns:
+        Its first result, None where there is none; and whether it had anything to say beside.
+
+    Raises:
+        PolicyFault: Where the policy does what it may not.
+        Unexplorable: Where it cannot be explored.
+        OsoError: Where Oso fails.
+    """
+    pointer = lib.polar_new_query_from_term(polar.ptr, _encode(term), int(tracing))
+    polar.process_messages()  # of an earlier query that failed: they are none of ours
+    query = _Query(FfiQuery(polar.check_result(pointer)), host=host)  # type: ignore[no-untyped-call]  # polar's
+    query.question = question
+    found = next(query.run(), None)
+    return found, any(True for _ in process_messages(query.ffi_query.next_message))
+
+
+class _Query(Query):
+    """Oso's query, with every way out of it that we allow."""
+
+    question: Asking
+
+    def run(self) -> Generator[dict[str, Any], None, None]:
+        next_event, pointer = lib.polar_next_query_event, self.ffi_query.ptr
+        taken, ways = self.ffi_query.check_result, _WAYS
+        while True:
+            ((kind, said),) = _decode(read_c_str(taken(next_event(pointer)))).items()
+            if way := ways.get(kind):
+                way(self, said)
+            elif kind == "Result":
+                yield said
+            elif kind == "Done":
+                return
+            else:
+                raise PolicyFault(f"Oso asks for `{kind}`")
+
+    def _tell(self, call_id: int, result: object) -> None:
+        term = _encode(self._term(result))
+        self.ffi_query.check_result(lib.polar_call_result(self.ffi_query.ptr, call_id, term))
+
+    def _term(self, value: object) -> dict[str, Any]:
+        kind = None if type(value) in _NATIVE else self.host.types.get(type(value))
+        if kind is None:
+            term: dict[str, Any] = self.host.to_polar(value)
+            return term
+        number = self.host.cache_instance(value)
+        return {
+            "value": {
+                "ExternalInstance": {
+                    "instance_id": number,
+                    "repr": None,
+                    "class_repr": kind.name,
+                    "class_id": kind.id,
+                }
+            }
+        }
+
+    def handle_external_call(self, data: dict[str, Any]) -> None:
+        name = data["attribute"]
+        if data["kwargs"]:
+            raise PolicyFault(f"`{name}` takes no named arguments", name)
+        instance = self.host.to_python(data["instance"])
+        if isinstance(instance, Asker):
+            result: object = self.question.answer_rule(name, data["args"], self.host)
+        else:
+            arguments = (
+                None
+                if data["args"] is None
+                else [self._argument(name, term) for term in data["args"]]
+            )
+            result = self.question.look.member(instance, name, arguments)
+        self._tell(data["call_id"], result)
+
+    def _argument(self, name: str, term: dict[str, Any]) -> object:
+        if next(iter(term["value"])) not in SINGLE_TERMS:
+            raise PolicyFault(
+                f"an argument of `{name}` is not known yet, or is no single value", name
+            )
+        return self.host.to_python(term)
+
+    def handle_external_op(self, data: dict[str, Any]) -> None:
+        left, right = (self.host.to_python(term) for term in data["args"])
+        self.ffi_query.question_result(
+            data["call_id"], self.question.compare.holds(data["operator"], left, right)
+        )
+
+    def handle_external_isa(self, data: dict[str, Any]) -> None:
+        answer = self.question.is_a(self.host.to_python(data["instance"]), data["class_tag"])
+        self.ffi_query.question_result(data["call_id"], answer)
+
+    def handle_external_is_subspecializer(self, data: dict[str, Any]) -> None:
+        # Which clause is tried first does not matter to us: types have no order here.
+        self.ffi_query.question_result(data["call_id"], answer=False)
+
+    def handle_external_is_subclass(self, data: dict[str, Any]) -> None:
+        self.ffi_query.question_result(
+            data["call_id"], data["left_class_tag"] == data["right_class_tag"]
+        )
+
+    def handle_make_external(self, _data: dict[str, Any]) -> None:
+        raise PolicyFault("nothing can be made in a policy", "new")
+
+    def handle_external_isa_with_path(self, _data: dict[str, Any]) -> None:
+        raise PolicyFault("a member is read of something that is not known yet")
+
+    def handle_next_external(self, _data: dict[str, Any]) -> None:
+        raise PolicyFault("`in` cannot go through a fact; write `.includes(…)` for a set", "in")
+
+    def handle_debug(self, _data: dict[str, Any]) -> None:
+        raise PolicyFault("`debug` would wait at the terminal", "debug")
+
+
+_WAYS = {
+    "MakeExternal": _Query.handle_make_external,
+    "ExternalCall": _Query.handle_external_call,
+    "ExternalOp": _Query.handle_external_op,
+    "ExternalIsa": _Query.handle_external_isa,
+    "ExternalIsaWithPath": _Query.handle_external_isa_with_path,
+    "ExternalIsSubSpecializer": _Query.handle_external_is_subspecializer,
+    "ExternalIsSubclass": _Query.handle_external_is_subclass,
+    "NextExternal": _Query.handle_next_external,
+    "Debug": _Query.handle_debug,
+}
