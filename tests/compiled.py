@@ -11,7 +11,7 @@ import json
 import pickle
 from typing import Any
 
-from sidecar.policy.compiling import PackTexts
+from sidecar.policy.compiling import PackTexts, compile_pack
 from sidecar.policy.process import Child
 
 _KNOWN: dict[bytes, str] = {}
@@ -36,3 +36,11 @@ class Remembered(Child):
     def close(self) -> None:
         if hasattr(self, "_end"):
             super().close()
+
+
+def compiled(pack: PackTexts) -> Any:  # noqa: ANN401 - JSON
+    """Compile a pack in this process, as `compile_pack` does, unless it did so before."""
+    key = pickle.dumps(("here", pack))
+    if key not in _KNOWN:
+        _KNOWN[key] = json.dumps(compile_pack(pack))
+    return json.loads(_KNOWN[key])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,16 @@ def _compiled_once(request: pytest.FixtureRequest) -> Iterator[None]:
         if not getattr(request.module, "COMPILES_ANEW", False):
             patch.setattr(process, "Child", Remembered)
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let `many` run untraced: what only one case in thousands reaches counts as not covered."""
+    tracer = sys.gettrace() if item.get_closest_marker("many") else None
+    if tracer is None:
+        return (yield)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)

@@ -80,6 +80,7 @@ def _pairs() -> Iterator[tuple[int, int]]:
         yield old, new
 
 
+@pytest.mark.many
 def test_diff_is_what_going_through_all_states_says(
     compared: list[tuple[int, int, Differences]], allowed: list[tuple[bool, ...]], directory: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_pack_compared_with_itself_has_no_differences(policies: list[Policy]) 
     assert all(differences(each, each).changes == () for each in policies[:10])
 
 
+@pytest.mark.many
 def test_proofs_are_what_going_through_all_states_says(directory: Path) -> None:
     holding = failing = 0
 
@@ -192,6 +194,7 @@ def test_proofs_are_what_going_through_all_states_says(directory: Path) -> None:
     assert failing > 20
 
 
+@pytest.mark.many
 def test_whatever_is_true_of_a_state_can_be(policies: list[Policy], directory: Path) -> None:
     """No state that is there is ever called impossible."""
     asked = 0

@@ -22,6 +22,7 @@ PACKS = 90
 """Generated packs; each is asked 5 worlds x 20 requests x 5 rules."""
 
 
+@pytest.mark.many
 def test_compiled_answers_are_those_of_oso(tmp_path: Path) -> None:
     tally = Tally()
 
@@ -41,6 +42,7 @@ def test_compiled_answers_are_those_of_oso(tmp_path: Path) -> None:
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(min_value=1_000, max_value=10**9))
+@pytest.mark.many
 def test_compiled_answers_are_those_of_oso_for_any_seed(
     seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -268,6 +268,7 @@ def test_a_proof_that_differs_from_the_decision_is_told_loudly(
 
 
 @pytest.mark.parametrize("pack", ["shipped", "documents"])
+@pytest.mark.many
 def test_proofs_agree_with_the_decisions_of_the_suites(pack: str) -> None:
     policy, facts = packs()[pack]
     settings = Settings()
@@ -286,6 +287,7 @@ def test_proofs_agree_with_the_decisions_of_the_suites(pack: str) -> None:
         assert told.disagreements == (), request
 
 
+@pytest.mark.many
 def test_proofs_agree_with_the_decisions_of_packs_made_by_chance(tmp_path: Path) -> None:
     asked = allowed = 0
 

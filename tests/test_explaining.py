@@ -270,6 +270,7 @@ def asked_by(suite: Suite, policy: Policy, worlds: Path) -> Iterator[tuple[Reque
     ],
     ids=["shipped", "documents"],
 )
+@pytest.mark.many
 def test_the_rules_that_are_told_are_those_that_decide(
     policies: Path, fixtures: Path, cells: int
 ) -> None:
@@ -291,6 +292,7 @@ def test_the_rules_that_are_told_are_those_that_decide(
     assert len(asked) >= cells
 
 
+@pytest.mark.many
 def test_the_rules_that_are_told_are_those_that_decide_for_packs_made_by_chance(
     tmp_path: Path,
 ) -> None:

@@ -771,6 +771,7 @@ PIECES = [
 
 @hypothesis_settings(max_examples=3000, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6))
+@pytest.mark.many
 def test_plain_rows_are_read_as_the_parser_reads_them(pieces: list[str]) -> None:
     content = "".join(pieces).encode()
 

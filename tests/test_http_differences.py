@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from sidecar.decide import decide
@@ -39,6 +40,7 @@ PAGE = 2
 SEMANTICS = {"execute_all": None, "deny_on_first_deny": False, "permit_on_first_permit": True}
 
 
+@pytest.mark.many
 def test_answers_over_http_are_those_of_the_core(tmp_path: Path) -> None:
     tally: Counter[str] = Counter()
     differences: list[str] = []

@@ -192,6 +192,7 @@ def answered(decision: Decision) -> object:
     return decision.allowed, reasons, frozenset(each.code for each in decision.obligations)
 
 
+@pytest.mark.many
 def test_no_mutant_is_called_equivalent_that_some_state_tells_apart(tmp_path: Path) -> None:
     verdicts: Counter[tuple[bool, bool]] = Counter()
     for seed in SEEDS:
@@ -218,6 +219,7 @@ def test_no_mutant_is_called_equivalent_that_some_state_tells_apart(tmp_path: Pa
     assert verdicts[False, False] > 10
 
 
+@pytest.mark.many
 def test_a_variant_is_what_compiling_its_texts_anew_gives(tmp_path: Path) -> None:
     compared = 0
     for seed in SEEDS[:5]:

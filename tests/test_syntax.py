@@ -166,6 +166,7 @@ def test_shipped_and_generated_policies_parse() -> None:
         assert parse(text, "a.polar").lines
 
 
+@pytest.mark.many
 def test_texts_with_tokens_lost_doubled_and_swapped_parse_exactly_when_oso_parses_them() -> None:
     dice = random.Random(4)  # noqa: S311 - the same mutants each time
     corpus = [line for text in texts() for line in lines_of(text)]
@@ -218,6 +219,7 @@ def test_spans_nest_and_hold_exactly_the_text() -> None:
                     at = max(at, child.span.end)
 
 
+@pytest.mark.many
 def test_the_text_of_a_rule_s_span_parses_to_the_same_tree() -> None:
     for text in texts():
         for line in parse(text, "a.polar").lines:

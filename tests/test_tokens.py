@@ -80,6 +80,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Library:
         max_size=3,
     )
 )
+@pytest.mark.many
 def test_a_policy_with_slips_loads_or_is_refused_with_places(
     shared: Library, slips: list[tuple[int, str, bool]]
 ) -> None:

@@ -18,7 +18,8 @@ from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy.compiled import Policy, assemble
 from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
-from sidecar.schema import read_schema, read_sentences, read_settings
+from sidecar.schema import Sentences, read_schema, read_sentences, read_settings
+from tests.compiled import compiled
 from tests.differential.generating import START, Generator
 from tests.differential.oracle import Asked, Oracle, World
 
@@ -50,15 +51,15 @@ def generated_requests(
 ) -> Iterator[tuple[Policy, Snapshot, Request]]:
     """Yield requests about the worlds of one generated pack."""
     generator = Generator(seed)
-    made = _pack(generator, directory)
-    for number in range(worlds if made else 0):
-        assert made is not None
+    policy = _known_policy(generator, directory)
+    for number in range(worlds if policy else 0):
+        assert policy is not None
         rows = generator.rows()
         mount = directory / f"world{number}"
         _write(mount, rows)
-        snapshot = read_directory(made[0].schema, mount)
+        snapshot = read_directory(policy.schema, mount)
         for _ in range(requests):
-            yield made[0], snapshot, _request(generator, World(dict(rows)))[1]
+            yield policy, snapshot, _request(generator, World(dict(rows)))[1]
 
 
 def generated_pairs(
@@ -66,8 +67,7 @@ def generated_pairs(
 ) -> Iterator[tuple[tuple[Policy, Policy], Snapshot, Request, datetime]]:
     """Yield requests about worlds of one generated schema, and two packs that it is asked of."""
     generator = Generator(seed, sensitive=sensitive)
-    made = [_pack(generator, directory / name) for name in ("old", "new")]
-    old, new = (each and each[0] for each in made)
+    old, new = (_known_policy(generator, directory / name) for name in ("old", "new"))
     for number in range(worlds if old and new else 0):
         assert old is not None
         assert new is not None
@@ -174,6 +174,27 @@ def _compare_whole(
 
 
 def _pack(generator: Generator, directory: Path) -> tuple[Policy, Oracle] | None:
+    """Compile the pack anew: what the compiler does is what is compared."""
+    pack, sentences = _texts(generator, directory)
+    try:
+        policy = assemble(pack, sentences, compile_pack(pack))
+        _, program, _ = load(pack)
+    except InvalidPolicyError as error:
+        (directory / "problems.txt").write_text("\n".join(map(str, error.problems)))
+        return None
+    return policy, Oracle(pack.schema, pack.settings, program.whole)
+
+
+def _known_policy(generator: Generator, directory: Path) -> Policy | None:
+    """Compile the pack for a test of what is done with it."""
+    pack, sentences = _texts(generator, directory)
+    try:
+        return assemble(pack, sentences, compiled(pack))
+    except InvalidPolicyError:
+        return None
+
+
+def _texts(generator: Generator, directory: Path) -> tuple[PackTexts, Sentences]:
     directory.mkdir(parents=True)
     (directory / "schema.yaml").write_text(generator.schema())
     (directory / "settings.yaml").write_text(generator.settings())
@@ -184,14 +205,7 @@ def _pack(generator: Generator, directory: Path) -> tuple[Policy, Oracle] | None
     settings = read_settings(schema, directory / "settings.yaml")
     sentences = read_sentences(directory / "reasons.yaml", settings)
     codes = {"reason": frozenset(sentences.reasons), "obligation": frozenset(sentences.obligations)}
-    pack = PackTexts(schema, settings, codes, {"main.polar": text}, 60.0)
-    try:
-        policy = assemble(pack, sentences, compile_pack(pack))
-        _, program, _ = load(pack)
-    except InvalidPolicyError as error:
-        (directory / "problems.txt").write_text("\n".join(map(str, error.problems)))
-        return None
-    return policy, Oracle(schema, settings, program.whole)
+    return PackTexts(schema, settings, codes, {"main.polar": text}, 60.0), sentences
 
 
 def _request(generator: Generator, world: World) -> tuple[Asked, Request, datetime]:
