@@ -10,7 +10,7 @@ from sidecar.policy.nodes import FALSE, Node
 from sidecar.review.covering import Condition, Covering, own_rules
 from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined, Scope, UncompiledError
 from sidecar.review.regions import Regions
-from sidecar.review.states import Example
+from sidecar.review.states import Example, KnownStates
 from sidecar.review.wording import Wording
 
 ALLOWED, DENIED = "allowed", "denied"
@@ -66,13 +66,18 @@ class Differences:
     """Sentences about questions that Oso is asked at request time."""
 
 
-def differences(old: Policy, new: Policy) -> Differences:
+def differences(old: Policy, new: Policy, known: KnownStates | None = None) -> Differences:
     """Compare two packs over every state that can be.
+
+    Args:
+        old: The pack as it was.
+        new: The pack as it is.
+        known: What other comparisons found to be possible, where there were any.
 
     Raises:
         IncomparableError: A fact means something else in one than in the other.
     """
-    joined = Joined(old, new)
+    joined = Joined(old, new, known=known)
     if old.revision == new.revision:  # nothing to compare, not even what Oso is asked about
         return Differences(joined, (), (), ())
     uncompared: dict[str, None] = {}

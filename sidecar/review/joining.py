@@ -16,7 +16,7 @@ from sidecar.policy.nodes import FALSE, FAULT, TRUE, Label, Node, Test
 from sidecar.policy.questions import RESOURCE, SUBJECT, YES_NO, Path, Question
 from sidecar.policy.trees import Trees
 from sidecar.review.schemas import Union, unite
-from sidecar.review.states import States
+from sidecar.review.states import KnownStates, States
 from sidecar.schema import EntityType, Schema
 
 Scope = tuple[str, str]
@@ -31,11 +31,15 @@ class UncompiledError(SidecarError):
 class Joined:
     """The trees of several packs in one `Trees`; of one pack where there is but one."""
 
-    def __init__(self, *policies: Policy) -> None:
+    def __init__(self, *policies: Policy, known: KnownStates | None = None) -> None:
         """Bring the trees of the packs together.
 
         Two packs of different schemas are compiled by schemas that know the values of each other
         (`packs.load_pair`), so that each says what its rules say of them.
+
+        Args:
+            policies: One, or the old and the new one.
+            known: What was found to be possible before, and takes what is found now.
 
         Raises:
             IncomparableError: A fact means something else in one than in the other.
@@ -48,7 +52,7 @@ class Joined:
         self._ordered: set[Scope] = set()
         self._labels: dict[tuple[Scope, Question], tuple[Label, ...]] = {}
         self._taken: dict[tuple[int, int, Scope], Node] = {}
-        self._states: dict[Scope, States] = {}
+        self._known = KnownStates() if known is None else known
 
     def scopes(self) -> Iterator[Scope]:
         """Yield each pair of types that can be asked about, in the order of the schema."""
@@ -58,11 +62,7 @@ class Joined:
 
     def states(self, scope: Scope) -> States:
         """Return what can be, for a pair of types."""
-        if scope not in self._states:
-            types = self.schema.types
-            pair = (types[scope[0]], types[scope[1]])
-            self._states[scope] = States(self.schema, self.union.settings, pair)
-        return self._states[scope]
+        return self._known.of(self.schema, self.union.settings, scope)
 
     def take(self, side: int, node: Node, scope: Scope) -> Node:
         """Return a tree of one of the packs, in the common order."""

@@ -17,6 +17,7 @@ from sidecar.policy.variants import Variants
 from sidecar.review.joining import Joined, Scope, UncompiledError
 from sidecar.review.mutants import mutants_of
 from sidecar.review.regions import Regions
+from sidecar.review.states import KnownStates
 from sidecar.review.telling import changed_entries, tell
 from sidecar.schema.documents import Faults, Members, read_document
 from sidecar.schema.wording import shown
@@ -70,6 +71,7 @@ def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
         InvalidPackError: The pack cannot be used.
     """
     pack, sentences = read_texts(policies, fixtures)
+    known = KnownStates()
     with Variants(pack, sentences) as variants:
         for mutant in mutants_of(pack.texts, pack.schema):
             text, span = pack.texts[mutant.file], mutant.edit.span
@@ -81,7 +83,7 @@ def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
             except InvalidPackError:  # it finds what another condition needs
                 continue
             changed = changed_entries(variants.policy, without)
-            if not tell(variants.policy, without, changed).differs:
+            if not tell(variants.policy, without, changed, known).differs:
                 condition = mutant.sentence.removeprefix(DROPPED).strip(" `")
                 message = f"the condition {shown(condition)} changes nothing"
                 fix = "delete it, or mend what it should ask"

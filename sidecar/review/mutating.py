@@ -19,6 +19,7 @@ from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.variants import Variants
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.pasting import case_to_paste
+from sidecar.review.states import KnownStates
 from sidecar.review.telling import Entry, changed_entries, tell
 from sidecar.suites import Cell, read_suites
 from sidecar.suites.running import failure, placed
@@ -125,6 +126,7 @@ class Trial:
         self._suites = read_suites(places.policies)
         self._variants = Variants(replace(pack, seconds=VARIANT_SECONDS), sentences)
         self._policy: Policy = self._variants.policy
+        self._known = KnownStates()
         self._cells: dict[Entry, list[tuple[Cell, Snapshot]]] = defaultdict(list)
         failing = []
         for cell, snapshot in placed(self._suites, self._policy, self._worlds):
@@ -157,7 +159,7 @@ class Trial:
                 if wrong is not None:
                     why = f"{cell.case.file}:{cell.case.line}: {cell.name} {wrong}"
                     return Verdict(mutant, Fate.KILLED, why)
-        told = tell(self._policy, variant, changed)
+        told = tell(self._policy, variant, changed, self._known)
         if not told.differs:
             return Verdict(mutant, Fate.EQUIVALENT)
         if told.witness is None:

@@ -23,6 +23,8 @@ class Regions:
         self.states = joined.states(scope)
         self.scope = scope
         self._simpler: dict[tuple[int, int], Node] = {}
+        self._known_regions: dict[tuple[int, frozenset[tuple[int, Answered]]], Node] = {}
+        self._known_ways: dict[int, tuple[tuple[Answered, Node], ...]] = {}
         joined.trees.scope = scope
 
     def both(self, left: Node, right: Node) -> Node:
@@ -46,6 +48,13 @@ class Regions:
 
     def region(self, cube: Cube) -> Node:
         """Return the region of a cube: where its answers can be given, and are these."""
+        key = (len(self.trees.tests), frozenset(cube.items()))
+        known = self._known_regions.get(key)
+        if known is None:
+            known = self._known_regions[key] = self._region(cube)
+        return known
+
+    def _region(self, cube: Cube) -> Node:
         found = TRUE
         for index in sorted(cube, reverse=True):
             answered = cube[index]
@@ -128,8 +137,7 @@ class Regions:
             return
         test = self.trees.tests[node.test]
         given = within.get(node.test)
-        for outcomes, branch in self._ways(node):
-            answered = Answered(test, node.labels, outcomes)
+        for answered, branch in self._ways(node):
             both = answered if given is None else meet(given, answered)
             if branch is FALSE or both is None:
                 continue
@@ -142,14 +150,20 @@ class Regions:
         else:
             path[node.test] = answers[test.question] = given
 
-    def _ways(self, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
-        """Yield the branches of a node, with all outcomes that lead to each."""
-        together: dict[int, tuple[set[int], Node]] = {}
-        for at in range(outcomes_of(self.trees.tests[node.test], node)):
-            branch = node.branches[at]
-            together.setdefault(branch.number, (set(), branch))[0].add(at)
-        for outcomes, branch in together.values():
-            yield frozenset(outcomes), branch
+    def _ways(self, node: Node) -> tuple[tuple[Answered, Node], ...]:
+        """Return the branches of a node, each with all outcomes that lead to it."""
+        known = self._known_ways.get(node.number)
+        if known is None:
+            test = self.trees.tests[node.test]
+            together: dict[int, tuple[set[int], Node]] = {}
+            for at in range(outcomes_of(test, node)):
+                branch = node.branches[at]
+                together.setdefault(branch.number, (set(), branch))[0].add(at)
+            known = self._known_ways[node.number] = tuple(
+                (Answered(test, node.labels, frozenset(outcomes)), branch)
+                for outcomes, branch in together.values()
+            )
+        return known
 
 
 def meet(left: Answered, right: Answered) -> Answered | None:

@@ -15,7 +15,7 @@ from sidecar.policy.nodes import FALSE, TRUE, Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined, UncompiledError
 from sidecar.review.regions import Regions
-from sidecar.review.states import Example
+from sidecar.review.states import Example, KnownStates
 
 Entry = tuple[str, str, str]
 """The types of subject and resource, and the action."""
@@ -50,15 +50,21 @@ def changed_entries(policy: Policy, variant: Policy) -> list[Entry]:
     return [key for key, entry in variant.entries.items() if entry != policy.entries.get(key)]
 
 
-def tell(policy: Policy, variant: Policy, changed: Collection[Entry]) -> Told:
+def tell(
+    policy: Policy,
+    variant: Policy,
+    changed: Collection[Entry],
+    known: KnownStates | None = None,
+) -> Told:
     """Look for a state in which a variant answers otherwise: another verdict, reason, obligation.
 
     Args:
         policy: The pack.
         variant: The pack with an edit of its policy.
         changed: The kinds of request that are looked at.
+        known: What was found to be possible for other variants, where there were any.
     """
-    joined = Joined(_only(policy, changed), _only(variant, changed))
+    joined = Joined(_only(policy, changed), _only(variant, changed), known=known)
     differing: list[tuple[Entry, Node]] = []
     unknown = False
     for key in sorted(changed, key=lambda key: key[2] == UNDECLARED_ACTION):

@@ -7,6 +7,6 @@ it was asked for. `States` decides it; `Example` is a mount and a request with t
 
 from sidecar.review.states.answers import Answered
 from sidecar.review.states.examples import Example
-from sidecar.review.states.possible import States
+from sidecar.review.states.possible import KnownStates, States
 
-__all__ = ["Answered", "Example", "States"]
+__all__ = ["Answered", "Example", "KnownStates", "States"]

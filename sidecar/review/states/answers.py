@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.policy.nodes import Label, Node, Test
 
@@ -17,6 +17,19 @@ class Answered:
     outcomes: frozenset[int]
     """Places of outcomes: of a finite test of its labels; of a text of its literals, and behind
     them any other; of a number of the intervals between its cuts."""
+
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Sets of answers are looked up all the time, and questions are deep."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.test.question, self.labels, self.outcomes)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def is_within(self, other: Answered) -> bool:
+        """Tell whether this answer to a test leaves nothing that another does not leave."""
+        return self.labels == other.labels and self.outcomes <= other.outcomes
 
     @property
     def labelled(self) -> tuple[Label, ...]:

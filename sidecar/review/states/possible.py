@@ -44,9 +44,9 @@ class States:
         self._types = types
         self._known: dict[frozenset[Answered], bool] = {}
         self._ranks: dict[Question, str] = {}
-        self._refuted: dict[Question, list[tuple[Answered, ...]]] = {}
+        self._refuted: dict[Question, list[tuple[Answered, tuple[Answered, ...]]]] = {}
         """Answers that cannot be given together, none of which can be left out; by each question
-        that they answer."""
+        that they answer, its own answer first."""
 
     def possible(self, answers: Iterable[Answered]) -> bool:
         """Tell whether there is a mount and a request with all these answers.
@@ -65,15 +65,17 @@ class States:
 
         It costs much less than `possible`, which remembers here what it has found out.
         """
-        return any(
-            all(
-                (given := answers.get(each.test.question)) is not None
-                and given.labels == each.labels
-                and given.outcomes <= each.outcomes
-                for each in together
-            )
-            for together in self._refuted.get(question, ())
-        )
+        own = answers[question]
+        for first, others in self._refuted.get(question, ()):
+            if not own.is_within(first):
+                continue
+            for each in others:
+                given = answers.get(each.test.question)
+                if given is None or not given.is_within(each):
+                    break
+            else:
+                return True
+        return False
 
     def _is_possible(self, answers: frozenset[Answered]) -> bool:
         if self._seek(answers, with_example=False) is not None:
@@ -84,7 +86,8 @@ class States:
                 needed.discard(each)
         together = tuple(needed)
         for each in together:
-            self._refuted.setdefault(each.test.question, []).append(together)
+            others = tuple(other for other in together if other is not each)
+            self._refuted.setdefault(each.test.question, []).append((each, others))
         return False
 
     def example(self, answers: Iterable[Answered]) -> Example | None:
@@ -130,6 +133,27 @@ class States:
         for left, right in chase.different:
             if settled(left) is settled(right):
                 raise Contradiction
+
+
+class KnownStates:
+    """What was found to be possible, for packs that are compared one after another.
+
+    What can be is a matter of the schema and the settings alone, and most edits leave both.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[Schema, Mapping[str, Value]] | None = None
+        self._states: dict[tuple[str, str], States] = {}
+
+    def of(self, schema: Schema, settings: Mapping[str, Value], scope: tuple[str, str]) -> States:
+        """Return what can be for a pair of types; another schema or other settings begin anew."""
+        if self._of != (schema, settings):
+            self._of = (schema, settings)
+            self._states.clear()
+        if scope not in self._states:
+            pair = (schema.types[scope[0]], schema.types[scope[1]])
+            self._states[scope] = States(schema, settings, pair)
+        return self._states[scope]
 
 
 class _Saying:
