@@ -11,8 +11,11 @@ BENCH ?=
 BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
-REVIEWING := $(addprefix tests/test_,$(addsuffix .py,changes comparing differences docs_reviewing explain judging \
-	linting mutants proving replaying states suite_coverage syntax))
+# WORKERS=... is how many processes share the tests; CI has two cores.
+WORKERS ?= 2
+# Tests start a hundred processes: what one has compiled the next reads, whatever the machine's own
+# setting is, and out of the way of the sources.
+BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/pycache
 LOCKED := --require-hashes --only-binary :all:
 
 help: ## Show the targets
@@ -35,12 +38,8 @@ lint: .venv/testing ## Formatting, lint, types, architecture
 
 unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
 	$(BIN)/coverage erase
-# The end-to-end tests mostly wait, so they run beside the others, and those of the reviewers' tools
-# with them; what they say comes last.
-	@log=$$(mktemp); \
-	$(BIN)/coverage run -m pytest tests/e2e $(REVIEWING) >$$log 2>&1 & beside=$$!; \
-	$(BIN)/coverage run -m pytest --ignore tests/e2e $(addprefix --ignore ,$(REVIEWING)); unit=$$?; \
-	wait $$beside; e2e=$$?; cat $$log; rm -f $$log; test $$unit -eq 0 -a $$e2e -eq 0
+# A worker with nothing left to do takes tests from the other, so that both end together.
+	$(BYTECODE) $(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.policy import process
+from sidecar.policy.process import Child
 from tests.compiled import Remembered
 from tests.library import Library
 
@@ -20,12 +21,17 @@ def library(tmp_path: Path) -> Iterator[Library]:
     made.close()
 
 
+def pytest_configure() -> None:
+    """Compile no pack twice, not even while tests are collected."""
+    pytest.MonkeyPatch().setattr(process, "Child", Remembered)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _compiled_once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compile no pack twice, except where a module says that it is about compiling."""
+def _compiled_anew(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give the modules that are about compiling the process as it is."""
     with pytest.MonkeyPatch.context() as patch:
-        if not getattr(request.module, "COMPILES_ANEW", False):
-            patch.setattr(process, "Child", Remembered)
+        if getattr(request.module, "COMPILES_ANEW", False):
+            patch.setattr(process, "Child", Child)
         yield
 
 

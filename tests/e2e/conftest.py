@@ -16,6 +16,13 @@ def root(tmp_path: Path) -> Path:
     return copy_pack(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """A sidecar for all tests of a module that only ask it."""
+    with serving(copy_pack(tmp_path_factory.mktemp("lasting"))) as running:
+        yield running
+
+
 @pytest.fixture
 def sidecar(root: Path) -> Iterator[Sidecar]:
     with serving(root) as running:

@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,11 @@ from sidecar.settings import Settings
 
 EDIT = {"subject": "user:ana", "action": "numbers.edit", "resource": "account:acme"}
 """A question whose answer is yes."""
+PATIENCE = 60.0
+"""Seconds after which what was waited for is taken not to come, however slow the machine is."""
+AS_THEY_ARE: Mapping[str, str] = {}
+UNTRACED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""For a process that is asked thousands of things: others have shown what is run."""
 
 
 @dataclass
@@ -48,9 +53,9 @@ class Sidecar:
     def connect(self) -> http.client.HTTPConnection:
         if self.context:
             return http.client.HTTPSConnection(
-                "localhost", self.port, timeout=10, context=self.context
+                "localhost", self.port, timeout=PATIENCE, context=self.context
             )
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def ask(self, path: str, said: object, **headers: str) -> tuple[int, Any]:
         with closing(self.connect()) as connection:
@@ -83,7 +88,7 @@ def ask(
     return response.status, json.loads(response.read())
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> float:
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> float:
     """Wait for something that another process does; return how long it took."""
     start = time.monotonic()
     while not condition():
@@ -115,10 +120,14 @@ def start(root: Path, *options: str, **variables: str) -> subprocess.Popen[bytes
 
 @contextmanager
 def serving(
-    root: Path, *options: str, workers: int = 2, context: ssl.SSLContext | None = None
+    root: Path,
+    *options: str,
+    workers: int = 2,
+    context: ssl.SSLContext | None = None,
+    variables: Mapping[str, str] = AS_THEY_ARE,
 ) -> Iterator[Sidecar]:
     """Run it until the block ends, at a free port, once all its workers are there."""
-    process = start(root, "--port", "0", "--workers", str(workers), *options)
+    process = start(root, "--port", "0", "--workers", str(workers), *options, **variables)
     try:
         until(lambda: process.poll() is not None or "Listening at" in (root / "log").read_text())
         found = re.search(r"Listening at: https?://[0-9.]+:(\d+)", (root / "log").read_text())
@@ -128,7 +137,7 @@ def serving(
         yield sidecar
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def write(file: Path, text: str) -> None:
@@ -140,7 +149,7 @@ def write(file: Path, text: str) -> None:
 def raw(sidecar: Sidecar, sent: bytes) -> bytes:
     """Send bytes and return all that comes back until the sidecar closes."""
     told = b""
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as client:
         try:
             client.sendall(sent)
             while chunk := client.recv(65536):

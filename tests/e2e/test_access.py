@@ -9,17 +9,20 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import EDIT, Sidecar, raw, serving, start, until, write
+from tests.e2e.running import EDIT, PATIENCE, Sidecar, raw, serving, start, until, write
 
 pytestmark = pytest.mark.e2e
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
+LENIENCE = 10
+"""For a machine that does other things beside."""
 OTHER = "fedcba9876543210fedcba9876543210"
 
 REACHABLE = "0.0.0.0"  # noqa: S104  that is the point
@@ -78,7 +81,7 @@ def test_replaced_tokens_are_taken_by_every_worker(guarded: Sidecar, tokens: Pat
 
     assert both == 200
     assert status(guarded, **bearer(OTHER)) == 200
-    assert seconds < 6
+    assert seconds < 2 * LENIENCE
 
 
 @pytest.mark.parametrize("content", ["", f"billing {SECRET} {SECRET}\n", None])
@@ -131,7 +134,7 @@ def test_a_worker_that_replaces_a_dead_one_takes_no_token_of_the_past(
 def test_it_does_not_listen_to_others_when_nobody_is_named(
     root: Path, options: tuple[str, ...]
 ) -> None:
-    ended = start(root, "--port", "0", *options).wait(30)
+    ended = start(root, "--port", "0", *options).wait(PATIENCE)
 
     told = (root / "log").read_text()
     assert ended == 2
@@ -154,7 +157,7 @@ def test_it_listens_to_others_when_they_are_named_or_in_so_many_words(root: Path
 
 
 def test_other_words_do_not_open_it(root: Path) -> None:
-    ended = start(root, "--host", REACHABLE, "--allow-anonymous", "yes").wait(30)
+    ended = start(root, "--host", REACHABLE, "--allow-anonymous", "yes").wait(PATIENCE)
 
     assert ended == 2
     assert "`yes` is not `yes-anyone-may-ask`" in (root / "log").read_text()
@@ -169,7 +172,7 @@ def test_a_socket_that_a_supervisor_hands_over_is_looked_at_too(root: Path) -> N
             check=False,
             pass_fds=[handed.fileno()],
             stderr=log,
-            timeout=30,
+            timeout=PATIENCE,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},  # noqa: TID251  a child's
         )
 
@@ -190,7 +193,7 @@ def test_the_container_says_what_to_do_when_nobody_is_named(root: Path) -> None:
     dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
     variables = dict(re.findall(r"(SIDECAR_(?:HOST|TOKENS))=(\S+)", dockerfile))
 
-    refused = start(root, **variables).wait(30)
+    refused = start(root, **variables).wait(PATIENCE)
     told = (root / "log").read_text()
     tokens = keep(root / "tokens", f"{SECRET}\n")
     with serving(root, "--host", variables["SIDECAR_HOST"], "--tokens", str(tokens)) as sidecar:
@@ -313,11 +316,14 @@ def test_callers_that_do_not_finish_their_handshake_keep_nobody_waiting(
         silent = [socket.create_connection(("127.0.0.1", sidecar.port)) for _ in range(50)]
         for each in silent:
             each.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        begun = time.monotonic()
         answered = [status(sidecar) for _ in range(5)]
+        seconds = time.monotonic() - begun
         for each in silent:
             each.close()
 
     assert answered == [200] * 5
+    assert seconds < LENIENCE
 
 
 def test_a_replaced_certificate_is_taken_for_the_next_connection(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import Sidecar, serving, start
+from tests.e2e.running import PATIENCE, Sidecar, serving, start
 
 pytestmark = pytest.mark.e2e
 
@@ -64,5 +64,5 @@ def test_a_key_that_cannot_be_used_is_trouble(root: Path, key: str) -> None:
 
     process = start(root, "--port", "0", "--page-key", key)
 
-    assert process.wait(30) == 2
+    assert process.wait(PATIENCE) == 2
     assert (root / "log").read_text().startswith(f"error: the key `{key}` ")
