@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint unit policy matrix mutate fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
+.PHONY: help serve test lint unit policy matrix mutate deep fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -11,6 +11,8 @@ BENCH ?=
 BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
+# DEPTH=... is how many times as many cases `make deep` tries as `make test`.
+DEPTH ?= 5
 # WORKERS=... is how many processes share the tests; CI has two cores.
 WORKERS ?= 2
 # Tests start a hundred processes: what one has compiled the next reads, whatever the machine's own
@@ -51,6 +53,9 @@ matrix: .venv/serving ## Write the matrix anew, after a change of access that is
 
 mutate: .venv/serving ## Would the suites notice a slip in the policy?
 	$(BIN)/sidecar mutate
+
+deep: .venv/testing ## The tests that try cases made by chance, with five times as many of them
+	DEPTH=$(DEPTH) $(BYTECODE) $(BIN)/python -m pytest -m many --numprocesses $(WORKERS) --dist worksteal
 
 fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py

@@ -21,10 +21,11 @@ from sidecar.review.covering import Covering
 from sidecar.review.differences import ALLOWED, DENIED, Change, Differences, differences
 from sidecar.review.joining import Joined
 from sidecar.review.states import Example, KnownStates
+from tests.depth import deep
 from tests.reviewing.small import CONDITIONS, NOW, State, compiled, policy_text, states
 
 PACKS = 60
-PAIRS = 200
+PAIRS = deep(200)
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,10 @@ from sidecar.policy.looking import Look
 from sidecar.policy.nodes import Node
 from sidecar.policy.questions import Answer, Question
 from sidecar.policy.trees import Trees
+from tests.depth import deep
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
 
-PACKS = 90
+PACKS = deep(90)
 """Generated packs; each is asked 5 worlds x 20 requests x 5 rules."""
 
 

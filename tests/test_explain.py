@@ -21,6 +21,7 @@ from sidecar.review.explained import as_json, as_markdown, as_text
 from sidecar.review.explaining import Explained, Facts, explain_to_reviewer
 from sidecar.settings import Settings
 from sidecar.suites import read_suites
+from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 from tests.test_explaining import AT, DOCUMENTS, asked_by, question
@@ -291,7 +292,7 @@ def test_proofs_agree_with_the_decisions_of_the_suites(pack: str) -> None:
 def test_proofs_agree_with_the_decisions_of_packs_made_by_chance(tmp_path: Path) -> None:
     asked = allowed = 0
 
-    for seed in range(200, 208):
+    for seed in range(200, 200 + deep(8)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 8):
             told = explain_to_reviewer(request, policy, Facts(snapshot, {}), START)
             asked += 1

@@ -19,6 +19,7 @@ from sidecar.settings import Settings
 from sidecar.suites import Suite, read_suites
 from sidecar.suites.grids import lay_out
 from sidecar.suites.worlds import World
+from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 from tests.library import NOW, Library, allow
@@ -298,7 +299,7 @@ def test_the_rules_that_are_told_are_those_that_decide_for_packs_made_by_chance(
 ) -> None:
     asked = 0
 
-    for seed in range(25):
+    for seed in range(deep(25)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 10):
             explanation = explain(request, policy, snapshot, START)
             decision = decide(request, policy, snapshot, START)

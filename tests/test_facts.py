@@ -19,6 +19,7 @@ from sidecar.facts.mounted import RowEvents
 from sidecar.facts.plain import read_rows
 from sidecar.schema import Schema, read_schema
 from sidecar.schema.documents import yaml_fault
+from tests.depth import deep
 
 ROOT = Path(__file__).parent.parent
 
@@ -769,7 +770,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@hypothesis_settings(max_examples=3000, deadline=None)
+@hypothesis_settings(max_examples=deep(3000), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6))
 @pytest.mark.many
 def test_plain_rows_are_read_as_the_parser_reads_them(pieces: list[str]) -> None:

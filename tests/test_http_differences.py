@@ -22,6 +22,7 @@ from sidecar.model import Decision, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
 from sidecar.search import permissions, search_resources, search_subjects
+from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 from tests.edge import Still, post
@@ -31,7 +32,7 @@ NOW: datetime = START
 ASKED = 10_000
 """Requests that are sent, at least."""
 
-PACKS, WORLDS, REQUESTS = 30, 4, 15
+PACKS, WORLDS, REQUESTS = deep(30), 4, 15
 """Worlds are those of each pack, requests those about each world; each is sent in many forms."""
 
 PAGE = 2

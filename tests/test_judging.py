@@ -20,6 +20,7 @@ from sidecar.model import Request
 from sidecar.policy import Policy
 from sidecar.review.judging import Effect, Judge, Judgement
 from sidecar.review.recollecting import Recollection
+from tests.depth import deep
 from tests.differential.comparing import generated_pairs
 
 HASHING = Hashing(b"a key for tests that is long")
@@ -117,7 +118,7 @@ def judged(seeds: Iterable[int], directory: Path) -> Tally:
 
 @pytest.mark.many
 def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> None:
-    tally = judged(range(20), tmp_path)
+    tally = judged(range(deep(20)), tmp_path)
 
     assert tally.wrong == []
     asked = tally.counts["again"]

@@ -24,9 +24,10 @@ from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.mutating import Fate, Places, Verdict, mutate
 from sidecar.review.telling import changed_entries, tell
 from sidecar.suites import ask, read_suites
+from tests.depth import deep
 from tests.reviewing.small import NOW, SCHEMA, policy_text, states
 
-SEEDS = range(8)
+SEEDS = range(deep(8))
 POLICY = """\
 actor User {}
 allow(user: User, action: Action, doc: Doc) if may(user, action.name, doc);
@@ -222,7 +223,7 @@ def test_no_mutant_is_called_equivalent_that_some_state_tells_apart(tmp_path: Pa
 @pytest.mark.many
 def test_a_variant_is_what_compiling_its_texts_anew_gives(tmp_path: Path) -> None:
     compared = 0
-    for seed in SEEDS[:5]:
+    for seed in SEEDS[: deep(5)]:
         places = pack(tmp_path / str(seed), policy_text(seed))
         texts, sentences = read_texts(places.policies, places.fixtures)
         try:

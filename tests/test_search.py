@@ -28,6 +28,7 @@ from sidecar.search import (
     search_resources,
     search_subjects,
 )
+from tests.depth import deep
 from tests.differential.comparing import generated_requests
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +86,7 @@ def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Pa
     tally: Counter[str] = Counter()
     differences = []
 
-    for seed in range(25):
+    for seed in range(deep(25)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 3, 6):
             for search, unknown in ((search_subjects, SUBJECT), (search_resources, RESOURCE)):
                 found = search(request, policy, snapshot, NOW)
@@ -102,7 +103,7 @@ def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Pa
 
 @pytest.mark.many
 def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(tmp_path: Path) -> None:
-    for seed in range(25):
+    for seed in range(deep(25)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):
             plain = replace(request, action_properties={})
             actions = policy.schema.types[request.resource.type].actions

@@ -18,10 +18,11 @@ from sidecar.policy import Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.nodes import Node
 from sidecar.review.states import Answered, States, laws
+from tests.depth import deep
 from tests.differential.comparing import generated_requests
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-PACKS = range(24)
+PACKS = range(deep(24))
 """Generated packs that use all that a schema can declare."""
 WAYS = 40
 """Ways through one tree for which a mount is built."""

@@ -31,11 +31,12 @@ from sidecar.syntax.nodes import (
     walk,
 )
 from sidecar.syntax.parsing import parse
+from tests.depth import deep
 from tests.differential.generating import Generator
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = [*(ROOT / "policies").glob("*.polar"), *(ROOT / "tests/packs").rglob("*.polar")]
-MUTANTS = 2500
+MUTANTS = deep(2500)
 TOKEN = re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\s+|\w+|[:?=<>!]=|::|\W')
 # Oso ends the whole process where it tells of a fault beyond so many characters as there are before
 # it bytes, and where its message would quote an operator that is written before its operands.
