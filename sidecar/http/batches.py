@@ -210,7 +210,7 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
         if not (context or subject.properties or resource.properties or action.properties):
             plain = (subject.type, subject.id, action.name, resource.type, resource.id)
             decision = recall(plain, now)
-        lead = decision and decision.written.get(STANDARD)
+        lead = decision.written.get(STANDARD) if decision else None
         if decision is None or lead is None:
             try:
                 answered = asking.decide(_Whole(subject, action, resource, context))
