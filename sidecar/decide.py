@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,9 @@ Plain = tuple[str, str, str, str, str]
 """A question beside which nothing is said: type and id of the subject, the action, type and id of
 the resource."""
 
-Asked = Plain | bytes
-"""A whole question, to remember its answer: plain, or in the bytes of a caller. The bytes are those
-of a question for a decision; another kind of question has a name beside it."""
+Asked = Plain | bytes | tuple[str, bytes] | tuple[str, bytes, bytes]
+"""A whole question, to remember its answer: plain, or in the bytes of a caller. Bytes alone are
+those of one question for a decision; what else they can be has a name before them."""
 
 
 def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
@@ -76,10 +76,10 @@ class Decisions:
     def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
         self._policy = policy
         self._snapshot = snapshot
-        self._known: dict[Asked | tuple[str, Hashable], tuple[datetime, datetime, Any]] = {}
+        self._known: dict[Asked, tuple[datetime, datetime, Any]] = {}
         self._made: dict[tuple[object, ...], Decision] = {}
 
-    def recall(self, asked: Asked | tuple[str, Hashable], now: datetime) -> Any:  # noqa: ANN401
+    def recall(self, asked: Asked, now: datetime) -> Any:  # noqa: ANN401
         """Return what was answered to a question before, if it is certain to be so `now`."""
         known = self._known.get(asked)
         if known is None:
@@ -87,9 +87,7 @@ class Decisions:
         since, until, answer = known
         return answer if since < now < until else None
 
-    def remember(
-        self, asked: Asked | tuple[str, Hashable], window: Window | None, answer: object
-    ) -> None:
+    def remember(self, asked: Asked, window: Window | None, answer: object) -> None:
         """Keep an answer for the time between two instants; None where that is not known."""
         if window is not None:
             if len(self._known) >= MOST_REMEMBERED:

@@ -16,7 +16,7 @@ from msgspec import UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.audit import DecisionLog, Occasion
-from sidecar.decide import Plain, decide, stale
+from sidecar.decide import Asked, Plain, decide, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
@@ -100,6 +100,10 @@ class Answered(NamedTuple):
 
     def standard(self) -> bytes:
         """Write it as AuthZEN has it: obligations by its draft profile, all in `context`."""
+        return self.lead() + self.id.encode() + END_OF_STANDARD
+
+    def lead(self) -> bytes:
+        """Write it so up to its id."""
         decision = self.decision
         lead = decision.written.get(STANDARD)
         if lead is None:
@@ -111,7 +115,7 @@ class Answered(NamedTuple):
             }
             whole = msgspec.json.encode({"decision": decision.allowed, "context": context})
             lead = decision.written[STANDARD] = whole.removesuffix(b'"}}')
-        return lead + self.id.encode() + END_OF_STANDARD
+        return lead
 
 
 Shared = tuple[str, str, str, str]
@@ -135,22 +139,21 @@ class Asking(NamedTuple):
     """Subjects and resources that were found already; only within a batch."""
 
     def decide(
-        self, question: Question, max_age: float = inf, body: bytes | None = None
+        self, question: Question, max_age: float = inf, asked: Asked | None = None
     ) -> Answered:
         """Decide one question, and tell the logs of it and of rules that failed.
 
         Args:
             question: What is asked.
             max_age: A snapshot that is older than so many seconds allows nothing.
-            body: What the caller sent, if it is this question and no more; its answer is
-                remembered by it.
+            asked: The question in the bytes of the caller, to remember the answer by them.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
             DecisionLogError: The decision cannot be logged, and none is to go unlogged.
             TakesLongError: There is no time to ask Oso.
         """
-        decision = self._decide(question, body)
+        decision = self._decide(question, asked)
         if max_age is not inf and self.age > max_age:
             decision = stale(self.pair.policy, self.pair.snapshot)
         identifier = new_id()
@@ -161,10 +164,10 @@ class Asking(NamedTuple):
             self.log.decided(request_of(question), decision, identifier, self._occasion())
         return Answered(decision, identifier)
 
-    def _decide(self, question: Question, body: bytes | None) -> Decision:
+    def _decide(self, question: Question, asked: Asked | None) -> Decision:
         policy, snapshot = self.pair.policy, self.pair.snapshot
         decisions = self.pair.decisions
-        asked = body or _plain(question)
+        asked = asked or _plain(question)
         if asked is not None:
             known: Decision | None = decisions.recall(asked, self.now)
             if known is not None:

@@ -15,11 +15,11 @@ from sidecar.http import quick
 from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
-from sidecar.http.identifiers import new_id
+from sidecar.http.identifiers import new_id, new_ids
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import OK, PLAIN, Fields, Told
 from sidecar.http.questions import SEMANTICS, Batch, Evaluation
-from sidecar.http.quick import Quickly
+from sidecar.http.quick import MOST_KEPT_BYTES, Quickly
 from sidecar.model import Decision
 
 STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
@@ -45,7 +45,7 @@ def evaluation(incoming: Incoming) -> Told:
     question, body = incoming.quickly(_QUICK_EVALUATION), incoming.short_body
     if question is None:
         question, body = convert(incoming.json(), Evaluation), None
-    return Told(OK, PLAIN, asking.decide(question, body=body).standard())
+    return Told(OK, PLAIN, asking.decide(question, asked=body).standard())
 
 
 def evaluation_again(body: bytes, _: Fields, decisions: Decisions, now: datetime) -> Told | None:
@@ -186,6 +186,9 @@ class _Whole(NamedTuple):
     context: dict[str, Any] | UnsetType
 
 
+_QUICK_PART = Quickly(quick.PartOfEvaluation)
+
+
 def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
     """Answer a batch in which nothing is wrong; None for any other, which nothing is told of."""
     options = batch.options
@@ -197,32 +200,67 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
     if incoming.desk.log is not None:  # it would be told of the items before a faulty one
         return None
     incoming.bound(len(items))
+    spoken = _defaults(batch)
+    defaults = _QUICK_PART.read(spoken)
+    if defaults is None:
+        return None
     asking = incoming.open(aged=False).sharing()
-    recall, now, last, written = asking.pair.decisions.recall, asking.now, STOPS_AFTER[semantic], []
-    for item in items:
-        subject = _filled(item.subject, batch.subject)
-        action = item.action or batch.action
-        resource = _filled(item.resource, batch.resource)
-        if subject is None or action is UNSET or resource is None:
-            return None
-        context = batch.context if item.context is UNSET else item.context
-        decision: Decision | None = None
-        if not (context or subject.properties or resource.properties or action.properties):
-            plain = (subject.type, subject.id, action.name, resource.type, resource.id)
-            decision = recall(plain, now)
+    recall, now, last = asking.pair.decisions.recall, asking.now, STOPS_AFTER[semantic]
+    leads, ids, alone = [], new_ids(len(items)), spoken == _NOTHING
+    for at, raw in enumerate(items):
+        item = bytes(raw)
+        # Without defaults an item is a question of its own.
+        asked = item if alone else (_BATCH, spoken, item)
+        decision: Decision | None = recall(asked, now)
         lead = decision.written.get(STANDARD) if decision else None
         if decision is None or lead is None:
+            question = _whole(_QUICK_PART.read(item), defaults)
+            if question is None:
+                return None
             try:
-                answered = asking.decide(_Whole(subject, action, resource, context))
+                short = len(item) + len(spoken) <= MOST_KEPT_BYTES
+                answered = asking.decide(question, asked=asked if short else None)
             except InvalidRequestError:
                 return None
-            decision = answered.decision
-            written.append(answered.standard())
-        else:
-            written.append(lead + new_id().encode() + END_OF_STANDARD)
+            decision, ids[at] = answered.decision, answered.id.encode()
+            lead = answered.lead()
+        leads.append(lead)
         if decision.allowed is last:
+            # What follows is not answered; it is read all the same.
+            if any(_QUICK_PART.read(bytes(rest)) is None for rest in items[at + 1 :]):
+                return None
             break
-    return b'{"evaluations":[%b]}' % b",".join(written)
+    answers = [lead + each for lead, each in zip(leads, ids, strict=False)]
+    return b'{"evaluations":[%b%b]}' % (_NEXT.join(answers), END_OF_STANDARD)
+
+
+_NEXT = END_OF_STANDARD + b","
+_NOTHING = b"{}"
+_BATCH = "batch"
+"""Names a question that is an item of a batch with defaults."""
+
+
+def _defaults(batch: quick.Batch) -> bytes:
+    """Write the defaults of a batch as if they were an item, each as it was said."""
+    members = [
+        b'"%b":%b' % (name.encode(), bytes(said))
+        for name in _REQUIRED
+        if (said := getattr(batch, name)) is not UNSET
+    ]
+    return b"{%b}" % b",".join(members)
+
+
+def _whole(item: quick.PartOfEvaluation | None, defaults: quick.PartOfEvaluation) -> _Whole | None:
+    """Fill in what an item leaves out; None where something is missing all the same."""
+    if item is None:
+        return None
+    subject = _filled(item.subject, defaults.subject)
+    action = item.action or defaults.action
+    resource = _filled(item.resource, defaults.resource)
+    if subject is None or action is UNSET or resource is None:
+        return None
+    context = defaults.context if item.context is UNSET else item.context
+    return _Whole(subject, action, resource, context)
 
 
 def _filled(
@@ -231,8 +269,6 @@ def _filled(
     """Fill in a type and an id that an item leaves out; None where there are none."""
     if own is UNSET:
         own = default
-    elif default is UNSET and own.type and own.id:  # as in most items
-        return cast("quick.Entity", own)
     elif default is not UNSET and (own.type is UNSET or own.id is UNSET):
         own = quick.PartOfEntity(own.type or default.type, own.id or default.id, own.properties)
     if own is UNSET or own.type is UNSET or own.id is UNSET:

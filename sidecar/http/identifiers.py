@@ -17,11 +17,16 @@ def new_id() -> str:
     try:
         return _made.pop()
     except IndexError:
-        fresh = os.urandom(_SIZE * AT_ONCE).hex()
-        ids = [fresh[at : at + 2 * _SIZE] for at in range(0, len(fresh), 2 * _SIZE)]
+        ids = [each.decode() for each in new_ids(AT_ONCE)]
         mine = ids.pop()
         _made.extend(ids)
         return mine
+
+
+def new_ids(count: int) -> list[bytes]:
+    """Return so many ids, as they are written."""
+    fresh = os.urandom(_SIZE * count).hex().encode()
+    return [fresh[at : at + 2 * _SIZE] for at in range(0, len(fresh), 2 * _SIZE)]
 
 
 # Two processes would give out the same ones.

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from sidecar.http.questions import Text
 
@@ -78,10 +78,14 @@ class Options(Struct, frozen=True):
     evaluations_semantic: str | UnsetType = UNSET
 
 
-class Batch(PartOfEvaluation, frozen=True, kw_only=True):
-    """A batch with the defaults of its items."""
+class Batch(Struct, frozen=True):
+    """A batch; its items, and the defaults of what they leave out, are read one by one."""
 
-    evaluations: list[PartOfEvaluation]
+    evaluations: list[Raw]
+    subject: Raw | UnsetType = UNSET
+    action: Raw | UnsetType = UNSET
+    resource: Raw | UnsetType = UNSET
+    context: Raw | UnsetType = UNSET
     options: Options | UnsetType = UNSET
 
 
