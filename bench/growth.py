@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from bench.forgetting import forgetting
 from bench.inprocess import micro
 from bench.measuring import Effort, Row, measure
 from bench.packs import memberships, roles_and_permissions
@@ -78,7 +79,8 @@ def with_memberships(oracle: Oracle, sizes: Iterable[int], seconds: float) -> It
                 decide(each, oracle.policy, facts, oracle.now)
 
         gc.freeze()  # as a server does: collections do not walk the snapshot
-        cost = micro(act, len(asked), seconds)
+        with forgetting():
+            cost = micro(act, len(asked), seconds)
         yield Grown("memberships", (count,), (("us a decision", cost), ("s to build", building)))
         gc.unfreeze()
 
@@ -125,9 +127,12 @@ def _deciding(policy: Policy, oracle: Oracle, permissions: int, seconds: float) 
     allowed = [decide(each, policy, snapshot, oracle.now).allowed for each in asked]
     if allowed != [(number + 1) % 2 == 0 for number in range(permissions)]:
         raise AssertionError("the generated policy is not decided as it was written")
-    return micro(
-        lambda: [decide(each, policy, snapshot, oracle.now) for each in asked], len(asked), seconds
-    )
+    with forgetting():
+        return micro(
+            lambda: [decide(each, policy, snapshot, oracle.now) for each in asked],
+            len(asked),
+            seconds,
+        )
 
 
 def count_nodes(policy: Policy) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -52,7 +52,7 @@ class Effort:
     warm_seconds: int
 
 
-QUICK = Effort(seconds=1, warm_seconds=0)
+SHORT = QUICK = Effort(seconds=1, warm_seconds=0)
 FULL = Effort(seconds=3, warm_seconds=1)
 
 
@@ -80,6 +80,32 @@ def measure(peers: Sequence[Peer], effort: Effort, folder: Path) -> Iterator[Row
                 yield row
         with suppress(FileNotFoundError):
             (folder / "decisions.log").unlink()
+
+
+def in_rounds(
+    peers: Sequence[Peer], effort: Effort, rounds: int, folder: Path
+) -> Iterator[list[Row]]:
+    """Time all peers again and again, all of them up; what they share is the state of the machine.
+
+    Raises:
+        WrongAnswerError: A peer's answer is not the policy's.
+        NotStartedError: A peer does not answer.
+        LoadError: The load could not be made, or was refused.
+    """
+    with ExitStack() as up:
+        servers = []
+        for number, peer in enumerate(peers):
+            (place := folder / f"side{number}").mkdir(exist_ok=True)
+            servers.append(up.enter_context(running(peer, SERVER_CORES, place)))
+            for shape in peer.shapes:
+                check(peer.name, peer.place, shape)
+        for number in range(rounds):
+            print(f"  round {number + 1} of {rounds}, side by side", file=sys.stderr)
+            yield [
+                timed(peer, server, shape, effort, folder)
+                for peer, server in zip(peers, servers, strict=True)
+                for shape in peer.shapes
+            ]
 
 
 def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Path) -> Row:

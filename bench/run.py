@@ -22,11 +22,14 @@ from bench import growth, inprocess, machine, plots, targets
 from bench.engines import WrongAnswerError
 from bench.facts import read_facts
 from bench.load import LoadError
-from bench.measuring import FULL, QUICK, Effort, Row, measure
+from bench.measuring import FULL, QUICK, SHORT, Effort, Row, in_rounds, measure
 from bench.peers import Asked, behind_flask, cerbos, ours
 from bench.questions import DEMO, ROOT, Oracle, batches, sample
 from bench.report import Results, text
 from bench.servers import NotStartedError
+
+ROUNDS = 7
+"""Of servers side by side, for the ratios."""
 
 CERBOS = ROOT / ".venv/bench/npm/node_modules/@cerbos"
 PACKAGES = ("oso", "flask", "gunicorn", "msgspec", "casbin", "cedarpy", "regopy", "matplotlib")
@@ -76,6 +79,8 @@ def _results(*, quick: bool) -> Results:
             folder=Path(folder),
             cerbos=_cerbos(),
         )
+        compared = [*ours.side_by_side(asked), *cerbos.peers(asked)]
+        rounds = list(in_rounds(compared, SHORT, 1 if quick else ROUNDS, asked.folder))
         peers = [*ours.peers(asked), *cerbos.peers(asked), *behind_flask.peers(asked)]
         rows = list(measure(peers, effort, asked.folder))
         os.sched_setaffinity(0, {0})
@@ -99,7 +104,7 @@ def _results(*, quick: bool) -> Results:
         grown=grown,
         batches=of_batches,
         workers=of_workers,
-        verdicts=[*targets.over_http(rows), *targets.in_process(micro)],
+        verdicts=[*targets.over_rounds(rounds), *targets.in_process(micro)],
     )
 
 

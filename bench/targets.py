@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
 
 from bench.measuring import Row
 from bench.peers import cerbos, ours
@@ -16,6 +17,10 @@ class Verdict:
     what: str
     holds: bool
     figures: str
+    ratio: float
+    """Of the first figure to the other."""
+    judge: Callable[[float], bool] = field(compare=False)
+    """Whether it holds at such a ratio."""
 
     def __str__(self) -> str:
         return f"{'holds' if self.holds else 'does not hold'}: {self.what} ({self.figures})"
@@ -29,7 +34,7 @@ def over_http(rows: Sequence[Row]) -> list[Verdict]:
     """
     verdicts = []
     floor = find(rows, ours.FLOOR, "constant")
-    for name in (ours.NAME, ours.LOGGED):
+    for name in (ours.NAME, ours.FORGETFUL, ours.LOGGED):
         one, many = find(rows, name, "evaluation"), _largest_batch(rows, name)
         for peer in (cerbos.NAME, cerbos.TUNED):
             other, others = find(rows, peer, "evaluation"), _largest_batch(rows, peer)
@@ -65,6 +70,22 @@ def over_http(rows: Sequence[Row]) -> list[Verdict]:
     return verdicts
 
 
+def over_rounds(rounds: Sequence[Sequence[Row]]) -> list[Verdict]:
+    """Judge by the median of the ratios of each round.
+
+    Raises:
+        LookupError: A row that is needed was not measured.
+    """
+    return [_middle(same) for same in zip(*(over_http(rows) for rows in rounds), strict=True)]
+
+
+def _middle(same: Sequence[Verdict]) -> Verdict:
+    ratios = sorted(each.ratio for each in same)
+    middle = median(ratios)
+    figures = f"{middle:.3g} times, {ratios[0]:.3g} to {ratios[-1]:.3g} in {len(ratios)} rounds"
+    return replace(same[0], holds=same[0].judge(middle), figures=figures, ratio=middle)
+
+
 def in_process(micro: Mapping[str, float]) -> list[Verdict]:
     """Judge decisions without a server, from microseconds by name.
 
@@ -77,17 +98,29 @@ def in_process(micro: Mapping[str, float]) -> list[Verdict]:
             "in process: us a decision, 3 x a dictionary look-up", ours_, 3, micro["dictionary"]
         ),
         at_most("in process: us a decision, a 50th of cedarpy", ours_, 1 / 50, micro["cedarpy"]),
+        at_most(
+            "in process: us a decision never made before, 3 x a dictionary look-up",
+            micro["compiled, each question new"],
+            3,
+            micro["dictionary"],
+        ),
+        at_most(
+            "in process: us a decision never made before, a 50th of cedarpy",
+            micro["compiled, each question new"],
+            1 / 50,
+            micro["cedarpy"],
+        ),
     ]
 
 
 def at_least(what: str, ours_: float, factor: float, other: float) -> Verdict:
     """Judge that ours is at least so many times the other."""
-    return Verdict(what, ours_ >= factor * other, _figures(ours_, other))
+    return _verdict(what, ours_, other, lambda ratio: ratio >= factor)
 
 
 def at_most(what: str, ours_: float, factor: float, other: float) -> Verdict:
     """Judge that ours is at most so many times the other."""
-    return Verdict(what, ours_ <= factor * other, _figures(ours_, other))
+    return _verdict(what, ours_, other, lambda ratio: ratio <= factor)
 
 
 def find(rows: Sequence[Row], peer: str, shape: str, transport: str = "TCP") -> Row:
@@ -108,5 +141,7 @@ def _largest_batch(rows: Sequence[Row], peer: str) -> Row:
     return find(rows, peer, "batch of 100")
 
 
-def _figures(ours_: float, other: float) -> str:
-    return f"{ours_:,.2f} to {other:,.2f}, {ours_ / other:.3g} times"
+def _verdict(what: str, ours_: float, other: float, judge: Callable[[float], bool]) -> Verdict:
+    ratio = ours_ / other
+    figures = f"{ours_:,.2f} to {other:,.2f}, {ratio:.3g} times"
+    return Verdict(what, judge(ratio), figures, ratio, judge)

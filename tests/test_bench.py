@@ -9,6 +9,7 @@ import pytest
 
 from bench import growth
 from bench.engines import WrongAnswerError, check
+from bench.forgetting import forgetting
 from bench.load import LoadError, lua, parse
 from bench.machine import Usage, foreign
 from bench.measuring import Row
@@ -16,7 +17,8 @@ from bench.peers import cerbos, ours
 from bench.questions import Oracle, Question
 from bench.report import Results, text
 from bench.shapes import Shape, authzen, batch, compare, dense, single
-from bench.targets import at_least, at_most, find, in_process, over_http
+from bench.targets import at_least, at_most, find, in_process, over_http, over_rounds
+from sidecar.decide import decisions_of
 
 SUMMARY = (
     "Running 1s test @ http://127.0.0.1:1/\n"
@@ -158,7 +160,7 @@ def _rows() -> list[Row]:
     }
     rows = [replace(ROW, peer=ours.FLOOR, shape="constant", throughput=7500.0)]
     for names, shapes, p99 in (
-        ((ours.NAME, ours.LOGGED), our_shapes, 500.0),
+        ((ours.NAME, ours.FORGETFUL, ours.LOGGED), our_shapes, 500.0),
         ((cerbos.NAME, cerbos.TUNED), their_shapes, 2000.0),
     ):
         rows += [
@@ -170,11 +172,12 @@ def _rows() -> list[Row]:
 
 
 def test_all_that_must_hold_is_judged() -> None:
-    rows, micro = _rows(), {"compiled": 1.0, "dictionary": 0.4, "cedarpy": 60.0}
+    new = "compiled, each question new"
+    rows, micro = _rows(), {"compiled": 1.0, new: 1.1, "dictionary": 0.4, "cedarpy": 60.0}
 
     verdicts = [*over_http(rows), *in_process(micro)]
 
-    assert len(verdicts) == 2 * (2 * 3 + 3) + 2
+    assert len(verdicts) == 3 * (2 * 3 + 3) + 4
     assert [str(each) for each in verdicts if not each.holds] == []
 
 
@@ -201,6 +204,40 @@ def test_one_figure_that_is_too_poor_is_seen(
     ]
 
     assert not all(each.holds for each in over_http(rows))
+
+
+def test_several_rounds_are_judged_by_the_median_of_their_ratios() -> None:
+    floors = (7000.0, 7400.0, 9000.0)
+    rounds = [
+        [replace(row, throughput=floor) if row.peer == ours.FLOOR else row for row in _rows()]
+        for floor in floors
+    ]
+
+    told = {each.what: each for each in over_rounds(rounds)}
+
+    of_floor = told["sidecar: requests/s, 80% of the floor"]
+    assert (of_floor.holds, of_floor.figures) == (True, "0.811 times, 0.667 to 0.857 in 3 rounds")
+    assert all(each.holds for each in told.values())
+    assert not all(each.holds for each in over_rounds([rounds[2], rounds[2], rounds[0]]))
+
+
+def test_a_memory_that_is_taken_away_comes_back(oracle: Oracle) -> None:
+    asked = [(QUESTION.user, action, QUESTION.account) for action in ("billing.view", "switch")]
+
+    def recalled() -> list[bool]:
+        decisions = decisions_of(oracle.policy, oracle.snapshot)
+        for each in asked:
+            oracle.allows(*each)
+        return [
+            decisions.recall(("user", user, action, "account", account), oracle.now) is not None
+            for user, action, account in asked
+        ]
+
+    with forgetting():
+        forgotten = recalled()
+
+    assert forgotten == [False, True]  # the last one, which is asked again only after others
+    assert recalled() == [True, True]
 
 
 @pytest.fixture(scope="module")

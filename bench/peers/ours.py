@@ -15,6 +15,7 @@ from sidecar.search import permissions
 
 NAME = "sidecar"
 LOGGED = "sidecar, decision log on"
+FORGETFUL = "sidecar, each question new"
 FLOOR = "floor: the same worker, a constant"
 TOKEN = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"  # noqa: S105  of a run
 HEADERS = {**JSON, "Authorization": f"Bearer {TOKEN}"}
@@ -30,6 +31,36 @@ def peers(asked: Asked) -> Iterator[Peer]:
         yield peer(asked, place, few, logged=True)
     for place in _places(asked):
         yield _floor(asked, place, every[0])
+    yield forgetful(asked, Place(free_port()), few)
+
+
+def side_by_side(asked: Asked) -> list[Peer]:
+    """Return those that are compared by ratios, with what these need."""
+    needed = [
+        each
+        for each in shapes(asked)
+        if each.name in {"evaluation", "permissions"} or each.decisions > 1
+    ]
+    ports = [Place(free_port()) for _ in range(4)]
+    return [
+        peer(asked, ports[0], needed),
+        peer(asked, ports[1], needed, logged=True),
+        forgetful(asked, ports[2], needed),
+        _floor(asked, ports[3], needed[0]),
+    ]
+
+
+def forgetful(asked: Asked, place: Place, asking: Sequence[Shape]) -> Peer:
+    """Return a sidecar to which every question is new."""
+    return Peer(
+        name=FORGETFUL,
+        command=[
+            *(sys.executable, "-m", "bench.peers.forgetful", "serve", "--workers", "1"),
+            *_listening(asked, place),
+        ],
+        place=place,
+        shapes=asking,
+    )
 
 
 def peer(  # noqa: PLR0913  what can differ from one measurement to the next
