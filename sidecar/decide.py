@@ -20,7 +20,7 @@ Plain = tuple[str, str, str, str, str]
 """A question beside which nothing is said: type and id of the subject, the action, type and id of
 the resource."""
 
-Asked = Plain | bytes | tuple[str, bytes] | tuple[str, bytes, bytes]
+Asked = Plain | bytes | tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, Plain]
 """A whole question, to remember its answer: plain, or in the bytes of a caller. Bytes alone are
 those of one question for a decision; what else they can be has a name before them."""
 
@@ -35,24 +35,30 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
         InvalidRequestError: A declared property has the wrong JSON type.
     """
     decisions = decisions_of(policy, snapshot)
-    subject, resource = request.subject, request.resource
-    plain: Plain | None = None
-    if not (
-        request.context
-        or request.subject_properties
-        or request.resource_properties
-        or request.action_properties
-    ):
-        plain = (subject.type, subject.id, request.action, resource.type, resource.id)
+    plain = plain_of(request)
+    if plain is not None:
         known: Decision | None = decisions.recall(plain, now)
         if known is not None:
             return known
-    kind = kind_of(subject.type, resource.type, policy)
+    kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         admit_context(policy.schema, request.context)
         return _denial(_undeclared(request, policy, snapshot), policy, snapshot)
     frame = kind.frame(request, snapshot, now)
     return decisions.decide(kind, request.action, frame, plain)
+
+
+def plain_of(request: Request) -> Plain | None:
+    """Return a question beside which nothing is said; None for any other."""
+    if (
+        request.context
+        or request.subject_properties
+        or request.resource_properties
+        or request.action_properties
+    ):
+        return None
+    subject, resource = request.subject, request.resource
+    return (subject.type, subject.id, request.action, resource.type, resource.id)
 
 
 def decisions_of(policy: Policy, snapshot: Snapshot) -> Decisions:
@@ -86,6 +92,17 @@ class Decisions:
             return None
         since, until, answer = known
         return answer if since < now < until else None
+
+    def remember_of(self, asked: Asked, request: Request, now: datetime, answer: object) -> None:
+        """Keep what was made of the facts of a request as long as its decision stays what it is.
+
+        Raises:
+            InvalidRequestError: A declared property has the wrong JSON type.
+        """
+        kind = kind_of(request.subject.type, request.resource.type, self._policy)
+        if kind is not None:
+            frame = kind.frame(request, self._snapshot, now)
+            self.remember(asked, kind.window(frame, request.action), answer)
 
     def remember(self, asked: Asked, window: Window | None, answer: object) -> None:
         """Keep an answer for the time between two instants; None where that is not known."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,17 +18,20 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure, writing
+from sidecar.audit import DecisionLog, Hashing, LineFile, Occasion, OnFailure, writing
 from sidecar.audit.lines import Lines, encode
 from sidecar.audit.recorded import DecisionLine, read_line
+from sidecar.decide import decide
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
 from sidecar.http import create_app
-from sidecar.model import Reference, Request
+from sidecar.model import NOTHING, Reference, Request
 from sidecar.reloading import Pair, Places, Reloading, State
 from sidecar.review.judging import Effect, Judge
 from sidecar.schema import read_schema
 from sidecar.settings import Settings
+from tests.differential.comparing import generated_requests
+from tests.differential.generating import START
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 HASHING = Hashing(b"a key for tests that is long")
@@ -538,3 +542,105 @@ def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> 
         str(counting.path),
         "lacks 2 answers that were given all the same",
     )
+
+
+# --- what is remembered ---------------------------------------------------------------------------
+
+
+def _told(log: DecisionLog, path: Path, request: Request, occasion: Occasion) -> bytes:
+    before = path.stat().st_size
+    decision = decide(request, occasion.policy, occasion.snapshot, occasion.now)
+    log.decided(request, decision, "one", occasion)
+    return path.read_bytes()[before:]
+
+
+def _logs(tmp_path: Path, *names: str) -> list[tuple[DecisionLog, Path]]:
+    files = [(LineFile(str(tmp_path / name)), tmp_path / name) for name in names]
+    return [(DecisionLog(file, HASHING, OnFailure.REFUSE), path) for file, path in files]
+
+
+@pytest.mark.many
+def test_a_line_that_is_remembered_is_the_line_that_would_be_written(tmp_path: Path) -> None:
+    remembering, forgetful = _logs(tmp_path, "remembering", "forgetful")
+    moments = [
+        START + timedelta(days=days, microseconds=further)
+        for days in range(4)
+        for further in (-1, 0, 1, 5)
+    ]
+    changing = told = 0
+    for seed in range(8):
+        asked = generated_requests(seed, tmp_path / str(seed), worlds=2, requests=5)
+        for policy, snapshot, request in asked:
+            question = replace(
+                request,
+                subject_properties=NOTHING,
+                resource_properties=NOTHING,
+                action_properties=NOTHING,
+                context=NOTHING,
+            )
+            copy = replace(policy)
+            for now in random.Random(seed).sample(moments * 2, len(moments) * 2):  # noqa: S311
+                copy.remembered.clear()
+                lines = [
+                    _told(
+                        *log,
+                        question,
+                        Occasion(policy=each, snapshot=snapshot, now=now, request_id=None),
+                    )
+                    for log, each in ((remembering, policy), (forgetful, copy))
+                ]
+                assert lines[0] == lines[1]
+                told += 1
+                changing += b'"value":"context.now"' in lines[0]
+
+    assert told > 1000
+    assert changing > 50
+
+
+@pytest.mark.parametrize("identifier", ["\0the moment\0", "\\u0000the moment\\u0000"])
+def test_nobody_can_be_called_as_the_moment_is_kept(
+    tmp_path: Path, pair: Pair, identifier: str
+) -> None:
+    ((log, path),) = _logs(tmp_path, "log")
+    policy = replace(pair.policy)
+    request = Request(
+        subject=Reference("user", "dora"),
+        action="billing.view",
+        resource=Reference("account", identifier),
+    )
+
+    lines = [
+        json.loads(
+            _told(
+                log,
+                path,
+                request,
+                Occasion(policy=policy, snapshot=pair.snapshot, now=now, request_id=None),
+            )
+        )
+        for now in (NOW, NOW + timedelta(seconds=1))
+    ]
+
+    assert [line["resource"]["id"] for line in lines] == [identifier] * 2
+
+
+def test_a_line_is_remembered_by_the_key_of_its_hashes(tmp_path: Path, pair: Pair) -> None:
+    files = [LineFile(str(tmp_path / name)) for name in ("one", "other")]
+    keys = [HASHING, Hashing(b"another key that is long enough")]
+    occasion = Occasion(
+        policy=replace(pair.policy), snapshot=pair.snapshot, now=NOW, request_id=None
+    )
+    request = Request(
+        subject=Reference("user", "ana"),
+        action="numbers.edit",
+        resource=Reference("account", "acme"),
+    )
+
+    lines = [
+        json.loads(
+            _told(DecisionLog(file, key, OnFailure.REFUSE), Path(file.name), request, occasion)
+        )
+        for file, key in zip(files, keys, strict=True)
+    ]
+
+    assert [line["key"] for line in lines] == [key.key_name() for key in keys]

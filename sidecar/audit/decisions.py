@@ -10,7 +10,9 @@ from enum import Enum
 
 from sidecar.audit.hashing import Hashing
 from sidecar.audit.lines import Lines, encode, instant
+from sidecar.audit.rests import Rest, joined
 from sidecar.audit.writing import LineFile
+from sidecar.decide import decisions_of, plain_of
 from sidecar.errors import DecisionLogError, Problem
 from sidecar.evaluation.recording import facts_read
 from sidecar.facts import Snapshot
@@ -58,6 +60,8 @@ class DecisionLog:
     def __init__(self, file: LineFile, hashing: Hashing, on_failure: OnFailure) -> None:
         self._file = file
         self._lines = Lines(hashing)
+        self._named = f"rest of a line, by the key {hashing.key_name()}"
+        """A question about what was written of a decision, where answers are remembered."""
         self._on_failure = on_failure
         self._failure = ""
         """Of the last line that this process wrote; empty when it was written."""
@@ -70,17 +74,30 @@ class DecisionLog:
         Raises:
             DecisionLogError: It cannot be written, and no answer is to go unlogged.
         """
+        head = {"kind": "decision", "decision_id": decision_id, **occasion.members()}
+        plain = plain_of(request)
+        if plain is None or decision.faults:
+            self._write({**head, **self._rest(request, decision, occasion)})
+            return
+        decisions, asked = decisions_of(occasion.policy, occasion.snapshot), (self._named, plain)
+        known: Rest | None = decisions.recall(asked, occasion.now)
+        if known is None or known.decision is not decision:
+            rest = self._rest(request, decision, occasion)
+            known = Rest.of(decision, rest)
+            if known is None:
+                self._write({**head, **rest})
+                return
+            decisions.remember_of(asked, request, occasion.now, known)
+        self._append(joined(head, known.at(occasion.now)))
+
+    def _rest(self, request: Request, decision: Decision, occasion: Occasion) -> dict[str, object]:
+        """Return what a line says of the question and the answer."""
         policy, snapshot = occasion.policy, occasion.snapshot
         facts = facts_read(request, policy, snapshot, occasion.now)
-        self._write(
-            {
-                "kind": "decision",
-                "decision_id": decision_id,
-                **occasion.members(),
-                **self._lines.asked(request, policy.schema),
-                **self._lines.answered(decision, facts, policy.settings),
-            }
-        )
+        return {
+            **self._lines.asked(request, policy.schema),
+            **self._lines.answered(decision, facts, policy.settings),
+        }
 
     def permitted(self, request: Request, actions: Sequence[str], occasion: Occasion) -> None:
         """Write the line of a list of permissions, which an action search is too.
@@ -116,8 +133,11 @@ class DecisionLog:
         return tuple(Problem(self._file.name, 0, message) for message in problems)
 
     def _write(self, members: Mapping[str, object]) -> None:
+        self._append(encode(members))
+
+    def _append(self, line: bytes) -> None:
         try:
-            self._file.write(encode(members))
+            self._file.write(line)
         except OSError as error:
             self._fail(error)
         else:
