@@ -7,6 +7,7 @@ import os
 import random
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,8 @@ from sidecar.audit.recorded import DecisionLine, read_line
 from sidecar.decide import decide
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
-from sidecar.http import create_app
+from sidecar.http import create_app, hot
+from sidecar.http.messages import Fields
 from sidecar.model import NOTHING, Reference, Request
 from sidecar.reloading import Pair, Places, Reloading, State
 from sidecar.review.judging import Effect, Judge
@@ -644,3 +646,57 @@ def test_a_line_is_remembered_by_the_key_of_its_hashes(tmp_path: Path, pair: Pai
     ]
 
     assert [line["key"] for line in lines] == [key.key_name() for key in keys]
+
+
+# --- answering while others wait ------------------------------------------------------------------
+
+
+def test_a_file_is_quick_until_a_line_took_long_and_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = LineFile(str(tmp_path / "log"))
+    monkeypatch.setattr(writing, "SLOW_SECONDS", 60.0)
+    file.write(b"a line\n")
+    quick = [file.is_quick()]
+
+    monkeypatch.setattr(writing, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(writing, "SLOW_FOR_SECONDS", 0.3)
+    file.write(b"a line\n")
+    quick.append(file.is_quick())
+    time.sleep(0.4)
+    quick.append(file.is_quick())
+
+    assert quick == [True, False, True]
+
+
+def test_a_pipe_is_never_quick(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+
+    assert not LineFile(str(tmp_path / "log")).is_quick()
+
+
+def test_what_is_answered_while_others_wait_is_logged_once(tmp_path: Path, pair: Pair) -> None:
+    ((log, path),) = _logs(tmp_path, "log")
+    hot_paths = hot(create_app(Fixed(pair), log=log))
+    fields, one = Fields(json=True), AUTHZEN
+    batch = json.dumps({"evaluations": [json.loads(one)] * 3}).encode()
+
+    given_up = hot_paths.answer_briefly("/access/v1/evaluations", fields, batch)
+    before = path.read_bytes()
+    answered = hot_paths.answer_briefly("/access/v1/evaluation", fields, one)
+    again = hot_paths.answer_briefly("/access/v1/evaluation", fields, one)
+    hot_paths.answer("/access/v1/evaluations", fields, batch)
+
+    assert (given_up, before) == (None, b"")
+    assert answered is not None
+    assert again is not None
+    assert len(path.read_bytes().splitlines()) == 5
+
+
+AUTHZEN = json.dumps(
+    {
+        "subject": {"type": "user", "id": "ana"},
+        "action": {"name": "numbers.edit"},
+        "resource": {"type": "account", "id": "acme"},
+    }
+).encode()

@@ -23,8 +23,6 @@ ANSWER = Told(200, PLAIN, b'{"decision":true}')
 class Constant:
     """Stands where the front asks for answers."""
 
-    logged = False
-
     def answer(self, _path: str, _fields: Fields, _body: bytes) -> Told:
         """Say the constant."""
         return ANSWER

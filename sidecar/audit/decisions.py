@@ -123,6 +123,10 @@ class DecisionLog:
         found = self._lines.found(type_name, ids, schema)
         self._write({"kind": "search", **occasion.members(), **asked, **found})
 
+    def is_quick(self) -> bool:
+        """Tell whether a line keeps nobody waiting."""
+        return self._file.is_quick()
+
     def problems(self) -> tuple[Problem, ...]:
         """Return what is wrong with the log: what this process cannot write, what all have lost."""
         problems = []

@@ -11,11 +11,17 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 STDOUT = "-"
 
 WAIT_MS = 1000
 """How long a pipe whose reader has fallen behind is waited for."""
+
+SLOW_SECONDS = 0.01
+"""A line that took longer makes the file slow, for a while."""
+
+SLOW_FOR_SECONDS = 10.0
 
 _COUNT_BYTES = 8
 
@@ -38,6 +44,7 @@ class LineFile:
         self._lock = threading.Lock()
         self._turns = _shared_memory()
         self._torn = False
+        self._slow_until = 0.0
         self._file = _Descriptor(1 if self._path is None else _opened(self._path))
 
     def write(self, line: bytes) -> None:
@@ -46,6 +53,19 @@ class LineFile:
         Raises:
             OSError: It was not written, or not as a whole; then the next line begins a new one.
         """
+        begun = monotonic()
+        try:
+            self._write(line)
+        finally:
+            ended = monotonic()
+            if ended > begun + SLOW_SECONDS:
+                self._slow_until = ended + SLOW_FOR_SECONDS
+
+    def is_quick(self) -> bool:
+        """Tell whether a line keeps nobody waiting: no pipe, and no disk that was slow lately."""
+        return self._file.regular and monotonic() >= self._slow_until
+
+    def _write(self, line: bytes) -> None:
         with self._turn():
             if self._path is not None and self._file.has_moved(self._path):
                 old, self._file = self._file, _Descriptor(_opened(self._path))
@@ -93,7 +113,7 @@ class _Descriptor:
         self._descriptor = descriptor
         found = os.fstat(descriptor)
         self._identity = (found.st_dev, found.st_ino)
-        self._regular = stat.S_ISREG(found.st_mode) and (
+        self.regular = stat.S_ISREG(found.st_mode) and (
             fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
         )
         self._poll = select.poll()
@@ -109,16 +129,16 @@ class _Descriptor:
 
     def ends_within_a_line(self) -> bool:
         """Tell whether somebody, who may be dead by now, wrote a part of a line."""
-        if not self._regular:
+        if not self.regular:
             return False
         size = os.fstat(self._descriptor).st_size
         return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def write(self, line: bytes) -> None:
         """Write all of it: at once to a file, and to a pipe without ever waiting for ever."""
-        piece = len(line) if self._regular else select.PIPE_BUF
+        piece = len(line) if self.regular else select.PIPE_BUF
         while line:
-            if not self._poll.poll(WAIT_MS):
+            if not self.regular and not self._poll.poll(WAIT_MS):
                 raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")
             line = line[os.write(self._descriptor, line[:piece]) :]
 

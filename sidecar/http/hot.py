@@ -39,10 +39,9 @@ class Hot:
     """Answers at `PATHS`."""
 
     def __init__(self, desk: Desk, access: Access, limits: Limits) -> None:
-        self.logged = desk.log is not None
-        """Whether an answer waits until it is written to a file."""
+        self._log = desk.log
         # A log is told of the question, and not of its bytes.
-        self._again = {} if self.logged else AGAIN
+        self._again = AGAIN if desk.log is None else {}
         self._desk = desk
         self._access = access
         self._limits = limits
@@ -53,6 +52,8 @@ class Hot:
 
     def answer_briefly(self, path: str, fields: Fields, body: bytes) -> Told | None:
         """Answer a request as `answer` does; None where that would keep others waiting."""
+        if self._log is not None and not self._log.is_quick():
+            return None
         try:
             return self._answer(path, fields, body, brief=True)
         except TakesLongError:

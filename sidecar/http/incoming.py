@@ -82,5 +82,6 @@ class Incoming(NamedTuple):
         Raises:
             TakesLongError: There is not.
         """
-        if self.brief and items > MOST_ITEMS:
+        # What is logged of a batch that is given up halfway would be logged again.
+        if self.brief and (items > MOST_ITEMS or self.desk.log is not None):
             raise TakesLongError

@@ -128,8 +128,7 @@ class Front:
 
     def __init__(self, hot: Hot, cfg: Any, bounds: Bounds) -> None:  # noqa: ANN401  gunicorn's
         self._heads = Heads(cfg, bounds)
-        # A file may be slow, and a line of the access log is written by gunicorn from its objects.
-        self.answers_here = not hot.logged and not cfg.accesslog
+        # A line of the access log is written by gunicorn from its own objects.
         self.answers = not cfg.accesslog
         self._hot = hot
         self._most = bounds.max_head_bytes
@@ -147,7 +146,7 @@ class Front:
 
     def answer_here(self, head: Head, body: bytes) -> Told | None:
         """Answer in the thread of all connections; None where others would wait too long."""
-        if not self.answers_here or len(body) > MOST_BODY_BYTES:
+        if len(body) > MOST_BODY_BYTES:
             return None
         return self._hot.answer_briefly(head.path, head.fields, body)
 
