@@ -185,7 +185,6 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize(("subject", "action", "resource"), QUESTIONS)
-@pytest.mark.many
 def test_what_one_cell_turns_is_never_missed(subject: str, action: str, resource: str) -> None:
     policy, facts = packs()["shipped"]
     request = question(subject, action, resource)
@@ -196,7 +195,6 @@ def test_what_one_cell_turns_is_never_missed(subject: str, action: str, resource
     assert turned <= found
 
 
-@pytest.mark.many
 def test_what_one_cell_turns_is_never_missed_for_packs_made_by_chance(tmp_path: Path) -> None:
     asked = 0
 

@@ -116,7 +116,6 @@ def judged(seeds: Iterable[int], directory: Path) -> Tally:
     return tally
 
 
-@pytest.mark.many
 def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> None:
     tally = judged(range(deep(20)), tmp_path)
 
@@ -134,7 +133,6 @@ def _absent(*_: object) -> Told:
 
 
 @pytest.mark.parametrize("name", ["_context", "_stored", "_part"])
-@pytest.mark.many
 def test_a_guess_planted_in_recollecting_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +146,6 @@ def _not_there(*_: object) -> bool:
 
 
 @pytest.mark.parametrize("name", ["exists", "present"])
-@pytest.mark.many
 def test_absence_taken_for_granted_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,7 +81,6 @@ def _one_by_one(
     )
 
 
-@pytest.mark.many
 def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Path) -> None:
     tally: Counter[str] = Counter()
     differences = []
@@ -101,7 +100,6 @@ def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Pa
     assert tally["bounded True, found True"] > 20
 
 
-@pytest.mark.many
 def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(tmp_path: Path) -> None:
     for seed in range(deep(25)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):

@@ -72,7 +72,6 @@ class Walker:
 
 
 @pytest.mark.parametrize("seed", PACKS)
-@pytest.mark.many
 def test_states_of_a_generated_pack(seed: int, tmp_path: Path) -> None:
     walkers: dict[tuple[str, str], Walker] = {}
     tally: Counter[str] = Counter()

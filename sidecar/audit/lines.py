@@ -21,7 +21,7 @@ from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
 
 def encode(members: Mapping[str, object]) -> bytes:
     """Write a line: ASCII, so that no id can end it or spoil it, whatever it holds."""
-    return json.dumps(members, separators=(",", ":"), default=_text).encode("ascii") + b"\n"
+    return _encode(members).encode("ascii") + b"\n"
 
 
 def instant(moment: datetime) -> str:
@@ -155,3 +155,6 @@ def _texts(value: Value) -> str | list[str] | None:
 
 def _text(value: object) -> str:
     return str(value)  # a Decimal, of which nothing else is in what a caller said
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=_text).encode
