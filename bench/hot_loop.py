@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gunicorn.config import Config
 
+from bench.forgetting import forget
 from sidecar.decide import decide
 from sidecar.facts import read_directory
 from sidecar.http import Access, create_app, hot
@@ -58,7 +59,10 @@ QUESTIONS: dict[str, tuple[str, object]] = {
         },
     ),
 }
-SCENARIOS = ("decide", *QUESTIONS)
+NEW = "two new decisions"
+"""Two, because the one that was asked last is remembered even by the forgetful."""
+
+SCENARIOS = ("decide", NEW, *QUESTIONS)
 
 
 class Still:
@@ -84,15 +88,20 @@ def prepared(scenario: str) -> Callable[[], object]:
     """Return what asks once, after it has been asked some times."""
     policy = load_pack(ROOT / "policies", ROOT / "fixtures")
     pair = Pair(policy, read_directory(policy.schema, ROOT / "fixtures" / "worlds" / "demo"))
-    if scenario == "decide":
-        request = Request(
-            subject=Reference("user", "dora"),
-            action="numbers.view",
-            resource=Reference("account", "acme"),
-        )
+    if scenario in {"decide", NEW}:
+        asked = [
+            Request(
+                subject=Reference("user", "dora"),
+                action=action,
+                resource=Reference("account", "acme"),
+            )
+            for action in ("numbers.view", "numbers.edit")[: 1 + (scenario == NEW)]
+        ]
+        if scenario == NEW:
+            forget()
 
         def ask() -> object:
-            return decide(request, pair.policy, pair.snapshot, NOW)
+            return [decide(each, pair.policy, pair.snapshot, NOW) for each in asked]
     else:
         ask = _through_the_front(pair, *QUESTIONS[scenario])
     for _ in range(10):

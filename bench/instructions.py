@@ -39,7 +39,7 @@ def main() -> int:
         missed = not before or ratio > MOST
         dearer = dearer or missed
         against = f"{ratio:.3f} of the baseline" if before else "not in the baseline"
-        print(f"{'MISS' if missed else 'ok  '}  {scenario:<14} {count:>9,} instructions  {against}")
+        print(f"{'MISS' if missed else 'ok  '}  {scenario:<17} {count:>9,} instructions  {against}")
     return 1 if dearer else 0
 
 
