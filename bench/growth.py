@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -127,9 +127,10 @@ def _deciding(policy: Policy, oracle: Oracle, permissions: int, seconds: float) 
     allowed = [decide(each, policy, snapshot, oracle.now).allowed for each in asked]
     if allowed != [(number + 1) % 2 == 0 for number in range(permissions)]:
         raise AssertionError("the generated policy is not decided as it was written")
+    forgetful = replace(policy)  # a copy remembers nothing to begin with
     with forgetting():
         return micro(
-            lambda: [decide(each, policy, snapshot, oracle.now) for each in asked],
+            lambda: [decide(each, forgetful, snapshot, oracle.now) for each in asked],
             len(asked),
             seconds,
         )

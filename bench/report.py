@@ -93,6 +93,8 @@ def text(results: Results) -> str:
                 for name in ("memberships", "policy", "batches")
             ),
             "",
+            "Decisions here are new ones; nothing is remembered.",
+            "",
             *_grown("memberships", ("memberships",), results.grown),
             "",
             *_grown("policy", ("roles", "permissions"), results.grown),
