@@ -14,7 +14,7 @@ from sidecar.requests import admit_context, key_of_id
 from sidecar.schema import EntityType
 
 MOST_REMEMBERED = 16_384
-"""Answers that are remembered, about 6 MB; then all are forgotten."""
+"""Answers that are remembered, 250 to 1,050 bytes each; then all are forgotten."""
 
 Plain = tuple[str, str, str, str, str]
 """A question beside which nothing is said: type and id of the subject, the action, type and id of
