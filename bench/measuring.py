@@ -52,7 +52,7 @@ class Effort:
     warm_seconds: int
 
 
-SHORT = QUICK = Effort(seconds=1, warm_seconds=0)
+QUICK = Effort(seconds=1, warm_seconds=0)
 FULL = Effort(seconds=3, warm_seconds=1)
 
 

@@ -22,7 +22,7 @@ from bench import growth, inprocess, machine, plots, targets
 from bench.engines import WrongAnswerError
 from bench.facts import read_facts
 from bench.load import LoadError
-from bench.measuring import FULL, QUICK, SHORT, Effort, Row, in_rounds, measure
+from bench.measuring import FULL, QUICK, Effort, Row, in_rounds, measure
 from bench.peers import Asked, behind_flask, cerbos, ours
 from bench.questions import DEMO, ROOT, Oracle, batches, sample
 from bench.report import Results, text
@@ -80,7 +80,7 @@ def _results(*, quick: bool) -> Results:
             cerbos=_cerbos(),
         )
         compared = [*ours.side_by_side(asked), *cerbos.peers(asked)]
-        rounds = list(in_rounds(compared, SHORT, 1 if quick else ROUNDS, asked.folder))
+        rounds = list(in_rounds(compared, QUICK, 1 if quick else ROUNDS, asked.folder))
         peers = [*ours.peers(asked), *cerbos.peers(asked), *behind_flask.peers(asked)]
         rows = list(measure(peers, effort, asked.folder))
         os.sched_setaffinity(0, {0})

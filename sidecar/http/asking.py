@@ -114,7 +114,7 @@ class Answered(NamedTuple):
                 "decision_id": "",
             }
             whole = msgspec.json.encode({"decision": decision.allowed, "context": context})
-            lead = decision.written[STANDARD] = whole.removesuffix(b'"}}')
+            lead = decision.written[STANDARD] = whole.removesuffix(END_OF_STANDARD)
         return lead
 
 
