@@ -20,7 +20,7 @@ Plain = tuple[str, str, str, str, str]
 """A question beside which nothing is said: type and id of the subject, the action, type and id of
 the resource."""
 
-Asked = Plain | bytes | tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, Plain]
+Asked = Plain | bytes | tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, "Asked"]
 """A whole question, to remember its answer: plain, or in the bytes of a caller. Bytes alone are
 those of one question for a decision; what else they can be has a name before them."""
 

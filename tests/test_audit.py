@@ -297,7 +297,7 @@ def test_no_id_can_break_a_line(hostile: str) -> None:
 
     line = encode(lines.asked(asked, read_schema(Settings().fixtures / "schema.yaml")))
 
-    assert re.fullmatch(rb"[\x20-\x7e]+\n", line)
+    assert re.fullmatch(rb"[\x20-\x7e]+", line)
     assert json.loads(line)["subject"]["id"] == hostile
 
 
@@ -552,7 +552,9 @@ def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> 
 def _told(log: DecisionLog, path: Path, request: Request, occasion: Occasion) -> bytes:
     before = path.stat().st_size
     decision = decide(request, occasion.policy, occasion.snapshot, occasion.now)
-    log.decided(request, decision, "one", occasion)
+    entries = log.entries(occasion)
+    entries.decided(request, decision, b"one")
+    log.write(entries.pieces)
     return path.read_bytes()[before:]
 
 
@@ -675,22 +677,78 @@ def test_a_pipe_is_never_quick(tmp_path: Path) -> None:
     assert not LineFile(str(tmp_path / "log")).is_quick()
 
 
-def test_what_is_answered_while_others_wait_is_logged_once(tmp_path: Path, pair: Pair) -> None:
-    ((log, path),) = _logs(tmp_path, "log")
-    hot_paths = hot(create_app(Fixed(pair), log=log))
-    fields, one = Fields(json=True), AUTHZEN
-    batch = json.dumps({"evaluations": [json.loads(one)] * 3}).encode()
+@pytest.mark.parametrize("path", ["/access/v1/evaluation", "/access/v1/evaluations"])
+def test_what_is_answered_while_others_wait_is_logged_before_it_is_told(
+    tmp_path: Path, pair: Pair, path: str
+) -> None:
+    ((log, file),) = _logs(tmp_path, "log")
+    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True)
+    one = json.loads(AUTHZEN)
+    body = AUTHZEN if path.endswith("evaluation") else json.dumps({"evaluations": [one] * 3})
+    said = body if isinstance(body, bytes) else body.encode()
 
-    given_up = hot_paths.answer_briefly("/access/v1/evaluations", fields, batch)
-    before = path.read_bytes()
-    answered = hot_paths.answer_briefly("/access/v1/evaluation", fields, one)
-    again = hot_paths.answer_briefly("/access/v1/evaluation", fields, one)
-    hot_paths.answer("/access/v1/evaluations", fields, batch)
+    answers = [hot_paths.answer_briefly(path, fields, said) for _ in range(3)]
+    before = file.read_bytes()
+    told = [each for each in answers if each is not None]
+    refusal = hot_paths.written([piece for each in told for piece in each.lines])
 
-    assert (given_up, before) == (None, b"")
-    assert answered is not None
-    assert again is not None
-    assert len(path.read_bytes().splitlines()) == 5
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+    ids = [
+        each["context"]["decision_id"]
+        for answer in told
+        for each in json.loads(answer.body).get("evaluations", [json.loads(answer.body)])
+    ]
+    assert (len(told), before, refusal) == (3, b"", None)
+    assert [line["decision_id"] for line in lines] == ids
+    (same,) = {json.dumps({**line, "decision_id": "", "time": ""}) for line in lines}
+    assert json.loads(same)["resource"] == {"type": "account", "id": "acme"}
+
+
+@pytest.mark.parametrize("faulty", [{}, {"action": 1}, 7])
+def test_a_batch_with_a_faulty_item_is_logged_once_without_it(
+    tmp_path: Path, pair: Pair, faulty: object
+) -> None:
+    ((log, file),) = _logs(tmp_path, "log")
+    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True)
+    batch = json.dumps({"evaluations": [json.loads(AUTHZEN)] * 3 + [faulty]}).encode()
+
+    for _ in range(2):
+        answer = hot_paths.answer_briefly("/access/v1/evaluations", fields, batch)
+        assert answer is not None
+        hot_paths.written(answer.lines)
+
+    assert len(file.read_bytes().splitlines()) == 6
+
+
+def test_a_list_of_permissions_is_logged_each_time_it_is_told(tmp_path: Path, pair: Pair) -> None:
+    ((log, file),) = _logs(tmp_path, "log")
+    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True, request_id="r")
+    said = b'{"subject":"user:sue","resource":"account:acme"}'
+
+    for _ in range(3):
+        hot_paths.answer("/v1/permissions", fields, said)
+
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+    assert [line["request_id"] for line in lines] == ["r"] * 3
+    assert len({json.dumps({**line, "time": ""}) for line in lines}) == 1
+
+
+def test_lines_that_are_lost_of_many_are_counted_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "WAIT_MS", 1)
+    os.mkfifo(tmp_path / "fifo")
+    file = LineFile(str(tmp_path / "fifo"))
+    line = b"x" * 9_999 + b"\n"
+
+    with pytest.raises(writing.UnwrittenError) as error:
+        file.write(line * 20)
+
+    read = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    whole = os.read(read, 1 << 20).count(b"\n")
+    os.close(read)
+    file.close()
+    assert 0 < whole == 20 - error.value.lines
 
 
 AUTHZEN = json.dumps(

@@ -134,13 +134,12 @@ def _logged(user: str) -> bytes:
         },
         "key": hashing.key_name(),
     }
-    return encode(
-        {
-            **head,
-            **writing.asked(request, policy.schema),
-            **writing.answered(decision, facts, policy.settings),
-        }
-    )
+    line = {
+        **head,
+        **writing.asked(request, policy.schema),
+        **writing.answered(decision, facts, policy.settings),
+    }
+    return encode(line) + b"\n"
 
 
 def test_a_new_role_is_one_that_the_old_pack_did_not_know(checkout: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -16,7 +15,7 @@ from werkzeug.test import TestResponse
 from sidecar.facts import Snapshot
 from sidecar.http import Limits, create_app
 from sidecar.http.asking import Asking
-from sidecar.model import Request
+from sidecar.model import PermittedActions, Request
 from sidecar.reloading import Pair, Places, Reloading, State
 from sidecar.settings import Settings
 
@@ -315,8 +314,8 @@ def test_every_list_of_permissions_is_told_to_the_decision_log(
 ) -> None:
     logged: list[tuple[str, bool]] = []
 
-    def note(_: Asking, asked: Request, actions: Sequence[str]) -> None:
-        logged.append((str(asked.resource), "land" in actions))
+    def note(_: Asking, asked: Request, permitted: PermittedActions) -> None:
+        logged.append((str(asked.resource), "land" in permitted.actions))
 
     monkeypatch.setattr(Asking, "tell_permitted", note)
 

@@ -19,9 +19,9 @@ from sidecar.policy.questions import SETTINGS, show, text_of
 from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
 
 
-def encode(members: Mapping[str, object]) -> bytes:
-    """Write a line: ASCII, so that no id can end it or spoil it, whatever it holds."""
-    return _encode(members).encode("ascii") + b"\n"
+def encode(value: object) -> bytes:
+    """Write a line, or a part of one: in ASCII, so that no id can end it, whatever it holds."""
+    return _encode(value).encode("ascii")
 
 
 def instant(moment: datetime) -> str:
@@ -40,6 +40,8 @@ class Lines:
 
     def __init__(self, hashing: Hashing) -> None:
         self._hashing = hashing
+        self.named = f"rest of a line, by the key {hashing.key_name()}"
+        """A question about what was written of an answer, where answers are remembered."""
 
     def asked(self, request: Request, schema: Schema) -> dict[str, object]:
         """Return what was asked; of what a caller says, all that the schema lets a caller say.

@@ -6,24 +6,23 @@ same facts; of these only the moment itself can differ from one line to the next
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sidecar.audit.lines import encode
 from sidecar.model import Decision
-from sidecar.policy.questions import NOW, show, text_of
+from sidecar.policy.questions import NOW, show
 
 _MOMENT = "\0the moment\0"
 """Stands for it until it is known."""
 
-_AS_WRITTEN = encode({"": _MOMENT})[len(b'{"":"') : -len(b'"}\n')]
+_AS_WRITTEN = encode(_MOMENT)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The end of a line, all but the moment."""
+    """The end of a line behind what all lines of a request say, all but the moment."""
 
     decision: Decision
     pieces: tuple[bytes, ...]
@@ -39,20 +38,15 @@ class Rest:
         """
         facts = [_without_moment(fact) for fact in members["facts"]]
         moments = [fact for fact in facts if fact.get("value") == _NOW]
-        pieces = encode({**members, "facts": facts}).split(_AS_WRITTEN)
+        pieces = encode({**members, "facts": facts})[1:].split(_AS_WRITTEN)
         # A hash of the moment is none of these; and what somebody is called could look like it.
         if any("hash" in fact for fact in moments) or len(pieces) - 1 != len(moments):
             return None
         return cls(decision, tuple(pieces))
 
-    def at(self, now: datetime) -> bytes:
-        """Return it as it is written at a moment."""
-        return text_of(now).encode("ascii").join(self.pieces)
-
-
-def joined(head: Mapping[str, object], rest: bytes) -> bytes:
-    """Return a line of a beginning and an end."""
-    return encode(head).removesuffix(b"}\n") + b"," + rest.removeprefix(b"{")
+    def at(self, moment: Callable[[], bytes]) -> bytes:
+        """Return it as it is written at a moment, which is asked for only where it stands."""
+        return self.pieces[0] if len(self.pieces) == 1 else moment().join(self.pieces)
 
 
 _NOW = show(NOW)

@@ -19,11 +19,20 @@ WAIT_MS = 1000
 """How long a pipe whose reader has fallen behind is waited for."""
 
 SLOW_SECONDS = 0.01
-"""A line that took longer makes the file slow, for a while."""
+"""A write that took longer makes the file slow, for a while."""
 
 SLOW_FOR_SECONDS = 10.0
 
 _COUNT_BYTES = 8
+
+
+class UnwrittenError(OSError):
+    """Lines were not written, or not all of them, or the last of them not as a whole."""
+
+    def __init__(self, error: OSError, lines: int) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.lines = lines
+        """How many are not there as a whole."""
 
 
 class LineFile:
@@ -47,15 +56,23 @@ class LineFile:
         self._slow_until = 0.0
         self._file = _Descriptor(1 if self._path is None else _opened(self._path))
 
-    def write(self, line: bytes) -> None:
-        """Append a line, its end included.
+    def write(self, lines: bytes) -> None:
+        """Append lines, one or many, the end of the last included.
 
         Raises:
-            OSError: It was not written, or not as a whole; then the next line begins a new one.
+            UnwrittenError: They were not written, or not all; then the next begins a new line.
         """
         begun = monotonic()
+        written = 0
         try:
-            self._write(line)
+            with self._turn():
+                self._prepare()
+                self._torn = True
+                for count in self._file.write(lines):
+                    written += count
+                self._torn = False
+        except OSError as error:
+            raise UnwrittenError(error, lines.count(b"\n", written)) from error
         finally:
             ended = monotonic()
             if ended > begun + SLOW_SECONDS:
@@ -65,21 +82,20 @@ class LineFile:
         """Tell whether a line keeps nobody waiting: no pipe, and no disk that was slow lately."""
         return self._file.regular and monotonic() >= self._slow_until
 
-    def _write(self, line: bytes) -> None:
-        with self._turn():
-            if self._path is not None and self._file.has_moved(self._path):
-                old, self._file = self._file, _Descriptor(_opened(self._path))
-                old.close()
-            if self._torn or self._file.ends_within_a_line():
-                line = b"\n" + line
+    def _prepare(self) -> None:
+        """Have the file that stands at the path by now, at the beginning of a line."""
+        if self._path is not None and self._file.has_moved(self._path):
+            old, self._file = self._file, _Descriptor(_opened(self._path))
+            old.close()
+        if self._torn or self._file.ends_within_a_line():
             self._torn = True
-            self._file.write(line)
-            self._torn = False
+            for _ in self._file.write(b"\n"):
+                self._torn = False
 
-    def count_lost(self) -> None:
-        """Count a line that was not written."""
+    def count_lost(self, lines: int) -> None:
+        """Count lines that were not written."""
         with self._turn():
-            lost = self._read_lost() + 1
+            lost = self._read_lost() + lines
             os.pwrite(self._turns, lost.to_bytes(_COUNT_BYTES, "little"), 0)
 
     def lost(self) -> int:
@@ -134,13 +150,18 @@ class _Descriptor:
         size = os.fstat(self._descriptor).st_size
         return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
-    def write(self, line: bytes) -> None:
-        """Write all of it: at once to a file, and to a pipe without ever waiting for ever."""
-        piece = len(line) if self.regular else select.PIPE_BUF
-        while line:
+    def write(self, lines: bytes) -> Iterator[int]:
+        """Write all of it and yield how much was written, time and again.
+
+        At once to a file, and to a pipe without ever waiting for ever.
+        """
+        piece = len(lines) if self.regular else select.PIPE_BUF
+        while lines:
             if not self.regular and not self._poll.poll(WAIT_MS):
                 raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")
-            line = line[os.write(self._descriptor, line[:piece]) :]
+            count = os.write(self._descriptor, lines[:piece])
+            yield count
+            lines = lines[count:]
 
     def close(self) -> None:
         os.close(self._descriptor)

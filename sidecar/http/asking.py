@@ -15,13 +15,14 @@ from flask import Response, current_app, request
 from msgspec import UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from sidecar.audit import DecisionLog, Occasion
+from sidecar.audit import DecisionLog, Entries, Occasion
 from sidecar.decide import Asked, Plain, decide, stale
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
 from sidecar.http.bodies import convert, parse
 from sidecar.http.identifiers import new_id
+from sidecar.http.messages import NO_LINES, OK, PLAIN, Fields, Told
 from sidecar.model import NOTHING, Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
@@ -130,9 +131,8 @@ class Asking(NamedTuple):
     age: float
     """For how many seconds nobody has seen that the mount still holds the snapshot; infinite where
     nobody wants to know."""
-    log: DecisionLog | None = None
-    request_id: str | None = None
-    """The header `X-Request-ID`, for the decision log."""
+    entries: Entries | None = None
+    """What the decision log will say; None where there is none."""
     brief: bool = False
     """Whether others wait for this answer, so that Oso cannot be asked."""
     frames: dict[Shared, Frame] | None = None
@@ -141,7 +141,7 @@ class Asking(NamedTuple):
     def decide(
         self, question: Question, max_age: float = inf, asked: Asked | None = None
     ) -> Answered:
-        """Decide one question, and tell the logs of it and of rules that failed.
+        """Decide one question, have its line made, and tell of rules that failed.
 
         Args:
             question: What is asked.
@@ -150,7 +150,6 @@ class Asking(NamedTuple):
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
-            DecisionLogError: The decision cannot be logged, and none is to go unlogged.
             TakesLongError: There is no time to ask Oso.
         """
         decision = self._decide(question, asked)
@@ -160,8 +159,8 @@ class Asking(NamedTuple):
         if decision.faults:
             for fault in decision.faults:
                 LOG.error("policy error, denied: %s (decision %s)", fault, identifier)
-        if self.log is not None:
-            self.log.decided(request_of(question), decision, identifier, self._occasion())
+        if self.entries is not None:
+            self.entries.decided(request_of(question), decision, identifier.encode(), asked)
         return Answered(decision, identifier)
 
     def _decide(self, question: Question, asked: Asked | None) -> Decision:
@@ -229,31 +228,14 @@ class Asking(NamedTuple):
         """
         return search(asked, self.pair.policy, self.pair.snapshot, self.now, after)
 
-    def tell_found(self, type_name: str, asked: Request, found: Sequence[str]) -> None:
-        """Tell the decision log which entities of a type an answer names.
+    def tell_permitted(self, asked: Request, permitted: PermittedActions) -> None:
+        """Have the line of a list of permissions made."""
+        if self.entries is not None:
+            self.entries.permitted(asked, permitted)
 
-        Raises:
-            DecisionLogError: It cannot be written, and no answer is to go unlogged.
-        """
-        if self.log is not None:
-            self.log.found(type_name, asked, found, self._occasion())
-
-    def tell_permitted(self, asked: Request, actions: Sequence[str]) -> None:
-        """Tell the decision log which actions an answer names.
-
-        Raises:
-            DecisionLogError: It cannot be written, and no answer is to go unlogged.
-        """
-        if self.log is not None:
-            self.log.permitted(asked, actions, self._occasion())
-
-    def _occasion(self) -> Occasion:
-        return Occasion(
-            policy=self.pair.policy,
-            snapshot=self.pair.snapshot,
-            now=self.now,
-            request_id=self.request_id,
-        )
+    def lines(self) -> Sequence[bytes]:
+        """Return what is to be in the decision log before the answer goes out, in pieces."""
+        return NO_LINES if self.entries is None else self.entries.pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,9 +260,46 @@ class Desk:
         Raises:
             SnapshotUnavailableError: There is none.
         """
-        pair = self.current()
+        pair, now = self.current(), self.now()
         age = self.age(pair.snapshot) if aged else inf
-        return Asking(pair, self.now(), age, self.log, request_id, brief)
+        return Asking(pair, now, age, self.entries(pair, now, request_id), brief)
+
+    def entries(self, pair: Pair, now: datetime, request_id: str | None) -> Entries | None:
+        """Return what is to hold the lines of one request; None where nothing is logged."""
+        if self.log is None:
+            return None
+        return self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
+
+    def decided_again(self, body: bytes, fields: Fields, form: str, end: bytes) -> Told | None:
+        """Answer a question by what was decided of the same bytes before; None where nothing was.
+
+        Args:
+            body: The question.
+            fields: The header fields.
+            form: In which the answer is written.
+            end: What follows the id in that form.
+        """
+        pair, now = self.current(), self.now()
+        decision: Decision | None = pair.decisions.recall(body, now)
+        lead = decision and decision.written.get(form)
+        if decision is None or not lead:
+            return None
+        identifier = new_id().encode()
+        entries = self.entries(pair, now, fields.request_id)
+        if entries is None:
+            return Told(OK, PLAIN, lead + identifier + end)
+        if not entries.decided_again(body, decision, identifier):
+            return None
+        return Told(OK, PLAIN, lead + identifier + end, entries.pieces)
+
+    def tell(self, lines: Sequence[bytes]) -> None:
+        """Write lines to the decision log.
+
+        Raises:
+            DecisionLogError: It cannot be written, and no answer is to go unlogged.
+        """
+        if lines and self.log is not None:
+            self.log.write(lines)
 
 
 def _plain(question: Question) -> Plain | None:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from sidecar.http.asking import Desk, answer, question
 from sidecar.http.pages import Paging
 from sidecar.http.questions import ActionSearch, ResourceSearch, SubjectSearch
+from sidecar.model import PermittedActions
 from sidecar.search import each_action, each_resource, each_subject
 
 
@@ -35,7 +36,9 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_subject, asked)
         page, found = paging.results("subject", asked, said.page, each)
-        asking.tell_found(asked.subject.type, asked, found)
+        if asking.entries is not None:
+            asking.entries.found(asked.subject.type, asked, found)
+        desk.tell(asking.lines())
         results = [{"type": asked.subject.type, "id": name} for name in found]
         return answer({**page, "results": results})
 
@@ -47,7 +50,9 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_resource, asked)
         page, found = paging.results("resource", asked, said.page, each)
-        asking.tell_found(asked.resource.type, asked, found)
+        if asking.entries is not None:
+            asking.entries.found(asked.resource.type, asked, found)
+        desk.tell(asking.lines())
         results = [{"type": asked.resource.type, "id": name} for name in found]
         return answer({**page, "results": results})
 
@@ -59,7 +64,8 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_action, asked)
         page, found = paging.results("action", asked, said.page, each)
-        asking.tell_permitted(asked, found)
+        asking.tell_permitted(asked, PermittedActions(tuple(found)))
+        desk.tell(asking.lines())
         return answer({**page, "results": [{"name": name} for name in found]})
 
     return views

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from sidecar.decide import Decisions
 from sidecar.errors import InvalidRequestError
 from sidecar.http import quick
-from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking
+from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking, Desk
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
-from sidecar.http.identifiers import new_id, new_ids
+from sidecar.http.identifiers import new_ids
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import OK, PLAIN, Fields, Told
 from sidecar.http.questions import SEMANTICS, Batch, Evaluation
@@ -45,14 +43,12 @@ def evaluation(incoming: Incoming) -> Told:
     question, body = incoming.quickly(_QUICK_EVALUATION), incoming.short_body
     if question is None:
         question, body = convert(incoming.json(), Evaluation), None
-    return Told(OK, PLAIN, asking.decide(question, asked=body).standard())
+    return Told(OK, PLAIN, asking.decide(question, asked=body).standard(), asking.lines())
 
 
-def evaluation_again(body: bytes, _: Fields, decisions: Decisions, now: datetime) -> Told | None:
+def evaluation_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
     """Answer a question by what was decided of the same bytes before."""
-    decision = decisions.recall(body, now)
-    lead = decision and decision.written.get(STANDARD)
-    return Told(OK, PLAIN, lead + new_id().encode() + END_OF_STANDARD) if lead else None
+    return desk.decided_again(body, fields, STANDARD, END_OF_STANDARD)
 
 
 def evaluations(incoming: Incoming) -> Told:
@@ -67,15 +63,15 @@ def evaluations(incoming: Incoming) -> Told:
     """
     batch = incoming.quickly(_QUICK_BATCH)
     if batch is not None and (answers := _quick_answers(batch, incoming)) is not None:
-        return Told(OK, PLAIN, answers)
-    return Told(OK, PLAIN, _evaluate(incoming.json(), incoming))
+        return answers
+    return _evaluate(incoming.json(), incoming)
 
 
 _QUICK_EVALUATION: Quickly[Evaluation | quick.Evaluation] = Quickly(quick.Evaluation)
 _QUICK_BATCH = Quickly(quick.Batch)
 
 
-def _evaluate(body: object, incoming: Incoming) -> bytes:
+def _evaluate(body: object, incoming: Incoming) -> Told:
     batch = convert(body, Batch)
     semantic = batch.options.evaluations_semantic
     if semantic not in STOPS_AFTER:
@@ -84,7 +80,8 @@ def _evaluate(body: object, incoming: Incoming) -> bytes:
         )
     asking = incoming.open(aged=False)
     if not batch.evaluations:
-        return asking.decide(convert(body, Evaluation)).standard()
+        answer = asking.decide(convert(body, Evaluation)).standard()
+        return Told(OK, PLAIN, answer, asking.lines())
     most = incoming.limits.max_evaluations
     if len(batch.evaluations) > most:
         raise InvalidRequestError("evaluations", f"must have at most {most} items")
@@ -93,7 +90,7 @@ def _evaluate(body: object, incoming: Incoming) -> bytes:
     defaults = {name: members[name] for name in _REQUIRED if name in members}
     items = enumerate(batch.evaluations)
     answers = (_answer(f"evaluations[{at}]", item, defaults, asking) for at, item in items)
-    return _until(STOPS_AFTER[semantic], answers)
+    return Told(OK, PLAIN, _until(STOPS_AFTER[semantic], answers), asking.lines())
 
 
 def _until(last: object, answers: Iterable[tuple[bool, bytes]]) -> bytes:
@@ -189,15 +186,13 @@ class _Whole(NamedTuple):
 _QUICK_PART = Quickly(quick.PartOfEvaluation)
 
 
-def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
+def _quick_answers(batch: quick.Batch, incoming: Incoming) -> Told | None:
     """Answer a batch in which nothing is wrong; None for any other, which nothing is told of."""
     options = batch.options
     said = UNSET if options is UNSET else options.evaluations_semantic
     semantic = SEMANTICS[0] if said is UNSET else said
     items = batch.evaluations
     if semantic not in STOPS_AFTER or not 0 < len(items) <= incoming.limits.max_evaluations:
-        return None
-    if incoming.desk.log is not None:  # it would be told of the items before a faulty one
         return None
     incoming.bound(len(items))
     spoken = _defaults(batch)
@@ -206,6 +201,7 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
         return None
     asking = incoming.open(aged=False).sharing()
     recall, now, last = asking.pair.decisions.recall, asking.now, STOPS_AFTER[semantic]
+    entries = asking.entries
     leads, ids, alone = [], new_ids(len(items)), spoken == _NOTHING
     for at, raw in enumerate(items):
         item = bytes(raw)
@@ -213,7 +209,11 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
         asked = item if alone else (_BATCH, spoken, item)
         decision: Decision | None = recall(asked, now)
         lead = decision.written.get(STANDARD) if decision else None
-        if decision is None or lead is None:
+        if (
+            decision is None
+            or lead is None
+            or not (entries is None or entries.decided_again(asked, decision, ids[at]))
+        ):
             question = _whole(_QUICK_PART.read(item), defaults)
             if question is None:
                 return None
@@ -231,7 +231,8 @@ def _quick_answers(batch: quick.Batch, incoming: Incoming) -> bytes | None:
                 return None
             break
     answers = [lead + each for lead, each in zip(leads, ids, strict=False)]
-    return b'{"evaluations":[%b%b]}' % (_NEXT.join(answers), END_OF_STANDARD)
+    body = b'{"evaluations":[%b%b]}' % (_NEXT.join(answers), END_OF_STANDARD)
+    return Told(OK, PLAIN, body, asking.lines())
 
 
 _NEXT = END_OF_STANDARD + b","

@@ -5,12 +5,10 @@ Whoever has these three, Flask's views or the worker itself, has the same answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
-from sidecar.decide import Decisions
-from sidecar.errors import SidecarError
+from sidecar.errors import DecisionLogError, SidecarError
 from sidecar.http import batches, native
 from sidecar.http.access import Access
 from sidecar.http.asking import Desk, TakesLongError
@@ -27,7 +25,7 @@ PATHS: Mapping[str, Callable[[Incoming], Told]] = {
 }
 """Each is asked by POST."""
 
-AGAIN: Mapping[str, Callable[[bytes, Fields, Decisions, datetime], Told | None]] = {
+AGAIN: Mapping[str, Callable[[bytes, Fields, Desk], Told | None]] = {
     "/v1/authorize": native.authorize_again,
     "/v1/permissions": native.list_permissions_again,
     "/access/v1/evaluation": batches.evaluation_again,
@@ -40,18 +38,25 @@ class Hot:
 
     def __init__(self, desk: Desk, access: Access, limits: Limits) -> None:
         self._log = desk.log
-        # A log is told of the question, and not of its bytes.
-        self._again = AGAIN if desk.log is None else {}
         self._desk = desk
         self._access = access
         self._limits = limits
 
     def answer(self, path: str, fields: Fields, body: bytes) -> Told:
-        """Answer a request, however long it takes; what is wrong with it is an answer too."""
-        return self._answer(path, fields, body, brief=False)
+        """Answer a request, however long it takes; what is wrong with it is an answer too.
+
+        It is in the decision log by then.
+        """
+        answer = self._answer(path, fields, body, brief=False)
+        refusal = self.written(answer.lines)
+        return refusal.named(fields) if refusal else answer
 
     def answer_briefly(self, path: str, fields: Fields, body: bytes) -> Told | None:
-        """Answer a request as `answer` does; None where that would keep others waiting."""
+        """Answer a request as `answer` does; None where that would keep others waiting.
+
+        Its lines are not in the decision log yet: who tells the answer has them written before
+        (`written`), perhaps together with those of others.
+        """
         if self._log is not None and not self._log.is_quick():
             return None
         try:
@@ -59,22 +64,30 @@ class Hot:
         except TakesLongError:
             return None
 
+    def written(self, lines: Sequence[bytes]) -> Told | None:
+        """Write lines to the decision log.
+
+        Return what is told in place of their answers where these must not go out.
+        """
+        try:
+            self._desk.tell(lines)
+        except DecisionLogError as error:
+            return told_of(error)
+        return None
+
     def _answer(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         answer = self._access.refusal(fields.authorization)
         if answer is None:
             answer = self._admitted(path, fields, body, brief=brief)
-        if fields.request_id is not None:
-            return answer.also(("X-Request-ID", fields.request_id))
-        return answer
+        return answer.named(fields)
 
     def _admitted(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         if len(body) > self._limits.max_body_bytes:
             return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         desk = self._desk
         try:
-            if fields.json and len(body) <= MOST_KEPT_BYTES and path in self._again:
-                decisions = desk.current().decisions
-                known = self._again[path](body, fields, decisions, desk.now())
+            if fields.json and len(body) <= MOST_KEPT_BYTES and path in AGAIN:
+                known = AGAIN[path](body, fields, desk)
                 if known is not None:
                     return known
             return PATHS[path](Incoming(fields, body, desk, self._limits, brief))

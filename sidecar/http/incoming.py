@@ -82,6 +82,5 @@ class Incoming(NamedTuple):
         Raises:
             TakesLongError: There is not.
         """
-        # What is logged of a batch that is given up halfway would be logged again.
-        if self.brief and (items > MOST_ITEMS or self.desk.log is not None):
+        if self.brief and items > MOST_ITEMS:
             raise TakesLongError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -49,16 +49,27 @@ PLAIN: Pairs = (
 """On every answer that says nothing else of itself."""
 
 
+NO_LINES: Sequence[bytes] = ()
+
+
 class Told(NamedTuple):
-    """An answer: its status, its header fields and its body."""
+    """An answer: its status, its header fields and its body, and what is logged of it."""
 
     status: int
     fields: Pairs
     body: bytes
+    lines: Sequence[bytes] = NO_LINES
+    """What has to be in the decision log before the answer goes out, in pieces."""
 
     def also(self, *fields: tuple[str, str]) -> Told:
         """Return it with further header fields."""
         return self._replace(fields=(*self.fields, *fields))
+
+    def named(self, fields: Fields) -> Told:
+        """Return it with the id that the caller gave the request, if any."""
+        if fields.request_id is None:
+            return self
+        return self.also(("X-Request-ID", fields.request_id))
 
 
 def told(members: object, status: int = OK) -> Told:

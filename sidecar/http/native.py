@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -13,18 +13,17 @@ from msgspec import UNSET, UnsetType
 from msgspec.json import encode
 from werkzeug.http import parse_etags
 
-from sidecar.decide import Decisions, stale
+from sidecar.decide import stale
 from sidecar.errors import InvalidRequestError
 from sidecar.explaining import explain
 from sidecar.http import quick
 from sidecar.http.answers import Answer, Permitted, PermittedOn, PermittedOnMany, Refusal
-from sidecar.http.asking import Asking, TakesLongError, request_of
+from sidecar.http.asking import Asking, Desk, TakesLongError, request_of
 from sidecar.http.batches import placed
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
-from sidecar.http.identifiers import new_id
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import LASTING, OK, PLAIN, Fields, Pairs, Told
+from sidecar.http.messages import LASTING, NO_LINES, OK, PLAIN, Fields, Pairs, Told
 from sidecar.http.questions import ANY, Act, Entity
 from sidecar.http.quick import Quickly
 from sidecar.http.short import (
@@ -34,7 +33,7 @@ from sidecar.http.short import (
     PermissionsOfMany,
     entity,
 )
-from sidecar.model import Reason
+from sidecar.model import PermittedActions, Reason
 from sidecar.search import PERMISSIONS, permissions
 
 T = TypeVar("T")
@@ -61,7 +60,7 @@ def authorize(incoming: Incoming) -> Told:
     asking = incoming.open()
     places = (f"requests[{index}]" for index in range(len(asked)))
     answers = [_item(*each, defaults, asking) for each in zip(places, asked, strict=True)]
-    return Told(OK, PLAIN, b'{"answers":[%b]}' % b",".join(answers))
+    return Told(OK, PLAIN, b'{"answers":[%b]}' % b",".join(answers), asking.lines())
 
 
 def list_permissions(incoming: Incoming) -> Told:
@@ -74,16 +73,16 @@ def list_permissions(incoming: Incoming) -> Told:
     question = incoming.quickly(_QUICK_PERMISSIONS)
     if question is not None and _is_short(question.subject, question.resource):
         body = incoming.short_body if question.max_age is UNSET else None
-        return _unless_known(_permitted(question, incoming.open(), body), incoming.fields)
+        return _list(question, incoming, body)
     said = incoming.json()
     if isinstance(said, dict) and "resources" in said:
         many = convert(said, PermissionsOfMany)
         _bounded("resources", many.resources, incoming.limits.max_evaluations)
         incoming.bound(len(many.resources) * _AS_MANY)
-        answers = encode(_permitted_on_many(many, incoming.open()))
-        return _unless_known(answers, incoming.fields)
-    one = convert(said, Permissions)
-    return _unless_known(_permitted(one, incoming.open()), incoming.fields)
+        asking = incoming.open()
+        answers = encode(_permitted_on_many(many, asking))
+        return _unless_known(answers, incoming.fields, asking.lines())
+    return _list(convert(said, Permissions), incoming)
 
 
 _QUICK_AUTHORIZE = Quickly(quick.Authorize)
@@ -93,20 +92,24 @@ _AS_MANY = 25
 """Decisions that a list of permissions costs as much as, or fewer."""
 
 
-def authorize_again(body: bytes, _: Fields, decisions: Decisions, now: datetime) -> Told | None:
+def authorize_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
     """Answer a question by what was decided of the same bytes before."""
-    decision = decisions.recall(body, now)
-    lead = decision and decision.written.get(_NATIVE)
-    return Told(OK, PLAIN, lead + new_id().encode() + _END) if lead else None
+    return desk.decided_again(body, fields, _NATIVE, _END)
 
 
-def list_permissions_again(
-    body: bytes, fields: Fields, decisions: Decisions, now: datetime
-) -> Told | None:
+def list_permissions_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
     """Answer a question by what was permitted to the same bytes before."""
-    permitted = decisions.recall((PERMISSIONS, body), now)
+    pair, now = desk.current(), desk.now()
+    permitted: PermittedActions | None = pair.decisions.recall((PERMISSIONS, body), now)
     written = permitted and permitted.written.get(_NATIVE)
-    return _unless_known(written, fields) if written else None
+    if permitted is None or not written:
+        return None
+    entries = desk.entries(pair, now, fields.request_id)
+    if entries is None:
+        return _unless_known(written, fields)
+    if not entries.permitted_again(permitted):
+        return None
+    return _unless_known(written, fields, entries.pieces)
 
 
 _NATIVE = "native"
@@ -144,7 +147,8 @@ def _one(
 ) -> Told:
     if question.explain and incoming.brief:
         raise TakesLongError
-    return Told(OK, PLAIN, _answer(question, incoming.open(), body))
+    asking = incoming.open()
+    return Told(OK, PLAIN, _answer(question, asking, body), asking.lines())
 
 
 def _answer(
@@ -186,19 +190,21 @@ def _refusal(error: InvalidRequestError) -> bytes:
 # --- permissions --------------------------------------------------------------------------------
 
 
-def _permitted(
-    question: Permissions | quick.Permissions, asking: Asking, body: bytes | None = None
-) -> bytes:
+def _list(
+    question: Permissions | quick.Permissions, incoming: Incoming, body: bytes | None = None
+) -> Told:
+    asking = incoming.open()
     subject, resource = entity(question.subject), entity(question.resource)
     asked = request_of(_Long(subject, ANY, resource, question.context))
     found = asking.permitted(asked, body)
     reasons = _too_old(question.max_age, asking)
-    actions = found.actions if reasons is UNSET else ()
-    asking.tell_permitted(asked, actions)
-    written = encode(Permitted(actions, asking.pair.revisions(), reasons))
+    if reasons is not UNSET:
+        found = PermittedActions(())
+    asking.tell_permitted(asked, found)
+    written = encode(Permitted(found.actions, asking.pair.revisions(), reasons))
     if reasons is UNSET:
         found.written[_NATIVE] = written
-    return written
+    return _unless_known(written, incoming.fields, asking.lines())
 
 
 def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> PermittedOnMany:
@@ -212,7 +218,7 @@ def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> Permitted
         except InvalidRequestError as error:
             raise _renamed(error, f"resources[{index}]") from error
         permitted = found if reasons is UNSET else ()
-        asking.tell_permitted(asked, permitted)
+        asking.tell_permitted(asked, PermittedActions(permitted))
         return PermittedOn(str(asked.resource), permitted)
 
     answers = tuple(on(*each) for each in enumerate(map(entity, question.resources)))
@@ -234,7 +240,7 @@ def _too_old(max_age: float | UnsetType, asking: Asking) -> tuple[Reason, ...] |
     return stale(asking.pair.policy, asking.pair.snapshot).reasons
 
 
-def _unless_known(body: bytes, fields: Fields) -> Told:
+def _unless_known(body: bytes, fields: Fields, lines: Sequence[bytes] = NO_LINES) -> Told:
     """Return the answer, or a 304 to a caller that has this very answer.
 
     It is compared each time: a policy may look at the clock, so that equal revisions are no proof.
@@ -243,8 +249,8 @@ def _unless_known(body: bytes, fields: Fields) -> Told:
     if fields.if_none_match is not None:
         known = parse_etags(fields.if_none_match)
         if not known.star_tag and known.contains_weak(tag):
-            return Told(HTTPStatus.NOT_MODIFIED, kept, b"")
-    return Told(OK, (_JSON, *kept), body)
+            return Told(HTTPStatus.NOT_MODIFIED, kept, b"", lines)
+    return Told(OK, (_JSON, *kept), body, lines)
 
 
 @lru_cache(maxsize=1000)

@@ -7,7 +7,7 @@ again and again. What it makes of a head depends on the head alone, so it is kep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from time import time
@@ -145,7 +145,10 @@ class Front:
         return None if head is None or len(said) != end + head.length else (head, said[end:])
 
     def answer_here(self, head: Head, body: bytes) -> Told | None:
-        """Answer in the thread of all connections; None where others would wait too long."""
+        """Answer in the thread of all connections; None where others would wait too long.
+
+        Its lines are still to be logged.
+        """
         if len(body) > MOST_BODY_BYTES:
             return None
         return self._hot.answer_briefly(head.path, head.fields, body)
@@ -154,9 +157,14 @@ class Front:
         """Answer in a thread of its own, however long it takes."""
         return self._hot.answer(head.path, head.fields, body)
 
+    def logged(self, answers: Sequence[tuple[Head, Told]]) -> list[Told]:
+        """Write the lines of answers to the decision log, and return what may be told."""
+        refusal = self._hot.written([piece for _, told in answers for piece in told.lines])
+        return [refusal.named(head.fields) if refusal else told for head, told in answers]
+
     def written(self, told: Told, *, keep: bool) -> bytes:
         """Write an answer as gunicorn writes those of Flask."""
-        status, fields, body = told
+        status, fields, body, _ = told
         moment = time()
         if not self._second <= moment < self._second + 1:
             self._begin_second(int(moment))

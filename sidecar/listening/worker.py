@@ -15,11 +15,12 @@ from gunicorn.workers import base  # type: ignore[import-untyped]  # it has no t
 
 from sidecar.http import Hot
 from sidecar.http.load import Rejection
+from sidecar.http.messages import Told
 from sidecar.listening.bounds import Bounds
 from sidecar.listening.connections import EXPENDABLE, READ, WRITE, Connection, Stage
 from sidecar.listening.exchanges import Exchange, refusal
 from sidecar.listening.framing import Outcome
-from sidecar.listening.front import Front
+from sidecar.listening.front import Front, Head
 from sidecar.listening.lanes import Lanes
 
 PARTING_SECONDS = 2.0
@@ -30,6 +31,9 @@ TURN_SECONDS = 0.25
 
 REQUESTS_AT_ONCE = 16
 """Requests of one connection that are answered before others get their turn."""
+
+LOGGED_AT_ONCE = 2500
+"""Pieces of lines, a few for each, that wait to be logged together at most, but for one request."""
 
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -63,6 +67,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._lanes = Lanes(self.cfg.threads, self._wake)
         self._accepts = False
         self._unfinished: dict[Connection, None] = {}
+        self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
+        """Answers whose lines are still to be logged, and whether their connections stay."""
         self._now = self._swept = self._told = 0.0
         super().init_process()
 
@@ -88,14 +94,17 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             self.notify()
             self._sweep(now)
             self._accept_more(yes=self.alive)
-        ready = self._selector.select(0 if self._unfinished else TURN_SECONDS)
+        ready = self._selector.select(0 if self._unfinished or self._unlogged else TURN_SECONDS)
         self._now = time.monotonic()
         for key, _ in ready:
             key.data(key.fileobj)
+            if sum(len(told.lines) for _, _, told, _ in self._unlogged) > LOGGED_AT_ONCE:
+                self._log_and_tell()
         unfinished, self._unfinished = self._unfinished, {}
         for connection in unfinished:
             if connection in self._connections:
                 self._go_on(connection)
+        self._log_and_tell()
 
     def _wake(self) -> None:
         try:
@@ -250,6 +259,11 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             told = self.front.answer_here(*parts)
             if told is None:
                 return False
+            if told.lines:
+                connection.stage = Stage.ANSWERING
+                connection.deadline = self._now + self._bounds.request_seconds
+                self._unlogged.append((connection, parts[0], told, keep))
+                return True
             answer = self.front.written(told, keep=keep)
         except Exception:
             # What happens in a thread to one request must not happen here to all connections.
@@ -260,6 +274,25 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         connection.answer(answer, keep=keep)
         self._send(connection)
         return True
+
+    def _log_and_tell(self) -> None:
+        """Log what was answered in this turn, all at once, and then tell it."""
+        if not self._unlogged:
+            return
+        unlogged, self._unlogged = self._unlogged, []
+        try:
+            told = self.front.logged([(head, answer) for _, head, answer, _ in unlogged])
+        except Exception:
+            self.log.exception("requests failed")
+            answers = [refusal(HTTPStatus.INTERNAL_SERVER_ERROR)] * len(unlogged)
+        else:
+            answers = [
+                self.front.written(answer, keep=keep)
+                for answer, (_, _, _, keep) in zip(told, unlogged, strict=True)
+            ]
+        for (connection, _, _, keep), answer in zip(unlogged, answers, strict=True):
+            if connection in self._connections:
+                self._say(connection, answer, keep=keep)
 
     def _ask(self, connection: Connection, said: bytes, refused: Rejection | None) -> None:
         busy = self._lanes.waiting >= self._bounds.max_waiting

@@ -1,0 +1,103 @@
+"""The decision log of a running sidecar: the answers of many callers, logged together."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import PATIENCE, Sidecar, copy_pack, serving, until
+
+CALLERS, EACH = 12, 3
+"""Callers at once, and requests that each sends in one piece."""
+
+EVALUATION = {
+    "subject": {"type": "user", "id": "ana"},
+    "action": {"name": "numbers.edit"},
+    "resource": {"type": "account", "id": "acme"},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return copy_pack(tmp_path)
+
+
+def _request(path: str, said: object, request_id: str) -> bytes:
+    body = json.dumps(said).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: sidecar\r\nContent-Type: application/json\r\n"
+        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _asked_at_once(sidecar: Sidecar, kinds: Sequence[tuple[str, object]]) -> list[bytes]:
+    """Return what each of the callers gets to `EACH` requests, whose ids are `caller-request`."""
+    got = []
+    with ExitStack() as stack:
+        callers = [
+            stack.enter_context(
+                closing(socket.create_connection(("127.0.0.1", sidecar.port), PATIENCE))
+            )
+            for _ in range(CALLERS)
+        ]
+        for caller, sock in enumerate(callers):
+            path, said = kinds[caller % len(kinds)]
+            sock.sendall(b"".join(_request(path, said, f"{caller}-{n}") for n in range(EACH)))
+        for sock in callers:
+            answers = b""
+            while len(re.findall(rb'"(?:decision_id|permissions|message)":', answers)) < EACH:
+                piece = sock.recv(1 << 16)
+                if not piece:
+                    break
+                answers += piece
+            got.append(answers)
+    return got
+
+
+def test_what_many_callers_are_told_at_once_is_in_the_log_line_for_line(root: Path) -> None:
+    kinds: list[tuple[str, object]] = [
+        ("/access/v1/evaluation", EVALUATION),
+        ("/access/v1/evaluations", {**EVALUATION, "evaluations": [{}]}),
+        ("/v1/permissions", {"subject": "user:ana", "resource": "account:acme"}),
+    ]
+    with serving(root, "--decision-log", "decisions", workers=1) as sidecar:
+        rounds = [_asked_at_once(sidecar, kinds) for _ in range(3)]
+        lines = [json.loads(line) for line in (root / "decisions").read_text().splitlines()]
+
+    answers = [answer for each in rounds for answer in each]
+    told = [each.decode() for answer in answers for each in _ids(answer)]
+    asked = sorted(f"{caller}-{n}" for caller in range(CALLERS) for n in range(EACH)) * 3
+    assert all(answer.count(b"HTTP/1.1 200 OK") == EACH for answer in answers)
+    assert sorted(line["decision_id"] for line in lines if "decision_id" in line) == sorted(told)
+    assert sorted(line["request_id"] for line in lines) == sorted(asked)
+    assert {line["kind"] for line in lines} == {"decision", "permissions"}
+
+
+def test_none_of_many_callers_is_answered_while_nothing_can_be_logged(root: Path) -> None:
+    log = root / "decisions"
+    kinds: list[tuple[str, object]] = [("/access/v1/evaluation", EVALUATION)]
+    with serving(root, "--decision-log", "decisions", workers=1) as sidecar:
+        _asked_at_once(sidecar, kinds)
+        log.rename(root / "decisions.1")
+        log.mkdir()
+
+        refused = _asked_at_once(sidecar, kinds)
+
+        log.rmdir()
+        until(lambda: b"200 OK" in _asked_at_once(sidecar, kinds)[0])
+    assert all(answer.count(b"503 SERVICE UNAVAILABLE") == EACH for answer in refused)
+    assert not any(b'"decision":true' in answer for answer in refused)
+    for caller, answer in enumerate(refused):
+        for number in range(EACH):
+            assert f"X-Request-ID: {caller}-{number}\r\n".encode() in answer
+
+
+def _ids(answer: bytes) -> list[bytes]:
+    return re.findall(rb'"decision_id":"(\w+)"', answer)
