@@ -14,7 +14,7 @@ FAIRNESS = """\
 - Every peer had to answer all the questions as the policy does before it was timed; under load a single error ends the run.
 - What must hold over HTTP is judged by medians of ratios: the servers are up side by side, and each is loaded in turn for a second, round after round, since machines change their speed from one second to the next. The rows further down are of one server at a time.
 - Server on core 0, load on core 1, 16 connections kept open. wrk loads as fast as it is answered; over a Unix socket through `bench/unix_socket.c`.
-- Cerbos is told the role and the plan of the account in each request: its caller has looked them up. The sidecar and the libraries hold these facts. Its native batch has one user and one role for all its questions; in AuthZEN's batches they differ.
+- Cerbos is told the role and the plan of the account in each request: its caller has looked them up. The sidecar and the libraries hold these facts. Its native batch has one user and one role for all its questions; in AuthZEN's batches they differ. With its decision log on it writes its own lines to a file.
 - The sidecar is asked with a bearer token; no other peer looks at one. It also tells reasons, obligations and revisions; most others tell yes or no.
 - Flask services run under gunicorn, one worker with four threads.
 - The 200 questions come again and again, and the sidecar remembers what it has read and decided until a fact, the policy or the moment could change it. "Each question new" is the same sidecar with that memory taken away.

@@ -36,7 +36,8 @@ def over_http(rows: Sequence[Row]) -> list[Verdict]:
     floor = find(rows, ours.FLOOR, "constant")
     for name in (ours.NAME, ours.FORGETFUL, ours.LOGGED):
         one, many = find(rows, name, "evaluation"), _largest_batch(rows, name)
-        for peer in (cerbos.NAME, cerbos.TUNED):
+        logged = (cerbos.LOGGED,) if name == ours.LOGGED else ()
+        for peer in (cerbos.NAME, cerbos.TUNED, *logged):
             other, others = find(rows, peer, "evaluation"), _largest_batch(rows, peer)
             native, natives = (
                 find(rows, peer, "native check"),

@@ -161,7 +161,7 @@ def _rows() -> list[Row]:
     rows = [replace(ROW, peer=ours.FLOOR, shape="constant", throughput=7500.0)]
     for names, shapes, p99 in (
         ((ours.NAME, ours.FORGETFUL, ours.LOGGED), our_shapes, 500.0),
-        ((cerbos.NAME, cerbos.TUNED), their_shapes, 2000.0),
+        ((cerbos.NAME, cerbos.TUNED, cerbos.LOGGED), their_shapes, 2000.0),
     ):
         rows += [
             replace(ROW, peer=name, shape=shape, throughput=throughput, decisions=count, p99=p99)
@@ -177,7 +177,7 @@ def test_all_that_must_hold_is_judged() -> None:
 
     verdicts = [*over_http(rows), *in_process(micro)]
 
-    assert len(verdicts) == 3 * (2 * 3 + 3) + 4
+    assert len(verdicts) == 3 * (2 * 3 + 3) + 3 + 4
     assert [str(each) for each in verdicts if not each.holds] == []
 
 

@@ -16,6 +16,7 @@ from bench.shapes import Shape, batch, dense, single
 
 NAME = "Cerbos"
 TUNED = "Cerbos, GOGC=400"
+LOGGED = "Cerbos, decision log on"
 CHECK = "/api/check/resources"
 
 _PLAN_HOLDS = f"""R.attr.plan == "committed" && R.attr.commitment >= {LEAST_COMMITMENT} &&
@@ -23,11 +24,12 @@ _PLAN_HOLDS = f"""R.attr.plan == "committed" && R.attr.commitment >= {LEAST_COMM
 
 
 def peers(asked: Asked) -> Iterator[Peer]:
-    """Yield it as it comes, and with a garbage collector that collects more rarely."""
+    """Yield it as it comes, with a garbage collector that collects more rarely, and logging."""
     asked.file("cerbos/policies/account.json", json.dumps(_policy()))
-    for name, environment in ((NAME, {}), (TUNED, {"GOGC": "400"})):
+    for name, environment in ((NAME, {}), (TUNED, {"GOGC": "400"}), (LOGGED, {})):
         place = Place(free_port())
-        configuration = asked.file(f"cerbos/{place.port}.json", json.dumps(_settings(asked, place)))
+        settings = _settings(asked, place, logged=name == LOGGED)
+        configuration = asked.file(f"cerbos/{place.port}.json", json.dumps(settings))
         yield Peer(
             name=name,
             command=[
@@ -139,9 +141,16 @@ def _policy() -> dict[str, Any]:
     }
 
 
-def _settings(asked: Asked, place: Place) -> dict[str, Any]:
+def _settings(asked: Asked, place: Place, *, logged: bool) -> dict[str, Any]:
     folder = asked.folder / "cerbos" / "policies"
     return {
+        "audit": {
+            "enabled": logged,
+            "accessLogsEnabled": False,
+            "decisionLogsEnabled": True,
+            "backend": "file",
+            "file": {"path": str(asked.folder / "cerbos" / "decisions.log")},
+        },
         "server": {
             "httpListenAddr": f"127.0.0.1:{place.port}",
             "grpcListenAddr": f"127.0.0.1:{free_port()}",
