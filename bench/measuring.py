@@ -142,7 +142,10 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
 def _enough(effort: Effort, alone: float) -> Effort:
     """Give a slow peer the time to answer every connection: `alone` is what one request takes."""
     needed = min(ceil(1.2 * CONNECTIONS * alone), LONGEST_SECONDS)
-    return replace(effort, seconds=max(effort.seconds, needed))
+    if needed <= effort.seconds:
+        return effort
+    # In the time for warming it might answer nothing, and its check has warmed it.
+    return replace(effort, seconds=needed, warm_seconds=0)
 
 
 def _own_seconds() -> float:
