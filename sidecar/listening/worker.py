@@ -69,6 +69,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._unfinished: dict[Connection, None] = {}
         self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
         """Answers whose lines are still to be logged, and whether their connections stay."""
+        self._pieces = 0
+        """Of these lines."""
         self._now = self._swept = self._told = 0.0
         super().init_process()
 
@@ -98,7 +100,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._now = time.monotonic()
         for key, _ in ready:
             key.data(key.fileobj)
-            if sum(len(told.lines) for _, _, told, _ in self._unlogged) > LOGGED_AT_ONCE:
+            if self._pieces > LOGGED_AT_ONCE:
                 self._log_and_tell()
         unfinished, self._unfinished = self._unfinished, {}
         for connection in unfinished:
@@ -263,6 +265,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
                 connection.stage = Stage.ANSWERING
                 connection.deadline = self._now + self._bounds.request_seconds
                 self._unlogged.append((connection, parts[0], told, keep))
+                self._pieces += len(told.lines)
                 return True
             answer = self.front.written(told, keep=keep)
         except Exception:
@@ -279,18 +282,18 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         """Log what was answered in this turn, all at once, and then tell it."""
         if not self._unlogged:
             return
-        unlogged, self._unlogged = self._unlogged, []
+        unlogged, self._unlogged, self._pieces = self._unlogged, [], 0
         try:
             told = self.front.logged([(head, answer) for _, head, answer, _ in unlogged])
-        except Exception:
-            self.log.exception("requests failed")
-            answers = [refusal(HTTPStatus.INTERNAL_SERVER_ERROR)] * len(unlogged)
-        else:
             answers = [
-                self.front.written(answer, keep=keep)
+                (self.front.written(answer, keep=keep), keep)
                 for answer, (_, _, _, keep) in zip(told, unlogged, strict=True)
             ]
-        for (connection, _, _, keep), answer in zip(unlogged, answers, strict=True):
+        except Exception:
+            # As in `_answer_here`: it must not happen to all connections.
+            self.log.exception("requests failed")
+            answers = [(refusal(HTTPStatus.INTERNAL_SERVER_ERROR), False)] * len(unlogged)
+        for (connection, *_), (answer, keep) in zip(unlogged, answers, strict=True):
             if connection in self._connections:
                 self._say(connection, answer, keep=keep)
 
