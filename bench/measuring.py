@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -16,6 +16,8 @@ from bench.servers import Peer, Running, running
 from bench.shapes import Shape, check
 
 SERVER_CORES, LOAD_CORE = "0", 1
+LOGGED_MEGABYTES = 400
+"""That a server may write in a second."""
 LONGEST_SECONDS = 60
 """Of one load: a server that answers nothing until then is taken to be broken."""
 
@@ -79,8 +81,6 @@ def measure(peers: Sequence[Peer], effort: Effort, folder: Path) -> Iterator[Row
                     file=sys.stderr,
                 )
                 yield row
-        with suppress(FileNotFoundError):
-            (folder / "decisions.log").unlink()
 
 
 def in_rounds(
@@ -115,6 +115,7 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
     Raises:
         LoadError: The load could not be made, or was refused.
     """
+    machine.have_memory(LOGGED_MEGABYTES * (effort.warm_seconds + effort.seconds))
     if effort.warm_seconds:
         load(peer.place, shape, effort.warm_seconds, LOAD_CORE, folder)
     before, spent, ours = machine.usage(), machine.cpu_seconds(server.pid), _own_seconds()
@@ -122,6 +123,8 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
     cost = machine.cpu_seconds(server.pid) - spent
     others = machine.foreign(before, machine.usage(), cost + _own_seconds() - ours)
     rss, pss = machine.memory(server.pid)
+    if peer.log:
+        os.truncate(peer.log, 0)  # or the disk would write it down in the middle of another load
     return Row(
         peer=peer.name,
         transport=peer.place.transport,

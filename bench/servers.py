@@ -31,6 +31,8 @@ class Peer:
     place: Place
     shapes: Sequence[Shape]
     environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+    """The decision log that it writes."""
 
 
 @dataclass(frozen=True, slots=True)

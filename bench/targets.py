@@ -60,6 +60,10 @@ def over_http(rows: Sequence[Row]) -> list[Verdict]:
                 ),
             ]
         listed = find(rows, name, "permissions")
+        if name == ours.LOGGED:
+            floors = find(rows, ours.LOGGING_FLOOR, "constant").throughput
+            asked = f"{name}: requests/s, 80% of the floor that logs a constant"
+            verdicts.append(at_least(asked, one.throughput, 0.8, floors))
         verdicts += [
             at_least(
                 f"{name}: requests/s, 80% of the floor", one.throughput, 0.8, floor.throughput

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,9 +37,10 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
     decisions = decisions_of(policy, snapshot)
     plain = plain_of(request)
     if plain is not None:
-        known: Decision | None = decisions.recall(plain, now)
+        known = decisions.recall(plain, now)
         if known is not None:
-            return known
+            decision: Decision = known.answer
+            return decision
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         admit_context(policy.schema, request.context)
@@ -70,6 +71,19 @@ def decisions_of(policy: Policy, snapshot: Snapshot) -> Decisions:
     return decisions
 
 
+class Known:
+    """An answer that was given, and what was written of it."""
+
+    __slots__ = ("answer", "line", "since", "until")
+
+    def __init__(self, window: Window, answer: Any) -> None:  # noqa: ANN401  whatever was asked for
+        self.since, self.until = window
+        """It is certain between these instants, neither of which belongs to it."""
+        self.answer = answer
+        self.line: Any = None
+        """What the decision log says of it, if that is known (`sidecar.audit`)."""
+
+
 class Decisions:
     """Decides from one policy and one snapshot, and remembers it.
 
@@ -82,34 +96,27 @@ class Decisions:
     def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
         self._policy = policy
         self._snapshot = snapshot
-        self._known: dict[Asked, tuple[datetime, datetime, Any]] = {}
+        self._known: dict[Asked, Known] = {}
         self._made: dict[tuple[object, ...], Decision] = {}
 
-    def recall(self, asked: Asked, now: datetime) -> Any:  # noqa: ANN401
+    def recall(self, asked: Asked, now: datetime) -> Known | None:
         """Return what was answered to a question before, if it is certain to be so `now`."""
         known = self._known.get(asked)
-        if known is None:
-            return None
-        since, until, answer = known
-        return answer if since < now < until else None
+        return known if known is not None and known.since < now < known.until else None
 
-    def remember_of(self, asked: Asked, request: Request, now: datetime, answer: object) -> None:
-        """Keep what was made of the facts of a request as long as its decision stays what it is.
-
-        Raises:
-            InvalidRequestError: A declared property has the wrong JSON type.
-        """
-        kind = kind_of(request.subject.type, request.resource.type, self._policy)
-        if kind is not None:
-            frame = kind.frame(request, self._snapshot, now)
-            self.remember(asked, kind.window(frame, request.action), answer)
+    def recall_each(self, asked: Iterable[Asked], now: datetime) -> list[Known | None]:
+        """Return the same for each of several questions."""
+        return [
+            known if known is not None and known.since < now < known.until else None
+            for known in map(self._known.get, asked)
+        ]
 
     def remember(self, asked: Asked, window: Window | None, answer: object) -> None:
         """Keep an answer for the time between two instants; None where that is not known."""
         if window is not None:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            self._known[asked] = (*window, answer)
+            self._known[asked] = Known(window, answer)
 
     def decide(
         self, kind: RequestKind, action: str, frame: Frame, asked: Asked | None = None

@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.audit import DecisionLog, Hashing, LineFile, Occasion, OnFailure, writing
-from sidecar.audit.lines import Lines, encode
+from sidecar.audit.lines import Clock, Lines, encode, instant
 from sidecar.audit.recorded import DecisionLine, read_line
 from sidecar.decide import decide
 from sidecar.errors import InvalidSettingError
@@ -49,6 +51,8 @@ INVITE = {
     },
     "context": {"via_proxy": True, "password": "hunter2"},
 }
+
+ACME = {"type": "account", "id": "acme"}
 
 FORKING = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 """Workers are forked, and so are these; Python 3.12 warns where any test has left a thread."""
@@ -702,6 +706,52 @@ def test_what_is_answered_while_others_wait_is_logged_before_it_is_told(
     assert [line["decision_id"] for line in lines] == ids
     (same,) = {json.dumps({**line, "decision_id": "", "time": ""}) for line in lines}
     assert json.loads(same)["resource"] == {"type": "account", "id": "acme"}
+
+
+@pytest.mark.parametrize("semantic", ["execute_all", "deny_on_first_deny"])
+@pytest.mark.parametrize("default", [None, ACME])
+def test_items_that_were_decided_before_and_new_ones_are_logged_in_the_order_of_the_batch(
+    tmp_path: Path, pair: Pair, semantic: str, default: object
+) -> None:
+    ((log, file),) = _logs(tmp_path, "log")
+    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True)
+    names = ("ana", "dora", "nobody", "sue")
+    batches: list[list[int]] = [[0, 1], [1, 3, 0], [0, 1, 2, 3, 0], [0, 1, 2, 3, 0]]
+
+    for numbers in batches:
+        stops = semantic != "execute_all" and 2 in numbers
+        expected = [names[each] for each in (numbers[:3] if stops else numbers)]
+        of_item, of_batch = ({}, {"resource": default}) if default else ({"resource": ACME}, {})
+        said = {
+            "evaluations": [
+                {
+                    "subject": {"type": "user", "id": names[each]},
+                    "action": {"name": "numbers.view"},
+                    **of_item,
+                }
+                for each in numbers
+            ],
+            "options": {"evaluations_semantic": semantic},
+            **of_batch,
+        }
+        before = len(file.read_bytes())
+        answer = hot_paths.answer("/access/v1/evaluations", fields, json.dumps(said).encode())
+
+        told = json.loads(answer.body)["evaluations"]
+        lines = [json.loads(line) for line in file.read_bytes()[before:].splitlines()]
+        assert [line["subject"]["id"] for line in lines] == expected
+        assert [(line["decision_id"], line["decision"]) for line in lines] == [
+            (each["context"]["decision_id"], each["decision"]) for each in told
+        ]
+        assert [each["decision"] for each in told] == [each != "nobody" for each in expected]
+
+
+@given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1))
+def test_moments_are_written_one_after_the_other_as_each_alone(moments: list[datetime]) -> None:
+    clock = Clock()
+    near = [each.replace(microsecond=at) for each in moments for at in (0, 5, 999_999)]
+
+    assert [clock.written(each).decode() for each in near] == [instant(each) for each in near]
 
 
 @pytest.mark.parametrize("faulty", [{}, {"action": 1}, 7])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 from bench.facts import LEAST_COMMITMENT, ROLE_TABLE, Account
@@ -28,7 +29,8 @@ def peers(asked: Asked) -> Iterator[Peer]:
     asked.file("cerbos/policies/account.json", json.dumps(_policy()))
     for name, environment in ((NAME, {}), (TUNED, {"GOGC": "400"}), (LOGGED, {})):
         place = Place(free_port())
-        settings = _settings(asked, place, logged=name == LOGGED)
+        log = asked.folder / "cerbos" / "decisions.log" if name == LOGGED else None
+        settings = _settings(asked, place, log)
         configuration = asked.file(f"cerbos/{place.port}.json", json.dumps(settings))
         yield Peer(
             name=name,
@@ -38,6 +40,7 @@ def peers(asked: Asked) -> Iterator[Peer]:
             ],
             place=place,
             environment=environment,
+            log=log,
             shapes=list(_shapes(asked)),
         )
 
@@ -141,15 +144,15 @@ def _policy() -> dict[str, Any]:
     }
 
 
-def _settings(asked: Asked, place: Place, *, logged: bool) -> dict[str, Any]:
+def _settings(asked: Asked, place: Place, log: Path | None) -> dict[str, Any]:
     folder = asked.folder / "cerbos" / "policies"
     return {
         "audit": {
-            "enabled": logged,
+            "enabled": log is not None,
             "accessLogsEnabled": False,
             "decisionLogsEnabled": True,
             "backend": "file",
-            "file": {"path": str(asked.folder / "cerbos" / "decisions.log")},
+            "file": {"path": str(log)},
         },
         "server": {
             "httpListenAddr": f"127.0.0.1:{place.port}",

@@ -2,12 +2,13 @@
 
     python -m bench.peers.floor serve ...
 
-Listener, worker, parser and limits are the sidecar's own. Nothing is decoded, nothing is decided,
-and no token is looked at.
+Listener, worker, parser and limits are the sidecar's own, and so is the decision log, if there is
+one: it gets one constant line. Nothing is decoded, nothing is decided, and no token is looked at.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 from flask import Flask
@@ -15,24 +16,32 @@ from flask import Flask
 from sidecar import serve
 from sidecar.cli import main
 from sidecar.http import Fields, Hot, Told
+from sidecar.http import hot as sidecars
 from sidecar.http.messages import PLAIN
 
 ANSWER = Told(200, PLAIN, b'{"decision":true}')
+
+LINE = b"-" * 799 + b"\n"
+"""As long as those of single evaluations are on average."""
 
 
 class Constant:
     """Stands where the front asks for answers."""
 
-    def answer(self, _path: str, _fields: Fields, _body: bytes) -> Told:
+    def __init__(self, sidecar: Hot, *, logs: bool) -> None:
+        self.written = sidecar.written
+        self._answer = ANSWER._replace(lines=(LINE,)) if logs else ANSWER
+
+    def answer_briefly(self, _path: str, _fields: Fields, _body: bytes) -> Told:
         """Say the constant."""
-        return ANSWER
+        return self._answer
 
-    answer_briefly = answer
+    answer = answer_briefly
 
 
-def hot(_: Flask) -> Hot:
+def hot(app: Flask) -> Hot:
     """Return what the front asks."""
-    return cast("Hot", Constant())
+    return cast("Hot", Constant(sidecars(app), logs="--decision-log" in sys.argv))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from bench.peers import Asked
@@ -17,6 +18,7 @@ NAME = "sidecar"
 LOGGED = "sidecar, decision log on"
 FORGETFUL = "sidecar, each question new"
 FLOOR = "floor: the same worker, a constant"
+LOGGING_FLOOR = "floor, decision log on"
 TOKEN = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"  # noqa: S105  of a run
 HEADERS = {**JSON, "Authorization": f"Bearer {TOKEN}"}
 
@@ -41,12 +43,13 @@ def side_by_side(asked: Asked) -> list[Peer]:
         for each in shapes(asked)
         if each.name in {"evaluation", "permissions"} or each.decisions > 1
     ]
-    ports = [Place(free_port()) for _ in range(4)]
+    ports = [Place(free_port()) for _ in range(5)]
     return [
         peer(asked, ports[0], needed),
         peer(asked, ports[1], needed, logged=True),
         forgetful(asked, ports[2], needed),
         _floor(asked, ports[3], needed[0]),
+        _floor(asked, ports[4], needed[0], asked.folder / "floor.log"),
     ]
 
 
@@ -73,15 +76,16 @@ def peer(  # noqa: PLR0913  what can differ from one measurement to the next
     further: Sequence[str] = (),
 ) -> Peer:
     """Return a sidecar that listens there."""
-    log = ["--decision-log", str(asked.folder / "decisions.log")] if logged else []
+    log = asked.folder / "decisions.log" if logged else None
     return Peer(
         name=LOGGED if logged else NAME,
         command=[
             *(sys.executable, "-m", "sidecar", "serve", "--workers", str(workers)),
             *_listening(asked, place),
-            *log,
+            *(["--decision-log", str(log)] if log else []),
             *further,
         ],
+        log=log,
         place=place,
         shapes=asking,
     )
@@ -124,7 +128,7 @@ def _listening(asked: Asked, place: Place) -> list[str]:
     return [*at, "--tokens", str(tokens), "--log-level", "error"]
 
 
-def _floor(asked: Asked, place: Place, shape: Shape) -> Peer:
+def _floor(asked: Asked, place: Place, shape: Shape, log: Path | None = None) -> Peer:
     constant = Shape(
         name="constant",
         path=shape.path,
@@ -134,11 +138,13 @@ def _floor(asked: Asked, place: Place, shape: Shape) -> Peer:
         headers=shape.headers,
     )
     return Peer(
-        name=FLOOR,
+        name=LOGGING_FLOOR if log else FLOOR,
         command=[
             *(sys.executable, "-m", "bench.peers.floor", "serve", "--workers", "1"),
             *_listening(asked, place),
+            *(["--decision-log", str(log)] if log else []),
         ],
+        log=log,
         place=place,
         shapes=[constant],
     )

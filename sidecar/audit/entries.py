@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sidecar.audit.lines import Lines, encode, instant
-from sidecar.audit.rests import Rest
-from sidecar.decide import Asked, decisions_of, plain_of
+from sidecar.audit.lines import Lines, encode
+from sidecar.audit.rests import END, Rest
+from sidecar.decide import Asked, Known, decisions_of, plain_of
 from sidecar.evaluation.recording import facts_read
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, PermittedActions, Request
@@ -35,11 +35,9 @@ class Entries:
     """
 
     __slots__ = (
-        "_decisions",
         "_head",
         "_lines",
         "_named",
-        "_now",
         "_now_text",
         "_occasion",
         "pieces",
@@ -47,18 +45,17 @@ class Entries:
 
     def __init__(self, lines: Lines, occasion: Occasion) -> None:
         """Begin, with what all lines of the request say."""
-        policy, snapshot = occasion.policy, occasion.snapshot
+        policy, snapshot, now, request_id = occasion
         self._lines = lines
-        self._occasion = occasion
-        self._decisions = decisions_of(policy, snapshot)
-        self._now = occasion.now
-        self._now_text: bytes | None = None
         self._named = lines.named
-        self._head = b'"time":"%b","request_id":%b,"revisions":%b,' % (
-            instant(occasion.now).encode("ascii"),
-            b"null" if occasion.request_id is None else encode(occasion.request_id),
+        self._occasion = occasion
+        self._now_text: bytes | None = None
+        self._head = b'","time":"%b","request_id":%b,"revisions":%b,' % (
+            lines.clock.written(now),
+            b"null" if request_id is None else encode(request_id),
             _revisions(policy.revision, snapshot.revision, policy.schema.meaning),
         )
+        """What follows the kind of a line, or the id of a decision."""
         self.pieces: list[bytes] = []
         """One behind the other they are the lines, each with its end."""
 
@@ -73,37 +70,49 @@ class Entries:
             identifier: The id of the decision.
             asked: The whole question, to keep by it what is written of it.
         """
+        policy, snapshot, now, _ = self._occasion
         asked = asked or plain_of(request)
-        if asked is None or decision.faults:
-            return self._add_decision(identifier, encode(self._members(request, decision))[1:])
-        if self.decided_again(asked, decision, identifier):
-            return None
-        members = self._members(request, decision)
-        rest = Rest.of(decision, members)
-        if rest is None:
-            return self._add_decision(identifier, encode(members)[1:])
-        self._decisions.remember_of((self._named, asked), request, self._now, rest)
-        return self._add_decision(identifier, rest.at(self._moment))
+        known = None if asked is None else decisions_of(policy, snapshot).recall(asked, now)
+        if known is not None and known.answer is decision:
+            if known.line is None or known.line.named is not self._named:
+                known.line = Rest.of(self._named, self._members(request, decision))
+            if self.decided_again(known, identifier):
+                return
+        rest = encode(self._members(request, decision))[1:] + END
+        self.pieces += (_DECISION, identifier, self._head, rest)
 
-    def decided_again(self, asked: Asked, decision: Decision, identifier: bytes) -> bool:
+    def decided_again(self, known: Known, identifier: bytes) -> bool:
         """Add the line of a decision if it is known what is written of it; else do nothing.
 
         Args:
-            asked: The whole question.
-            decision: What was decided.
+            known: What was decided.
             identifier: The id of the decision.
         """
-        rest: Rest | None = self._decisions.recall((self._named, asked), self._now)
-        if rest is None or rest.decision is not decision:
+        rest: Rest | None = known.line
+        if rest is None or rest.named is not self._named:
             return False
-        self._add_decision(identifier, rest.at(self._moment))
+        written = rest.whole or self._moment().join(rest.pieces)
+        self.pieces += (_DECISION, identifier, self._head, written)
+        return True
+
+    def each_decided_again(self, known: Sequence[Known], identifiers: Sequence[bytes]) -> bool:
+        """Add the lines of several decisions if all are known; else do nothing."""
+        named = self._named
+        rests: list[Rest] = [each.line for each in known if each.line is not None]
+        if len(rests) < len(known) or any(rest.named is not named for rest in rests):
+            return False
+        lines = [_DECISION, b"", self._head, b""] * len(rests)
+        lines[1::4] = identifiers
+        lines[3::4] = [rest.whole or self._moment().join(rest.pieces) for rest in rests]
+        self.pieces += lines
         return True
 
     def permitted(self, request: Request, permitted: PermittedActions) -> None:
         """Add the line of a list of permissions, which an action search is too."""
         asked = self._lines.asked(request, self._occasion.policy.schema)
         del asked["action"]  # it is what was asked for
-        permitted.written[self._named] = encode({**asked, "found": permitted.actions})[1:]
+        members = {**asked, "found": permitted.actions}
+        permitted.written[self._named] = encode(members)[1:] + END
         self.permitted_again(permitted)
 
     def permitted_again(self, permitted: PermittedActions) -> bool:
@@ -114,7 +123,7 @@ class Entries:
         rest = permitted.written.get(self._named)
         if rest is None:
             return False
-        self.pieces += (_PERMISSIONS, self._head, rest, _END)
+        self.pieces += (_PERMISSIONS, self._head, rest)
         return True
 
     def found(self, type_name: str, request: Request, ids: Sequence[str]) -> None:
@@ -124,15 +133,12 @@ class Entries:
             **self._lines.asked(request, schema),
             **self._lines.found(type_name, ids, schema),
         }
-        self.pieces += (_SEARCH, self._head, encode(members)[1:], _END)
-
-    def _add_decision(self, identifier: bytes, rest: bytes) -> None:
-        self.pieces += (_DECISION, identifier, _NEXT, self._head, rest, _END)
+        self.pieces += (_SEARCH, self._head, encode(members)[1:] + END)
 
     def _members(self, request: Request, decision: Decision) -> Mapping[str, Any]:
         """Return what a line says of the question and the answer."""
-        policy, snapshot = self._occasion.policy, self._occasion.snapshot
-        facts = facts_read(request, policy, snapshot, self._now)
+        policy, snapshot, now, _ = self._occasion
+        facts = facts_read(request, policy, snapshot, now)
         return {
             **self._lines.asked(request, policy.schema),
             **self._lines.answered(decision, facts, policy.settings),
@@ -140,15 +146,13 @@ class Entries:
 
     def _moment(self) -> bytes:
         if self._now_text is None:
-            self._now_text = text_of(self._now).encode("ascii")
+            self._now_text = text_of(self._occasion.now).encode("ascii")
         return self._now_text
 
 
 _DECISION = b'{"kind":"decision","decision_id":"'
-_NEXT = b'",'
-_PERMISSIONS = b'{"kind":"permissions",'
-_SEARCH = b'{"kind":"search",'
-_END = b"\n"
+_PERMISSIONS = b'{"kind":"permissions'
+_SEARCH = b'{"kind":"search'
 
 
 @lru_cache(maxsize=100)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sidecar.audit.hashing import Hashing
 from sidecar.evaluation.recording import Fact
@@ -29,6 +29,23 @@ def instant(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+class Clock:
+    """Writes moments as `instant` does: one after the other, of which many are of one second."""
+
+    def __init__(self) -> None:
+        self._second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), b"")
+        """Its first and its last moment, and what all between them begin with."""
+
+    def written(self, moment: datetime) -> bytes:
+        """Write a moment in UTC."""
+        first, last, begin = self._second
+        if not first <= moment <= last:
+            first, last = moment.replace(microsecond=0), moment.replace(microsecond=999_999)
+            begin = instant(first).removesuffix(".000000Z").encode("ascii")
+            self._second = first, last, begin  # at once: threads write too
+        return b"%b.%06dZ" % (begin, moment.microsecond)
+
+
 def digest(setting: Value) -> str:
     """Return a hash of a set among the settings: what was asked of it holds for an equal one."""
     written = json.dumps(_texts(setting))
@@ -39,9 +56,10 @@ class Lines:
     """Members of lines, with everything sensitive hashed."""
 
     def __init__(self, hashing: Hashing) -> None:
+        self.clock = Clock()
         self._hashing = hashing
-        self.named = f"rest of a line, by the key {hashing.key_name()}"
-        """A question about what was written of an answer, where answers are remembered."""
+        self.named = f"line, by the key {hashing.key_name()}"
+        """Names what is kept of a line, by the key of its hashes."""
 
     def asked(self, request: Request, schema: Schema) -> dict[str, object]:
         """Return what was asked; of what a caller says, all that the schema lets a caller say.

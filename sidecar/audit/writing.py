@@ -10,7 +10,6 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 
 STDOUT = "-"
@@ -50,8 +49,8 @@ class LineFile:
         """
         self.name = "standard output" if path == STDOUT else path
         self._path = None if path == STDOUT else path
-        self._lock = threading.Lock()
-        self._turns = _shared_memory()
+        self._shared = _shared_memory()
+        self._turn = _Turn(self._shared)
         self._torn = False
         self._slow_until = 0.0
         self._file = _Descriptor(1 if self._path is None else _opened(self._path))
@@ -65,7 +64,7 @@ class LineFile:
         begun = monotonic()
         written = 0
         try:
-            with self._turn():
+            with self._turn:
                 self._prepare()
                 self._torn = True
                 for count in self._file.write(lines):
@@ -94,9 +93,9 @@ class LineFile:
 
     def count_lost(self, lines: int) -> None:
         """Count lines that were not written."""
-        with self._turn():
+        with self._turn:
             lost = self._read_lost() + lines
-            os.pwrite(self._turns, lost.to_bytes(_COUNT_BYTES, "little"), 0)
+            os.pwrite(self._shared, lost.to_bytes(_COUNT_BYTES, "little"), 0)
 
     def lost(self) -> int:
         """Return how many lines were not written, by all processes together."""
@@ -104,22 +103,35 @@ class LineFile:
 
     def close(self) -> None:
         """Close what was opened."""
-        os.close(self._turns)
+        os.close(self._shared)
         if self._path is not None:
             self._file.close()
 
     def _read_lost(self) -> int:
-        return int.from_bytes(os.pread(self._turns, _COUNT_BYTES, 0), "little")
+        return int.from_bytes(os.pread(self._shared, _COUNT_BYTES, 0), "little")
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._lock:
+
+class _Turn:
+    """A time in which nobody else writes: no other thread, and no other process."""
+
+    def __init__(self, shared: int) -> None:
+        self._shared = shared
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
             # The lock is of the process: it goes when the process dies in the middle.
-            fcntl.lockf(self._turns, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.lockf(self._turns, fcntl.LOCK_UN)
+            fcntl.lockf(self._shared, fcntl.LOCK_EX)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            fcntl.lockf(self._shared, fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
 
 
 class _Descriptor:
@@ -147,7 +159,7 @@ class _Descriptor:
         """Tell whether somebody, who may be dead by now, wrote a part of a line."""
         if not self.regular:
             return False
-        size = os.fstat(self._descriptor).st_size
+        size = os.lseek(self._descriptor, 0, os.SEEK_END)
         return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def write(self, lines: bytes) -> Iterator[int]:

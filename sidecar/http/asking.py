@@ -168,9 +168,10 @@ class Asking(NamedTuple):
         decisions = self.pair.decisions
         asked = asked or _plain(question)
         if asked is not None:
-            known: Decision | None = decisions.recall(asked, self.now)
+            known = decisions.recall(asked, self.now)
             if known is not None:
-                return known
+                remembered: Decision = known.answer
+                return remembered
         subject, name, resource = question.subject, question.action.name, question.resource
         kind = kind_of(subject.type, resource.type, policy)
         if kind is None:
@@ -280,15 +281,15 @@ class Desk:
             end: What follows the id in that form.
         """
         pair, now = self.current(), self.now()
-        decision: Decision | None = pair.decisions.recall(body, now)
-        lead = decision and decision.written.get(form)
-        if decision is None or not lead:
+        known = pair.decisions.recall(body, now)
+        lead = known and known.answer.written.get(form)
+        if known is None or not lead:
             return None
         identifier = new_id().encode()
         entries = self.entries(pair, now, fields.request_id)
         if entries is None:
             return Told(OK, PLAIN, lead + identifier + end)
-        if not entries.decided_again(body, decision, identifier):
+        if not entries.decided_again(known, identifier):
             return None
         return Told(OK, PLAIN, lead + identifier + end, entries.pieces)
 

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, cast
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from sidecar.errors import InvalidRequestError
-from sidecar.http import quick
+from sidecar.http import quick, quick_batches
 from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking, Desk
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
-from sidecar.http.identifiers import new_ids
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import OK, PLAIN, Fields, Told
-from sidecar.http.questions import SEMANTICS, Batch, Evaluation
-from sidecar.http.quick import MOST_KEPT_BYTES, Quickly
-from sidecar.model import Decision
-
-STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
-"""The semantics, and the decision after which each stops; the answer ends with it."""
-
-_REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "subject": ("type", "id"),
-    "action": ("name",),
-    "resource": ("type", "id"),
-    "context": (),
-}
-"""What has a default, and which of its own members are required."""
+from sidecar.http.questions import REQUIRED, STOPS_AFTER, Batch, Evaluation
+from sidecar.http.quick import Quickly
 
 
 def evaluation(incoming: Incoming) -> Told:
@@ -61,14 +46,10 @@ def evaluations(incoming: Incoming) -> Told:
             its members do not make a question.
         TakesLongError: Others would wait too long for it.
     """
-    batch = incoming.quickly(_QUICK_BATCH)
-    if batch is not None and (answers := _quick_answers(batch, incoming)) is not None:
-        return answers
-    return _evaluate(incoming.json(), incoming)
+    return quick_batches.answers(incoming) or _evaluate(incoming.json(), incoming)
 
 
 _QUICK_EVALUATION: Quickly[Evaluation | quick.Evaluation] = Quickly(quick.Evaluation)
-_QUICK_BATCH = Quickly(quick.Batch)
 
 
 def _evaluate(body: object, incoming: Incoming) -> Told:
@@ -87,7 +68,7 @@ def _evaluate(body: object, incoming: Incoming) -> Told:
         raise InvalidRequestError("evaluations", f"must have at most {most} items")
     incoming.bound(len(batch.evaluations))
     members = body if isinstance(body, dict) else {}
-    defaults = {name: members[name] for name in _REQUIRED if name in members}
+    defaults = {name: members[name] for name in REQUIRED if name in members}
     items = enumerate(batch.evaluations)
     answers = (_answer(f"evaluations[{at}]", item, defaults, asking) for at, item in items)
     return Told(OK, PLAIN, _until(STOPS_AFTER[semantic], answers), asking.lines())
@@ -121,7 +102,7 @@ def _with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> d
     Properties are never mixed: those of the item are all that there are.
     """
     whole = {**defaults, **item}
-    for name, required in _REQUIRED.items():
+    for name, required in REQUIRED.items():
         own, default = item.get(name), defaults.get(name)
         if isinstance(own, dict) and isinstance(default, dict):
             whole[name] = {**{each: default[each] for each in required if each in default}, **own}
@@ -169,109 +150,3 @@ def _member(said: object, name: str) -> object:
 def _refusal(error: InvalidRequestError) -> tuple[bool, bytes]:
     refusal = {"decision": False, "context": {"error": fault_of(error)}}
     return False, msgspec.json.encode(refusal)
-
-
-# --- batches that were read in one step -----------------------------------------------------------
-
-
-class _Whole(NamedTuple):
-    """An item with all that it has from defaults."""
-
-    subject: quick.Entity
-    action: quick.Act
-    resource: quick.Entity
-    context: dict[str, Any] | UnsetType
-
-
-_QUICK_PART = Quickly(quick.PartOfEvaluation)
-
-
-def _quick_answers(batch: quick.Batch, incoming: Incoming) -> Told | None:
-    """Answer a batch in which nothing is wrong; None for any other, which nothing is told of."""
-    options = batch.options
-    said = UNSET if options is UNSET else options.evaluations_semantic
-    semantic = SEMANTICS[0] if said is UNSET else said
-    items = batch.evaluations
-    if semantic not in STOPS_AFTER or not 0 < len(items) <= incoming.limits.max_evaluations:
-        return None
-    incoming.bound(len(items))
-    spoken = _defaults(batch)
-    defaults = _QUICK_PART.read(spoken)
-    if defaults is None:
-        return None
-    asking = incoming.open(aged=False).sharing()
-    recall, now, last = asking.pair.decisions.recall, asking.now, STOPS_AFTER[semantic]
-    entries = asking.entries
-    leads, ids, alone = [], new_ids(len(items)), spoken == _NOTHING
-    for at, raw in enumerate(items):
-        item = bytes(raw)
-        # Without defaults an item is a question of its own.
-        asked = item if alone else (_BATCH, spoken, item)
-        decision: Decision | None = recall(asked, now)
-        lead = decision.written.get(STANDARD) if decision else None
-        if (
-            decision is None
-            or lead is None
-            or not (entries is None or entries.decided_again(asked, decision, ids[at]))
-        ):
-            question = _whole(_QUICK_PART.read(item), defaults)
-            if question is None:
-                return None
-            try:
-                short = len(item) + len(spoken) <= MOST_KEPT_BYTES
-                answered = asking.decide(question, asked=asked if short else None)
-            except InvalidRequestError:
-                return None
-            decision, ids[at] = answered.decision, answered.id.encode()
-            lead = answered.lead()
-        leads.append(lead)
-        if decision.allowed is last:
-            # What follows is not answered; it is read all the same.
-            if any(_QUICK_PART.read(bytes(rest)) is None for rest in items[at + 1 :]):
-                return None
-            break
-    answers = [lead + each for lead, each in zip(leads, ids, strict=False)]
-    body = b'{"evaluations":[%b%b]}' % (_NEXT.join(answers), END_OF_STANDARD)
-    return Told(OK, PLAIN, body, asking.lines())
-
-
-_NEXT = END_OF_STANDARD + b","
-_NOTHING = b"{}"
-_BATCH = "batch"
-"""Names a question that is an item of a batch with defaults."""
-
-
-def _defaults(batch: quick.Batch) -> bytes:
-    """Write the defaults of a batch as if they were an item, each as it was said."""
-    members = [
-        b'"%b":%b' % (name.encode(), bytes(said))
-        for name in _REQUIRED
-        if (said := getattr(batch, name)) is not UNSET
-    ]
-    return b"{%b}" % b",".join(members)
-
-
-def _whole(item: quick.PartOfEvaluation | None, defaults: quick.PartOfEvaluation) -> _Whole | None:
-    """Fill in what an item leaves out; None where something is missing all the same."""
-    if item is None:
-        return None
-    subject = _filled(item.subject, defaults.subject)
-    action = item.action or defaults.action
-    resource = _filled(item.resource, defaults.resource)
-    if subject is None or action is UNSET or resource is None:
-        return None
-    context = defaults.context if item.context is UNSET else item.context
-    return _Whole(subject, action, resource, context)
-
-
-def _filled(
-    own: quick.PartOfEntity | UnsetType, default: quick.PartOfEntity | UnsetType
-) -> quick.Entity | None:
-    """Fill in a type and an id that an item leaves out; None where there are none."""
-    if own is UNSET:
-        own = default
-    elif default is not UNSET and (own.type is UNSET or own.id is UNSET):
-        own = quick.PartOfEntity(own.type or default.type, own.id or default.id, own.properties)
-    if own is UNSET or own.type is UNSET or own.id is UNSET:
-        return None
-    return cast("quick.Entity", own)

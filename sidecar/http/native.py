@@ -100,14 +100,14 @@ def authorize_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
 def list_permissions_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
     """Answer a question by what was permitted to the same bytes before."""
     pair, now = desk.current(), desk.now()
-    permitted: PermittedActions | None = pair.decisions.recall((PERMISSIONS, body), now)
-    written = permitted and permitted.written.get(_NATIVE)
-    if permitted is None or not written:
+    known = pair.decisions.recall((PERMISSIONS, body), now)
+    written = known and known.answer.written.get(_NATIVE)
+    if known is None or not written:
         return None
     entries = desk.entries(pair, now, fields.request_id)
     if entries is None:
         return _unless_known(written, fields)
-    if not entries.permitted_again(permitted):
+    if not entries.permitted_again(known.answer):
         return None
     return _unless_known(written, fields, entries.pieces)
 

@@ -5,6 +5,7 @@ Members that are not declared here are ignored, as the standard demands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -15,6 +16,17 @@ Text = Annotated[str, Meta(min_length=1)]
 
 SEMANTICS = ("execute_all", "deny_on_first_deny", "permit_on_first_permit")
 """How a batch can be worked through."""
+
+STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
+"""After which decision each of these stops; the answer ends with it."""
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "subject": ("type", "id"),
+    "action": ("name",),
+    "resource": ("type", "id"),
+    "context": (),
+}
+"""What has a default in a batch, and which of its own members are required."""
 
 
 class Entity(Struct, frozen=True):

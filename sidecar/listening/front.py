@@ -7,9 +7,10 @@ again and again. What it makes of a head depends on the head alone, so it is kep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
+from itertools import chain
 from time import time
 from typing import Any, NamedTuple
 
@@ -157,10 +158,12 @@ class Front:
         """Answer in a thread of its own, however long it takes."""
         return self._hot.answer(head.path, head.fields, body)
 
-    def logged(self, answers: Sequence[tuple[Head, Told]]) -> list[Told]:
-        """Write the lines of answers to the decision log, and return what may be told."""
-        refusal = self._hot.written([piece for _, told in answers for piece in told.lines])
-        return [refusal.named(head.fields) if refusal else told for head, told in answers]
+    def logged(self, answers: Iterable[Told]) -> Told | None:
+        """Write the lines of answers to the decision log.
+
+        Return what is told in place of each of them where they must not go out.
+        """
+        return self._hot.written(list(chain.from_iterable(told.lines for told in answers)))
 
     def written(self, told: Told, *, keep: bool) -> bytes:
         """Write an answer as gunicorn writes those of Flask."""

@@ -272,9 +272,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             # What happens in a thread to one request must not happen here to all connections.
             self.log.exception("a request failed")
             answer, keep = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, said), False
-        connection.stage = Stage.SENDING
-        connection.deadline = self._now + self._bounds.transfer_seconds
-        connection.answer(answer, keep=keep)
+        self._begin_to_send(connection, answer, keep=keep)
         self._send(connection)
         return True
 
@@ -283,19 +281,33 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         if not self._unlogged:
             return
         unlogged, self._unlogged, self._pieces = self._unlogged, [], 0
+        failed, refused = False, None
         try:
-            told = self.front.logged([(head, answer) for _, head, answer, _ in unlogged])
-            answers = [
-                (self.front.written(answer, keep=keep), keep)
-                for answer, (_, _, _, keep) in zip(told, unlogged, strict=True)
-            ]
+            refused = self.front.logged(told for _, _, told, _ in unlogged)
         except Exception:
             # As in `_answer_here`: it must not happen to all connections.
             self.log.exception("requests failed")
-            answers = [(refusal(HTTPStatus.INTERNAL_SERVER_ERROR), False)] * len(unlogged)
-        for (connection, *_), (answer, keep) in zip(unlogged, answers, strict=True):
-            if connection in self._connections:
-                self._say(connection, answer, keep=keep)
+            failed = True
+        self._now = time.monotonic()
+        for connection, head, told, keep in unlogged:
+            if connection not in self._connections:
+                continue
+            if failed:
+                self._tell(connection, refusal(HTTPStatus.INTERNAL_SERVER_ERROR), keep=False)
+            else:
+                answer = refused.named(head.fields) if refused else told
+                self._tell(connection, self.front.written(answer, keep=keep), keep=keep)
+
+    def _tell(self, connection: Connection, answer: bytes, *, keep: bool) -> None:
+        """Send an answer; what has come behind its request has its turn in the next one."""
+        self._begin_to_send(connection, answer, keep=keep)
+        try:
+            self._send(connection)
+        except OSError:
+            return self._drop(connection)
+        if connection.stage is Stage.IDLE and (connection.received or not connection.is_plain):
+            self._unfinished[connection] = None
+        return None
 
     def _ask(self, connection: Connection, said: bytes, refused: Rejection | None) -> None:
         busy = self._lanes.waiting >= self._bounds.max_waiting
@@ -318,10 +330,16 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             self.log.warning("refusing: %d requests wait already", self._lanes.waiting)
 
     def _say(self, connection: Connection, answer: bytes | bytearray, *, keep: bool) -> None:
-        connection.stage = Stage.SENDING
-        connection.deadline = time.monotonic() + self._bounds.transfer_seconds
-        connection.answer(answer, keep=keep)
+        self._now = time.monotonic()
+        self._begin_to_send(connection, answer, keep=keep)
         self._go_on(connection)
+
+    def _begin_to_send(
+        self, connection: Connection, answer: bytes | bytearray, *, keep: bool
+    ) -> None:
+        connection.stage = Stage.SENDING
+        connection.deadline = self._now + self._bounds.transfer_seconds
+        connection.answer(answer, keep=keep)
 
     def _send_and_go_on(self, connection: Connection) -> None:
         self._send(connection)
