@@ -158,7 +158,10 @@ def _rows() -> list[Row]:
         "batch of 100": (10.0, 100),
         "native check of 100": (9.0, 100),
     }
-    rows = [replace(ROW, peer=ours.FLOOR, shape="constant", throughput=7500.0)]
+    rows = [
+        replace(ROW, peer=name, shape="constant", throughput=7500.0)
+        for name in (ours.FLOOR, ours.LOGGING_FLOOR)
+    ]
     for names, shapes, p99 in (
         ((ours.NAME, ours.FORGETFUL, ours.LOGGED), our_shapes, 500.0),
         ((cerbos.NAME, cerbos.TUNED, cerbos.LOGGED), their_shapes, 2000.0),
@@ -177,7 +180,7 @@ def test_all_that_must_hold_is_judged() -> None:
 
     verdicts = [*over_http(rows), *in_process(micro)]
 
-    assert len(verdicts) == 3 * (2 * 3 + 3) + 3 + 4
+    assert len(verdicts) == 3 * (2 * 3 + 3) + 3 + 1 + 4
     assert [str(each) for each in verdicts if not each.holds] == []
 
 
@@ -190,6 +193,7 @@ def test_all_that_must_hold_is_judged() -> None:
         (ours.NAME, "permissions", {"cpu": 201.0}),
         (ours.NAME, "permissions", {"rss": 81.0}),
         (ours.FLOOR, "constant", {"throughput": 7501.0}),
+        (ours.LOGGING_FLOOR, "constant", {"throughput": 7501.0}),
         (cerbos.NAME, "native check", {"throughput": 1001.0}),
         (cerbos.TUNED, "native check", {"p99": 1999.0}),
         (cerbos.TUNED, "native check of 100", {"throughput": 10.1}),
