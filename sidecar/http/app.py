@@ -13,13 +13,14 @@ from sidecar.audit import DecisionLog
 from sidecar.facts import Snapshot
 from sidecar.http import authzen, catalog, faults, health, load, metadata, openapi
 from sidecar.http.access import Access
-from sidecar.http.asking import Desk, utc_now, whole_body
 from sidecar.http.authzen import Standard
 from sidecar.http.bodies import prepare
+from sidecar.http.desk import Desk, utc_now
 from sidecar.http.faults import rendered
 from sidecar.http.hot import PATHS, Hot
 from sidecar.http.incoming import Limits
 from sidecar.http.messages import Fields
+from sidecar.http.views import whole_body
 from sidecar.reloading import Pair, State
 
 
@@ -58,7 +59,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     prepare()
     access = access or Access()
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `asking.body`
+    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `views.whole_body`
     app.config["MAX_DEPTH"] = limits.max_depth
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A path is what it says: no redirect to a similar one.

@@ -1,28 +1,22 @@
-"""One request from its body to its answer: what every view needs, passed to it as one thing."""
+"""One request on its pair and its moment, passed to whatever answers it as one thing."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from math import inf
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from flask import Response, current_app, request
 from msgspec import UnsetType
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from sidecar.audit import DecisionLog, Entries, Occasion
+from sidecar.audit import Entries
 from sidecar.decide import Asked, Plain, decide, stale
-from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
-from sidecar.http.bodies import convert, parse
 from sidecar.http.identifiers import new_id
-from sidecar.http.messages import NO_LINES, OK, PLAIN, Fields, Told
+from sidecar.http.messages import NO_LINES
 from sidecar.model import NOTHING, Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
@@ -30,7 +24,6 @@ from sidecar.search import list_permissions
 
 LOG = logging.getLogger("sidecar")
 
-T = TypeVar("T")
 Search = Callable[[Request, Policy, Snapshot, datetime], tuple[str, ...]]
 Each = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[str]]
 
@@ -239,70 +232,6 @@ class Asking(NamedTuple):
         return NO_LINES if self.entries is None else self.entries.pieces
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Where questions come in: the source of pairs, their age, the clock, and the decision log."""
-
-    current: Callable[[], Pair]
-    age: Callable[[Snapshot], float]
-    now: Callable[[], datetime]
-    log: DecisionLog | None = None
-
-    def open(
-        self, request_id: str | None = None, *, brief: bool = False, aged: bool = True
-    ) -> Asking:
-        """Take the pair that is current at this moment, for all of one request.
-
-        Args:
-            request_id: The header `X-Request-ID`, for the decision log.
-            brief: Whether others wait for the answer.
-            aged: Whether anybody wants to know how old the facts are.
-
-        Raises:
-            SnapshotUnavailableError: There is none.
-        """
-        pair, now = self.current(), self.now()
-        age = self.age(pair.snapshot) if aged else inf
-        return Asking(pair, now, age, self.entries(pair, now, request_id), brief)
-
-    def entries(self, pair: Pair, now: datetime, request_id: str | None) -> Entries | None:
-        """Return what is to hold the lines of one request; None where nothing is logged."""
-        if self.log is None:
-            return None
-        return self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
-
-    def decided_again(self, body: bytes, fields: Fields, form: str, end: bytes) -> Told | None:
-        """Answer a question by what was decided of the same bytes before; None where nothing was.
-
-        Args:
-            body: The question.
-            fields: The header fields.
-            form: In which the answer is written.
-            end: What follows the id in that form.
-        """
-        pair, now = self.current(), self.now()
-        known = pair.decisions.recall(body, now)
-        lead = known and known.answer.written.get(form)
-        if known is None or not lead:
-            return None
-        identifier = new_id().encode()
-        entries = self.entries(pair, now, fields.request_id)
-        if entries is None:
-            return Told(OK, PLAIN, lead + identifier + end)
-        if not entries.decided_again(known, identifier):
-            return None
-        return Told(OK, PLAIN, lead + identifier + end, entries.pieces)
-
-    def tell(self, lines: Sequence[bytes]) -> None:
-        """Write lines to the decision log.
-
-        Raises:
-            DecisionLogError: It cannot be written, and no answer is to go unlogged.
-        """
-        if lines and self.log is not None:
-            self.log.write(lines)
-
-
 def _plain(question: Question) -> Plain | None:
     """Return a question beside which nothing is said; None for any other."""
     subject, action, resource = question.subject, question.action, question.resource
@@ -323,51 +252,6 @@ def request_of(question: Question) -> Request:
         resource_properties=resource.properties or NOTHING,
         context=question.context or NOTHING,
     )
-
-
-utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is asked
-"""Returns the moment, aware, in UTC."""
-
-
-def body() -> object:
-    """Return the JSON value that the present caller sent.
-
-    Raises:
-        InvalidRequestError: The content type is not JSON, or the body is not.
-        RequestEntityTooLarge: It is longer than it may be.
-    """
-    if request.mimetype != "application/json":
-        raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
-    return parse(whole_body(), current_app.config["MAX_DEPTH"])
-
-
-def whole_body() -> bytes:
-    """Return all that the present caller sent.
-
-    Raises:
-        RequestEntityTooLarge: It is longer than it may be.
-    """
-    # Of a body that comes in pieces, werkzeug returns the first `max_content_length` bytes as if
-    # they were all; so it is told one more than may be, and that one is counted here.
-    most = request.max_content_length
-    said = request.get_data(cache=False)
-    if most is not None and len(said) >= most:
-        raise RequestEntityTooLarge
-    return said
-
-
-def question(kind: type[T]) -> T:
-    """Return the body as a question of this type.
-
-    Raises:
-        InvalidRequestError: It is none.
-    """
-    return convert(body(), kind)
-
-
-def answer(members: object, status: int = 200) -> Response:
-    """Render an answer; nouns of the core are written by the names of their fields."""
-    return Response(msgspec.json.encode(members), status, mimetype="application/json")
 
 
 def _custom(obligation: Obligation) -> dict[str, object]:

@@ -7,9 +7,10 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from sidecar.http.asking import Desk, answer, question
+from sidecar.http.desk import Desk
 from sidecar.http.pages import Paging
 from sidecar.http.questions import ActionSearch, ResourceSearch, SubjectSearch
+from sidecar.http.views import answer, question
 from sidecar.model import PermittedActions
 from sidecar.search import each_action, each_resource, each_subject
 

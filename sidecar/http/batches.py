@@ -8,8 +8,9 @@ import msgspec
 
 from sidecar.errors import InvalidRequestError
 from sidecar.http import quick, quick_batches
-from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking, Desk
+from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking
 from sidecar.http.bodies import convert
+from sidecar.http.desk import Desk
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import OK, PLAIN, Fields, Told

@@ -8,7 +8,8 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
-from sidecar.http.asking import Desk, answer
+from sidecar.http.desk import Desk
+from sidecar.http.views import answer
 from sidecar.model import Obligation, Reason, Revisions
 from sidecar.policy import Policy
 from sidecar.schema import Action, Attribute, EntityType, EnumValue

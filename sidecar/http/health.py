@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 
 from sidecar.errors import Problem
 from sidecar.http.access import Access
-from sidecar.http.asking import answer
+from sidecar.http.views import answer
 from sidecar.reloading import State
 
 

@@ -11,7 +11,8 @@ from http import HTTPStatus
 from sidecar.errors import DecisionLogError, SidecarError
 from sidecar.http import batches, native
 from sidecar.http.access import Access
-from sidecar.http.asking import Desk, TakesLongError
+from sidecar.http.asking import TakesLongError
+from sidecar.http.desk import Desk
 from sidecar.http.faults import refused, told_of
 from sidecar.http.incoming import Incoming, Limits
 from sidecar.http.messages import Fields, Told

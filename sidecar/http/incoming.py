@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from sidecar.errors import InvalidRequestError
-from sidecar.http.asking import Asking, Desk, TakesLongError
+from sidecar.http.asking import Asking, TakesLongError
 from sidecar.http.bodies import MAX_DEPTH, parse
+from sidecar.http.desk import Desk
 from sidecar.http.messages import Fields
 from sidecar.http.quick import DEPTH, MOST_KEPT_BYTES, Quickly
 

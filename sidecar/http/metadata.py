@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response
 
-from sidecar.http.asking import answer
+from sidecar.http.views import answer
 
 WELL_KNOWN = "/.well-known/authzen-configuration"
 

@@ -18,9 +18,10 @@ from sidecar.errors import InvalidRequestError
 from sidecar.explaining import explain
 from sidecar.http import quick
 from sidecar.http.answers import Answer, Permitted, PermittedOn, PermittedOnMany, Refusal
-from sidecar.http.asking import Asking, Desk, TakesLongError, request_of
+from sidecar.http.asking import Asking, TakesLongError, request_of
 from sidecar.http.batches import placed
 from sidecar.http.bodies import convert
+from sidecar.http.desk import Desk
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import LASTING, NO_LINES, OK, PLAIN, Fields, Pairs, Told

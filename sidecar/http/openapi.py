@@ -13,10 +13,10 @@ from flask import Blueprint, Response
 
 from sidecar.http.access import is_open
 from sidecar.http.answers import Refusal
-from sidecar.http.asking import answer
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
 from sidecar.http.metadata import WELL_KNOWN
 from sidecar.http.standard_answers import Faulty
+from sidecar.http.views import answer
 
 Document = dict[str, Any]
 
