@@ -195,6 +195,7 @@ def test_what_one_cell_turns_is_never_missed(subject: str, action: str, resource
     assert turned <= found
 
 
+@pytest.mark.many
 def test_what_one_cell_turns_is_never_missed_for_packs_made_by_chance(tmp_path: Path) -> None:
     asked = 0
 

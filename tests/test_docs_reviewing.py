@@ -31,6 +31,9 @@ EDITS = {
 }
 
 
+pytestmark = pytest.mark.many  # each command looks at all states
+
+
 def _transcripts() -> list[tuple[str, str]]:
     blocks = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```", DOCUMENT, re.MULTILINE)
     return [(command, output) for command, output in blocks]

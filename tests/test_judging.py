@@ -116,6 +116,7 @@ def judged(seeds: Iterable[int], directory: Path) -> Tally:
     return tally
 
 
+@pytest.mark.many
 def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> None:
     tally = judged(range(deep(20)), tmp_path)
 

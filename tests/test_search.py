@@ -81,6 +81,7 @@ def _one_by_one(
     )
 
 
+@pytest.mark.many
 def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Path) -> None:
     tally: Counter[str] = Counter()
     differences = []
