@@ -1,4 +1,4 @@
-"""How cost grows: with memberships, with the policy, with batches and with workers."""
+"""How cost grows: with memberships, the policy, batches, workers and threads."""
 
 from __future__ import annotations
 
@@ -43,16 +43,22 @@ class Axes:
     """Roles and permissions."""
     batches: Sequence[int]
     workers: Sequence[int]
+    threads: Sequence[int]
 
 
 QUICK = Axes(
-    memberships=(100, 10_000), policies=((5, 10), (5, 100)), batches=(1, 100), workers=(1, 2)
+    memberships=(100, 10_000),
+    policies=((5, 10), (5, 100)),
+    batches=(1, 100),
+    workers=(1, 2),
+    threads=(1, 4),
 )
 FULL = Axes(
     memberships=(100, 1_000, 10_000, 100_000, 1_000_000),
     policies=((5, 10), (5, 100), (5, 1_000), (20, 100), (50, 10), (50, 100), (50, 1_000)),
     batches=(1, 10, 100, 1_000),
     workers=(1, 2, 4),
+    threads=(1, 2, 4, 8, 16),
 )
 
 
@@ -164,5 +170,15 @@ def with_workers(asked: Asked, counts: Iterable[int], effort: Effort) -> Iterato
     """Ask single evaluations of sidecars with so many workers, all on the same core."""
     for count in counts:
         peer: Peer = ours.peer(asked, Place(free_port()), ours.shapes(asked)[:1], count)
+        for row in measure([peer], effort, asked.folder):
+            yield count, row
+
+
+def with_threads(asked: Asked, counts: Iterable[int], effort: Effort) -> Iterator[tuple[int, Row]]:
+    """Ask searches, which threads answer, of one worker that has so many of them."""
+    searching = next(each for each in ours.shapes(asked) if each.name.startswith("search"))
+    for count in counts:
+        further = ("--threads", str(count))
+        peer = ours.peer(asked, Place(free_port()), [searching], further=further)
         for row in measure([peer], effort, asked.folder):
             yield count, row

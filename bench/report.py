@@ -18,6 +18,7 @@ FAIRNESS = """\
 - The sidecar is asked with a bearer token; no other peer looks at one. It also tells reasons, obligations and revisions; most others tell yes or no.
 - A decision log is emptied after each load, so that no load is slowed by a disk that writes what others have logged; what a disk does with a log later is not measured.
 - Before each load memory is touched and given back, as much as a log may take meanwhile: a page that the host of a virtual machine has to give first costs ten times as much to write.
+- `constant:` is what other workers under gunicorn cost that do nothing either: a view of Flask with threads, gunicorn's own ASGI worker, and uvicorn's on uvloop and httptools. None of them has our limits and deadlines.
 - Flask services run under gunicorn, one worker with four threads.
 - The 200 questions come again and again, and the sidecar remembers what it has read and decided until a fact, the policy or the moment could change it. "Each question new" is the same sidecar with that memory taken away.
 - The floor answers one constant from the sidecar's own worker: nothing decoded, nothing decided, no token. With the decision log on it logs one constant line, as long as a usual one.
@@ -40,6 +41,7 @@ class Results:
     grown: Sequence[Grown]
     batches: Sequence[Row]
     workers: Sequence[tuple[int, Row]]
+    threads: Sequence[tuple[int, Row]]
     verdicts: Sequence[Verdict]
 
 
@@ -115,19 +117,11 @@ def text(results: Results) -> str:
                 ],
             ),
             "",
-            *_table(
-                ("workers, on one core", "requests/s", "p99 ms", "RSS MB", "PSS MB of all"),
-                [
-                    (
-                        str(count),
-                        f"{row.throughput:,.0f}",
-                        f"{row.p99 / 1000:.2f}",
-                        f"{row.rss:.0f}",
-                        f"{row.pss:.0f}",
-                    )
-                    for count, row in results.workers
-                ],
-            ),
+            *_counted("workers, on one core", results.workers),
+            "",
+            "Threads answer what is not answered in front; here, searches for resources.",
+            "",
+            *_counted("threads of one worker", results.threads),
             "",
             "## Versions",
             "",
@@ -158,6 +152,24 @@ def _row(row: Row) -> tuple[str, ...]:
         f"{row.pss:.0f}",
         f"{row.start:.1f}",
         f"{row.foreign:.0%}{' !' if row.foreign > FOREIGN else ''}",
+    )
+
+
+def _counted(what: str, rows: Sequence[tuple[int, Row]]) -> list[str]:
+    return _table(
+        (what, "requests/s", "p50 ms", "p99 ms", "RSS MB", "PSS MB of all", "start s"),
+        [
+            (
+                str(count),
+                f"{row.throughput:,.0f}",
+                f"{row.p50 / 1000:.2f}",
+                f"{row.p99 / 1000:.2f}",
+                f"{row.rss:.0f}",
+                f"{row.pss:.0f}",
+                f"{row.start:.1f}",
+            )
+            for count, row in rows
+        ],
     )
 
 

@@ -23,7 +23,7 @@ from bench.engines import WrongAnswerError
 from bench.facts import read_facts
 from bench.load import LoadError
 from bench.measuring import FULL, QUICK, Effort, Row, in_rounds, measure
-from bench.peers import Asked, behind_flask, cerbos, ours
+from bench.peers import Asked, behind_flask, cerbos, constants, ours
 from bench.questions import DEMO, ROOT, Oracle, batches, sample
 from bench.report import Results, text
 from bench.servers import NotStartedError
@@ -32,7 +32,10 @@ ROUNDS = 7
 """Of servers side by side, for the ratios."""
 
 CERBOS = ROOT / ".venv/bench/npm/node_modules/@cerbos"
-PACKAGES = ("oso", "flask", "gunicorn", "msgspec", "casbin", "cedarpy", "regopy", "matplotlib")
+PACKAGES = (
+    *("oso", "flask", "gunicorn", "msgspec", "uvicorn", "uvicorn-worker", "uvloop", "httptools"),
+    *("casbin", "cedarpy", "regopy", "matplotlib"),
+)
 
 
 def main() -> int:
@@ -81,7 +84,12 @@ def _results(*, quick: bool) -> Results:
         )
         compared = [*ours.side_by_side(asked), *cerbos.peers(asked)]
         rounds = list(in_rounds(compared, QUICK, 1 if quick else ROUNDS, asked.folder))
-        peers = [*ours.peers(asked), *cerbos.peers(asked), *behind_flask.peers(asked)]
+        peers = [
+            *ours.peers(asked),
+            *constants.peers(asked),
+            *cerbos.peers(asked),
+            *behind_flask.peers(asked),
+        ]
         rows = list(measure(peers, effort, asked.folder))
         os.sched_setaffinity(0, {0})
         micro = inprocess.measure(oracle, facts, questions, seconds)
@@ -92,6 +100,7 @@ def _results(*, quick: bool) -> Results:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
         of_batches = list(growth.with_batches(asked, axes.batches, effort))
         of_workers = list(growth.with_workers(asked, axes.workers, effort))
+        of_threads = list(growth.with_threads(asked, axes.threads, effort))
     return Results(
         command='make bench BENCH="--quick"' if quick else "make bench",
         when=f"{now:%Y-%m-%d}",
@@ -104,6 +113,7 @@ def _results(*, quick: bool) -> Results:
         grown=grown,
         batches=of_batches,
         workers=of_workers,
+        threads=of_threads,
         verdicts=[*targets.over_rounds(rounds), *targets.in_process(micro)],
     )
 

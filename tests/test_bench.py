@@ -270,6 +270,7 @@ def test_results_tell_failed_ratios_and_foreign_load(oracle: Oracle) -> None:
             grown=grown,
             batches=[ROW],
             workers=[(1, ROW)],
+            threads=[(4, ROW)],
             verdicts=over_http(rows),
         )
     )

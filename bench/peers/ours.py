@@ -10,7 +10,7 @@ from typing import Any
 from bench.peers import Asked
 from bench.places import Place, free_port
 from bench.servers import Peer
-from bench.shapes import JSON, Shape, authzen, batch, dense, single
+from bench.shapes import JSON, Shape, authzen, batch, constant, dense, single
 from sidecar.model import Reference, Request
 from sidecar.search import permissions
 
@@ -129,14 +129,6 @@ def _listening(asked: Asked, place: Place) -> list[str]:
 
 
 def _floor(asked: Asked, place: Place, shape: Shape, log: Path | None = None) -> Peer:
-    constant = Shape(
-        name="constant",
-        path=shape.path,
-        bodies=shape.bodies,
-        answers=((True,),) * len(shape.bodies),
-        read=shape.read,
-        headers=shape.headers,
-    )
     return Peer(
         name=LOGGING_FLOOR if log else FLOOR,
         command=[
@@ -146,7 +138,7 @@ def _floor(asked: Asked, place: Place, shape: Shape, log: Path | None = None) ->
         ],
         log=log,
         place=place,
-        shapes=[constant],
+        shapes=[constant(shape)],
     )
 
 
