@@ -16,8 +16,8 @@ from bench.servers import Peer, Running, running
 from bench.shapes import Shape, check
 
 SERVER_CORES, LOAD_CORE = "0", 1
-LOGGED_MEGABYTES = 400
-"""That a server may write in a second."""
+FREE_MEGABYTES = 2500
+"""Of memory that a server which logs finds ready to be written: twice what it needs for a load."""
 LONGEST_SECONDS = 60
 """Of one load: a server that answers nothing until then is taken to be broken."""
 
@@ -115,7 +115,8 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
     Raises:
         LoadError: The load could not be made, or was refused.
     """
-    machine.have_memory(LOGGED_MEGABYTES * (effort.warm_seconds + effort.seconds))
+    if peer.log:
+        machine.have_memory(FREE_MEGABYTES)
     if effort.warm_seconds:
         load(peer.place, shape, effort.warm_seconds, LOAD_CORE, folder)
     before, spent, ours = machine.usage(), machine.cpu_seconds(server.pid), _own_seconds()
