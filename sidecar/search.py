@@ -69,11 +69,13 @@ def list_permissions(
             tuple(each.action for each in each_asked if decide(each, policy, snapshot, now).allowed)
         )
     frame = kind.frame(request, snapshot, now)
-    known: dict[int, bool] = {}
-    names = kind.resource.actions
-    permitted = PermittedActions(
-        tuple(name for name in names if _allowed(kind, name, frame, known))
-    )
+    names, unsure = kind.listed(frame)
+    if unsure:
+        known: dict[int, bool] = {}
+        names = tuple(
+            name for name in names if name not in unsure or _allowed(kind, name, frame, known)
+        )
+    permitted = PermittedActions(names)
     if asked is not None:
         window = kind.window(frame)
         decisions_of(policy, snapshot).remember((PERMISSIONS, asked), window, permitted)

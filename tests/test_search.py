@@ -14,7 +14,7 @@ import pytest
 from sidecar import search as search_module
 from sidecar.decide import decide
 from sidecar.errors import InvalidRequestError
-from sidecar.evaluation import kind_of
+from sidecar.evaluation import joint, kind_of
 from sidecar.facts import Snapshot, Table, build, read_directory
 from sidecar.model import Decision, Reference, Request
 from sidecar.policy import Policy, load_pack
@@ -101,7 +101,14 @@ def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Pa
     assert tally["bounded True, found True"] > 20
 
 
-def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(tmp_path: Path) -> None:
+@pytest.mark.many
+@pytest.mark.parametrize("most", [joint.MOST_WORK, 0], ids=["joint", "one by one"])
+def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(joint, "MOST_WORK", most)
+    tally: Counter[bool] = Counter()
+
     for seed in range(deep(25)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):
             plain = replace(request, action_properties={})
@@ -114,6 +121,29 @@ def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(tmp_p
                 for name in actions
                 if decide(replace(plain, action=name), policy, snapshot, NOW).allowed
             )
+            kind = kind_of(plain.subject.type, plain.resource.type, policy)
+            assert kind is not None
+            unsure = kind.listed(kind.frame(plain, snapshot, NOW)).unsure
+            tally[len(unsure) < len(actions)] += 1
+
+    assert tally[True] > 50 if most else tally.keys() == {False}
+
+
+def test_all_that_the_shipped_pack_permits_on_accounts_is_found_by_one_walk(
+    policy: Policy, demo: Snapshot
+) -> None:
+    kind = kind_of("user", "account", policy)
+    assert kind is not None
+    frames = [
+        kind.frame(_request(f"user:{user}", "any", f"account:{account}"), demo, NOW)
+        for user in ("ana", "bob", "dora", "uma", "rex")
+        for account in ("acme", "elm", "harbor")
+    ]
+
+    listed = [kind.listed(frame) for frame in frames]
+
+    assert {each.unsure for each in listed} == {frozenset()}
+    assert len({each.names for each in listed}) > 4
 
 
 @pytest.mark.parametrize(

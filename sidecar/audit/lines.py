@@ -58,7 +58,8 @@ class Lines:
     def __init__(self, hashing: Hashing) -> None:
         self.clock = Clock()
         self._hashing = hashing
-        self.named = f"line, by the key {hashing.key_name()}"
+        self._key = hashing.key_name()
+        self.named = f"line, by the key {self._key}"
         """Names what is kept of a line, by the key of its hashes."""
 
     def asked(self, request: Request, schema: Schema) -> dict[str, object]:
@@ -101,7 +102,7 @@ class Lines:
             "obligations": [obligation.code for obligation in decision.obligations],
             "policy_faults": decision.faults,
             "facts": [self._fact(fact, settings) for fact in facts],
-            "key": self._hashing.key_name(),
+            "key": self._key,
         }
 
     def found(self, type_name: str, ids: Sequence[str], schema: Schema) -> dict[str, object]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from sidecar.errors import EvaluationError
 from sidecar.evaluation.binding import FAULT, Binder, walk
 from sidecar.evaluation.candidates import Candidates
 from sidecar.evaluation.frames import Frame
+from sidecar.evaluation.joint import Joint
 from sidecar.evaluation.moments import Moments, Window
 from sidecar.evaluation.reading import Reader
 from sidecar.evaluation.writing import MOST_NODES, Writer, Written
@@ -76,6 +78,15 @@ class BoundEntry:
     """Whether the action is declared, and of what exists."""
 
 
+class Listed(NamedTuple):
+    """Actions of one resource for one subject."""
+
+    names: tuple[str, ...]
+    """In the order of the schema; no other is allowed."""
+    unsure: frozenset[str]
+    """Those of them that have to be asked one by one."""
+
+
 class RequestKind:
     """One type of subject and one type of resource under one policy."""
 
@@ -101,6 +112,8 @@ class RequestKind:
             for name in (*resource.actions, UNDECLARED_ACTION)
         }
         self._entries = self._written(entries)
+        self._asks_oso = any(entry.asks_oso for entry in self._entries.values())
+        self._listing = self._joined(entries)
         self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
 
     def candidates(
@@ -185,12 +198,22 @@ class RequestKind:
             frame: The subject, the resource, what the caller said, and the moment.
             action: The action; None for all of them.
         """
-        entries = self._entries.values() if action is None else (self.entry(action),)
-        return None if any(each.asks_oso for each in entries) else self._moments.window(frame)
+        asks_oso = self._asks_oso if action is None else self.entry(action).asks_oso
+        return None if asks_oso else self._moments.window(frame)
 
     def entry(self, action: str) -> BoundEntry:
         """Return the trees of an action; those of an undeclared one where it is not declared."""
         return self._entries.get(action) or self._entries[UNDECLARED_ACTION]
+
+    def listed(self, frame: Frame) -> Listed:
+        """Return which actions are allowed, as far as one walk can tell."""
+        if self._listing is not None and self._rows_tell and None not in frame.rows:
+            listed: Listed | str = self._listing(frame)
+            # Where facts are not what the schema says, some actions may be allowed all the same.
+            if isinstance(listed, Listed):
+                return listed
+        names = tuple(self.resource.actions)
+        return Listed(names, frozenset(names))
 
     def holds(self, rule: Rule, action: str, frame: Frame, faults: list[str]) -> bool:
         """Tell whether a rule holds; one that fails is added to `faults`, and does not hold.
@@ -264,6 +287,33 @@ class RequestKind:
             for assumed, nodes in roots.items()
         }
         return {name: self._bound(name, entry, functions) for name, entry in entries.items()}
+
+    def _joined(self, entries: Mapping[str, Entry]) -> Written | None:
+        """Write one tree for all actions that are allowed or not by one tree each."""
+        actions = self.resource.actions
+        trees = {
+            name: entry.allowed
+            for name, entry in entries.items()
+            if entry.allowed is not None and self._entries[name].ordinary
+        }
+        joint = Joint(trees, self._policy.tests) if trees else None
+        if joint is None or joint.root is None:
+            return None
+        leaves = {}
+        for number, allowed in joint.leaves.items():
+            # What stands there already cannot be made.
+            names = [
+                name
+                for name, action in actions.items()
+                if name in allowed or (name not in trees and not action.creates)
+            ]
+            unsure = [each for each in names if each not in trees or entries[each].obliges]
+            leaves[number] = Listed(tuple(names), frozenset(unsure))
+        assumed = self._assumed(next(iter(trees)))
+        writer = Writer(self._reader, self._policy.tests, assumed, leaves)
+        functions = writer.functions([joint.root])
+        self.texts += writer.texts.values()
+        return functions[joint.root.number]
 
     def _functions(self, roots: Sequence[Node], assumed: frozenset[Question]) -> dict[int, Written]:
         if _is_large(roots):

@@ -5,9 +5,10 @@ A walk of its own, so that the normal one keeps nothing and costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
 
 from sidecar.errors import EvaluationError
 from sidecar.evaluation.binding import Binder
@@ -24,8 +25,7 @@ from sidecar.policy.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, 
 from sidecar.schema import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One thing that was read.
 
     `question` is ``("exists", path)``, or ``("value", path)`` for an attribute, a property, or the
@@ -60,6 +60,26 @@ def facts_read(
     return recorder.facts(entry, request, snapshot, now)
 
 
+class _Note(NamedTuple):
+    """How one fact is read."""
+
+    question: Question
+    read: Read
+    type: str = ""
+    sensitive: bool = False
+
+
+class _Step(NamedTuple):
+    """What a walk does at a node."""
+
+    notes: Sequence[_Note]
+    """Of what its test looks at."""
+    tree: Any
+    """The node as it is bound."""
+    ways: Mapping[int, Node]
+    """Where it goes on, by the identity of the bound tree that is taken."""
+
+
 class Recorder:
     """Walks the trees for one type of subject and one type of resource under one policy.
 
@@ -73,14 +93,13 @@ class Recorder:
         self._reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
         self._binder = Binder(self._reader, policy.tests)
         self._secrecy = Secrecy(self._reader, policy.schema, kind.resource)
-        self._reads: dict[Question, Read] = {}
-        self._read(("exists", SUBJECT))
-        self._read(("exists", RESOURCE))
-        seen: set[int] = set()
+        self._notes: dict[Question, _Note] = {}
+        self._steps: dict[int, _Step] = {}
+        self._first = [self._note_of(("exists", path)) for path in (SUBJECT, RESOURCE)]
         for name in (*kind.resource.actions, UNDECLARED_ACTION):
             for _, _, root in _rules(policy.entries[kind.subject.name, kind.resource.name, name]):
                 if root is not None:
-                    self._bind(root, seen)
+                    self._bind(root)
 
     def facts(
         self, entry: Entry, request: Request, snapshot: Snapshot, now: datetime
@@ -93,8 +112,7 @@ class Recorder:
         frame = self._kind.frame(request, snapshot, now)
         frame.cache = [UNREAD] * self._reader.slots
         found: dict[Question, Fact] = {}
-        for path in (SUBJECT, RESOURCE):
-            self._keep(("exists", path), frame, found)
+        _keep(self._first, frame, found)
         for rule, code, root in _rules(entry):
             if root is None:
                 self._ask_oso((rule, code), request.action, frame, found)
@@ -105,73 +123,70 @@ class Recorder:
     def _walk(self, node: Node, frame: Frame, found: dict[Question, Fact]) -> None:
         """Follow a tree as the normal walk does, by the same reading of each test."""
         while node.branches:
-            test = self._policy.tests[node.test]
-            self._keep_test(test, node, frame, found)
-            taken = self._binder.step(node, frame)
-            ways = (branch for branch in node.branches if self._binder.tree(branch) is taken)
-            node = next(ways, FAULT)
+            notes, (read, outcomes, other), ways = self._steps[node.number]
+            _keep(notes, frame, found)
+            node = ways.get(id(outcomes.get(read(frame), other)), FAULT)
 
-    def _keep_test(self, test: Test, node: Node, frame: Frame, found: dict[Question, Fact]) -> None:
-        if test.outcomes == "number" and test.kind is not None:
-            for limit, above in node.labels:
-                kind = "above" if above else "least"
-                self._note((kind, test.question[1], limit, test.kind.value), frame, found)
-        else:
-            self._note(test.question, frame, found)
+    def _bind(self, root: Node) -> None:
+        """Prepare a tree to be walked."""
+        below = [root]
+        while below:
+            node = below.pop()
+            if node.branches and node.number not in self._steps:
+                below += node.branches
+                self._steps[node.number] = _Step(
+                    notes=self._notes_of_test(self._policy.tests[node.test], node),
+                    tree=self._binder.tree(node),
+                    # Equal trees are one object, and all of them are kept.
+                    ways={id(self._binder.tree(each)): each for each in node.branches},
+                )
 
-    def _note(self, question: Question, frame: Frame, found: dict[Question, Fact]) -> None:
-        """Keep the facts that a question is about."""
+    def _notes_of_test(self, test: Test, node: Node) -> list[_Note]:
+        if test.outcomes != "number" or test.kind is None:
+            return self._notes_of(test.question)
+        notes = []
+        for limit, above in node.labels:
+            kind = "above" if above else "least"
+            notes += self._notes_of((kind, test.question[1], limit, test.kind.value))
+        return notes
+
+    def _notes_of(self, question: Question) -> list[_Note]:
+        """Return how the facts are read that a question is about."""
         if question[0] == "exists":
-            self._keep(question, frame, found)
-            return
+            return [self._note_of(question)]
         paths = [path for path in facts_of(question) if path[:2] != ("member", SETTINGS)]
-        for path in paths:
-            self._keep(("value", path), frame, found)
+        notes = [self._note_of(("value", path)) for path in paths]
         if question[0] in _NOT_OF_A_HASH and any(map(self._secrecy.of, paths)):
-            answer: Answer | None = self._binder.answer(question, frame)
-            found[question] = Fact(question, answer)
+            notes.append(_Note(question, partial(self._binder.answer, question)))
+        return notes
 
-    def _keep(self, question: Question, frame: Frame, found: dict[Question, Fact]) -> None:
-        if question in found:
-            return
-        kind, path = question
-        read = self._read(question)
-        frame.cache.extend([UNREAD] * (self._reader.slots - len(frame.cache)))
-        if kind == "exists":
-            found[question] = Fact(question, read(frame))
-            return
-        found[question] = Fact(question, read(frame), self._type(path), self._secrecy.of(path))
+    def _note_of(self, question: Question) -> _Note:
+        if question not in self._notes:
+            kind, path = question
+            self._notes[question] = (
+                _Note(question, self._reader.exists(path))
+                if kind == "exists"
+                else _Note(
+                    question,
+                    self._reader.comparable(path),
+                    self._type(path),
+                    self._secrecy.of(path),
+                )
+            )
+        return self._notes[question]
 
     def _type(self, path: Path) -> str:
         if self._reader.is_entity(path):
             return self._reader.type_of(path).name
         return self._reader.attribute(path).type.name
 
-    def _read(self, question: Question) -> Read:
-        if question not in self._reads:
-            kind, path = question
-            how = self._reader.exists if kind == "exists" else self._reader.comparable
-            self._reads[question] = how(path)
-        return self._reads[question]
-
-    def _bind(self, root: Node, seen: set[int]) -> None:
-        self._binder.tree(root)
-        below = [root]
-        while below:
-            node = below.pop()
-            if not node.branches or node.number in seen:
-                continue
-            seen.add(node.number)
-            below += node.branches
-            question = self._policy.tests[node.test].question
-            for path in facts_of(question):
-                self._read(("exists" if question[0] == "exists" else "value", path))
-
     def _ask_oso(
         self, rule: tuple[str, str], action: str, frame: Frame, found: dict[Question, Fact]
     ) -> None:
         def answer(question: Question) -> Answer:
-            self._note(question, frame, found)
+            notes = self._notes_of(question)
+            frame.cache.extend([UNREAD] * (self._reader.slots - len(frame.cache)))
+            _keep(notes, frame, found)
             return self._binder.answer(question, frame)
 
         asked = {
@@ -185,6 +200,13 @@ class Recorder:
             self._policy.oso.holds(asked, answer)
         except EvaluationError:  # the decision says so; what was read until then is kept
             return
+
+
+def _keep(notes: Iterable[_Note], frame: Frame, found: dict[Question, Fact]) -> None:
+    """Read facts that were not read yet."""
+    for question, read, type_name, sensitive in notes:
+        if question not in found:
+            found[question] = Fact(question, read(frame), type_name, sensitive)
 
 
 _NOT_OF_A_HASH = frozenset({"least", "above", "order", "includes"})

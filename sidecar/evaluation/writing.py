@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sidecar.evaluation.binding import FAULT, covers
 from sidecar.evaluation.expressions import Constants, Lines
 from sidecar.evaluation.frames import Frame
 from sidecar.evaluation.reading import Reader
-from sidecar.policy.nodes import FALSE, LEAVES, TRUE, Node, Test
+from sidecar.policy import nodes as policy_nodes
+from sidecar.policy.nodes import FALSE, TRUE, Node, Test
 from sidecar.policy.questions import Path, Question, value_of
 from sidecar.schema import Kind
 
-Written = Callable[[Frame], bool | str]
-"""Returns True, False, or `FAULT`."""
+Written = Callable[[Frame], Any]
+"""Returns True, False, or `FAULT`; of a joint tree what stands at its leaf, or `FAULT`."""
 
 MOST_NODES = 20_000
 """Of all trees for one pair of types; larger ones are walked, since writing them takes long."""
@@ -37,6 +40,7 @@ class Writer:
         reader: Reader,
         tests: tuple[Test, ...],
         assumed: frozenset[Question] = frozenset(),
+        leaves: Mapping[int, object] = MappingProxyType({}),
     ) -> None:
         """Prepare to write.
 
@@ -44,6 +48,7 @@ class Writer:
             reader: How facts are read.
             tests: Of the policy.
             assumed: Questions that are known to be answered yes wherever these trees are asked.
+            leaves: What is returned at leaves that are none of the three, by their numbers.
         """
         self.texts: dict[int, str] = {}
         """What was written, by the number of the node that it begins with."""
@@ -52,6 +57,14 @@ class Writer:
         self._assumed = assumed
         self._constants = Constants()
         self._constants.names |= {"FAULT": FAULT, "covers": covers}
+        self._leaves = {
+            TRUE.number: "True",
+            FALSE.number: "False",
+            policy_nodes.FAULT.number: "FAULT",
+        }
+        for number, value in leaves.items():
+            self._leaves[number] = f"l{number}"
+            self._constants.names[f"l{number}"] = value
         self._reached: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
 
@@ -86,7 +99,15 @@ class Writer:
             lines = Lines(self._reader, self._constants, frozenset())
             for question in self._assumed:
                 lines.assume_row(question[1])
-            _Tree(lines, self._tests, self._assumed, self._apart, waiting).write(node)
+            tree = _Tree(
+                lines=lines,
+                tests=self._tests,
+                assumed=self._assumed,
+                leaves=self._leaves,
+                apart=self._apart,
+                waiting=waiting,
+            )
+            tree.write(node)
             text = lines.text(f"n{node.number}")
             self.texts[node.number] = text
             # Nothing in the text is anybody's but ours; see `expressions`.
@@ -99,33 +120,27 @@ class Writer:
         return self._reached[node.number] > 1 and self._sizes[node.number] > _SMALL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Tree:
     """Writes the lines of one tree, up to the nodes that have functions of their own."""
 
-    def __init__(
-        self,
-        lines: Lines,
-        tests: tuple[Test, ...],
-        assumed: frozenset[Question],
-        apart: Callable[[Node, int], bool],
-        waiting: list[Node],
-    ) -> None:
-        self._lines = lines
-        self._tests = tests
-        self._assumed = assumed
-        self._apart = apart
-        self._waiting = waiting
+    lines: Lines
+    tests: tuple[Test, ...]
+    assumed: frozenset[Question]
+    leaves: Mapping[int, str]
+    apart: Callable[[Node, int], bool]
+    waiting: list[Node]
 
     def write(self, node: Node) -> None:
         """Write a tree; what follows is never reached."""
-        if node in LEAVES:
-            self._lines.add(f"return { {TRUE: 'True', FALSE: 'False'}.get(node, 'FAULT') }")
+        if not node.branches:
+            self.lines.add(f"return {self.leaves[node.number]}")
             return
-        test = self._tests[node.test]
-        if test.question in self._assumed:
+        test = self.tests[node.test]
+        if test.question in self.assumed:
             self.write(node.branches[node.labels.index(True)])
         elif test.outcomes == "text":
-            value = self._lines.value(test.question[1])
+            value = self.lines.value(test.question[1])
             self._cases(value, node.labels, node.branches)
             self._below(node.branches[-1])
         elif test.outcomes == "number":
@@ -134,14 +149,14 @@ class _Tree:
             self._finite(test.question, node)
 
     def _below(self, node: Node) -> None:
-        if node.branches and self._apart(node, self._lines.indent):
-            self._waiting.append(node)
-            self._lines.add(f"return n{node.number}(frame)")
+        if node.branches and self.apart(node, self.lines.indent):
+            self.waiting.append(node)
+            self.lines.add(f"return n{node.number}(frame)")
         else:
             self.write(node)
 
     def _branch(self, condition: str, node: Node) -> None:
-        with self._lines.branch(condition):
+        with self.lines.branch(condition):
             self._below(node)
 
     def _cases(self, value: str, labels: Iterable[Any], branches: Iterable[Node]) -> None:
@@ -151,21 +166,21 @@ class _Tree:
             groups.setdefault(branch.number, (branch, []))[1].append(label)
         for branch, same in groups.values():
             if len(same) == 1:
-                self._branch(f"{value} == {self._lines.constant(same[0])}", branch)
+                self._branch(f"{value} == {self.lines.constant(same[0])}", branch)
             else:
-                self._branch(f"{value} in {self._lines.constant(frozenset(same))}", branch)
+                self._branch(f"{value} in {self.lines.constant(frozenset(same))}", branch)
 
     def _regions(self, test: Test, node: Node) -> None:
-        value = self._lines.value(test.question[1])
-        self._lines.add(f"if {value} is None: return FAULT")
+        value = self.lines.value(test.question[1])
+        self.lines.add(f"if {value} is None: return FAULT")
         cuts = list(zip(node.labels, node.branches[1:], strict=True))
         for (text, above), branch in reversed(cuts):
-            limit = self._lines.constant(value_of(test.kind or Kind.DECIMAL, text))
+            limit = self.lines.constant(value_of(test.kind or Kind.DECIMAL, text))
             self._branch(f"{value} {'>' if above else '>='} {limit}", branch)
         self._below(node.branches[0])
 
     def _finite(self, question: Question, node: Node) -> None:
-        kind, lines = question[0], self._lines
+        kind, lines = question[0], self.lines
         branches = dict(zip(node.labels, node.branches, strict=True))
         if kind == "value":
             self._cases(lines.value(question[1]), node.labels, node.branches)
@@ -187,7 +202,7 @@ class _Tree:
 
     def _yes(self, question: Question) -> str:
         """Return when a question is answered yes; lines before it see to what has no answer."""
-        kind, lines = question[0], self._lines
+        kind, lines = question[0], self.lines
         if kind == "includes":
             return self._included(question[1], question[2])
         if kind == "same":
@@ -204,7 +219,7 @@ class _Tree:
         return f"{value} {'>=' if kind == 'least' else '>'} {limit}"
 
     def _included(self, operand: Path, member: Path) -> str:
-        lines = self._lines
+        lines = self.lines
         element = lines.element(operand)
         members = lines.value(operand)
         literal = member[0] == "literal"

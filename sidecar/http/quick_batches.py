@@ -43,7 +43,8 @@ class _Batch(NamedTuple):
     """A batch as it was read."""
 
     items: Sequence[bytes]
-    defaults: quick.PartOfEvaluation
+    defaults: quick.PartOfEvaluation | None
+    """None where there are none: each item is a question of its own."""
     asked: Sequence[Asked]
     """By what the answer to each item is remembered, unless the item is too long."""
     longest: int
@@ -63,16 +64,14 @@ def _read(incoming: Incoming) -> _Batch | None:
     if semantic not in STOPS_AFTER or not 0 < len(items) <= incoming.limits.max_evaluations:
         return None
     incoming.bound(len(items))
-    spoken = _defaults(batch)
+    last, spoken = STOPS_AFTER[semantic], _defaults(batch)
+    if spoken == _NOTHING:
+        return _Batch(items, None, items, MOST_KEPT_BYTES, last)
     defaults = _PARTS.read(spoken)
     if defaults is None:
         return None
-    # Without defaults an item is a question of its own.
-    asked: Sequence[Asked] = items
-    if spoken != _NOTHING:
-        asked = [(_BATCH, spoken, item) for item in items]
-    longest = MOST_KEPT_BYTES - len(spoken)
-    return _Batch(items, defaults, asked, longest, STOPS_AFTER[semantic])
+    asked = [(_BATCH, spoken, item) for item in items]
+    return _Batch(items, defaults, asked, MOST_KEPT_BYTES - len(spoken), last)
 
 
 def _each(
@@ -85,7 +84,7 @@ def _each(
             allowed = before.answer.allowed
         else:
             item = batch.items[at]
-            question = _whole(_PARTS.read(item), batch.defaults)
+            question = _question(item, batch.defaults)
             if question is None:
                 return None
             try:
@@ -105,6 +104,7 @@ def _each(
 
 _BATCHES = Quickly(quick.Batch)
 _PARTS = Quickly(quick.PartOfEvaluation)
+_WHOLE = Quickly(quick.Evaluation)
 
 _NOTHING = b"{}"
 _BATCH = "batch"
@@ -163,8 +163,13 @@ def _defaults(batch: quick.Batch) -> bytes:
     return b"{%b}" % b",".join(members)
 
 
-def _whole(item: quick.PartOfEvaluation | None, defaults: quick.PartOfEvaluation) -> _Whole | None:
-    """Fill in what an item leaves out; None where something is missing all the same."""
+def _question(
+    said: bytes, defaults: quick.PartOfEvaluation | None
+) -> quick.Evaluation | _Whole | None:
+    """Read an item and fill in what it leaves out; None where something is missing all the same."""
+    if defaults is None:
+        return _WHOLE.read(said)
+    item = _PARTS.read(said)
     if item is None:
         return None
     subject = _filled(item.subject, defaults.subject)

@@ -28,6 +28,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sidecar.schema.nouns import Kind
@@ -62,6 +63,7 @@ def literal(text: str) -> Path:
     return ("literal", text)
 
 
+@lru_cache(maxsize=10_000)
 def show(path: Path) -> str:
     """Write a path or an operand as a policy would: `resource.account.membership(subject).role`."""
     kind = path[0]

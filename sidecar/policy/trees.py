@@ -69,7 +69,7 @@ class Trees:
         if key not in self._chosen:
             test = min(condition.test, yes.test, no.test)
             labels, columns = self.align(test, (condition, yes, no))
-            self._chosen[key] = self._node(
+            self._chosen[key] = self.node(
                 test, labels, [self.choose(*column) for column in columns]
             )
         return self._chosen[key]
@@ -87,7 +87,7 @@ class Trees:
         if key not in self._either:
             test = min(low.test, high.test)
             labels, columns = self.align(test, (low, high))
-            self._either[key] = self._node(
+            self._either[key] = self.node(
                 test, labels, [self.either(*column) for column in columns]
             )
         return self._either[key]
@@ -120,7 +120,7 @@ class Trees:
         """Make a node whose branches may test what comes before it in the order."""
         first = min(branch.test for branch in branches)
         if test < first:
-            return self._node(test, labels, branches)
+            return self.node(test, labels, branches)
         key = (test, labels, tuple(branch.number for branch in branches))
         if key not in self._placed:
             self._placed[key] = self._place_below(first, test, labels, branches)
@@ -134,9 +134,9 @@ class Trees:
             selector = Node(test, labels, tuple(branches), -1)
             merged, columns = self.align(test, (selector, *branches))
             kept = [column[1 + branches.index(column[0])] for column in columns]
-            return self._node(test, merged, kept)
+            return self.node(test, merged, kept)
         common, columns = self.align(first, tuple(branches))
-        return self._node(first, common, [self.place(test, labels, column) for column in columns])
+        return self.node(first, common, [self.place(test, labels, column) for column in columns])
 
     def _basic(
         self, question: Question, answers: tuple[Answer, ...]
@@ -163,7 +163,7 @@ class Trees:
             self.tests.append(test)
         return self._index[key]
 
-    def _node(self, test: int, labels: tuple[Label, ...], branches: Sequence[Node]) -> Node:
+    def node(self, test: int, labels: tuple[Label, ...], branches: Sequence[Node]) -> Node:
         """Return the one node with these branches, or the branch on which they all agree."""
         outcomes = self.tests[test].outcomes
         if outcomes == "text":
