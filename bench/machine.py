@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import platform
 import time
@@ -41,25 +40,6 @@ def foreign(before: Usage, after: Usage, ours: float) -> float:
     """
     taken = after.busy - before.busy + after.stolen - before.stolen - ours
     return max(0.0, taken / (after.at - before.at))
-
-
-def have_memory(megabytes: int) -> None:
-    """Have the machine hold so much free memory that can be written at once.
-
-    A virtual machine's host takes back what is free, and a page of a file that it has to give anew
-    costs ten times as much to write: who writes a log would be measured by that.
-    """
-    size = min(megabytes, _megabytes_available() // 2) << 20
-    touched = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-    mmap.mmap(-1, size, flags=touched).close()
-
-
-def _megabytes_available() -> int:
-    return next(
-        int(line.split()[1]) // 1024
-        for line in (_PROC / "meminfo").read_text().splitlines()
-        if line.startswith("MemAvailable:")
-    )
 
 
 def at_rest(seconds: float) -> float:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from threading import Event
 
 from bench import machine
 from bench.load import CONNECTIONS, load
@@ -16,8 +18,8 @@ from bench.servers import Peer, Running, running
 from bench.shapes import Shape, check
 
 SERVER_CORES, LOAD_CORE = "0", 1
-FREE_MEGABYTES = 2500
-"""Of memory that a server which logs finds ready to be written: twice what it needs for a load."""
+SHORTENED_SECONDS = 0.02
+"""How often a log is emptied under load."""
 LONGEST_SECONDS = 60
 """Of one load: a server that answers nothing until then is taken to be broken."""
 
@@ -115,17 +117,14 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
     Raises:
         LoadError: The load could not be made, or was refused.
     """
-    if peer.log:
-        machine.have_memory(FREE_MEGABYTES)
-    if effort.warm_seconds:
-        load(peer.place, shape, effort.warm_seconds, LOAD_CORE, folder)
-    before, spent, ours = machine.usage(), machine.cpu_seconds(server.pid), _own_seconds()
-    loaded = load(peer.place, shape, effort.seconds, LOAD_CORE, folder)
-    cost = machine.cpu_seconds(server.pid) - spent
-    others = machine.foreign(before, machine.usage(), cost + _own_seconds() - ours)
+    with _kept_short(peer.log):
+        if effort.warm_seconds:
+            load(peer.place, shape, effort.warm_seconds, LOAD_CORE, folder)
+        before, spent, ours = machine.usage(), machine.cpu_seconds(server.pid), _own_seconds()
+        loaded = load(peer.place, shape, effort.seconds, LOAD_CORE, folder)
+        cost = machine.cpu_seconds(server.pid) - spent
+        others = machine.foreign(before, machine.usage(), cost + _own_seconds() - ours)
     rss, pss = machine.memory(server.pid)
-    if peer.log:
-        os.truncate(peer.log, 0)  # or the disk would write it down in the middle of another load
     return Row(
         peer=peer.name,
         transport=peer.place.transport,
@@ -141,6 +140,34 @@ def timed(peer: Peer, server: Running, shape: Shape, effort: Effort, folder: Pat
         start=server.start_seconds,
         foreign=others,
     )
+
+
+@contextmanager
+def _kept_short(log: Path | None) -> Iterator[None]:
+    """Empty a log again and again, from the core of the load.
+
+    So it is always written to the same few pages of memory. Those that it would otherwise need
+    must first be given by the host of a virtual machine, which takes ten times as long as to write
+    them, and be written down by the disk: both in the middle of this load or of another's.
+    """
+    if log is None:
+        yield
+        return
+    ended = Event()
+
+    def empty() -> None:
+        os.sched_setaffinity(0, {LOAD_CORE})
+        while not ended.wait(SHORTENED_SECONDS):
+            os.truncate(log, 0)
+
+    with ThreadPoolExecutor(1) as pool:
+        emptying = pool.submit(empty)
+        try:
+            yield
+        finally:
+            ended.set()
+            emptying.result()
+    os.truncate(log, 0)
 
 
 def _enough(effort: Effort, alone: float) -> Effort:

@@ -16,8 +16,7 @@ FAIRNESS = """\
 - Server on core 0, load on core 1, 16 connections kept open. wrk loads as fast as it is answered; over a Unix socket through `bench/unix_socket.c`.
 - Cerbos is told the role and the plan of the account in each request: its caller has looked them up. The sidecar and the libraries hold these facts. Its native batch has one user and one role for all its questions; in AuthZEN's batches they differ. With its decision log on it writes its own lines to a file.
 - The sidecar is asked with a bearer token; no other peer looks at one. It also tells reasons, obligations and revisions; most others tell yes or no.
-- A decision log is emptied after each load, so that no load is slowed by a disk that writes what others have logged; what a disk does with a log later is not measured.
-- Before each load of a server that logs, memory is touched and given back: a page that the host of a virtual machine has to give first costs ten times as much to write.
+- Under load a decision log is emptied every 20 ms, so it is always written to the same few pages of memory: new ones must first be given by the host of a virtual machine, and be written by the disk, in the middle of this load or of the next. What a disk does with a log later is not measured.
 - `constant:` is what other workers under gunicorn cost that do nothing either: a view of Flask with threads, gunicorn's own ASGI worker, and uvicorn's on uvloop and httptools. None of them has our limits and deadlines.
 - Flask services run under gunicorn, one worker with four threads.
 - The 200 questions come again and again, and the sidecar remembers what it has read and decided until a fact, the policy or the moment could change it. "Each question new" is the same sidecar with that memory taken away.
