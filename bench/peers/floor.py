@@ -17,9 +17,9 @@ from sidecar import serve
 from sidecar.cli import main
 from sidecar.http import Fields, Hot, Told
 from sidecar.http import hot as sidecars
-from sidecar.http.messages import PLAIN
+from sidecar.http.messages import NO_LINES, OK, PLAIN
 
-ANSWER = Told(200, PLAIN, b'{"decision":true}')
+ANSWER = b'{"decision":true}'
 
 LINE = b"-" * 799 + b"\n"
 """As long as those of single evaluations are on average."""
@@ -30,7 +30,7 @@ class Constant:
 
     def __init__(self, sidecar: Hot, *, logs: bool) -> None:
         self.written = sidecar.written
-        self._answer = ANSWER._replace(lines=(LINE,)) if logs else ANSWER
+        self._answer = Told(OK, PLAIN, ANSWER, (LINE,) if logs else NO_LINES)
 
     def answer_briefly(self, _path: str, _fields: Fields, _body: bytes) -> Told:
         """Say the constant."""

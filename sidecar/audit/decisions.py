@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from enum import Enum
 
-from sidecar.audit.entries import Entries, Occasion
+from sidecar.audit.entries import DECISION, PERMISSIONS, Entries, Occasion
 from sidecar.audit.hashing import Hashing
 from sidecar.audit.lines import Lines
+from sidecar.audit.rests import Rest
 from sidecar.audit.writing import LineFile, UnwrittenError
+from sidecar.decide import Known
 from sidecar.errors import DecisionLogError, Problem
+from sidecar.model import PermittedActions
+from sidecar.policy.questions import text_of
 
 LOG = logging.getLogger("sidecar")
 
@@ -37,6 +42,32 @@ class DecisionLog:
     def entries(self, occasion: Occasion) -> Entries:
         """Return what is to hold the lines of one request."""
         return Entries(self._lines, occasion)
+
+    def decided_again(
+        self, known: Known, identifier: bytes, now: datetime, request_id: str | None
+    ) -> Sequence[bytes] | None:
+        """Return the line of a decision that was made before, in pieces.
+
+        None where it is not known what is written of it.
+
+        Args:
+            known: What was decided.
+            identifier: The id of the decision.
+            now: The moment, in UTC.
+            request_id: As the caller said it.
+        """
+        rest: Rest | None = known.line
+        if rest is None or rest.named is not self._lines.named:
+            return None
+        written = rest.whole or text_of(now).encode("ascii").join(rest.pieces)
+        return (DECISION, identifier, self._lines.head(now, request_id), written)
+
+    def permitted_again(
+        self, permitted: PermittedActions, now: datetime, request_id: str | None
+    ) -> Sequence[bytes] | None:
+        """Return the line of a list of permissions in the same way."""
+        rest = permitted.written.get(self._lines.named)
+        return (PERMISSIONS, self._lines.head(now, request_id), rest) if rest else None
 
     def write(self, pieces: Sequence[bytes]) -> None:
         """Write lines, of one request or of several, before any of their answers goes out.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sidecar.audit.lines import Lines, encode
@@ -40,6 +39,7 @@ class Entries:
         "_named",
         "_now_text",
         "_occasion",
+        "_revisions",
         "pieces",
     )
 
@@ -50,12 +50,12 @@ class Entries:
         self._named = lines.named
         self._occasion = occasion
         self._now_text: bytes | None = None
-        self._head = b'","time":"%b","request_id":%b,"revisions":%b,' % (
-            lines.clock.written(now),
-            b"null" if request_id is None else encode(request_id),
-            _revisions(policy.revision, snapshot.revision, policy.schema.meaning),
-        )
-        """What follows the kind of a line, or the id of a decision."""
+        self._head = lines.head(now, request_id)
+        self._revisions = {
+            "policy": policy.revision,
+            "data": snapshot.revision,
+            "schema": policy.schema.meaning,
+        }
         self.pieces: list[bytes] = []
         """One behind the other they are the lines, each with its end."""
 
@@ -79,7 +79,7 @@ class Entries:
             if self.decided_again(known, identifier):
                 return
         rest = encode(self._members(request, decision))[1:] + END
-        self.pieces += (_DECISION, identifier, self._head, rest)
+        self.pieces += (DECISION, identifier, self._head, rest)
 
     def decided_again(self, known: Known, identifier: bytes) -> bool:
         """Add the line of a decision if it is known what is written of it; else do nothing.
@@ -92,7 +92,7 @@ class Entries:
         if rest is None or rest.named is not self._named:
             return False
         written = rest.whole or self._moment().join(rest.pieces)
-        self.pieces += (_DECISION, identifier, self._head, written)
+        self.pieces += (DECISION, identifier, self._head, written)
         return True
 
     def each_decided_again(self, known: Sequence[Known], identifiers: Sequence[bytes]) -> bool:
@@ -101,7 +101,7 @@ class Entries:
         rests: list[Rest] = [each.line for each in known if each.line is not None]
         if len(rests) < len(known) or any(rest.named is not named for rest in rests):
             return False
-        lines = [_DECISION, b"", self._head, b""] * len(rests)
+        lines = [DECISION, b"", self._head, b""] * len(rests)
         lines[1::4] = identifiers
         lines[3::4] = [rest.whole or self._moment().join(rest.pieces) for rest in rests]
         self.pieces += lines
@@ -111,25 +111,16 @@ class Entries:
         """Add the line of a list of permissions, which an action search is too."""
         asked = self._lines.asked(request, self._occasion.policy.schema)
         del asked["action"]  # it is what was asked for
-        members = {**asked, "found": permitted.actions}
-        permitted.written[self._named] = encode(members)[1:] + END
-        self.permitted_again(permitted)
-
-    def permitted_again(self, permitted: PermittedActions) -> bool:
-        """Add the line of a list if it is known what is written of it; else do nothing.
-
-        A list is remembered for one question, so it is known by the list itself.
-        """
-        rest = permitted.written.get(self._named)
-        if rest is None:
-            return False
-        self.pieces += (_PERMISSIONS, self._head, rest)
-        return True
+        members = {"revisions": self._revisions, **asked, "found": permitted.actions}
+        # A list is remembered for one question, so its line can be kept by the list itself.
+        rest = permitted.written[self._named] = encode(members)[1:] + END
+        self.pieces += (PERMISSIONS, self._head, rest)
 
     def found(self, type_name: str, request: Request, ids: Sequence[str]) -> None:
         """Add the line of a search for subjects or resources; its request leaves their id empty."""
         schema = self._occasion.policy.schema
         members = {
+            "revisions": self._revisions,
             **self._lines.asked(request, schema),
             **self._lines.found(type_name, ids, schema),
         }
@@ -140,6 +131,7 @@ class Entries:
         policy, snapshot, now, _ = self._occasion
         facts = facts_read(request, policy, snapshot, now)
         return {
+            "revisions": self._revisions,
             **self._lines.asked(request, policy.schema),
             **self._lines.answered(decision, facts, policy.settings),
         }
@@ -150,11 +142,7 @@ class Entries:
         return self._now_text
 
 
-_DECISION = b'{"kind":"decision","decision_id":"'
-_PERMISSIONS = b'{"kind":"permissions'
+DECISION = b'{"kind":"decision","decision_id":"'
+"""What the line of a decision begins with; its id is next."""
+PERMISSIONS = b'{"kind":"permissions'
 _SEARCH = b'{"kind":"search'
-
-
-@lru_cache(maxsize=100)
-def _revisions(policy: str, data: str, schema: str) -> bytes:
-    return encode({"policy": policy, "data": data, "schema": schema})

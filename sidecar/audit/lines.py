@@ -36,14 +36,14 @@ class Clock:
         self._second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), b"")
         """Its first and its last moment, and what all between them begin with."""
 
-    def written(self, moment: datetime) -> bytes:
-        """Write a moment in UTC."""
+    def begun(self, moment: datetime) -> bytes:
+        """Write a moment in UTC up to its six digits of a fraction; a `Z` follows them."""
         first, last, begin = self._second
         if not first <= moment <= last:
             first, last = moment.replace(microsecond=0), moment.replace(microsecond=999_999)
-            begin = instant(first).removesuffix(".000000Z").encode("ascii")
+            begin = instant(first).removesuffix("000000Z").encode("ascii")
             self._second = first, last, begin  # at once: threads write too
-        return b"%b.%06dZ" % (begin, moment.microsecond)
+        return begin
 
 
 def digest(setting: Value) -> str:
@@ -56,11 +56,22 @@ class Lines:
     """Members of lines, with everything sensitive hashed."""
 
     def __init__(self, hashing: Hashing) -> None:
-        self.clock = Clock()
+        self._clock = Clock()
         self._hashing = hashing
         self._key = hashing.key_name()
         self.named = f"line, by the key {self._key}"
         """Names what is kept of a line, by the key of its hashes."""
+
+    def head(self, now: datetime, request_id: str | None) -> bytes:
+        """Return what all lines of one request say behind their kind or the id of a decision.
+
+        Args:
+            now: The moment, in UTC.
+            request_id: As the caller said it.
+        """
+        named = b"null" if request_id is None else encode(request_id)
+        begun = self._clock.begun(now)
+        return b'","time":"%b%06dZ","request_id":%b,' % (begun, now.microsecond, named)
 
     def asked(self, request: Request, schema: Schema) -> dict[str, object]:
         """Return what was asked; of what a caller says, all that the schema lets a caller say.

@@ -25,7 +25,7 @@ END = b"\n"
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The end of a line behind what all lines of a request say, all but the moment."""
+    """The end of a line behind what all of a request say (`Lines.head`), all but the moment."""
 
     named: str
     """The key of its hashes (`Lines.named`)."""

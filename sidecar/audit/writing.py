@@ -79,7 +79,7 @@ class LineFile:
 
     def is_quick(self) -> bool:
         """Tell whether a line keeps nobody waiting: no pipe, and no disk that was slow lately."""
-        return self._file.regular and monotonic() >= self._slow_until
+        return self._file.regular and (not self._slow_until or monotonic() >= self._slow_until)
 
     def _prepare(self) -> None:
         """Have the file that stands at the path by now, at the beginning of a line."""

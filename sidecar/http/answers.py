@@ -51,7 +51,7 @@ class Answer(Struct, frozen=True):
             reasons=decision.reasons,
             obligations=decision.obligations,
             revisions=decision.revisions,
-            decision_id=answered.id,
+            decision_id=answered.id.decode(),
             explanation=explanation,
         )
 

@@ -90,11 +90,11 @@ class Answered(NamedTuple):
     """A decision and the id by which the caller and the log speak of it."""
 
     decision: Decision
-    id: str
+    id: bytes
 
     def standard(self) -> bytes:
         """Write it as AuthZEN has it: obligations by its draft profile, all in `context`."""
-        return self.lead() + self.id.encode() + END_OF_STANDARD
+        return self.lead() + self.id + END_OF_STANDARD
 
     def lead(self) -> bytes:
         """Write it so up to its id."""
@@ -151,9 +151,9 @@ class Asking(NamedTuple):
         identifier = new_id()
         if decision.faults:
             for fault in decision.faults:
-                LOG.error("policy error, denied: %s (decision %s)", fault, identifier)
+                LOG.error("policy error, denied: %s (decision %s)", fault, identifier.decode())
         if self.entries is not None:
-            self.entries.decided(request_of(question), decision, identifier.encode(), asked)
+            self.entries.decided(request_of(question), decision, identifier, asked)
         return Answered(decision, identifier)
 
     def _decide(self, question: Question, asked: Asked | None) -> Decision:

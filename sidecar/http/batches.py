@@ -8,12 +8,11 @@ import msgspec
 
 from sidecar.errors import InvalidRequestError
 from sidecar.http import quick, quick_batches
-from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking
+from sidecar.http.asking import Asking
 from sidecar.http.bodies import convert
-from sidecar.http.desk import Desk
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import OK, PLAIN, Fields, Told
+from sidecar.http.messages import OK, PLAIN, Told
 from sidecar.http.questions import REQUIRED, STOPS_AFTER, Batch, Evaluation
 from sidecar.http.quick import Quickly
 
@@ -30,11 +29,6 @@ def evaluation(incoming: Incoming) -> Told:
     if question is None:
         question, body = convert(incoming.json(), Evaluation), None
     return Told(OK, PLAIN, asking.decide(question, asked=body).standard(), asking.lines())
-
-
-def evaluation_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
-    """Answer a question by what was decided of the same bytes before."""
-    return desk.decided_again(body, fields, STANDARD, END_OF_STANDARD)
 
 
 def evaluations(incoming: Incoming) -> Told:

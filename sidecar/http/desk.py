@@ -11,8 +11,6 @@ from math import inf
 from sidecar.audit import DecisionLog, Entries, Occasion
 from sidecar.facts import Snapshot
 from sidecar.http.asking import Asking
-from sidecar.http.identifiers import new_id
-from sidecar.http.messages import OK, PLAIN, Fields, Told
 from sidecar.reloading import Pair
 
 utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is asked
@@ -43,35 +41,13 @@ class Desk:
         """
         pair, now = self.current(), self.now()
         age = self.age(pair.snapshot) if aged else inf
-        return Asking(pair, now, age, self.entries(pair, now, request_id), brief)
+        return Asking(pair, now, age, self._entries(pair, now, request_id), brief)
 
-    def entries(self, pair: Pair, now: datetime, request_id: str | None) -> Entries | None:
+    def _entries(self, pair: Pair, now: datetime, request_id: str | None) -> Entries | None:
         """Return what is to hold the lines of one request; None where nothing is logged."""
         if self.log is None:
             return None
         return self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
-
-    def decided_again(self, body: bytes, fields: Fields, form: str, end: bytes) -> Told | None:
-        """Answer a question by what was decided of the same bytes before; None where nothing was.
-
-        Args:
-            body: The question.
-            fields: The header fields.
-            form: In which the answer is written.
-            end: What follows the id in that form.
-        """
-        pair, now = self.current(), self.now()
-        known = pair.decisions.recall(body, now)
-        lead = known and known.answer.written.get(form)
-        if known is None or not lead:
-            return None
-        identifier = new_id().encode()
-        entries = self.entries(pair, now, fields.request_id)
-        if entries is None:
-            return Told(OK, PLAIN, lead + identifier + end)
-        if not entries.decided_again(known, identifier):
-            return None
-        return Told(OK, PLAIN, lead + identifier + end, entries.pieces)
 
     def tell(self, lines: Sequence[bytes]) -> None:
         """Write lines to the decision log.

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from sidecar.errors import DecisionLogError, SidecarError
 from sidecar.http import batches, native
 from sidecar.http.access import Access
+from sidecar.http.again import answers_again
 from sidecar.http.asking import TakesLongError
 from sidecar.http.desk import Desk
 from sidecar.http.faults import refused, told_of
@@ -26,13 +27,6 @@ PATHS: Mapping[str, Callable[[Incoming], Told]] = {
 }
 """Each is asked by POST."""
 
-AGAIN: Mapping[str, Callable[[bytes, Fields, Desk], Told | None]] = {
-    "/v1/authorize": native.authorize_again,
-    "/v1/permissions": native.list_permissions_again,
-    "/access/v1/evaluation": batches.evaluation_again,
-}
-"""How the same bytes are answered where they were answered before."""
-
 
 class Hot:
     """Answers at `PATHS`."""
@@ -40,6 +34,7 @@ class Hot:
     def __init__(self, desk: Desk, access: Access, limits: Limits) -> None:
         self._log = desk.log
         self._desk = desk
+        self._again = answers_again(desk)
         self._access = access
         self._limits = limits
 
@@ -78,19 +73,17 @@ class Hot:
 
     def _answer(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         answer = self._access.refusal(fields.authorization)
-        if answer is None:
-            answer = self._admitted(path, fields, body, brief=brief)
-        return answer.named(fields)
+        try:
+            if answer is None and fields.json and len(body) <= MOST_KEPT_BYTES:
+                again = self._again.get(path)
+                answer = again and again(body, fields)
+            if answer is None:
+                answer = self._anew(path, fields, body, brief=brief)
+        except SidecarError as error:
+            answer = told_of(error)
+        return answer if fields.request_id is None else answer.named(fields)
 
-    def _admitted(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
+    def _anew(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         if len(body) > self._limits.max_body_bytes:
             return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        desk = self._desk
-        try:
-            if fields.json and len(body) <= MOST_KEPT_BYTES and path in AGAIN:
-                known = AGAIN[path](body, fields, desk)
-                if known is not None:
-                    return known
-            return PATHS[path](Incoming(fields, body, desk, self._limits, brief))
-        except SidecarError as error:
-            return told_of(error)
+        return PATHS[path](Incoming(fields, body, self._desk, self._limits, brief))

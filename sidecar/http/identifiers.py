@@ -10,22 +10,22 @@ AT_ONCE = 256
 
 _SIZE = 16
 
-_made: list[str] = []
+_made: list[bytes] = []
 
 
-def new_id() -> str:
-    """Return an id that nobody has; any number of threads may ask."""
+def new_id() -> bytes:
+    """Return an id that nobody has, as it is written; any number of threads may ask."""
     try:
         return _made.pop()
     except IndexError:
-        ids = [each.decode() for each in new_ids(AT_ONCE)]
+        ids = new_ids(AT_ONCE)
         mine = ids.pop()
         _made.extend(ids)
         return mine
 
 
 def new_ids(count: int) -> list[bytes]:
-    """Return so many ids, as they are written."""
+    """Return so many."""
     fresh = os.urandom(_SIZE * count).hex().encode()
     return list(struct.unpack(f"{2 * _SIZE}s" * count, fresh))
 

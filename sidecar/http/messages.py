@@ -52,7 +52,7 @@ PLAIN: Pairs = (
 NO_LINES: Sequence[bytes] = ()
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """An answer: its status, its header fields and its body, and what is logged of it."""
 
     status: int
@@ -63,7 +63,7 @@ class Told(NamedTuple):
 
     def also(self, *fields: tuple[str, str]) -> Told:
         """Return it with further header fields."""
-        return self._replace(fields=(*self.fields, *fields))
+        return msgspec.structs.replace(self, fields=(*self.fields, *fields))
 
     def named(self, fields: Fields) -> Told:
         """Return it with the id that the caller gave the request, if any."""

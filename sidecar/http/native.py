@@ -21,7 +21,6 @@ from sidecar.http.answers import Answer, Permitted, PermittedOn, PermittedOnMany
 from sidecar.http.asking import Asking, TakesLongError, request_of
 from sidecar.http.batches import placed
 from sidecar.http.bodies import convert
-from sidecar.http.desk import Desk
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import LASTING, NO_LINES, OK, PLAIN, Fields, Pairs, Told
@@ -35,7 +34,7 @@ from sidecar.http.short import (
     entity,
 )
 from sidecar.model import PermittedActions, Reason
-from sidecar.search import PERMISSIONS, permissions
+from sidecar.search import permissions
 
 T = TypeVar("T")
 
@@ -82,7 +81,7 @@ def list_permissions(incoming: Incoming) -> Told:
         incoming.bound(len(many.resources) * _AS_MANY)
         asking = incoming.open()
         answers = encode(_permitted_on_many(many, asking))
-        return _unless_known(answers, incoming.fields, asking.lines())
+        return unless_known(answers, incoming.fields, asking.lines())
     return _list(convert(said, Permissions), incoming)
 
 
@@ -93,30 +92,11 @@ _AS_MANY = 25
 """Decisions that a list of permissions costs as much as, or fewer."""
 
 
-def authorize_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
-    """Answer a question by what was decided of the same bytes before."""
-    return desk.decided_again(body, fields, _NATIVE, _END)
+NATIVE = "native"
+"""The form of an answer; that of a decision goes up to its id, and what follows is
+`END_OF_NATIVE`."""
 
-
-def list_permissions_again(body: bytes, fields: Fields, desk: Desk) -> Told | None:
-    """Answer a question by what was permitted to the same bytes before."""
-    pair, now = desk.current(), desk.now()
-    known = pair.decisions.recall((PERMISSIONS, body), now)
-    written = known and known.answer.written.get(_NATIVE)
-    if known is None or not written:
-        return None
-    entries = desk.entries(pair, now, fields.request_id)
-    if entries is None:
-        return _unless_known(written, fields)
-    if not entries.permitted_again(known.answer):
-        return None
-    return _unless_known(written, fields, entries.pieces)
-
-
-_NATIVE = "native"
-"""The form of an answer; that of a decision goes up to its id, and what follows is `_END`."""
-
-_END = b'"}'
+END_OF_NATIVE = b'"}'
 
 
 def _is_short(*nouns: object) -> bool:
@@ -165,11 +145,11 @@ def _answer(
         explanation = explain(request_of(asked), pair.policy, pair.snapshot, asking.now)
         return encode(Answer.of(answered, explanation))
     written = answered.decision.written
-    lead = written.get(_NATIVE)
+    lead = written.get(NATIVE)
     if lead is None:
-        whole = encode(Answer.of(answered._replace(id="")))
-        lead = written[_NATIVE] = whole.removesuffix(_END)
-    return lead + answered.id.encode() + _END
+        whole = encode(Answer.of(answered._replace(id=b"")))
+        lead = written[NATIVE] = whole.removesuffix(END_OF_NATIVE)
+    return lead + answered.id + END_OF_NATIVE
 
 
 def _item(place: str, item: object, defaults: dict[str, object], asking: Asking) -> bytes:
@@ -204,8 +184,8 @@ def _list(
     asking.tell_permitted(asked, found)
     written = encode(Permitted(found.actions, asking.pair.revisions(), reasons))
     if reasons is UNSET:
-        found.written[_NATIVE] = written
-    return _unless_known(written, incoming.fields, asking.lines())
+        found.written[NATIVE] = written
+    return unless_known(written, incoming.fields, asking.lines())
 
 
 def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> PermittedOnMany:
@@ -241,7 +221,7 @@ def _too_old(max_age: float | UnsetType, asking: Asking) -> tuple[Reason, ...] |
     return stale(asking.pair.policy, asking.pair.snapshot).reasons
 
 
-def _unless_known(body: bytes, fields: Fields, lines: Sequence[bytes] = NO_LINES) -> Told:
+def unless_known(body: bytes, fields: Fields, lines: Sequence[bytes] = NO_LINES) -> Told:
     """Return the answer, or a 304 to a caller that has this very answer.
 
     It is compared each time: a policy may look at the clock, so that equal revisions are no proof.

@@ -93,7 +93,7 @@ def _each(
             except InvalidRequestError:
                 return None
             allowed, lead = answered.decision.allowed, answered.lead()
-            ids[at] = answered.id.encode()
+            ids[at] = answered.id
         leads.append(lead)
         if allowed is batch.last:
             # What follows is not answered; it is read all the same.

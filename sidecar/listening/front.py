@@ -133,7 +133,8 @@ class Front:
         self.answers = not cfg.accesslog
         self._hot = hot
         self._most = bounds.max_head_bytes
-        self._second = 0
+        self._second = 0.0
+        """As it is compared with the moment of each answer."""
         self._begin = b""
         self._usual = (b"", b"")
 
@@ -167,9 +168,9 @@ class Front:
 
     def written(self, told: Told, *, keep: bool) -> bytes:
         """Write an answer as gunicorn writes those of Flask."""
-        status, fields, body, _ = told
+        status, fields, body = told.status, told.fields, told.body
         moment = time()
-        if not self._second <= moment < self._second + 1:
+        if not self._second <= moment < self._second + 1.0:
             self._begin_second(int(moment))
         if fields is PLAIN and status == OK:
             length = len(body)
@@ -185,7 +186,7 @@ class Front:
         self._begin = f"Server: gunicorn\r\nDate: {date}\r\n".encode("ascii")
         close, keep = (self._head(HTTPStatus.OK, PLAIN, keep=keep) for keep in (False, True))
         self._usual = (close + _LENGTH, keep + _LENGTH)
-        self._second = second
+        self._second = float(second)
 
     def _head(self, status: int, fields: Iterable[tuple[str, str]], *, keep: bool) -> bytes:
         first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase.upper()}\r\n"

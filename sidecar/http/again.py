@@ -1,0 +1,70 @@
+"""Questions that come again, byte for byte: answered by what is remembered of them.
+
+Most questions are such. So what does not change is bound once, and little is done for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sidecar.http.asking import END_OF_STANDARD, STANDARD
+from sidecar.http.desk import Desk
+from sidecar.http.identifiers import new_id
+from sidecar.http.messages import NO_LINES, OK, PLAIN, Fields, Told
+from sidecar.http.native import END_OF_NATIVE, NATIVE, unless_known
+from sidecar.search import PERMISSIONS
+
+Again = Callable[[bytes, Fields], Told | None]
+"""Answers the body of an admitted request, of a few hundred bytes and said to be JSON; None where
+it was not answered before, or may be answered otherwise by now. Raises `SnapshotUnavailableError`
+where there is nothing to answer from."""
+
+
+def answers_again(desk: Desk) -> Mapping[str, Again]:
+    """Return what answers so, by path."""
+    return {
+        "/v1/authorize": _deciding(desk, NATIVE, END_OF_NATIVE),
+        "/v1/permissions": _listing(desk),
+        "/access/v1/evaluation": _deciding(desk, STANDARD, END_OF_STANDARD),
+    }
+
+
+def _deciding(desk: Desk, form: str, end: bytes) -> Again:
+    """Return what answers with decisions.
+
+    Args:
+        desk: Where questions come in.
+        form: In which a decision is written up to its id.
+        end: What follows the id in that form.
+    """
+    current, moment, log = desk.current, desk.now, desk.log
+
+    def again(body: bytes, fields: Fields) -> Told | None:
+        now = moment()
+        known = current().decisions.recall(body, now)
+        if known is None or not (lead := known.answer.written.get(form)):
+            return None
+        identifier = new_id()
+        lines: Sequence[bytes] | None = NO_LINES
+        if log is not None:
+            lines = log.decided_again(known, identifier, now, fields.request_id)
+        return None if lines is None else Told(OK, PLAIN, lead + identifier + end, lines)
+
+    return again
+
+
+def _listing(desk: Desk) -> Again:
+    """Return what answers with lists of permissions."""
+    current, moment, log = desk.current, desk.now, desk.log
+
+    def again(body: bytes, fields: Fields) -> Told | None:
+        now = moment()
+        known = current().decisions.recall((PERMISSIONS, body), now)
+        if known is None or not (written := known.answer.written.get(NATIVE)):
+            return None
+        lines: Sequence[bytes] | None = NO_LINES
+        if log is not None:
+            lines = log.permitted_again(known.answer, now, fields.request_id)
+        return None if lines is None else unless_known(written, fields, lines)
+
+    return again
