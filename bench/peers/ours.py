@@ -44,12 +44,14 @@ def side_by_side(asked: Asked) -> list[Peer]:
         if each.name in {"evaluation", "permissions"} or each.decisions > 1
     ]
     ports = [Place(free_port()) for _ in range(5)]
+    # The nearer two loads are in time, the more alike the machine is: each floor is just before its
+    # sidecar's single evaluations.
     return [
-        peer(asked, ports[0], needed),
-        peer(asked, ports[1], needed, logged=True),
-        forgetful(asked, ports[2], needed),
-        _floor(asked, ports[3], needed[0]),
-        _floor(asked, ports[4], needed[0], asked.folder / "floor.log"),
+        _floor(asked, ports[0], needed[0]),
+        peer(asked, ports[1], needed),
+        _floor(asked, ports[2], needed[0], asked.folder / "floor.log"),
+        peer(asked, ports[3], needed, logged=True),
+        forgetful(asked, ports[4], needed),
     ]
 
 
