@@ -10,7 +10,7 @@ from enum import Enum
 from sidecar.audit.entries import DECISION, PERMISSIONS, Entries, Occasion
 from sidecar.audit.hashing import Hashing
 from sidecar.audit.lines import Lines
-from sidecar.audit.rests import Rest
+from sidecar.audit.rests import rest_of
 from sidecar.audit.writing import LineFile, UnwrittenError
 from sidecar.decide import Known
 from sidecar.errors import DecisionLogError, Problem
@@ -56,8 +56,8 @@ class DecisionLog:
             now: The moment, in UTC.
             request_id: As the caller said it.
         """
-        rest: Rest | None = known.line
-        if rest is None or rest.named is not self._lines.named:
+        rest = rest_of(known, self._lines.named)
+        if rest is None:
             return None
         written = rest.whole or text_of(now).encode("ascii").join(rest.pieces)
         return (DECISION, identifier, self._lines.head(now, request_id), written)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sidecar.audit.lines import Lines, encode
-from sidecar.audit.rests import END, Rest
+from sidecar.audit.rests import END, Rest, rest_of
 from sidecar.decide import Asked, Known, decisions_of, plain_of
 from sidecar.evaluation.recording import facts_read
 from sidecar.facts import Snapshot
@@ -39,23 +39,16 @@ class Entries:
         "_named",
         "_now_text",
         "_occasion",
-        "_revisions",
         "pieces",
     )
 
     def __init__(self, lines: Lines, occasion: Occasion) -> None:
         """Begin, with what all lines of the request say."""
-        policy, snapshot, now, request_id = occasion
         self._lines = lines
         self._named = lines.named
         self._occasion = occasion
         self._now_text: bytes | None = None
-        self._head = lines.head(now, request_id)
-        self._revisions = {
-            "policy": policy.revision,
-            "data": snapshot.revision,
-            "schema": policy.schema.meaning,
-        }
+        self._head = lines.head(occasion.now, occasion.request_id)
         self.pieces: list[bytes] = []
         """One behind the other they are the lines, each with its end."""
 
@@ -88,8 +81,8 @@ class Entries:
             known: What was decided.
             identifier: The id of the decision.
         """
-        rest: Rest | None = known.line
-        if rest is None or rest.named is not self._named:
+        rest = rest_of(known, self._named)
+        if rest is None:
             return False
         written = rest.whole or self._moment().join(rest.pieces)
         self.pieces += (DECISION, identifier, self._head, written)
@@ -111,7 +104,7 @@ class Entries:
         """Add the line of a list of permissions, which an action search is too."""
         asked = self._lines.asked(request, self._occasion.policy.schema)
         del asked["action"]  # it is what was asked for
-        members = {"revisions": self._revisions, **asked, "found": permitted.actions}
+        members = {"revisions": self._revisions(), **asked, "found": permitted.actions}
         # A list is remembered for one question, so its line can be kept by the list itself.
         rest = permitted.written[self._named] = encode(members)[1:] + END
         self.pieces += (PERMISSIONS, self._head, rest)
@@ -120,7 +113,7 @@ class Entries:
         """Add the line of a search for subjects or resources; its request leaves their id empty."""
         schema = self._occasion.policy.schema
         members = {
-            "revisions": self._revisions,
+            "revisions": self._revisions(),
             **self._lines.asked(request, schema),
             **self._lines.found(type_name, ids, schema),
         }
@@ -131,9 +124,17 @@ class Entries:
         policy, snapshot, now, _ = self._occasion
         facts = facts_read(request, policy, snapshot, now)
         return {
-            "revisions": self._revisions,
+            "revisions": self._revisions(),
             **self._lines.asked(request, policy.schema),
             **self._lines.answered(decision, facts, policy.settings),
+        }
+
+    def _revisions(self) -> Mapping[str, str]:
+        policy, snapshot, _, _ = self._occasion
+        return {
+            "policy": policy.revision,
+            "data": snapshot.revision,
+            "schema": policy.schema.meaning,
         }
 
     def _moment(self) -> bytes:

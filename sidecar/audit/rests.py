@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidecar.audit.lines import encode
+from sidecar.decide import Known
 from sidecar.policy.questions import NOW, show
 
 _MOMENT = "\0the moment\0"
@@ -50,6 +51,17 @@ class Rest:
         if any("hash" in fact for fact in moments) or len(pieces) - 1 != len(moments):
             return None
         return cls(named, tuple(pieces), written if len(pieces) == 1 else None)
+
+
+def rest_of(known: Known, named: str) -> Rest | None:
+    """Return what is written of an answer that was given before; None where that is not known.
+
+    Args:
+        known: The answer.
+        named: The key of the hashes.
+    """
+    rest: Rest | None = known.line
+    return rest if rest is not None and rest.named is named else None
 
 
 _NOW = show(NOW)

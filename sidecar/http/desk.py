@@ -41,13 +41,10 @@ class Desk:
         """
         pair, now = self.current(), self.now()
         age = self.age(pair.snapshot) if aged else inf
-        return Asking(pair, now, age, self._entries(pair, now, request_id), brief)
-
-    def _entries(self, pair: Pair, now: datetime, request_id: str | None) -> Entries | None:
-        """Return what is to hold the lines of one request; None where nothing is logged."""
-        if self.log is None:
-            return None
-        return self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
+        entries: Entries | None = None
+        if self.log is not None:
+            entries = self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
+        return Asking(pair, now, age, entries, brief)
 
     def tell(self, lines: Sequence[bytes]) -> None:
         """Write lines to the decision log.

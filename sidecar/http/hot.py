@@ -37,6 +37,7 @@ class Hot:
         self._again = answers_again(desk)
         self._access = access
         self._limits = limits
+        self._most_kept_bytes = min(MOST_KEPT_BYTES, limits.max_body_bytes)
 
     def answer(self, path: str, fields: Fields, body: bytes) -> Told:
         """Answer a request, however long it takes; what is wrong with it is an answer too.
@@ -74,14 +75,14 @@ class Hot:
     def _answer(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         answer = self._access.refusal(fields.authorization)
         try:
-            if answer is None and fields.json and len(body) <= MOST_KEPT_BYTES:
+            if answer is None and fields.json and len(body) <= self._most_kept_bytes:
                 again = self._again.get(path)
                 answer = again and again(body, fields)
             if answer is None:
                 answer = self._anew(path, fields, body, brief=brief)
         except SidecarError as error:
             answer = told_of(error)
-        return answer if fields.request_id is None else answer.named(fields)
+        return answer.named(fields)
 
     def _anew(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
         if len(body) > self._limits.max_body_bytes:

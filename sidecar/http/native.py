@@ -23,7 +23,7 @@ from sidecar.http.batches import placed
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
-from sidecar.http.messages import LASTING, NO_LINES, OK, PLAIN, Fields, Pairs, Told
+from sidecar.http.messages import LASTING, OK, PLAIN, Fields, Pairs, Told
 from sidecar.http.questions import ANY, Act, Entity
 from sidecar.http.quick import Quickly
 from sidecar.http.short import (
@@ -221,7 +221,7 @@ def _too_old(max_age: float | UnsetType, asking: Asking) -> tuple[Reason, ...] |
     return stale(asking.pair.policy, asking.pair.snapshot).reasons
 
 
-def unless_known(body: bytes, fields: Fields, lines: Sequence[bytes] = NO_LINES) -> Told:
+def unless_known(body: bytes, fields: Fields, lines: Sequence[bytes]) -> Told:
     """Return the answer, or a 304 to a caller that has this very answer.
 
     It is compared each time: a policy may look at the clock, so that equal revisions are no proof.
