@@ -40,8 +40,8 @@ def _deciding(desk: Desk, form: str, end: bytes) -> Again:
     current, moment, log = desk.current, desk.now, desk.log
 
     def again(body: bytes, fields: Fields) -> Told | None:
-        now = moment()
-        known = current().decisions.recall(body, now)
+        decisions, now = current().decisions, moment()
+        known = decisions.recall(body, now)
         if known is None or not (lead := known.answer.written.get(form)):
             return None
         identifier = new_id()
@@ -58,8 +58,8 @@ def _listing(desk: Desk) -> Again:
     current, moment, log = desk.current, desk.now, desk.log
 
     def again(body: bytes, fields: Fields) -> Told | None:
-        now = moment()
-        known = current().decisions.recall((PERMISSIONS, body), now)
+        decisions, now = current().decisions, moment()
+        known = decisions.recall((PERMISSIONS, body), now)
         if known is None or not (written := known.answer.written.get(NATIVE)):
             return None
         lines: Sequence[bytes] | None = NO_LINES
