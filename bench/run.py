@@ -28,7 +28,7 @@ from bench.questions import DEMO, ROOT, Oracle, batches, sample
 from bench.report import Results, text
 from bench.servers import NotStartedError
 
-ROUNDS = 7
+ROUNDS = 15
 """Of servers side by side, for the ratios."""
 
 CERBOS = ROOT / ".venv/bench/npm/node_modules/@cerbos"
