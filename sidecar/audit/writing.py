@@ -17,8 +17,12 @@ STDOUT = "-"
 WAIT_MS = 1000
 """How long a pipe whose reader has fallen behind is waited for."""
 
-SLOW_SECONDS = 0.01
-"""A write that took longer makes the file slow, for a while."""
+SLOW_SECONDS = 0.1
+"""A write that took longer makes the file slow, for a while.
+
+Most of the time that a write takes on a busy machine it waits for a core, or for the threads of
+this process; a thread of its own would wait no less. That is some hundredths of a second.
+"""
 
 SLOW_FOR_SECONDS = 10.0
 
