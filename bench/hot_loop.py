@@ -135,7 +135,7 @@ def _through_the_front(pair: Pair, path: str, question: object) -> Callable[[], 
 
     def ask() -> bytes:
         parts = front.parts(said)
-        told = parts and front.answer_here(*parts)
+        told = parts and front.answer_here(*parts, NOW)
         if not parts or not told or told.status != 200:
             raise SystemExit(f"not answered by the front: {told}")
         return front.written(told, keep=True)

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,8 +33,6 @@ class _Known:
     names: tuple[tuple[bytes, str], ...] = ()
     """The hash of each token, and the name of whoever holds it."""
     problems: tuple[Problem, ...] = ()
-    admitted: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Tokens that were shown and are known, with the name of whoever holds them."""
 
 
 class Tokens:
@@ -46,14 +44,14 @@ class Tokens:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known = _Known()
+        self.reading = _Known()
         self._taken: object = None
         self._seen: object = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return what is wrong with the file."""
-        return self._known.problems
+        return self.reading.problems
 
     def load(self) -> None:
         """Read the file for the first time.
@@ -82,31 +80,24 @@ class Tokens:
     def holder(self, token: str) -> str | None:
         """Return the name of whoever holds a token, None if nobody does.
 
-        It takes equally long for every token that is said for the first time, whatever is known.
-        One that was let in before is found by its keyed hash, which tells nobody how much of a
-        guess is right.
+        It takes equally long for every token, whatever is known.
         """
-        known = self._known
-        if (held := known.admitted.get(token)) is not None:
-            return held
         said = sha256(token.encode("utf-8", "surrogateescape")).digest()
         found: str | None = None
-        for digest, name in known.names:
+        for digest, name in self.reading.names:
             if hmac.compare_digest(digest, said):
                 found = name
-        if found is not None:
-            known.admitted[token] = found
         return found
 
     def _read(self) -> None:
-        before, told = self._stamp(), self._known.problems
-        self._known = self._reading()
+        before, told = self._stamp(), self.reading.problems
+        self.reading = self._reading()
         self._taken = before
         if self.problems and self.problems != told:
             for problem in self.problems:
                 LOG.error("nobody may ask: %s", problem)
         elif not self.problems:
-            LOG.info("%d tokens may ask", len(self._known.names))
+            LOG.info("%d tokens may ask", len(self.reading.names))
 
     def _reading(self) -> _Known:
         name = str(self._file)

@@ -254,6 +254,7 @@ def test_without_tokens_everybody_may_ask(reloading: Reloading) -> None:
 class Nobody:
     """A file of tokens with a problem."""
 
+    reading = "the only one"
     problems = (Problem("tokens", 3, "is wrong"),)
 
     def holder(self, token: str) -> str | None:

@@ -22,14 +22,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.audit import DecisionLog, Hashing, LineFile, Occasion, OnFailure, writing
-from sidecar.audit.lines import Lines, encode, instant
+from sidecar.audit.encoding import encode
+from sidecar.audit.lines import Lines
+from sidecar.audit.moments import instant
 from sidecar.audit.recorded import DecisionLine, read_line
 from sidecar.decide import decide
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
 from sidecar.http import create_app, hot
+from sidecar.http.desk import utc_now
 from sidecar.http.messages import Fields
 from sidecar.model import NOTHING, Reference, Request
+from sidecar.policy.questions import text_of
 from sidecar.reloading import Pair, Places, Reloading, State
 from sidecar.review.judging import Effect, Judge
 from sidecar.schema import read_schema
@@ -691,7 +695,7 @@ def test_what_is_answered_while_others_wait_is_logged_before_it_is_told(
     body = AUTHZEN if path.endswith("evaluation") else json.dumps({"evaluations": [one] * 3})
     said = body if isinstance(body, bytes) else body.encode()
 
-    answers = [hot_paths.answer_briefly(path, fields, said) for _ in range(3)]
+    answers = [hot_paths.answer_briefly(path, fields, said, utc_now()) for _ in range(3)]
     before = file.read_bytes()
     told = [each for each in answers if each is not None]
     refusal = hot_paths.written([piece for each in told for piece in each.lines])
@@ -751,9 +755,12 @@ def test_moments_are_written_one_after_the_other_as_each_alone(moments: list[dat
     lines = Lines(HASHING)
     near = [each.replace(microsecond=at) for each in moments for at in (0, 5, 999_999)]
 
-    written = [json.loads(b'{"' + lines.head(each, None)[3:-1] + b"}")["time"] for each in near]
+    heads = [lines.moments.written(each).head(None) for each in near]
+    texts = [lines.moments.written(each).text.decode() for each in near]
 
-    assert written == [instant(each) for each in near]
+    written = [json.loads(b'{"' + head[3:-1] + b"}") for head in heads]
+    assert written == [{"time": instant(each), "request_id": None} for each in near]
+    assert texts == list(map(text_of, near))
 
 
 @pytest.mark.parametrize("faulty", [{}, {"action": 1}, 7])
@@ -765,7 +772,7 @@ def test_a_batch_with_a_faulty_item_is_logged_once_without_it(
     batch = json.dumps({"evaluations": [json.loads(AUTHZEN)] * 3 + [faulty]}).encode()
 
     for _ in range(2):
-        answer = hot_paths.answer_briefly("/access/v1/evaluations", fields, batch)
+        answer = hot_paths.answer_briefly("/access/v1/evaluations", fields, batch, utc_now())
         assert answer is not None
         hot_paths.written(answer.lines)
 

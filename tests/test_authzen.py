@@ -213,6 +213,7 @@ def test_10_the_id_of_a_request_is_echoed_unchanged_and_may_be_missing(
 class OneToken:
     """Who may ask."""
 
+    reading = "the only one"
     problems: tuple[Problem, ...] = ()
 
     def holder(self, token: str) -> str | None:

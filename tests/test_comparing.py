@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.audit import Hashing
-from sidecar.audit.lines import Lines, encode, instant
+from sidecar.audit.encoding import encode
+from sidecar.audit.lines import Lines
+from sidecar.audit.moments import instant
 from sidecar.cli import main
 from sidecar.decide import decide
 from sidecar.evaluation.recording import facts_read

@@ -40,6 +40,7 @@ BOUNDS = Bounds(
 class One:
     """Knows one token."""
 
+    reading = "the only one"
     problems = ()
 
     def holder(self, token: str) -> str | None:
@@ -74,7 +75,9 @@ class Ways:
         if parts is None:
             return None
         answered = self.front.answer(*parts)
-        briefly = self.front.answer_here(*parts)
+        moment = self.front.moment()
+        assert moment is not None
+        briefly = self.front.answer_here(*parts, moment)
         if briefly is not None:
             assert comparable(self.front.written(briefly, keep=parts[0].keeps)) == comparable(
                 self.front.written(answered, keep=parts[0].keeps)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.audit.encoding import encode
 from sidecar.audit.hashing import Hashing
-from sidecar.audit.lines import Lines, encode, instant
+from sidecar.audit.lines import Lines
+from sidecar.audit.moments import instant
 from sidecar.audit.recorded import DecisionLine, Told, read_line
 from sidecar.decide import decide
 from sidecar.evaluation.recording import facts_read

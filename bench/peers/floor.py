@@ -9,6 +9,7 @@ one: it gets one constant line. Nothing is decoded, nothing is decided, and no t
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import cast
 
 from flask import Flask
@@ -29,14 +30,16 @@ class Constant:
     """Stands where the front asks for answers."""
 
     def __init__(self, sidecar: Hot, *, logs: bool) -> None:
-        self.written = sidecar.written
+        self.written, self.moment = sidecar.written, sidecar.moment
         self._answer = Told(OK, PLAIN, ANSWER, (LINE,) if logs else NO_LINES)
 
-    def answer_briefly(self, _path: str, _fields: Fields, _body: bytes) -> Told:
+    def answer(self, _path: str, _fields: Fields, _body: bytes) -> Told:
         """Say the constant."""
         return self._answer
 
-    answer = answer_briefly
+    def answer_briefly(self, _path: str, _fields: Fields, _body: bytes, _moment: datetime) -> Told:
+        """Say it while others wait."""
+        return self._answer
 
 
 def hot(app: Flask) -> Hot:

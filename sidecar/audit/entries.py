@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sidecar.audit.lines import Lines, encode
+from sidecar.audit.encoding import encode
+from sidecar.audit.lines import Lines
 from sidecar.audit.rests import END, Rest, rest_of
 from sidecar.decide import Asked, Known, decisions_of, plain_of
 from sidecar.evaluation.recording import facts_read
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, PermittedActions, Request
 from sidecar.policy import Policy
-from sidecar.policy.questions import text_of
 
 
 class Occasion(NamedTuple):
@@ -36,8 +36,8 @@ class Entries:
     __slots__ = (
         "_head",
         "_lines",
+        "_moment",
         "_named",
-        "_now_text",
         "_occasion",
         "pieces",
     )
@@ -47,8 +47,8 @@ class Entries:
         self._lines = lines
         self._named = lines.named
         self._occasion = occasion
-        self._now_text: bytes | None = None
-        self._head = lines.head(occasion.now, occasion.request_id)
+        self._moment = lines.moments.written(occasion.now)
+        self._head = self._moment.head(occasion.request_id)
         self.pieces: list[bytes] = []
         """One behind the other they are the lines, each with its end."""
 
@@ -84,19 +84,19 @@ class Entries:
         rest = rest_of(known, self._named)
         if rest is None:
             return False
-        written = rest.whole or self._moment().join(rest.pieces)
+        written = rest.whole or self._moment.text.join(rest.pieces)
         self.pieces += (DECISION, identifier, self._head, written)
         return True
 
     def each_decided_again(self, known: Sequence[Known], identifiers: Sequence[bytes]) -> bool:
         """Add the lines of several decisions if all are known; else do nothing."""
-        named = self._named
+        named, text = self._named, self._moment.text
         rests: list[Rest] = [each.line for each in known if each.line is not None]
         if len(rests) < len(known) or any(rest.named is not named for rest in rests):
             return False
         lines = [DECISION, b"", self._head, b""] * len(rests)
         lines[1::4] = identifiers
-        lines[3::4] = [rest.whole or self._moment().join(rest.pieces) for rest in rests]
+        lines[3::4] = [rest.whole or text.join(rest.pieces) for rest in rests]
         self.pieces += lines
         return True
 
@@ -136,11 +136,6 @@ class Entries:
             "data": snapshot.revision,
             "schema": policy.schema.meaning,
         }
-
-    def _moment(self) -> bytes:
-        if self._now_text is None:
-            self._now_text = text_of(self._occasion.now).encode("ascii")
-        return self._now_text
 
 
 DECISION = b'{"kind":"decision","decision_id":"'

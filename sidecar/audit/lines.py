@@ -9,41 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
+from sidecar.audit.encoding import plain
 from sidecar.audit.hashing import Hashing
+from sidecar.audit.moments import Moments
 from sidecar.evaluation.recording import Fact
 from sidecar.evaluation.secrecy import is_secret, names_secret
 from sidecar.model import Decision, Reference, Request
 from sidecar.policy.questions import SETTINGS, show, text_of
 from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
-
-
-def encode(value: object) -> bytes:
-    """Write a line, or a part of one: in ASCII, so that no id can end it, whatever it holds."""
-    return _encode(value).encode("ascii")
-
-
-def instant(moment: datetime) -> str:
-    """Write a moment in UTC by RFC 3339."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-class Clock:
-    """Writes moments as `instant` does: one after the other, of which many are of one second."""
-
-    def __init__(self) -> None:
-        self._second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), b"")
-        """Its first and its last moment, and what all between them begin with."""
-
-    def begun(self, moment: datetime) -> bytes:
-        """Write a moment in UTC up to its six digits of a fraction; a `Z` follows them."""
-        first, last, begin = self._second
-        if not first <= moment <= last:
-            first, last = moment.replace(microsecond=0), moment.replace(microsecond=999_999)
-            begin = instant(first).removesuffix("000000Z").encode("ascii")
-            self._second = first, last, begin  # at once: threads write too
-        return begin
 
 
 def digest(setting: Value) -> str:
@@ -56,22 +30,11 @@ class Lines:
     """Members of lines, with everything sensitive hashed."""
 
     def __init__(self, hashing: Hashing) -> None:
-        self._clock = Clock()
+        self.moments = Moments()
         self._hashing = hashing
         self._key = hashing.key_name()
         self.named = f"line, by the key {self._key}"
         """Names what is kept of a line, by the key of its hashes."""
-
-    def head(self, now: datetime, request_id: str | None) -> bytes:
-        """Return what all lines of one request say behind their kind or the id of a decision.
-
-        Args:
-            now: The moment, in UTC.
-            request_id: As the caller said it.
-        """
-        named = b"null" if request_id is None else encode(request_id)
-        begun = self._clock.begun(now)
-        return b'","time":"%b%06dZ","request_id":%b,' % (begun, now.microsecond, named)
 
     def asked(self, request: Request, schema: Schema) -> dict[str, object]:
         """Return what was asked; of what a caller says, all that the schema lets a caller say.
@@ -152,7 +115,7 @@ class Lines:
             value = None
         written = _texts(value)
         return {
-            "hash": self._hashes(json.dumps(said, default=_text) if written is None else written)
+            "hash": self._hashes(json.dumps(said, default=plain) if written is None else written)
         }
 
     def _fact(self, fact: Fact, settings: Mapping[str, Value]) -> dict[str, object]:
@@ -183,10 +146,3 @@ def _texts(value: Value) -> str | list[str] | None:
     if value is None:
         return None
     return sorted(map(text_of, value)) if isinstance(value, frozenset) else text_of(value)
-
-
-def _text(value: object) -> str:
-    return str(value)  # a Decimal, of which nothing else is in what a caller said
-
-
-_encode = json.JSONEncoder(separators=(",", ":"), default=_text).encode

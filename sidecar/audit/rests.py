@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sidecar.audit.lines import encode
+from sidecar.audit.encoding import encode
 from sidecar.decide import Known
 from sidecar.policy.questions import NOW, show
 
@@ -26,7 +26,7 @@ END = b"\n"
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The end of a line behind what all of a request say (`Lines.head`), all but the moment."""
+    """The end of a line behind what all of a request say (`Moment.head`), all but the moment."""
 
     named: str
     """The key of its hashes (`Lines.named`)."""

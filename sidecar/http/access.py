@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
@@ -17,6 +16,12 @@ _CHALLENGE = 'Bearer realm="sidecar"'
 _NEEDED = "send a token: `Authorization: Bearer TOKEN`"
 _UNKNOWN = "this token is not known"
 
+MOST_ADMITTED = 1000
+"""Header fields that are remembered; then all are forgotten."""
+
+_NOTHING = object()
+"""No reading of tokens."""
+
 _OPEN = ("/healthz", "/readyz")
 _OPEN_BELOW = "/.well-known/"
 """Discovery is public by its nature: it tells what callers need before they can be let in, and
@@ -25,6 +30,10 @@ nothing but the URLs and features that the operator has chosen to publish."""
 
 class Holders(Protocol):
     """Who holds which token."""
+
+    @property
+    def reading(self) -> object:
+        """Return what stands for all that is known of tokens: another object once that changes."""
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -39,6 +48,8 @@ class Access:
 
     def __init__(self, tokens: Holders | None = None) -> None:
         self._tokens = tokens
+        self._admitted: dict[str | None, object] = {}
+        """Header fields of those that were let in, and by which reading of the tokens."""
 
     @property
     def asks(self) -> bool:
@@ -59,10 +70,15 @@ class Access:
         Args:
             authorization: The header field; None where there is none.
         """
-        if self._tokens is None:
+        tokens = self._tokens
+        # Found by its keyed hash, a header tells nobody how much of a guess is right.
+        if tokens is None or self._admitted.get(authorization, _NOTHING) is tokens.reading:
             return None
-        token = _said(authorization or "")
-        if token and self._tokens.holder(token) is not None:
+        reading, token = tokens.reading, _said(authorization or "")
+        if token and tokens.holder(token) is not None:
+            if len(self._admitted) >= MOST_ADMITTED:
+                self._admitted.clear()
+            self._admitted[authorization] = reading
             return None
         shown = authorization is not None
         fault = ', error="invalid_token"' if shown else ""
@@ -88,7 +104,6 @@ def is_open(path: str) -> bool:
     return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
-@lru_cache(maxsize=1000)
 def _said(header: str) -> str:
     scheme, _, token = header.partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""

@@ -6,18 +6,19 @@ Most questions are such. So what does not change is bound once, and little is do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from sidecar.http.asking import END_OF_STANDARD, STANDARD
 from sidecar.http.desk import Desk
-from sidecar.http.identifiers import new_id
+from sidecar.http.identifiers import new_id, spare_id
 from sidecar.http.messages import NO_LINES, OK, PLAIN, Fields, Told
 from sidecar.http.native import END_OF_NATIVE, NATIVE, unless_known
 from sidecar.search import PERMISSIONS
 
-Again = Callable[[bytes, Fields], Told | None]
-"""Answers the body of an admitted request, of a few hundred bytes and said to be JSON; None where
-it was not answered before, or may be answered otherwise by now. Raises `SnapshotUnavailableError`
-where there is nothing to answer from."""
+Again = Callable[[bytes, Fields, datetime], Told | None]
+"""Answers the body of an admitted request, said to be JSON, at a moment; None where it was not
+answered before, or may be answered otherwise by now. Raises `SnapshotUnavailableError` where there
+is nothing to answer from."""
 
 
 def answers_again(desk: Desk) -> Mapping[str, Again]:
@@ -37,14 +38,16 @@ def _deciding(desk: Desk, form: str, end: bytes) -> Again:
         form: In which a decision is written up to its id.
         end: What follows the id in that form.
     """
-    current, moment, log = desk.current, desk.now, desk.log
+    current, log = desk.current, desk.log
 
-    def again(body: bytes, fields: Fields) -> Told | None:
-        decisions, now = current().decisions, moment()
-        known = decisions.recall(body, now)
+    def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
+        known = current().decisions.recall(body, now)
         if known is None or not (lead := known.answer.written.get(form)):
             return None
-        identifier = new_id()
+        try:
+            identifier = spare_id()
+        except IndexError:
+            identifier = new_id()
         lines: Sequence[bytes] | None = NO_LINES
         if log is not None:
             lines = log.decided_again(known, identifier, now, fields.request_id)
@@ -55,11 +58,10 @@ def _deciding(desk: Desk, form: str, end: bytes) -> Again:
 
 def _listing(desk: Desk) -> Again:
     """Return what answers with lists of permissions."""
-    current, moment, log = desk.current, desk.now, desk.log
+    current, log = desk.current, desk.log
 
-    def again(body: bytes, fields: Fields) -> Told | None:
-        decisions, now = current().decisions, moment()
-        known = decisions.recall((PERMISSIONS, body), now)
+    def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
+        known = current().decisions.recall((PERMISSIONS, body), now)
         if known is None or not (written := known.answer.written.get(NATIVE)):
             return None
         lines: Sequence[bytes] | None = NO_LINES

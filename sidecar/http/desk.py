@@ -27,24 +27,24 @@ class Desk:
     log: DecisionLog | None = None
 
     def open(
-        self, request_id: str | None = None, *, brief: bool = False, aged: bool = True
+        self, request_id: str | None = None, *, moment: datetime | None = None, aged: bool = True
     ) -> Asking:
         """Take the pair that is current at this moment, for all of one request.
 
         Args:
             request_id: The header `X-Request-ID`, for the decision log.
-            brief: Whether others wait for the answer.
+            moment: At which it is answered while others wait; None where nobody waits.
             aged: Whether anybody wants to know how old the facts are.
 
         Raises:
             SnapshotUnavailableError: There is none.
         """
-        pair, now = self.current(), self.now()
+        pair, now = self.current(), moment or self.now()
         age = self.age(pair.snapshot) if aged else inf
         entries: Entries | None = None
         if self.log is not None:
             entries = self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
-        return Asking(pair, now, age, entries, brief)
+        return Asking(pair, now, age, entries, brief=moment is not None)
 
     def tell(self, lines: Sequence[bytes]) -> None:
         """Write lines to the decision log.

@@ -6,6 +6,7 @@ Whoever has these three, Flask's views or the worker itself, has the same answer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 
 from sidecar.errors import DecisionLogError, SidecarError
@@ -32,34 +33,59 @@ class Hot:
     """Answers at `PATHS`."""
 
     def __init__(self, desk: Desk, access: Access, limits: Limits) -> None:
-        self._log = desk.log
         self._desk = desk
-        self._again = answers_again(desk)
-        self._access = access
+        # Longer bodies are not remembered, so the limit need not be looked at.
+        self._again = answers_again(desk) if limits.max_body_bytes >= MOST_KEPT_BYTES else {}
+        self._refusal = access.refusal
+        self._is_quick = desk.log.is_quick if desk.log else None
         self._limits = limits
-        self._most_kept_bytes = min(MOST_KEPT_BYTES, limits.max_body_bytes)
 
     def answer(self, path: str, fields: Fields, body: bytes) -> Told:
         """Answer a request, however long it takes; what is wrong with it is an answer too.
 
         It is in the decision log by then.
         """
-        answer = self._answer(path, fields, body, brief=False)
+        try:
+            answer = self._anew(path, fields, body)
+        except SidecarError as error:
+            answer = told_of(error).named(fields)
         refusal = self.written(answer.lines)
         return refusal.named(fields) if refusal else answer
 
-    def answer_briefly(self, path: str, fields: Fields, body: bytes) -> Told | None:
+    def moment(self) -> datetime | None:
+        """Return the present moment, at which requests that have come are answered briefly.
+
+        None while the decision log would keep others waiting.
+        """
+        return self._desk.now() if self._is_quick is None or self._is_quick() else None
+
+    def answer_briefly(
+        self, path: str, fields: Fields, body: bytes, moment: datetime
+    ) -> Told | None:
         """Answer a request as `answer` does; None where that would keep others waiting.
 
         Its lines are not in the decision log yet: who tells the answer has them written before
         (`written`), perhaps together with those of others.
+
+        Args:
+            path: One of `PATHS`.
+            fields: What the head says.
+            body: All of it.
+            moment: At which it is answered, as `moment` told it when the request had come.
         """
-        if self._log is not None and not self._log.is_quick():
-            return None
         try:
-            return self._answer(path, fields, body, brief=True)
+            if (
+                fields.json
+                and self._refusal(fields.authorization) is None
+                and (again := self._again.get(path)) is not None
+                and (answer := again(body, fields, moment)) is not None
+            ):
+                return answer if fields.request_id is None else answer.named(fields)
+            return self._anew(path, fields, body, moment)
         except TakesLongError:
             return None
+        except SidecarError as error:
+            return told_of(error).named(fields)
 
     def written(self, lines: Sequence[bytes]) -> Told | None:
         """Write lines to the decision log.
@@ -72,19 +98,10 @@ class Hot:
             return told_of(error)
         return None
 
-    def _answer(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
-        answer = self._access.refusal(fields.authorization)
-        try:
-            if answer is None and fields.json and len(body) <= self._most_kept_bytes:
-                again = self._again.get(path)
-                answer = again and again(body, fields)
-            if answer is None:
-                answer = self._anew(path, fields, body, brief=brief)
-        except SidecarError as error:
-            answer = told_of(error)
+    def _anew(self, path: str, fields: Fields, body: bytes, moment: datetime | None = None) -> Told:
+        answer = self._refusal(fields.authorization)
+        if answer is None and len(body) > self._limits.max_body_bytes:
+            answer = refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if answer is None:
+            answer = PATHS[path](Incoming(fields, body, self._desk, self._limits, moment))
         return answer.named(fields)
-
-    def _anew(self, path: str, fields: Fields, body: bytes, *, brief: bool) -> Told:
-        if len(body) > self._limits.max_body_bytes:
-            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return PATHS[path](Incoming(fields, body, self._desk, self._limits, brief))

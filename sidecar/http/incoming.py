@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from sidecar.errors import InvalidRequestError
@@ -37,8 +38,13 @@ class Incoming(NamedTuple):
     body: bytes
     desk: Desk
     limits: Limits
-    brief: bool
-    """Whether others wait for the answer."""
+    moment: datetime | None = None
+    """At which it is answered while others wait; None where nobody waits."""
+
+    @property
+    def brief(self) -> bool:
+        """Tell whether others wait for the answer."""
+        return self.moment is not None
 
     def open(self, *, aged: bool = True) -> Asking:
         """Take the pair that is current at this moment.
@@ -51,7 +57,7 @@ class Incoming(NamedTuple):
         """
         # Only who says this member, perhaps in other letters, does.
         aged = aged and (b"max_age" in self.body or b"\\" in self.body)
-        return self.desk.open(self.fields.request_id, brief=self.brief, aged=aged)
+        return self.desk.open(self.fields.request_id, moment=self.moment, aged=aged)
 
     @property
     def short_body(self) -> bytes | None:

@@ -7,13 +7,14 @@ again and again. What it makes of a head depends on the head alone, so it is kep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from email.utils import formatdate
 from http import HTTPStatus
-from itertools import chain
 from time import time
 from typing import Any, NamedTuple
 
+import msgspec
 from gunicorn.http import RequestParser, wsgi  # type: ignore[import-untyped]  # it has no types
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
@@ -81,7 +82,8 @@ class Heads:
         found = self._found(head[: named.start(1)] + b"-" + head[named.end(1) :])
         if found is None or found.fields.request_id != "-":
             return self._read(head)
-        return found._replace(fields=found.fields._replace(request_id=named[1].decode("ascii")))
+        fields = msgspec.structs.replace(found.fields, request_id=named[1].decode("ascii"))
+        return found._replace(fields=fields)
 
     def _found(self, head: bytes) -> Head | None:
         if head in self._known:
@@ -146,25 +148,32 @@ class Front:
         head = self._heads.look(said[:end])
         return None if head is None or len(said) != end + head.length else (head, said[end:])
 
-    def answer_here(self, head: Head, body: bytes) -> Told | None:
+    def moment(self) -> datetime | None:
+        """Return the present moment, at which requests that have come are answered here.
+
+        None where none can be.
+        """
+        return self._hot.moment() if self.answers else None
+
+    def answer_here(self, head: Head, body: bytes, moment: datetime) -> Told | None:
         """Answer in the thread of all connections; None where others would wait too long.
 
         Its lines are still to be logged.
         """
         if len(body) > MOST_BODY_BYTES:
             return None
-        return self._hot.answer_briefly(head.path, head.fields, body)
+        return self._hot.answer_briefly(head.path, head.fields, body, moment)
 
     def answer(self, head: Head, body: bytes) -> Told:
         """Answer in a thread of its own, however long it takes."""
         return self._hot.answer(head.path, head.fields, body)
 
-    def logged(self, answers: Iterable[Told]) -> Told | None:
+    def logged(self, lines: Sequence[bytes]) -> Told | None:
         """Write the lines of answers to the decision log.
 
         Return what is told in place of each of them where they must not go out.
         """
-        return self._hot.written(list(chain.from_iterable(told.lines for told in answers)))
+        return self._hot.written(lines)
 
     def written(self, told: Told, *, keep: bool) -> bytes:
         """Write an answer as gunicorn writes those of Flask."""

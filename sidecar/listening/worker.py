@@ -8,6 +8,7 @@ import selectors
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -31,6 +32,9 @@ TURN_SECONDS = 0.25
 
 REQUESTS_AT_ONCE = 16
 """Requests of one connection that are answered before others get their turn."""
+
+AT_ONE_MOMENT = 32
+"""Connections whose requests are answered at one moment: it comes after they have come."""
 
 LOGGED_AT_ONCE = 2500
 """Pieces of lines, a few for each, that wait to be logged together at most, but for one request."""
@@ -69,8 +73,10 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._unfinished: dict[Connection, None] = {}
         self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
         """Answers whose lines are still to be logged, and whether their connections stay."""
-        self._pieces = 0
-        """Of these lines."""
+        self._lines: list[bytes] = []
+        """These lines, in pieces."""
+        self._moment: datetime | None = None
+        """At which the front answers; None where it does not."""
         self._now = self._swept = self._told = 0.0
         super().init_process()
 
@@ -98,15 +104,19 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             self._accept_more(yes=self.alive)
         ready = self._selector.select(0 if self._unfinished or self._unlogged else TURN_SECONDS)
         self._now = time.monotonic()
-        for key, _ in ready:
-            key.data(key.fileobj)
-            if self._pieces > LOGGED_AT_ONCE:
-                self._log_and_tell()
+        for begin in range(0, len(ready), AT_ONE_MOMENT):
+            self._moment = self.front.moment()
+            for key, _ in ready[begin : begin + AT_ONE_MOMENT]:
+                key.data(key.fileobj)
+                if len(self._lines) > LOGGED_AT_ONCE:
+                    self._log_and_tell()
         unfinished, self._unfinished = self._unfinished, {}
         for connection in unfinished:
             if connection in self._connections:
+                self._moment = self.front.moment()
                 self._go_on(connection)
         self._log_and_tell()
+        self._moment = None
 
     def _wake(self) -> None:
         try:
@@ -251,21 +261,23 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
 
     def _answer_here(self, connection: Connection, said: bytes) -> bool:
         """Answer a request if it is one that keeps nobody waiting; else do nothing."""
-        if self._lanes.waiting >= self._bounds.max_waiting:
+        moment = self._moment
+        if moment is None or self._lanes.waiting >= self._bounds.max_waiting:
             return False
         parts = self.front.parts(said)
         if parts is None:
             return False
-        keep = parts[0].keeps and self.alive
+        head, body = parts
+        keep = head.keeps and self.alive
         try:
-            told = self.front.answer_here(*parts)
+            told = self.front.answer_here(head, body, moment)
             if told is None:
                 return False
             if told.lines:
                 connection.stage = Stage.ANSWERING
                 connection.deadline = self._now + self._bounds.request_seconds
-                self._unlogged.append((connection, parts[0], told, keep))
-                self._pieces += len(told.lines)
+                self._unlogged.append((connection, head, told, keep))
+                self._lines += told.lines
                 return True
             answer = self.front.written(told, keep=keep)
         except Exception:
@@ -280,10 +292,11 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         """Log what was answered in this turn, all at once, and then tell it."""
         if not self._unlogged:
             return
-        unlogged, self._unlogged, self._pieces = self._unlogged, [], 0
+        unlogged, self._unlogged = self._unlogged, []
+        lines, self._lines = self._lines, []
         failed, refused = False, None
         try:
-            refused = self.front.logged(told for _, _, told, _ in unlogged)
+            refused = self.front.logged(lines)
         except Exception:
             # As in `_answer_here`: it must not happen to all connections.
             self.log.exception("requests failed")

@@ -1,0 +1,18 @@
+"""JSON as the decision log has it: in ASCII, without blanks."""
+
+from __future__ import annotations
+
+import json
+
+
+def encode(value: object) -> bytes:
+    """Write a line, or a part of one: in ASCII, so that no id can end it, whatever it holds."""
+    return _encode(value).encode("ascii")
+
+
+def plain(value: object) -> str:
+    """Write what JSON has no form for."""
+    return str(value)  # a Decimal, of which nothing else is in what a caller said
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=plain).encode
