@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from sidecar.errors import InvalidSettingError, Problem
-from sidecar.http import Access, create_app
+from sidecar.http import Access, access, create_app
 from sidecar.http.load import REFUSED, Rejection
 from sidecar.listening import is_local, open_edge
 from sidecar.listening.addresses import resolve
@@ -193,6 +193,34 @@ def test_who_shows_a_token_is_answered(client: FlaskClient, scheme: str) -> None
         )
 
         assert (told.status_code, told.get_json()["decision"]) == (200, True)
+
+
+def test_who_was_let_in_is_shut_out_when_its_token_is_gone_and_let_in_when_it_is_back(
+    client: FlaskClient, file: Path, tokens: Tokens
+) -> None:
+    statuses = []
+    for content in (file.read_text(), f"{OTHER}\n", f"{OTHER}\n{SECRET}\n", ""):
+        file.write_text(content)
+        settle(tokens)
+        statuses += [
+            client.post("/v1/authorize", json=EDIT, headers=bearer(SECRET)).status_code
+            for _ in range(2)
+        ]
+
+    assert statuses == [200, 200, 401, 401, 200, 200, 401, 401]
+
+
+def test_however_many_ways_there_are_to_show_a_token_few_are_remembered(
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "MOST_ADMITTED", 3)
+    asked = Access(tokens)
+
+    shown = [f"Bearer{' ' * blanks}{SECRET}" for blanks in range(1, 20)]
+    told = [asked.refusal(each) for each in (*shown, *shown, "Bearer no", None)]
+
+    assert [each is None for each in told] == [True] * 2 * len(shown) + [False] * 2
+    assert len(asked._admitted) <= 3  # noqa: SLF001 - nothing tells from outside
 
 
 def test_every_path_but_those_of_health_and_discovery_needs_a_token(client: FlaskClient) -> None:

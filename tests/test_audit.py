@@ -679,6 +679,19 @@ def test_a_file_is_quick_until_a_line_took_long_and_again_later(
     assert quick == [True, False, True]
 
 
+def test_nothing_is_answered_while_others_wait_as_long_as_the_log_is_slow(
+    tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((log, _),) = _logs(tmp_path, "log")
+    hot_paths = hot(create_app(Fixed(pair), log=log))
+    before = hot_paths.moment()
+    monkeypatch.setattr(writing, "SLOW_SECONDS", -1.0)
+
+    answer = hot_paths.answer("/access/v1/evaluation", Fields(json=True), AUTHZEN)
+
+    assert (before is None, hot_paths.moment(), answer.status) == (False, None, 200)
+
+
 def test_a_pipe_is_never_quick(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "log")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,10 +59,10 @@ class Ways:
         app = create_app(reloading, limits=limits, access=Access(One()))
         self.config = Config()
         self.front = Front(hot(app), self.config, BOUNDS)
-        closed = Front(hot(app), self.config, BOUNDS)
-        closed.answers = False
+        self.closed = Front(hot(app), self.config, BOUNDS)
+        self.closed.answers = False
         self._server = SimpleNamespace(
-            cfg=self.config, log=Logger(self.config), wsgi=app, alive=True, front=closed
+            cfg=self.config, log=Logger(self.config), wsgi=app, alive=True, front=self.closed
         )
 
     def by_flask(self, said: bytes) -> bytes:
@@ -285,6 +286,26 @@ def test_each_request_has_its_own_id_however_many_there_are(ways: Ways) -> None:
         parts = ways.front.parts(request("/v1/authorize", GOOD, JSON, f"X-Request-ID: n{number}"))
         assert parts is not None
         assert parts[0].fields.request_id == f"n{number}"
+
+
+def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Ways) -> None:
+    question = b'{"subject":"user:gus","action":"numbers.view","resource":"account:acme"}'
+    parts = ways.front.parts(request("/v1/authorize", question, JSON))
+    assert parts is not None
+    last = datetime(2027, 6, 30, tzinfo=UTC) - timedelta(microseconds=1)
+    moments = [last, last, last + timedelta(microseconds=1), last + timedelta(microseconds=2)]
+
+    told = [ways.front.answer_here(*parts, moment) for moment in (*moments, last)]
+
+    assert [each and json.loads(each.body)["decision"] for each in told] == [
+        *(True, True, False, False),
+        True,
+    ]
+
+
+def test_there_is_no_moment_to_answer_at_where_the_front_does_not_answer(ways: Ways) -> None:
+    assert ways.front.moment() is not None
+    assert ways.closed.moment() is None
 
 
 # --- bodies that are read in one step -------------------------------------------------------------
