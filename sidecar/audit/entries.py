@@ -91,12 +91,16 @@ class Entries:
     def each_decided_again(self, known: Sequence[Known], identifiers: Sequence[bytes]) -> bool:
         """Add the lines of several decisions if all are known; else do nothing."""
         named, text = self._named, self._moment.text
-        rests: list[Rest] = [each.line for each in known if each.line is not None]
-        if len(rests) < len(known) or any(rest.named is not named for rest in rests):
+        rests = [
+            rest.whole or text.join(rest.pieces)
+            for each in known
+            if (rest := each.line) is not None and rest.named is named
+        ]
+        if len(rests) < len(known):
             return False
         lines = [DECISION, b"", self._head, b""] * len(rests)
         lines[1::4] = identifiers
-        lines[3::4] = [rest.whole or text.join(rest.pieces) for rest in rests]
+        lines[3::4] = rests
         self.pieces += lines
         return True
 

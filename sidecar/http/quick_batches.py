@@ -58,7 +58,7 @@ def _read(incoming: Incoming) -> _Batch | None:
     batch = incoming.quickly(_BATCHES)
     if batch is None:
         return None
-    items = [bytes(raw) for raw in batch.evaluations]
+    items = list(map(bytes, batch.evaluations))
     said = UNSET if batch.options is UNSET else batch.options.evaluations_semantic
     semantic = SEMANTICS[0] if said is UNSET else said
     if semantic not in STOPS_AFTER or not 0 < len(items) <= incoming.limits.max_evaluations:
