@@ -1,4 +1,4 @@
-"""What must hold, as arithmetic over the rows of one run."""
+"""What must hold, and what is compared beside it, as arithmetic over the rows of one run."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Verdict:
     """Of the first figure to the other."""
     judge: Callable[[float], bool] = field(compare=False)
     """Whether it holds at such a ratio."""
+    must: bool = True
+    """Whether it must hold; else it tells how far from the same mark we are in a harder case."""
 
     def __str__(self) -> str:
         return f"{'holds' if self.holds else 'does not hold'}: {self.what} ({self.figures})"
@@ -29,12 +31,17 @@ class Verdict:
 def over_http(rows: Sequence[Row]) -> list[Verdict]:
     """Judge what is served, with tokens asked for; the first figure is ours.
 
+    It must hold beside Cerbos as it comes and the floor with the same settings. Harder cases are
+    questions that never come again, Cerbos with more memory, and a floor that logs nothing while
+    we do.
+
     Raises:
         LookupError: A row that is needed was not measured.
     """
     verdicts = []
     floor = find(rows, ours.FLOOR, "constant")
     for name in (ours.NAME, ours.FORGETFUL, ours.LOGGED):
+        must = name != ours.FORGETFUL
         one, many = find(rows, name, "evaluation"), _largest_batch(rows, name)
         logged = (cerbos.LOGGED,) if name == ours.LOGGED else ()
         for peer in (cerbos.NAME, cerbos.TUNED, *logged):
@@ -43,8 +50,9 @@ def over_http(rows: Sequence[Row]) -> list[Verdict]:
                 find(rows, peer, "native check"),
                 find(rows, peer, "native check of 100"),
             )
+            like = must and peer == cerbos.NAME
             best = max(other, native, key=lambda row: row.throughput)
-            verdicts += [
+            beside = [
                 at_least(f"{name}: evaluations/s, 6 x {peer}", one.throughput, 6, best.throughput),
                 at_most(
                     f"{name}: p99 in us, a quarter of {peer}'s",
@@ -59,19 +67,22 @@ def over_http(rows: Sequence[Row]) -> list[Verdict]:
                     max(each.throughput * each.decisions for each in (others, natives)),
                 ),
             ]
+            verdicts += [replace(each, must=like) for each in beside]
         listed = find(rows, name, "permissions")
         if name == ours.LOGGED:
             floors = find(rows, ours.LOGGING_FLOOR, "constant").throughput
             asked = f"{name}: requests/s, 80% of the floor that logs a constant"
             verdicts.append(at_least(asked, one.throughput, 0.8, floors))
-        verdicts += [
-            at_least(
-                f"{name}: requests/s, 80% of the floor", one.throughput, 0.8, floor.throughput
-            ),
-            at_most(f"{name}: CPU us of permissions, twice a check", listed.cpu, 2, one.cpu),
-        ]
+        silent = at_least(
+            f"{name}: requests/s, 80% of the floor", one.throughput, 0.8, floor.throughput
+        )
         largest = max(row.rss for row in rows if row.peer == name)
-        verdicts.append(at_most(f"{name}: MB resident in a worker, 80", largest, 80, 1))
+        own = [
+            at_most(f"{name}: CPU us of permissions, twice a check", listed.cpu, 2, one.cpu),
+            at_most(f"{name}: MB resident in a worker, 80", largest, 80, 1),
+        ]
+        verdicts.append(replace(silent, must=name == ours.NAME))
+        verdicts += [replace(each, must=must) for each in own]
     return verdicts
 
 
@@ -98,11 +109,13 @@ def in_process(micro: Mapping[str, float]) -> list[Verdict]:
         KeyError: One that is needed was not measured.
     """
     ours_ = micro["compiled"]
-    return [
+    again = [
         at_most(
             "in process: us a decision, 3 x a dictionary look-up", ours_, 3, micro["dictionary"]
         ),
         at_most("in process: us a decision, a 50th of cedarpy", ours_, 1 / 50, micro["cedarpy"]),
+    ]
+    new = [
         at_most(
             "in process: us a decision never made before, 3 x a dictionary look-up",
             micro["compiled, each question new"],
@@ -116,6 +129,7 @@ def in_process(micro: Mapping[str, float]) -> list[Verdict]:
             micro["cedarpy"],
         ),
     ]
+    return [*again, *(replace(each, must=False) for each in new)]
 
 
 def at_least(what: str, ours_: float, factor: float, other: float) -> Verdict:
