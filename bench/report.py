@@ -25,7 +25,7 @@ FAIRNESS = """\
 
 
 HARDER = """\
-Nothing asks for these to hold: questions of which none comes again, Cerbos with four times the memory (`GOGC=400`) or with a decision log of its own, and a floor that logs nothing while we do."""
+None of the lines above is about these: questions of which none comes again, Cerbos with four times the memory (`GOGC=400`) or with a decision log of its own, and a floor that logs nothing while we do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
