@@ -7,18 +7,21 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sidecar.settings import Settings
+
+T = TypeVar("T")
 
 EDIT = {"subject": "user:ana", "action": "numbers.edit", "resource": "account:acme"}
 """A question whose answer is yes."""
@@ -72,11 +75,50 @@ class Sidecar:
         return lambda: self.log().count("answering from") >= pairs
 
     def allows(self, said: object) -> Callable[[], bool]:
-        """Tell whether every worker allows this, as far as asking often can tell."""
-        return lambda: all(self.ask("/v1/authorize", said)[1]["decision"] for _ in range(8))
+        """Tell whether every worker allows this."""
+        return lambda: all(self.each(lambda: self.ask("/v1/authorize", said)[1]["decision"]))
+
+    def each(self, ask: Callable[[], T]) -> list[T]:
+        """Ask every worker in turn, the others standing still; on connections that `ask` makes.
+
+        Workers take in a change one by one, and however often they are asked together, one that
+        has yet to do so may have answered nothing.
+        """
+        living = [worker for worker in self.workers() if _state(worker) not in _DEAD]
+        told = []
+        for asked in living:
+            with _standing_still([worker for worker in living if worker != asked]):
+                told.append(ask())
+        return told
 
     def workers(self) -> list[int]:
+        """Return the process ids of all workers that have begun, the dead ones included."""
         return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log())]
+
+
+_STOPPED = "T"
+_DEAD = ("Z", "X", "")
+
+
+def _state(pid: int) -> str:
+    """Return the letter that /proc has for it; none once it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return status.rpartition(")")[2].split()[0]
+
+
+@contextmanager
+def _standing_still(processes: Sequence[int]) -> Iterator[None]:
+    try:
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: all(_state(pid) == _STOPPED for pid in processes))
+        yield
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
 
 
 def ask(

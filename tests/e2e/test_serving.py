@@ -231,12 +231,12 @@ def test_a_bad_edit_leaves_the_last_good_one_answering_and_says_what_is_wrong(
             policy, good[0] + "\nallow(user: User, _: Action, account: Account) if user.nam = 1;\n"
         )
         write(users, good[1] + "- {id: zoe, email: zoe at home}\n")
-        until(lambda: all(len(sidecar.ready()[1]["problems"]) == 2 for _ in range(8)))
+        until(lambda: [len(told["problems"]) for _, told in sidecar.each(sidecar.ready)] == [2, 2])
         until(lambda: sidecar.log().count("data/users.yaml:") >= 2)
         status, told = sidecar.ready()
         write(policy, good[0])
         write(users, good[1])
-        until(lambda: all(sidecar.ready()[1]["problems"] == [] for _ in range(8)))
+        until(lambda: [told["problems"] for _, told in sidecar.each(sidecar.ready)] == [[], []])
 
     lines = len(good[0].splitlines()) + 2, len(good[1].splitlines()) + 1
     assert hammer.faults == []
@@ -263,7 +263,7 @@ def test_a_worker_that_replaces_a_dead_one_answers_from_the_present_facts(
     until(sidecar.has_taken(5))
 
     manage = {**EDIT, "subject": "user:bob", "action": "team.manage"}
-    told = [sidecar.ask("/v1/authorize", manage) for _ in range(20)]
+    told = sidecar.each(lambda: sidecar.ask("/v1/authorize", manage))
     assert {(status, answer["decision"]) for status, answer in told} == {(200, False)}
 
 
@@ -276,7 +276,7 @@ def test_a_worker_that_replaces_a_dead_one_does_not_answer_from_the_past(
     for worker in sidecar.workers():
         os.kill(worker, signal.SIGKILL)
     until(lambda: len(sidecar.workers()) == 4)
-    told = [sidecar.ask("/v1/authorize", EDIT) for _ in range(20)]
+    told = sidecar.each(lambda: sidecar.ask("/v1/authorize", EDIT))
 
     assert {(status, answer["decision"]) for status, answer in told} == {(503, False)}
     assert sidecar.ready()[0] == 503
