@@ -5,18 +5,21 @@ from __future__ import annotations
 import gc
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
+from bench import machine
 from bench.forgetting import forgetting
 from bench.inprocess import micro
-from bench.measuring import Effort, Row, measure
+from bench.measuring import SERVER_CORES, Effort, Row, measure
 from bench.packs import memberships, roles_and_permissions
 from bench.peers import Asked, ours
 from bench.places import Place, free_port
 from bench.questions import Oracle, batches, request
-from bench.servers import Peer
+from bench.servers import Peer, Running, running
 from bench.shapes import authzen, batch
 from sidecar.decide import decide
 from sidecar.facts import Snapshot, Table, build
@@ -32,6 +35,19 @@ class Grown:
     axis: str
     size: tuple[int, ...]
     measured: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """So many workers, started together on one core."""
+
+    workers: int
+    sidecars: int
+    """That they belong to: the workers of one share what was compiled and read before them."""
+    pss: float
+    """Megabytes of all processes, what they share counted once."""
+    seconds: float
+    """Until the last of the sidecars had answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,3 +198,30 @@ def with_threads(asked: Asked, counts: Iterable[int], effort: Effort) -> Iterato
         peer = ours.peer(asked, Place(free_port()), [searching], further=further)
         for row in measure([peer], effort, asked.folder):
             yield count, row
+
+
+def with_preload(asked: Asked, counts: Iterable[int]) -> Iterator[Started]:
+    """Start so many workers of one sidecar, and as many sidecars of one: nothing is preloaded."""
+    for count in counts:
+        for workers in ([count], [1] * count):
+            yield _started(asked, workers)
+
+
+def _started(asked: Asked, workers: Sequence[int]) -> Started:
+    """Start sidecars at the same moment, each with so many workers."""
+    shape = ours.shapes(asked)[:1]
+    peers = [ours.peer(asked, Place(free_port()), shape, each) for each in workers]
+
+    with ExitStack() as up, ThreadPoolExecutor(len(peers)) as pool:
+
+        def start(peer: Peer) -> Running:
+            (folder := asked.folder / str(peer.place.port)).mkdir(exist_ok=True)
+            return up.enter_context(running(peer, SERVER_CORES, folder))
+
+        servers = list(pool.map(start, peers))
+        return Started(
+            workers=sum(workers),
+            sidecars=len(workers),
+            pss=sum(machine.memory(server.pid)[1] for server in servers),
+            seconds=max(server.start_seconds for server in servers),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.growth import Grown
+from bench.growth import Grown, Started
 from bench.machine import FOREIGN
 from bench.measuring import Row
 from bench.targets import Verdict
@@ -28,6 +28,10 @@ HARDER = """\
 None of the lines above is about these: questions of which none comes again, Cerbos with four times the memory (`GOGC=400`) or with a decision log of its own, and a floor that logs nothing while we do."""
 
 
+PRELOAD = """\
+The workers of one sidecar are forked from what was compiled and read (preload). As many sidecars of one worker each do all of it for themselves. Measured as soon as each sidecar has answered once; under load workers share less, as above."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """All of one run."""
@@ -45,6 +49,7 @@ class Results:
     batches: Sequence[Row]
     workers: Sequence[tuple[int, Row]]
     threads: Sequence[tuple[int, Row]]
+    preload: Sequence[Started]
     verdicts: Sequence[Verdict]
 
 
@@ -121,6 +126,21 @@ def text(results: Results) -> str:
             ),
             "",
             *_counted("workers, on one core", results.workers),
+            "",
+            PRELOAD,
+            "",
+            *_table(
+                ("workers", "of so many sidecars", "PSS MB of all", "s until all have answered"),
+                [
+                    (
+                        str(each.workers),
+                        str(each.sidecars),
+                        f"{each.pss:.0f}",
+                        f"{each.seconds:.1f}",
+                    )
+                    for each in results.preload
+                ],
+            ),
             "",
             "Threads answer what is not answered in front; here, searches for resources.",
             "",

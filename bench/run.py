@@ -101,6 +101,7 @@ def _results(*, quick: bool) -> Results:
         of_batches = list(growth.with_batches(asked, axes.batches, effort))
         of_workers = list(growth.with_workers(asked, axes.workers, effort))
         of_threads = list(growth.with_threads(asked, axes.threads, effort))
+        of_preload = list(growth.with_preload(asked, axes.workers))
     return Results(
         command='make bench BENCH="--quick"' if quick else "make bench",
         when=f"{now:%Y-%m-%d}",
@@ -114,6 +115,7 @@ def _results(*, quick: bool) -> Results:
         batches=of_batches,
         workers=of_workers,
         threads=of_threads,
+        preload=of_preload,
         verdicts=[*targets.over_rounds(rounds), *targets.in_process(micro)],
     )
 

@@ -276,6 +276,7 @@ def test_results_tell_failed_ratios_and_foreign_load(oracle: Oracle) -> None:
             batches=[ROW],
             workers=[(1, ROW)],
             threads=[(4, ROW)],
+            preload=[growth.Started(4, 1, 65.0, 0.9), growth.Started(4, 4, 170.0, 2.5)],
             verdicts=over_http(rows),
         )
     )
@@ -285,3 +286,4 @@ def test_results_tell_failed_ratios_and_foreign_load(oracle: Oracle) -> None:
     assert "| 30% ! |" in written
     assert "| **does not hold** | sidecar: requests/s, 80% of the floor | 6,000.00 to 9," in written
     assert "| 5 | 10 |" in written
+    assert "| 4 | 4 | 170 | 2.5 |" in written
