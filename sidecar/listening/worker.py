@@ -33,8 +33,9 @@ TURN_SECONDS = 0.25
 REQUESTS_AT_ONCE = 16
 """Requests of one connection that are answered before others get their turn."""
 
-AT_ONE_MOMENT = 32
-"""Connections whose requests are answered at one moment: it comes after they have come."""
+MOMENT_SECONDS = 0.001
+"""How long one moment is used. It comes after the requests that have come together; what comes
+later, or waits behind others, is answered at one no older than this."""
 
 LOGGED_AT_ONCE = 2500
 """Pieces of lines, a few for each, that wait to be logged together at most, but for one request."""
@@ -77,6 +78,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         """These lines, in pieces."""
         self._moment: datetime | None = None
         """At which the front answers; None where it does not."""
+        self._moment_ends = 0.0
         self._now = self._swept = self._told = 0.0
         super().init_process()
 
@@ -104,19 +106,19 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             self._accept_more(yes=self.alive)
         ready = self._selector.select(0 if self._unfinished or self._unlogged else TURN_SECONDS)
         self._now = time.monotonic()
-        for begin in range(0, len(ready), AT_ONE_MOMENT):
-            self._moment = self.front.moment()
-            for key, _ in ready[begin : begin + AT_ONE_MOMENT]:
-                key.data(key.fileobj)
-                if len(self._lines) > LOGGED_AT_ONCE:
-                    self._log_and_tell()
+        self._begin_moment(self._now)
+        for key, _ in ready:
+            key.data(key.fileobj)
+            if len(self._lines) > LOGGED_AT_ONCE:
+                self._log_and_tell()
         unfinished, self._unfinished = self._unfinished, {}
         for connection in unfinished:
             if connection in self._connections:
-                self._moment = self.front.moment()
                 self._go_on(connection)
         self._log_and_tell()
-        self._moment = None
+
+    def _begin_moment(self, now: float) -> None:
+        self._moment, self._moment_ends = self.front.moment(), now + MOMENT_SECONDS
 
     def _wake(self) -> None:
         try:
@@ -261,6 +263,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
 
     def _answer_here(self, connection: Connection, said: bytes) -> bool:
         """Answer a request if it is one that keeps nobody waiting; else do nothing."""
+        if (now := time.monotonic()) > self._moment_ends:
+            self._begin_moment(now)
         moment = self._moment
         if moment is None or self._lanes.waiting >= self._bounds.max_waiting:
             return False

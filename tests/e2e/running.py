@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +84,27 @@ class Sidecar:
         Workers take in a change one by one, and however often they are asked together, one that
         has yet to do so may have answered nothing.
         """
-        living = [worker for worker in self.workers() if _state(worker) not in _DEAD]
         told = []
-        for asked in living:
-            with _standing_still([worker for worker in living if worker != asked]):
+        for worker in self._living():
+            with self.standing_still(but=worker):
                 told.append(ask())
         return told
+
+    @contextmanager
+    def standing_still(self, but: int | None = None) -> Iterator[None]:
+        """Let the workers do nothing, all but one."""
+        stopped = [worker for worker in self._living() if worker != but]
+        try:
+            for worker in stopped:
+                os.kill(worker, signal.SIGSTOP)
+            until(lambda: all(_state(worker) == _STOPPED for worker in stopped))
+            yield
+        finally:
+            for worker in stopped:
+                os.kill(worker, signal.SIGCONT)
+
+    def _living(self) -> list[int]:
+        return [worker for worker in self.workers() if _state(worker) not in _DEAD]
 
     def workers(self) -> list[int]:
         """Return the process ids of all workers that have begun, the dead ones included."""
@@ -107,18 +122,6 @@ def _state(pid: int) -> str:
     except (FileNotFoundError, ProcessLookupError):
         return ""
     return status.rpartition(")")[2].split()[0]
-
-
-@contextmanager
-def _standing_still(processes: Sequence[int]) -> Iterator[None]:
-    try:
-        for pid in processes:
-            os.kill(pid, signal.SIGSTOP)
-        until(lambda: all(_state(pid) == _STOPPED for pid in processes))
-        yield
-    finally:
-        for pid in processes:
-            os.kill(pid, signal.SIGCONT)
 
 
 def ask(

@@ -52,12 +52,16 @@ def _asked_at_once(sidecar: Sidecar, kinds: Sequence[tuple[str, object]]) -> lis
         for caller, sock in enumerate(callers):
             path, said = kinds[caller % len(kinds)]
             sock.sendall(b"".join(_request(path, said, f"{caller}-{n}") for n in range(EACH)))
-        for sock in callers:
-            answers = b""
-            while _whole(answers) < EACH and (piece := sock.recv(1 << 16)):
-                answers += piece
-            got.append(answers)
+        got += [_answered(sock, EACH) for sock in callers]
     return got
+
+
+def _answered(sock: socket.socket, count: int = 1) -> bytes:
+    """Return so many answers; fewer where the connection ends before."""
+    answers = b""
+    while _whole(answers) < count and (piece := sock.recv(1 << 16)):
+        answers += piece
+    return answers
 
 
 def _whole(answers: bytes) -> int:
@@ -93,6 +97,33 @@ def test_what_many_callers_are_told_at_once_is_in_the_log_line_for_line(root: Pa
     assert sorted(line["decision_id"] for line in lines if "decision_id" in line) == sorted(told)
     assert sorted(line["request_id"] for line in lines) == sorted(asked)
     assert {line["kind"] for line in lines} == {"decision", "permissions"}
+
+
+def test_who_waits_behind_others_is_answered_at_a_later_moment(root: Path) -> None:
+    """Or it would be the more in the past the longer these take."""
+    with serving(root, "--decision-log", "decisions", workers=1) as sidecar, ExitStack() as stack:
+        callers = [
+            stack.enter_context(
+                closing(socket.create_connection(("127.0.0.1", sidecar.port), PATIENCE))
+            )
+            for _ in range(CALLERS)
+        ]
+        for sock in callers:
+            sock.sendall(_request("/access/v1/evaluation", EVALUATION, "first"))
+            _answered(sock)
+        with sidecar.standing_still():
+            for caller, sock in enumerate(callers):
+                # Each takes more than a millisecond: nothing of it was asked before.
+                others = [{"subject": {"type": "user", "id": f"{caller}-{n}"}} for n in range(250)]
+                said = {**EVALUATION, "evaluations": others}
+                sock.sendall(_request("/access/v1/evaluations", said, str(caller)))
+        for sock in callers:
+            _answered(sock)
+        lines = [json.loads(line) for line in (root / "decisions").read_text().splitlines()]
+
+    moments = {line["request_id"]: line["time"] for line in lines[CALLERS:]}
+    assert len(lines) == CALLERS * (1 + 250)
+    assert len(set(moments.values())) == CALLERS
 
 
 def test_none_of_many_callers_is_answered_while_nothing_can_be_logged(root: Path) -> None:
