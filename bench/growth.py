@@ -203,8 +203,9 @@ def with_threads(asked: Asked, counts: Iterable[int], effort: Effort) -> Iterato
 def with_preload(asked: Asked, counts: Iterable[int]) -> Iterator[Started]:
     """Start so many workers of one sidecar, and as many sidecars of one: nothing is preloaded."""
     for count in counts:
-        for workers in ([count], [1] * count):
-            yield _started(asked, workers)
+        yield _started(asked, [count])
+        if count > 1:
+            yield _started(asked, [1] * count)
 
 
 def _started(asked: Asked, workers: Sequence[int]) -> Started:
