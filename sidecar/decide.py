@@ -22,7 +22,8 @@ the resource."""
 
 Asked = Plain | bytes | tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, "Asked"]
 """A whole question, to remember its answer: plain, or in the bytes of a caller. Bytes alone are
-those of one question for a decision; what else they can be has a name before them."""
+those of one question for a decision in the form of the standard; what else they can be has a name
+before them."""
 
 
 def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:

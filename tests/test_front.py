@@ -303,6 +303,26 @@ def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Ways) -> Non
     ]
 
 
+def test_what_is_malformed_in_one_form_is_so_after_it_was_asked_in_the_other(ways: Ways) -> None:
+    short = b'{"subject":"user:ana","action":"numbers.edit","resource":"account:acme"}'
+    long = (
+        b'{"subject":{"type":"user","id":"ana"},"action":{"name":"numbers.edit"},'
+        b'"resource":{"type":"account","id":"acme"}}'
+    )
+
+    # The second has the same answer, and writes it in the form of the standard.
+    for path, body in (("/v1/authorize", short), ("/access/v1/evaluation", long)):
+        assert b"200 OK" in (ways.by_front(request(path, body, JSON)) or b"")
+
+    for path, body in (
+        ("/access/v1/evaluation", short),
+        ("/access/v1/evaluations", b'{"evaluations":[' + short + b"]}"),
+    ):
+        told = ways.by_front(request(path, body, JSON))
+        assert told is not None
+        assert b'"decision":true' not in told
+
+
 def test_there_is_no_moment_to_answer_at_where_the_front_does_not_answer(ways: Ways) -> None:
     assert ways.front.moment() is not None
     assert ways.closed.moment() is None

@@ -24,24 +24,26 @@ is nothing to answer from."""
 def answers_again(desk: Desk) -> Mapping[str, Again]:
     """Return what answers so, by path."""
     return {
-        "/v1/authorize": _deciding(desk, NATIVE, END_OF_NATIVE),
+        "/v1/authorize": _deciding(desk, NATIVE, END_OF_NATIVE, NATIVE),
         "/v1/permissions": _listing(desk),
         "/access/v1/evaluation": _deciding(desk, STANDARD, END_OF_STANDARD),
     }
 
 
-def _deciding(desk: Desk, form: str, end: bytes) -> Again:
+def _deciding(desk: Desk, form: str, end: bytes, named: str | None = None) -> Again:
     """Return what answers with decisions.
 
     Args:
         desk: Where questions come in.
         form: In which a decision is written up to its id.
         end: What follows the id in that form.
+        named: What names its questions (`Asked`). Bytes that are well-formed in one form can be
+            malformed in another, so none may answer for the other.
     """
     current, log = desk.current, desk.log
 
     def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
-        known = current().decisions.recall(body, now)
+        known = current().decisions.recall(body if named is None else (named, body), now)
         if known is None or not (lead := known.answer.written.get(form)):
             return None
         try:

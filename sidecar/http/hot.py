@@ -71,7 +71,7 @@ class Hot:
             path: One of `PATHS`.
             fields: What the head says.
             body: All of it.
-            moment: At which it is answered, as `moment` told it when the request had come.
+            moment: At which it is answered, as `moment` told it no more than a millisecond before.
         """
         try:
             if (

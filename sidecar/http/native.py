@@ -139,7 +139,7 @@ def _answer(
     action = Act(said) if isinstance(said, str) else said
     asked = _Long(entity(question.subject), action, entity(question.resource), question.context)
     max_age = inf if question.max_age is UNSET else question.max_age
-    answered = asking.decide(asked, max_age, body)
+    answered = asking.decide(asked, max_age, None if body is None else (NATIVE, body))
     if question.explain and asking.age <= max_age:
         pair = asking.pair
         explanation = explain(request_of(asked), pair.policy, pair.snapshot, asking.now)

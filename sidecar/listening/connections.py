@@ -140,6 +140,7 @@ class Connection:
             except _NOT_NOW:
                 return False
             self._outgoing = self._outgoing[sent:]
+        self._outgoing = memoryview(b"")  # even an empty part holds on to the whole answer
         return True
 
     def part(self) -> None:

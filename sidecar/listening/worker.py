@@ -115,6 +115,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         for connection in unfinished:
             if connection in self._connections:
                 self._go_on(connection)
+                if len(self._lines) > LOGGED_AT_ONCE:
+                    self._log_and_tell()
         self._log_and_tell()
 
     def _begin_moment(self, now: float) -> None:
@@ -137,6 +139,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             # Of a caller that has left, or has been told that it takes too long, nobody waits.
             if connection.exchange is exchange and connection in self._connections:
                 answer = exchange.answer or refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+                connection.exchange = None  # an idle connection does not hold on to its answer
                 self._say(connection, answer, keep=exchange.keeps_connection)
 
     # --- coming and going -----------------------------------------------------------------------
