@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +23,7 @@ from sidecar.http.bodies import convert, parse
 from sidecar.http.questions import Evaluation
 from sidecar.http.quick import Quickly
 from sidecar.listening.bounds import Bounds
+from sidecar.listening.connections import Connection
 from sidecar.listening.exchanges import Exchange
 from sidecar.listening.front import MOST_HEADS, Front
 from sidecar.reloading import Places, Reloading
@@ -321,6 +324,17 @@ def test_what_is_malformed_in_one_form_is_so_after_it_was_asked_in_the_other(way
         told = ways.by_front(request(path, body, JSON))
         assert told is not None
         assert b'"decision":true' not in told
+
+
+def test_a_connection_does_not_hold_on_to_what_was_sent() -> None:
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        connection = Connection(ours, (None, None), BOUNDS)
+        answer = bytearray(b"x" * 1000)
+        connection.answer(answer, keep=True)
+
+        assert connection.send()
+        answer.clear()  # which a view of it, even an empty one, would not let us do
 
 
 def test_there_is_no_moment_to_answer_at_where_the_front_does_not_answer(ways: Ways) -> None:

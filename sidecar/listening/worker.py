@@ -7,7 +7,7 @@ import os
 import selectors
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol, cast
@@ -37,6 +37,9 @@ MOMENT_SECONDS = 0.001
 """How long one moment is used. It comes after the requests that have come together; what comes
 later, or waits behind others, is answered at one no older than this."""
 
+AT_ONCE_SECONDS = 0.005
+"""How long requests of one connection are answered before others get their turn, but for one."""
+
 LOGGED_AT_ONCE = 2500
 """Pieces of lines, a few for each, that wait to be logged together at most, but for one request."""
 
@@ -46,6 +49,15 @@ _REJECTIONS = {Outcome.LONG_BODY: Rejection.LONG_BODY, Outcome.UNCLEAR: Rejectio
 
 _ALIVE = (b"GET /healthz ", b"HEAD /healthz ")
 """What is asked however busy we are, by those who would end us if we did not answer."""
+
+
+def _at_once() -> Iterator[None]:
+    """Yield for each request of a connection that is answered before others get their turn."""
+    ends = time.monotonic() + AT_ONCE_SECONDS
+    for number in range(REQUESTS_AT_ONCE):
+        if number and time.monotonic() > ends:
+            return
+        yield
 
 
 class Listening(Protocol):
@@ -74,6 +86,9 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._unfinished: dict[Connection, None] = {}
         self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
         """Answers whose lines are still to be logged, and whether their connections stay."""
+        self._unserved: dict[object, int] = {}
+        """What was ready and had no turn, by its place in the next one; it is not late until then.
+        """
         self._lines: list[bytes] = []
         """These lines, in pieces."""
         self._moment: datetime | None = None
@@ -107,17 +122,38 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         ready = self._selector.select(0 if self._unfinished or self._unlogged else TURN_SECONDS)
         self._now = time.monotonic()
         self._begin_moment(self._now)
-        for key, _ in ready:
+        self._serve(ready)
+        self._finish()
+        self._log_and_tell()
+
+    def _serve(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        """Serve what is ready, for one turn at most; the rest is ready in the next one too."""
+        if waiting := self._unserved:
+            # In the order in which they began to wait, or the last would wait for ever.
+            ready.sort(key=lambda each: waiting.get(each[0].fileobj, len(waiting)))
+            self._unserved = {}
+        ends = self._now + TURN_SECONDS
+        for number, (key, _) in enumerate(ready):
+            if time.monotonic() > ends:
+                rest = enumerate(ready[number:])
+                self._unserved = {each.fileobj: place for place, (each, _) in rest}
+                return
             key.data(key.fileobj)
             if len(self._lines) > LOGGED_AT_ONCE:
                 self._log_and_tell()
-        unfinished, self._unfinished = self._unfinished, {}
-        for connection in unfinished:
+
+    def _finish(self) -> None:
+        """Go on with connections of which more had come than had a turn, likewise."""
+        unfinished, self._unfinished = list(self._unfinished), {}
+        ends = time.monotonic() + TURN_SECONDS
+        for number, connection in enumerate(unfinished):
+            if time.monotonic() > ends:
+                self._unfinished = dict.fromkeys(unfinished[number:]) | self._unfinished
+                return
             if connection in self._connections:
                 self._go_on(connection)
                 if len(self._lines) > LOGGED_AT_ONCE:
                     self._log_and_tell()
-        self._log_and_tell()
 
     def _begin_moment(self, now: float) -> None:
         self._moment, self._moment_ends = self.front.moment(), now + MOMENT_SECONDS
@@ -202,6 +238,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
 
     def _sweep(self, now: float) -> None:
         for each in [each for each in self._connections if each.deadline <= now]:
+            if each.sock in self._unserved or each in self._unfinished:
+                continue
             exchange = each.exchange
             if each.stage is Stage.ANSWERING and exchange:
                 # It leaves the queue; if it has left it already, what comes of it is dropped. Told
@@ -246,7 +284,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             if self._answer_here(connection, piece):
                 return None
             connection.received += piece
-        for _ in range(REQUESTS_AT_ONCE):
+        for _ in _at_once():
             outcome = connection.receive()
             if outcome is Outcome.LONG_HEAD:
                 head_too_long = refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
