@@ -27,8 +27,11 @@ from sidecar.listening.lanes import Lanes
 PARTING_SECONDS = 2.0
 """How long a caller that we have no more to say to may take to close."""
 
-TURN_SECONDS = 0.25
+SWEEP_SECONDS = 0.25
 """How often deadlines are looked at."""
+
+TURN_SECONDS = 0.05
+"""How long those who wait are served before we look at who else does."""
 
 REQUESTS_AT_ONCE = 16
 """Requests of one connection that are answered before others get their turn."""
@@ -37,7 +40,7 @@ MOMENT_SECONDS = 0.001
 """How long one moment is used. It comes after the requests that have come together; what comes
 later, or waits behind others, is answered at one no older than this."""
 
-AT_ONCE_SECONDS = 0.005
+AT_ONCE_SECONDS = 0.001
 """How long requests of one connection are answered before others get their turn, but for one."""
 
 LOGGED_AT_ONCE = 2500
@@ -83,12 +86,12 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._connections: dict[Connection, None] = {}
         self._lanes = Lanes(self.cfg.threads, self._wake)
         self._accepts = False
+        self._ready: dict[Connection, None] = {}
+        """Those that can be read or written, in the order in which they have their turns."""
         self._unfinished: dict[Connection, None] = {}
+        """Those of which more had come than had a turn, likewise."""
         self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
         """Answers whose lines are still to be logged, and whether their connections stay."""
-        self._unserved: dict[object, int] = {}
-        """What was ready and had no turn, by its place in the next one; it is not late until then.
-        """
         self._lines: list[bytes] = []
         """These lines, in pieces."""
         self._moment: datetime | None = None
@@ -101,6 +104,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         """Serve until told to end, then see those through who have begun to ask."""
         # gunicorn writes into the pipe when a signal has come, and so do our threads.
         self._selector.register(self.PIPE[0], READ, self._woken)
+        self._accept_more(yes=True)
         while self.alive and self.ppid == os.getppid():
             self._turn()
         self._accept_more(yes=False)
@@ -113,47 +117,37 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         self._lanes.end()
 
     def _turn(self) -> None:
-        self._now = now = time.monotonic()
-        if now >= self._swept + TURN_SECONDS:
-            self._swept = now
-            self.notify()
-            self._sweep(now)
-            self._accept_more(yes=self.alive)
-        ready = self._selector.select(0 if self._unfinished or self._unlogged else TURN_SECONDS)
+        begun = time.monotonic()
+        for key, _ in self._selector.select(
+            0 if self._ready or self._unfinished else SWEEP_SECONDS
+        ):
+            if not isinstance(key.data, Connection):
+                key.data(key.fileobj)  # who connects, and what the threads have answered
+            elif key.data not in self._unfinished:  # where it has its place
+                self._ready[key.data] = None
         self._now = time.monotonic()
         self._begin_moment(self._now)
-        self._serve(ready)
-        self._finish()
+        self._serve(self._ready)
+        self._serve(self._unfinished)
         self._log_and_tell()
+        if begun >= self._swept + SWEEP_SECONDS:
+            self._swept = begun
+            self.notify()
+            # If we were stopped meanwhile, what has come by now is known in the next turn.
+            self._sweep(begun)
+            self._accept_more(yes=self.alive)
 
-    def _serve(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
-        """Serve what is ready, for one turn at most; the rest is ready in the next one too."""
-        if waiting := self._unserved:
-            # In the order in which they began to wait, or the last would wait for ever.
-            ready.sort(key=lambda each: waiting.get(each[0].fileobj, len(waiting)))
-            self._unserved = {}
-        ends = self._now + TURN_SECONDS
-        for number, (key, _) in enumerate(ready):
-            if time.monotonic() > ends:
-                rest = enumerate(ready[number:])
-                self._unserved = {each.fileobj: place for place, (each, _) in rest}
-                return
-            key.data(key.fileobj)
-            if len(self._lines) > LOGGED_AT_ONCE:
-                self._log_and_tell()
-
-    def _finish(self) -> None:
-        """Go on with connections of which more had come than had a turn, likewise."""
-        unfinished, self._unfinished = list(self._unfinished), {}
+    def _serve(self, waiting: dict[Connection, None]) -> None:
+        """Serve these, for one turn at most; who had none goes first in the next."""
         ends = time.monotonic() + TURN_SECONDS
-        for number, connection in enumerate(unfinished):
-            if time.monotonic() > ends:
-                self._unfinished = dict.fromkeys(unfinished[number:]) | self._unfinished
-                return
+        for connection in list(waiting):
+            del waiting[connection]
             if connection in self._connections:
                 self._go_on(connection)
-                if len(self._lines) > LOGGED_AT_ONCE:
-                    self._log_and_tell()
+            if len(self._lines) > LOGGED_AT_ONCE:
+                self._log_and_tell()
+            if time.monotonic() > ends:
+                return
 
     def _begin_moment(self, now: float) -> None:
         self._moment, self._moment_ends = self.front.moment(), now + MOMENT_SECONDS
@@ -212,15 +206,20 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         connection = Connection(sock, (peer, listener.getsockname()), self._bounds)
         self._connections[connection] = None
         connection.deadline = time.monotonic() + self._bounds.transfer_seconds
-        return self._go_on(connection)
+        self._ready[connection] = None
+        return None
 
     def _make_room(self) -> bool:
         for stages in EXPENDABLE:
             found = [each for each in self._connections if each.stage in stages]
             if found:
-                self._drop(min(found, key=lambda each: each.deadline))
+                self._drop(min(found, key=lambda each: (self._waits(each), each.deadline)))
                 return True
         return False
+
+    def _waits(self, connection: Connection) -> bool:
+        """Whether it is our turn, not its: whatever it has sent is still to be looked at."""
+        return connection in self._ready or connection in self._unfinished
 
     def _drop(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
@@ -233,12 +232,12 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         if connection.watched:
             self._selector.unregister(connection.sock)
         if events:
-            self._selector.register(connection.sock, events, lambda _: self._go_on(connection))
+            self._selector.register(connection.sock, events, connection)
         connection.watched = events
 
     def _sweep(self, now: float) -> None:
         for each in [each for each in self._connections if each.deadline <= now]:
-            if each.sock in self._unserved or each in self._unfinished:
+            if self._waits(each):
                 continue
             exchange = each.exchange
             if each.stage is Stage.ANSWERING and exchange:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import EDIT, Sidecar, ask, chunked, copy_pack, posted, raw, serving, until
+from tests.e2e.running import (
+    EDIT,
+    PATIENCE,
+    UNTRACED,
+    Sidecar,
+    ask,
+    chunked,
+    copy_pack,
+    posted,
+    raw,
+    serving,
+    until,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -44,8 +57,27 @@ def tell(what: str, took: list[float]) -> None:
     print(f"{what} {middle:.1f} ms, {most:.1f} at most ({len(took)} times)")  # noqa: T201
 
 
-def answers(told: bytes) -> int:
+def answers(told: bytes | bytearray) -> int:
     return len(re.findall(rb"HTTP/1\.1 \d", told))
+
+
+def read_all(clients: Mapping[socket.socket, int]) -> dict[socket.socket, tuple[bytes, int]]:
+    """Read so many answers of each, whichever come first, and how many of all had come by then."""
+    told = {client: bytearray() for client in clients}
+    ended: dict[socket.socket, tuple[bytes, int]] = {}
+    with selectors.DefaultSelector() as selector:
+        for client in clients:
+            selector.register(client, selectors.EVENT_READ, client)
+        while len(ended) < len(clients):
+            ready = selector.select(PATIENCE)
+            assert ready, "nothing comes any more"
+            for client in (key.data for key, _ in ready):
+                chunk = client.recv(65536)
+                told[client] += chunk
+                if not chunk or (chunk[-1:] == b"}" and answers(told[client]) == clients[client]):
+                    ended[client] = bytes(told[client]), sum(map(answers, told.values()))
+                    selector.unregister(client)
+    return ended
 
 
 # --- where a request ends -----------------------------------------------------------------------
@@ -452,6 +484,35 @@ def test_who_has_waited_long_enough_is_told_so_and_the_sidecar_goes_on(root: Pat
     assert late
     assert all("the answer took too long" in body for body in late)
     assert "Traceback" not in log
+
+
+MUCH = json.dumps({**EDIT, "requests": [{}] * 250}).encode()
+"""It takes its time, but not so much that it is handed to a thread."""
+
+
+def test_many_that_pipeline_batches_keep_a_caller_waiting_for_a_few_of_each(
+    root: Path,
+) -> None:
+    """All are heard at the same time, that caller last; it is nobody's fault to have waited."""
+    pipeline = kept(posted(MUCH)) * 12
+    times = ("--idle-seconds", "1", "--transfer-seconds", "1")
+    with serving(root, *times, workers=1, variables=UNTRACED) as sidecar, ExitStack() as stack:
+        callers = [stack.enter_context(closing(sidecar.connect())) for _ in range(62)]
+        for each in callers:
+            assert ask(each, "/v1/authorize", EDIT)[0] == 200
+        *heavy, light, alive = (each.sock for each in callers)
+        with sidecar.standing_still():
+            for client in heavy:
+                client.sendall(pipeline)
+            light.sendall(kept(posted(GOOD)))
+            alive.sendall(kept(NEXT))
+            time.sleep(1.5)  # what each of them may take is over
+        told = read_all(dict.fromkeys(heavy, 12) | {light: 1, alive: 1})
+
+    assert {told[each][0].count(b'"decision":true') for each in heavy} == {12 * 250}
+    assert [told[each][0].count(b"HTTP/1.1 200 ") for each in (light, alive)] == [1, 1]
+    before = [told[each][1] for each in (light, alive)]
+    assert max(before) < 360, "half of what the others asked was answered before"
 
 
 def test_told_to_stop_it_answers_whom_it_has_heard_and_waits_for_nobody_else(root: Path) -> None:
