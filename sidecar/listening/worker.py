@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import selectors
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,11 @@ SWEEP_SECONDS = 0.25
 
 TURN_SECONDS = 0.05
 """How long those who wait are served before we look at who else does."""
+
+CONNECTIONS_AT_ONCE = 64
+"""How many callers that connect are let in before others get their turn, if we lag behind.
+
+Else it is one, and another worker may have the next."""
 
 REQUESTS_AT_ONCE = 16
 """Requests of one connection that are answered before others get their turn."""
@@ -90,6 +96,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         """Those that can be read or written, in the order in which they have their turns."""
         self._unfinished: dict[Connection, None] = {}
         """Those of which more had come than had a turn, likewise."""
+        self._lags = False
+        """Whether more had come than had a turn in the last one."""
         self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
         """Answers whose lines are still to be logged, and whether their connections stay."""
         self._lines: list[bytes] = []
@@ -118,9 +126,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
 
     def _turn(self) -> None:
         begun = time.monotonic()
-        for key, _ in self._selector.select(
-            0 if self._ready or self._unfinished else SWEEP_SECONDS
-        ):
+        self._lags = bool(self._ready or self._unfinished)
+        for key, _ in self._selector.select(0 if self._lags else SWEEP_SECONDS):
             if not isinstance(key.data, Connection):
                 key.data(key.fileobj)  # who connects, and what the threads have answered
             elif key.data not in self._unfinished:  # where it has its place
@@ -186,14 +193,19 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
                 self._selector.unregister(listener)
 
     def _accept(self, listener: Any) -> None:  # noqa: ANN401  gunicorn's
-        if len(self._connections) >= self._bounds.max_connections and not self._make_room():
-            return self._accept_more(yes=False)
-        try:
-            sock, peer = listener.accept()
-        except OSError as error:
-            if error.errno in _FULL and not self._make_room():
-                self._accept_more(yes=False)
-            return None
+        for _ in range(CONNECTIONS_AT_ONCE if self._lags else 1):
+            if len(self._connections) >= self._bounds.max_connections and not self._make_room():
+                return self._accept_more(yes=False)
+            try:
+                sock, peer = listener.accept()
+            except OSError as error:
+                if error.errno in _FULL and not self._make_room():
+                    self._accept_more(yes=False)
+                return None
+            self._let_in(sock, (peer, listener.getsockname()))
+        return None
+
+    def _let_in(self, sock: socket.socket, ends: tuple[Any, Any]) -> None:
         sock.settimeout(0.0)
         if self._tls:
             try:
@@ -201,9 +213,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
                     sock, server_side=True, do_handshake_on_connect=False
                 )
             except OSError:
-                sock.close()
-                return None
-        connection = Connection(sock, (peer, listener.getsockname()), self._bounds)
+                return sock.close()
+        connection = Connection(sock, ends, self._bounds)
         self._connections[connection] = None
         connection.deadline = time.monotonic() + self._bounds.transfer_seconds
         self._ready[connection] = None
