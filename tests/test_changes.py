@@ -165,6 +165,57 @@ def test_waiting_is_told_to_the_user_where_it_tells_nothing_of_the_mount(
     assert "now is 2026-12-01T00:00:00Z; turned if" in lines(tuple(waiting))[0]
 
 
+ROOMS = {
+    "schema.yaml": """\
+types:
+  user: {subject: true, table: users, key: id, attributes: {id: string}}
+  room:
+    table: rooms
+    key: id
+    attributes:
+      {id: string, opens: instant, seats: integer, open: boolean, owner: user, busy: boolean}
+    actions: {enter: {}}
+""",
+    "settings.yaml": "{}\n",
+    "reasons.yaml": "reasons: {no: No.}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("room.opens <= context.now", "resource.opens is not after now"),
+        ("room.seats > 3", "resource.seats is more than 3"),
+        ("room.open = true", "resource.open is true"),
+        ("room.owner = user", "resource.owner is subject"),
+    ],
+)
+def test_what_may_have_any_answer_is_not_told(tmp_path: Path, condition: str, words: str) -> None:
+    for name, text in ROOMS.items():
+        (tmp_path / name).write_text(text)
+    user = "user" if "user" in condition else "_"
+    bodies = (
+        f"{condition} and room.busy = true",  # looked at first, though the last rule does not care
+        f'{condition} and room.id = "hall"',
+        "room.busy = true",
+    )
+    rules = [
+        f"allow({user if user in body else '_'}: User, _: Action, room: Room) if {body};\n"
+        for body in bodies
+    ]
+    (tmp_path / "main.polar").write_text("actor User {}\n" + "".join(rules))
+    policy = load_pack(tmp_path, tmp_path)
+    mount = build(policy.schema, {"user": Table("users", [(1, {"id": "ana"})])})
+    ana, hall = Reference("user", "ana"), Reference("room", "hall")
+    request = Request(subject=ana, action="enter", resource=hall)
+
+    told = explain_to_reviewer(request, policy, Facts(mount, {}), AT)
+    policy.oso.close()
+
+    either = f"resource.busy is true, or resource has one and {words} and resource.busy is false"
+    assert lines(told.turning) == [f"resource has no row; turned if resource has one and {either}"]
+
+
 # --- nothing is missed --------------------------------------------------------------------------
 
 

@@ -43,12 +43,19 @@ def branches_of(test: Test, node: Node) -> Iterator[tuple[frozenset[int], Node]]
 
 def opposite(answered: Answered) -> Answered:
     """Return all other outcomes."""
-    every = range(len(answered.labels) + (answered.test.outcomes != "finite"))
-    return Answered(answered.test, answered.labels, frozenset(every) - answered.outcomes)
+    return Answered(answered.test, answered.labels, _every(answered) - answered.outcomes)
+
+
+def _every(answered: Answered) -> frozenset[int]:
+    """Return all outcomes that a test can have."""
+    return frozenset(range(len(answered.labels) + (answered.test.outcomes != "finite")))
 
 
 def merged(ways: list[dict[int, Answered]]) -> list[dict[int, Answered]]:
-    """Join ways that differ in the outcomes of one test; those that say least come first."""
+    """Join ways that differ in the outcomes of one test; those that say least come first.
+
+    Where it may have any outcome, the way says nothing of it any more.
+    """
     left = list(ways)
     joined = True
     while joined:
@@ -76,4 +83,6 @@ def _either(one: dict[int, Answered], other: dict[int, Answered]) -> dict[int, A
     if left.labels != right.labels:
         return None
     outcomes = left.outcomes | right.outcomes
+    if outcomes == _every(left):
+        return {test: answered for test, answered in one.items() if test != differing[0]}
     return {**one, differing[0]: Answered(left.test, left.labels, outcomes)}
