@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.facts import read_directory, read_places
+from sidecar.facts import Table, build, read_directory, read_places
+from sidecar.model import Reference, Request
 from sidecar.policy import Policy, load_pack
 from sidecar.policy.proof import Proof, read_proof
 from sidecar.review import explaining
@@ -230,6 +231,71 @@ def test_what_does_not_exist_is_told_without_a_proof_of_a_grant(asked: tuple[str
     assert told.granted is None
     assert told.disagreements == ()
     assert next(as_text(told)) == "deny"
+
+
+PEOPLE = {
+    "schema.yaml": """\
+types:
+  user:
+    subject: true
+    table: users
+    key: id
+    attributes: {id: string, mentor: {type: user, optional: true}}
+    lookups:
+      led: {finds: team, match: {lead: this}, several: first}
+  team:
+    table: teams
+    key: id
+    attributes: {id: string, lead: user}
+    lookups:
+      place: {finds: place, arguments: {user: user}, match: {team: this, user: user}}
+    actions: {join: {properties: {whom: user}}}
+  place:
+    table: places
+    key: [team, user]
+    attributes: {team: team, user: user, level: string}
+  doc:
+    table: docs
+    key: id
+    attributes: {id: string, team: {type: team, optional: true}}
+    actions: {view: {}}
+""",
+    "settings.yaml": "{}\n",
+    "reasons.yaml": "reasons: {no: No.}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "absent"),
+    [
+        ("user.mentor.mentor.id = doc.id", "subject.mentor.mentor.id"),
+        ("user.mentor.led.lead.id = doc.id", "subject.mentor.led().lead.id"),
+        ("doc.team.place(user).level = doc.id", "resource.team.place(subject).level"),
+        ("action.whom = user and doc.id = doc.id", "action.whom"),
+        ("action.whom.led = user.led and doc.id = doc.id", "action.whom"),
+    ],
+)
+def test_what_is_read_of_something_absent_is_told_as_what_it_is(
+    tmp_path: Path, condition: str, absent: str
+) -> None:
+    for name, text in PEOPLE.items():
+        (tmp_path / name).write_text(text)
+    action = "action" if "action" in condition else "_"
+    rule = f"allow(user: User, {action}: Action, doc: Doc) if {condition};\n"
+    (tmp_path / "main.polar").write_text(f"actor User {{}}\n{rule}")
+    policy = load_pack(tmp_path, tmp_path)
+    rows = {"user": {"id": "ana"}, "doc": {"id": "plan"}}
+    mount = build(policy.schema, {name: Table(name, [(1, row)]) for name, row in rows.items()})
+    request = Request(
+        subject=Reference("user", "ana"), action="view", resource=Reference("doc", "plan")
+    )
+
+    told = explain_to_reviewer(request, policy, Facts(mount, {}), AT)
+    policy.oso.close()
+
+    assert hindrances_of(told) == [f"main.polar:2 needs {absent}, which is absent"]
+    assert f"{absent} is absent" in map(str, told.facts)
+    assert told.disagreements == ()
 
 
 def test_the_command_begins_with_the_answer_of_authorize_and_has_its_status() -> None:

@@ -20,6 +20,7 @@ from sidecar.policy.symbols import (
     Thing,
     Truth,
 )
+from sidecar.schema.nouns import Attribute, EntityType
 
 Step = tuple[Any, ...]
 """What a clause looked at, as a key:
@@ -41,6 +42,8 @@ class Run:
     last: Step | None = None
     absent: Path = ()
     """What was last found to be absent."""
+    absent_type: EntityType | None = None
+    """Of which type that would be; None for a value."""
 
     def answer(self, step: Step, ask: Callable[[], bool]) -> bool:
         """Keep a step with its answer: the one turned round, or what `ask` says."""
@@ -60,17 +63,35 @@ class WatchedLook(Look):
     def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
         """Return what `Look.member` does; what is absent, and a look-up by it, are steps."""
         found = super().member(instance, name, arguments)
-        if is_absent(found):
-            base = _base(instance)
-            path = member(self._run.absent if base is None else base, name)
-            self._run.absent = path
-            if base is not None:
-                self._run.answer(("there", path), lambda: False)
-        elif isinstance(found, Thing) and found.path is None and arguments is not None:
-            base = _base(instance)
-            if base is not None:
-                self._run.absent = ("lookup", base, name, tuple(map(_operand, arguments)))
+        if not is_absent(found) and not (isinstance(found, Thing) and found.path is None):
+            return found
+        base = _base(instance)
+        if base is None:
+            self._go_beyond(name, arguments or ())
+        elif isinstance(found, Thing):
+            self._run.absent = _look_up(base, name, arguments or ())
+            self._run.absent_type = found.type
+        else:
+            declared = instance.type.attributes[name] if isinstance(instance, Thing) else None
+            self._found_absent(member(base, name), declared)
+            self._run.answer(("there", self._run.absent), lambda: False)
         return found
+
+    def _go_beyond(self, name: str, arguments: Sequence[object]) -> None:
+        """Read on from what is absent, if what was last found to be so declares such a member."""
+        declared = self._run.absent_type
+        if declared is None:
+            return
+        if name in declared.attributes:
+            self._found_absent(member(self._run.absent, name), declared.attributes[name])
+        elif name in declared.lookups:
+            self._run.absent = _look_up(self._run.absent, name, arguments)
+            self._run.absent_type = self._names.schema.types[declared.lookups[name].finds]
+
+    def _found_absent(self, path: Path, declared: Attribute | None) -> None:
+        self._run.absent = path
+        types = self._names.schema.types
+        self._run.absent_type = types.get(declared.type.target) if declared is not None else None
 
 
 class WatchedComparison(Comparison):
@@ -103,6 +124,10 @@ def _operand(value: object) -> Path:
     if isinstance(value, ActionName):
         return member(ACTION, "name")
     return operand_of(value) or literal(f"str {value}")
+
+
+def _look_up(base: Path, name: str, arguments: Sequence[object]) -> Path:
+    return ("lookup", base, name, tuple(map(_operand, arguments)))
 
 
 def _base(instance: object) -> Path | None:
