@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,11 +17,13 @@ from sidecar.evaluation.sources import Sources
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy import Policy, load_pack
+from sidecar.policy.nodes import FALSE, TRUE
 from sidecar.policy.questions import text_of
 from sidecar.review.changes import Asked, Changes
 from sidecar.review.explaining import Facts, explain_to_reviewer
 from sidecar.review.joining import UncompiledError
 from sidecar.review.slots import Slot, Slots
+from sidecar.review.states import Answered
 from sidecar.review.turning import Turning
 from sidecar.schema import EntityType, Key, Kind, Value
 from tests.depth import deep
@@ -28,6 +31,8 @@ from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 from tests.test_explain import explained, invited, packs
 from tests.test_explaining import AT, question
+
+Search = TypeVar("Search", bound=Changes)
 
 
 def lines(turning: tuple[Turning, ...], told_to: str = "") -> list[str]:
@@ -216,7 +221,7 @@ def test_what_may_have_any_answer_is_not_told(tmp_path: Path, condition: str, wo
     assert lines(told.turning) == [f"resource has no row; turned if resource has one and {either}"]
 
 
-# --- nothing is missed --------------------------------------------------------------------------
+# --- nothing is missed, and what is told is enough ----------------------------------------------
 
 
 QUESTIONS = [
@@ -260,11 +265,60 @@ def test_what_one_cell_turns_is_never_missed_for_packs_made_by_chance(tmp_path: 
     assert asked > 80
 
 
+class _Checked(Changes):
+    """Looks at what is told of each way: does it, with all that stays, leave no other answer?"""
+
+    wanted: bool
+    ways = 0
+
+    def _told(self, changed: frozenset[Slot], way: Mapping[int, Answered]) -> tuple[Answered, ...]:
+        told = super()._told(changed, way)
+        places = {each.test.question: test for test, each in way.items()}
+        stays = {test: now for test, now in self._current.items() if not self._hangs(test, changed)}
+        stays |= {test: each for test, each in way.items() if self.now(each) in each.outcomes}
+        unwanted = (FALSE, TRUE) if self.wanted else (TRUE, FALSE)
+        region = self._trees.choose(self._allowed, *unwanted)
+        left = self._regions.cubes(
+            region, stays | {places[each.test.question]: each for each in told}
+        )
+        assert next(left, None) is None, (self._asked.request, told)
+        self.ways += 1
+        return told
+
+
+@pytest.mark.parametrize(("subject", "action", "resource"), QUESTIONS)
+def test_what_is_told_of_a_change_is_enough(subject: str, action: str, resource: str) -> None:
+    policy, facts = packs()["shipped"]
+
+    assert _checked_ways(policy, facts.snapshot, question(subject, action, resource), AT) > 0
+
+
+@pytest.mark.many
+def test_what_is_told_of_a_change_is_enough_for_packs_made_by_chance(tmp_path: Path) -> None:
+    ways = 0
+
+    for seed in range(310, 310 + deep(8)):
+        for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):
+            ways += _checked_ways(policy, snapshot, request, START)
+        policy.oso.close()
+
+    assert ways > 50
+
+
+def _checked_ways(policy: Policy, snapshot: Snapshot, request: Request, now: datetime) -> int:
+    changes = _changes(policy, snapshot, request, now, _Checked)
+    if changes is None:
+        return 0
+    changes.wanted = not decide(request, policy, snapshot, now).allowed
+    _ = changes.allowing() if changes.wanted else changes.denying()
+    return changes.ways
+
+
 def _turning(
     policy: Policy, snapshot: Snapshot, request: Request, now: datetime
 ) -> tuple[set[Slot], set[Slot]]:
     """Return the cells that turn a decision when they change, by trying, and by our search."""
-    changes = _changes(policy, snapshot, request, now)
+    changes = _changes(policy, snapshot, request, now, Changes)
     if changes is None:
         return set(), set()
     allowed = decide(request, policy, snapshot, now).allowed
@@ -285,14 +339,16 @@ def _turning(
     return turned, found
 
 
-def _changes(policy: Policy, snapshot: Snapshot, request: Request, now: datetime) -> Changes | None:
+def _changes(
+    policy: Policy, snapshot: Snapshot, request: Request, now: datetime, make: type[Search]
+) -> Search | None:
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None or request.action not in kind.resource.actions:
         return None
     sources = Sources(request, policy, kind.frame(request, snapshot, now))
     reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
     try:
-        return Changes(Asked(request, policy, snapshot, now), Slots(reader, sources), sources)
+        return make(Asked(request, policy, snapshot, now), Slots(reader, sources), sources)
     except UncompiledError:
         return None
 

@@ -256,16 +256,16 @@ class Changes:
 
     def _told(self, changed: frozenset[Slot], way: Mapping[int, Answered]) -> tuple[Answered, ...]:
         """Return the answers that are others than they are now, without what others imply."""
-        told = {
-            test: each
-            for test, each in sorted(way.items())
-            if self._hangs(test, changed) and self.now(each) not in each.outcomes
-        }
-        for test in sorted(told, key=lambda test: (_importance(told[test]), test)):
-            other_way = opposite(told[test])
-            rest = {other: each for other, each in told.items() if other != test}
-            if rest and not self._possible(changed, {**rest, test: other_way}):
-                told = rest
+        hanging = {test: each for test, each in sorted(way.items()) if self._hangs(test, changed)}
+        told = {test: each for test, each in hanging.items() if self.now(each) not in each.outcomes}
+        # A test may have no answer at all, where the facts that it is about are absent. So what
+        # says that they are there goes last, when it is known what else speaks of them.
+        for test in sorted(told, key=lambda test: (_is_presence(told[test]), test)):
+            rest = {other: each for other, each in hanging.items() if other != test}
+            other_way = {**rest, test: opposite(hanging[test])}
+            if len(told) > 1 and not self._possible(changed, other_way):
+                hanging = rest
+                del told[test]
         return tuple(told.values())
 
     def _answered(self) -> Iterator[tuple[int, Answered]]:
@@ -284,6 +284,5 @@ class Changes:
                 yield index, Answered(test, kept, frozenset({outcome}))
 
 
-def _importance(answered: Answered) -> int:
-    """Order answers from those that others are more likely to say too."""
-    return 0 if answered.test.question[0] in {"exists", "present"} else 1
+def _is_presence(answered: Answered) -> bool:
+    return answered.test.question[0] in {"exists", "present"}
