@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.facts import Table, build, read_directory, read_places
-from sidecar.model import Reference, Request
+from sidecar.facts import Cells, Table, build, read_directory, read_places
+from sidecar.model import Request
 from sidecar.policy import Policy, load_pack
 from sidecar.policy.proof import Proof, read_proof
 from sidecar.review import explaining
@@ -53,6 +53,21 @@ def packs() -> Mapping[str, tuple[Policy, Facts]]:
 def explained(subject: str, action: str, resource: str, *, pack: str = "shipped") -> Explained:
     policy, facts = packs()[pack]
     return explain_to_reviewer(question(subject, action, resource), policy, facts, AT)
+
+
+def explained_of(
+    directory: Path, schema: str, rules: str, rows: Mapping[str, Cells], asked: Request
+) -> Explained:
+    """Explain a decision of a pack without settings; `rows` has one of each type that has any."""
+    (directory / "schema.yaml").write_text(schema)
+    (directory / "settings.yaml").write_text("{}\n")
+    (directory / "reasons.yaml").write_text("reasons: {no: No.}\n")
+    (directory / "main.polar").write_text(f"actor User {{}}\n{rules}")
+    policy = load_pack(directory, directory)
+    mount = build(policy.schema, {name: Table(name, [(1, row)]) for name, row in rows.items()})
+    told = explain_to_reviewer(asked, policy, Facts(mount, {}), AT)
+    policy.oso.close()
+    return told
 
 
 def invited(email: str, *, show: str = "", **context: object) -> Explained:
@@ -233,8 +248,7 @@ def test_what_does_not_exist_is_told_without_a_proof_of_a_grant(asked: tuple[str
     assert next(as_text(told)) == "deny"
 
 
-PEOPLE = {
-    "schema.yaml": """\
+PEOPLE = """\
 types:
   user:
     subject: true
@@ -259,10 +273,7 @@ types:
     key: id
     attributes: {id: string, team: {type: team, optional: true}}
     actions: {view: {}}
-""",
-    "settings.yaml": "{}\n",
-    "reasons.yaml": "reasons: {no: No.}\n",
-}
+"""
 
 
 @pytest.mark.parametrize(
@@ -278,20 +289,11 @@ types:
 def test_what_is_read_of_something_absent_is_told_as_what_it_is(
     tmp_path: Path, condition: str, absent: str
 ) -> None:
-    for name, text in PEOPLE.items():
-        (tmp_path / name).write_text(text)
     action = "action" if "action" in condition else "_"
     rule = f"allow(user: User, {action}: Action, doc: Doc) if {condition};\n"
-    (tmp_path / "main.polar").write_text(f"actor User {{}}\n{rule}")
-    policy = load_pack(tmp_path, tmp_path)
-    rows = {"user": {"id": "ana"}, "doc": {"id": "plan"}}
-    mount = build(policy.schema, {name: Table(name, [(1, row)]) for name, row in rows.items()})
-    request = Request(
-        subject=Reference("user", "ana"), action="view", resource=Reference("doc", "plan")
-    )
+    rows: dict[str, Cells] = {"user": {"id": "ana"}, "doc": {"id": "plan"}}
 
-    told = explain_to_reviewer(request, policy, Facts(mount, {}), AT)
-    policy.oso.close()
+    told = explained_of(tmp_path, PEOPLE, rule, rows, question("ana", "view", "doc:plan"))
 
     assert hindrances_of(told) == [f"main.polar:2 needs {absent}, which is absent"]
     assert f"{absent} is absent" in map(str, told.facts)

@@ -143,9 +143,12 @@ class Reader:
         base, name = path[1], path[2]
         if base == ACTION:
             # A rule may name what only actions of other types can say: it is never said here.
-            types = (self._roots[RESOURCE][1], *self.schema.types.values())
-            actions = [each for declared in types for each in declared.actions.values()]
-            return next(each.properties[name] for each in actions if name in each.properties)
+            return next(
+                each.properties[name]
+                for declared in (self._roots[RESOURCE][1], *self.schema.types.values())
+                for each in declared.actions.values()
+                if name in each.properties
+            )
         if base == CONTEXT:
             return self.schema.context[name]
         if base == SETTINGS:

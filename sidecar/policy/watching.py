@@ -20,7 +20,7 @@ from sidecar.policy.symbols import (
     Thing,
     Truth,
 )
-from sidecar.schema.nouns import Attribute, EntityType
+from sidecar.schema.nouns import EntityType
 
 Step = tuple[Any, ...]
 """What a clause looked at, as a key:
@@ -69,11 +69,12 @@ class WatchedLook(Look):
         if base is None:
             self._go_beyond(name, arguments or ())
         elif isinstance(found, Thing):
-            self._run.absent = _look_up(base, name, arguments or ())
-            self._run.absent_type = found.type
+            self._found_absent(_look_up(base, name, arguments or ()), found.type.name)
         else:
-            declared = instance.type.attributes[name] if isinstance(instance, Thing) else None
-            self._found_absent(member(base, name), declared)
+            target = (
+                instance.type.attributes[name].type.target if isinstance(instance, Thing) else ""
+            )
+            self._found_absent(member(base, name), target)
             self._run.answer(("there", self._run.absent), lambda: False)
         return found
 
@@ -83,15 +84,15 @@ class WatchedLook(Look):
         if declared is None:
             return
         if name in declared.attributes:
-            self._found_absent(member(self._run.absent, name), declared.attributes[name])
+            target = declared.attributes[name].type.target
+            self._found_absent(member(self._run.absent, name), target)
         elif name in declared.lookups:
-            self._run.absent = _look_up(self._run.absent, name, arguments)
-            self._run.absent_type = self._names.schema.types[declared.lookups[name].finds]
+            found = _look_up(self._run.absent, name, arguments)
+            self._found_absent(found, declared.lookups[name].finds)
 
-    def _found_absent(self, path: Path, declared: Attribute | None) -> None:
+    def _found_absent(self, path: Path, type_name: str) -> None:
         self._run.absent = path
-        types = self._names.schema.types
-        self._run.absent_type = types.get(declared.type.target) if declared is not None else None
+        self._run.absent_type = self._names.schema.types.get(type_name)
 
 
 class WatchedComparison(Comparison):

@@ -261,11 +261,10 @@ class Changes:
         # A test may have no answer at all, where the facts that it is about are absent. So what
         # says that they are there goes last, when it is known what else speaks of them.
         for test in sorted(told, key=lambda test: (_is_presence(told[test]), test)):
-            rest = {other: each for other, each in hanging.items() if other != test}
-            other_way = {**rest, test: opposite(hanging[test])}
-            if len(told) > 1 and not self._possible(changed, other_way):
-                hanging = rest
-                del told[test]
+            if len(told) == 1:
+                break
+            if not self._possible(changed, {**hanging, test: opposite(told[test])}):
+                del hanging[test], told[test]
         return tuple(told.values())
 
     def _answered(self) -> Iterator[tuple[int, Answered]]:

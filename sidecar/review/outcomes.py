@@ -34,7 +34,7 @@ def cut_of(test: Test, cut: tuple[str, bool]) -> tuple[object, bool]:
 def branches_of(test: Test, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
     """Yield the branches of a node, with all outcomes that lead to each."""
     together: dict[int, tuple[set[int], Node]] = {}
-    for at in range(outcomes_of(test, node)):
+    for at in outcomes_of(test, node.labels):
         branch = node.branches[at]
         together.setdefault(branch.number, (set(), branch))[0].add(at)
     for outcomes, branch in together.values():
@@ -43,12 +43,8 @@ def branches_of(test: Test, node: Node) -> Iterator[tuple[frozenset[int], Node]]
 
 def opposite(answered: Answered) -> Answered:
     """Return all other outcomes."""
-    return Answered(answered.test, answered.labels, _every(answered) - answered.outcomes)
-
-
-def _every(answered: Answered) -> frozenset[int]:
-    """Return all outcomes that a test can have."""
-    return frozenset(range(len(answered.labels) + (answered.test.outcomes != "finite")))
+    every = outcomes_of(answered.test, answered.labels)
+    return Answered(answered.test, answered.labels, frozenset(every) - answered.outcomes)
 
 
 def merged(ways: list[dict[int, Answered]]) -> list[dict[int, Answered]]:
@@ -83,6 +79,6 @@ def _either(one: dict[int, Answered], other: dict[int, Answered]) -> dict[int, A
     if left.labels != right.labels:
         return None
     outcomes = left.outcomes | right.outcomes
-    if outcomes == _every(left):
+    if len(outcomes) == len(outcomes_of(left.test, left.labels)):
         return {test: answered for test, answered in one.items() if test != differing[0]}
     return {**one, differing[0]: Answered(left.test, left.labels, outcomes)}

@@ -58,8 +58,8 @@ class Regions:
         found = TRUE
         for index in sorted(cube, reverse=True):
             answered = cube[index]
-            count = len(answered.labels) + (answered.test.outcomes != "finite")
-            branches = [found if at in answered.outcomes else FALSE for at in range(count)]
+            places = outcomes_of(answered.test, answered.labels)
+            branches = [found if at in answered.outcomes else FALSE for at in places]
             found = self.trees.place(index, answered.labels, branches)
         for guard in self._guards(cube):
             found = self.trees.place(guard, YES_NO, (found, FALSE))
@@ -156,7 +156,7 @@ class Regions:
         if known is None:
             test = self.trees.tests[node.test]
             together: dict[int, tuple[set[int], Node]] = {}
-            for at in range(outcomes_of(test, node)):
+            for at in outcomes_of(test, node.labels):
                 branch = node.branches[at]
                 together.setdefault(branch.number, (set(), branch))[0].add(at)
             known = self._known_ways[node.number] = tuple(

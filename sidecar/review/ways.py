@@ -94,7 +94,7 @@ class Walks:
             test = self._tests[node.test]
             for branch in {each.number: each for each in node.branches}.values():
                 outcomes = frozenset(
-                    at for at in range(outcomes_of(test, node)) if node.branches[at] is branch
+                    at for at in outcomes_of(test, node.labels) if node.branches[at] is branch
                 )
                 known = tree.known.get(test.question)
                 if known is not None:

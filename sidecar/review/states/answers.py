@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sidecar.policy.nodes import Label, Node, Test
+from sidecar.policy.nodes import Label, Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,6 @@ class Answered:
         return len(self.labels) in self.outcomes
 
 
-def outcomes_of(test: Test, node: Node) -> int:
-    """Return how many outcomes a node divides."""
-    return len(node.labels) + (test.outcomes != "finite")
+def outcomes_of(test: Test, labels: tuple[Label, ...]) -> range:
+    """Return the places of all outcomes that a test with these labels has."""
+    return range(len(labels) + (test.outcomes != "finite"))
