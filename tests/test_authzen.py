@@ -445,6 +445,57 @@ def test_25_a_wrong_type_is_blamed_where_it_stands(
     assert (answer["decision"], answer["context"]["error"]["member"]) == (False, member)
 
 
+INCOMPLETE = [
+    ({"resource": {"type": "record"}}, "evaluations[0].resource.id"),
+    ({"resource": {}}, "evaluations[0].resource.id"),
+    ({"resource": {"properties": {"status": "active"}}}, "evaluations[0].resource.id"),
+    ({"subject": {"type": "user"}}, "evaluations[0].subject.id"),
+    ({"subject": {"type": "user", "properties": {"role": "admin"}}}, "evaluations[0].subject.id"),
+    ({"action": {}}, "evaluations[0].action.name"),
+    ({"action": {"properties": {"soft": True}}}, "evaluations[0].action.name"),
+    ({"resource": {"type": None, "id": "record-1"}}, "evaluations[0].resource.type"),
+]
+"""Items that lack what only the default has, and what is missing in them."""
+
+
+@pytest.mark.parametrize(("item", "member"), INCOMPLETE)
+@pytest.mark.parametrize("path", [EVALUATIONS, "/v1/authorize"])
+@pytest.mark.parametrize("fraction", [False, True])
+def test_24_25_an_incomplete_item_is_an_error_and_never_asks_about_the_default(
+    client: FlaskClient, path: str, item: dict[str, object], member: str, *, fraction: bool
+) -> None:
+    # A number with a fraction is read by the strict reader, without it by the quick one.
+    beside = {**READS, "context": {"load": 0.5}} if fraction else READS
+    items, answers = (
+        ("evaluations", "evaluations") if path == EVALUATIONS else ("requests", "answers")
+    )
+
+    first, second = told(client, path, {**beside, items: [item, {}]})[answers]
+
+    error = first["context"]["error"] if path == EVALUATIONS else first["error"]
+    assert (first["decision"], error["status"]) == (False, 400)
+    assert error["member"].replace("requests", "evaluations") == member
+    assert second["decision"] is True
+
+
+@pytest.mark.parametrize(
+    ("semantic", "expected"),
+    [
+        ("execute_all", [True, False, True]),
+        ("deny_on_first_deny", [True, False]),
+        ("permit_on_first_permit", [True]),
+    ],
+)
+def test_28_29_an_incomplete_item_counts_as_a_denial(
+    client: FlaskClient, semantic: str, expected: list[bool]
+) -> None:
+    items = [{}, {"resource": {"type": "record"}}, {}]
+    options = {"evaluations_semantic": semantic}
+
+    assert decisions(client, {**READS, "evaluations": items, "options": options}) == expected
+    assert decisions(client, {**READS, "evaluations": items[1:], "options": options})[0] is False
+
+
 def test_26_there_is_a_result_for_each_item_in_their_order(client: FlaskClient) -> None:
     items = [{"subject": who, "action": what} for who in (ALICE, BOB) for what in (READ, WRITE)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeGuard
 
 import msgspec
 
@@ -13,7 +14,7 @@ from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import OK, PLAIN, Told
-from sidecar.http.questions import REQUIRED, STOPS_AFTER, Batch, Evaluation
+from sidecar.http.questions import INHERITED, STOPS_AFTER, Batch, Evaluation
 from sidecar.http.quick import Quickly
 
 
@@ -63,7 +64,7 @@ def _evaluate(body: object, incoming: Incoming) -> Told:
         raise InvalidRequestError("evaluations", f"must have at most {most} items")
     incoming.bound(len(batch.evaluations))
     members = body if isinstance(body, dict) else {}
-    defaults = {name: members[name] for name in REQUIRED if name in members}
+    defaults = {name: members[name] for name in INHERITED if name in members}
     items = enumerate(batch.evaluations)
     answers = (_answer(f"evaluations[{at}]", item, defaults, asking) for at, item in items)
     return Told(OK, PLAIN, _until(STOPS_AFTER[semantic], answers), asking.lines())
@@ -85,22 +86,22 @@ def _answer(
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
     try:
-        answered = asking.decide(convert(_with_defaults(item, defaults), Evaluation))
+        answered = asking.decide(convert(with_defaults(item, defaults), Evaluation))
     except InvalidRequestError as error:
         return _refusal(placed(error, place, item, defaults))
     return answered.decision.allowed, answered.standard()
 
 
-def _with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
-    """Fill in what an item leaves out: whole members, and of those it has, what is required.
+def with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """Fill in what an item leaves out: whole members, and the type of an entity that it has.
 
-    Properties are never mixed: those of the item are all that there are.
+    What else an entity of the item lacks is missing, even where the default has it.
     """
     whole = {**defaults, **item}
-    for name, required in REQUIRED.items():
+    for name, inherited in INHERITED.items():
         own, default = item.get(name), defaults.get(name)
-        if isinstance(own, dict) and isinstance(default, dict):
-            whole[name] = {**{each: default[each] for each in required if each in default}, **own}
+        if isinstance(own, dict) and _has(default, inherited):
+            whole[name] = {inherited: default[inherited], **own}
     return whole
 
 
@@ -127,19 +128,18 @@ def placed(
 def _stands_in(
     defaults: Mapping[str, object], item: Mapping[str, object], error: InvalidRequestError
 ) -> bool:
-    """Tell whether what is wrong was said as a default, and not by the item."""
-    said_as_default: object = defaults
-    said: object = item
-    for name in error.member.split("."):
-        if isinstance(said, dict) and name in said:
-            said, said_as_default = said[name], _member(said_as_default, name)
-        else:
-            return isinstance(said_as_default, dict) and name in said_as_default
-    return False
+    """Tell whether what is wrong stands in a default, and not in the item."""
+    name, _, member = error.member.partition(".")
+    if name not in item:
+        return name in defaults
+    own = item[name]
+    missing = isinstance(own, dict) and member not in own
+    return missing and member == INHERITED.get(name) and _has(defaults.get(name), member)
 
 
-def _member(said: object, name: str) -> object:
-    return said.get(name) if isinstance(said, dict) else None
+def _has(default: object, inherited: str) -> TypeGuard[dict[str, object]]:
+    """Tell whether a default has the member that an item may inherit of it."""
+    return bool(inherited) and isinstance(default, dict) and inherited in default
 
 
 def _refusal(error: InvalidRequestError) -> tuple[bool, bytes]:

@@ -19,7 +19,7 @@ from sidecar.explaining import explain
 from sidecar.http import quick
 from sidecar.http.answers import Answer, Permitted, PermittedOn, PermittedOnMany, Refusal
 from sidecar.http.asking import Asking, TakesLongError, request_of
-from sidecar.http.batches import placed
+from sidecar.http.batches import placed, with_defaults
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
@@ -156,7 +156,7 @@ def _item(place: str, item: object, defaults: dict[str, object], asking: Asking)
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
     try:
-        question = convert({**defaults, **item}, Authorize)
+        question = convert(with_defaults(item, defaults), Authorize)
         if question.explain and asking.brief:
             raise TakesLongError
         return _answer(question, asking)

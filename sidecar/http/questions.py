@@ -20,13 +20,12 @@ SEMANTICS = ("execute_all", "deny_on_first_deny", "permit_on_first_permit")
 STOPS_AFTER: Mapping[str, bool | None] = dict(zip(SEMANTICS, (None, False, True), strict=True))
 """After which decision each of these stops; the answer ends with it."""
 
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "subject": ("type", "id"),
-    "action": ("name",),
-    "resource": ("type", "id"),
-    "context": (),
-}
-"""What has a default in a batch, and which of its own members are required."""
+INHERITED: Mapping[str, str] = {"subject": "type", "action": "", "resource": "type", "context": ""}
+"""What has a default in a batch, and the one member that an item's own may leave to the default.
+
+An `id`, a `name` or `properties` is never inherited: an item without them would be decided about
+the default's.
+"""
 
 
 class Entity(Struct, frozen=True):

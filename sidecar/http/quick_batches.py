@@ -17,7 +17,7 @@ from sidecar.http.asking import END_OF_STANDARD, STANDARD, Asking
 from sidecar.http.identifiers import new_ids
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import OK, PLAIN, Told
-from sidecar.http.questions import REQUIRED, SEMANTICS, STOPS_AFTER
+from sidecar.http.questions import INHERITED, SEMANTICS, STOPS_AFTER
 from sidecar.http.quick import MOST_KEPT_BYTES, Quickly
 
 
@@ -157,7 +157,7 @@ def _defaults(batch: quick.Batch) -> bytes:
     """Write the defaults of a batch as if they were an item, each as it was said."""
     members = [
         b'"%b":%b' % (name.encode(), bytes(said))
-        for name in REQUIRED
+        for name in INHERITED
         if (said := getattr(batch, name)) is not UNSET
     ]
     return b"{%b}" % b",".join(members)
@@ -184,11 +184,11 @@ def _question(
 def _filled(
     own: quick.PartOfEntity | UnsetType, default: quick.PartOfEntity | UnsetType
 ) -> quick.Entity | None:
-    """Fill in a type and an id that an item leaves out; None where there are none."""
+    """Fill in an entity or a type that an item leaves out; None where it lacks anything else."""
     if own is UNSET:
         own = default
-    elif default is not UNSET and (own.type is UNSET or own.id is UNSET):
-        own = quick.PartOfEntity(own.type or default.type, own.id or default.id, own.properties)
+    elif default is not UNSET and own.type is UNSET:
+        own = quick.PartOfEntity(default.type, own.id, own.properties)
     if own is UNSET or own.type is UNSET or own.id is UNSET:
         return None
     return cast("quick.Entity", own)
