@@ -122,7 +122,7 @@ def _standard(settings: Settings) -> Standard:
         max_page_size=settings.max_page_size,
         key=read_key(settings.page_key) if settings.page_key else new_key(),
     )
-    return Standard(public_url=settings.public_url, paging=paging)
+    return Standard(public_url=settings.public_url, paging=paging, context=settings.authzen_context)
 
 
 def _decision_log(settings: Settings) -> DecisionLog | None:

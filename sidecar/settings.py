@@ -111,6 +111,9 @@ class Settings:
     public_url: str = ""
     """The URL that callers know us by; without it there is no metadata."""
 
+    authzen_context: bool = True
+    """Whether AuthZEN's decisions have a `context`; an allow with obligations always has one."""
+
     decision_log: str = ""
     """File that each decision is written to, ``-`` for standard output; empty for none."""
 

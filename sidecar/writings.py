@@ -84,6 +84,9 @@ WRITINGS: Mapping[str, Writing] = {
     "public_url": Writing(
         "URL", texts.public_url, "The https URL callers know it by, for metadata."
     ),
+    "authzen_context": Writing(
+        "yes|no", texts.flag, "`no` leaves `context` out of AuthZEN decisions without obligations."
+    ),
     "decision_log": Writing("FILE", str, "Log each decision to FILE; `-` is standard output."),
     "decision_log_failure": Writing(
         "refuse|count", texts.failure, "Refuse an answer that cannot be logged, or count it."

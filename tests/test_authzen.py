@@ -1012,10 +1012,15 @@ def test_50_members_without_a_value_are_left_out(pair: Pair) -> None:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> FlaskClient:
+def shipped_pair() -> Pair:
     settings = Settings()
     places = Places(settings.policies, settings.fixtures, settings.mount())
-    return create_app(Still(Reloading(places).load()), lambda: NOW).test_client()
+    return Reloading(places).load()
+
+
+@pytest.fixture(scope="module")
+def shipped(shipped_pair: Pair) -> FlaskClient:
+    return create_app(Still(shipped_pair), lambda: NOW).test_client()
 
 
 REMOVES = {
@@ -1042,3 +1047,36 @@ def test_an_obligation_has_the_form_of_the_draft_profile(shipped: FlaskClient) -
                 **native[0],
             }
         ]
+
+
+@pytest.fixture(scope="module")
+def bare(pair: Pair) -> FlaskClient:
+    standard = Standard(context=False)
+    return create_app(Still(pair), lambda: NOW, standard=standard).test_client()
+
+
+def test_without_context_a_decision_is_its_yes_or_no_alone(bare: FlaskClient) -> None:
+    denied = {**READS, "resource": ARCHIVED, "action": WRITE}
+    incomplete = {"resource": {"type": "record"}}
+
+    for _ in range(2):  # the second time it is remembered
+        assert post(bare, EVALUATION, READS).data == b'{"decision":true}'
+        assert told(bare, EVALUATION, denied) == {"decision": False}
+        assert told(bare, EVALUATIONS, READS) == {"decision": True}
+        first, second, third = told(
+            bare, EVALUATIONS, {**READS, "evaluations": [{}, denied, incomplete]}
+        )["evaluations"]
+        assert (first, second) == ({"decision": True}, {"decision": False})
+        assert third["context"]["error"]["member"] == "evaluations[2].resource.id"
+
+
+def test_an_allow_never_loses_its_obligations_with_its_context(shipped_pair: Pair) -> None:
+    bare = create_app(Still(shipped_pair), lambda: NOW, standard=Standard(context=False))
+    client = bare.test_client()
+
+    alone = told(client, EVALUATION, REMOVES)
+    (batched,) = told(client, EVALUATIONS, {**REMOVES, "evaluations": [{}]})["evaluations"]
+
+    for answer in (alone, batched):
+        assert answer["decision"] is True
+        assert [each["id"] for each in answer["context"]["obligations"]] == ["confirm_irreversible"]

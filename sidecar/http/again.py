@@ -23,11 +23,13 @@ is nothing to answer from."""
 
 def answers_again(desk: Desk) -> Mapping[str, Again]:
     """Return what answers so, by path."""
-    return {
+    answers = {
         "/v1/authorize": _deciding(desk, NATIVE, END_OF_NATIVE, NATIVE),
         "/v1/permissions": _listing(desk),
-        "/access/v1/evaluation": _deciding(desk, STANDARD, END_OF_STANDARD),
     }
+    if desk.with_context:  # what is kept of an answer has a `context`
+        answers["/access/v1/evaluation"] = _deciding(desk, STANDARD, END_OF_STANDARD)
+    return answers
 
 
 def _deciding(desk: Desk, form: str, end: bytes, named: str | None = None) -> Again:

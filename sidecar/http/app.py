@@ -65,7 +65,9 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     # A path is what it says: no redirect to a similar one.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    desk = Desk(current=pairs.current, age=pairs.age, now=now, log=log)
+    desk = Desk(
+        current=pairs.current, age=pairs.age, now=now, log=log, with_context=standard.context
+    )
     _register_hot(app, Hot(desk, access, limits))
     app.register_blueprint(authzen.blueprint(desk, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))

@@ -85,6 +85,8 @@ STANDARD = "standard"
 
 END_OF_STANDARD = b'"}}'
 
+_ALLOWED, _DENIED = b'{"decision":true}', b'{"decision":false}'
+
 
 class Answered(NamedTuple):
     """A decision and the id by which the caller and the log speak of it."""
@@ -92,8 +94,14 @@ class Answered(NamedTuple):
     decision: Decision
     id: bytes
 
-    def standard(self) -> bytes:
-        """Write it as AuthZEN has it: obligations by its draft profile, all in `context`."""
+    def standard(self, *, with_context: bool) -> bytes:
+        """Write it as AuthZEN has it: obligations by its draft profile, all in `context`.
+
+        Without `context` a decision is its bare yes or no, unless there are obligations: who
+        reads no `context` would take the allow and never see to them.
+        """
+        if not with_context and not self.decision.obligations:
+            return _ALLOWED if self.decision.allowed else _DENIED
         return self.lead() + self.id + END_OF_STANDARD
 
     def lead(self) -> bytes:

@@ -22,6 +22,9 @@ class Standard:
     public_url: str = ""
     """The URL that callers know us by; without it there is no metadata."""
 
+    context: bool = True
+    """Whether decisions have a `context` where there are no obligations to be seen to."""
+
     paging: Paging = field(default_factory=Paging)
 
 

@@ -29,7 +29,8 @@ def evaluation(incoming: Incoming) -> Told:
     question, body = incoming.quickly(_QUICK_EVALUATION), incoming.short_body
     if question is None:
         question, body = convert(incoming.json(), Evaluation), None
-    return Told(OK, PLAIN, asking.decide(question, asked=body).standard(), asking.lines())
+    answer = asking.decide(question, asked=body).standard(with_context=incoming.desk.with_context)
+    return Told(OK, PLAIN, answer, asking.lines())
 
 
 def evaluations(incoming: Incoming) -> Told:
@@ -55,9 +56,9 @@ def _evaluate(body: object, incoming: Incoming) -> Told:
         raise InvalidRequestError(
             "options.evaluations_semantic", f"must be one of {', '.join(STOPS_AFTER)}"
         )
-    asking = incoming.open(aged=False)
+    asking, with_context = incoming.open(aged=False), incoming.desk.with_context
     if not batch.evaluations:
-        answer = asking.decide(convert(body, Evaluation)).standard()
+        answer = asking.decide(convert(body, Evaluation)).standard(with_context=with_context)
         return Told(OK, PLAIN, answer, asking.lines())
     most = incoming.limits.max_evaluations
     if len(batch.evaluations) > most:
@@ -65,8 +66,10 @@ def _evaluate(body: object, incoming: Incoming) -> Told:
     incoming.bound(len(batch.evaluations))
     members = body if isinstance(body, dict) else {}
     defaults = {name: members[name] for name in INHERITED if name in members}
-    items = enumerate(batch.evaluations)
-    answers = (_answer(f"evaluations[{at}]", item, defaults, asking) for at, item in items)
+    answers = (
+        _answer(f"evaluations[{at}]", item, defaults, asking, with_context=with_context)
+        for at, item in enumerate(batch.evaluations)
+    )
     return Told(OK, PLAIN, _until(STOPS_AFTER[semantic], answers), asking.lines())
 
 
@@ -81,7 +84,12 @@ def _until(last: object, answers: Iterable[tuple[bool, bytes]]) -> bytes:
 
 
 def _answer(
-    place: str, item: object, defaults: Mapping[str, object], asking: Asking
+    place: str,
+    item: object,
+    defaults: Mapping[str, object],
+    asking: Asking,
+    *,
+    with_context: bool,
 ) -> tuple[bool, bytes]:
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
@@ -89,7 +97,7 @@ def _answer(
         answered = asking.decide(convert(with_defaults(item, defaults), Evaluation))
     except InvalidRequestError as error:
         return _refusal(placed(error, place, item, defaults))
-    return answered.decision.allowed, answered.standard()
+    return answered.decision.allowed, answered.standard(with_context=with_context)
 
 
 def with_defaults(item: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:

@@ -25,6 +25,8 @@ class Desk:
     age: Callable[[Snapshot], float]
     now: Callable[[], datetime]
     log: DecisionLog | None = None
+    with_context: bool = True
+    """Whether AuthZEN's decisions have a `context` where there are no obligations."""
 
     def open(
         self, request_id: str | None = None, *, moment: datetime | None = None, aged: bool = True

@@ -28,7 +28,8 @@ def answers(incoming: Incoming) -> Told | None:
         SidecarError: There is no answer.
         TakesLongError: Others would wait too long for it.
     """
-    batch = _read(incoming)
+    # What is kept of an answer has a `context`, so bare answers are not written here.
+    batch = _read(incoming) if incoming.desk.with_context else None
     if batch is None:
         return None
     asking, ids = incoming.open(aged=False), new_ids(len(batch.items))

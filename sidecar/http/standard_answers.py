@@ -34,7 +34,8 @@ class Evaluated(Struct, frozen=True):
     """A decision."""
 
     decision: bool
-    context: Context
+    context: Context | UnsetType = UNSET
+    """Left out only where the operator wants it so, and there are no obligations."""
 
 
 class Blame(Struct, frozen=True):
