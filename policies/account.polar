@@ -30,7 +30,7 @@ resource Account {
   "credentials.edit" if "developer";
   "applications.view" if "developer";                                           "applications.view" if "support";
   "applications.edit" if "developer";
-  "logs.view" if "developer";
+  "logs.view" if "developer";                                                   "logs.view" if "support";
                                        "pricing.view" if "finance_analyst";
   "switch" if "developer";             "switch" if "finance_analyst";           "switch" if "support";
   "set_default" if "developer";        "set_default" if "finance_analyst";      "set_default" if "support";

@@ -90,7 +90,9 @@ def test_a_variant_has_only_the_entries_that_are_decided_otherwise(pack: PackTex
     before = '"logs.view" if "developer";'
     assert text.count(before) == 1
 
-    changed = varying.vary({"account.polar": text.replace(before, '"logs.view" if "support";')})
+    changed = varying.vary(
+        {"account.polar": text.replace(before, '"logs.view" if "finance_analyst";')}
+    )
     broken = varying.vary({"account.polar": text.replace(before, '"logs.view" if "supprt";')})
 
     assert [entry[:3] for entry in changed["entries"]] == [["user", "account", "logs.view"]]
