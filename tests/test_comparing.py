@@ -190,7 +190,7 @@ def test_a_fact_with_another_meaning_cannot_be_compared(checkout: Path) -> None:
 
 
 def test_another_list_in_the_settings_is_a_difference(checkout: Path) -> None:
-    settings = checkout / "fixtures" / "settings.yaml"
+    settings = checkout / "fixtures" / "personal_email_settings.yaml"
     settings.write_text(settings.read_text().replace("  - aol.com\n", ""))
 
     result = _diff(str(ROOT), ".")

@@ -158,7 +158,9 @@ def test_the_moment_of_a_line_is_the_one_that_its_policy_saw(logged: Logged) -> 
 
 def test_what_was_asked_of_another_list_of_the_settings_is_no_answer(logged: Logged) -> None:
     logged.ask("user:ana", "create", invite("zoe@work.example"))
-    logged.edit("fixtures/settings.yaml", "  - aol.com", "  - aol.com\n  - work.example")
+    logged.edit(
+        "fixtures/personal_email_settings.yaml", "  - aol.com\n", "  - aol.com\n  - work.example\n"
+    )
     (logged.directory / "key").write_bytes(KEY)
 
     without = logged.replay()

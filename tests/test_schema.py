@@ -508,6 +508,26 @@ def test_settings_are_read_as_values(schema: Schema, tmp_path: Path) -> None:
     }
 
 
+def test_setting_may_stand_in_a_file_of_its_own(schema: Schema, tmp_path: Path) -> None:
+    path = settings_file(tmp_path, "fee: 750.00\n")
+    path.with_name("domain_settings.yaml").write_text("domains: [b.cd]\n")
+
+    assert read_settings(schema, path)["domains"] == frozenset({"b.cd"})
+
+
+def test_faults_of_settings_name_the_file_that_they_are_in(schema: Schema, tmp_path: Path) -> None:
+    path = settings_file(tmp_path, SETTINGS)
+    path.with_name("more_settings.yaml").write_text("fee: 1\nfees: 2\n")
+
+    with pytest.raises(InvalidPackError) as raised:
+        read_settings(schema, path)
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        "fixtures/more_settings.yaml:1: setting `fee` is in settings.yaml too; remove one of them",
+        "fixtures/more_settings.yaml:2: the settings has no member `fees`; did you mean `fee`?",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
