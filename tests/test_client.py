@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -27,6 +29,7 @@ from sidecar.client import (
     StrictClient,
     UnavailableError,
     connections,
+    reading,
 )
 from sidecar.client.guard import Guard
 
@@ -50,13 +53,23 @@ def answer(told: object, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
+def chunked(told: object) -> bytes:
+    body = json.dumps(told).encode()
+    head = answer(told).partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
+    return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
+Piece = bytes | float | Callable[[bytes], bytes]
+
+
 class Scripted:
     """A server that says what it was told to, whatever it is asked."""
 
-    def __init__(self, *script: bytes | float) -> None:
+    def __init__(self, *script: Piece) -> None:
         """Answer the first question with all of the script, and each one after it likewise.
 
-        Bytes are sent, numbers are seconds of silence, and an empty piece ends the connection.
+        Bytes are sent, numbers are seconds of silence, an empty piece ends the connection, and a
+        function makes the answer from the question.
         """
         self.script = script
         self.questions: list[bytes] = []
@@ -98,6 +111,8 @@ class Scripted:
                     for piece in self.script:
                         if isinstance(piece, float):
                             time.sleep(piece)
+                        elif callable(piece):
+                            connection.sendall(piece(self.questions[-1]))
                         elif piece:
                             connection.sendall(piece)
                         else:
@@ -127,7 +142,7 @@ Say = Callable[..., Scripted]
 def say() -> Iterator[Say]:
     made: list[Scripted] = []
 
-    def script(*pieces: bytes | float) -> Scripted:
+    def script(*pieces: Piece) -> Scripted:
         made.append(Scripted(*pieces))
         return made[-1]
 
@@ -213,15 +228,35 @@ def test_an_allow_with_an_obligation_that_nobody_sees_to_is_a_denial(say: Say) -
 
 @pytest.mark.parametrize(
     ("fulfils", "allowed"),
-    [({"confirm"}, True), ({"confirm", "other"}, True), ({"other"}, False), ({"confir"}, False)],
+    [
+        ({"confirm"}, True),
+        (["other", "confirm"], True),
+        ("confirm", True),
+        ({"other"}, False),
+        ({"confir"}, False),
+        ("never confirm", False),
+        ("confirm other", False),
+        (["never confirm"], False),
+        ({"confirm": False}, False),
+        (["confirm", 7], False),
+        (b"confirm", False),
+        (7, False),
+        (None, False),
+    ],
 )
 def test_an_allow_holds_for_who_sees_to_all_obligations(
     say: Say, fulfils: set[str], *, allowed: bool
 ) -> None:
+    question = Question(
+        subject="user:ana", action="numbers.edit", resource="account:acme", fulfils=fulfils
+    )
+
     with Client(say(answer(OBLIGED)).url) as client:
         decision = client.authorize(*EDIT, fulfils=fulfils)
+    with Client(say(answer({"answers": [OBLIGED]})).url) as client:
+        (of_batch,) = client.authorize_all([question])
 
-    assert bool(decision) is allowed
+    assert (bool(decision), bool(of_batch)) == (allowed, allowed)
 
 
 # --- whatever is no answer ----------------------------------------------------------------------
@@ -233,6 +268,15 @@ NO_ANSWERS = {
     "redirect": answer(ALLOW, "302 Found", "Location: http://127.0.0.1:1/"),
     "html": answer(ALLOW).replace(b"application/json", b"text/html"),
     "no content type": answer(ALLOW).replace(b"Content-Type: application/json\r\n", b""),
+    "two lengths": answer(ALLOW, "200 OK", f"Content-Length: {len(json.dumps(ALLOW))}"),
+    "two other lengths": answer(ALLOW, "200 OK", "content-length: 5"),
+    "lengths in one field": answer(ALLOW).replace(b"Content-Length: ", b"Content-Length: 7, "),
+    "a length with a sign": answer(ALLOW).replace(b"Content-Length: ", b"Content-Length: +"),
+    "a length with a line": answer(ALLOW).replace(b"Content-Length: 1", b"Content-Length: 1_"),
+    "a length and a coding": answer(ALLOW, "200 OK", "Transfer-Encoding: chunked"),
+    "a coding nobody reads": answer(ALLOW, "200 OK", "Transfer-Encoding: gzip"),
+    "a field that is none": answer(ALLOW, "200 OK", "Content-Length : 5"),
+    "a chunk that is cut off": chunked(ALLOW)[:-9],
     "no length": answer(ALLOW).replace(b"Content-Length: ", b"X-Length: "),
     "cut off": answer(ALLOW)[:-1],
     "cut off in the head": b"HTTP/1.1 200 OK\r\nContent-",
@@ -273,6 +317,36 @@ def test_what_is_no_answer_is_a_denial(say: Say, told: bytes) -> None:
     assert [reason.code for reason in decision.reasons] == ["unavailable"]
     with StrictClient(server.url) as strict, pytest.raises(UnavailableError):
         strict.authorize(*EDIT)
+
+
+def test_an_answer_in_chunks_is_one(say: Say) -> None:
+    assert ask(say(chunked(ALLOW)))
+
+
+def test_an_answer_that_is_read_too_late_is_none(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(body: str, **rest: Any) -> object:  # noqa: ANN401  as of `json.loads`
+        time.sleep(0.4)
+        return loads(body, **rest)
+
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", slow)
+    question = Question(subject="user:ana", action="read", resource="account:acme")
+
+    with Client(say(answer({"answers": [ALLOW]})).url, seconds=0.3) as client:
+        decisions = client.authorize_all([question])
+
+    assert [decision.unavailable for decision in decisions] == [True]
+    assert ask(say(answer(ALLOW)), seconds=0.3).unavailable
+
+
+def test_a_large_answer_is_not_read_beyond_the_deadline() -> None:
+    large = b"[%b]" % b",".join([b'{"a":{}}'] * 200_000)
+    begun = time.monotonic()
+
+    with pytest.raises(UnavailableError, match="took too long"):
+        reading.parse(large, begun + 0.02)
+
+    assert time.monotonic() - begun < 2.0
 
 
 def test_a_length_that_is_too_long_is_no_answer(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,6 +412,56 @@ def test_what_cannot_be_asked_is_a_denial(
 
     assert decision.unavailable
     assert server.questions == []
+
+
+class Hostile:
+    """Raises whatever is done with it."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise KeyError("x")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+ODD = [None, 7, 1.5, b"user:ana", "", "x", [], {}, {"a": 1}, {1: 2}, object(), Hostile(), True]
+MEMBERS = ("subject", "action", "resource", "context", "action_properties", "fulfils")
+
+
+def each_allowed(question: bytes) -> bytes:
+    asked = json.loads(question.partition(b"\r\n\r\n")[2])
+    return answer({"answers": [ALLOW] * len(asked["requests"])} if "requests" in asked else ALLOW)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_argument_is_so_odd_that_a_method_raises(say: Say, odd: Any) -> None:  # noqa: ANN401
+    plain: dict[str, Any] = dict(zip(MEMBERS, EDIT, strict=False))
+
+    with Client(say(each_allowed).url) as client:
+        for name in (*MEMBERS, "request_id"):
+            client.authorize(**{**plain, name: odd})
+        for name in ("subject", "resource", "context", "request_id"):
+            client.permissions(**{"subject": EDIT[0], "resource": EDIT[2], name: odd})
+        client.authorize_all([Question(**plain)], request_id=odd)
+        questions = [Question(**{**plain, name: odd}) for name in MEMBERS]
+        decisions = client.authorize_all([*questions, odd, Question(**plain)])
+
+    assert len(decisions) == len(MEMBERS) + 2
+    assert (bool(decisions[0]), bool(decisions[2])) == (False, False)  # none is a reference
+    assert (bool(decisions[-2]), bool(decisions[-1])) == (False, True)
+
+
+@pytest.mark.parametrize("odd", [each for each in ODD if not isinstance(each, list)])
+def test_what_is_no_collection_of_questions_is_never_an_empty_success(odd: Any) -> None:  # noqa: ANN401
+    with Client("http://127.0.0.1:1") as client, suppress(UnavailableError):
+        decisions = client.authorize_all(odd)
+        assert decisions
+        assert not any(decisions)
+    with Client.strict("http://127.0.0.1:1") as strict, pytest.raises(UnavailableError):
+        strict.authorize_all(odd)
 
 
 def test_a_request_id_that_would_be_another_header_is_not_sent(say: Say) -> None:
@@ -478,6 +602,78 @@ def test_a_fork_does_not_share_connections_with_its_parent(
     assert server.connections == 2
 
 
+def test_each_address_of_a_name_is_tried(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = say(answer(ALLOW))
+    ending = say(b"")
+    good = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    ends = ("127.0.0.1", int(ending.url.rpartition(":")[2]))
+    with socket.socket() as taken, socket.socket() as silent, socket.socket() as waiting:
+        taken.bind(("127.0.0.1", 0))
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        waiting.connect(silent.getsockname())  # after which the kernel answers nobody else
+        addresses = [taken.getsockname(), silent.getsockname(), ends, good]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        with Client("http://sidecar.example:1", seconds=2.0) as client:
+            decision = client.authorize(*EDIT)
+
+    assert decision
+
+
+def bearer(question: bytes) -> bytes:
+    return question.partition(b"Authorization: Bearer ")[2].partition(b"\r\n")[0]
+
+
+def test_a_rotated_token_file_is_read_again(say: Say, tmp_path: Path) -> None:
+    server, file = say(answer(ALLOW)), tmp_path / "token"
+    file.write_bytes(b"\xef\xbb\xbffirst\r\n")
+
+    with Client(server.url, token_file=file) as client:
+        client.authorize(*EDIT)
+        for content in ("second", "third!?", "", "fourth"):
+            (tmp_path / "new").write_text(content)
+            (tmp_path / "new").rename(file)
+            client.authorize(*EDIT)
+        file.unlink()
+        client.authorize(*EDIT)
+
+    tokens = [b"first", b"second", b"second", b"second", b"fourth", b"fourth"]
+    assert list(map(bearer, server.questions)) == tokens
+
+
+def test_a_token_that_is_refused_is_read_again_and_asked_with_once(
+    say: Say, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("first")
+
+    def rotated(question: bytes) -> bytes:
+        file.write_text("second")
+        refused = answer({"decision": False, "error": {"message": "who?"}}, "401 Unauthorized")
+        return answer(ALLOW) if bearer(question) == b"second" else refused
+
+    server = say(rotated)
+    with Client(server.url, token_file=file) as client:
+        decision = client.authorize(*EDIT)
+        server.script = (answer(REFUSED, "401 Unauthorized"),)
+        refused = client.authorize(*EDIT)
+
+    assert (bool(decision), bool(refused)) == (True, False)
+    assert len(server.questions) == 3
+
+
+def test_a_token_file_that_is_none_is_refused_when_the_client_is_made(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "two").write_text("two words")
+
+    for name in ("missing", "pipe", "two"):
+        with pytest.raises(ValueError, match=r"the token file .* (cannot|must|is no)"):
+            Client("http://127.0.0.1:1", token_file=tmp_path / name)
+    with pytest.raises(ValueError, match="cannot both"):
+        Client("http://127.0.0.1:1", token="t", token_file=tmp_path / "two")  # noqa: S106
+
+
 def test_it_asks_at_a_unix_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -569,6 +765,89 @@ def test_an_item_that_is_no_answer_spoils_no_other(say: Say) -> None:
 
     assert [decision.unavailable for decision in decisions] == [True, False, True]
     assert [bool(decision) for decision in decisions] == [False, True, False]
+
+
+def asked_in(question: bytes) -> list[dict[str, Any]]:
+    """Return the questions of a batch that a server was asked."""
+    asked: list[dict[str, Any]] = json.loads(question.partition(b"\r\n\r\n")[2])["requests"]
+    return asked
+
+
+def refusing(word: str, status: str, question: bytes) -> bytes:
+    """Refuse each batch that holds a word as a whole."""
+    if word.encode() in question:
+        return answer({"decision": False, "error": {"message": "no"}}, status)
+    return each_allowed(question)
+
+
+def nested(levels: int) -> dict[str, object]:
+    value: dict[str, object] = {}
+    for _ in range(levels):
+        value = {"x": value}
+    return value
+
+
+def plain(resource: str, **context: object) -> Question:
+    return Question(subject="user:ana", action="read", resource=resource, context=context)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"x": object()}, {"x": {1}}, {"x": float("nan")}, {"x": "\ud800"}, nested(100_000)],
+    ids=["an odd type", "a set", "NaN", "half a character", "too deep"],
+)
+def test_one_question_that_cannot_be_sent_denies_no_other(
+    say: Say, context: dict[str, object]
+) -> None:
+    server = say(each_allowed)
+
+    with Client(server.url) as client:
+        decisions = client.authorize_all(
+            [plain("a:1"), plain("a:2", **context), plain("a:3"), None]  # type: ignore[list-item]
+        )
+
+    assert [bool(decision) for decision in decisions] == [True, False, True, False]
+    assert [each["resource"]["id"] for each in asked_in(server.questions[0])] == ["1", "3"]
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "413 Content Too Large"])
+def test_one_question_that_the_server_refuses_denies_no_other(say: Say, status: str) -> None:
+    server = say(partial(refusing, "odd", status))
+    questions = [plain(f"a:{number}", x="odd" if number == 5 else "") for number in range(11)]
+
+    with Client(server.url) as client:
+        decisions = client.authorize_all(questions)
+
+    assert [index for index, decision in enumerate(decisions) if not decision] == [5]
+    assert len(server.questions) < 11
+
+
+def test_a_batch_that_is_overloaded_is_not_divided(say: Say) -> None:
+    server = say(partial(refusing, "requests", "503 Service Unavailable"))
+
+    with Client(server.url) as client:
+        decisions = client.authorize_all([plain("a:1"), plain("a:2")])
+
+    assert [decision.unavailable for decision in decisions] == [True, True]
+    assert len(server.questions) == 1
+
+
+def test_a_batch_beyond_the_bounds_of_the_server_is_divided(say: Say) -> None:
+    server = say(each_allowed)
+    questions = [plain(f"a:{number}", x="x" * 300 * (number % 7)) for number in range(100)]
+    questions[50] = plain("a:50", x="x" * 9000)  # by itself, and refused only by the server
+
+    with Client(server.url, max_body_bytes=4000, max_evaluations=3) as client:
+        decisions = client.authorize_all(iter(questions))
+
+    assert all(decisions)
+    bodies = [question.partition(b"\r\n\r\n")[2] for question in server.questions]
+    assert sum(len(body) > 4000 for body in bodies) == 1
+    batches = list(map(asked_in, server.questions))
+    assert max(map(len, batches)) == 3
+    assert [each["resource"]["id"] for batch in batches for each in batch] == [
+        str(number) for number in range(100)
+    ]
 
 
 def test_a_batch_of_nothing_asks_nothing() -> None:

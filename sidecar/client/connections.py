@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import select
 import socket
 import ssl
 import time
 from collections import deque
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sidecar.client.nouns import UnavailableError
 from sidecar.client.places import Place, left
@@ -21,40 +22,66 @@ if TYPE_CHECKING:
 LONGEST_ANSWER = 16 * 1024 * 1024
 
 
+class Response(NamedTuple):
+    """An answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class _Asked(NamedTuple):
+    """A question, and what bounds its answer."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+    ends: float
+    most: int
+
+
 class Connections:
     """Sends requests to one place, over connections that are used again."""
 
-    def __init__(self, place: Place, seconds: float, most: int) -> None:
+    def __init__(self, place: Place, most: int) -> None:
         """Prepare to connect.
 
         Args:
             place: Where to.
-            seconds: How long one exchange may take, from connecting to the end of the answer.
             most: How many idle connections are kept.
         """
         self._place = place
-        self._seconds = seconds
         self._idle: deque[_Connection] = deque()
         self._most = most
 
-    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
-        """Send a question; return the status, the content type and the body of the answer.
+    def post(
+        self, path: str, body: bytes, headers: dict[str, str], ends: float, most: int
+    ) -> Response:
+        """Send a question and return the answer.
 
-        A connection that was closed while nobody used it is replaced, once: asking changes
-        nothing, so that it may be done twice.
+        A connection that was closed while nobody used it is replaced, and where a place has several
+        addresses they are tried one after the other: asking changes nothing, so that it may be done
+        twice.
+
+        Args:
+            path: Below the base of the place.
+            body: The question.
+            headers: Beside those that belong to any request.
+            ends: By when the answer must be there, on the monotonic clock.
+            most: Longest answer that is read.
 
         Raises:
             UnavailableError: There was no answer, or not in time.
         """
-        ends = time.monotonic() + self._seconds
+        asked = _Asked(path, body, headers, ends, min(most, LONGEST_ANSWER))
         try:
             kept = self._take()
             if kept is not None:
                 try:
-                    return self._exchange(kept, path, body, headers, ends)
+                    return self._exchange(kept, asked)
                 except ConnectionError:
                     pass  # it had been closed
-            return self._exchange(_Connection(self._place, ends), path, body, headers, ends)
+            return self._anew(asked)
         except (OSError, HTTPException, ValueError) as error:
             raise UnavailableError(f"no answer: {_said(error)}") from error
 
@@ -63,19 +90,39 @@ class Connections:
         while self._idle:
             self._idle.pop().end()
 
-    def _exchange(
-        self, connection: _Connection, path: str, body: bytes, headers: dict[str, str], ends: float
-    ) -> tuple[int, str, bytes]:
+    def _anew(self, asked: _Asked) -> Response:
+        """Exchange over a new connection, to the first address that answers.
+
+        Each address has an equal part of the time that is left to connect, so that one which stays
+        silent does not keep the others from being tried.
+
+        Raises:
+            OSError: None of them answered.
+        """
+        failure = OSError(f"`{self._place.host}` has no address")
+        addresses = self._place.addresses()
+        for index, address in enumerate(addresses):
+            share = left(asked.ends) / (len(addresses) - index)
+            try:
+                wire = self._place.connect(address, time.monotonic() + share)
+                return self._exchange(_Connection(self._place, wire), asked)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _exchange(self, connection: _Connection, asked: _Asked) -> Response:
         try:
-            connection.wire.begin(ends)
-            connection.request("POST", self._place.base + path, body, headers)
+            connection.wire.begin(asked.ends)
+            path = self._place.base + asked.path
+            connection.request("POST", path, asked.body, asked.headers)
             response = connection.getresponse()
-            told = _whole(response)
+            _check_framing(response)
+            told = _whole(response, asked.most)
         except BaseException:  # whatever is still to come must not answer another question
             connection.end()
             raise
         self._keep(connection, response)
-        return response.status, response.headers.get_content_type(), told
+        return Response(response.status, response.headers.get_content_type(), told)
 
     def _take(self) -> _Connection | None:
         while True:
@@ -97,9 +144,9 @@ class Connections:
 class _Connection(HTTPConnection):
     """A connection, and the process that made it: after a fork it is not shared."""
 
-    def __init__(self, place: Place, ends: float) -> None:
+    def __init__(self, place: Place, connected: socket.socket) -> None:
         super().__init__(place.host, place.port)
-        self.wire = _Wire(place.connect(ends))
+        self.wire = _Wire(connected)
         self.sock = self.wire  # all of a socket that http.client uses
         self.auto_open = 0
         self._owner = os.getpid()
@@ -188,8 +235,30 @@ class _Incoming(io.RawIOBase):
         return self._wire.receive(buffer)
 
 
-def _whole(response: HTTPResponse) -> bytes:
-    told = response.read(LONGEST_ANSWER + 1)
+def _check_framing(response: HTTPResponse) -> None:
+    """Check that there is one way to tell where an answer ends.
+
+    http.client takes the first of two lengths, and passes over what it cannot read; a proxy between
+    may have taken the other, so that a part of one answer would be read as the next.
+
+    Raises:
+        HTTPException: There is not.
+    """
+    lengths = response.headers.get_all("Content-Length", [])
+    codings = response.headers.get_all("Transfer-Encoding", [])
+    if response.headers.defects or len(lengths) + len(codings) > 1:
+        raise HTTPException("the answer says in two ways where it ends")
+    if not all(_LENGTH.fullmatch(each) for each in lengths) or any(
+        each.lower() != "chunked" for each in codings
+    ):
+        raise HTTPException("the answer does not say where it ends")
+
+
+_LENGTH = re.compile(r"[0-9]{1,15}")
+
+
+def _whole(response: HTTPResponse, most: int) -> bytes:
+    told = response.read(most + 1)
     if not response.isclosed() or response.length:
         raise HTTPException("the answer is cut off, has no length, or is too long")
     return told

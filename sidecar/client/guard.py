@@ -13,6 +13,7 @@ from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from sidecar.client.asking import Client
+from sidecar.client.encoding import obligation_codes
 from sidecar.client.nouns import (
     NO_ANSWER,
     Decision,
@@ -58,7 +59,7 @@ class Guard:
         *,
         resource: str | Callable[..., str | Entity | None],
         context: Callable[[], Mapping[str, object]] = dict,
-        fulfils: Iterable[str] = (),
+        fulfils: str | Iterable[str] = (),
     ) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
         """Let a view run only where this action is allowed.
 
@@ -68,13 +69,14 @@ class Guard:
                 or what returns the resource when it is called with the view's arguments, None
                 for what there cannot be.
             context: Returns the context of the question.
-            fulfils: Codes of the obligations that the view sees to.
+            fulfils: Codes of the obligations that the view sees to, one or a collection of them.
 
         Raises:
             ValueError: The text is no resource.
+            TypeError: `fulfils` is neither a code nor a collection of codes.
         """
         named = _Template(resource).entity if isinstance(resource, str) else resource
-        fulfilled = frozenset(fulfils)
+        fulfilled = obligation_codes(fulfils)
 
         def decorate(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
             @wraps(view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -51,8 +51,8 @@ class Question:
     resource: str | Entity
     context: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     action_properties: Mapping[str, object] = field(default_factory=lambda: NOTHING)
-    fulfils: frozenset[str] = frozenset()
-    """Codes of the obligations that the caller sees to when it is allowed."""
+    fulfils: str | Iterable[str] = frozenset()
+    """Codes of the obligations that the caller sees to when it is allowed; a text is one code."""
 
 
 @dataclass(frozen=True, slots=True)

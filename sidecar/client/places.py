@@ -6,7 +6,16 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
+
+
+class Address(NamedTuple):
+    """One address of a place."""
+
+    family: int
+    name: object
+    """As the family writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,37 +30,39 @@ class Place:
     """The path of a socket, in place of host and port."""
     tls: ssl.SSLContext | None = None
 
-    def connect(self, ends: float) -> socket.socket:
-        """Connect to the first of its addresses that answers.
+    def addresses(self) -> list[Address]:
+        """Return all that it is known by, the first to be tried first.
 
-        Args:
-            ends: By when, on the monotonic clock. Resolving a name is not bound by it: give an
-                address, or a name that the machine itself knows.
+        Resolving a name takes as long as the machine takes for it: give an address, or a name that
+        the machine itself knows.
 
         Raises:
-            OSError: None of them answered, or not in time.
+            OSError: It has none.
         """
         if self.unix:
-            return _connected(socket.AF_UNIX, self.unix, ends)
-        failure = OSError(f"`{self.host}` has no address")
-        for family, _, _, _, address in socket.getaddrinfo(
-            self.host, self.port, type=socket.SOCK_STREAM
-        ):
-            try:
-                plain = _connected(family, address, ends)
-            except OSError as error:
-                failure = error
-                continue
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return self._secured(plain, self.tls, ends) if self.tls else plain
-        raise failure
+            return [Address(socket.AF_UNIX, self.unix)]
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(Address(family, address) for family, *_, address in found))
 
-    def _secured(self, plain: socket.socket, tls: ssl.SSLContext, ends: float) -> socket.socket:
+    def connect(self, address: Address, ends: float) -> socket.socket:
+        """Connect to one of its addresses, by a moment on the monotonic clock.
+
+        Raises:
+            OSError: It does not answer, or not in time.
+        """
+        made = socket.socket(address.family, socket.SOCK_STREAM)
         try:
-            plain.settimeout(left(ends))
-            return tls.wrap_socket(plain, server_hostname=self.host)
-        except OSError:
-            plain.close()
+            made.settimeout(left(ends))
+            made.connect(address.name)  # type: ignore[arg-type]  # of any family
+            if self.unix:
+                return made
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls is None:
+                return made
+            made.settimeout(left(ends))
+            return self.tls.wrap_socket(made, server_hostname=self.host)
+        except BaseException:
+            made.close()
             raise
 
 
@@ -90,14 +101,3 @@ def left(ends: float) -> float:
     if seconds <= 0:
         raise TimeoutError("it took too long")
     return seconds
-
-
-def _connected(family: int, address: object, ends: float) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        made.settimeout(left(ends))
-        made.connect(address)  # type: ignore[arg-type]  # of any family
-    except OSError:
-        made.close()
-        raise
-    return made

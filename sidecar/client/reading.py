@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from sidecar.client.nouns import (
@@ -20,16 +22,32 @@ T = TypeVar("T")
 _LONGEST_MESSAGE = 200
 
 
-def parse(body: bytes) -> object:
+def parse(body: bytes, ends: float) -> object:
     """Read a body as JSON.
 
+    Args:
+        body: All of it.
+        ends: By when, on the monotonic clock. A long body takes long to read.
+
     Raises:
-        UnavailableError: It is not JSON, or two readers could understand it in two ways.
+        UnavailableError: It is not JSON, two readers could understand it in two ways, or it is too
+            late.
     """
+    members = partial(_members, ends)
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_refuse)
+        return json.loads(body.decode("utf-8"), object_pairs_hook=members, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise UnavailableError("the answer is not JSON") from error
+
+
+def check_in_time(ends: float) -> None:
+    """Check that an answer is there before the deadline.
+
+    Raises:
+        UnavailableError: It is too late: what was answered counts no longer.
+    """
+    if time.monotonic() >= ends:
+        raise UnavailableError("no answer: it took too long")
 
 
 def read_decision(told: object, fulfils: frozenset[str]) -> Decision:
@@ -117,7 +135,8 @@ def _typed(members: Mapping[str, object], name: str, kind: type[T]) -> T:
     return value
 
 
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _members(ends: float, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    check_in_time(ends)
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member is given twice")
