@@ -75,7 +75,13 @@ class SuiteFile(pytest.File):
     def _fixtures(self) -> Path:
         said = self.config.getini(FIXTURES)
         if not said:
-            return self.path.parent.parent / "fixtures"
+            fixtures = self.path.parent.parent / "fixtures"
+            if not fixtures.is_dir():
+                raise self.CollectError(
+                    f"there is no `fixtures` beside `{self.path.parent}`; "
+                    f"name the directory with `{FIXTURES}`"
+                )
+            return fixtures
         root = self.config.rootpath if self.config.inipath is None else self.config.inipath.parent
         return root / str(said)
 

@@ -22,10 +22,14 @@ class Writing:
 
 WRITINGS: Mapping[str, Writing] = {
     "policies": Writing(
-        "DIR", Path, "The *.polar files and their suites.  [default: the shipped ones]"
+        "DIR",
+        Path,
+        "The *.polar files and their suites.  [default: the nearest; `serve`: the shipped]",
     ),
     "fixtures": Writing(
-        "DIR", Path, "Schema, settings, sentences and worlds.  [default: the shipped ones]"
+        "DIR",
+        Path,
+        "Schema, settings, sentences and worlds.  [default: the nearest; `serve`: the shipped]",
     ),
     "data": Writing("DIR", Path, "The mounted facts.  [default: worlds/demo in the fixtures]"),
     "host": Writing("HOST", str, "Address to listen at."),

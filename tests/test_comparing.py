@@ -68,10 +68,10 @@ def test_a_revision_is_compared_with_the_files_as_they_are(checkout: Path) -> No
     committed = _diff("HEAD~1", "HEAD")
     back = _diff("HEAD", "HEAD~1")
 
-    assert edited.output == committed.output
+    assert edited.stdout == committed.stdout
     assert (edited.exit_code, back.exit_code) == (1, 1)
-    assert edited.output.startswith("actions: 1 newly allowed\n")
-    assert back.output.startswith("actions: 1 newly denied\n")
+    assert edited.stdout.startswith("actions: 1 newly allowed\n")
+    assert back.stdout.startswith("actions: 1 newly denied\n")
 
 
 def test_what_is_neither_a_directory_nor_a_revision_is_trouble(checkout: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_edit_of_facts_tells_who_gains_and_who_loses(checkout: Path) -> None:
 
     result = _diff(".", ".", "--old-data", "fixtures/worlds/demo", "--data", "after", "--at", AT)
 
-    lines = result.output.splitlines()
+    lines = result.stdout.splitlines()
     assert "+ user:sue credentials.view account:acme" in lines
     assert "- user:sue cards.view account:acme" in lines
     assert all(line[2:].startswith("user:sue ") for line in lines[1:] if line[0] in "+-")
@@ -106,7 +106,7 @@ def test_a_log_tells_how_many_lines_a_change_would_have_affected(checkout: Path)
 
     result = _diff(str(ROOT), ".", "--log", str(log), "--json")
 
-    answer = json.loads(result.output)
+    answer = json.loads(result.stdout)
     assert [change["log_lines"] for change in answer["changes"]] == [2]
     assert answer["log_lines_not_judged"] == 0
 
@@ -169,7 +169,7 @@ def test_a_new_role_is_one_that_the_old_pack_did_not_know(checkout: Path) -> Non
 
     result = _diff(str(ROOT), ".", "--json")
 
-    changes = json.loads(result.output)["changes"]
+    changes = json.loads(result.stdout)["changes"]
     seen = [change for change in changes if "logs.view" in change["actions"]]
     assert [change["what"] for change in seen] == ["allowed"]
     assert any("auditor" in clause for clause in seen[0]["when"][0])
@@ -196,9 +196,9 @@ def test_another_list_in_the_settings_is_a_difference(checkout: Path) -> None:
     result = _diff(str(ROOT), ".")
 
     assert result.exit_code == 1
-    assert result.output.startswith("actions: 1 newly allowed\n")
-    assert "create on invitation" in result.output
-    assert "aol.com" in result.output
+    assert result.stdout.startswith("actions: 1 newly allowed\n")
+    assert "create on invitation" in result.stdout
+    assert "aol.com" in result.stdout
 
 
 def test_a_lost_obligation_is_a_difference(checkout: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_lost_obligation_is_a_difference(checkout: Path) -> None:
     result = _diff(str(ROOT), ".")
 
     assert result.exit_code == 1
-    assert "no longer obliged (confirm_irreversible): remove on membership" in result.output
+    assert "no longer obliged (confirm_irreversible): remove on membership" in result.stdout
 
 
 def test_a_pull_request_is_told_in_markdown(checkout: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_pull_request_is_told_in_markdown(checkout: Path) -> None:
 
     output = _diff(
         str(ROOT), ".", "--markdown", "--data", "fixtures/worlds/demo", "--at", AT
-    ).output
+    ).stdout
 
     assert output.startswith("**Access:** actions: ")
     assert "Rule `plan_holds(account)` now also holds" in output

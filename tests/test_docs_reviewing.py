@@ -64,7 +64,7 @@ def test_document_shows_what_the_command_prints(
     monkeypatch.setenv("SIDECAR_FIXTURES", "fixtures")
     command, *filters = command.split(" | ")
 
-    printed = CliRunner().invoke(main, shlex.split(command)[1:]).output
+    printed = CliRunner().invoke(main, shlex.split(command)[1:]).stdout
 
     assert _filtered(printed.splitlines(keepends=True), filters) == output
 
@@ -99,6 +99,6 @@ def test_each_edit_is_seen_at_once(checkout: Path, monkeypatch: pytest.MonkeyPat
         ("moved", ["plan_holds(account) no longer holds", "exactly 750 USD"]),
     ):
         result = CliRunner().invoke(main, ["diff", ".", f"edited/{edit}"])
-        first = "".join(result.output.splitlines(keepends=True)[:6])
+        first = "".join(result.stdout.splitlines(keepends=True)[:6])
         assert result.exit_code == 1
         assert all(word in first for word in words), first

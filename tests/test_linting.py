@@ -175,5 +175,5 @@ def test_packs_that_are_kept_here_have_nothing_to_look_at(pack: str) -> None:
         ],
     )  # fmt: skip
 
-    assert json.loads(result.output)["findings"] == []
+    assert json.loads(result.stdout)["findings"] == []
     assert result.exit_code == 0

@@ -124,7 +124,7 @@ def test_matrix_is_the_one_that_was_approved() -> None:
         env={"SIDECAR_POLICIES": str(POLICIES), "SIDECAR_FIXTURES": str(FIXTURES)},
     )
 
-    assert (result.exit_code, result.output) == (0, ""), "if it is meant: `make matrix`"
+    assert (result.exit_code, result.stdout) == (0, ""), "if it is meant: `make matrix`"
 
 
 def test_every_invariant_holds_in_every_state() -> None:

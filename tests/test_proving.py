@@ -112,7 +112,7 @@ def test_invariants_that_hold_are_proved(pack: Path) -> None:
 
     result = _run("prove")
 
-    assert result.output.splitlines()[-1] == "5 of 5 invariants hold in every state"
+    assert result.stdout.splitlines()[-1] == "5 of 5 invariants hold in every state"
     assert result.exit_code == 0
 
 
@@ -121,7 +121,7 @@ def test_an_invariant_that_fails_is_shown_with_a_state_and_the_line_to_blame(pac
 
     result = _run("prove")
 
-    lines = result.output.splitlines()
+    lines = result.stdout.splitlines()
     assert result.exit_code == 1
     assert lines[0].startswith("FAILS   nobody but writers ever edits (")
     assert lines[0].endswith("invariants.yaml:2)")
@@ -147,7 +147,7 @@ def test_each_kind_of_invariant_can_fail(pack: Path, before: str, after: str, na
         _edit(pack, "main.polar", "oblige(_: User", "oblige(user: User")
         _edit(pack, "main.polar", "active = false", 'id = "nobody"')
 
-    answer = json.loads(_run("prove", "--json").output)
+    answer = json.loads(_run("prove", "--json").stdout)
 
     failing = [each for each in answer["invariants"] if not each["holds"]]
     assert any(each["name"].startswith(name) for each in failing)
@@ -157,7 +157,7 @@ def test_each_kind_of_invariant_can_fail(pack: Path, before: str, after: str, na
 def test_a_failure_can_be_told_in_a_pull_request(pack: Path) -> None:
     _edit(pack, "main.polar", '"edit" if "writer";', '"edit" if "reader";')
 
-    output = _run("prove", "--markdown").output
+    output = _run("prove", "--markdown").stdout
 
     assert output.startswith("**Invariants:** 4 of 5 invariants hold in every state.\n")
     assert "- edit on folder: when `folder.share(user).role is reader`, and `" in output
@@ -219,7 +219,7 @@ def test_an_invariant_that_cannot_be_asked_is_told_with_its_place(
 
 
 def test_matrix_tells_each_role_what_it_may(pack: Path) -> None:
-    output = _run("matrix").output
+    output = _run("matrix").stdout
 
     assert output.splitlines()[:5] == [
         "folder, for user",
@@ -235,14 +235,14 @@ def test_matrix_tells_each_role_what_it_may(pack: Path) -> None:
     _edit(pack, "main.polar", '"edit" if "writer";', '"edit" if "reader";')
     changed = _run("matrix", "--golden", str(pack / "approved.txt"))
     assert changed.exit_code == 1
-    assert "+  edit  [1]     [1]     [1]    -" in changed.output
+    assert "+  edit  [1]     [1]     [1]    -" in changed.stdout
 
 
 def test_matrix_has_a_form_for_programs_and_one_for_pull_requests(pack: Path) -> None:
     assert (pack / "policies").is_dir()
 
-    sheets = json.loads(_run("matrix", "--json").output)
-    markdown = _run("matrix", "--markdown").output
+    sheets = json.loads(_run("matrix", "--json").stdout)
+    markdown = _run("matrix", "--markdown").stdout
 
     cells = {each["name"]: each["cells"] for each in sheets[0]["actions"]}
     assert [cell["allowed"] for cell in cells["edit"]] == [

@@ -98,7 +98,9 @@ def test_fixtures_that_lie_elsewhere_are_named_in_the_configuration(
     with_them = run(repository, "policies")
 
     without.assert_outcomes(errors=1)
-    without.stdout.fnmatch_lines(["*schema.yaml: cannot be read*"])
+    without.stdout.fnmatch_lines(
+        ["there is no `fixtures` beside *; name the directory with `sidecar_fixtures`"]
+    )
     with_them.assert_outcomes(passed=1)
 
 

@@ -53,7 +53,7 @@ def test_readme_shows_what_the_command_prints(
     monkeypatch.chdir(ROOT)
     command, _, head = command.partition(" | head -")
 
-    printed = CliRunner().invoke(main, shlex.split(command)[1:]).output
+    printed = CliRunner().invoke(main, shlex.split(command)[1:]).stdout
 
     assert "".join(printed.splitlines(keepends=True)[: int(head) if head else None]) == output
 

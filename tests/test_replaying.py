@@ -85,7 +85,7 @@ def test_the_policies_that_decided_change_nothing(logged: Logged) -> None:
     result = logged.replay()
 
     total = "0 of 7 decisions change, 7 stay as they are, 0 cannot be judged\n"
-    assert (result.exit_code, result.output) == (EXIT_YES, total)
+    assert (result.exit_code, result.stdout) == (EXIT_YES, total)
 
 
 def test_equal_changes_are_told_as_one_with_their_lines(logged: Logged) -> None:
@@ -97,7 +97,7 @@ def test_equal_changes_are_told_as_one_with_their_lines(logged: Logged) -> None:
 
     asked = "user cards.view account"
     assert result.exit_code == EXIT_NO
-    assert result.output.splitlines() == [
+    assert result.stdout.splitlines() == [
         f"6 lines: {asked}: was allowed, now denied: via_proxy (lines 1, 2, 4, 5, 7, …)",
         f"3 lines: {asked}: was denied: not_granted, now denied: via_proxy (lines 3, 6, 9)",
         "9 of 9 decisions change, 0 stay as they are, 0 cannot be judged",
@@ -136,7 +136,7 @@ def test_what_a_caller_said_and_nobody_read_is_known(logged: Logged) -> None:
 
     result = logged.replay()
 
-    assert "1 of 3 decisions change, 2 stay as they are, 0 cannot be judged" in result.output
+    assert "1 of 3 decisions change, 2 stay as they are, 0 cannot be judged" in result.stdout
 
 
 def test_the_moment_of_a_line_is_the_one_that_its_policy_saw(logged: Logged) -> None:
@@ -166,8 +166,8 @@ def test_what_was_asked_of_another_list_of_the_settings_is_no_answer(logged: Log
     without = logged.replay()
     with_key = logged.replay("--decision-log-key", str(logged.directory / "key"))
 
-    assert "not told: `resource.email.domain`, of which it holds a hash" in without.output
-    assert "was allowed, now denied: personal_email" in with_key.output
+    assert "not told: `resource.email.domain`, of which it holds a hash" in without.stdout
+    assert "was allowed, now denied: personal_email" in with_key.stdout
 
 
 def test_a_literal_is_compared_with_a_hash_by_its_key_and_no_other(logged: Logged) -> None:
@@ -183,9 +183,9 @@ def test_a_literal_is_compared_with_a_hash_by_its_key_and_no_other(logged: Logge
     other = logged.replay("--decision-log-key", str(logged.directory / "other"))
     with_key = logged.replay("--decision-log-key", str(logged.directory / "key"))
 
-    assert "0 of 1 decisions change, 0 stay as they are, 1 cannot be judged" in without.output
-    assert other.output == without.output
-    assert "was allowed, now denied: via_proxy" in with_key.output
+    assert "0 of 1 decisions change, 0 stay as they are, 1 cannot be judged" in without.stdout
+    assert other.stdout == without.stdout
+    assert "was allowed, now denied: via_proxy" in with_key.stdout
 
 
 def test_a_line_of_another_schema_is_not_judged_and_told(logged: Logged) -> None:
@@ -194,7 +194,7 @@ def test_a_line_of_another_schema_is_not_judged_and_told(logged: Logged) -> None
 
     result = logged.replay()
 
-    assert result.output.splitlines() == [
+    assert result.stdout.splitlines() == [
         "1 line: not judged: written under another schema (line 1)",
         "0 of 0 decisions change, 0 stay as they are, 0 cannot be judged",
     ]
@@ -236,7 +236,7 @@ def test_stale_denials_are_beside_any_policy(logged: Logged) -> None:
     )
     logged.log.write_text(stale)
 
-    assert "1 line: not judged: denied as stale" in logged.replay().output
+    assert "1 line: not judged: denied as stale" in logged.replay().stdout
 
 
 def test_a_log_of_which_nothing_can_be_read_is_trouble(logged: Logged) -> None:

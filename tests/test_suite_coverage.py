@@ -90,7 +90,7 @@ def _test(directory: Path, *options: str, status: int = 0) -> str:
     places = [f"--{name}={directory / name}" for name in ("policies", "fixtures")]
     found = CliRunner().invoke(main, ["test", *places, *options])
     assert found.exit_code == status, found.output
-    return found.output
+    return found.stdout
 
 
 def _coverage(directory: Path) -> dict[str, Any]:

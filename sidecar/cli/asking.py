@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
-from sidecar.cli.places import clock, load
+from sidecar.cli.places import clock, load, pack_settings
 from sidecar.cli.questions import SAID, Pairs, request_of
 from sidecar.decide import decide
 from sidecar.model import Reference
@@ -39,7 +39,7 @@ def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
         "subject_property": subject_property,
         "resource_property": resource_property,
     }
-    pair = load(places)
+    pair = load(pack_settings(places))
     request = request_of(pair.policy.schema, (subject, action, resource), said)
     decision = decide(request, pair.policy, pair.snapshot, at or clock())
     click.echo("allow" if decision.allowed else "deny")
@@ -72,7 +72,7 @@ def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
         "subject_property": subject_property,
         "resource_property": resource_property,
     }
-    pair = load(places)
+    pair = load(pack_settings(places))
     request = request_of(pair.policy.schema, (subject, "", resource), said)
     allowed = permitted(request, pair.policy, pair.snapshot, at or clock())
     for action in allowed:

@@ -9,7 +9,7 @@ import click
 
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, output_options, print_json
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.errors import InvalidDocumentsError, Problem
 from sidecar.facts import read_directory
 from sidecar.options import PLACES, setting_options
@@ -35,7 +35,7 @@ def check(strict: bool, conditions: bool, output: str, **places: object) -> None
     Names what could not be compiled, which Oso is asked about at request time; and what to look
     at: rules that can never hold or change nothing, permissions that nobody can have.
     """
-    settings = settings_of(places)
+    settings = pack_settings(places)
     try:
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
         counted = dict(_counted(policy, settings))

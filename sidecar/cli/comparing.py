@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +15,7 @@ from sidecar.audit import Hashing
 from sidecar.cli.compared import Compared, as_markdown, as_plain, as_text
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
-from sidecar.cli.places import clock, settings_of
+from sidecar.cli.places import clock, pack_settings
 from sidecar.facts import read_directory
 from sidecar.options import INSTANT, PACK, setting_options
 from sidecar.policy import Policy
@@ -68,14 +70,19 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     """
     if old_data is not None and data is None:
         raise click.UsageError("--old-data needs --data, the mount after the edit")
-    settings = settings_of(places)
-    policies, fixtures = settings.policies, settings.fixtures
-    with found([old, *([new] if new else [])], policies, fixtures) as packs:
-        last = packs[1] if new else PackPlace(NOW, policies, fixtures)
+
+    @cache
+    def pack() -> PackPlace:  # chosen, and printed, only where it is compared or located
+        settings = pack_settings(places)
+        return PackPlace(NOW, settings.policies, settings.fixtures)
+
+    beside: Any = places.get("fixtures")
+    with found([old, *([new] if new else [])], pack, beside) as packs:
+        last = packs[1] if new else pack()
         before, after = load_pair(packs[0], last)
         answer = _compared(before, after, (old_data or data, data), at or clock())
         if log is not None:
-            key: Path | None = settings.decision_log_key
+            key: Any = places.get("decision_log_key")
             hashing = None if key is None else Hashing.by_file(key)
             answer = replace(answer, replayed=replay(log, after, hashing))
     if output == JSON:

@@ -11,7 +11,7 @@ import click
 from sidecar.cli.compared import indented
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, TEXT, output_options, print_json
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
 from sidecar.review.matrix import NO, YES, Clauses, Sheet, matrix
 from sidecar.review.packs import NOW, PackPlace
@@ -30,7 +30,7 @@ def draw(golden: Path | None, output: str, **places: object) -> None:
 
     Keep its output in a file beside the policies: a change of access is then a line in a diff.
     """
-    settings = settings_of(places)
+    settings = pack_settings(places)
     sheets = matrix(PackPlace(NOW, settings.policies, settings.fixtures))
     if output == JSON:
         print_json([_as_json(sheet) for sheet in sheets])

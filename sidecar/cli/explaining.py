@@ -8,7 +8,7 @@ import click
 
 from sidecar.cli.group import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
-from sidecar.cli.places import clock, load, settings_of
+from sidecar.cli.places import clock, load, pack_settings
 from sidecar.cli.questions import SAID, Pairs, request_of
 from sidecar.facts import read_places
 from sidecar.model import Reference
@@ -49,10 +49,11 @@ def explain(  # noqa: PLR0913, PLR0917  click passes each option by its name
         "subject_property": subject_property,
         "resource_property": resource_property,
     }
-    pair = load(places)
+    settings = pack_settings(places)
+    pair = load(settings)
     request = request_of(pair.policy.schema, (subject, action, resource), said)
     shown = frozenset({"sensitive"} if show_sensitive else ())
-    rows = read_places(pair.policy.schema, settings_of(places).mount())
+    rows = read_places(pair.policy.schema, settings.mount())
     facts = Facts(pair.snapshot, rows, shown)
     explained = explain_to_reviewer(request, pair.policy, facts, at or clock())
     if output == JSON:

@@ -55,8 +55,11 @@ class _Commands(click.Group):
 def main() -> None:
     """Answer "may this user do this?" from policy files that reviewers can read.
 
-    Without options the shipped policies and fixtures are used (those of the source checkout, or
-    of the installed package), and the demo world among the fixtures stands in for a mount.
+    A command uses the pack that --policies and --fixtures name (with one of them, the other
+    directory beside it); else the nearest parent of the working directory that holds both, up to
+    the root of the git repository; else the shipped pack (that of the source checkout, or of the
+    installed package). It prints its choice on standard error. `serve` does not search. The demo
+    world among the fixtures stands in for a mount.
 
     Exit status: 0 yes, 1 no, 2 no answer (standard error says why).
     """

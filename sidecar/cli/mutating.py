@@ -10,7 +10,7 @@ import click
 
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, output_options, print_json
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
 from sidecar.review.mutating import Fate, Places, Verdict, mutate
 
@@ -34,7 +34,7 @@ def mutated(workers: int, output: str, **places: object) -> None:
     moved, a rule deleted. For each that survives, a case is shown that would kill it. Mutants that
     answer alike in every situation, and those that do not load, are only counted.
     """
-    settings = settings_of(places)
+    settings = pack_settings(places)
     count, verdicts = mutate(Places(settings.policies, settings.fixtures), workers)
     with click.progressbar(
         verdicts,

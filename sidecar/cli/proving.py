@@ -9,7 +9,7 @@ import click
 from sidecar.cli.compared import indented
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
 from sidecar.review.invariants import Counterexample, Verdict, prove
 from sidecar.review.packs import NOW, PackPlace
@@ -26,7 +26,7 @@ def prove_invariants(output: str, **places: object) -> None:
     A proof covers every state that facts can have. Of an invariant that fails, a state in which
     it does is shown, and the rules that are responsible.
     """
-    settings = settings_of(places)
+    settings = pack_settings(places)
     schema, verdicts = prove(PackPlace(NOW, settings.policies, settings.fixtures))
     if not verdicts:
         raise click.UsageError(

@@ -11,7 +11,7 @@ import click
 from sidecar.audit import Hashing
 from sidecar.cli.group import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
 from sidecar.policy import load_pack
 from sidecar.review.judging import Effect
@@ -34,7 +34,7 @@ def replay_command(log: Iterator[bytes], output: str, **places: object) -> None:
     cannot be judged, because the line lacks a fact. Status 1 when something changes, 2 when no
     line can be read.
     """
-    settings = settings_of(places)
+    settings = pack_settings(places)
     policy = load_pack(settings.policies, settings.fixtures)
     key: Path | None = settings.decision_log_key
     found = replay(log, policy, None if key is None else Hashing.by_file(key))

@@ -10,7 +10,7 @@ import click
 from sidecar.cli.coverage import Covering
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.errors import InvalidSettingError
 from sidecar.options import PACK, setting_options
 from sidecar.policy import load_pack
@@ -35,7 +35,7 @@ from sidecar.suites import Cell, ask, junit, read_suites
 @output_options(JSON, MARKDOWN)
 def test(junit_file: Path | None, coverage: bool, output: str, **places: object) -> None:
     """Run the policy suites, *_test.yaml beside the policies, on the worlds in the fixtures."""
-    settings = settings_of(places)
+    settings = pack_settings(places)
     if coverage:
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
     else:

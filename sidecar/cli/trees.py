@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sidecar.cli.group import main
-from sidecar.cli.places import settings_of
+from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
 from sidecar.outline import outline
 from sidecar.policy import load_pack
@@ -18,7 +18,7 @@ from sidecar.schema.wording import nearest, shown
 @setting_options(PACK)
 def tree(action: str, resource_type: str, **places: object) -> None:
     """Show the compiled decision of an action on a type of resource, one question a line."""
-    settings = settings_of(places)
+    settings = pack_settings(places)
     policy = load_pack(settings.policies, settings.fixtures)
     types = policy.schema.types
     if resource_type not in types:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -74,37 +74,47 @@ def load_pair(old: PackPlace, new: PackPlace) -> tuple[Policy, Policy]:
 
 
 @contextmanager
-def found(names: Sequence[str], policies: Path, fixtures: Path) -> Iterator[list[PackPlace]]:
+def found(
+    names: Sequence[str], pack: Callable[[], PackPlace], fixtures: Path | None = None
+) -> Iterator[list[PackPlace]]:
     """Find packs, each a directory or a revision; revisions are laid out as long as this lasts.
 
     Args:
         names: A directory that holds ``policies`` and ``fixtures``, or ``*.polar`` files beside
             which or beside whose parent ``fixtures`` stands; or a revision of git.
-        policies: The directory that a revision is looked at for.
-        fixtures: The same.
+        pack: Returns the pack in the working tree, of whose repository a revision is; it is
+            called for revisions alone.
+        fixtures: For a directory of ``*.polar`` files without any beside it.
 
     Raises:
         NoPackError: A name is none of these.
     """
     with ExitStack() as stack:
-        yield [_find(name, policies, fixtures, stack) for name in names]
+        yield [_find(name, pack, fixtures, stack) for name in names]
 
 
-def _find(name: str, policies: Path, fixtures: Path, stack: ExitStack) -> PackPlace:
+def _find(
+    name: str, pack: Callable[[], PackPlace], fixtures: Path | None, stack: ExitStack
+) -> PackPlace:
     directory = Path(name)
     if directory.is_dir():
         return _in_directory(name, directory, fixtures)
-    root = _git("rev-parse", "--show-toplevel", at=policies)
-    commit = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", at=policies)
+    now = pack()
+    root = _git("rev-parse", "--show-toplevel", at=now.policies)
+    commit = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", at=now.policies)
     if not root or not commit or name.startswith("-"):
         raise NoPackError(
-            f"{shown(name)} is neither a directory with a pack nor a revision of git; "
-            "name a directory that holds `policies` and `fixtures`"
+            f"{shown(name)} is neither a directory with a pack nor a revision of git of the "
+            f"repository of `{now.policies}`; name a directory that holds `policies` and `fixtures`"
         )
     top = Path(root.decode().strip())
     laid_out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pack-")))
     places = []
-    for part in (policies, fixtures):
+    for part in (now.policies, now.fixtures):
+        if not part.resolve().is_relative_to(top.resolve()):
+            raise NoPackError(
+                f"`{part}` is not in the git repository `{top}`; name directories instead"
+            )
         inside = part.resolve().relative_to(top.resolve())
         archive = _git("archive", "--format=tar", commit.decode().strip(), str(inside), at=top)
         if archive is None:
@@ -115,7 +125,7 @@ def _find(name: str, policies: Path, fixtures: Path, stack: ExitStack) -> PackPl
     return PackPlace(name, *places)
 
 
-def _in_directory(name: str, directory: Path, fixtures: Path) -> PackPlace:
+def _in_directory(name: str, directory: Path, fixtures: Path | None) -> PackPlace:
     if (directory / POLICIES).is_dir() and (directory / FIXTURES).is_dir():
         return PackPlace(name, directory / POLICIES, directory / FIXTURES)
     if not any(directory.glob("*.polar")):
@@ -125,6 +135,10 @@ def _in_directory(name: str, directory: Path, fixtures: Path) -> PackPlace:
         )
     beside = (directory / FIXTURES, directory.parent / FIXTURES)
     own = next((place for place in beside if (place / "schema.yaml").is_file()), fixtures)
+    if own is None:
+        raise NoPackError(
+            f"there is no `fixtures` beside {shown(name)}; name the directory with `--fixtures`"
+        )
     return PackPlace(name, directory, own)
 
 
