@@ -237,7 +237,7 @@ RULES = [
     (
         "allow(_: User, _: Action, _: Doc) if\x0btrue;",
         1,
-        "`\\x0b` (a control character) has no meaning in Polar here",
+        "hidden character U+000B (vertical tab) in column 37; no reviewer can see it",
     ),
     # blocks
     ("resource Dok {}", 1, "`Dok` is no type of the schema; did you mean `Doc`?"),

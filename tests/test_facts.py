@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -776,9 +777,7 @@ PIECES = [
 def test_plain_rows_are_read_as_the_parser_reads_them(pieces: list[str]) -> None:
     content = "".join(pieces).encode()
 
-    rows, faults = by_parser(content)
-
-    assert by_pieces(content) == (rows, faults)
+    assert_read_alike(content)
 
 
 @hypothesis_settings(deadline=None)
@@ -786,7 +785,16 @@ def test_plain_rows_are_read_as_the_parser_reads_them(pieces: list[str]) -> None
 def test_any_text_is_read_as_the_parser_reads_it(text: str) -> None:
     content = f"- {{id: a}}\n{text}".encode()
 
-    assert by_pieces(content) == by_parser(content)
+    assert_read_alike(content)
+
+
+def assert_read_alike(content: bytes) -> None:
+    """Compare both ways of reading; what ends a line in YAML 1.1 alone is refused before."""
+    if re.search("\r(?!\n)|[\x85\u2028\u2029]", content.decode()):
+        _, faults = by_pieces(content)
+        assert any("hidden character" in each or "stands alone" in each for each in faults)
+    else:
+        assert by_pieces(content) == by_parser(content)
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -346,7 +346,7 @@ FAULTS = [
     ("founder: person", "? [founder]\n      : person", "a list stands where a name must"),
     ("founder: person", "founder:", "is empty; write text"),
     ("founder: person", "founder: 'person", "is not YAML: "),
-    ("founder: person", "founder: \x07", "is not YAML: control characters are not allowed"),
+    ("founder: person", "founder: \x07", "hidden character U+0007"),
     ("founder: person", "founder: person\n---\n", "holds a second document; remove the `---`"),
 ]
 

@@ -6,13 +6,13 @@ A path is written by `sidecar.policy.questions.show` and read by `path_of`; a va
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
 from sidecar.audit.encoding import plain
 from sidecar.audit.hashing import Hashing
 from sidecar.audit.moments import Moments
+from sidecar.digests import digest_of
 from sidecar.evaluation.recording import Fact
 from sidecar.evaluation.secrecy import is_secret, names_secret
 from sidecar.model import Decision, Reference, Request
@@ -22,8 +22,7 @@ from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
 
 def digest(setting: Value) -> str:
     """Return a hash of a set among the settings: what was asked of it holds for an equal one."""
-    written = json.dumps(_texts(setting))
-    return hashlib.sha256(written.encode()).hexdigest()[:16]
+    return digest_of(_texts(setting)).revision()
 
 
 class Lines:

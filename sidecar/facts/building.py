@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from sidecar.digests import Digest
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.faults import MountFaults
 from sidecar.facts.indexes import Rows, found_by, getter, referring_by
@@ -57,10 +57,10 @@ class _Building:
         self._read: dict[str, _Read] = {}
 
     def build(self) -> Snapshot:
-        digest = hashlib.sha256()
+        digest = Digest()
         for declared in self._schema.types.values():
-            digest.update(f"\n{declared.name}\n".encode())
-            self._read[declared.name] = self._read_table(declared, digest.update)
+            digest.add(declared.name)
+            self._read[declared.name] = self._read_table(declared, digest)
         rows: Rows = {name: read.rows for name, read in self._read.items()}
         for declared in self._schema.types.values():
             for place, attribute in enumerate(declared.attributes.values()):
@@ -80,9 +80,9 @@ class _Building:
             for attribute in declared.attributes.values()
             if attribute.type.kind is Kind.REFERENCE
         }
-        return Snapshot(self._schema, digest.hexdigest()[:16], rows, found, referring)
+        return Snapshot(self._schema, digest.revision(), rows, found, referring)
 
-    def _read_table(self, declared: EntityType, digest: Callable[[bytes], None]) -> _Read:
+    def _read_table(self, declared: EntityType, digest: Digest) -> _Read:
         table = self._tables.get(declared.name)
         read = _Read(table.file if table else declared.table)
         if table is None:
@@ -91,9 +91,10 @@ class _Building:
         is_current = _currency(declared)
         has_sets = any(a.type.kind is Kind.SET for a in declared.attributes.values())
         rows, remember, note_line = read.rows, read.all.append, read.lines.append
+        note_row = digest.add_text  # the repr of its values shows all of them
         for line, cells in table.rows:
             row = reader.read(line, cells)
-            digest(repr(_ordered(row) if has_sets else row).encode())
+            note_row(repr(_ordered(row) if has_sets else row))
             key = reader.key(row)
             if key is None:
                 continue

@@ -19,6 +19,7 @@ import yaml
 from sidecar.facts.faults import MountFaults
 from sidecar.facts.mounted import RowEvents
 from sidecar.facts.rows import Cells, Quoted
+from sidecar.schema.characters import HiddenCharacter
 
 MOST_SHAPES = 8
 """Shapes of rows (columns and quotes) that are remembered; optional columns make some."""
@@ -36,6 +37,9 @@ _PAIR = re.compile(rf"(?:^|, |\n  )({_NAME}): (?:({_PLAIN})|\"({_TEXT})\"|'({_TE
 _HEAD = re.compile(r"(?:#[ -~]*\r?\n|\r?\n)*(?:---\r?\n)?(?:#[ -~]*\r?\n|\r?\n)*")
 # Signs of another document, and breaks of lines that only YAML counts, in UTF-8.
 _NOT_PIECEWISE = re.compile("^(?:---|\\.\\.\\.)|\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]", re.MULTILINE)
+
+
+_BREAK = re.compile(b"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
 
 
 class _NotPiecewiseError(Exception):
@@ -57,7 +61,28 @@ def read_rows(stream: BinaryIO, file: str, faults: MountFaults) -> Iterator[tupl
         yield from _read_pieces(stream, file, faults)
     except _NotPiecewiseError as error:
         stream.seek(0)
+        if _refuse_breaks(stream, file, faults):
+            return
+        stream.seek(0)
         yield from RowEvents(stream, file, faults, first=error.line).read()
+
+
+def _refuse_breaks(stream: BinaryIO, file: str, faults: MountFaults) -> bool:
+    """Refuse what ends a line for YAML 1.1 alone: a row can hide behind it in a comment.
+
+    Other hidden characters are harmless in facts, and must not keep later facts from being seen.
+    """
+    found = False
+    for number, line in enumerate(stream, 1):
+        for match in _BREAK.finditer(line):
+            found = True
+            text = line[: match.end()].decode("utf-8", "replace")
+            hidden = HiddenCharacter(number, len(text), text[-1])
+            faults.add(file, number, hidden.message)
+            break
+    if found:
+        faults.broken.add(file)
+    return found
 
 
 def _read_pieces(stream: BinaryIO, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sidecar.digests import digest_of
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.policy.compiling import PackTexts
 from sidecar.policy.nodes import LEAVES, Node, Test
@@ -271,13 +271,6 @@ def nodes_of(compiled: Mapping[str, Any], known: Mapping[int, Node]) -> dict[int
 
 def revision_of(pack: PackTexts, sentences: Sentences) -> str:
     """Hash all that the answers depend on."""
-    parts = [pack.schema.revision, *(f"{file}\0{text}" for file, text in pack.texts.items())]
-    for name, value in sorted(pack.settings.items()):
-        shown = sorted(map(str, value)) if isinstance(value, frozenset) else value
-        parts.append(f"{name}={shown!r}")
-    for said in (sentences.reasons, sentences.obligations):
-        parts += [f"{code}={sentence}" for code, sentence in sorted(said.items())]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    return digest.hexdigest()[:16]
+    told = (sorted(sentences.reasons.items()), sorted(sentences.obligations.items()))
+    settings = sorted(pack.settings.items())
+    return digest_of(pack.schema.revision, pack.texts, settings, *told).revision()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sidecar.digests import digest_of
 from sidecar.policy.compiling import PackTexts
 from sidecar.policy.process import compile_in_child
 
@@ -70,13 +71,5 @@ class SharedCompiling:
 
 def _key(pack: PackTexts) -> bytes:
     """Return a hash of all that compiling looks at."""
-    settings = {name: _plain(value) for name, value in pack.settings.items()}
-    codes = {kind: sorted(declared) for kind, declared in pack.codes.items()}
-    parts = [pack.schema.revision, settings, codes, list(pack.texts.items())]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(repr(each) for each in value)
-    return repr(value)
+    settings = sorted(pack.settings.items())
+    return digest_of(pack.schema.revision, settings, pack.codes, pack.texts).bytes()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import islice
 
 from sidecar.errors import Problem
+from sidecar.schema.characters import hidden_characters
+from sidecar.schema.documents import MOST_HIDDEN
 
 MAXIMUM_FILE_BYTES = 1_000_000
 """A policy is written by people; Oso's parser is not made for more."""
@@ -14,7 +17,6 @@ MAXIMUM_NESTING = 60
 """Levels of brackets; Oso's parser overflows its stack on deeply nested lists."""
 MAXIMUM_CHAIN = 2000
 """Tokens without a comma or semicolon; `not not not …` overflows Oso's parser like brackets do."""
-
 _TOKEN = re.compile(
     r"""
     (?P<space>[ \t\r\n]+ | \#[^\r\n]*)
@@ -61,11 +63,9 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
         return (), [
             Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")
         ]
-    for number, written in enumerate(text.split("\n"), start=1):
-        if "\r" in written.removesuffix("\r"):
-            # Oso ends a comment there, an editor does not show it: what follows is hidden.
-            message = "a carriage return stands alone here; save the file with line feeds"
-            return (), [Problem(file, number, message)]
+    if hidden := list(islice(hidden_characters(text), MOST_HIDDEN)):
+        # Oso ends a comment at a carriage return, which no editor shows: a rule hides there.
+        return (), [Problem(file, each.line, each.message) for each in hidden]
     tokens: list[Token] = []
     position, line, depth, chain = 0, 1, 0, 0
     while position < len(text):

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 import yaml
 
 from sidecar.errors import Problem
+from sidecar.schema.characters import hidden_characters
 from sidecar.schema.wording import nearest, one_of, shown
 
 NOT_UTF_8 = "is not UTF-8; save it as UTF-8"
 LARGEST_DOCUMENT = 4 * 1024 * 1024
 DEEPEST = 30
+MOST_HIDDEN = 20
+"""Hidden characters of one document that are told."""
 
 
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
@@ -145,6 +149,11 @@ def parse_document(content: bytes, faults: Faults) -> Node | None:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         faults.add(line, NOT_UTF_8)
+        return None
+    hidden = list(islice(hidden_characters(text), MOST_HIDDEN))
+    for each in hidden:
+        faults.add(each.line, each.message)
+    if hidden:
         return None
     try:
         return _Builder(faults).build(yaml.parse(text, Loader=yaml.CSafeLoader))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from sidecar.digests import digest_of
 from sidecar.schema.nouns import Action, Attribute, EntityType
 
 
@@ -14,8 +14,8 @@ def meaning_of(types: Mapping[str, EntityType], context: Mapping[str, Attribute]
 
     Descriptions, units, secrecy, the order of names and the settings have no part in it.
     """
-    content = repr((_sorted(_type(each) for each in types.values()), _attributes(context)))
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    content = (_sorted(_type(each) for each in types.values()), _attributes(context))
+    return digest_of(*content).revision()
 
 
 def _type(declared: EntityType) -> object:

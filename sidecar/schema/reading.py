@@ -6,11 +6,11 @@ keys; then what compares attributes of several types, such as look-ups.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
 
+from sidecar.digests import digest_of
 from sidecar.errors import InvalidPackError
 from sidecar.schema.attributes import (
     CONTEXT_RESERVED,
@@ -95,10 +95,10 @@ def _read(document: Node, faults: Faults) -> Schema:
         },
         settings=read_attributes(schema, root.members.get("settings", empty), setting, faults),
     )
-    content = repr((schema.types, schema.enums, schema.context, schema.settings))
+    content = (schema.types, schema.enums, schema.context, schema.settings)
     return replace(
         schema,
-        revision=hashlib.sha256(content.encode()).hexdigest()[:16],
+        revision=digest_of(*content).revision(),
         meaning=meaning_of(schema.types, schema.context),
     )
 
