@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum
 from multiprocessing import get_context
@@ -14,14 +15,15 @@ from typing import Self
 from sidecar.errors import InvalidPackError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
 from sidecar.policy import Policy
-from sidecar.policy.compiled import read_texts
+from sidecar.policy.compiled import load_pack, read_texts
 from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.variants import Variants
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.pasting import case_to_paste
+from sidecar.review.reach import UncompiledEntries
 from sidecar.review.states import KnownStates
 from sidecar.review.telling import Entry, changed_entries, tell
-from sidecar.suites import Cell, read_suites
+from sidecar.suites import Cell, ask, read_suites
 from sidecar.suites.running import failure, placed
 
 VARIANT_SECONDS = 10.0
@@ -81,11 +83,26 @@ def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
     """
     pack, _ = read_texts(places.policies, places.fixtures)
     mutants = mutants_of(pack.texts, pack.schema)
+    _check_suites(places)
     if workers == 1:
         return len(mutants), _alone(places, mutants)
     context = get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(places,))
     return len(mutants), _beside(pool, mutants)
+
+
+def _check_suites(places: Places) -> None:
+    """Check that the suites pass without any edit; a mutant that they kill means nothing else."""
+    policy = load_pack(places.policies, places.fixtures)
+    with closing(policy.oso):
+        cells = ask(read_suites(places.policies), policy, places.fixtures / "worlds")
+    failing = sum(cell.failure is not None for cell in cells)
+    if failing:
+        message = (
+            f"{failing} of {len(cells)} answers are not as expected before any edit;"
+            " mend what `sidecar test` shows"
+        )
+        raise InvalidSuiteError([Problem(str(places.policies), 0, message)])
 
 
 def _alone(places: Places, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
@@ -114,11 +131,11 @@ class Trial:
     """A pack and its suites, ready to try mutants."""
 
     def __init__(self, places: Places) -> None:
-        """Compile the pack and ask its suites.
+        """Compile the pack and lay out its suites, which pass.
 
         Raises:
             InvalidPackError: The pack cannot be used.
-            InvalidSuiteError: Its suites cannot be used, or fail.
+            InvalidSuiteError: Its suites cannot be used.
         """
         pack, sentences = read_texts(places.policies, places.fixtures)
         self._texts = pack.texts
@@ -128,20 +145,15 @@ class Trial:
         self._policy: Policy = self._variants.policy
         self._known = KnownStates()
         self._cells: dict[Entry, list[tuple[Cell, Snapshot]]] = defaultdict(list)
-        failing = []
         for cell, snapshot in placed(self._suites, self._policy, self._worlds):
-            wrong = failure(cell, self._policy, snapshot)
-            if wrong is not None:
-                failing.append(Problem(cell.case.file, cell.case.line, f"{cell.name} {wrong}"))
             self._cells[self._entry(cell)].append((cell, snapshot))
-        if failing:
-            self._variants.close()
-            raise InvalidSuiteError(failing)
+        self._uncompiled = UncompiledEntries(self._policy)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._policy.oso.close()
         self._variants.close()
 
     def judge(self, mutant: Mutant) -> Verdict:
@@ -152,13 +164,16 @@ class Trial:
             )
         except InvalidPackError as error:
             return Verdict(mutant, Fate.REFUSED, str(error.problems[0]))
+        with closing(variant.oso):
+            return self._judge(mutant, variant)
+
+    def _judge(self, mutant: Mutant, variant: Policy) -> Verdict:
         changed = changed_entries(self._policy, variant)
-        for key in changed:
-            for cell, snapshot in self._cells.get(key, ()):
-                wrong = failure(cell, variant, snapshot)
-                if wrong is not None:
-                    why = f"{cell.case.file}:{cell.case.line}: {cell.name} {wrong}"
-                    return Verdict(mutant, Fate.KILLED, why)
+        touched = self._uncompiled.touched(mutant, self._texts[mutant.file])
+        changed += [key for key in touched if key not in changed]
+        killed = self._killed(mutant, variant, changed)
+        if killed is not None:
+            return killed
         told = tell(self._policy, variant, changed, self._known)
         if not told.differs:
             return Verdict(mutant, Fate.EQUIVALENT)
@@ -169,6 +184,15 @@ class Trial:
             told.witness, edit, (self._policy, variant), self._suites, self._worlds
         )
         return Verdict(mutant, Fate.SURVIVED, case=case)
+
+    def _killed(self, mutant: Mutant, variant: Policy, changed: Sequence[Entry]) -> Verdict | None:
+        for key in changed:
+            for cell, snapshot in self._cells.get(key, ()):
+                wrong = failure(cell, variant, snapshot)
+                if wrong is not None:
+                    why = f"{cell.case.file}:{cell.case.line}: {cell.name} {wrong}"
+                    return Verdict(mutant, Fate.KILLED, why)
+        return None
 
     def _entry(self, cell: Cell) -> Entry:
         key = (cell.subject.type, cell.resource.type, cell.action)
