@@ -461,7 +461,11 @@ ROW_FAULTS = [
         "column `open`: `yes` is not a boolean; write true or false, without quotes",
     ),
     ("teams", "- {id: x, founder: ann, domains: b.cd}", "column `domains`: `b.cd` is no set of"),
-    ("teams", "- {id: x, founder: ann, domains: [cd]}", "column `domains`: `cd` is not a domain"),
+    (
+        "teams",
+        "- {id: x, founder: ann, domains: [c..d]}",
+        "column `domains`: `c..d` is not a domain",
+    ),
     (
         "teams",
         "- {id: x, founder: ann, friends: [core, corr]}",

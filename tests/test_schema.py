@@ -540,10 +540,10 @@ def test_faults_of_settings_name_the_file_that_they_are_in(schema: Schema, tmp_p
             ],
         ),
         (
-            "fee: much\ndomains:\n  - b.cd\n  - cd\nlimit: 1.0\n",
+            "fee: much\ndomains:\n  - b.cd\n  - c..d\nlimit: 1.0\n",
             [
                 "1: setting `fee`: `much` is not a decimal; write digits such as `12.50`",
-                "4: setting `domains`: `cd` is not a domain; write it as `example.com`",
+                "4: setting `domains`: `c..d` is not a domain; write it as `example.com`",
                 "5: setting `limit`: `1.0` is not an integer; write digits, without quotes",
             ],
         ),

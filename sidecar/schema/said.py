@@ -10,29 +10,23 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from sidecar.schema.nouns import ABSENT, Kind, Scalar, Schema, Value, ValueType
-from sidecar.schema.written import LARGEST, LONGEST_NUMBER, SMALLEST, parse_text
+from sidecar.schema.written import LARGEST, LONGEST_NUMBER, SMALLEST, parse_proposed
 
 
 def parse_json(schema: Schema, value_type: ValueType, value: object) -> Value:
     """Read a property that a caller says; absent when it lies outside its domain.
 
     Raises:
-        TypeError: The JSON type is wrong, or a string is empty; ``must be a string``.
+        TypeError: The JSON type is wrong; ``must be a string``.
     """
     return _JSON[value_type.kind](schema, value_type, value)
 
 
-def _said(value: object) -> str:
+def _text_json(schema: Schema, value_type: ValueType, value: object) -> Value:
     if not isinstance(value, str):
         raise TypeError("must be a string")
-    if not value:
-        raise TypeError("must not be empty")
-    return value
-
-
-def _text_json(schema: Schema, value_type: ValueType, value: object) -> Value:
     try:
-        return parse_text(schema, value_type, _said(value), quoted=True)
+        return parse_proposed(schema, value_type, value)
     except ValueError:
         return ABSENT
 
@@ -60,9 +54,10 @@ def _decimal_json(schema: Schema, value_type: ValueType, value: object) -> Value
             raise TypeError("must be a string of digits, since it has a fraction")
         value = int(value)
     number = Decimal(value)
+    # A number has as many digits as a text of digits may have, and no more.
     if not number.is_finite() or abs(number.adjusted()) > LONGEST_NUMBER:
         return ABSENT
-    return number
+    return number if len(number.as_tuple().digits) <= LONGEST_NUMBER else ABSENT
 
 
 def _set_json(schema: Schema, value_type: ValueType, value: object) -> Value:

@@ -11,6 +11,7 @@ from sidecar.schema.written import (
     key_of,
     not_one_of,
     parse_instant,
+    parse_proposed,
     parse_text,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "not_one_of",
     "parse_instant",
     "parse_json",
+    "parse_proposed",
     "parse_text",
 ]

@@ -25,10 +25,23 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
-    r"([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+    r"([Zz]|([+-][0-9]{2})(?::?([0-5][0-9])(?::?([0-5][0-9]))?)?)"
 )
-_OFFSET = re.compile(r".*(?:[0-9:.] ?[Zz]|UTC|GMT|:[0-9].*[+-][0-9:]+)", re.DOTALL)
+"""RFC 3339, and offsets as PostgreSQL writes them."""
+_OFFSET = re.compile(r".*(?:[0-9:.,] ?[Zz]|UTC|GMT|:[0-9].*[+-][0-9:]+)", re.DOTALL)
 """What a person takes for an instant with an offset."""
+_ELSEWHERE = re.compile(
+    r"(?P<day>[0-9W-]{7,10})[Tt ](?P<time>[0-9:]{2,8})(?:[.,](?P<fraction>[0-9]+))?"
+    r"(?: ?(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-5][0-9])?))?"
+    r"(?: ?(?P<zone>UTC|GMT|[A-Z]{3,5}|\[[A-Za-z0-9_+/-]+\]))?"
+)
+"""Instants in other notations: the rest of ISO 8601, Go's, Java's."""
+_LONG_FRACTION = re.compile(r":[0-9]{2}[.,][0-9]{7}")
+_NO_OFFSET = frozenset({"UTC", "GMT"})
+_UNBOUNDED = {
+    "infinity": "9999-12-31T00:00:00Z",
+    "-infinity": "0001-01-01T00:00:00Z",
+}
 _DECIMAL_ELSEWHERE = re.compile(
     r"[-+]?(?=\.?[0-9])(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,2})?"
 )
@@ -64,6 +77,19 @@ def parse_text(schema: Schema, value_type: ValueType, text: str, quoted: bool) -
     return _TEXT[value_type.kind](schema, value_type, text, quoted)
 
 
+def parse_proposed(schema: Schema, value_type: ValueType, text: str) -> Value:
+    """Read a text that a caller says: as a mount has it, but addresses and domains are checked.
+
+    Raises:
+        ValueError: The text is no such value. The message begins with the text in backticks.
+    """
+    if value_type.kind is Kind.EMAIL:
+        return _as_email(text, addresses.proposed_email(text))
+    if value_type.kind is Kind.DOMAIN:
+        return _as_domain(text, addresses.proposed_domain(text))
+    return parse_text(schema, value_type, text, quoted=True)
+
+
 def key_of(schema: Schema, type_name: str, id_text: str) -> Key | None:
     """Return the key that an id names, or None when no entity of that type can have it."""
     declared = schema.types[type_name]
@@ -95,23 +121,59 @@ def parse_instant(text: str) -> datetime:
     """
     match = _INSTANT.fullmatch(text)
     if not match:
-        # Only what is as short as an instant is looked at: a caller may say anything.
-        lacking = "" if _OFFSET.fullmatch(text[:LONGEST_NUMBER]) else " with an offset"
-        raise ValueError(
-            f"{shown(text)} is not an instant{lacking}; write it as `2026-12-24T00:00:00Z`"
-        )
-    day, time, second, fraction, offset = match.groups(default="")
+        raise ValueError(_instant_fault(text))
+    day, time, second, fraction, offset, hours, minutes, seconds = match.groups(default="")
     if fraction[6:].strip("0"):
-        raise ValueError(f"{shown(text)} has more than six digits of a second; leave some out")
+        raise ValueError(
+            f"{shown(text)} has more than six digits of a second;"
+            f" write six, such as {shown(f'{day}T{time}:{second}.{fraction[:6]}{offset}')}"
+        )
     if second == "60":
         raise ValueError(f"{shown(text)} is a leap second; write the second before or after it")
-    offset = "+00:00" if offset in "Zz" else f"{offset[:3]}:{offset[-2:]}"
+    offset = f"{hours}:{minutes or '00'}:{seconds or '00'}" if hours else "+00:00"
     try:
         return datetime.fromisoformat(
             f"{day}T{time}:{second or '00'}.{fraction[:6].ljust(6, '0')}{offset}"
         ).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{shown(text)} is no moment of the calendar; correct it") from None
+
+
+def _instant_fault(text: str) -> str:
+    """Return what is wrong with a text that is no instant, and how to mend it."""
+    if text.lower() in _UNBOUNDED:
+        mend = shown(_UNBOUNDED[text.lower()])
+        return f"{shown(text)} is no moment of the calendar; write {mend}"
+    # Only what is as short as an instant is looked at: a caller may say anything.
+    short = text[:LONGEST_NUMBER]
+    if _LONG_FRACTION.search(short):
+        return f"{shown(text)} has more than six digits of a second; write six at most"
+    plain = _instant_elsewhere(short) if short == text else None
+    if plain is not None:
+        return f"{shown(text)} is not an instant; write {shown(plain)} instead"
+    if short.endswith(" BC"):
+        return f"{shown(text)} is before the year 1; write `0001-01-01T00:00:00Z` or later"
+    lacking = "" if _OFFSET.fullmatch(short) else " with an offset"
+    return f"{shown(text)} is not an instant{lacking}; write it as `2026-12-24T00:00:00Z`"
+
+
+def _instant_elsewhere(text: str) -> str | None:
+    """Return an instant of another notation as we read it; None where it is not certain."""
+    match = _ELSEWHERE.fullmatch(text)
+    if match is None:
+        return None
+    if match["fraction"] and len(match["time"].replace(":", "")) < len("000000"):
+        return None  # it would be a part of a minute or an hour
+    # The name of a zone says nothing beside an offset; without one only that of UTC is certain.
+    offset = match["offset"] or ("Z" if match["zone"] in _NO_OFFSET else "")
+    if not offset:
+        return None
+    fraction = f".{match['fraction']}" if match["fraction"] else ""
+    try:
+        moment = datetime.fromisoformat(f"{match['day']}T{match['time']}{fraction}{offset.upper()}")
+    except ValueError:
+        return None
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _plain_kind(text: str) -> str:
@@ -176,14 +238,20 @@ def _instant_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -
 
 
 def _email_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
-    address = addresses.email(text)
+    return _as_email(text, addresses.email(text))
+
+
+def _as_email(text: str, address: str | None) -> Value:
     if address is None:
         raise ValueError(f"{shown(text)} is not an e-mail address; write it as `name@example.com`")
     return intern(address)
 
 
 def _domain_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
-    domain = addresses.domain(text)
+    return _as_domain(text, addresses.domain(text))
+
+
+def _as_domain(text: str, domain: str | None) -> Value:
     if domain is None:
         raise ValueError(f"{shown(text)} is not a domain; write it as `example.com`")
     return intern(domain)

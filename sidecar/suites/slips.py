@@ -13,8 +13,8 @@ from sidecar.errors import InvalidRequestError, Problem
 from sidecar.evaluation import kind_of
 from sidecar.facts import Snapshot
 from sidecar.policy import Policy
-from sidecar.schema import Attribute, Kind, Schema, ValueType, parse_json, parse_text
-from sidecar.schema.values import id_of, key_of
+from sidecar.schema import Attribute, Kind, Schema, ValueType, parse_json
+from sidecar.schema.values import id_of, key_of, parse_proposed
 from sidecar.schema.wording import nearest, one_of, shown
 from sidecar.schema.written import not_one_of
 from sidecar.suites.cases import Case, Cell
@@ -187,7 +187,7 @@ def _why(schema: Schema, value_type: ValueType, value: object) -> str:
     if not isinstance(value, str):
         return ""
     try:
-        parse_text(schema, value_type, value, quoted=True)
+        parse_proposed(schema, value_type, value)
     except ValueError as error:
         return str(error)
     return ""
