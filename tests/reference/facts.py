@@ -1,0 +1,172 @@
+"""What a rule can read: the facts of a snapshot, and what the caller of one request says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.reference.errors import OutsideDomainError, RuleFault
+from tests.reference.schema import Attribute, Schema
+from tests.reference.values import (
+    ABSENT,
+    Absent,
+    Entity,
+    Kind,
+    Value,
+    canonical_domain,
+    canonical_email,
+    domain_of,
+    includes,
+)
+from tests.reference.world import Facts, Term
+
+Said = Mapping[str, Value | Entity | OutsideDomainError]
+"""What a caller says, by attribute; a fault stands for a value outside its domain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """The action, the context or the settings of a request."""
+
+    name: str
+    members: Mapping[str, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request in canonical form."""
+
+    subject: Entity
+    action: str
+    resource: Entity
+    said: Mapping[Entity, Said]
+    """Properties of subject and resource."""
+    action_properties: Mapping[str, Term]
+    context: Mapping[str, Term]
+    creates: bool
+    is_readable: bool
+    """Whether every declared member lies in its domain; nothing is granted otherwise."""
+
+
+def said_or_default(attribute: Attribute, said: Said) -> Term:
+    """Return a member of the action or the context: what is said, or else the default."""
+    value = said.get(attribute.name)
+    if isinstance(value, OutsideDomainError):
+        return ABSENT
+    return value or attribute.default or ABSENT
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads members of terms for the rules of one request."""
+
+    facts: Facts
+    request: Request
+    settings: Mapping[str, Term]
+    now: datetime
+    action: Record = field(init=False)
+    records: Mapping[str, Record] = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = Value("string", self.request.action)
+        self.action = Record("action", {**self.request.action_properties, "name": name})
+        context = {**self.request.context, "now": Value("instant", self.now)}
+        self.records = {
+            "context": Record("context", context),
+            "settings": Record("settings", self.settings),
+        }
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the pack."""
+        return self.facts.schema
+
+    def exists(self, term: object) -> bool:
+        """Return whether a term is there: a value, or an entity that exists."""
+        return self.facts.exists(term) if isinstance(term, Entity) else term is not ABSENT
+
+    def member(self, term: object, name: str) -> Term:
+        """Return an attribute of a term, or the row of a look-up without arguments.
+
+        Raises:
+            RuleFault: the term has no such member.
+        """
+        if name == "exists":
+            return Value("boolean", self.exists(term))
+        if isinstance(term, Absent):
+            return ABSENT
+        if isinstance(term, Entity):
+            declared = self.schema.types.get(term.type)
+            if declared is None:
+                return ABSENT
+            if name in declared.attributes:
+                return self._attribute(term, declared.attributes[name])
+            return self.ask(term, name, ())
+        if isinstance(term, Record):
+            # A property that another action declares is absent.
+            return term.members.get(name, ABSENT)
+        if isinstance(term, Value) and term.kind == "email" and name == "domain":
+            return domain_of(term)
+        raise RuleFault(f"{term!r} has no member {name}")
+
+    def _attribute(self, entity: Entity, attribute: Attribute) -> Term:
+        """Return the stored value, or else the caller's, or else the default."""
+        name = attribute.name
+        row = self.facts.row(entity)
+        if name in self.schema.types[entity.type].key or (row and name in row.values):
+            return self.facts.stored(entity, name)
+        said = self.request.said.get(entity, {}).get(name) if attribute.from_caller else None
+        if said is not None:
+            return ABSENT if isinstance(said, OutsideDomainError) else said
+        if self.request.creates and entity == self.request.resource:
+            return attribute.default or ABSENT
+        return self.facts.stored(entity, name)
+
+    def ask(self, term: object, name: str, arguments: Sequence[object]) -> Term:
+        """Return the result of a look-up, or of `includes`.
+
+        Raises:
+            RuleFault: the term has no such look-up, or an argument has another type.
+        """
+        if isinstance(term, Absent):
+            return ABSENT
+        if isinstance(term, Value) and term.kind.startswith("set ") and name == "includes":
+            return Value("boolean", includes(term, *arguments))
+        if not isinstance(term, Entity):
+            raise RuleFault(f"{term!r} has no look-up {name}")
+        declared = self.schema.types.get(term.type)
+        if declared is None:
+            return ABSENT
+        look_up = declared.look_ups.get(name)
+        if look_up is None or len(look_up.arguments) != len(arguments):
+            raise RuleFault(f"{term.type} has no look-up {name}")
+        kinds = zip(look_up.arguments.values(), arguments, strict=True)
+        typed = [argument_of_kind(kind, argument) for kind, argument in kinds]
+        return self.facts.find(term.type, name, term, typed)
+
+
+def argument_of_kind(kind: Kind, term: object) -> Term:
+    """Return an argument of a look-up in the type that the look-up declares.
+
+    Raises:
+        RuleFault: the argument has another type.
+    """
+    if isinstance(term, Absent):
+        return ABSENT
+    if isinstance(term, Entity) and kind.base == "reference" and term.type == kind.name:
+        return term if term.key else ABSENT
+    name = f"enum {kind.name}" if kind.base == "enum" else kind.base
+    if isinstance(term, Value):
+        if term.kind == name:
+            return term
+        if term.kind == "number" and kind.base in {"integer", "decimal"}:
+            return Value(name, term.raw)
+        if term.kind == "text" and kind.base in {"string", "enum"}:
+            return Value(name, term.raw)
+        if term.kind == "text" and kind.base == "domain":
+            return Value(name, canonical_domain(str(term.raw)))
+        if term.kind == "text" and kind.base == "email":
+            try:
+                return Value(name, canonical_email(str(term.raw)))
+            except OutsideDomainError as error:
+                raise RuleFault(str(error)) from error
+    raise RuleFault(f"{term!r} is no argument of type {name} {kind.name}")

@@ -1,0 +1,274 @@
+"""The schema of a pack: types, attributes, look-ups, actions, context and settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.reference.documents import Document
+from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
+from tests.reference.values import Entity, Kind, Value, canonical_id, read_text, read_value
+
+BASES = frozenset(["string", "boolean", "integer", "decimal", "instant", "email", "domain"])
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A declared member of an entity, an action, the context or the settings."""
+
+    name: str
+    kind: Kind
+    is_optional: bool = False
+    default: Value | None = None
+    only: frozenset[str] | None = None
+    from_caller: bool = False
+    may_dangle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A question that finds one row of a type."""
+
+    finds: str
+    arguments: Mapping[str, Kind]
+    match: tuple[tuple[tuple[str, ...], str], ...]
+    """Paths of the found type, each with `this` or the name of the argument it equals."""
+    where: Mapping[str, Value | Entity]
+    several: str
+    """refuse, first, latest or earliest."""
+    by: str = ""
+    """The attribute that orders the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a subject can ask to do with an entity."""
+
+    properties: Mapping[str, Attribute]
+    creates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type of entities."""
+
+    name: str
+    is_subject: bool
+    table: str | None
+    key: tuple[str, ...]
+    attributes: Mapping[str, Attribute]
+    look_ups: Mapping[str, LookUp]
+    actions: Mapping[str, Action]
+    current: Mapping[str, Value | Entity] | None
+    implied: tuple[tuple[tuple[str, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Everything that `schema.yaml` declares."""
+
+    types: Mapping[str, Type]
+    context: Mapping[str, Attribute]
+    settings: Mapping[str, Attribute]
+
+    def key_text(self, kind: Kind, text: str) -> str:
+        """Return the canonical text of one key column.
+
+        Raises:
+            OutsideDomainError: the column cannot have this text.
+        """
+        if kind.base == "reference":
+            target = self.types[kind.name]
+            return self.key_text(target.attributes[target.key[0]].kind, text)
+        return read_text(kind, canonical_id(text) if kind.base == "string" else text)
+
+    def entity(self, type_name: str, identifier: str) -> Entity:
+        """Return the entity that an id names; its key is empty if the type has no such id."""
+        declared = self.types.get(type_name)
+        if declared is None:
+            return Entity(type_name, ())
+        parts = identifier.split("/", len(declared.key) - 1) if declared.key[1:] else [identifier]
+        if len(parts) != len(declared.key):
+            return Entity(type_name, ())
+        kinds = [declared.attributes[column].kind for column in declared.key]
+        try:
+            texts = [self.key_text(*pair) for pair in zip(kinds, parts, strict=True)]
+        except OutsideDomainError:
+            return Entity(type_name, ())
+        return Entity(type_name, tuple(texts))
+
+    def key_value(self, entity: Entity, column: str) -> Value | Entity:
+        """Return a key column of an entity as a value."""
+        declared = self.types[entity.type]
+        text = entity.key[declared.key.index(column)]
+        kind = declared.attributes[column].kind
+        if kind.base == "reference":
+            return Entity(kind.name, (text,))
+        return Value(f"enum {kind.name}" if kind.base == "enum" else kind.base, text)
+
+    def read(self, attribute: Attribute, raw: object, *, is_proposed: bool) -> Value | Entity:
+        """Return a raw value as a value of an attribute.
+
+        Raises:
+            OutsideDomainError: the value is outside the domain of the attribute.
+            WrongTypeError: the JSON type is wrong.
+        """
+        value = self._read_kind(attribute.kind, raw, is_proposed=is_proposed)
+        if attribute.only is not None:
+            members = value.raw if isinstance(value, Value) else ()
+            texts = members if isinstance(members, frozenset) else [value]
+            if any(isinstance(each, Value) and each.raw not in attribute.only for each in texts):
+                raise OutsideDomainError(f"{raw!r} is not allowed here")
+        return value
+
+    def _read_kind(self, kind: Kind, raw: object, *, is_proposed: bool) -> Value | Entity:
+        if kind.member is not None:
+            if not isinstance(raw, list | tuple):
+                raise WrongTypeError(f"{raw!r} is not a list")
+            items = [self._checked(kind.member, item, is_proposed=is_proposed) for item in raw]
+            for item in items:
+                if isinstance(item, OutsideDomainError):
+                    raise item
+            return Value(f"set {kind.member.base}", frozenset(items))
+        if kind.base == "reference":
+            if not isinstance(raw, str):
+                raise WrongTypeError(f"{raw!r} is not an id")
+            entity = self.entity(kind.name, raw)
+            if not entity.key:
+                raise OutsideDomainError(f"{raw!r} is no id of a {kind.name}")
+            return entity
+        return read_value(kind, raw, is_proposed=is_proposed)
+
+    def _checked(
+        self, kind: Kind, raw: object, *, is_proposed: bool
+    ) -> Value | Entity | OutsideDomainError:
+        """Return a member of a set, or its fault, so that a wrong type later on is found first."""
+        try:
+            return self._read_kind(kind, raw, is_proposed=is_proposed)
+        except OutsideDomainError as fault:
+            return fault
+
+
+def read_schema(document: Document) -> Schema:
+    """Return the schema that a document declares.
+
+    Raises:
+        PackError: the document is no schema.
+    """
+    try:
+        return _Reader(document).schema()
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise PackError(f"schema.yaml: {type(error).__name__}: {error}") from error
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.enums = {
+            str(name): frozenset(str(value) for value in values)
+            for name, values in (document.get("enums") or {}).items()
+        }
+
+    def schema(self) -> Schema:
+        bodies = self.document["types"]
+        attributes = {
+            name: self.attributes(body["attributes"], bodies) for name, body in bodies.items()
+        }
+        shallow = {
+            name: self.type(name, body, attributes[name], None) for name, body in bodies.items()
+        }
+        context = self.attributes(self.document.get("context") or {}, bodies)
+        settings = self.attributes(self.document.get("settings") or {}, bodies)
+        # Constants of `where` and `current` may be references, which need the keys of all types.
+        draft = Schema(shallow, context, settings)
+        types = {
+            name: self.type(name, body, attributes[name], draft) for name, body in bodies.items()
+        }
+        return Schema(types, context, settings)
+
+    def kind(self, text: str, types: Mapping[str, Any]) -> Kind:
+        if text.startswith("set of "):
+            return Kind("set", member=self.kind(text.removeprefix("set of "), types))
+        if text in BASES:
+            return Kind(text)
+        if text in self.enums:
+            return Kind("enum", text, values=self.enums[text])
+        if text in types:
+            return Kind("reference", text)
+        raise PackError(f"schema.yaml: nothing is called {text}")
+
+    def attributes(
+        self, bodies: Mapping[str, Any], types: Mapping[str, Any]
+    ) -> dict[str, Attribute]:
+        return {name: self.attribute(name, body, types) for name, body in bodies.items()}
+
+    def attribute(self, name: str, body: Document, types: Mapping[str, Any]) -> Attribute:
+        if isinstance(body, str):
+            body = {"type": body}
+        kind = self.kind(body["type"], types)
+        default = body.get("default")
+        only = body.get("only")
+        return Attribute(
+            name=name,
+            kind=kind,
+            is_optional=body.get("optional", False) or default is not None,
+            default=None if default is None else read_value(kind, default, is_proposed=False),
+            only=None if only is None else frozenset(str(value) for value in only),
+            from_caller=body.get("caller", False),
+            may_dangle=body.get("may_dangle", False),
+        )
+
+    def type(
+        self, name: str, body: Document, attributes: Mapping[str, Attribute], schema: Schema | None
+    ) -> Type:
+        key = body["key"]
+        actions = body.get("actions") or {}
+        if isinstance(actions, list):
+            actions = {action: {} for action in actions}
+        current = body.get("current")
+        look_ups = (body.get("lookups") or {}) if schema else {}
+        return Type(
+            name=name,
+            is_subject=body.get("subject", False),
+            table=body.get("table"),
+            key=(key,) if isinstance(key, str) else tuple(key),
+            attributes=attributes,
+            look_ups={
+                each: self.look_up(look_up, schema) for each, look_up in look_ups.items() if schema
+            },
+            actions={
+                action: Action(
+                    self.attributes(each.get("properties") or {}, self.document["types"]),
+                    creates=each.get("creates", False),
+                )
+                for action, each in actions.items()
+            },
+            current=constants(schema, attributes, current) if schema and current else None,
+            implied=tuple(
+                (tuple(path.split(".")), column)
+                for path, column in (body.get("implied") or {}).items()
+            ),
+        )
+
+    def look_up(self, body: Document, schema: Schema) -> LookUp:
+        found = schema.types[body["finds"]]
+        several, _, by = (body.get("several") or "refuse").partition(" ")
+        return LookUp(
+            finds=found.name,
+            arguments={
+                name: self.kind(text, schema.types)
+                for name, text in (body.get("arguments") or {}).items()
+            },
+            match=tuple((tuple(path.split(".")), to) for path, to in body["match"].items()),
+            where=constants(schema, found.attributes, body.get("where") or {}),
+            several=several,
+            by=by,
+        )
+
+
+def constants(
+    schema: Schema, attributes: Mapping[str, Attribute], body: Mapping[str, Any]
+) -> dict[str, Value | Entity]:
+    """Return constants by attribute, as `where` and `current` write them."""
+    return {
+        name: schema.read(attributes[name], raw, is_proposed=False) for name, raw in body.items()
+    }

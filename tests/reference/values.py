@@ -1,0 +1,311 @@
+"""Values in canonical form, and how text and JSON become values of a declared type."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+
+from tests.reference.errors import OutsideDomainError, RuleFault, WrongTypeError
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A declared type of values."""
+
+    base: str
+    """string, boolean, integer, decimal, instant, email, domain, enum, reference or set."""
+    name: str = ""
+    """The name of the enum or of the type that is referred to."""
+    member: "Kind | None" = None
+    """The type of the members of a set."""
+    values: frozenset[str] = frozenset()
+    """The values of an enum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that is not an entity.
+
+    `kind` is a base of `Kind` (`enum role` for an enum), or `text` or `number` for a literal of a
+    rule, which takes the type of the value that it meets.
+    """
+
+    kind: str
+    raw: str | bool | int | Decimal | datetime | frozenset[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An entity of a type; `key` has the canonical text of each key column.
+
+    The key is empty when the id cannot be an id of the type. Such an entity equals nothing.
+    """
+
+    type: str
+    key: tuple[str, ...]
+
+
+class Absent:
+    """The result of a read that finds nothing. It equals nothing, itself included."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+_INSTANT = re.compile(
+    r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})(:\d{2}(?:\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})", re.ASCII
+)
+_DECIMAL = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
+_INTEGER_BOUND = 2**63
+_EXPONENT_BOUND = 308
+_ZERO_WIDTH = frozenset("\u200b\u200c\u200d\u2060\ufeff")
+
+
+def canonical_domain(text: str) -> str:
+    """Return a domain as A-labels by UTS 46, or in lower case where that fails."""
+    try:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return text.lower()
+
+
+def canonical_email(text: str) -> str:
+    """Return an address in canonical form.
+
+    Raises:
+        OutsideDomainError: the text does not have one `@` with text on both sides.
+    """
+    local, at, domain = text.partition("@")
+    if not at or not local or not domain or "@" in domain:
+        raise OutsideDomainError(f"{text!r} is no e-mail address")
+    return f"{unicodedata.normalize('NFC', local.lower())}@{canonical_domain(domain)}"
+
+
+def canonical_id(text: str) -> str:
+    """Return an id without control and zero-width characters at either end."""
+
+    def is_hidden(character: str) -> bool:
+        return character in _ZERO_WIDTH or unicodedata.category(character) == "Cc"
+
+    start, end = 0, len(text)
+    while start < end and is_hidden(text[start]):
+        start += 1
+    while end > start and is_hidden(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _read_domain(text: str) -> str:
+    if any(character.isspace() or character in "@/" for character in text):
+        raise OutsideDomainError(f"{text!r} is no domain")
+    domain = canonical_domain(text)
+    if not all(domain.removesuffix(".").split(".")):
+        raise OutsideDomainError(f"{text!r} is no domain")
+    return domain
+
+
+def _read_instant(text: str) -> datetime:
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise OutsideDomainError(f"{text!r} is no instant with an offset")
+    minutes, seconds, offset = match.groups()
+    try:
+        return datetime.fromisoformat(
+            minutes + (seconds or ":00") + ("+00:00" if offset == "Z" else offset)
+        )
+    except ValueError as error:
+        raise OutsideDomainError(f"{text!r} is no instant") from error
+
+
+def read_decimal(raw: object) -> Decimal:
+    """Return a number exactly.
+
+    Raises:
+        OutsideDomainError: the text is no number, or it cannot be represented exactly.
+    """
+    text = raw if isinstance(raw, str) else str(raw)
+    if not _DECIMAL.fullmatch(text):
+        raise OutsideDomainError(f"{text!r} is no decimal")
+    number = Decimal(text)
+    if number and not -_EXPONENT_BOUND < number.adjusted() <= _EXPONENT_BOUND:
+        raise OutsideDomainError(f"{text!r} cannot be represented exactly")
+    return number
+
+
+def read_text(kind: Kind, text: str) -> str:
+    """Return the canonical text of a value whose type is written as text, as in an id.
+
+    Raises:
+        OutsideDomainError: the type has no such value.
+    """
+    match kind.base:
+        case "email":
+            return canonical_email(text)
+        case "domain":
+            text = _read_domain(text)
+        case "enum" if text not in kind.values:
+            raise OutsideDomainError(f"{text!r} is no {kind.name}")
+        case _:
+            pass
+    if not text:
+        raise OutsideDomainError("the text is empty")
+    return text
+
+
+def read_value(  # noqa: C901 -- one branch for each type
+    kind: Kind, raw: object, *, is_proposed: bool
+) -> Value:
+    """Return a raw JSON or YAML value as a value of a type that is neither reference nor set.
+
+    Args:
+        kind: The declared type.
+        raw: The value as JSON or YAML has it.
+        is_proposed: Whether a caller says it; addresses are then checked strictly (R9).
+
+    Raises:
+        OutsideDomainError: the JSON type is right, and the value is not.
+        WrongTypeError: the JSON type is wrong.
+    """
+    base = kind.base
+    is_number = isinstance(raw, int | float | Decimal) and not isinstance(raw, bool)
+    if base == "boolean":
+        if not isinstance(raw, bool):
+            raise WrongTypeError(f"{raw!r} is not true or false")
+        return Value(base, raw)
+    if base == "integer":
+        if not is_number:
+            raise WrongTypeError(f"{raw!r} is not a number")
+        if not isinstance(raw, int) or not -_INTEGER_BOUND <= raw < _INTEGER_BOUND:
+            raise OutsideDomainError(f"{raw!r} is no integer of 64 bit")
+        return Value(base, raw)
+    if base == "decimal":
+        if not is_number and not isinstance(raw, str):
+            raise WrongTypeError(f"{raw!r} is neither a number nor a text")
+        return Value(base, read_decimal(raw))
+    if not isinstance(raw, str):
+        raise WrongTypeError(f"{raw!r} is not a text")
+    if base == "instant":
+        return Value(base, _read_instant(raw))
+    if base == "email" and is_proposed:
+        try:
+            validate_email(raw, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise OutsideDomainError(str(error)) from error
+    return Value(f"enum {kind.name}" if base == "enum" else base, read_text(kind, raw))
+
+
+def domain_of(email: Value) -> Value:
+    """Return the domain of an address."""
+    return Value("domain", str(email.raw).partition("@")[2])
+
+
+def includes(members: Value, item: object) -> bool:
+    """Return whether a set has a member; a set of domains has their subdomains too.
+
+    Raises:
+        RuleFault: the item is not of the type of the members.
+    """
+    assert isinstance(members.raw, frozenset)
+    if members.kind == "set domain" and item is not ABSENT:
+        if not isinstance(item, Value) or item.kind not in {"domain", "text"}:
+            raise RuleFault("a set of domains is asked for something else")
+        labels = canonical_domain(str(item.raw)).split(".")
+        return any(
+            Value("domain", ".".join(labels[start:])) in members.raw for start in range(len(labels))
+        )
+    # Each member is compared, so that a literal takes the type of the members.
+    return any(equal(member, item) for member in members.raw)
+
+
+def equal(left: object, right: object) -> bool:
+    """Return whether two values without variables are the same.
+
+    Raises:
+        RuleFault: the values are of types that are never compared.
+    """
+    if left is ABSENT or right is ABSENT:
+        return False
+    if isinstance(left, Entity) and isinstance(right, Entity):
+        return left == right and left.key != ()
+    if isinstance(left, Value) and isinstance(right, Value):
+        left, right = _alike(left, right)
+        if left.kind != right.kind or left.kind.startswith("set "):
+            raise RuleFault(f"{left.kind} is compared with {right.kind}")
+        return left.raw == right.raw
+    raise RuleFault(f"{left!r} is compared with {right!r}")
+
+
+def ordered(operator: str, left: object, right: object) -> bool:
+    """Return whether two values stand in an order; absent stands in none.
+
+    Raises:
+        RuleFault: the values have no order, or are of different types.
+    """
+    if left is ABSENT or right is ABSENT:
+        return False
+    if not isinstance(left, Value) or not isinstance(right, Value):
+        raise RuleFault("only numbers and instants have an order")
+    left, right = _alike(left, right)
+    if left.kind != right.kind or left.kind not in {"integer", "decimal", "instant", "number"}:
+        raise RuleFault(f"{left.kind} has no order with {right.kind}")
+    less, greater = left.raw < right.raw, left.raw > right.raw  # type: ignore[operator]
+    return bool(
+        {"<": less, ">": greater, "<=": less or left.raw == right.raw}.get(
+            operator, greater or left.raw == right.raw
+        )
+    )
+
+
+def _alike(left: Value, right: Value) -> tuple[Value, Value]:
+    """Return both values with a literal of a rule in the type of the other value."""
+    if left.kind == right.kind:
+        return left, right
+    if left.kind in {"text", "number"}:
+        return _as_kind(left, right.kind), right
+    if right.kind in {"text", "number"}:
+        return left, _as_kind(right, left.kind)
+    return left, right
+
+
+def _as_kind(literal: Value, kind: str) -> Value:
+    if literal.kind == "number":
+        return Value(kind, literal.raw) if kind in {"integer", "decimal"} else literal
+    text = str(literal.raw)
+    if kind == "email":
+        try:
+            return Value(kind, canonical_email(text))
+        except OutsideDomainError as error:
+            raise RuleFault(str(error)) from error
+    if kind == "domain":
+        return Value(kind, canonical_domain(text))
+    return Value(kind, text) if kind == "string" or kind.startswith("enum ") else literal
+
+
+def has_class(value: object, name: str) -> bool:
+    """Return whether a value that is not an entity matches a class such as `String`."""
+    if not isinstance(value, Value):
+        return False
+    kind = value.kind
+    match name:
+        case "String":
+            return kind in {"string", "email", "domain", "text"} or kind.startswith("enum ")
+        case "Boolean":
+            return kind == "boolean"
+        case "Integer":
+            is_whole = isinstance(value.raw, Decimal) and value.raw == value.raw.to_integral_value()
+            return kind == "integer" or (kind == "number" and is_whole)
+        case "Decimal":
+            return kind in {"decimal", "number"}
+        case "Instant":
+            return kind == "instant"
+        case _:
+            return False
