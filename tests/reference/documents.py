@@ -28,7 +28,7 @@ def read_document(path: Path) -> Document:
         ValueError: the file cannot be read, or uses YAML that is not allowed.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
     return parse_document(text, path.name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.reference.documents import read_document
+from tests.reference.documents import Document, read_document
 from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
 from tests.reference.facts import said_or_default
 from tests.reference.parser import Block, Literal, Policy, Rule, parse, read_policy
@@ -30,7 +30,7 @@ class Pack:
         """
         try:
             schema = read_schema(read_document(fixtures / "schema.yaml"))
-            settings = _settings(schema, read_document(fixtures / "settings.yaml"))
+            settings = _settings(schema, _settings_documents(fixtures))
         except ValueError as error:
             raise PackError(str(error)) from error
         items: list[Rule | Block] = []
@@ -38,7 +38,7 @@ class Pack:
             if path.name.startswith("."):
                 continue
             try:
-                items.extend(parse(path.read_bytes().decode("utf-8")))
+                items.extend(parse(path.read_bytes().decode("utf-8-sig")))
             except (OSError, UnicodeDecodeError, PackError) as error:
                 raise PackError(f"{path.name}: {error}") from error
         policy = read_policy(items)
@@ -50,9 +50,20 @@ class Pack:
         return cls(schema, settings, policy)
 
 
-def _settings(schema: Schema, document: object) -> dict[str, Term]:
-    if not isinstance(document, dict) or set(document) - set(schema.settings):
-        raise PackError("settings.yaml is no map of declared settings")
+def _settings_documents(fixtures: Path) -> dict[str, Document]:
+    """Return the members of `settings.yaml` and of the files `*_settings.yaml` beside it."""
+    joined: dict[str, Document] = {}
+    for path in [fixtures / "settings.yaml", *sorted(fixtures.glob("*_settings.yaml"))]:
+        document = read_document(path)
+        if not isinstance(document, dict) or document.keys() & joined.keys():
+            raise PackError(f"{path.name} is no map, or repeats a setting")
+        joined |= document
+    return joined
+
+
+def _settings(schema: Schema, document: Mapping[str, Document]) -> dict[str, Term]:
+    if unknown := set(document) - set(schema.settings):
+        raise PackError(f"settings.yaml: {sorted(unknown)} are not declared")
     read: dict[str, Value | Entity | OutsideDomainError] = {}
     for name, attribute in schema.settings.items():
         if document.get(name) is not None:
