@@ -92,13 +92,15 @@ class Decisions:
     instants (`evaluation.moments`), is the same until the moment passes the next of them.
     """
 
-    __slots__ = ("_known", "_made", "_policy", "_snapshot")
+    __slots__ = ("_known", "_made", "_policy", "_snapshot", "sorted_ids")
 
     def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
         self._policy = policy
         self._snapshot = snapshot
         self._known: dict[Asked, Known] = {}
         self._made: dict[tuple[object, ...], Decision] = {}
+        self.sorted_ids: dict[str, list[str]] = {}
+        """All ids of a type that a search went through, sorted."""
 
     def recall(self, asked: Asked, now: datetime) -> Known | None:
         """Return what was answered to a question before, if it is certain to be so `now`."""

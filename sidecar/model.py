@@ -81,5 +81,11 @@ class PermittedActions:
     """The actions that would be allowed, in the order of the schema."""
 
     actions: tuple[str, ...]
+    obligations: Mapping[str, tuple[Obligation, ...]] = field(default_factory=dict)
+    """Of those actions that carry any: what the caller must do along with the allow."""
     written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     """As of a decision."""
+
+    def of(self, action: str) -> tuple[Obligation, ...]:
+        """Return the obligations of an action."""
+        return self.obligations.get(action, ())

@@ -1,7 +1,7 @@
 """Searches: which actions, which subjects, which resources `decide` would allow.
 
-The results of each are sorted, and can be taken one by one from any place on: a page costs what is
-taken, and not what comes before or after it.
+The candidates of each are sorted, and can be taken one by one from any place on: a page costs what
+is taken, and not what comes before or after it.
 """
 
 from __future__ import annotations
@@ -10,22 +10,34 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
 
 from sidecar.decide import decide, decisions_of
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
-from sidecar.model import PermittedActions, Reference, Request
+from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.schema import EntityType, Schema, id_of
 
-MAXIMUM_SCANNED = 10_000
-"""Rows that a search looks at one by one where no index bounds it."""
-
-
 PERMISSIONS = "permissions"
 """Names a question for a list, where answers are remembered."""
+
+
+class Candidate(NamedTuple):
+    """What a search has looked at: an id, or the name of an action."""
+
+    id: str
+    allowed: bool
+    obligations: tuple[Obligation, ...] = ()
+    """What the caller must do along with an allow."""
+
+    @classmethod
+    def of(cls, identifier: str, decision: Decision) -> Candidate:
+        """Return what a decision says of an id."""
+        return cls(identifier, decision.allowed, decision.obligations)
 
 
 def permissions(
@@ -48,7 +60,7 @@ def list_permissions(
     now: datetime,
     asked: bytes | None = None,
 ) -> PermittedActions:
-    """Do the same, and remember the answer.
+    """Do the same with the obligations of each action, and remember the answer.
 
     Args:
         request: As for `permissions`.
@@ -63,23 +75,54 @@ def list_permissions(
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         return PermittedActions(())
-    if request.action_properties:  # each action declares its own
-        each_asked = (replace(request, action=name) for name in kind.resource.actions)
-        return PermittedActions(
-            tuple(each.action for each in each_asked if decide(each, policy, snapshot, now).allowed)
-        )
+    if request.action_properties:
+        return _permitted_with(request, kind, policy, snapshot, now)
     frame = kind.frame(request, snapshot, now)
     names, unsure = kind.listed(frame)
+    obligations: dict[str, tuple[Obligation, ...]] = {}
     if unsure:
         known: dict[int, bool] = {}
-        names = tuple(
-            name for name in names if name not in unsure or _allowed(kind, name, frame, known)
-        )
-    permitted = PermittedActions(names)
+        codes = {name: _obliged(kind, name, frame, known) for name in names if name in unsure}
+        names = tuple(name for name in names if codes.get(name, ()) is not None)
+        sentences = policy.sentences.obligations
+        obligations = {
+            name: tuple(Obligation(code, sentences[code]) for code in each)
+            for name, each in codes.items()
+            if each
+        }
+    permitted = PermittedActions(names, obligations)
     if asked is not None:
         window = kind.window(frame)
         decisions_of(policy, snapshot).remember((PERMISSIONS, asked), window, permitted)
     return permitted
+
+
+def _permitted_with(
+    request: Request, kind: RequestKind, policy: Policy, snapshot: Snapshot, now: datetime
+) -> PermittedActions:
+    """Return the actions that are allowed with properties of the action.
+
+    Each action declares its own. A property of the wrong JSON type for one action may be right for
+    another, so it is an error only where it is right for none that declares it.
+    """
+    names = request.action_properties.keys()
+    decided: dict[str, Decision] = {}
+    failure: InvalidRequestError | None = None
+    fits = False
+    for name, action in kind.resource.actions.items():
+        try:
+            decided[name] = decide(replace(request, action=name), policy, snapshot, now)
+        except InvalidRequestError as error:
+            if not error.member.startswith("action."):
+                raise
+            failure = failure or error
+        else:
+            fits = fits or not names.isdisjoint(action.properties)
+    if failure is not None and not fits:
+        raise failure
+    allowed = {name: decision for name, decision in decided.items() if decision.allowed}
+    obliging = {name: each.obligations for name, each in allowed.items() if each.obligations}
+    return PermittedActions(tuple(allowed), obliging)
 
 
 def search_subjects(
@@ -90,10 +133,10 @@ def search_subjects(
     The subject's id in `request` is not looked at. The answer is complete.
 
     Raises:
-        InvalidRequestError: A declared property has the wrong JSON type, nobody mounts the type,
-            or nothing bounds the search.
+        InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the type.
     """
-    return tuple(each_subject(request, policy, snapshot, now))
+    found = each_subject(request, policy, snapshot, now)
+    return tuple(candidate.id for candidate in found if candidate.allowed)
 
 
 def search_resources(
@@ -104,16 +147,16 @@ def search_resources(
     The resource's id in `request` is not looked at. The answer is complete.
 
     Raises:
-        InvalidRequestError: A declared property has the wrong JSON type, nobody mounts the type,
-            or nothing bounds the search.
+        InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the type.
     """
-    return tuple(each_resource(request, policy, snapshot, now))
+    found = each_resource(request, policy, snapshot, now)
+    return tuple(candidate.id for candidate in found if candidate.allowed)
 
 
 def each_subject(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
-) -> Iterator[str]:
-    """Return what `search_subjects` finds behind an id, each decided when it is taken.
+) -> Iterator[Candidate]:
+    """Return the candidates of `search_subjects` behind an id, each decided when it is taken.
 
     Raises:
         InvalidRequestError: As `search_subjects`, before the first is taken.
@@ -121,13 +164,13 @@ def each_subject(
     kind = request.subject.type
     ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
     asked = (replace(request, subject=Reference(kind, each)) for each in _behind(after, ids))
-    return (each.subject.id for each in asked if decide(each, policy, snapshot, now).allowed)
+    return (Candidate.of(each.subject.id, decide(each, policy, snapshot, now)) for each in asked)
 
 
 def each_resource(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
-) -> Iterator[str]:
-    """Return what `search_resources` finds behind an id, each decided when it is taken.
+) -> Iterator[Candidate]:
+    """Return the candidates of `search_resources` behind an id, each decided when it is taken.
 
     Raises:
         InvalidRequestError: As `search_resources`, before the first is taken.
@@ -135,28 +178,39 @@ def each_resource(
     kind = request.resource.type
     ids = _candidates((RESOURCE, kind), request, policy, snapshot, now)
     asked = (replace(request, resource=Reference(kind, each)) for each in _behind(after, ids))
-    return (each.resource.id for each in asked if decide(each, policy, snapshot, now).allowed)
+    return (Candidate.of(each.resource.id, decide(each, policy, snapshot, now)) for each in asked)
 
 
 def each_action(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
-) -> Iterator[str]:
+) -> Iterator[Candidate]:
     """Return what `permissions` finds behind a name, in the order of the names.
 
     Raises:
         InvalidRequestError: As `permissions`.
     """
-    return iter(_behind(after, sorted(permissions(request, policy, snapshot, now))))
+    found = list_permissions(request, policy, snapshot, now)
+    names = _behind(after, sorted(found.actions))
+    return (Candidate(name, allowed=True, obligations=found.of(name)) for name in names)
 
 
-def _behind(after: str, names: list[str]) -> list[str]:
-    return names[bisect_right(names, after) :]
+def _behind(after: str, names: list[str]) -> Iterator[str]:
+    return islice(names, bisect_right(names, after), None)
 
 
-def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]) -> bool:
-    """Tell what `decide` would, with what is known already of trees that actions share."""
+def _obliged(
+    kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]
+) -> list[str] | None:
+    """Return the obligations of an allow, or None where `decide` would deny.
+
+    Args:
+        kind: Of the request.
+        action: One of its actions.
+        frame: What is answered from.
+        known: What is known already of trees that actions share.
+    """
     if kind.standing(action, frame):
-        return False
+        return None
     entry = kind.entry(action)
     faults: list[str] = []
     if entry.allowed is not None:
@@ -168,9 +222,9 @@ def _allowed(kind: RequestKind, action: str, frame: Frame, known: dict[int, bool
         allowed = kind.holds(entry.grant, action, frame, faults)
         for rule in entry.forbids:
             allowed = not kind.holds(rule, action, frame, faults) and allowed
-    for rule in entry.obliges if allowed else ():
-        kind.holds(rule, action, frame, faults)
-    return allowed and not faults
+    obliges = entry.obliges if allowed else ()
+    codes = [rule[1] for rule in obliges if kind.holds(rule, action, frame, faults)]
+    return codes if allowed and not faults else None
 
 
 def _candidates(
@@ -195,14 +249,14 @@ def _candidates(
     keys = kind.candidates(unknown, request, snapshot, now)
     if keys is not None:
         return sorted(map(id_of, keys))
-    rows = snapshot.rows(type_name)
-    if len(rows) > MAXIMUM_SCANNED:
-        message = (
-            f"cannot be searched: `{request.action}` does not depend on anything that bounds the "
-            f"search, and there are more than {MAXIMUM_SCANNED} to look at"
-        )
-        raise InvalidRequestError(member, message)
-    return sorted({*map(id_of, rows), *_implied_ids(declared, policy.schema, snapshot)})
+    # Sorting all of a large table for each page would cost more than the page.
+    ids = decisions_of(policy, snapshot).sorted_ids
+    found = ids.get(type_name)
+    if found is None:
+        rows = snapshot.rows(type_name)
+        implied = _implied_ids(declared, policy.schema, snapshot)
+        found = ids[type_name] = sorted({*map(id_of, rows), *implied})
+    return found
 
 
 def _implied_ids(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[str]:

@@ -272,6 +272,23 @@ def test_a_list_of_permissions_is_one_line(refusing: Logged) -> None:
     assert "action" not in line
 
 
+def test_a_list_of_permissions_tells_obligations_and_what_was_said_of_the_action(
+    refusing: Logged,
+) -> None:
+    properties = {"role": "support", "password": "hunter2"}
+    action = {"properties": properties}
+    said = {"subject": "user:ana", "resource": "membership:acme/bob", "action": action}
+
+    refusing.ask("/v1/permissions", said)
+
+    line = refusing.line()
+    assert (line["found"], line["action"]) == (
+        ["change_role", "remove"],
+        {"properties": {"role": "support"}},
+    )
+    assert line["obligations"] == {"remove": ["confirm_irreversible"]}
+
+
 def test_permissions_on_many_resources_are_a_line_each(refusing: Logged) -> None:
     said = {"subject": "user:sue", "resources": ["account:acme", "account:oak"]}
 

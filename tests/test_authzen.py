@@ -15,14 +15,17 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
 from sidecar.errors import InvalidSettingError, Problem
 from sidecar.facts import read_directory
-from sidecar.http import Access, Limits, Paging, Standard, create_app, read_key
+from sidecar.http import Access, Limits, Paging, Standard, create_app, pages, read_key
+from sidecar.http.questions import Page, SubjectSearch
 from sidecar.policy import Policy, load_pack
 from sidecar.reloading import Pair, Places, Reloading
+from sidecar.search import Candidate
 from sidecar.settings import Settings
 from tests.edge import Still, post, told
 
@@ -762,6 +765,38 @@ def test_40_the_page_is_told_whenever_it_was_asked_for(client: FlaskClient) -> N
 
     for path in SEARCHES:
         assert told(client, path, said) == {"page": {"next_token": "", "count": 0}, "results": []}
+
+
+def test_a_page_that_has_looked_at_enough_leads_to_the_next(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MAX_SCANNED", 4)
+    client = serve(still)
+    bounded = walked(client, SUBJECT, {"limit": 10}, {})
+    unasked = told(client, SUBJECT, CROWD)
+
+    assert [len(page) for page in bounded] == [4, 4, 4, 4, 4, 4, 1]
+    assert [name for page in bounded for name in page] == USERS
+    assert unasked["page"]["count"] == 4
+    assert unasked["page"]["next_token"]
+
+
+def test_pages_without_a_result_lead_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_SCANNED", 4)
+    asked = msgspec.convert(CROWD, SubjectSearch).request()
+    found: list[tuple[str, list[str]]] = []
+    page = Page()
+
+    def each(after: str) -> Iterator[Candidate]:
+        return (Candidate(name, allowed=name == "i") for name in "abcdefghi" if name > after)
+
+    paging = Paging()
+    while not found or page.token:
+        members, shown = paging.results("subject", asked, page, each)
+        page = Page(token=members["page"]["next_token"])
+        found.append((page.token, [one.id for one in shown]))
+
+    assert [names for _, names in found] == [[], [], ["i"]]
 
 
 def test_42_a_follow_up_may_leave_out_the_limit(still: Still) -> None:

@@ -216,6 +216,11 @@ def test_the_moment_can_come_from_the_environment() -> None:
         (["user:sue", "membership:acme/bob"], EXIT_NO, ""),
         (["user:cy", "invitation:inv-7"], EXIT_YES, "accept\n"),
         (
+            ["user:ana", "membership:acme/bob", "--property", "role=support"],
+            EXIT_YES,
+            "change_role\nremove obligation confirm_irreversible\n",
+        ),
+        (
             ["user:dora", "number:n", "--resource-property", "account=acme"],
             EXIT_YES,
             "view\nedit\n",

@@ -23,6 +23,7 @@ from sidecar.client import (
     Client,
     Decision,
     Entity,
+    Obligation,
     Permissions,
     Question,
     Reason,
@@ -862,7 +863,11 @@ def test_a_strict_client_raises_for_an_item_too(say: Say) -> None:
 
 
 def test_permissions_are_told_in_order(say: Say) -> None:
-    told = {"permissions": ["numbers.view", "switch"], "revisions": REVISIONS}
+    told = {
+        "permissions": ["numbers.view", "switch"],
+        "obligations": {"switch": [CONFIRM]},
+        "revisions": REVISIONS,
+    }
 
     with Client(say(answer(told)).url) as client:
         permissions = client.permissions("user:ana", "account:acme")
@@ -870,9 +875,20 @@ def test_permissions_are_told_in_order(say: Say) -> None:
     assert list(permissions) == ["numbers.view", "switch"]
     assert "switch" in permissions
     assert "numbers.edit" not in permissions
+    assert permissions.obligations == {"switch": (Obligation("confirm", "Ask first."),)}
 
 
-@pytest.mark.parametrize("told", [{}, {"permissions": "all"}, {"permissions": ["a", 7]}, REFUSED])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"permissions": "all"},
+        {"permissions": ["a", 7]},
+        {"permissions": ["a"], "obligations": []},
+        {"permissions": ["a"], "obligations": {"a": ["confirm"]}},
+        REFUSED,
+    ],
+)
 def test_without_an_answer_nothing_is_permitted(say: Say, told: object) -> None:
     with Client(say(answer(told)).url) as client:
         permissions = client.permissions("user:ana", "account:acme")

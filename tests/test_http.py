@@ -179,6 +179,7 @@ def test_permissions_are_listed_in_the_order_of_the_schema(client: FlaskClient, 
             "cards.view", "cards.edit", "recharges.view", "recharges.create", "billing.view",
             "billing.edit", "pricing.view", "switch", "set_default", "land",
         ],
+        "obligations": {},
         "revisions": {"policy": pair.policy.revision, "data": pair.snapshot.revision},
     }  # fmt: skip
 

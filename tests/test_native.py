@@ -238,7 +238,8 @@ def test_permissions_from_facts_that_are_too_old_are_none(
     all_of_them = answer(client, PERMISSIONS, many)
 
     assert (one["permissions"], one["reasons"][0]["code"]) == ([], "stale_data")
-    assert all_of_them["answers"] == [{"resource": "account:acme", "permissions": []}]
+    nothing: dict[str, object] = {"resource": "account:acme", "permissions": [], "obligations": {}}
+    assert all_of_them["answers"] == [nothing]
     assert all_of_them["reasons"] == one["reasons"]
 
 
@@ -258,6 +259,88 @@ def test_an_age_is_a_number_of_seconds(
     assert (error["member"], error["message"]) == ("max_age", f"`max_age` {message}")
 
 
+# --- obligations and properties of the action ---------------------------------------------------
+
+BOB = "membership:acme/bob"
+REMOVAL = {
+    "code": "confirm_irreversible",
+    "message": "Removing a member cannot be undone; "
+    "ask the person who removes to confirm it first.",
+}
+CHANGE = {"subject": "user:ana", "resource": BOB, "action": {"properties": {"role": "support"}}}
+
+
+def test_permissions_carry_their_obligations(client: FlaskClient) -> None:
+    for _ in range(2):  # made, and remembered
+        one = answer(client, PERMISSIONS, {"subject": "user:ana", "resource": BOB})
+        assert (one["permissions"], one["obligations"]) == (["remove"], {"remove": [REMOVAL]})
+    none = answer(client, PERMISSIONS, {"subject": "user:dora", "resource": BOB})
+    many = answer(client, PERMISSIONS, {"subject": "user:ana", "resources": [BOB, "account:acme"]})
+
+    assert (none["permissions"], none["obligations"]) == ([], {})
+    assert [each["obligations"] for each in many["answers"]] == [{"remove": [REMOVAL]}, {}]
+
+
+def test_permissions_are_those_with_what_the_caller_says_of_the_action(client: FlaskClient) -> None:
+    many = {**CHANGE, "resources": [BOB]}
+    del many["resource"]
+
+    assert answer(client, PERMISSIONS, CHANGE)["permissions"] == ["change_role", "remove"]
+    assert answer(client, PERMISSIONS, many)["answers"][0]["permissions"] == [
+        "change_role",
+        "remove",
+    ]
+    for action in (7, "change_role", {"name": "change_role"}, {"properties": {"role": "owner"}}):
+        said = {**CHANGE, "action": action}
+        assert answer(client, PERMISSIONS, said)["permissions"] == ["remove"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "member"),
+    [
+        (7, "action.properties"),
+        (None, "action.properties"),
+        ({"role": 7}, "action.properties.role"),
+    ],
+)
+def test_a_malformed_property_of_the_action_is_refused(
+    client: FlaskClient, properties: object, member: str
+) -> None:
+    for path in (PERMISSIONS, "/access/v1/search/action"):
+        long = {
+            "subject": {"type": "user", "id": "ana"},
+            "resource": {"type": "membership", "id": "acme/bob"},
+        }
+        error = refusal(client, path, {**long, "action": {"properties": properties}})
+        assert error["member"] == member
+
+
+def test_searches_say_which_results_carry_obligations(client: FlaskClient) -> None:
+    ana, bob = {"type": "user", "id": "ana"}, {"type": "membership", "id": "acme/bob"}
+    said = {"subject": ana, "action": {"name": "remove"}, "resource": bob}
+    role = {"properties": {"role": "support"}}
+    searches = {
+        "subject": ({}, ["ana", "bob"]),
+        "resource": ({}, ["acme/bob"]),
+        "action": ({"action": role}, ["remove"]),
+    }
+
+    for search, (other, wanted) in searches.items():
+        told = answer(client, f"/access/v1/search/{search}", {**said, **other})
+        (obligation,) = told["context"]["obligations"]
+        assert set(wanted) <= set(obligation.pop("results")), search
+        assert obligation == {
+            "id": REMOVAL["code"],
+            "type": "custom",
+            "properties": {"message": REMOVAL["message"]},
+            **REMOVAL,
+        }
+    changing = answer(client, "/access/v1/search/action", {**said, "action": role})
+    assert [each["name"] for each in changing["results"]] == ["change_role", "remove"]
+    view = {**said, "action": {"name": "team.view"}, "resource": {"type": "account", "id": "acme"}}
+    assert list(answer(client, "/access/v1/search/subject", view)) == ["results"]
+
+
 # --- permissions on many ------------------------------------------------------------------------
 
 
@@ -274,7 +357,7 @@ def test_permissions_on_many_resources_are_those_on_each(client: FlaskClient, pa
     names = ["account:acme", "membership:acme/bob", "number:+15550100", "account:nowhere"]
     assert told == {
         "answers": [
-            {"resource": name, "permissions": permitted}
+            {"resource": name, "permissions": permitted, "obligations": {}}
             for name, permitted in zip(names, each, strict=True)
         ],
         "revisions": {"policy": pair.policy.revision, "data": pair.snapshot.revision},

@@ -106,9 +106,16 @@ class Entries:
 
     def permitted(self, request: Request, permitted: PermittedActions) -> None:
         """Add the line of a list of permissions, which an action search is too."""
-        asked = self._lines.asked(request, self._occasion.policy.schema)
-        del asked["action"]  # it is what was asked for
-        members = {"revisions": self._revisions(), **asked, "found": permitted.actions}
+        asked = self._lines.asked_of_all(request, self._occasion.policy.schema)
+        members = {
+            "revisions": self._revisions(),
+            **asked,
+            "found": permitted.actions,
+            "obligations": {
+                name: [obligation.code for obligation in each]
+                for name, each in permitted.obligations.items()
+            },
+        }
         # A list is remembered for one question, so its line can be kept by the list itself.
         rest = permitted.written[self._named] = encode(members)[1:] + END
         self.pieces += (PERMISSIONS, self._head, rest)

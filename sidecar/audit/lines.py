@@ -65,6 +65,20 @@ class Lines:
             **self._said("context", request.context, context, schema),
         }
 
+    def asked_of_all(self, request: Request, schema: Schema) -> dict[str, object]:
+        """Return the same of a question about all actions: no name, but what is said of each."""
+        asked = self.asked(request, schema)
+        del asked["action"]
+        resource = schema.types.get(request.resource.type)
+        declared: dict[str, Attribute] = {}
+        for action in resource.actions.values() if resource else ():
+            for name, attribute in action.properties.items():
+                # Where one action takes it for sensitive, no other may give it away.
+                if name not in declared or is_secret(schema, attribute):
+                    declared[name] = attribute
+        said = self._said("properties", request.action_properties, declared, schema)
+        return {**asked, "action": said} if said else asked
+
     def answered(
         self, decision: Decision, facts: Sequence[Fact], settings: Mapping[str, Value]
     ) -> dict[str, object]:

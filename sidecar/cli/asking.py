@@ -12,7 +12,7 @@ from sidecar.cli.questions import SAID, Pairs, request_of
 from sidecar.decide import decide
 from sidecar.model import Reference
 from sidecar.options import PLACES, REFERENCE, said_options, setting_options
-from sidecar.search import permissions as permitted
+from sidecar.search import list_permissions
 
 
 @main.command()
@@ -55,26 +55,32 @@ def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
 @main.command()
 @click.argument("subject", type=REFERENCE)
 @click.argument("resource", type=REFERENCE)
-@said_options(SAID[1:])
+@said_options(SAID)
 @setting_options(PLACES)
 def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
     subject: Reference,
     resource: Reference,
+    property: Pairs,  # noqa: A002  the name of the option
     context: Pairs,
     subject_property: Pairs,
     resource_property: Pairs,
     at: datetime | None,
     **places: object,
 ) -> None:
-    """List the actions that a subject may do on a resource; status 1 when there are none."""
+    """List the actions that a subject may do on a resource; status 1 when there are none.
+
+    The obligations of an action stand behind its name.
+    """
     said = {
+        "property": property,
         "context": context,
         "subject_property": subject_property,
         "resource_property": resource_property,
     }
     pair = load(pack_settings(places))
     request = request_of(pair.policy.schema, (subject, "", resource), said)
-    allowed = permitted(request, pair.policy, pair.snapshot, at or clock())
-    for action in allowed:
-        click.echo(action)
-    raise SystemExit(EXIT_YES if allowed else EXIT_NO)
+    found = list_permissions(request, pair.policy, pair.snapshot, at or clock())
+    for action in found.actions:
+        codes = "".join(f" obligation {each.code}" for each in found.of(action))
+        click.echo(f"{action}{codes}")
+    raise SystemExit(EXIT_YES if found.actions else EXIT_NO)

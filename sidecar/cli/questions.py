@@ -18,6 +18,8 @@ def request_of(
 ) -> Request:
     """Return the question of a subject, an action and a resource, with all that was said.
 
+    An empty action stands for all of them, and takes the properties of each.
+
     Raises:
         UsageError: A text cannot be of its declared type.
     """
@@ -41,8 +43,10 @@ def _sayable(schema: Schema, type_name: str) -> Mapping[str, Attribute]:
 
 def _declared(schema: Schema, type_name: str, action: str) -> Mapping[str, Attribute]:
     declared = schema.types.get(type_name)
-    known = declared.actions.get(action) if declared else None
-    return known.properties if known else {}
+    actions = declared.actions if declared else {}
+    if not action:
+        return {name: each for one in actions.values() for name, each in one.properties.items()}
+    return actions[action].properties if action in actions else {}
 
 
 def _values(

@@ -100,17 +100,25 @@ class Decision:
         return any(reason.code == UNAVAILABLE for reason in self.reasons)
 
 
+NO_OBLIGATIONS: Mapping[str, tuple[Obligation, ...]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
     """The actions that would be allowed, to show a person what there is to do.
 
-    To guard an action, ask for a decision on it: obligations stand only there.
+    To guard an action, ask for a decision on it: only there an obligation that the caller does not
+    see to is a denial.
     """
 
     actions: tuple[str, ...]
     """In the order of the schema; empty where there was no answer."""
     reasons: tuple[Reason, ...] = ()
     """Why there are none, where there was no answer."""
+    obligations: Mapping[str, tuple[Obligation, ...]] = field(
+        default_factory=lambda: NO_OBLIGATIONS
+    )
+    """Of those actions that carry any: what the caller must do along with the allow."""
 
     def __contains__(self, action: object) -> bool:
         return action in self.actions

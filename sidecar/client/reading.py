@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from sidecar.client.nouns import (
@@ -102,10 +103,13 @@ def read_permissions(told: object) -> Permissions:
     Raises:
         UnavailableError: It holds none.
     """
-    actions = _typed(_object(told), "permissions", list)
+    members = _object(told)
+    actions = _typed(members, "permissions", list)
     if not all(isinstance(action, str) for action in actions):
         raise UnavailableError("the answer is malformed: `permissions`")
-    return Permissions(actions=tuple(actions))
+    carried = _object(members.get("obligations", {}))
+    obligations = {name: _coded(carried, name, Obligation) for name in carried}
+    return Permissions(actions=tuple(actions), obligations=MappingProxyType(obligations))
 
 
 def error_message(told: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -66,6 +67,8 @@ class Permitted(Struct, frozen=True):
     """The actions that would be allowed, in the order of the schema."""
 
     permissions: tuple[str, ...]
+    obligations: Mapping[str, tuple[Obligation, ...]]
+    """Of those actions that carry any: what the caller must do along with the allow."""
     revisions: Revisions
     reasons: tuple[Reason, ...] | UnsetType = UNSET
     """Only where the facts are older than the caller lets them be."""
@@ -76,6 +79,8 @@ class PermittedOn(Struct, frozen=True):
 
     resource: str
     permissions: tuple[str, ...]
+    obligations: Mapping[str, tuple[Obligation, ...]]
+    """Of those actions that carry any: what the caller must do along with the allow."""
 
 
 class PermittedOnMany(Struct, frozen=True):

@@ -20,12 +20,11 @@ from sidecar.http.messages import NO_LINES
 from sidecar.model import NOTHING, Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.reloading import Pair
-from sidecar.search import list_permissions
+from sidecar.search import Candidate, list_permissions
 
 LOG = logging.getLogger("sidecar")
 
-Search = Callable[[Request, Policy, Snapshot, datetime], tuple[str, ...]]
-Each = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[str]]
+Each = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[Candidate]]
 
 
 class TakesLongError(Exception):
@@ -111,7 +110,7 @@ class Answered(NamedTuple):
         if lead is None:
             context = {
                 "reasons": decision.reasons,
-                "obligations": [_custom(each) for each in decision.obligations],
+                "obligations": [custom(each) for each in decision.obligations],
                 "revisions": decision.revisions,
                 "decision_id": "",
             }
@@ -204,7 +203,7 @@ class Asking(NamedTuple):
         """Return it for a batch, whose items share subjects and resources that were found."""
         return self._replace(frames={})
 
-    def permitted(self, asked: Request, body: bytes | None) -> PermittedActions:
+    def permitted(self, asked: Request, body: bytes | None = None) -> PermittedActions:
         """List permissions on the pair, and remember them by the `body`, as `decide` does.
 
         Raises:
@@ -212,21 +211,12 @@ class Asking(NamedTuple):
         """
         return list_permissions(asked, self.pair.policy, self.pair.snapshot, self.now, body)
 
-    def search(self, search: Search, asked: Request) -> tuple[str, ...]:
-        """Run a search on the pair.
+    def each(self, search: Each, asked: Request, after: str) -> Iterator[Candidate]:
+        """Run a search on the pair from an id on; each candidate is decided when it is taken.
 
         Raises:
-            InvalidRequestError: A declared property has the wrong JSON type, or the search has no
-                bounds.
-        """
-        return search(asked, self.pair.policy, self.pair.snapshot, self.now)
-
-    def each(self, search: Each, asked: Request, after: str) -> Iterator[str]:
-        """Run a search on the pair from an id on; each result is decided when it is taken.
-
-        Raises:
-            InvalidRequestError: A declared property has the wrong JSON type, or the search has no
-                bounds.
+            InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the
+                type that is sought.
         """
         return search(asked, self.pair.policy, self.pair.snapshot, self.now, after)
 
@@ -262,7 +252,7 @@ def request_of(question: Question) -> Request:
     )
 
 
-def _custom(obligation: Obligation) -> dict[str, object]:
+def custom(obligation: Obligation) -> dict[str, object]:
     """Write an obligation by the draft profile, with the members of the native answer beside it."""
     code, message = obligation.code, obligation.message
     profile = {"id": code, "type": "custom", "properties": {"message": message}}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from flask import Blueprint, Response, request
+from msgspec import UnsetType
 
+from sidecar.http.asking import Each, custom
 from sidecar.http.desk import Desk
 from sidecar.http.pages import Paging
-from sidecar.http.questions import ActionSearch, ResourceSearch, SubjectSearch
+from sidecar.http.questions import ActionSearch, Page, ResourceSearch, SubjectSearch
 from sidecar.http.views import answer, question
-from sidecar.model import PermittedActions
-from sidecar.search import each_action, each_resource, each_subject
+from sidecar.model import Obligation, PermittedActions, Request
+from sidecar.search import Candidate, each_action, each_resource, each_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,28 +40,14 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         """Answer who may do it."""
         said = question(SubjectSearch)
         asked = said.request()
-        asking = desk.open(request.headers.get("X-Request-ID"))
-        each = partial(asking.each, each_subject, asked)
-        page, found = paging.results("subject", asked, said.page, each)
-        if asking.entries is not None:
-            asking.entries.found(asked.subject.type, asked, found)
-        desk.tell(asking.lines())
-        results = [{"type": asked.subject.type, "id": name} for name in found]
-        return answer({**page, "results": results})
+        return entities("subject", each_subject, asked, asked.subject.type, said.page)
 
     @views.post("/search/resource")
     def resource() -> Response:
         """Answer on what it may be done."""
         said = question(ResourceSearch)
         asked = said.request()
-        asking = desk.open(request.headers.get("X-Request-ID"))
-        each = partial(asking.each, each_resource, asked)
-        page, found = paging.results("resource", asked, said.page, each)
-        if asking.entries is not None:
-            asking.entries.found(asked.resource.type, asked, found)
-        desk.tell(asking.lines())
-        results = [{"type": asked.resource.type, "id": name} for name in found]
-        return answer({**page, "results": results})
+        return entities("resource", each_resource, asked, asked.resource.type, said.page)
 
     @views.post("/search/action")
     def action() -> Response:
@@ -68,8 +57,35 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         asking = desk.open(request.headers.get("X-Request-ID"))
         each = partial(asking.each, each_action, asked)
         page, found = paging.results("action", asked, said.page, each)
-        asking.tell_permitted(asked, PermittedActions(tuple(found)))
+        obligations = {each.id: each.obligations for each in found if each.obligations}
+        names = tuple(each.id for each in found)
+        asking.tell_permitted(asked, PermittedActions(names, obligations))
         desk.tell(asking.lines())
-        return answer({**page, "results": [{"name": name} for name in found]})
+        results = [{"name": name} for name in names]
+        return answer({**page, **_context(found), "results": results})
+
+    def entities(
+        search: str, each: Each, asked: Request, type_name: str, page: Page | UnsetType
+    ) -> Response:
+        """Answer a search for entities of one type."""
+        asking = desk.open(request.headers.get("X-Request-ID"))
+        told, found = paging.results(search, asked, page, partial(asking.each, each, asked))
+        if asking.entries is not None:
+            asking.entries.found(type_name, asked, [each.id for each in found])
+        desk.tell(asking.lines())
+        results = [{"type": type_name, "id": each.id} for each in found]
+        return answer({**told, **_context(found), "results": results})
 
     return views
+
+
+def _context(found: Sequence[Candidate]) -> dict[str, object]:
+    """Return the `context` of results that carry obligations; nothing where none of them does."""
+    results: dict[Obligation, list[str]] = {}
+    for each in found:
+        for obligation in each.obligations:
+            results.setdefault(obligation, []).append(each.id)
+    if not results:
+        return {}
+    obligations = [{**custom(each), "results": names} for each, names in results.items()]
+    return {"context": {"obligations": obligations}}

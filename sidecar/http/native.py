@@ -24,7 +24,7 @@ from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import LASTING, OK, PLAIN, Fields, Pairs, Told
-from sidecar.http.questions import ANY, Act, Entity
+from sidecar.http.questions import Act, Entity, any_action
 from sidecar.http.quick import Quickly
 from sidecar.http.short import (
     Authorize,
@@ -34,7 +34,6 @@ from sidecar.http.short import (
     entity,
 )
 from sidecar.model import PermittedActions, Reason
-from sidecar.search import permissions
 
 T = TypeVar("T")
 
@@ -176,31 +175,33 @@ def _list(
 ) -> Told:
     asking = incoming.open()
     subject, resource = entity(question.subject), entity(question.resource)
-    asked = request_of(_Long(subject, ANY, resource, question.context))
+    said = question.action if isinstance(question, Permissions) else None
+    asked = request_of(_Long(subject, any_action(said), resource, question.context))
     found = asking.permitted(asked, body)
     reasons = _too_old(question.max_age, asking)
     if reasons is not UNSET:
         found = PermittedActions(())
     asking.tell_permitted(asked, found)
-    written = encode(Permitted(found.actions, asking.pair.revisions(), reasons))
+    told = Permitted(found.actions, found.obligations, asking.pair.revisions(), reasons)
+    written = encode(told)
     if reasons is UNSET:
         found.written[NATIVE] = written
     return unless_known(written, incoming.fields, asking.lines())
 
 
 def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> PermittedOnMany:
-    subject = entity(question.subject)
+    subject, action = entity(question.subject), any_action(question.action)
     reasons = _too_old(question.max_age, asking)
 
     def on(index: int, resource: Entity | quick.Entity) -> PermittedOn:
-        asked = request_of(_Long(subject, ANY, resource, question.context))
+        asked = request_of(_Long(subject, action, resource, question.context))
         try:
-            found = asking.search(permissions, asked)
+            found = asking.permitted(asked)
         except InvalidRequestError as error:
             raise _renamed(error, f"resources[{index}]") from error
-        permitted = found if reasons is UNSET else ()
-        asking.tell_permitted(asked, PermittedActions(permitted))
-        return PermittedOn(str(asked.resource), permitted)
+        permitted = found if reasons is UNSET else PermittedActions(())
+        asking.tell_permitted(asked, permitted)
+        return PermittedOn(str(asked.resource), permitted.actions, permitted.obligations)
 
     answers = tuple(on(*each) for each in enumerate(map(entity, question.resources)))
     return PermittedOnMany(answers, asking.pair.revisions(), reasons)

@@ -1,7 +1,7 @@
 """Pages of a search, and the tokens by which callers come back for the next.
 
-A token holds the position (the last id that was shown), the limit that the caller said, and a hash
-of the whole question; it is authenticated with a key, so that nobody can make one or change one.
+A token holds the position (the last id that was looked at), the limit that the caller said, and a
+hash of the whole question; it is authenticated with a key, so that nobody can make or change one.
 Nothing is kept between two pages: any worker, and any sidecar with the same key, can answer the
 next, from the facts that are current then.
 """
@@ -14,9 +14,9 @@ from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -24,6 +24,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sidecar.errors import InvalidRequestError, InvalidSettingError
 from sidecar.http.questions import Page
 from sidecar.model import Request
+from sidecar.search import Candidate
 
 _PURPOSE = b"sidecar page token 1\0"
 """Keeps our tokens apart from whatever else a key authenticates."""
@@ -31,6 +32,10 @@ _PURPOSE = b"sidecar page token 1\0"
 _MAC_BYTES, _HASH_BYTES = 32, 16
 
 _LEAST_KEY_BYTES = 32
+
+MAX_SCANNED = 10_000
+"""Candidates that one page looks at. It may end before it is full, or empty, with a token for the
+next: so no search is refused for the size of a table, and none keeps others waiting for long."""
 
 _FORGED = "is not one that this sidecar gave; begin again without it"
 _CHANGED = "belongs to another question; repeat all but the token as it was"
@@ -79,9 +84,9 @@ class Paging:
         search: str,
         asked: Request,
         page: Page | UnsetType,
-        each: Callable[[str], Iterator[str]],
-    ) -> tuple[dict[str, object], list[str]]:
-        """Return one page of a search: the members to say of it, and its ids or names.
+        each: Callable[[str], Iterator[Candidate]],
+    ) -> tuple[dict[str, Any], list[Candidate]]:
+        """Return one page of a search: the members to say of it, and what is allowed.
 
         There are no members when the caller asked for no page and everything fits into the
         largest.
@@ -90,7 +95,7 @@ class Paging:
             search: Which search it is; a token is good for one of them.
             asked: The question.
             page: What the caller said about pages.
-            each: Yields all results that come after an id, sorted.
+            each: Yields all candidates that come after an id, sorted.
 
         Raises:
             InvalidRequestError: The token is not ours, or belongs to another question.
@@ -101,12 +106,16 @@ class Paging:
         else:
             start = self._start(question, page)
             size = self._size(start, page)
-        found = list(islice(each(start.after), size + 1))
-        shown = found[:size]
-        token = ""
-        if len(found) > size:
-            token = self._token(question, _Position(start.limit, (shown or [start.after])[-1]))
-        elif page is UNSET:
+        shown: list[Candidate] = []
+        last, token = start.after, ""
+        for scanned, candidate in enumerate(each(start.after)):
+            if scanned >= MAX_SCANNED or (candidate.allowed and len(shown) >= size):
+                token = self._token(question, _Position(start.limit, last))
+                break
+            last = candidate.id
+            if candidate.allowed:
+                shown.append(candidate)
+        if page is UNSET and not token:
             return {}, shown
         return {"page": {"next_token": token, "count": len(shown)}}, shown
 

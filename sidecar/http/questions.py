@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from sidecar.errors import InvalidRequestError
 from sidecar.model import Reference, Request
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -108,21 +109,45 @@ class ResourceSearch(Struct, frozen=True):
         return as_request(self.subject, self.action, self.resource, self.context)
 
 
+SoughtAct = Annotated[
+    Any,
+    Meta(
+        description="The `properties` that the caller says of each action; all else is ignored.",
+        extra_json_schema={"type": "object", "properties": {"properties": {"type": "object"}}},
+    ),
+]
+"""The action of a question about all actions. AuthZEN ignores it, so that only `properties` that
+are there can be malformed."""
+
+
 class ActionSearch(Struct, frozen=True):
     """What may this subject do on this resource?"""
 
     subject: Entity
     resource: Entity
+    action: SoughtAct = {}
     context: dict[str, Any] = {}
     page: Page | UnsetType = UNSET
 
     def request(self) -> Request:
-        """Return it as a search takes it, which does not look at the action."""
-        return as_request(self.subject, ANY, self.resource, self.context)
+        """Return it as a search takes it, which does not look at the name of the action.
+
+        Raises:
+            InvalidRequestError: The properties of the action are no object.
+        """
+        return as_request(self.subject, any_action(self.action), self.resource, self.context)
 
 
-ANY = Act("*")
-"""In place of the action, where none is looked at."""
+def any_action(said: object) -> Act:
+    """Return what stands for every action, with the properties that the caller says of each.
+
+    Raises:
+        InvalidRequestError: They are no object.
+    """
+    properties = said.get("properties", {}) if isinstance(said, dict) else {}
+    if not isinstance(properties, dict):
+        raise InvalidRequestError("action.properties", "must be an object")
+    return Act("*", properties)
 
 
 def as_request(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sidecar.http import quick
-from sidecar.http.questions import Act, Entity, Text
+from sidecar.http.questions import Act, Entity, SoughtAct, Text
 
 Short = Annotated[str, Meta(min_length=1, pattern=r"^[^:]+:[\s\S]+$", examples=["account:acme"])]
 """``type:id``, split at the first colon; the id may hold anything, further colons included."""
@@ -40,6 +40,7 @@ class Permissions(Struct, frozen=True):
 
     subject: Short | Entity
     resource: Short | Entity
+    action: SoughtAct = {}
     context: dict[str, Any] = {}
     max_age: Seconds | UnsetType = UNSET
 
@@ -49,6 +50,7 @@ class PermissionsOfMany(Struct, frozen=True):
 
     subject: Short | Entity
     resources: list[Short | Entity]
+    action: SoughtAct = {}
     context: dict[str, Any] = {}
     max_age: Seconds | UnsetType = UNSET
 

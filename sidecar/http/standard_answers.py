@@ -64,6 +64,19 @@ class PageTold(Struct, frozen=True):
     count: Annotated[int, Meta(ge=0)]
 
 
+class CustomOfResults(Custom, frozen=True):
+    """An obligation, and the results whose allow carries it."""
+
+    results: tuple[str, ...]
+    """Their ids, or the names of actions, in the order of the results."""
+
+
+class SearchContext(Struct, frozen=True):
+    """What there is to tell beside the results of a search."""
+
+    obligations: tuple[CustomOfResults, ...]
+
+
 class Found(Struct, frozen=True):
     """A subject or a resource."""
 
@@ -76,6 +89,8 @@ class FoundEntities(Struct, frozen=True):
 
     results: tuple[Found, ...]
     page: PageTold | UnsetType = UNSET
+    context: SearchContext | UnsetType = UNSET
+    """Only where a result carries obligations."""
 
 
 class FoundAction(Struct, frozen=True):
@@ -89,6 +104,8 @@ class FoundActions(Struct, frozen=True):
 
     results: tuple[FoundAction, ...]
     page: PageTold | UnsetType = UNSET
+    context: SearchContext | UnsetType = UNSET
+    """Only where a result carries obligations."""
 
 
 class Metadata(Struct, frozen=True):
