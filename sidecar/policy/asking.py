@@ -19,9 +19,9 @@ from polar.predicate import Predicate
 
 from sidecar.errors import Problem
 from sidecar.policy.inquiry import Asking
-from sidecar.policy.program import ASKER
-from sidecar.policy.querying import first_result
+from sidecar.policy.querying import first_result, term_of
 from sidecar.policy.questions import Path
+from sidecar.policy.spelling import ASKER
 from sidecar.policy.symbols import (
     ActionObject,
     Asker,
@@ -131,7 +131,8 @@ class LoadedPolicy:
         """Return Oso's first result; None where there is none."""
         host = self._polar.host.copy()
         arguments = [question.look.restore(operand, *types) for operand in operands]
-        term = host.to_polar(Predicate(rule, arguments))
+        term = host.to_polar(Predicate(rule, []))
+        term["value"]["Call"]["args"] = [term_of(host, each) for each in arguments]
         self.messages.clear()  # of loading: whoever loads looks at them
         try:
             found, beside = first_result(

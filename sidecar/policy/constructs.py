@@ -143,7 +143,7 @@ def _itself(body: Sequence[Token]) -> Iterator[tuple[int, str]]:
     for position, token in enumerate(body):
         if token.text not in _COMPARISONS or token.kind != "mark":
             continue
-        left, right = _side(body, position, -1), _side(body, position, +1)
+        left, right = operand(body, position, -1), operand(body, position, +1)
         texts = [each.text for each in left]
         alone = "(" not in texts and any(_is_variable(left, at) for at in range(len(left)))
         if texts == [each.text for each in right] and alone:
@@ -151,7 +151,7 @@ def _itself(body: Sequence[Token]) -> Iterator[tuple[int, str]]:
             yield token.line, f"`{shown} {token.text} {shown}` compares `{shown}` with itself"
 
 
-def _side(body: Sequence[Token], position: int, step: int) -> Sequence[Token]:
+def operand(body: Sequence[Token], position: int, step: int) -> Sequence[Token]:
     """Return the operand before or after a comparison."""
     inward, outward = ("([{", ")]}") if step > 0 else (")]}", "([{")
     at, depth = position + step, 0

@@ -122,7 +122,7 @@ class Asking:
         return True
 
     def is_a(self, value: object, tag: str) -> bool:
-        """Tell whether a value that is no entity is of the type that stands in the policy."""
+        """Tell whether a value is of the type that stands in the policy; nothing absent is."""
         if is_absent(value):
             return False
         if isinstance(value, Fact | Constant):
@@ -130,7 +130,8 @@ class Asking:
         if isinstance(value, Truth):
             return tag == "Boolean"
         if isinstance(value, Thing):
-            return type(value) is self._things.get(self._classes.get(tag, ""))
+            fits = type(value) is self._things.get(self._classes.get(tag, ""))
+            return fits and self.look.is_present(value)
         if isinstance(value, ActionObject):
             return tag == "Action"
         if isinstance(value, ActionName):

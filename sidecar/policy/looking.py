@@ -28,6 +28,7 @@ from sidecar.policy.questions import (
     text_of,
     too_far,
 )
+from sidecar.policy.spelling import PRESENT
 from sidecar.policy.symbols import (
     ActionName,
     ActionObject,
@@ -82,6 +83,8 @@ class Look:
             PolicyFault: Where the schema declares no such member.
             Unexplorable: Where the path to it is too long.
         """
+        if name == PRESENT:
+            return self._presence(instance)
         if is_absent(instance):
             return self._of_absent(name)
         if isinstance(instance, Thing):
@@ -133,6 +136,19 @@ class Look:
         if thing.certain is None:
             return bool(self._answers.ask(("exists", thing.path), YES_NO))
         return thing.certain
+
+    def is_present(self, thing: Thing) -> bool:
+        """Tell whether there is an entity to speak of: what a look-up does not find is absent.
+
+        What a reference or a request names is there to be asked about, though it may not exist.
+        """
+        return not thing.can_be_absent or (thing.path is not None and self.exists(thing))
+
+    def _presence(self, instance: object) -> Truth:
+        if isinstance(instance, Thing) and instance.can_be_absent:
+            certain = instance.certain if instance.path is not None else False
+            return Truth(("exists", instance.path) if certain is None else certain)
+        return Truth(not is_absent(instance))
 
     def _of_absent(self, name: str) -> object:
         if name in {"exists", "includes"}:
@@ -217,7 +233,7 @@ class Look:
             and declared.kind is Kind.REFERENCE
             and value.type.name == declared.target
         ):
-            return value.path if self._has_key(value) else None
+            return value.path if self.is_present(value) else None
         if isinstance(value, Fact) and value.type == declared:
             return value.path
         if isinstance(value, Constant) and value.type == declared:
@@ -227,10 +243,6 @@ class Look:
         raise PolicyFault(
             f"`{name}` looks up by {with_article(declared.name)}, which this argument is not", name
         )
-
-    def _has_key(self, thing: Thing) -> bool:
-        """Tell whether an entity has a key to look up by: what a look-up did not find has none."""
-        return thing.path is not None and (thing.path[0] != "lookup" or self.exists(thing))
 
     def _of_value(
         self, value: Fact | Constant, name: str, arguments: Sequence[object] | None

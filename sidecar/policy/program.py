@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 
 from sidecar.policy.questions import Path
 from sidecar.policy.source import Block, Rule, Source
-from sidecar.policy.spelling import Edit, spell_out
+from sidecar.policy.spelling import ASKER, Edit, guard, spell_out
 from sidecar.policy.tokens import Token
 
-ASKER = "ask__"
-"""The constant through which generated rules ask Python."""
 FOUND = "found__"
 """What is called of it when a clause has found what its caller did not know."""
 GENERATED = "<generated>"
@@ -155,7 +153,7 @@ def write_program(sources: Sequence[Source]) -> Program:
     blocks = {block.type: block for source in sources for block in source.blocks}
     for source in sources:
         spelled = [edit for rule in source.rules for edit in spell_out(rule.body)]
-        edits = list(spelled)
+        edits = [*spelled, *(edit for rule in source.rules for edit in guard(rule))]
         for rule in source.rules:
             edits += _divide(rule, building)
         for block in source.blocks:
@@ -221,11 +219,10 @@ def _asking(rule: str, arity: int, clauses: Sequence[Clause]) -> Iterator[str]:
     names = ", ".join(f"a{position}" for position in range(arity))
     more = f", {names}" if names else ""
     yield (
-        f"s__{rule}({names}) if [answer, open] = {ASKER}.{rule}__{arity}({names}) "
-        f"and v__{rule}(answer, open{more});"
+        f"s__{rule}({names}) if [answer, open, again] = {ASKER}.{rule}__{arity}({names}) "
+        f"and v__{rule}(answer, open, again);"
     )
-    blanks = ", _" * arity
-    yield f'v__{rule}("yes", _{blanks});'
+    yield f'v__{rule}("yes", _, _);'
     for clause in clauses:
         found = f"{ASKER}.{FOUND}(open{more}) = true"
-        yield f'v__{rule}("clauses", open{more}) if {clause.name}({names}) and {found};'
+        yield f'v__{rule}("clauses", open, [{names}]) if {clause.name}({names}) and {found};'

@@ -7,7 +7,7 @@ here, and what it has to say beside is asked for once, at the end.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +17,8 @@ from polar.ffi import process_messages, read_c_str
 from polar.query import Query
 
 from sidecar.policy.inquiry import SINGLE_TERMS, Asking
-from sidecar.policy.symbols import Asker, PolicyFault
+from sidecar.policy.spelling import RENEWED
+from sidecar.policy.symbols import Asker, PolicyFault, Thing
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -72,26 +73,9 @@ class _Query(Query):
             else:
                 raise PolicyFault(f"Oso asks for `{kind}`")
 
-    def _tell(self, call_id: int, result: object) -> None:
-        term = _encode(self._term(result))
-        self.ffi_query.check_result(lib.polar_call_result(self.ffi_query.ptr, call_id, term))
-
-    def _term(self, value: object) -> dict[str, Any]:
-        kind = None if type(value) in _NATIVE else self.host.types.get(type(value))
-        if kind is None:
-            term: dict[str, Any] = self.host.to_polar(value)
-            return term
-        number = self.host.cache_instance(value)
-        return {
-            "value": {
-                "ExternalInstance": {
-                    "instance_id": number,
-                    "repr": None,
-                    "class_repr": kind.name,
-                    "class_id": kind.id,
-                }
-            }
-        }
+    def _send(self, call_id: int, term: dict[str, Any]) -> None:
+        result = lib.polar_call_result(self.ffi_query.ptr, call_id, _encode(term))
+        self.ffi_query.check_result(result)
 
     def handle_external_call(self, data: dict[str, Any]) -> None:
         name = data["attribute"]
@@ -99,15 +83,42 @@ class _Query(Query):
             raise PolicyFault(f"`{name}` takes no named arguments", name)
         instance = self.host.to_python(data["instance"])
         if isinstance(instance, Asker):
-            result: object = self.question.answer_rule(name, data["args"], self.host)
-        else:
-            arguments = (
-                None
-                if data["args"] is None
-                else [self._argument(name, term) for term in data["args"]]
-            )
-            result = self.question.look.member(instance, name, arguments)
-        self._tell(data["call_id"], result)
+            self._send(data["call_id"], self._asked(name, data["args"]))
+            return
+        arguments = (
+            None if data["args"] is None else [self._argument(name, term) for term in data["args"]]
+        )
+        self._send(
+            data["call_id"],
+            term_of(self.host, self.question.look.member(instance, name, arguments)),
+        )
+
+    def _asked(self, name: str, arguments: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the term that answers what generated text asks."""
+        if name == RENEWED:
+            return self._renewed(arguments[0])
+        answer = self.question.answer_rule(name, arguments, self.host)
+        if not isinstance(answer, list):
+            return term_of(self.host, answer)
+        again = map(self._renewed, arguments if answer[0] == "clauses" else ())
+        return _list([*(term_of(self.host, each) for each in answer), _list(again)])
+
+    def _renewed(self, term: dict[str, Any]) -> dict[str, Any]:
+        """Return a term in which each value stands by itself, and what may be absent is new.
+
+        Oso hands over what variables hold. What is absent is no number, which equals nothing; but
+        one instance equals itself without a question, so each that may be absent is made anew.
+        """
+        ((kind, value),) = term["value"].items()
+        if kind == "List":
+            return _list(map(self._renewed, value))
+        if kind == "Dictionary":
+            fields = {name: self._renewed(each) for name, each in value["fields"].items()}
+            return {"value": {"Dictionary": {"fields": fields}}}
+        instance = self.host.to_python(term) if kind == "ExternalInstance" else None
+        if isinstance(instance, Thing) and instance.can_be_absent:
+            return term_of(self.host, type(instance)(instance.path, instance.certain))
+        return term
 
     def _argument(self, name: str, term: dict[str, Any]) -> object:
         if next(iter(term["value"])) not in SINGLE_TERMS:
@@ -146,6 +157,30 @@ class _Query(Query):
 
     def handle_debug(self, _data: dict[str, Any]) -> None:
         raise PolicyFault("`debug` would wait at the terminal", "debug")
+
+
+def term_of(host: Any, value: object) -> dict[str, Any]:  # noqa: ANN401 - polar's
+    """Return what Oso is given for a value."""
+    kind = None if type(value) in _NATIVE else host.types.get(type(value))
+    if kind is None:
+        term: dict[str, Any] = host.to_polar(value)
+        return term
+    # Oso knows by itself which type an instance of a class has; of what may be absent it asks.
+    can_be_absent = isinstance(value, Thing) and value.can_be_absent
+    return {
+        "value": {
+            "ExternalInstance": {
+                "instance_id": host.cache_instance(value),
+                "repr": None,
+                "class_repr": kind.name,
+                "class_id": None if can_be_absent else kind.id,
+            }
+        }
+    }
+
+
+def _list(terms: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {"value": {"List": list(terms)}}
 
 
 _WAYS = {

@@ -68,6 +68,11 @@ class Thing:
         self.certain = certain if self.type.table else True
         """Whether it exists, where that is known without asking."""
 
+    @property
+    def can_be_absent(self) -> bool:
+        """Whether there may be no such entity to speak of: what a look-up finds, or does not."""
+        return self.path is None or self.path[0] == "lookup"
+
 
 @dataclass(frozen=True, slots=True)
 class ActionName:

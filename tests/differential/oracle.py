@@ -333,7 +333,11 @@ class _Query(Query):
         if arguments is not None:
             arguments = [self.host.to_python(each) for each in arguments]
         read = self.oracle.read(self.world, thing, data["attribute"], arguments)
-        self.ffi_query.call_result(data["call_id"], self.host.to_polar(read))
+        term = self.host.to_polar(read)
+        if isinstance(read, Entity) and read.looked_up:
+            # Oso would tell its type without asking, and it may be absent.
+            term["value"]["ExternalInstance"]["class_id"] = None
+        self.ffi_query.call_result(data["call_id"], term)
 
     def handle_external_op(self, data: dict[str, Any]) -> None:
         left, right = (self.host.to_python(each) for each in data["args"])
@@ -395,7 +399,11 @@ class _Query(Query):
         elif isinstance(value, str):
             answer = tag == "String"
         else:
-            answer = isinstance(value, Entity) and value.declared.polar == tag
+            answer = (
+                isinstance(value, Entity)
+                and value.declared.polar == tag
+                and (not value.looked_up or self.oracle.has_key(self.world, value))
+            )
         self.ffi_query.question_result(data["call_id"], answer)
 
     def handle_external_is_subspecializer(self, data: dict[str, Any]) -> None:
