@@ -1,13 +1,13 @@
 """Parses Polar into rules, and turns resource blocks into rules of the same meaning."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lark import Lark, Token, Transformer, UnexpectedInput, v_args
-from lark.exceptions import VisitError
+from lark import Lark, UnexpectedInput
 
 from tests.reference.errors import OutsideDomainError, PackError
 from tests.reference.values import Value, read_decimal
@@ -128,6 +128,8 @@ Expression: TypeAlias = (
     | Matched
     | ForAll
 )
+Node: TypeAlias = Any
+"""A tree of lark, whose children are trees, tokens and None."""
 Expressions: TypeAlias = tuple[Expression, ...]
 Fields: TypeAlias = tuple[tuple[str, Expression], ...]
 
@@ -138,9 +140,6 @@ class Parameter:
 
     term: Expression
     pattern: Expression | None = None
-
-
-Parameters: TypeAlias = tuple[Parameter, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,137 +184,97 @@ class Policy:
     """Rules whose heads can match, by name and the types and texts of the arguments."""
 
 
-def _all_but_none(items: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(item for item in items if item is not None)
+def _unquote(token: object) -> str:
+    escapes = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+    return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), str(token)[1:-1])
 
 
-def _unquote(token: Token) -> str:
-    text, result, position = str(token)[1:-1], [], 0
-    while position < len(text):
-        if text[position] == "\\":
-            position += 1
-            escapes = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
-            result.append(escapes.get(text[position], text[position]))
-        else:
-            result.append(text[position])
-        position += 1
-    return "".join(result)
+def _strings(node: Node) -> tuple[str, ...]:
+    return tuple(_unquote(token) for token in node.children if token is not None)
 
 
-@v_args(inline=True)
-class _Builder(Transformer[Token, Any]):
-    def start(self, *items: Rule | Block) -> tuple[Rule | Block, ...]:
-        return items
+def _expressions(node: Node | None) -> Expressions:
+    return tuple(_expression(child) for child in node.children) if node else ()
 
-    def rule(
-        self, name: Token, parameters: Parameters | None, condition: Expression | None
-    ) -> Rule:
-        return Rule(str(name), parameters or (), condition)
 
-    def parameters(self, *items: Parameter) -> tuple[Parameter, ...]:
-        return items
+def _fields(node: Node | None) -> Fields:
+    pairs = [each.children for each in node.children] if node else []
+    return tuple((str(name), _expression(value)) for name, value in pairs)
 
-    def parameter(self, term: Expression, pattern: Expression | None) -> Parameter:
-        return Parameter(term, pattern)
 
-    def block_word(self, word: Token) -> str:
-        return str(word)
-
-    def block(self, word: str, name: Token, *declarations: tuple[str, object]) -> Block:
-        names = {key: value for key, value in declarations if isinstance(value, tuple)}
-        maps = {key: value for key, value in declarations if isinstance(value, dict)}
-        if set(names) - {"roles", "permissions"} or set(maps) - {"relations"}:
-            raise PackError(f"the block of {name} declares something unknown")
-        lines = tuple(value for _, value in declarations if isinstance(value, Implication))
-        return Block(word, str(name), names, maps.get("relations", {}), lines)
-
-    def declared_names(self, name: Token, texts: tuple[str, ...]) -> tuple[str, Any]:
-        return str(name), texts
-
-    def declared_relations(self, name: Token, relations: dict[str, str]) -> tuple[str, Any]:
-        return str(name), relations
-
-    def implication(self, gives: Token, has: Token, on: Token | None) -> tuple[str, Any]:
-        relation = None if on is None else _unquote(on)
-        return "", Implication(_unquote(gives), _unquote(has), relation)
-
-    def strings(self, *tokens: Token | None) -> tuple[str, ...]:
-        return tuple(_unquote(token) for token in _all_but_none(tokens))
-
-    def relations(self, *pairs: tuple[str, str] | None) -> dict[str, str]:
-        return dict(_all_but_none(pairs))
-
-    def relation(self, name: Token, target: Token) -> tuple[str, str]:
-        return str(name), str(target)
-
-    def condition(self, *parts: Expression) -> Expression:
-        return Either(parts)
-
-    def conjunction(self, *parts: Expression) -> Expression:
-        return All(parts)
-
-    def negated(self, part: Expression) -> Expression:
-        return Negated(part)
-
-    def compared(self, left: Expression, operator: Token, right: Expression) -> Expression:
-        return Compared(left, str(operator), right)
-
-    def member_of(self, item: Expression, members: Expression) -> Expression:
-        return MemberOf(item, members)
-
-    def matched(self, term: Expression, pattern: Expression) -> Expression:
-        return Matched(term, pattern)
-
-    def text(self, token: Token) -> Expression:
-        return Literal(Value("text", _unquote(token)))
-
-    def number(self, token: Token) -> Expression:
-        try:
+def _expression(node: Node) -> Expression:  # noqa: C901, PLR0912 -- one branch for each construct
+    match node.data, node.children:
+        case "text", [token]:
+            return Literal(Value("text", _unquote(token)))
+        case "number", [token]:
             return Literal(Value("number", read_decimal(str(token))))
-        except OutsideDomainError as error:
-            raise PackError(str(error)) from error
+        case ("true" | "false") as word, _:
+            return Literal(Value("boolean", word == "true"))
+        case "variable", [name]:
+            return Variable(str(name))
+        case "call", [name, arguments]:
+            return Call(str(name), _expressions(arguments))
+        case "for_all", [domain, condition]:
+            return ForAll(_expression(domain), _expression(condition))
+        case "list_of", [items]:
+            return ListOf(_expressions(items))
+        case "dictionary", [fields]:
+            return Pattern(None, _fields(fields))
+        case "member", [base, name]:
+            return Member(_expression(base), str(name))
+        case "look_up", [base, name, arguments]:
+            return Member(_expression(base), str(name), _expressions(arguments))
+        case "class_pattern", [name]:
+            return Pattern(str(name), ())
+        case "field_pattern", [name, fields]:
+            return Pattern(None if name is None else str(name), _fields(fields))
+        case "negated", [part]:
+            return Negated(_expression(part))
+        case "compared", [left, operator, right]:
+            return Compared(_expression(left), str(operator), _expression(right))
+        case "member_of", [item, members]:
+            return MemberOf(_expression(item), _expression(members))
+        case "matched", [term, pattern]:
+            return Matched(_expression(term), _expression(pattern))
+        case "conjunction", _:
+            return All(_expressions(node))
+        case _:
+            return Either(_expressions(node))
 
-    def true(self) -> Expression:
-        return Literal(Value("boolean", raw=True))
 
-    def false(self) -> Expression:
-        return Literal(Value("boolean", raw=False))
+def _rule(node: Node) -> Rule:
+    name, parameters, condition = node.children
+    pairs = [each.children for each in parameters.children] if parameters else []
+    return Rule(
+        name=str(name),
+        parameters=tuple(
+            Parameter(_expression(term), pattern and _expression(pattern))
+            for term, pattern in pairs
+        ),
+        condition=condition and _expression(condition),
+    )
 
-    def variable(self, name: Token) -> Expression:
-        return Variable(str(name))
 
-    def call(self, name: Token, arguments: Expressions | None) -> Expression:
-        return Call(str(name), arguments or ())
-
-    def for_all(self, domain: Expression, condition: Expression) -> Expression:
-        return ForAll(domain, condition)
-
-    def list_of(self, items: Expressions | None) -> Expression:
-        return ListOf(items or ())
-
-    def dictionary(self, fields: Fields | None) -> Expression:
-        return Pattern(None, fields or ())
-
-    def member(self, base: Expression, name: Token) -> Expression:
-        return Member(base, str(name))
-
-    def look_up(self, base: Expression, name: Token, arguments: Expressions | None) -> Expression:
-        return Member(base, str(name), arguments or ())
-
-    def arguments(self, *items: Expression) -> tuple[Expression, ...]:
-        return items
-
-    def class_pattern(self, name: Token) -> Expression:
-        return Pattern(str(name), ())
-
-    def field_pattern(self, name: Token | None, fields: Fields | None) -> Expression:
-        return Pattern(None if name is None else str(name), fields or ())
-
-    def fields(self, *items: tuple[str, Expression]) -> tuple[tuple[str, Expression], ...]:
-        return items
-
-    def field(self, name: Token, value: Expression) -> tuple[str, Expression]:
-        return str(name), value
+def _block(node: Node) -> Block:
+    word, name, *declarations = node.children
+    names: dict[str, tuple[str, ...]] = {}
+    relations: dict[str, str] = {}
+    implications: list[Implication] = []
+    for line in declarations:
+        match line.data, line.children:
+            case "declared_names", [what, texts]:
+                names[str(what)] = _strings(texts)
+            case "declared_relations", [_, pairs]:
+                for pair in filter(None, pairs.children):
+                    relation, target = map(str, pair.children)
+                    relations[relation] = target
+            case _:
+                gives, has, relation = line.children
+                on = None if relation is None else _unquote(relation)
+                implications.append(Implication(_unquote(gives), _unquote(has), on))
+    if set(names) - {"roles", "permissions"}:
+        raise PackError(f"the block of {name} declares something unknown")
+    return Block(str(word.children[0]), str(name), names, relations, tuple(implications))
 
 
 @cache
@@ -334,12 +293,12 @@ def parse(text: str) -> tuple[Rule | Block, ...]:
     if any(len(line.splitlines()) > 1 or line.endswith("\r") for line in lines):
         raise PackError("the text holds a line break other than a line feed")
     try:
-        items: tuple[Rule | Block, ...] = _Builder().transform(_parser().parse(text))
+        tree: Node = _parser().parse(text)
+        return tuple(_rule(each) if each.data == "rule" else _block(each) for each in tree.children)
     except UnexpectedInput as error:
         raise PackError(f"line {error.line}: {error}") from error
-    except VisitError as error:
-        raise PackError(str(error.orig_exc)) from error
-    return items
+    except OutsideDomainError as error:
+        raise PackError(str(error)) from error
 
 
 def read_policy(items: Sequence[Rule | Block]) -> Policy:

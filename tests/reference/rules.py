@@ -265,8 +265,12 @@ class Interpreter:
         if not parts:
             yield
             return
+        mark, is_proved = len(self.trail), False
         for _ in self._solve(parts[0], frame):
-            yield from self._solve_all(parts[1:], frame)
+            # Solutions that bind nothing are all the same; one of them is enough for the rest.
+            if len(self.trail) > mark or not is_proved:
+                is_proved = is_proved or len(self.trail) == mark
+                yield from self._solve_all(parts[1:], frame)
 
     def _compare(
         self, operator: str, left: ast.Expression, right: ast.Expression, frame: Frame

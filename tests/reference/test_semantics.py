@@ -1,0 +1,347 @@
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reference import (
+    Answer,
+    BadRequest,
+    Pack,
+    PackError,
+    World,
+    WorldError,
+    decide,
+    permissions,
+    search_resources,
+    search_subjects,
+)
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+SCHEMA = """
+enums:
+  level: [low, high]
+  status: [active, removed]
+types:
+  user:
+    subject: true
+    table: users
+    key: id
+    attributes:
+      id: string
+      email: {type: email, optional: true}
+      trusted: {type: boolean, default: true, caller: true}
+  team:
+    table: teams
+    key: id
+    attributes: {id: string, owner: user, parent: {type: team, optional: true}}
+    lookups:
+      member: {finds: member, arguments: {user: user}, match: {team: this, user: user}}
+      last: {finds: doc, match: {team: this}, several: latest until}
+      first: {finds: doc, match: {team: this}, several: earliest until}
+      alphabetic: {finds: doc, match: {team: this}, several: first}
+      low: {finds: doc, match: {team: this}, where: {level: low}, several: first}
+      mail: {finds: member, arguments: {to: email}, match: {team: this, user.email: to}}
+    actions: [ask, enter]
+  member:
+    table: members
+    key: [team, user]
+    current: {status: active}
+    implied: {team.owner: user}
+    attributes: {team: team, user: user, status: status, limited: {type: boolean, default: false}}
+    actions: [remove, hire]
+  doc:
+    table: docs
+    key: id
+    attributes:
+      id: string
+      team: {type: team, caller: true}
+      level: {type: level, default: low, caller: true}
+      until: {type: instant, optional: true, caller: true}
+      price: {type: decimal, default: 0, caller: true}
+      mail: {type: email, optional: true, caller: true}
+      tags: {type: set of domain, optional: true, caller: true}
+    actions:
+      create: {creates: true}
+      ask: {properties: {n: {type: integer, default: 3}, level: {type: level, only: [low]}}}
+context:
+  loud: {type: boolean, default: false}
+"""
+
+FACTS: Mapping[str, list[dict[str, Any]]] = {
+    "users": [{"id": "ana", "email": "Ana@B\u00fccher.example"}, {"id": "bob"}, {"id": "cy"}],
+    "teams": [{"id": "core", "owner": "ana"}, {"id": "sub", "owner": "bob", "parent": "core"}],
+    "members": [
+        {"team": "core", "user": "bob", "status": "removed"},
+        {"team": "core", "user": "bob", "status": "active"},
+        {"team": "core", "user": "cy", "status": "removed", "limited": True},
+        {"team": "core", "user": "cy", "status": "removed"},
+    ],
+    "docs": [
+        {"id": "a", "team": "core", "level": "high", "until": "2026-11-30T12:00:00Z"},
+        {"id": "b", "team": "core", "until": "2026-11-30T14:00:00+0200", "price": "10.10"},
+        {"id": "c", "team": "core", "until": "2026-11-30T11:59Z"},
+    ],
+}
+
+GRANT = "allow(_: User, _: Action, _);\n"
+
+
+def load(tmp_path: Path, polar: str, schema: str = SCHEMA) -> Pack:
+    (tmp_path / "schema.yaml").write_text(schema, encoding="utf-8")
+    (tmp_path / "settings.yaml").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "main.polar").write_text(polar, encoding="utf-8")
+    return Pack.load(tmp_path, tmp_path)
+
+
+def ask(
+    tmp_path: Path, polar: str, line: str = "user:ana ask doc:b", /, **said: Mapping[str, Any]
+) -> Answer:
+    pack = load(tmp_path, polar)
+    subject, action, resource = line.split(" ")
+    request = {
+        "subject": _entity(subject) | {"properties": said.get("subject")},
+        "action": {"name": action, "properties": said.get("action")},
+        "resource": _entity(resource) | {"properties": said.get("resource")},
+        "context": said.get("context"),
+    }
+    return decide(pack, World.of_tables(pack, FACTS), request, NOW)
+
+
+def _entity(reference: str) -> dict[str, Any]:
+    type_name, _, identifier = reference.partition(":")
+    return {"type": type_name, "id": identifier}
+
+
+@pytest.mark.parametrize(
+    ("condition", "line"),
+    [
+        # Values and their canonical forms.
+        ('u.email = "ANA@xn--bcher-kva.EXAMPLE"', "user:ana ask doc:b"),
+        ('u.email.domain = "b\u00fccher.example"', "user:ana ask doc:b"),
+        ("d.price = 10.1 and d.price <= 10.10 and not d.price > 10.1", "user:ana ask doc:b"),
+        ("d.until = context.now and d.until >= context.now", "user:ana ask doc:b"),
+        ("d.until < context.now", "user:ana ask doc:c"),
+        ('u.id = "ana"', "user:\u200bana\n ask doc:b".replace("\n ", "\t ")),
+        # Absent values.
+        ("not u.email = u.email and u.email != u.email", "user:bob ask doc:b"),
+        ("not u.email.domain = u.email.domain", "user:bob ask doc:b"),
+        ("not d.tags.includes(u.email.domain) = true", "user:ana ask doc:b"),
+        ("x = d.mail and not x matches String and x.exists = false", "user:ana ask doc:b"),
+        ("not d.until > context.now and not d.until <= context.now", "user:ana ask doc:z"),
+        ("d.team.exists = false and d.team.parent.owner.exists = false", "user:ana ask doc:z"),
+        # A row that does not exist has no defaults.
+        ('not d.level = "low" and d.level.exists = false and u.trusted', "user:ana ask doc:z"),
+        ('d.level = "low" and d.price = 0 and d.exists = false', "user:ana create doc:z"),
+        ("u.trusted.exists = false and u.exists = false", "user:zoe ask doc:b"),
+        ("action.n = 3 and context.loud = false", "user:ana ask doc:b"),
+        ("action.n.exists = false", "user:ana create doc:b"),
+        # Look-ups, tombstones and implied entities.
+        ('d.team.member(u).status = "active"', "user:bob ask doc:b"),
+        ('d.team.member(u).status = "removed" and d.team.member(u).limited = false',
+         "user:cy ask doc:b"),
+        ("d.team.member(u).exists and not d.team.member(u).status.exists", "user:ana ask doc:b"),
+        ("not d.team.member(u).exists", "user:zoe ask doc:b"),
+        ('d.team.last.id = "a" and d.team.first.id = "c" and d.team.alphabetic.id = "a"',
+         "user:ana ask doc:b"),
+        ('d.team.low.id = "b"', "user:ana ask doc:b"),
+        ("d.team.mail(u.email).exists = false", "user:ana ask doc:b"),
+        # Conditions.
+        ('d.level in ["high", "low"] and not d.level in []', "user:ana ask doc:b"),
+        ("forall(x in [1, 2], x <= action.n) and not forall(x in [1, 9], x < 5)",
+         "user:ana ask doc:b"),
+        ('owner := d.team.owner and owner = u and (u.id = "x" or d matches Doc{level: "low"})',
+         "user:ana ask doc:b"),
+        ('[x, y] = [d.id, "q"] and x = "b" and y = "q"', "user:ana ask doc:b"),
+        ('{k: x} = {k: d.id} and x = "b" and d matches {id: "b"}', "user:ana ask doc:b"),
+        ("member_of(u, team) and team = d.team", "user:ana ask doc:b"),
+        ('d matches Doc{team: Team{owner: User{id: "ana"}}}', "user:ana ask doc:b"),
+    ],
+)  # fmt: skip
+def test_a_condition_holds(tmp_path: Path, condition: str, line: str) -> None:
+    rule = f'forbid(u: User, action: Action, d: Doc, "yes") if {condition};'
+    helper = 'member_of(u: User, t: Team) if u.id = "ana" and is_core(t);\nis_core(_: Team);\n'
+    rules = f"{GRANT}{helper}{rule}\n"
+    assert "yes" in ask(tmp_path, rules, line).reasons
+
+
+def test_a_stored_value_wins_over_the_callers_and_that_over_the_default(tmp_path: Path) -> None:
+    rules = GRANT + 'forbid(_: User, _, doc: Doc, "high") if doc.level = "high";\n'
+    high = {"level": "high"}
+    assert ask(tmp_path, rules, resource=high).reasons == {"high"}
+    assert ask(tmp_path, rules, "user:ana ask doc:a", resource={"level": "low"}).reasons == {"high"}
+    assert ask(tmp_path, rules, resource={"level": None}).decision
+    assert ask(tmp_path, rules, "user:ana create doc:z", resource=high).reasons == {"high"}
+
+
+@pytest.mark.parametrize(
+    ("member", "properties"),
+    [
+        ("resource", {"level": "nonsense"}),
+        ("resource", {"level": ""}),
+        ("resource", {"until": "2026-11-30T12:00:00"}),
+        ("resource", {"until": "2026-11-30 12:00:00.1234567Z"}),
+        ("resource", {"price": "ten"}),
+        ("resource", {"price": Decimal("1e-400")}),
+        ("resource", {"mail": "a..b@acme.example"}),
+        ("resource", {"tags": ["a b"]}),
+        ("action", {"level": "high"}),
+        ("action", {"n": 2**63}),
+        ("action", {"n": 1.5}),
+    ],
+)
+def test_a_value_outside_its_domain_grants_nothing(
+    tmp_path: Path, member: str, properties: Mapping[str, Any]
+) -> None:
+    rules = GRANT + 'oblige(_: User, _, _, "o");\n'
+    denied = ask(tmp_path, rules, **{member: properties})
+    assert denied == Answer(False, frozenset(["not_granted"]), frozenset())  # noqa: FBT003
+    assert ask(tmp_path, rules).obligations == {"o"}
+
+
+def test_a_prohibition_sees_a_value_outside_its_domain_as_absent(tmp_path: Path) -> None:
+    rules = GRANT + 'forbid(_: User, _, doc: Doc, "high") if not doc.level = "low";\n'
+    assert ask(tmp_path, rules, resource={"level": "nonsense"}).reasons == {"high"}
+
+
+@pytest.mark.parametrize(
+    ("member", "properties"),
+    [
+        ("resource", {"level": 1}),
+        ("resource", {"price": True}),
+        ("resource", {"tags": "acme.example"}),
+        ("action", {"n": "3"}),
+        ("action", {"n": True}),
+        ("context", {"loud": "yes"}),
+        ("subject", {"trusted": 1}),
+    ],
+)
+def test_a_wrong_json_type_is_refused(
+    tmp_path: Path, member: str, properties: Mapping[str, Any]
+) -> None:
+    with pytest.raises(BadRequest):
+        ask(tmp_path, GRANT, **{member: properties})
+    assert ask(tmp_path, GRANT, context={"now": 1, "other": 1}, resource={"id": 1}).decision
+
+
+@pytest.mark.parametrize(
+    ("line", "reasons"),
+    [
+        ("user:zoe ask doc:b", ["unknown_subject"]),
+        ("team:core ask doc:b", ["unknown_subject"]),
+        ("user:ana ask doc:z", ["unknown_resource"]),
+        ("user:ana sing doc:z", ["unknown_action", "unknown_resource"]),
+        ("user:ana sing ship:z", ["unknown_resource"]),
+        ("user:ana create doc:b", ["already_exists"]),
+        ("user:ana remove member:core/ana", []),
+        ("user:ana remove member:core/zoe", ["unknown_resource"]),
+        ("user:ana remove member:core", ["unknown_resource"]),
+    ],
+)
+def test_some_reasons_need_no_rule(tmp_path: Path, line: str, reasons: list[str]) -> None:
+    assert sorted(ask(tmp_path, GRANT, line).reasons) == reasons
+
+
+def test_a_rule_that_fails_denies_and_hides_no_other_reason(tmp_path: Path) -> None:
+    rules = GRANT + (
+        "allow(u: User, _: Action, d: Doc) if round(u, d);\n"
+        "round(u: User, d: Doc) if not round(u, d);\n"
+        'forbid(_: User, _: Action, _: Doc, "always");\n'
+    )
+    assert ask(tmp_path, rules).reasons == {"policy_error", "always"}
+    assert ask(tmp_path, rules, "user:ana enter team:core").decision
+
+
+def test_a_look_up_does_not_see_what_a_caller_says(tmp_path: Path) -> None:
+    rules = GRANT + 'forbid(_: User, _, doc: Doc, "low") if doc.team.low = doc;\n'
+    assert ask(tmp_path, rules, resource={"level": "high"}).reasons == {"low"}
+
+
+def test_roles_follow_relations_to_the_same_type(tmp_path: Path) -> None:
+    rules = """
+    actor User {}
+    allow(u: User, action: Action, resource) if has_permission(u, action.name, resource);
+    resource Team {
+      roles = ["owner"]; permissions = ["enter", "ask"]; relations = {parent: Team};
+      "enter" if "owner"; "ask" if "enter"; "owner" if "owner" on "parent";
+    }
+    has_role(u: User, "owner", t: Team) if t.owner = u;
+    has_relation(p: Team, "parent", t: Team) if p = t.parent;
+    """
+    assert ask(tmp_path, rules, "user:ana ask team:sub").decision
+    assert not ask(tmp_path, rules, "user:bob ask team:core").decision
+    pack = load(tmp_path, rules)
+    circle = [{"id": "core", "owner": "ana", "parent": "sub"}, *FACTS["teams"][1:]]
+    world = World.of_tables(pack, {**FACTS, "teams": circle, "docs": [], "members": []})
+    request = {"subject": _entity("user:cy"), "action": {"name": "ask"}}
+    answer = decide(pack, world, {**request, "resource": _entity("team:sub")}, NOW)
+    assert answer.reasons == {"policy_error"}
+
+
+def test_searches_agree_with_decisions(tmp_path: Path) -> None:
+    pack = load(
+        tmp_path,
+        GRANT + 'forbid(_: User, _, d: Doc, "no") if d.until < context.now or d.price > 10;\n'
+        'forbid(u: User, _, _: Team, "no") if not u.trusted = true or u.email.exists = false;\n',
+    )
+    world = World.of_tables(pack, FACTS)
+    ana, core, action = _entity("user:ana"), _entity("team:core"), {"name": "ask"}
+    assert search_resources(pack, world, ana, action, "doc", {}, NOW) == ["a"]
+    assert search_resources(pack, world, ana, {"name": "remove"}, "member", {}, NOW) == [
+        "core/ana",
+        "core/bob",
+        "core/cy",
+        "sub/bob",
+    ]
+    assert search_resources(pack, world, ana, action, "ship", {}, NOW) == []
+    assert search_subjects(pack, world, "user", action, core, {}, NOW) == ["ana"]
+    assert not search_subjects(pack, world, "user", action, core, {}, NOW, {"trusted": False})
+    assert permissions(pack, world, ana, core, {}, NOW) == {"ask", "enter"}
+    assert permissions(pack, world, ana, _entity("doc:z"), {}, NOW) == {"create"}
+    with pytest.raises(BadRequest):
+        search_resources(pack, world, {"type": "user"}, action, "doc", {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("users", {"id": "ana"}),
+        ("users", {"id": "ana\u200b"}),
+        ("users", {"id": "dan", "email": "a@b@c"}),
+        ("users", {"id": "dan", "age": 1}),
+        ("docs", {"id": "d"}),
+        ("docs", {"id": "d", "team": "gone"}),
+        ("docs", {"id": "d", "team": "core", "level": "middle"}),
+        ("members", {"team": "core", "user": "bob", "status": "active"}),
+    ],
+)
+def test_a_faulty_row_is_refused(tmp_path: Path, table: str, row: Mapping[str, Any]) -> None:
+    pack = load(tmp_path, GRANT)
+    with pytest.raises(WorldError):
+        World.of_tables(pack, {**FACTS, table: [*FACTS[table], dict(row)]})
+
+
+def test_an_odd_address_in_the_mount_is_taken_as_it_stands(tmp_path: Path) -> None:
+    pack = load(tmp_path, GRANT)
+    users = [{"id": "dan", "email": "a..b@host"}, {"id": "eve", "email": "a.@x_y.example"}]
+    World.of_tables(pack, {**FACTS, "users": [*FACTS["users"], *users]})
+
+
+def test_an_empty_file_of_facts_is_refused(tmp_path: Path) -> None:
+    pack = load(tmp_path, GRANT)
+    for table in FACTS:
+        (tmp_path / f"{table}.yaml").write_text("[]", encoding="utf-8")
+    World.load(pack, tmp_path)
+    for text in ["", "# nobody\n", "- {id: ana}"]:
+        (tmp_path / "users.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(WorldError):
+            World.load(pack, tmp_path)
+
+
+@pytest.mark.parametrize("polar", ["allow(", "allow(_, _, _) if x = 1e-400;", "a\u2028(_);"])
+def test_a_policy_that_cannot_be_read_is_refused(tmp_path: Path, polar: str) -> None:
+    with pytest.raises(PackError):
+        load(tmp_path, polar)
