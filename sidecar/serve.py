@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any, Protocol
 
 from flask import Flask
@@ -22,10 +22,10 @@ from sidecar.errors import InvalidSettingError
 from sidecar.evaluation import prepare_kinds
 from sidecar.http import Access, Limits, Paging, Standard, create_app, hot, new_key, read_key
 from sidecar.listening import STRANGERS, Edge, Worker, is_local, open_edge
-from sidecar.policy import PackTexts, Policy, SharedCompiling, compile_in_child, load_pack
-from sidecar.reloading import Places, Reloading
+from sidecar.policy import PackTexts, Policy, SharedCompiling, assemble, compile_in_child
+from sidecar.reloading import Places, Reloading, SharedPair
+from sidecar.schema import Sentences
 from sidecar.settings import Settings
-from sidecar.tokens import Tokens
 
 LOG = logging.getLogger("sidecar")
 
@@ -81,10 +81,10 @@ def serve(settings: Settings) -> None:
     """Answer until told to stop.
 
     The policy is compiled and the mount read once, before the workers are forked; then each of
-    them looks after itself.
+    them looks after itself. Facts that cannot be used are waited for.
 
     Raises:
-        InvalidDocumentsError: The policy or the mount cannot be used.
+        InvalidDocumentsError: The policy cannot be used.
         InvalidSettingError: A key, the tokens or the certificates cannot be used, the decision log
             cannot be written, or others than this machine could ask and nothing says who may.
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
@@ -92,8 +92,8 @@ def serve(settings: Settings) -> None:
     _log_to_standard_error(settings.log_level)
     edge, standard, log = open_edge(settings), _standard(settings), _decision_log(settings)
     places = Places(settings.policies, settings.fixtures, settings.mount())
-    reloading = Reloading(places, partial(_load, _compiling()))
-    reloading.load()
+    reloading = Reloading(places, partial(_make, _compiling()), shared=SharedPair())
+    reloading.prepare()
     limits = Limits(
         max_body_bytes=settings.max_body_bytes,
         max_depth=settings.max_depth,
@@ -107,10 +107,10 @@ def serve(settings: Settings) -> None:
     _run(_Server(app, edge, _options(settings, edge, reloading)))
 
 
-def _load(
-    compiling: Callable[[PackTexts], Mapping[str, Any]], policies: Path, fixtures: Path
+def _make(
+    compiling: Callable[[PackTexts], Mapping[str, Any]], texts: PackTexts, sentences: Sentences
 ) -> Policy:
-    policy = load_pack(policies, fixtures, compiling)
+    policy = assemble(texts, sentences, compiling(texts))
     prepare_kinds(policy)
     return policy
 
@@ -159,12 +159,10 @@ def _options(settings: Settings, edge: Edge, reloading: Reloading) -> dict[str, 
         sys.setswitchinterval(SWITCH_SECONDS)
         if edge.tokens:
             edge.tokens.begin()
-            looking = (edge.tokens, settings.reload_seconds)
-            Thread(target=_look, args=looking, name="tokens", daemon=True).start()
+            _start(worker, partial(edge.tokens.start, settings.reload_seconds))
         if worker.age > settings.workers:
             _catch_up(worker, reloading)
-        watching = (settings.reload_seconds, Event())
-        Thread(target=reloading.watch, args=watching, name="watching", daemon=True).start()
+        _start(worker, partial(reloading.start, settings.reload_seconds))
 
     return {
         # A list: gunicorn would divide a text at its commas.
@@ -209,20 +207,25 @@ def _prepare(arbiter: _Arbiter, *, strangers: bool) -> None:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
 
 
-def _look(tokens: Tokens, seconds: float) -> None:
-    """Look at the file of the tokens, for ever."""
-    while True:
-        time.sleep(seconds)
-        # In a thread of its own, so that an error nobody thought of ends this look only.
-        look = Thread(target=tokens.look, name="look", daemon=True)
-        look.start()
-        look.join()
+def _start(worker: _Worker, begin: Callable[[], None]) -> None:
+    """Start a thread, as soon as the system has one: without it nothing would be looked at."""
+    told = False
+    while worker.alive:
+        try:
+            return begin()
+        except RuntimeError:
+            if not told:
+                LOG.exception("there is no thread to be had; trying again")
+            told = True
+            worker.notify()
+            time.sleep(1.0)
+    return None
 
 
 def _catch_up(worker: _Worker, reloading: Reloading) -> None:
-    """Let a worker that replaces a dead one read what has changed, however long it takes."""
+    """Let a worker that replaces a dead one take what the others have, however long it takes."""
     reading = Thread(target=reloading.begin, name="begin", daemon=True)
-    reading.start()
+    _start(worker, reading.start)
     while worker.alive and reading.is_alive():
         worker.notify()
         reading.join(1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
 import re
 import stat
 from dataclasses import dataclass
@@ -12,6 +11,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from sidecar.errors import InvalidSettingError, Problem
+from sidecar.watch import (
+    Fingerprint,
+    Fingerprints,
+    Loop,
+    Motion,
+    Rest,
+    digest_of,
+    read_file,
+)
 
 LOG = logging.getLogger("sidecar")
 
@@ -45,8 +53,11 @@ class Tokens:
     def __init__(self, file: Path) -> None:
         self._file = file
         self.reading = _Known()
-        self._taken: object = None
-        self._seen: object = None
+        self._fingerprints = Fingerprints()
+        self._rest = Rest()
+        self._taken: Fingerprint | None = None
+        """What was read last; None where it could not be read."""
+        self._loop = Loop(str(file), self.look)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -63,18 +74,31 @@ class Tokens:
         if self.problems:
             raise InvalidSettingError("\n".join(str(problem) for problem in self.problems))
 
+    @property
+    def failures(self) -> tuple[Problem, ...]:
+        """Return what is wrong with looking at the file."""
+        return self._loop.problems()
+
+    def start(self, seconds: float) -> None:
+        """Begin to look at the file, so often.
+
+        Raises:
+            RuntimeError: The system gives us no thread.
+        """
+        self._loop.start(seconds)
+
     def look(self) -> None:
-        """Read the file if it has changed and been still between two looks."""
-        stamp = self._stamp()
-        if stamp == self._taken:
-            return
-        if stamp == self._seen:
+        """Read the file if it has changed and come to rest."""
+        found = self._fingerprint()
+        motion = self._rest.observe(found)
+        if found == self._taken:
+            self._rest.settle()
+        elif motion is not Motion.MOVING:
             self._read()
-        self._seen = stamp
 
     def begin(self) -> None:
         """Begin in a new process, which must not take what is no longer so."""
-        if self._stamp() != self._taken:
+        if self._fingerprint() != self._taken:
             self._read()
 
     def holder(self, token: str) -> str | None:
@@ -90,38 +114,36 @@ class Tokens:
         return found
 
     def _read(self) -> None:
-        before, told = self._stamp(), self.reading.problems
-        self.reading = self._reading()
-        self._taken = before
+        told = self.reading.problems
+        self._rest.settle()
+        self.reading, self._taken = self._reading()
         if self.problems and self.problems != told:
             for problem in self.problems:
                 LOG.error("nobody may ask: %s", problem)
         elif not self.problems:
             LOG.info("%d tokens may ask", len(self.reading.names))
 
-    def _reading(self) -> _Known:
+    def _reading(self) -> tuple[_Known, Fingerprint | None]:
+        """Read the file; without a fingerprint it could not be read, and is tried again."""
         name = str(self._file)
         try:
-            with self._file.open("rb") as stream:
-                self._warn(os.fstat(stream.fileno()).st_mode)
-                content = stream.read(MAX_FILE_BYTES + 1)
+            content = read_file(self._file, MAX_FILE_BYTES + 1)
+            self._warn(self._file.stat().st_mode)
         except OSError as error:
             said = f"cannot be read: {error.strerror or error}; {HOW_TO}"
-            return _Known(problems=(Problem(name, 0, said),))
+            return _Known(problems=(Problem(name, 0, said),)), None
+        taken = {"": digest_of(content)}
         if len(content) > MAX_FILE_BYTES:
-            return _Known(problems=(Problem(name, 0, f"is longer than {MAX_FILE_BYTES} bytes"),))
-        return _parse(name, content)
+            said = f"is longer than {MAX_FILE_BYTES} bytes"
+            return _Known(problems=(Problem(name, 0, said),)), taken
+        return _parse(name, content), taken
+
+    def _fingerprint(self) -> Fingerprint:
+        return self._fingerprints.take({"": self._file})
 
     def _warn(self, mode: int) -> None:
         if mode & (stat.S_IRWXO | stat.S_IWGRP):
             LOG.warning("%s: others may read or change it; `chmod 640` it", self._file)
-
-    def _stamp(self) -> object:
-        try:
-            found = self._file.stat()
-        except OSError as error:
-            return error.errno
-        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _parse(file: str, content: bytes) -> _Known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,67 @@ def test_a_change_is_taken_when_it_has_been_still_between_two_looks(
 
     assert between == ("billing", None)
     assert [tokens.holder(SECRET), tokens.holder(SECRET[:20] + "-and-more")] == [None, ""]
+
+
+def test_a_file_that_is_touched_all_the_time_is_taken(file: Path, tokens: Tokens) -> None:
+    file.write_text(f"{OTHER}\n")
+    for second in range(2):
+        os.utime(file, (second, second))
+        tokens.look()
+
+    assert [tokens.holder(SECRET), tokens.holder(OTHER)] == [None, ""]
+
+
+def test_a_file_that_is_rewritten_all_the_time_is_taken(
+    file: Path, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.watch.PATIENCE_SECONDS", 0.0)
+    file.write_text(f"{OTHER}\n")
+
+    tokens.look()
+
+    assert [tokens.holder(SECRET), tokens.holder(OTHER)] == [None, ""]
+
+
+def test_a_pipe_in_the_place_of_the_file_lets_nobody_ask_and_keeps_nobody_waiting(
+    file: Path, tokens: Tokens
+) -> None:
+    file.unlink()
+    os.mkfifo(file)
+    settle(tokens)
+    piped = tokens.holder(SECRET), str(tokens.problems[0])
+    file.unlink()
+    file.write_text(f"{OTHER}\n")
+    settle(tokens)
+
+    assert piped[0] is None
+    assert "is not a regular file" in piped[1]
+    assert (tokens.holder(OTHER), tokens.problems) == ("", ())
+
+
+def test_a_change_that_keeps_size_and_times_is_taken(file: Path, tokens: Tokens) -> None:
+    before = file.stat()
+    file.write_text(file.read_text().replace(SECRET, SECRET.replace("0", "1")))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    settle(tokens)
+
+    assert tokens.holder(SECRET.replace("0", "1")) == "billing"
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_as_soon_as_it_can_be(
+    file: Path, tokens: Tokens
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    file.write_text(f"{OTHER}\n")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        settle(tokens)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    settle(tokens)
+
+    assert (tokens.holder(OTHER), tokens.problems) == ("", ())
 
 
 def test_a_process_that_begins_later_takes_no_token_of_the_past(file: Path, tokens: Tokens) -> None:
@@ -284,6 +346,7 @@ class Nobody:
 
     reading = "the only one"
     problems = (Problem("tokens", 3, "is wrong"),)
+    failures = ()
 
     def holder(self, token: str) -> str | None:
         return "me" if token == SECRET else None

@@ -218,6 +218,7 @@ class OneToken:
 
     reading = "the only one"
     problems: tuple[Problem, ...] = ()
+    failures = ()
 
     def holder(self, token: str) -> str | None:
         return "gateway" if token == "let-me-in" else None  # noqa: S105  of this test

@@ -46,6 +46,7 @@ class One:
 
     reading = "the only one"
     problems = ()
+    failures = ()
 
     def holder(self, token: str) -> str | None:
         return "one" if token == TOKEN else None

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
+import resource
 import shutil
-import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
 import pytest
 
-from sidecar.errors import InvalidDocumentsError, Problem, SnapshotUnavailableError
-from sidecar.facts import Snapshot, read_directory
-from sidecar.reloading import Places, Reloading
+from sidecar.errors import InvalidDocumentsError, SnapshotUnavailableError
+from sidecar.facts import Mount, Snapshot, capture
+from sidecar.reloading import Places, Reloading, SharedPair
 from sidecar.reloading import watching as module
-from sidecar.reloading.halves import Half
-from sidecar.reloading.watching import PATIENCE, RETRY
-from sidecar.schema import Schema
+from sidecar.reloading.packs import RETRY_SECONDS
+from sidecar.reloading.watching import WAITING
+from sidecar.watch import PATIENCE_SECONDS
 
 SCHEMA = """
 types:
@@ -53,9 +56,29 @@ def places(tmp_path: Path) -> Places:
     return places
 
 
+@dataclass
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @pytest.fixture
-def reloading(places: Places) -> Reloading:
-    loaded = Reloading(places)
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def shared() -> SharedPair:
+    return SharedPair()
+
+
+@pytest.fixture
+def reloading(places: Places, clock: Clock, shared: SharedPair) -> Reloading:
+    loaded = Reloading(places, clock=clock, shared=shared)
     loaded.load()
     return loaded
 
@@ -151,13 +174,29 @@ def test_a_change_is_not_read_before_it_has_come_to_rest(
 
 
 def test_files_that_never_come_to_rest_are_read_all_the_same(
-    reloading: Reloading, places: Places
+    reloading: Reloading, places: Places, clock: Clock
 ) -> None:
-    for number in range(PATIENCE + 1):
+    for number in range(100, 121):
         write(places.data / "notes.yaml", f"[{{id: n{number}, writer: ana}}]\n")
         reloading.look()
+        clock.seconds += PATIENCE_SECONDS / 20
 
-    assert notes(reloading) == [f"n{PATIENCE}"]
+    assert notes(reloading) == ["n120"]
+
+
+def test_a_file_that_is_touched_all_the_time_is_no_change(
+    reloading: Reloading, places: Places, clock: Clock
+) -> None:
+    pair = reloading.current()
+    write(places.data / "users.yaml", USERS + "# more\n")
+    for number in range(3):
+        for file in places.data.iterdir():
+            os.utime(file, (number, number))
+        reloading.look()
+        clock.seconds += 0.1
+
+    assert reloading.current() is pair
+    assert age(reloading) == pytest.approx(0.1)
 
 
 def test_a_bad_mount_leaves_the_last_good_one_answering(
@@ -255,25 +294,36 @@ def test_a_new_schema_that_fits_the_facts_is_taken_with_them_read_again(
     assert "text" in pair.snapshot.schema.types["note"].attributes
 
 
+@contextmanager
+def overtaken(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> Iterator[list[Mount]]:
+    """Let a file change after it was read, and before the last one was."""
+    captured = list[Mount]()
+
+    def capture_and_be_overtaken(directory: Path) -> Mount:
+        captured.append(replace(capture(directory), whole=False))
+        change(directory)
+        return captured[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "capture", capture_and_be_overtaken)
+        yield captured
+
+
 def test_what_was_read_while_files_changed_is_thrown_away(
     reloading: Reloading, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = reloading.current()
-    changes = iter(["[{id: ana}, {id: cy}]\n"])
-
-    def read_and_be_overtaken(schema: Schema, directory: Path) -> Snapshot:
-        snapshot = read_directory(schema, directory)
-        for text in changes:
-            write(places.data / "users.yaml", text)
-        return snapshot
-
-    monkeypatch.setattr(module, "read_directory", read_and_be_overtaken)
     write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
-    settle(reloading)
-    overtaken = reloading.current()
+    with overtaken(
+        monkeypatch, lambda data: write(data / "users.yaml", "[{id: ana}, {id: cy}]\n")
+    ) as captured:
+        settle(reloading)
+    between = reloading.current()
     settle(reloading)
 
-    assert overtaken is pair
+    assert (len(captured), between) == (1, pair)
     assert sorted(map(str, reloading.current().snapshot.rows("user"))) == ["ana", "cy"]
     assert notes(reloading) == ["n2"]
 
@@ -283,32 +333,65 @@ def test_a_first_reading_is_repeated_until_the_files_hold_still(
 ) -> None:
     changes = iter(["n2", "n3"])
 
-    def read_and_be_overtaken(schema: Schema, directory: Path) -> Snapshot:
-        snapshot = read_directory(schema, directory)
+    def change(directory: Path) -> None:
         if (name := next(changes, None)) is not None:
-            write(places.data / "notes.yaml", f"[{{id: {name}, writer: ana}}]\n")
-        return snapshot
+            write(directory / "notes.yaml", f"[{{id: {name}, writer: ana}}]\n")
 
-    monkeypatch.setattr(module, "read_directory", read_and_be_overtaken)
-    reloading = Reloading(places)
-
-    reloading.load()
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
+    with overtaken(monkeypatch, change):
+        reloading = Reloading(places)
+        reloading.load()
 
     assert notes(reloading) == ["n3"]
 
 
-def test_a_mount_that_never_holds_still_is_told(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+def test_a_mount_in_which_a_file_always_changes_is_read_file_by_file(
+    reloading: Reloading, places: Places, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_and_be_overtaken(schema: Schema, directory: Path) -> Snapshot:
-        snapshot = read_directory(schema, directory)
-        write(directory / "users.yaml", USERS)
-        return snapshot
+    """One file is rewritten so often that it changes during every reading; another revokes."""
+    write(places.data / "notes.yaml", "[]\n")
+    counter = iter(range(100))
+    with overtaken(
+        monkeypatch, lambda data: write(data / "users.yaml", f"{USERS}# {next(counter)}\n")
+    ):
+        for _ in range(2 + int(PATIENCE_SECONDS / 0.1)):
+            clock.seconds += 0.1
+            reloading.look()
 
-    monkeypatch.setattr(module, "read_directory", read_and_be_overtaken)
+    assert notes(reloading) == []
+    assert reloading.state().problems == ()
+    assert age(reloading) <= PATIENCE_SECONDS
 
-    with pytest.raises(InvalidDocumentsError, match="changes all the time"):
-        Reloading(places).load()
+
+def test_facts_read_file_by_file_must_refer_to_what_there_is(
+    reloading: Reloading, places: Places, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = reloading.current()
+    write(places.data / "notes.yaml", "[{id: n2, writer: cy}]\n")
+    with overtaken(monkeypatch, lambda data: write(data / "users.yaml", USERS)):
+        for _ in range(2 + int(PATIENCE_SECONDS / 0.1)):
+            clock.seconds += 0.1
+            reloading.look()
+
+    assert reloading.current() is pair
+    assert "`cy` does not exist" in str(reloading.state().problems[0])
+
+
+def test_a_file_that_is_written_all_the_time_is_reported(
+    reloading: Reloading, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path, _most: int = -1) -> bytes:
+        raise BlockingIOError(11, "it changes while it is read", str(path))
+
+    monkeypatch.setattr("sidecar.facts.directory.read_file", read)
+    write(places.data / "notes.yaml", "[]\n")
+    settle(reloading)
+
+    assert notes(reloading) == ["n1"]
+    assert [str(each) for each in reloading.state().problems] == [
+        "data/notes.yaml: cannot be read: it changes while it is read",
+        "data/users.yaml: cannot be read: it changes while it is read",
+    ]
 
 
 def test_a_mount_swapped_by_kubernetes_is_read_as_a_whole(places: Places) -> None:
@@ -333,39 +416,155 @@ def test_a_mount_swapped_by_kubernetes_is_read_as_a_whole(places: Places) -> Non
     assert reloading.state().problems == ()
 
 
-def test_a_reading_that_failed_is_tried_again_after_a_while(
-    reloading: Reloading, places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_schema: Schema, directory: Path) -> Snapshot:
-        raise PermissionError(13, "Permission denied", str(directory))
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let nothing be opened, as when a process has as many files open as it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    with monkeypatch.context() as patched:
-        patched.setattr(module, "read_directory", fail)
-        write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
+
+def test_what_could_not_be_read_for_a_moment_is_read_as_soon_as_it_can_be(
+    reloading: Reloading, places: Places
+) -> None:
+    write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
+    write(places.policies / "main.polar", POLICY + "# edited\n")
+    policy = reloading.current().policy
+    with no_descriptors():
+        settle(reloading)
         settle(reloading)
     problems = reloading.state().problems
-    for _ in range(RETRY):
-        reloading.look()
+    settle(reloading)
 
-    assert problems == (Problem(str(places.data), 0, "cannot be read: Permission denied"),)
+    assert "data: cannot be read: Too many open files" in [str(each) for each in problems]
     assert (notes(reloading), reloading.state().problems) == (["n2"], ())
+    assert reloading.current().policy is not policy
 
 
-def test_an_error_that_nobody_thought_of_is_kept_as_a_problem(
-    reloading: Reloading, places: Places, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["data/notes.yaml", "fixtures/schema.yaml", "policies/x.polar"])
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(
+    reloading: Reloading, places: Places, place: str
 ) -> None:
-    def fail(_schema: Schema, _directory: Path) -> Snapshot:
+    pair, file = reloading.current(), places.data.parent / place
+    content = file.read_bytes() if file.exists() else None
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    settle(reloading)
+    problems = reloading.state().problems
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    settle(reloading)
+
+    assert ["not a regular file" in str(each) for each in problems] == [True]
+    assert reloading.current().revisions() == pair.revisions()
+    assert reloading.state().problems == ()
+
+
+@pytest.mark.parametrize("name", ["read_mount", "capture"])
+def test_an_error_that_nobody_thought_of_is_reported_and_the_reading_tried_again(
+    reloading: Reloading,
+    places: Places,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    def fail(*_: object) -> Snapshot:
         raise KeyError("oops")
 
     pair = reloading.current()
-    monkeypatch.setattr(module, "read_directory", fail)
     write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, name, fail)
+        with pytest.raises(KeyError):
+            settle(reloading)
+    between, problems = reloading.current(), reloading.state().problems
+    clock.seconds += RETRY_SECONDS
+    settle(reloading)
 
-    with pytest.raises(KeyError):
-        settle(reloading)
+    assert between is pair
+    assert [each.message for each in problems] in ([], ["cannot be used; see the log"])
+    assert (notes(reloading), reloading.state().problems) == (["n2"], ())
 
-    assert reloading.current() is pair
-    assert [each.message for each in reloading.state().problems] == ["cannot be read; see the log"]
+
+# --- a new schema -------------------------------------------------------------------------------
+
+WITH_TEXT = SCHEMA.replace("writer: user}", "writer: user, text: string}")
+MAY_HAVE_TEXT = SCHEMA.replace(
+    "writer: user}", "writer: user, text: {type: string, optional: true}}"
+)
+
+
+def test_a_pack_that_waits_is_reported_and_keeps_no_revocation_from_being_seen(
+    reloading: Reloading, places: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = reloading.current().policy
+    write(places.fixtures / "schema.yaml", WITH_TEXT)
+    settle(reloading)
+    settle(reloading)
+    write(places.data / "notes.yaml", "[{id: n2, writer: bob}]\n")
+    settle(reloading)
+    waiting = reloading.state().problems
+    confirmed, revoked = age(reloading), notes(reloading)
+    write(places.data / "notes.yaml", "[{id: n2, writer: zoe}]\n")
+    settle(reloading)
+    both = reloading.state().problems
+    write(places.fixtures / "schema.yaml", SCHEMA)
+    write(places.data / "notes.yaml", "[{id: n4, writer: bob}]\n")
+    settle(reloading)
+    settle(reloading)
+
+    assert reloading.current().policy.revision == old.revision
+    assert [each.message.partition(":")[0] for each in waiting] == [WAITING]
+    assert (confirmed, revoked) == (0.0, ["n2"])
+    assert WAITING in caplog.text
+    assert len(both) > 1
+    assert "`zoe` does not exist" in str(both[-1])
+    assert (notes(reloading), reloading.state().problems) == (["n4"], ())
+
+
+def test_facts_with_an_undeclared_column_wait_for_a_schema_that_has_it(
+    reloading: Reloading, places: Places
+) -> None:
+    pair = reloading.current()
+    write(places.data / "notes.yaml", "[{id: n2, writer: bob, text: hello}]\n")
+    settle(reloading)
+    between, problems = reloading.current(), reloading.state().problems
+    write(places.fixtures / "schema.yaml", MAY_HAVE_TEXT)
+    settle(reloading)
+    settle(reloading)
+
+    assert between is pair
+    assert "`text`" in str(problems[0])
+    assert (notes(reloading), reloading.state().problems) == (["n2"], ())
+
+
+# --- no facts at the start ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [None, "", "[{id: n1, writer: zoe}]\n", "- {id: n1, writer: ana}"])
+def test_facts_that_cannot_be_used_at_the_start_are_waited_for(
+    places: Places, text: str | None
+) -> None:
+    if text is None:
+        shutil.rmtree(places.data)
+    else:
+        write(places.data / "notes.yaml", text)
+    reloading = Reloading(places)
+    reloading.prepare()
+    state = reloading.state()
+    with pytest.raises(SnapshotUnavailableError):
+        reloading.current()
+    places.data.mkdir(exist_ok=True)
+    write(places.data / "users.yaml", USERS)
+    write(places.data / "notes.yaml", NOTES)
+    settle(reloading)
+
+    assert (state.revisions, bool(state.problems)) == (None, True)
+    assert (notes(reloading), reloading.state().problems) == (["n1"], ())
 
 
 # --- a process of its own -----------------------------------------------------------------------
@@ -378,130 +577,89 @@ def test_a_process_that_replaces_another_answers_from_what_still_holds(
 
     reloading.begin()
 
-    assert reloading.current() is pair
+    assert reloading.current().revisions() == pair.revisions()
+    assert reloading.current().policy is pair.policy
+    assert age(reloading) == 0.0
+
+
+@pytest.fixture
+def forked(places: Places, clock: Clock, shared: SharedPair) -> Reloading:
+    """What a process was forked with at the start, while another goes on."""
+    loaded = Reloading(places, clock=clock, shared=shared)
+    loaded.load()
+    return loaded
 
 
 @pytest.mark.parametrize("edited", ["policies", "data"])
-def test_a_process_that_replaces_another_reads_what_has_changed_since(
-    reloading: Reloading, places: Places, edited: str
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_process_that_replaces_another_answers_from_what_the_others_do(
+    forked: Reloading, reloading: Reloading, places: Places, edited: str, *, broken: bool
 ) -> None:
-    pair = reloading.current()
     if edited == "data":
         write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
     else:
-        write(places.policies / "main.polar", POLICY + POLICY)
-
-    reloading.begin()
-
-    assert reloading.current().revisions() != pair.revisions()
-
-
-@pytest.mark.parametrize("edited", ["policies", "data"])
-def test_a_process_that_replaces_another_does_not_answer_from_what_is_no_longer_so(
-    reloading: Reloading, places: Places, edited: str
-) -> None:
-    if edited == "data":
+        write(places.policies / "main.polar", POLICY + "# edited\n")
+    settle(reloading)
+    if broken and edited == "data":
         write(places.data / "notes.yaml", "[{id: n2, writer: bo}]\n")
-    else:
+    elif broken:
         write(places.policies / "main.polar", "allow(")
+    settle(reloading)
 
-    reloading.begin()
+    forked.begin()
+    begun = forked.current().revisions()
+    settle(forked)
+
+    assert begun == reloading.current().revisions() == forked.current().revisions()
+    assert bool(forked.state().problems) is broken
+
+
+def test_a_process_that_begins_while_a_new_schema_waits_answers_from_the_old_one(
+    forked: Reloading, reloading: Reloading, places: Places
+) -> None:
+    write(places.policies / "main.polar", POLICY + "# edited\n")
+    settle(reloading)
+    write(places.fixtures / "schema.yaml", WITH_TEXT)
+    write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
+    settle(reloading)
+    settle(reloading)
+
+    forked.begin()
+    settle(forked)
+    settle(forked)
+    write(places.data / "notes.yaml", "[{id: n3, writer: ana}]\n")
+    settle(forked)
+
+    assert forked.current().policy.revision == reloading.current().policy.revision
+    assert (notes(reloading), notes(forked)) == (["n2"], ["n3"])
+    assert WAITING in str(forked.state().problems[0])
+
+
+def test_a_process_that_begins_alone_reads_the_files(places: Places) -> None:
+    alone = Reloading(places)
+    alone.load()
+    write(places.data / "notes.yaml", "[{id: n2, writer: ana}]\n")
+
+    alone.begin()
+
+    assert notes(alone) == ["n2"]
+
+
+def test_a_process_that_begins_alone_does_not_answer_from_what_is_no_longer_so(
+    places: Places,
+) -> None:
+    alone = Reloading(places)
+    alone.load()
+    write(places.data / "notes.yaml", "[{id: n2, writer: bo}]\n")
+
+    alone.begin()
 
     with pytest.raises(SnapshotUnavailableError):
-        reloading.current()
-    assert reloading.state().problems
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_watching_goes_on_until_told_and_outlives_a_look_that_fails(reloading: Reloading) -> None:
-    stop, looks = threading.Event(), list[int]()
-
-    def fail() -> None:
-        looks.append(1)
-        if len(looks) == 3:
-            stop.set()
-        raise KeyError("oops")
-
-    reloading.look = fail  # type: ignore[method-assign]  # stands in for an unforeseen error
-    reloading.watch(0.001, stop)
-
-    assert len(looks) == 3
-
-
-# --- one half -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Read:
-    """What a half holds, reduced to what it looks at."""
-
-    revision: str
-    schema: Schema
-
-
-def test_a_half_keeps_the_last_good_reading(reloading: Reloading) -> None:
-    versions, schema = [1], reloading.current().policy.schema
-    half: Half[Read] = Half("place", lambda: versions[-1])
-
-    half.read(lambda: Read("good", schema))
-    versions.append(2)
-    outdated = half.outdated()
-    with pytest.raises(ZeroDivisionError):
-        half.read(lambda: Read(str(1 // 0), schema))
-
-    assert outdated
-    assert (half.good, half.outdated()) == (Read("good", schema), False)
-    assert half.problems == (Problem("place", 0, "cannot be read; see the log"),)
-
-
-def test_a_half_keeps_the_object_whose_content_has_not_changed(reloading: Reloading) -> None:
-    schema = reloading.current().policy.schema
-    first, same, other = Read("a", schema), Read("a", schema), Read("b", schema)
-    half: Half[Read] = Half("place", lambda: 1)
-
-    half.read(lambda: first)
-    half.read(lambda: same)
-    kept = half.good
-    half.read(lambda: other)
-
-    assert (kept, half.good) == (first, other)
-    assert kept is first
-
-
-def test_the_place_of_an_error_of_the_system_is_told() -> None:
-    half: Half[Read] = Half("place", lambda: 1)
-
-    def fail() -> Read:
-        raise FileNotFoundError(2, "No such file or directory", "/nowhere")
-
-    half.read(fail)
-
-    assert half.problems == (Problem("/nowhere", 0, "cannot be read: No such file or directory"),)
+        alone.current()
+    assert alone.state().problems
 
 
 # --- how old a snapshot is ----------------------------------------------------------------------
-
-
-@dataclass
-class Clock:
-    """A clock that goes on when it is told to."""
-
-    seconds: float = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(1000.0)
-
-
-@pytest.fixture
-def timed(places: Places, clock: Clock) -> Reloading:
-    loaded = Reloading(places, clock=clock)
-    loaded.load()
-    return loaded
 
 
 def age(reloading: Reloading) -> float:
@@ -509,80 +667,83 @@ def age(reloading: Reloading) -> float:
 
 
 def test_a_snapshot_is_as_old_as_the_last_look_that_found_the_mount_unchanged(
-    timed: Reloading, clock: Clock
+    reloading: Reloading, clock: Clock
 ) -> None:
     clock.seconds += 7
-    before = age(timed)
+    before = age(reloading)
 
-    timed.look()
+    reloading.look()
 
-    assert (before, age(timed)) == (7.0, 0.0)
+    assert (before, age(reloading)) == (7.0, 0.0)
 
 
 def test_an_edit_that_is_not_taken_yet_lets_the_snapshot_grow_old(
-    timed: Reloading, places: Places, clock: Clock
+    reloading: Reloading, places: Places, clock: Clock
 ) -> None:
     write(places.data / "notes.yaml", "[]\n")
     clock.seconds += 7
 
-    timed.look()
-    noticed = age(timed)
-    timed.look()
+    reloading.look()
+    noticed = age(reloading)
+    reloading.look()
 
-    assert (noticed, age(timed)) == (7.0, 0.0)
-    assert notes(timed) == []
+    assert (noticed, age(reloading)) == (7.0, 0.0)
+    assert notes(reloading) == []
 
 
 @pytest.mark.parametrize("text", ["[{id: n1, writer: zoe}]\n", "[{id: n1", None])
 def test_while_the_mount_cannot_be_taken_the_last_good_snapshot_grows_old(
-    timed: Reloading, places: Places, clock: Clock, text: str | None
+    reloading: Reloading, places: Places, clock: Clock, text: str | None
 ) -> None:
     if text is None:
         (places.data / "notes.yaml").unlink()
     else:
         write(places.data / "notes.yaml", text)
 
-    for _ in range(RETRY + PATIENCE):
+    for _ in range(60):
         clock.seconds += 1
-        timed.look()
+        reloading.look()
 
-    assert age(timed) == RETRY + PATIENCE
+    assert age(reloading) == 60
 
 
 def test_a_mount_that_comes_back_is_young_again(
-    timed: Reloading, places: Places, clock: Clock
+    reloading: Reloading, places: Places, clock: Clock
 ) -> None:
     write(places.data / "notes.yaml", "[{id: n1")
-    settle(timed)
+    settle(reloading)
     clock.seconds += 7
     write(places.data / "notes.yaml", NOTES)
 
-    settle(timed)
+    settle(reloading)
 
-    assert age(timed) == 0.0
+    assert age(reloading) == 0.0
 
 
 def test_a_faulty_policy_does_not_make_the_facts_old(
-    timed: Reloading, places: Places, clock: Clock
+    reloading: Reloading, places: Places, clock: Clock
 ) -> None:
     write(places.policies / "main.polar", "allow(")
     clock.seconds += 7
 
-    settle(timed)
+    settle(reloading)
 
-    assert (age(timed), len(timed.state().problems)) == (0.0, 1)
+    assert (age(reloading), len(reloading.state().problems)) == (0.0, 1)
 
 
 def test_a_snapshot_that_the_mount_has_left_behind_is_older_than_anything(
-    timed: Reloading, places: Places
+    reloading: Reloading, places: Places
 ) -> None:
-    old = timed.current().snapshot
+    old = reloading.current().snapshot
     write(places.data / "notes.yaml", "[]\n")
 
-    settle(timed)
+    settle(reloading)
 
-    assert timed.age(old) == inf
+    assert reloading.age(old) == inf
 
 
-def test_time_goes_on_while_nobody_sets_a_clock(reloading: Reloading) -> None:
+def test_time_goes_on_while_nobody_sets_a_clock(places: Places) -> None:
+    reloading = Reloading(places)
+    reloading.load()
+
     assert 0 <= age(reloading) < 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import yaml
 
@@ -13,36 +12,53 @@ from sidecar.schema.documents import tag_fault
 from sidecar.schema.values import is_null
 from sidecar.schema.wording import shown
 
+EMPTY = "is empty, and may be half-written; write `[]` where there are no rows"
+
 _OPENING = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
 _CLOSING = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+
+
+def check_end(content: bytes, file: str, faults: MountFaults) -> None:
+    """Refuse a block list whose last line has no end: its writer may have been interrupted.
+
+    A list in brackets needs no such sign: it is complete when it is closed.
+    """
+    if not content.endswith(b"\n"):
+        line = content.count(b"\n") + 1
+        faults.add(file, line, "the last line has no end, so the file may be half-written; end it")
 
 
 class RowEvents:
     """Reads one YAML list of flat maps."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each has its name
         self,
-        stream: BinaryIO | bytes,
+        content: bytes,
         file: str,
         faults: MountFaults,
         *,
         before: int = 0,
         first: int = 0,
+        is_piece: bool = False,
     ) -> None:
         """Prepare to read.
 
         Args:
-            stream: What is read.
+            content: What is read.
             file: How faults name it.
             faults: Where they go.
             before: How many lines of the file stand before it.
             first: The line before which rows and faults are known already.
+            is_piece: Whether it is one row of a file, so that it may lack its end.
         """
-        self._parser = yaml.CSafeLoader(stream)
+        self._parser = yaml.CSafeLoader(content)
         self._file = file
         self._faults = faults
         self._before = before + 1
         self._first = first
+        self._content = content
+        self._is_piece = is_piece
+        self._is_block = False
 
     def read(self) -> Iterator[tuple[int, Cells]]:
         """Yield each row with its line; faults for whatever is no row.
@@ -60,6 +76,10 @@ class RowEvents:
                     return
                 yield from self._root()
                 self._next()  # the document's end
+            if not documents:
+                self._faults.add(self._file, 0, EMPTY)
+            elif self._is_block and not self._is_piece:
+                check_end(self._content, self._file, self._faults)
         finally:
             self._parser.dispose()
 
@@ -81,10 +101,13 @@ class RowEvents:
         self._refuse_signs(event)
         if not isinstance(event, yaml.SequenceStartEvent):
             empty = isinstance(event, yaml.ScalarEvent) and not event.style and is_null(event.value)
-            if not empty:
+            if empty:
+                self._fault(event, EMPTY)
+            else:
                 self._fault(event, "is not a list of rows; begin each row with `- `, or write `[]`")
             self._skip(event)
             return
+        self._is_block = not event.flow_style
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             self._refuse_signs(event)
             if isinstance(event, yaml.MappingStartEvent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sidecar.facts.directory import read_tables
+from sidecar.facts.directory import capture, read_tables
 from sidecar.facts.faults import MountFaults
 from sidecar.facts.rows import Row, RowReader
 from sidecar.schema import Schema
@@ -24,7 +24,7 @@ def read_places(schema: Schema, directory: Path) -> Places:
     """
     faults = MountFaults()
     found: dict[tuple[str, Row], tuple[str, int]] = {}
-    for name, table in read_tables(schema, directory, faults).items():
+    for name, table in read_tables(schema, capture(directory), faults).items():
         reader = RowReader(schema, schema.types[name], table.file, faults)
         file = table.file.rpartition("/")[2]
         for line, cells in table.rows:

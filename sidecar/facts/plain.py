@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from io import TextIOWrapper
-from typing import BinaryIO
+from io import BytesIO, TextIOWrapper
 
 import yaml
 
 from sidecar.facts.faults import MountFaults
-from sidecar.facts.mounted import RowEvents
+from sidecar.facts.mounted import RowEvents, check_end
 from sidecar.facts.rows import Cells, Quoted
 from sidecar.schema.characters import HiddenCharacter
 
@@ -50,30 +49,32 @@ class _NotPiecewiseError(Exception):
         super().__init__(line)
 
 
-def read_rows(stream: BinaryIO, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
+def read_rows(content: bytes, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
     """Yield each row of a file with its line; faults for whatever is no row.
+
+    A writer that is interrupted leaves the beginning of a file. So a file without rows has to say
+    `[]`, and a block list, which has no closing bracket, has to end with the end of a line.
 
     Raises:
         yaml.YAMLError: It is not YAML.
-        OSError: It cannot be read.
     """
     try:
-        yield from _read_pieces(stream, file, faults)
+        yield from _read_pieces(content, file, faults)
     except _NotPiecewiseError as error:
-        stream.seek(0)
-        if _refuse_breaks(stream, file, faults):
+        if _refuse_breaks(content, file, faults):
             return
-        stream.seek(0)
-        yield from RowEvents(stream, file, faults, first=error.line).read()
+        yield from RowEvents(content, file, faults, first=error.line).read()
+    else:
+        check_end(content, file, faults)
 
 
-def _refuse_breaks(stream: BinaryIO, file: str, faults: MountFaults) -> bool:
+def _refuse_breaks(content: bytes, file: str, faults: MountFaults) -> bool:
     """Refuse what ends a line for YAML 1.1 alone: a row can hide behind it in a comment.
 
     Other hidden characters are harmless in facts, and must not keep later facts from being seen.
     """
     found = False
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(BytesIO(content), 1):
         for match in _BREAK.finditer(line):
             found = True
             text = line[: match.end()].decode("utf-8", "replace")
@@ -85,19 +86,15 @@ def _refuse_breaks(stream: BinaryIO, file: str, faults: MountFaults) -> bool:
     return found
 
 
-def _read_pieces(stream: BinaryIO, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
+def _read_pieces(content: bytes, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
     shapes = _Shapes()
     # Latin-1 reads any bytes, and no sign beyond ASCII is plain.
-    text = TextIOWrapper(stream, encoding="latin-1", newline="\n")
-    try:
-        for line, piece in _pieces(text):
-            cells = shapes.read(piece)
-            if cells is not None:
-                yield line, cells
-            else:
-                yield from _read_piece(line, piece, file, faults)
-    finally:
-        text.detach()
+    for line, piece in _pieces(TextIOWrapper(BytesIO(content), encoding="latin-1", newline="\n")):
+        cells = shapes.read(piece)
+        if cells is not None:
+            yield line, cells
+        else:
+            yield from _read_piece(line, piece, file, faults)
 
 
 def _pieces(text: TextIOWrapper) -> Iterator[tuple[int, str]]:
@@ -126,7 +123,8 @@ def _read_piece(
         raise _NotPiecewiseError(line)
     found = MountFaults()
     try:
-        rows = list(RowEvents(piece.encode("latin-1"), file, found, before=line - 1).read())
+        events = RowEvents(piece.encode("latin-1"), file, found, before=line - 1, is_piece=True)
+        rows = list(events.read())
     except yaml.YAMLError:
         raise _NotPiecewiseError(line) from None
     faults.take(found)

@@ -39,6 +39,10 @@ class Holders(Protocol):
     def problems(self) -> Sequence[Problem]:
         """Return why nobody may ask."""
 
+    @property
+    def failures(self) -> Sequence[Problem]:
+        """Return what is wrong with looking at the tokens, though callers may ask."""
+
     def holder(self, token: str) -> str | None:
         """Return the name of whoever holds a token, None if nobody does."""
 
@@ -59,6 +63,10 @@ class Access:
     def problems(self) -> Sequence[Problem]:
         """Return why nobody may ask."""
         return self._tokens.problems if self._tokens else ()
+
+    def failures(self) -> Sequence[Problem]:
+        """Return what is wrong with looking at the tokens, though callers may ask."""
+        return self._tokens.failures if self._tokens else ()
 
     def is_known(self) -> bool:
         """Tell whether the present caller may ask, and so may be told of our files."""

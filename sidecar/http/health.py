@@ -32,7 +32,7 @@ def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
         ready = now.revisions is not None and not access.problems()
         members: dict[str, object] = {"ready": ready}
         if access.is_known():
-            problems = (*access.problems(), *now.problems)
+            problems = (*access.problems(), *access.failures(), *now.problems)
             members["revisions"] = now.revisions
             members["problems"] = [_problem(problem) for problem in problems]
         return answer(members, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)

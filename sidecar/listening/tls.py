@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidecar.errors import InvalidSettingError
+from sidecar.watch import Fingerprint, Fingerprints, open_regular
 
 LOG = logging.getLogger("sidecar")
 
@@ -23,7 +24,11 @@ class Credentials:
     client_ca: Path | None
     """Who must have signed the certificates of callers; None when they need none."""
     _context: ssl.SSLContext | None = field(default=None, init=False, repr=False)
-    _stamp: object = field(default=None, init=False, repr=False)
+    _fingerprints: Fingerprints = field(default_factory=Fingerprints, init=False, repr=False)
+    _taken: Fingerprint | None = field(default=None, init=False, repr=False)
+    """What was read last, good or bad; None where it could not be read."""
+    _told: str = field(default="", init=False, repr=False)
+    """What the log says is wrong."""
 
     def load(self) -> None:
         """Read the files for the first time.
@@ -31,7 +36,7 @@ class Credentials:
         Raises:
             InvalidSettingError: They cannot be used.
         """
-        self._stamp = self._look()
+        self._taken = self._fingerprint()
         try:
             self._context = self._read()
         except OSError as error:
@@ -39,18 +44,26 @@ class Credentials:
 
     def context(self) -> ssl.SSLContext:
         """Return how to answer the next connection; after a bad edit the last good one stays."""
-        stamp = self._look()
-        if self._context is None or stamp != self._stamp:
-            self._stamp = stamp
+        found = self._fingerprint()
+        if self._context is None or found != self._taken:
+            self._taken, told = found, ""
             try:
                 self._context = self._read()
             except OSError as error:
-                LOG.error("not taken, the last good one stays: %s", self._sentence(error))  # noqa: TRY400
+                told = self._sentence(error)
+                if not isinstance(error, ssl.SSLError):
+                    self._taken = None  # perhaps there is no descriptor left; it is tried again
+                if told != self._told:
+                    LOG.error("not taken, the last good one stays: %s", told)  # noqa: TRY400
                 if self._context is None:
                     raise
+            finally:
+                self._told = told
         return self._context
 
     def _read(self) -> ssl.SSLContext:
+        for file in self._files():
+            open_regular(file).close()  # OpenSSL would wait for the writer of a pipe
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # Not at the caller's pleasure: each time costs us more than the caller.
@@ -62,8 +75,8 @@ class Credentials:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _look(self) -> object:
-        return tuple(_stamp(file) for file in self._files())
+    def _fingerprint(self) -> Fingerprint:
+        return self._fingerprints.take({str(file): file for file in self._files()})
 
     def _files(self) -> tuple[Path, ...]:
         return tuple(file for file in (self.certificate, self.key, self.client_ca) if file)
@@ -72,11 +85,3 @@ class Credentials:
         names = ", ".join(f"`{file}`" for file in self._files())
         said = error.strerror or getattr(error, "reason", None) or str(error)
         return f"the certificates for TLS ({names}) cannot be used: {said}"
-
-
-def _stamp(file: Path) -> object:
-    try:
-        found = file.stat()
-    except OSError as error:
-        return error.errno
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

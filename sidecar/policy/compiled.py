@@ -24,6 +24,7 @@ from sidecar.schema import (
     standard_reasons,
 )
 from sidecar.schema.nouns import Kind
+from sidecar.watch import read_file
 
 COMPILE_SECONDS = 60.0
 """How long exploring may take."""
@@ -219,7 +220,7 @@ def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
                     Problem(file.name, 0, f"the file is larger than {_LARGEST} bytes; split it")
                 )
                 continue
-            texts[file.name] = file.read_bytes().decode("utf-8-sig")
+            texts[file.name] = read_file(file).decode("utf-8-sig")
             if not texts[file.name].strip():
                 # Half of a save looks like this; what the file forbade would be allowed.
                 problems.append(Problem(file.name, 0, "is empty; delete it, or write its rules"))

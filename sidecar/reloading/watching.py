@@ -1,62 +1,113 @@
 """Live reload: the newest policy and snapshot that are good, and belong together.
 
-Each of the two is read again when its files change. What was read while files changed is thrown
-away: a reading counts only when the stamps before and after it are equal, and it begins only when
-the files have been still between two looks, or have not come to rest for a while. The pair is
-swapped by one assignment, so that a request has the old pair or the new one and never half of each.
+Each of the two is read again when its files have changed, in a loop of its own, so that a long
+compilation keeps no revocation from being seen. Reading begins when the files have come to rest;
+a mount that never does is read file by file. While a newer pack waits for facts that fit its
+schema, facts go on being read by the schema of the pair that answers. The pair is swapped by one
+assignment, so that a request has the old pair or the new one and never half of each.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
-from pathlib import Path
-from threading import Event, Thread
+from threading import Lock
 
-from sidecar.errors import InvalidDocumentsError, Problem, SnapshotUnavailableError
-from sidecar.facts import Snapshot, read_directory
-from sidecar.policy import Policy, load_pack
-from sidecar.reloading.halves import Half, elapsed, stamp_of_mount, stamp_of_pack
+from sidecar.errors import (
+    InvalidDocumentsError,
+    InvalidSnapshotError,
+    Problem,
+    SnapshotUnavailableError,
+)
+from sidecar.facts import Snapshot, capture, list_files, read_mount
+from sidecar.policy import PackTexts, Policy, assemble, compile_in_child
+from sidecar.reloading.packs import RETRY_SECONDS, Make, Pack, Packs
 from sidecar.reloading.pairs import Pair, Places, State
+from sidecar.reloading.sharing import SharedFacts, SharedPack, SharedPair
+from sidecar.schema import Sentences
+from sidecar.watch import (
+    Fingerprint,
+    Fingerprints,
+    Loop,
+    Motion,
+    Rest,
+    elapsed,
+    is_complete,
+)
 
 LOG = logging.getLogger("sidecar")
 
-PATIENCE = 4
-"""Looks after which files that do not come to rest are read all the same."""
+ATTEMPTS = 40
+"""Readings at start-up before files that change all the time are read file by file."""
 
-RETRY = 50
-"""Looks after which a reading that failed is tried again though no file has changed."""
+PAUSE_SECONDS = 0.05
+"""Between two of them."""
 
-ATTEMPTS = 20
-"""Readings at start-up before files that change all the time are given up."""
+WAITING = "the newer pack waits for facts that fit its schema"
+
+
+def compile_pack(texts: PackTexts, sentences: Sentences) -> Policy:
+    """Compile a pack in a process of its own.
+
+    Raises:
+        InvalidPackError: With all that is wrong with it.
+    """
+    return assemble(texts, sentences, compile_in_child(texts))
 
 
 class Reloading:
     """Keeps the newest good pair of what stands in three directories.
 
-    One thread calls `look` every now and then; any number may call `current`, `age` and `state`.
+    Two threads call `look_at_pack` and `look_at_facts` every now and then; any number may call
+    `current`, `age` and `state`.
     """
 
     def __init__(
         self,
         places: Places,
-        load: Callable[[Path, Path], Policy] = load_pack,
+        make: Make = compile_pack,
         clock: Callable[[], float] = elapsed,
+        shared: SharedPair | None = None,
     ) -> None:
-        self._pack: Half[Policy] = Half(
-            str(places.policies), lambda: stamp_of_pack(places.policies, places.fixtures)
-        )
-        self._mount: Half[Snapshot] = Half(
-            str(places.data), lambda: (self._schema_revision(), stamp_of_mount(places.data)), clock
-        )
+        """Prepare to read.
+
+        Args:
+            places: What is read.
+            make: Compiles a pack.
+            clock: Tells how much time has passed.
+            shared: What the processes of one sidecar share; None where there is one process.
+        """
         self._places = places
-        self._load = load
+        self._clock = clock
+        self._make = make
+        self._shared = shared
+        self._packs = Packs(places.policies, places.fixtures, make, clock)
+        self._fingerprints = Fingerprints()
+        self._rest = Rest(clock)
+        self._lock = Lock()
+        """Held by whoever changes the pair."""
         self._pair: Pair | None = None
-        self._seen: object = None
-        self._unsettled = 0
-        self._idle = 0
+        self._pack: Pack | None = None
+        """That of the pair."""
+        self._taken: Fingerprint | None = None
+        """The files that the snapshot of the pair was read from."""
+        self._tried: tuple[Fingerprint, str] | None = None
+        """The files that were read last, and the newest schema then."""
+        self._retry_at = inf
+        self._confirmed: tuple[Snapshot | None, float] = (None, 0.0)
+        """A snapshot, and when the files were last seen to be those that it was read from: one
+        tuple, since other threads ask."""
+        self._problems: tuple[Problem, ...] = ()
+        """Why the facts of the mount are not those that answer."""
+        self._waiting: tuple[Problem, ...] = ()
+        """Why the newest pack does not answer."""
         self._told: tuple[Problem, ...] = ()
+        self._loops = (
+            Loop(str(places.policies), self.look_at_pack, clock),
+            Loop(str(places.data), self.look_at_facts, clock),
+        )
 
     def current(self) -> Pair:
         """Return the pair to answer from.
@@ -73,99 +124,264 @@ class Reloading:
 
         Infinite for one that the mount has left behind.
         """
-        confirmed, moment = self._mount.confirmed
-        return self._mount.clock() - moment if confirmed is snapshot else inf
+        confirmed, moment = self._confirmed
+        return self._clock() - moment if confirmed is snapshot else inf
 
     def state(self) -> State:
         """Return what there is to know about the pair."""
         pair = self._pair
-        return State(pair.revisions() if pair else None, self._problems())
+        failures = [problem for loop in self._loops for problem in loop.problems()]
+        return State(pair.revisions() if pair else None, (*self._all_problems(), *failures))
+
+    # --- the first reading ----------------------------------------------------------------------
 
     def load(self) -> Pair:
         """Read everything for the first time.
 
         Raises:
-            InvalidDocumentsError: Something is wrong with it, or it does not come to rest.
+            InvalidDocumentsError: Something is wrong with it.
         """
-        for _ in range(ATTEMPTS):
-            self._read()
-            if self._problems():
-                break
-            if self._pair:
-                return self._pair
-        raise InvalidDocumentsError(
-            self._problems() or [Problem(self._mount.name, 0, "changes all the time")]
-        )
+        self.prepare()
+        if self._pair is None:
+            raise InvalidDocumentsError(self._all_problems())
+        return self._pair
 
-    def look(self) -> None:
-        """Compare the stamps, and read what has changed and come to rest."""
-        moment = self._mount.clock()
-        stamps = (self._pack.stamp(), self._mount.stamp())
-        self._mount.confirm(stamps[1], moment)
-        if stamps == (self._pack.tried, self._mount.tried):
-            self._idle += 1
-            if not self._problems() or self._idle < RETRY:
-                return
-            self._pack.retry()
-            self._mount.retry()
-        elif stamps != self._seen and self._unsettled < PATIENCE:
-            self._seen = stamps
-            self._unsettled += 1
-            return
-        self._unsettled = self._idle = 0
-        self._read()
+    def prepare(self) -> None:
+        """Read everything for the first time; facts that cannot be used are waited for.
+
+        Raises:
+            InvalidDocumentsError: Something is wrong with the pack.
+        """
+        self._rest.observe(self._fingerprint())
+        for _ in self._attempts():
+            self._packs.read()
+            if self._packs.newest or self._packs.problems:
+                break
+        pack = self._packs.newest
+        if pack is None:
+            said = "changes all the time"
+            name = str(self._places.policies)
+            raise InvalidDocumentsError(self._packs.problems or [Problem(name, 0, said)])
+        for last in self._attempts():
+            at_rest = self._rest.observe(self._fingerprint()) is not Motion.MOVING
+            if (at_rest or last) and self._read(pack, forced=last):
+                break
         self._tell()
 
-    def begin(self) -> None:
-        """Begin in a process that replaces a dead one: what is no longer so is dropped.
+    @staticmethod
+    def _attempts() -> Iterator[bool]:
+        """Yield whether it is the last attempt, with a pause between two."""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_SECONDS)
+            yield attempt == ATTEMPTS - 1
 
-        It was forked from the one that called `load`, perhaps long ago, and must not answer from
-        what was so then.
+    # --- looks ----------------------------------------------------------------------------------
+
+    def start(self, seconds: float) -> None:
+        """Begin to look at the files, so often.
+
+        Raises:
+            RuntimeError: The system gives us no thread.
         """
-        self._pack.forget()
-        self._mount.forget()
-        if self._pack.good is None or self._mount.good is None:
-            self._pair = None
-            self._read()
+        for loop in self._loops:
+            loop.start(seconds)
+
+    def look(self) -> None:
+        """Look once at everything."""
+        self.look_at_pack()
+        self.look_at_facts()
+
+    def look_at_pack(self) -> None:
+        """Compile the pack if it has changed, and answer from it if the facts fit it."""
+        try:
+            self._packs.look()
+            self._adopt()
+        finally:
             self._tell()
 
-    def watch(self, seconds: float, stop: Event) -> None:
-        """Look at the files until `stop` is set."""
-        while not stop.wait(seconds):
-            # In a thread of its own, so that an error nobody thought of, which the thread prints,
-            # ends this look and not the watching.
-            look = Thread(target=self.look, name="look", daemon=True)
-            look.start()
-            look.join()
+    def look_at_facts(self) -> None:
+        """Read the facts if they or the schema have changed; else note that they still hold."""
+        moment, found = self._clock(), self._fingerprint()
+        self._confirm(found, moment)
+        motion, pack = self._rest.observe(found), self._packs.newest
+        if pack is None:
+            return
+        if (found, pack.policy.schema.revision) == self._tried and moment < self._retry_at:
+            self._rest.settle()
+        elif motion is not Motion.MOVING:
+            try:
+                if is_complete(found):
+                    self._read(pack, forced=self._rest.is_restless())
+                else:
+                    self._miss(found)
+            finally:
+                self._tell()
 
-    def _read(self) -> None:
-        places = self._places
-        if self._pack.outdated():
-            self._pack.read(lambda: self._load(places.policies, places.fixtures))
-        if (policy := self._pack.good) and self._mount.outdated():
-            self._mount.read(lambda: read_directory(policy.schema, places.data))
-        self._swap()
+    def _confirm(self, found: Fingerprint, moment: float) -> None:
+        """Note that the files had this fingerprint at this moment, or later."""
+        if found == self._taken and (pair := self._pair) is not None:
+            self._confirmed = (pair.snapshot, moment)
 
-    def _swap(self) -> None:
-        policy, snapshot = self._pack.good, self._mount.good
-        if policy is None or snapshot is None:
+    def _miss(self, found: Mapping[str, bytes | str]) -> None:
+        """Note that files could not be read, which is no look at the facts; the next is one."""
+        self._tried = None
+        name = self._places.data.absolute().name
+        self._problems = tuple(
+            Problem(f"{name}/{file}" if file else name, 0, f"cannot be read: {said}")
+            for file, said in found.items()
+            if isinstance(said, str)
+        )
+
+    # --- a process of its own -------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin in a process that replaces a dead one.
+
+        It was forked from the one that called `prepare`, perhaps long ago. So it takes what the
+        other processes answer from; what the files have become since is for the looks. Where the
+        others have nothing either, the files are read.
+        """
+        self._pair, self._pack, self._taken, self._tried = None, None, None, None
+        try:
+            self._take_over()
+        except Exception:
+            LOG.exception("what the other processes answer from cannot be used")
+        if self._pair is None:
+            self._packs.read_if_changed()
+            if pack := self._packs.newest:
+                self._read(pack, forced=False)
+            self._tell()
+
+    def _take_over(self) -> None:
+        kept = self._shared.get() if self._shared else None
+        if kept is None:
             return
-        if policy.schema.revision != snapshot.schema.revision:
+        pack, facts = kept
+        newest = self._packs.newest
+        if newest is None or (newest.texts, newest.sentences) != (pack.texts, pack.sentences):
+            policy = self._make(pack.texts, pack.sentences)
+            newest = Pack(policy, pack.texts, pack.sentences, pack.moment)
+            self._packs.use(newest)
+        snapshot = read_mount(newest.policy.schema, facts.mount)
+        self._taken = facts.mount.fingerprint()
+        self._confirmed = (snapshot, facts.moment)
+        self._pack, self._problems, self._waiting = newest, (), ()
+        self._pair = Pair(newest.policy, snapshot)
+        self._log_pair(self._pair)
+        moment = self._clock()
+        self._confirm(self._fingerprint(), moment)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _read(self, pack: Pack, *, forced: bool) -> bool:
+        """Read the facts; tell whether they held still.
+
+        Args:
+            pack: The newest one.
+            forced: Whether it suffices that each file held still by itself.
+        """
+        moment, mount = self._clock(), capture(self._places.data)
+        if mount.unreadable:
+            self._miss(mount.unreadable)
+            return True
+        if not mount.whole and not forced:
+            return False
+        self._rest.settle()
+        found, schema = mount.fingerprint(), pack.policy.schema.revision
+        self._tried, self._retry_at = (found, schema), inf
+        if found == self._taken and self._pair and self._pair.policy.schema.revision == schema:
+            self._problems = self._waiting = ()
+            self._confirm(found, moment)
+            return True
+        try:
+            self._read_mount(pack, SharedFacts(moment, mount), found)
+        except BaseException:
+            self._retry_at = self._clock() + RETRY_SECONDS
+            self._problems = (Problem(str(self._places.data), 0, "cannot be used; see the log"),)
+            raise
+        return True
+
+    def _read_mount(self, newest: Pack, facts: SharedFacts, found: Fingerprint) -> None:
+        """Read facts by the newest schema that they fit, and answer from them."""
+        packs = {each.policy.schema.revision: each for each in (newest, self._pack) if each}
+        faults: list[tuple[Problem, ...]] = []
+        for pack in packs.values():
+            try:
+                snapshot = read_mount(pack.policy.schema, facts.mount)
+            except InvalidSnapshotError as error:
+                faults.append(error.problems)
+                continue
+            self._waiting = _waiting(faults[0]) if faults else ()
+            self._problems = ()
+            self._swap(pack, snapshot, facts, found)
             return
-        if self._pair == Pair(policy, snapshot):
-            return
-        self._pair = Pair(policy, snapshot)
-        LOG.info("answering from policy %s and data %s", policy.revision, snapshot.revision)
+        self._waiting = _waiting(faults[0]) if len(faults) > 1 else ()
+        self._problems = faults[-1]
+
+    def _swap(self, pack: Pack, snapshot: Snapshot, facts: SharedFacts, found: Fingerprint) -> None:
+        """Answer from a snapshot, and from the newest policy that has its schema."""
+        with self._lock:
+            newest = self._packs.newest
+            if newest and newest.policy.schema.revision == snapshot.schema.revision:
+                pack = newest
+            pair = self._pair
+            if pair and _is_same(pair.snapshot, snapshot):
+                # What has not changed stays the same object, with all that is remembered of it.
+                snapshot = pair.snapshot
+            self._taken, self._confirmed = found, (snapshot, facts.moment)
+            self._answer_from(pack, snapshot, facts)
+
+    def _adopt(self) -> None:
+        """Answer from the newest policy if it has the schema of the snapshot."""
+        with self._lock:
+            newest, pair = self._packs.newest, self._pair
+            if newest is None or pair is None or newest is self._pack:
+                return
+            if newest.policy.schema.revision == pair.snapshot.schema.revision:
+                self._waiting = ()
+                self._answer_from(newest, pair.snapshot, None)
+
+    def _answer_from(self, pack: Pack, snapshot: Snapshot, facts: SharedFacts | None) -> None:
+        pair = Pair(pack.policy, snapshot)
+        self._pack = pack
+        if pair != self._pair:
+            self._pair = pair
+            self._log_pair(pair)
+        if self._shared:
+            self._shared.put(SharedPack(pack.moment, pack.texts, pack.sentences), facts)
+
+    @staticmethod
+    def _log_pair(pair: Pair) -> None:
+        policy, data = pair.policy.revision, pair.snapshot.revision
+        LOG.info("answering from policy %s and data %s", policy, data)
+
+    def _fingerprint(self) -> Fingerprint:
+        try:
+            files = list_files(self._places.data)
+        except OSError as error:
+            return {"": error.strerror or str(error)}
+        return self._fingerprints.take(files)
 
     def _tell(self) -> None:
-        problems = self._problems()
-        if problems != self._told:
-            for problem in problems:
-                LOG.error("not taken, the last good one stays: %s", problem)
+        problems = self._all_problems()
+        with self._lock:
+            new = problems != self._told
             self._told = problems
+        if new:
+            for problem in problems:
+                if self._pair:
+                    LOG.error("not taken, the last good one stays: %s", problem)
+                else:
+                    LOG.error("waiting, there is nothing to answer from: %s", problem)
 
-    def _problems(self) -> tuple[Problem, ...]:
-        return (*self._pack.problems, *self._mount.problems)
+    def _all_problems(self) -> tuple[Problem, ...]:
+        return (*self._packs.problems, *self._waiting, *self._problems)
 
-    def _schema_revision(self) -> str:
-        return self._pack.good.schema.revision if self._pack.good else ""
+
+def _is_same(old: Snapshot, new: Snapshot) -> bool:
+    return (old.schema.revision, old.revision) == (new.schema.revision, new.revision)
+
+
+def _waiting(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    return tuple(Problem(each.file, each.line, f"{WAITING}: {each.message}") for each in problems)

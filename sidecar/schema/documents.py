@@ -19,6 +19,7 @@ import yaml
 from sidecar.errors import Problem
 from sidecar.schema.characters import hidden_characters
 from sidecar.schema.wording import nearest, one_of, shown
+from sidecar.watch import read_file
 
 NOT_UTF_8 = "is not UTF-8; save it as UTF-8"
 LARGEST_DOCUMENT = 4 * 1024 * 1024
@@ -131,8 +132,7 @@ def read_document(path: Path, faults: Faults) -> Node | None:
     An empty file is an empty text.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST_DOCUMENT + 1)
+        content = read_file(path, LARGEST_DOCUMENT + 1)
     except OSError as error:
         faults.add(0, f"cannot be read: {error.strerror or 'unreadable'}")
         return None

@@ -123,15 +123,22 @@ def test_an_address_that_is_taken_is_trouble(sidecar: Sidecar, tmp_path: Path) -
     assert other.wait(PATIENCE) == 2
 
 
-def test_it_does_not_start_with_facts_that_cannot_be_used(root: Path) -> None:
-    users = root / "data" / "users.yaml"
-    write(users, users.read_text().replace("ana@acme.example", "nonsense"))
+def test_it_waits_for_facts_that_can_be_used(root: Path) -> None:
+    (root / "data").rename(root / "elsewhere")
 
-    status = start(root, "--port", "0").wait(PATIENCE)
+    with serving(root, workers=1) as sidecar:
+        waiting = (sidecar.ready(), sidecar.ask("/v1/authorize", EDIT))
+        (root / "elsewhere").rename(root / "data")
+        until(lambda: sidecar.ready()[0] == 200)
+        answer = sidecar.ask("/v1/authorize", EDIT)
 
-    assert status == 2
-    assert (root / "log").read_text().startswith("error: data/")
-    assert "data/users.yaml:4: " in (root / "log").read_text()
+    (status, ready), (refused, told) = waiting
+    assert (status, ready["ready"], ready["revisions"]) == (503, False, None)
+    assert ready["problems"] == [
+        {"file": "data", "line": 0, "message": "cannot be read: No such file or directory"}
+    ]
+    assert (refused, told["decision"]) == (503, False)
+    assert (answer[0], answer[1]["decision"]) == (200, True)
 
 
 # --- live reload --------------------------------------------------------------------------------
@@ -267,19 +274,32 @@ def test_a_worker_that_replaces_a_dead_one_answers_from_the_present_facts(
     assert {(status, answer["decision"]) for status, answer in told} == {(200, False)}
 
 
-def test_a_worker_that_replaces_a_dead_one_does_not_answer_from_the_past(
+def test_a_worker_that_replaces_a_dead_one_answers_from_what_the_others_do(
     sidecar: Sidecar,
 ) -> None:
+    """Bob is revoked; then a schema waits for its facts, and the facts are bad."""
+    file, schema = sidecar.data / "memberships.yaml", sidecar.root / "fixtures" / "schema.yaml"
+    write(file, file.read_text().replace("user: bob, role: admin", "user: bob, role: support"))
+    until(sidecar.has_taken(3))
+    text = schema.read_text()
+    write(schema, text.replace("      plan: plan", "      new_column: string\n      plan: plan", 1))
+    assert schema.read_text() != text
+    until(lambda: sidecar.log().count("waits for facts") >= 2)
     write(sidecar.data / "invitations.yaml", "- here\n")
-    until(lambda: sidecar.log().count("not taken") >= 2)
+    until(lambda: sidecar.log().count("is not a map") >= 2)
+    before = sidecar.ready()[1]["revisions"]
 
     for worker in sidecar.workers():
         os.kill(worker, signal.SIGKILL)
     until(lambda: len(sidecar.workers()) == 4)
-    told = sidecar.each(lambda: sidecar.ask("/v1/authorize", EDIT))
+    until(sidecar.has_taken(5))
+    manage = {**EDIT, "subject": "user:bob", "action": "team.manage"}
+    told = sidecar.each(lambda: sidecar.ask("/v1/authorize", manage))
+    ready = sidecar.each(sidecar.ready)
 
-    assert {(status, answer["decision"]) for status, answer in told} == {(503, False)}
-    assert sidecar.ready()[0] == 503
+    assert {(status, answer["decision"]) for status, answer in told} == {(200, False)}
+    assert [(status, answer["revisions"]) for status, answer in ready] == [(200, before)] * 2
+    assert sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
 
 
 # --- bad input ----------------------------------------------------------------------------------
