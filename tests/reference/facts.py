@@ -12,8 +12,7 @@ from tests.reference.values import (
     Entity,
     Kind,
     Value,
-    canonical_domain,
-    canonical_email,
+    as_kind,
     domain_of,
     includes,
 )
@@ -154,19 +153,6 @@ def argument_of_kind(kind: Kind, term: object) -> Term:
         return ABSENT
     if isinstance(term, Entity) and kind.base == "reference" and term.type == kind.name:
         return term if term.key else ABSENT
-    name = f"enum {kind.name}" if kind.base == "enum" else kind.base
-    if isinstance(term, Value):
-        if term.kind == name:
-            return term
-        if term.kind == "number" and kind.base in {"integer", "decimal"}:
-            return Value(name, term.raw)
-        if term.kind == "text" and kind.base in {"string", "enum"}:
-            return Value(name, term.raw)
-        if term.kind == "text" and kind.base == "domain":
-            return Value(name, canonical_domain(str(term.raw)))
-        if term.kind == "text" and kind.base == "email":
-            try:
-                return Value(name, canonical_email(str(term.raw)))
-            except OutsideDomainError as error:
-                raise RuleFault(str(error)) from error
-    raise RuleFault(f"{term!r} is no argument of type {name} {kind.name}")
+    if isinstance(term, Value) and as_kind(term, str(kind)).kind == str(kind):
+        return as_kind(term, str(kind))
+    raise RuleFault(f"{term!r} is no argument of type {kind}")

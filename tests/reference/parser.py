@@ -60,74 +60,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Conditions that must all hold."""
+class Condition:
+    """A condition of parts: and, or, not, in, matches, forall, or an operator such as `<=`."""
 
+    word: str
     parts: tuple["Expression", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Conditions one of which must hold."""
-
-    parts: tuple["Expression", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Negated:
-    """A condition that must not hold."""
-
-    part: "Expression"
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Two terms and an operator."""
-
-    left: "Expression"
-    operator: str
-    right: "Expression"
-
-
-@dataclass(frozen=True, slots=True)
-class MemberOf:
-    """A term that must equal a member of a list."""
-
-    item: "Expression"
-    members: "Expression"
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """A term that must match a pattern."""
-
-    term: "Expression"
-    pattern: "Expression"
-
-
-@dataclass(frozen=True, slots=True)
-class ForAll:
-    """A condition that must hold in every solution of another."""
-
-    domain: "Expression"
-    condition: "Expression"
-
-
-Expression: TypeAlias = (
-    Literal
-    | Variable
-    | ListOf
-    | Pattern
-    | Member
-    | Call
-    | All
-    | Either
-    | Negated
-    | Compared
-    | MemberOf
-    | Matched
-    | ForAll
-)
+Expression: TypeAlias = Literal | Variable | ListOf | Pattern | Member | Call | Condition
 Node: TypeAlias = Any
 """A tree of lark, whose children are trees, tokens and None."""
 Expressions: TypeAlias = tuple[Expression, ...]
@@ -184,6 +124,17 @@ class Policy:
     """Rules whose heads can match, by name and the types and texts of the arguments."""
 
 
+_WORDS = {
+    "condition": "or",
+    "conjunction": "and",
+    "negated": "not",
+    "member_of": "in",
+    "matched": "matches",
+    "for_all": "forall",
+}
+"""Words of conditions by their name in the grammar."""
+
+
 def _unquote(token: object) -> str:
     escapes = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
     return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), str(token)[1:-1])
@@ -214,8 +165,6 @@ def _expression(node: Node) -> Expression:  # noqa: C901, PLR0912 -- one branch 
             return Variable(str(name))
         case "call", [name, arguments]:
             return Call(str(name), _expressions(arguments))
-        case "for_all", [domain, condition]:
-            return ForAll(_expression(domain), _expression(condition))
         case "list_of", [items]:
             return ListOf(_expressions(items))
         case "dictionary", [fields]:
@@ -228,18 +177,10 @@ def _expression(node: Node) -> Expression:  # noqa: C901, PLR0912 -- one branch 
             return Pattern(str(name), ())
         case "field_pattern", [name, fields]:
             return Pattern(None if name is None else str(name), _fields(fields))
-        case "negated", [part]:
-            return Negated(_expression(part))
         case "compared", [left, operator, right]:
-            return Compared(_expression(left), str(operator), _expression(right))
-        case "member_of", [item, members]:
-            return MemberOf(_expression(item), _expression(members))
-        case "matched", [term, pattern]:
-            return Matched(_expression(term), _expression(pattern))
-        case "conjunction", _:
-            return All(_expressions(node))
-        case _:
-            return Either(_expressions(node))
+            return Condition(str(operator), (_expression(left), _expression(right)))
+        case word, _:
+            return Condition(_WORDS[word], _expressions(node))
 
 
 def _rule(node: Node) -> Rule:
@@ -342,12 +283,13 @@ def _desugar(block: Block, blocks: Mapping[str, Block], line: Implication) -> Ru
         if target not in blocks or target is None:
             raise PackError(f"the block of {block.type} does not relate {line.relation}")
         relation = Literal(Value("text", line.relation))
-        condition = All(
+        condition = Condition(
+            "and",
             (
-                Matched(related, Pattern(target, ())),
+                Condition("matches", (related, Pattern(target, ()))),
                 Call("has_relation", (related, relation, resource)),
                 Call(_rule_name(blocks[target], line.has), (actor, has, related)),
-            )
+            ),
         )
     head = (
         Parameter(actor, Pattern("Actor", ())),

@@ -223,17 +223,15 @@ class Interpreter:
 
     def _solve(self, condition: ast.Expression, frame: Frame) -> Iterator[None]:  # noqa: C901, PLR0912
         match condition:
-            case ast.All(parts):
+            case ast.Condition("and", parts):
                 yield from self._solve_all(parts, frame)
-            case ast.Either(parts):
+            case ast.Condition("or", parts):
                 for part in parts:
                     yield from self._solve(part, frame)
-            case ast.Negated(part):
+            case ast.Condition("not", [part]):
                 if not self._has_solution(self._solve(part, frame)):
                     yield
-            case ast.Compared(left, operator, right):
-                yield from self._compare(operator, left, right, frame)
-            case ast.MemberOf(item, members):
+            case ast.Condition("in", [item, members]):
                 choices = resolve(self._evaluate(members, frame))
                 if not isinstance(choices, tuple):
                     if choices is ABSENT:
@@ -242,12 +240,12 @@ class Interpreter:
                 term = self._evaluate(item, frame)
                 for choice in choices:
                     yield from self._equate(term, choice)
-            case ast.Matched(term, pattern):
+            case ast.Condition("matches", [term, pattern]):
                 mark = len(self.trail)
                 if self._matches(self._evaluate(term, frame), pattern, frame):
                     yield
                 self._undo(mark)
-            case ast.ForAll(domain, required):
+            case ast.Condition("forall", [domain, required]):
                 mark = len(self.trail)
                 failed = False
                 for _ in self._solve(domain, frame):
@@ -256,6 +254,8 @@ class Interpreter:
                 self._undo(mark)
                 if not failed:
                     yield
+            case ast.Condition(operator, [left, right]):
+                yield from self._compare(operator, left, right, frame)
             case ast.Call(name, arguments):
                 yield from self._call(name, [self._argument(each, frame) for each in arguments])
             case _:

@@ -103,7 +103,7 @@ class Schema:
         kind = declared.attributes[column].kind
         if kind.base == "reference":
             return Entity(kind.name, (text,))
-        return Value(f"enum {kind.name}" if kind.base == "enum" else kind.base, text)
+        return Value(str(kind), text)
 
     def read(self, attribute: Attribute, raw: object, *, is_proposed: bool) -> Value | Entity:
         """Return a raw value as a value of an attribute.
@@ -128,7 +128,7 @@ class Schema:
             for item in items:
                 if isinstance(item, OutsideDomainError):
                     raise item
-            return Value(f"set {kind.member.base}", frozenset(items))
+            return Value(str(kind), frozenset(items))
         if kind.base == "reference":
             if not isinstance(raw, str):
                 raise WrongTypeError(f"{raw!r} is not an id")

@@ -26,6 +26,11 @@ class Kind:
     values: frozenset[str] = frozenset()
     """The values of an enum."""
 
+    def __str__(self) -> str:
+        """Return the `kind` of a value of this type."""
+        member = "" if self.member is None else f" {self.member.base}"
+        return f"enum {self.name}" if self.base == "enum" else self.base + member
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -267,27 +272,30 @@ def ordered(operator: str, left: object, right: object) -> bool:
 
 def _alike(left: Value, right: Value) -> tuple[Value, Value]:
     """Return both values with a literal of a rule in the type of the other value."""
-    if left.kind == right.kind:
-        return left, right
-    if left.kind in {"text", "number"}:
-        return _as_kind(left, right.kind), right
-    if right.kind in {"text", "number"}:
-        return left, _as_kind(right, left.kind)
-    return left, right
+    return as_kind(left, right.kind), as_kind(right, left.kind)
 
 
-def _as_kind(literal: Value, kind: str) -> Value:
-    if literal.kind == "number":
-        return Value(kind, literal.raw) if kind in {"integer", "decimal"} else literal
+def as_kind(literal: Value, kind: str) -> Value:
+    """Return a literal of a rule in a type that it can have, other values as they are.
+
+    Raises:
+        RuleFault: the literal is no e-mail address.
+    """
     text = str(literal.raw)
-    if kind == "email":
-        try:
-            return Value(kind, canonical_email(text))
-        except OutsideDomainError as error:
-            raise RuleFault(str(error)) from error
-    if kind == "domain":
-        return Value(kind, canonical_domain(text))
-    return Value(kind, text) if kind == "string" or kind.startswith("enum ") else literal
+    match literal.kind, kind:
+        case "number", "integer" | "decimal":
+            return Value(kind, literal.raw)
+        case "text", "email":
+            try:
+                return Value(kind, canonical_email(text))
+            except OutsideDomainError as error:
+                raise RuleFault(str(error)) from error
+        case "text", "domain":
+            return Value(kind, canonical_domain(text))
+        case "text", _ if kind == "string" or kind.startswith("enum "):
+            return Value(kind, text)
+        case _:
+            return literal
 
 
 def has_class(value: object, name: str) -> bool:
