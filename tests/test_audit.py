@@ -175,7 +175,7 @@ def test_sensitive_values_are_hashed_wherever_they_stand(refusing: Logged) -> No
     text, line = refusing.path.read_text(), refusing.line()
     assert "gmail" not in text.lower()
     assert "ana@acme" not in text
-    email = {"hash": HASHING.of("zoe@gmail.com")}
+    email = {"hash": HASHING.of(("attribute", "invitation", "email"), "zoe@gmail.com")}
     assert line["resource"]["properties"] == {"account": "acme", "email": email, "role": "support"}
     assert {"value": "resource.email", "type": "email", **email} in line["facts"]
 
@@ -349,8 +349,10 @@ types:
 
     line = Lines(HASHING).asked(asked, read_schema(schema))
 
-    assert line["subject"] == {"type": "user", "id_hash": HASHING.of("ana@acme.example")}
-    assert line["resource"] == {"type": "seat", "id_hash": HASHING.of("a/ana@acme.example")}
+    ana = HASHING.of(("attribute", "user", "email"), "ana@acme.example")
+    seat = HASHING.of(("key", "seat", "place", "user"), "a/ana@acme.example")
+    assert line["subject"] == {"type": "user", "id_hash": ana}
+    assert line["resource"] == {"type": "seat", "id_hash": seat}
 
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -362,8 +364,61 @@ def test_hashes_of_one_key_compare_and_those_of_two_do_not(tmp_path: Path) -> No
 
     first, second = Hashing.by_file(key), Hashing.by_file(key)
 
-    assert first.of("x") == second.of("x") != Hashing.for_this_start().of("x")
-    assert re.fullmatch("[0-9a-f]{64}", first.of("x"))
+    name = ("attribute", "user", "name")
+    assert first.of(name, "x") == second.of(name, "x") != Hashing.for_this_start().of(name, "x")
+    assert re.fullmatch("[0-9a-f]{64}", first.of(name, "x"))
+
+
+def test_equal_values_of_different_origins_have_different_hashes() -> None:
+    origins = [
+        ("attribute", "user", "email"),
+        ("attribute", "user", "phone"),
+        ("attribute", "useremail", ""),
+        ("attribute", "invitation", "email"),
+        ("context", "email"),
+        ("attribute", "user", "email", "x"),
+    ]
+    hashes = [HASHING.of(origin, "x") for origin in origins]
+
+    assert len({*hashes, HASHING.of(("attribute", "user"), "emailx")}) == len(origins) + 1
+
+
+def test_what_a_caller_can_have_hashed_tells_nothing_of_other_facts(tmp_path: Path) -> None:
+    """A caller says the address of another person as a property, and reads the log."""
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("""
+types:
+  user:
+    subject: true
+    table: users
+    key: id
+    attributes: {id: string, email: {type: email, sensitive: true}}
+  letter:
+    key: id
+    attributes:
+      id: string
+      to: {type: email, sensitive: true, caller: true}
+      cc: {type: email, sensitive: true, caller: true}
+    actions:
+      send: {properties: {from: {type: email, sensitive: true}}}
+context:
+  bcc: {type: email, sensitive: true}
+""")
+    said = "ana@acme.example"
+    asked = Request(
+        subject=Reference("user", "eve"),
+        action="send",
+        resource=Reference("letter", "l"),
+        resource_properties={"to": said, "cc": said},
+        action_properties={"from": said},
+        context={"bcc": said},
+    )
+
+    line = json.loads(encode(Lines(HASHING).asked(asked, read_schema(schema))))
+
+    properties = [*line["resource"]["properties"].values(), *line["action"]["properties"].values()]
+    hashes = {each["hash"] for each in (*properties, *line["context"].values())}
+    assert len({*hashes, HASHING.of(("attribute", "user", "email"), said)}) == 5
 
 
 def test_a_key_that_can_be_guessed_is_refused(tmp_path: Path) -> None:

@@ -188,6 +188,47 @@ def test_a_literal_is_compared_with_a_hash_by_its_key_and_no_other(logged: Logge
     assert "was allowed, now denied: via_proxy" in with_key.stdout
 
 
+def test_two_hashes_of_different_attributes_are_compared_by_what_the_line_says(
+    logged: Logged,
+) -> None:
+    """`invitation.email = user.email` is asked of two hashes that never are the same."""
+    logged.ask("user:cy", "accept", "invitation:inv-7")
+    logged.ask("user:dora", "accept", "invitation:inv-7")
+    lines = [json.loads(line) for line in logged.log.read_text().splitlines()]
+    for line in lines:
+        hashes = [fact["hash"] for fact in line["facts"] if "hash" in fact]
+        assert len(set(hashes)) == 2
+        del line["rules"]  # by which it would be known without its facts
+    logged.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    result = logged.replay()
+
+    assert "0 of 2 decisions change, 2 stay as they are, 0 cannot be judged" in result.output
+
+
+def test_a_rule_that_is_the_same_is_known_without_the_key(logged: Logged) -> None:
+    rule = (
+        'forbid(_: User, _: Action{name: "create"}, invitation: Invitation, "via_proxy") if\n'
+        '  invitation.email = "zoe@work.example";'
+    )
+    logged.rule(rule)
+    places = Places(
+        logged.directory / "policies", logged.directory / "fixtures", Settings().mount()
+    )
+    reloading = Reloading(places)
+    reloading.load()
+    file = LineFile(str(logged.log))
+    log = DecisionLog(file, Hashing(KEY), OnFailure.REFUSE)
+    logged.client = create_app(reloading, lambda: NOW, log=log).test_client()
+    logged.ask("user:ana", "create", invite("zoe@work.example"))
+    logged.edit("policies/account.polar", rule, rule + "\n# the same")
+
+    result = logged.replay()
+
+    file.close()
+    assert "0 of 1 decisions change, 1 stay as they are, 0 cannot be judged" in result.output
+
+
 def test_a_line_of_another_schema_is_not_judged_and_told(logged: Logged) -> None:
     logged.ask("user:ana", "cards.view", "account:acme")
     logged.edit("fixtures/schema.yaml", "context:", "context:\n  device: string")

@@ -10,7 +10,7 @@ from sidecar.audit.encoding import encode
 from sidecar.audit.lines import Lines
 from sidecar.audit.rests import END, Rest, rest_of
 from sidecar.decide import Asked, Known, decisions_of, plain_of
-from sidecar.evaluation.recording import facts_read
+from sidecar.evaluation.recording import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, PermittedActions, Request
 from sidecar.policy import Policy
@@ -133,11 +133,11 @@ class Entries:
     def _members(self, request: Request, decision: Decision) -> Mapping[str, Any]:
         """Return what a line says of the question and the answer."""
         policy, snapshot, now, _ = self._occasion
-        facts = facts_read(request, policy, snapshot, now)
+        facts, rules = record_of(request, policy, snapshot, now)
         return {
             "revisions": self._revisions(),
             **self._lines.asked(request, policy.schema),
-            **self._lines.answered(decision, facts, policy.settings),
+            **self._lines.answered(decision, facts, policy.settings, rules),
         }
 
     def _revisions(self) -> Mapping[str, str]:

@@ -1,4 +1,9 @@
-"""Keyed hashes in place of sensitive values: equal values have equal hashes, no more."""
+"""Keyed hashes in place of sensitive values: equal values of one origin have equal hashes, no more.
+
+The origin is the attribute of a type, a property of an action or a member of the context. It is
+hashed with the value, so that whoever can have one value hashed (a caller, by what it says in a
+request) learns nothing of the values of another attribute.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,9 @@ import hmac
 import os
 from pathlib import Path
 
+from sidecar.digests import encode
 from sidecar.errors import InvalidSettingError
+from sidecar.evaluation.secrecy import Origin
 
 LEAST_KEY_BYTES = 16
 
@@ -43,8 +50,16 @@ class Hashing:
 
     def key_name(self) -> str:
         """Return by which name lines speak of the key, so that nobody reads them by another."""
-        return self.of("\0the name of the key")[:16]
+        return self._hashed("the name of the key")[:16]
 
-    def of(self, text: str) -> str:
-        """Return the hash of a value in its text form."""
-        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+    def of(self, origin: Origin, text: str) -> str:
+        """Return the hash of a value in its text form.
+
+        Args:
+            origin: Where the value belongs (`sidecar.evaluation.secrecy`).
+            text: The value.
+        """
+        return self._hashed(origin, text)
+
+    def _hashed(self, *parts: object) -> str:
+        return hmac.digest(self._key, encode(parts), "sha256").hex()

@@ -7,16 +7,26 @@ A path is written by `sidecar.policy.questions.show` and read by `path_of`; a va
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from sidecar.audit.encoding import plain
 from sidecar.audit.hashing import Hashing
 from sidecar.audit.moments import Moments
 from sidecar.digests import digest_of
-from sidecar.evaluation.recording import Fact
-from sidecar.evaluation.secrecy import is_secret, names_secret
+from sidecar.evaluation.recording import Fact, RuleAnswer
+from sidecar.evaluation.secrecy import (
+    Origin,
+    is_secret,
+    names_secret,
+    origin_of_attribute,
+    origin_of_context,
+    origin_of_key,
+    origin_of_property,
+)
 from sidecar.model import Decision, Reference, Request
 from sidecar.policy.questions import SETTINGS, show, text_of
+from sidecar.requests import key_of_id
 from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
 
 
@@ -47,7 +57,13 @@ class Lines:
         return {
             "subject": {
                 **self._entity(request.subject, schema),
-                **self._said("properties", request.subject_properties, _sayable(subject), schema),
+                **self._said(
+                    "properties",
+                    request.subject_properties,
+                    _sayable(subject),
+                    partial(_attribute_origin, schema, subject),
+                    schema,
+                ),
             },
             "action": {
                 "name": request.action,
@@ -55,14 +71,23 @@ class Lines:
                     "properties",
                     request.action_properties,
                     action.properties if action else {},
+                    partial(_property_origin, schema, resource),
                     schema,
                 ),
             },
             "resource": {
                 **self._entity(request.resource, schema),
-                **self._said("properties", request.resource_properties, _sayable(resource), schema),
+                **self._said(
+                    "properties",
+                    request.resource_properties,
+                    _sayable(resource),
+                    partial(_attribute_origin, schema, resource),
+                    schema,
+                ),
             },
-            **self._said("context", request.context, context, schema),
+            **self._said(
+                "context", request.context, context, partial(origin_of_context, schema), schema
+            ),
         }
 
     def asked_of_all(self, request: Request, schema: Schema) -> dict[str, object]:
@@ -76,27 +101,39 @@ class Lines:
                 # Where one action takes it for sensitive, no other may give it away.
                 if name not in declared or is_secret(schema, attribute):
                     declared[name] = attribute
-        said = self._said("properties", request.action_properties, declared, schema)
+        origin = partial(_property_origin, schema, resource)
+        said = self._said("properties", request.action_properties, declared, origin, schema)
         return {**asked, "action": said} if said else asked
 
     def answered(
-        self, decision: Decision, facts: Sequence[Fact], settings: Mapping[str, Value]
+        self,
+        decision: Decision,
+        facts: Sequence[Fact],
+        settings: Mapping[str, Value],
+        rules: Mapping[str, RuleAnswer] | None = None,
     ) -> dict[str, object]:
-        """Return what was answered, from which facts, and the key of the hashes."""
-        return {
+        """Return what was answered, from which facts, and the key of the hashes.
+
+        Args:
+            decision: What was decided.
+            facts: What it was made from.
+            settings: Of the policy.
+            rules: What rules came to that read something sensitive, by their fingerprints.
+        """
+        said = {
             "decision": decision.allowed,
             "reasons": [reason.code for reason in decision.reasons],
             "obligations": [obligation.code for obligation in decision.obligations],
             "policy_faults": decision.faults,
             "facts": [self._fact(fact, settings) for fact in facts],
-            "key": self._key,
         }
+        return {**said, **({"rules": rules} if rules else {}), "key": self._key}
 
     def found(self, type_name: str, ids: Sequence[str], schema: Schema) -> dict[str, object]:
         """Return the ids that a search found."""
         declared = schema.types.get(type_name)
         if declared is not None and names_secret(schema, declared):
-            return {"found_hashes": [self._hashing.of(each) for each in ids]}
+            return {"found_hashes": [self._id_hash(each, declared, schema) for each in ids]}
         return {"found": list(ids)}
 
     def _entity(self, reference: Reference, schema: Schema) -> dict[str, object]:
@@ -105,21 +142,37 @@ class Lines:
         if not reference.id:  # what a search looks for
             return said
         if declared is not None and names_secret(schema, declared):
-            return {**said, "id_hash": self._hashing.of(reference.id)}
+            return {**said, "id_hash": self._id_hash(reference.id, declared, schema)}
         return {**said, "id": reference.id}
+
+    def _id_hash(self, identifier: str, declared: EntityType, schema: Schema) -> str:
+        key = key_of_id(declared, identifier)
+        if key is None:  # no entity can have it, and it equals none
+            return self._hashing.of(("no id", declared.name), identifier)
+        return self._hashing.of(origin_of_key(schema, declared), text_of(key))
 
     def _said(
         self,
         member: str,
         said: Mapping[str, object],
         declared: Mapping[str, Attribute],
+        origin: Callable[[Attribute], Origin],
         schema: Schema,
     ) -> dict[str, object]:
-        names = [name for name in declared if name in said]
-        members = {name: self._property(said[name], declared[name], schema) for name in names}
+        members = {
+            name: self._property(said[name], attribute, origin, schema)
+            for name, attribute in declared.items()
+            if name in said
+        }
         return {member: members} if members else {}
 
-    def _property(self, said: object, attribute: Attribute, schema: Schema) -> object:
+    def _property(
+        self,
+        said: object,
+        attribute: Attribute,
+        origin: Callable[[Attribute], Origin],
+        schema: Schema,
+    ) -> object:
         if not is_secret(schema, attribute):
             return said
         try:
@@ -127,9 +180,10 @@ class Lines:
         except TypeError:  # about an entity of no declared type nothing is read, nor checked
             value = None
         written = _texts(value)
-        return {
-            "hash": self._hashes(json.dumps(said, default=plain) if written is None else written)
-        }
+        if written is None:  # outside its domain: it equals no value
+            written = json.dumps(said, default=plain)
+            return {"hash": self._hashes(("no value", *origin(attribute)), written)}
+        return {"hash": self._hashes(origin(attribute), written)}
 
     def _fact(self, fact: Fact, settings: Mapping[str, Value]) -> dict[str, object]:
         kind, *operands = fact.question
@@ -141,13 +195,22 @@ class Lines:
             return said
         written = _texts(fact.answer)
         if fact.sensitive and written is not None:
-            return {"value": words[0], "type": fact.type, "hash": self._hashes(written)}
+            hashes = self._hashes(fact.origin, written)
+            return {"value": words[0], "type": fact.type, "hash": hashes}
         return {"value": words[0], "type": fact.type, "text": written}
 
-    def _hashes(self, written: str | list[str]) -> str | list[str]:
+    def _hashes(self, origin: Origin, written: str | list[str]) -> str | list[str]:
         if isinstance(written, str):
-            return self._hashing.of(written)
-        return sorted(map(self._hashing.of, written))
+            return self._hashing.of(origin, written)
+        return sorted(self._hashing.of(origin, each) for each in written)
+
+
+def _attribute_origin(schema: Schema, declared: EntityType | None, attribute: Attribute) -> Origin:
+    return () if declared is None else origin_of_attribute(schema, declared, attribute)
+
+
+def _property_origin(schema: Schema, resource: EntityType | None, attribute: Attribute) -> Origin:
+    return () if resource is None else origin_of_property(schema, resource, attribute)
 
 
 def _sayable(declared: EntityType | None) -> dict[str, Attribute]:

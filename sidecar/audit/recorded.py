@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -67,6 +67,7 @@ class DecisionLine(_Line, frozen=True, tag="decision"):
     obligations: list[str]
     facts: list[dict[str, Any]]
     context: dict[str, Any] = {}
+    rules: dict[str, bool | Literal["failed"]] = {}
     key: str = ""
 
 
@@ -189,5 +190,19 @@ def _text(said: object) -> str:
     return said
 
 
-_PATHS: Mapping[str, int] = {"exists": 1, "least": 1, "above": 1, "order": 2, "includes": 2}
-_LITERALS: Mapping[str, int] = {"exists": 0, "least": 2, "above": 2, "order": 0, "includes": 0}
+_PATHS: Mapping[str, int] = {
+    "exists": 1,
+    "least": 1,
+    "above": 1,
+    "order": 2,
+    "same": 2,
+    "includes": 2,
+}
+_LITERALS: Mapping[str, int] = {
+    "exists": 0,
+    "least": 2,
+    "above": 2,
+    "order": 0,
+    "same": 0,
+    "includes": 0,
+}

@@ -15,12 +15,13 @@ from sidecar.evaluation.binding import Binder
 from sidecar.evaluation.frames import UNREAD, Frame, Read
 from sidecar.evaluation.kinds import RequestKind, kind_of
 from sidecar.evaluation.reading import Reader
-from sidecar.evaluation.secrecy import Secrecy
+from sidecar.evaluation.secrecy import Origin, Secrecy, origin_of_path
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
-from sidecar.policy.nodes import FAULT, Node, Test
+from sidecar.policy.fingerprints import Fingerprints
+from sidecar.policy.nodes import FALSE, FAULT, TRUE, Node, Test
 from sidecar.policy.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, facts_of
 from sidecar.schema import Value
 
@@ -29,8 +30,8 @@ class Fact(NamedTuple):
     """One thing that was read.
 
     `question` is ``("exists", path)``, or ``("value", path)`` for an attribute, a property, or the
-    key of an entity. About a sensitive value also ``least``, ``above``, ``order`` and ``includes``,
-    whose answers cannot be found again from its hash.
+    key of an entity. About a sensitive value also ``least``, ``above``, ``order``, ``same`` and
+    ``includes``, whose answers cannot be found again from its hash.
     """
 
     question: Question
@@ -39,11 +40,33 @@ class Fact(NamedTuple):
     type: str = ""
     """Of a value, as the schema writes it: ``decimal``, ``set of domain``, or a type of entity."""
     sensitive: bool = False
+    origin: Origin = ()
+    """Of a sensitive value."""
+
+
+RuleAnswer = bool | str
+"""What a rule came to: whether it holds, or that it failed (`FAILED`)."""
+
+FAILED = "failed"
+
+
+class Record(NamedTuple):
+    """What a decision was made from."""
+
+    facts: tuple[Fact, ...] = ()
+    rules: Mapping[str, RuleAnswer] = {}
+    """What each rule came to that read a sensitive value, by the fingerprint of its tree. The hash
+    of a value does not tell what it was compared with, and this does."""
 
 
 def facts_read(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime
 ) -> tuple[Fact, ...]:
+    """Return the facts of `record_of`."""
+    return record_of(request, policy, snapshot, now).facts
+
+
+def record_of(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Record:
     """Return every fact that the rules of a decision look at, in the order in which they do.
 
     Obligations are looked at too where the answer is a denial: another policy may allow it.
@@ -54,10 +77,10 @@ def facts_read(
     """
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
-        return ()
+        return Record()
     entry = policy.entries[kind.subject.name, kind.resource.name, _declared(kind, request.action)]
     recorder = Recorder(kind, policy) if _asks_oso(entry) else _kept(kind, policy)
-    return recorder.facts(entry, request, snapshot, now)
+    return recorder.record(entry, request, snapshot, now)
 
 
 class _Note(NamedTuple):
@@ -67,6 +90,7 @@ class _Note(NamedTuple):
     read: Read
     type: str = ""
     sensitive: bool = False
+    origin: Origin = ()
 
 
 class _Step(NamedTuple):
@@ -78,6 +102,8 @@ class _Step(NamedTuple):
     """The node as it is bound."""
     ways: Mapping[int, Node]
     """Where it goes on, by the identity of the bound tree that is taken."""
+    sensitive: bool
+    """Whether its test looks at something sensitive."""
 
 
 class Recorder:
@@ -93,6 +119,7 @@ class Recorder:
         self._reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
         self._binder = Binder(self._reader, policy.tests)
         self._secrecy = Secrecy(self._reader, policy.schema, kind.resource)
+        self._fingerprints = Fingerprints(policy.tests, policy.settings)
         self._notes: dict[Question, _Note] = {}
         self._steps: dict[int, _Step] = {}
         self._first = [self._note_of(("exists", path)) for path in (SUBJECT, RESOURCE)]
@@ -101,10 +128,8 @@ class Recorder:
                 if root is not None:
                     self._bind(root)
 
-    def facts(
-        self, entry: Entry, request: Request, snapshot: Snapshot, now: datetime
-    ) -> tuple[Fact, ...]:
-        """Return what the rules of an entry read for a request.
+    def record(self, entry: Entry, request: Request, snapshot: Snapshot, now: datetime) -> Record:
+        """Return what the rules of an entry read for a request, and what they came to.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
@@ -112,20 +137,29 @@ class Recorder:
         frame = self._kind.frame(request, snapshot, now)
         frame.cache = [UNREAD] * self._reader.slots
         found: dict[Question, Fact] = {}
+        rules: dict[str, RuleAnswer] = {}
         _keep(self._first, frame, found)
         for rule, code, root in _rules(entry):
             if root is None:
                 self._ask_oso((rule, code), request.action, frame, found)
             else:
-                self._walk(root, frame, found)
-        return tuple(found.values())
+                leaf, sensitive = self._walk(root, frame, found)
+                if sensitive:
+                    rules[self._fingerprints.of(root)] = _ANSWERS.get(leaf, FAILED)
+        return Record(tuple(found.values()), rules)
 
-    def _walk(self, node: Node, frame: Frame, found: dict[Question, Fact]) -> None:
-        """Follow a tree as the normal walk does, by the same reading of each test."""
+    def _walk(self, node: Node, frame: Frame, found: dict[Question, Fact]) -> tuple[Node, bool]:
+        """Follow a tree as the normal walk does, by the same reading of each test.
+
+        Return its leaf, and whether something sensitive was read on the way.
+        """
+        sensitive = False
         while node.branches:
-            notes, (read, outcomes, other), ways = self._steps[node.number]
+            notes, (read, outcomes, other), ways, secret = self._steps[node.number]
             _keep(notes, frame, found)
+            sensitive = sensitive or secret
             node = ways.get(id(outcomes.get(read(frame), other)), FAULT)
+        return node, sensitive
 
     def _bind(self, root: Node) -> None:
         """Prepare a tree to be walked."""
@@ -134,11 +168,15 @@ class Recorder:
             node = below.pop()
             if node.branches and node.number not in self._steps:
                 below += node.branches
+                test = self._policy.tests[node.test]
                 self._steps[node.number] = _Step(
-                    notes=self._notes_of_test(self._policy.tests[node.test], node),
+                    notes=self._notes_of_test(test, node),
                     tree=self._binder.tree(node),
                     # Equal trees are one object, and all of them are kept.
                     ways={id(self._binder.tree(each)): each for each in node.branches},
+                    # Whether something is there is told of sensitive facts too.
+                    sensitive=test.question[0] not in {"exists", "present"}
+                    and any(map(self._secrecy.of, self._paths_of(test.question))),
                 )
 
     def _notes_of_test(self, test: Test, node: Node) -> list[_Note]:
@@ -154,11 +192,15 @@ class Recorder:
         """Return how the facts are read that a question is about."""
         if question[0] == "exists":
             return [self._note_of(question)]
-        paths = [path for path in facts_of(question) if path[:2] != ("member", SETTINGS)]
+        paths = self._paths_of(question)
         notes = [self._note_of(("value", path)) for path in paths]
         if question[0] in _NOT_OF_A_HASH and any(map(self._secrecy.of, paths)):
             notes.append(_Note(question, partial(self._binder.answer, question)))
         return notes
+
+    def _paths_of(self, question: Question) -> list[Path]:
+        """Return the paths to facts that a question is about; settings are none."""
+        return [path for path in facts_of(question) if path[:2] != ("member", SETTINGS)]
 
     def _note_of(self, question: Question) -> _Note:
         if question not in self._notes:
@@ -170,7 +212,8 @@ class Recorder:
                     question,
                     self._reader.comparable(path),
                     self._type(path),
-                    self._secrecy.of(path),
+                    sensitive := self._secrecy.of(path),
+                    origin_of_path(self._reader, self._kind.resource, path) if sensitive else (),
                 )
             )
         return self._notes[question]
@@ -204,13 +247,15 @@ class Recorder:
 
 def _keep(notes: Iterable[_Note], frame: Frame, found: dict[Question, Fact]) -> None:
     """Read facts that were not read yet."""
-    for question, read, type_name, sensitive in notes:
+    for question, read, type_name, sensitive, origin in notes:
         if question not in found:
-            found[question] = Fact(question, read(frame), type_name, sensitive)
+            found[question] = Fact(question, read(frame), type_name, sensitive, origin)
 
 
-_NOT_OF_A_HASH = frozenset({"least", "above", "order", "includes"})
-"""Questions that equal hashes do not answer."""
+_ANSWERS: Mapping[Node, RuleAnswer] = {TRUE: True, FALSE: False}
+
+_NOT_OF_A_HASH = frozenset({"least", "above", "order", "same", "includes"})
+"""Questions about facts that their hashes do not answer; those of two attributes never compare."""
 
 
 def _declared(kind: RequestKind, action: str) -> str:

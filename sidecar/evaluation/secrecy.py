@@ -6,6 +6,62 @@ from sidecar.evaluation.reading import Reader
 from sidecar.policy.questions import ACTION, CONTEXT, SETTINGS, Path
 from sidecar.schema import Attribute, EntityType, Schema
 
+Origin = tuple[str, ...]
+"""Where a value belongs: hashes of values compare within one origin, and not between two."""
+
+
+def origin_of_key(schema: Schema, declared: EntityType) -> Origin:
+    """Return the origin of the ids of a type, wherever they stand: in requests and references.
+
+    A key of one column is the value of that column, so that it has the same origin.
+    """
+    if len(declared.key) == 1:
+        return origin_of_attribute(schema, declared, declared.attributes[declared.key[0]])
+    return ("key", declared.name, *declared.key)
+
+
+def origin_of_attribute(schema: Schema, declared: EntityType, attribute: Attribute) -> Origin:
+    """Return the origin of an attribute's values; of a reference that of the ids it refers to."""
+    return _origin(schema, attribute, ("attribute", declared.name, attribute.name))
+
+
+def origin_of_property(schema: Schema, resource: EntityType, attribute: Attribute) -> Origin:
+    """Return the origin of a property of the actions of a type of resource."""
+    return _origin(schema, attribute, ("action", resource.name, attribute.name))
+
+
+def origin_of_context(schema: Schema, attribute: Attribute) -> Origin:
+    """Return the origin of a member of the context."""
+    return _origin(schema, attribute, ("context", attribute.name))
+
+
+def origin_of_path(reader: Reader, resource: EntityType, path: Path) -> Origin:
+    """Return the origin of the value at a path, or of the key of the entity there.
+
+    Args:
+        reader: For the types of the subject and the resource.
+        resource: The type of the resource, whose actions have properties.
+        path: No literal.
+    """
+    schema = reader.schema
+    if reader.is_entity(path):
+        return origin_of_key(schema, reader.type_of(path))
+    base, attribute = path[1], reader.attribute(path)
+    if base == ACTION:
+        return origin_of_property(schema, resource, attribute)
+    if base == CONTEXT:
+        return origin_of_context(schema, attribute)
+    if base == SETTINGS:
+        return ("setting", attribute.name)
+    if not reader.is_entity(base):  # the domain of an address
+        return ("domain", *origin_of_path(reader, resource, base))
+    return origin_of_attribute(schema, reader.type_of(base), attribute)
+
+
+def _origin(schema: Schema, attribute: Attribute, otherwise: Origin) -> Origin:
+    target = (attribute.type.element or attribute.type).target
+    return origin_of_key(schema, schema.types[target]) if target else otherwise
+
 
 def names_secret(schema: Schema, declared: EntityType) -> bool:
     """Tell whether the ids of a type hold something sensitive: its key, or a key that it names."""

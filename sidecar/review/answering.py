@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from sidecar.audit.lines import digest
@@ -90,7 +91,7 @@ class Answering:
         if not found.hashed:
             return frozenset((self._typed(declared, str(found.text)),))
         values = ("true", "false") if declared.kind is Kind.BOOLEAN else declared.values
-        meant = [text for text in values if self._hash(text) == found.text]
+        meant = [text for text in values if self._known.hashed(path, text) == found.text]
         return frozenset(self._typed(declared, text) for text in meant) or None
 
     def _of_text(self, node: Node, path: Path) -> Iterator[Node]:
@@ -101,7 +102,9 @@ class Answering:
             return
         text = found.text
         if found.hashed:
-            text = next((label for label in labels if self._hash(label) == text), None)
+            text = next(
+                (label for label in labels if self._known.hashed(path, label) == text), None
+            )
         yield labels.get(text, node.branches[-1])
 
     def _of_number(self, node: Node, test: Test) -> tuple[Node, ...]:
@@ -112,7 +115,8 @@ class Answering:
         cuts = [_cut(kind, limit, above=above) for limit, above in node.labels]
         text = None if found is None or found.hashed else str(found.text)
         if found is not None and found.hashed:
-            text = next((each for each, _ in node.labels if self._hash(each) == found.text), None)
+            hashed = partial(self._known.hashed, path)
+            text = next((each for each, _ in node.labels if hashed(each) == found.text), None)
         if text is not None:
             return (node.branches[bisect_right(cuts, _cut(kind, text, above=False))],)
         reached, not_reached = self._bounds.get(path, ((), ()))
@@ -125,9 +129,8 @@ class Answering:
     # What can be asked of two.
 
     def _order(self, first: Path, second: Path) -> Possible | None:
-        question = ("order", first, second)
-        if question in self._known.facts.answers:
-            return frozenset((self._known.facts.answers[question],))
+        if (found := self._recorded_of_two("order", first, second)) is not None:
+            return found
         left, right = self._known.value(first), self._known.value(second)
         if ABSENT in (left, right):
             return _ABSENT
@@ -138,24 +141,36 @@ class Answering:
             one: Any = value_of(kind, str(left.text))
             other: Any = value_of(kind, str(right.text))
             return frozenset(("lt" if one < other else "gt" if one > other else "eq",))
-        equal = self._equal(left, right)
+        equal = self._equal(first, second)
         return None if equal is None else frozenset(("eq",) if equal else ("lt", "gt"))
 
     def _same(self, first: Path, second: Path) -> Possible | None:
+        if (found := self._recorded_of_two("same", first, second)) is not None:
+            return found
         left, right = self._known.value(first), self._known.value(second)
         if left == ABSENT:
             return _ABSENT
         if left is None or right is None:
             return None
-        equal = right != ABSENT and self._equal(left, right)
+        equal = right != ABSENT and self._equal(first, second)
         return None if equal is None else frozenset((equal,))
 
-    def _equal(self, left: Told, right: Told) -> bool | None:
+    def _recorded_of_two(self, kind: str, first: Path, second: Path) -> Possible | None:
+        answers = self._known.facts.answers
+        question = (kind, first, second)
+        return frozenset((answers[question],)) if question in answers else None
+
+    def _equal(self, first: Path, second: Path) -> bool | None:
         """Tell whether two values that are there are equal; None where hashes cannot tell."""
-        if left.hashed == right.hashed:
+        left, right = self._known.value(first) or ABSENT, self._known.value(second) or ABSENT
+        if not left.hashed and not right.hashed:
             return left.text == right.text
-        hashed, plain = (left, right) if left.hashed else (right, left)
-        found = self._hash(str(plain.text))
+        if left.hashed and right.hashed:
+            # Hashes of two attributes differ whatever the values are.
+            same_origin = self._known.origin(first) == self._known.origin(second)
+            return left.text == right.text if same_origin else None
+        where, hashed, plain = (first, left, right) if left.hashed else (second, right, left)
+        found = self._known.hashed(where, str(plain.text))
         return None if found is None else found == hashed.text
 
     def _includes(self, members: Path, member: Path) -> Possible | None:
@@ -176,7 +191,7 @@ class Answering:
             return _ABSENT if element.kind is Kind.DOMAIN else frozenset((False,))
         if among is None or sought is None:
             return None
-        holds = self._holds(among, sought, element)
+        holds = self._holds((members, among), (member, sought), element)
         return None if holds is None else frozenset((holds,))
 
     def _recorded(self, members: Path, member: Path) -> Possible | None:
@@ -190,23 +205,33 @@ class Answering:
                 return None
         return frozenset((facts.answers[question],))
 
-    def _holds(self, members: Told, sought: Told, element: ValueType) -> bool | None:
-        """Tell whether a set holds a value, or of domains one that it lies in."""
-        domains = element.kind is Kind.DOMAIN
-        among, text = frozenset(members.text or ()), str(sought.text)
-        if sought.hashed:
-            found = among if members.hashed else {self._hash(each) for each in among}
-            if text in found:
-                return True
-            told = members.hashed or self._known.hashing is not None
-            return False if told and not domains else None
-        if members.hashed and self._known.hashing is None:
-            return None
-        wanted = _suffixes(text) if domains else (text,)
-        return any((self._hash(each) if members.hashed else each) in among for each in wanted)
+    def _holds(
+        self, where: tuple[Path, Told], what: tuple[Path, Told], element: ValueType
+    ) -> bool | None:
+        """Tell whether a set holds a value, or of domains one that it lies in.
 
-    def _hash(self, text: str) -> str | None:
-        return None if self._known.hashing is None else self._known.hashing.of(text)
+        Args:
+            where: The set.
+            what: The value; a literal is never hashed.
+            element: What the set is of.
+        """
+        (members, among), (member, sought) = where, what
+        domains = element.kind is Kind.DOMAIN
+        held, text = frozenset(among.text or ()), str(sought.text)
+        if sought.hashed and among.hashed:
+            if self._known.origin(members) != self._known.origin(member):
+                return None  # their hashes do not compare
+            return True if text in held else None if domains else False
+        if self._known.hashing is None and (sought.hashed or among.hashed):
+            return None
+        if sought.hashed:
+            if text in {self._known.hashed(member, each) for each in held}:
+                return True
+            return None if domains else False
+        wanted = _suffixes(text) if domains else (text,)
+        return any(
+            (self._known.hashed(members, each) if among.hashed else each) in held for each in wanted
+        )
 
     def _typed(self, declared: ValueType, text: str) -> Answer:
         answer = value_of(declared.kind, text)

@@ -14,9 +14,11 @@ from sidecar.audit.hashing import Hashing
 from sidecar.audit.recorded import DecisionLine
 from sidecar.errors import UnreadableLineError
 from sidecar.evaluation.reading import Reader
+from sidecar.evaluation.recording import RuleAnswer
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Entry
 from sidecar.policy.exploring import UNDECLARED_ACTION
+from sidecar.policy.fingerprints import Fingerprints
 from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Question
 from sidecar.review.answering import Answering
@@ -91,6 +93,7 @@ class Judge:
         self._policy = policy
         self._hashing = hashing
         self._readers: dict[tuple[str, str], Reader] = {}
+        self._fingerprints = Fingerprints(policy.tests, policy.settings)
 
     def judge(self, line: DecisionLine) -> Judgement:
         """Judge a line.
@@ -114,7 +117,7 @@ class Judge:
             entry = self._policy.entries[*names, UNDECLARED_ACTION]
         try:
             known = Recollection(line, self._policy, self._reader(*names), self._hashing)
-            return _Judging(line, entry, known, self._policy).judgement()
+            return _Judging(line, entry, known, self._policy, self._fingerprints).judgement()
         except (ValueError, ArithmeticError) as error:
             raise UnreadableLineError(f"has a fact that is none of its type: {error}") from None
 
@@ -141,8 +144,14 @@ class _Judging:
     """Joins the rules of one entry as `decide` does, with all that they can come to."""
 
     def __init__(
-        self, line: DecisionLine, entry: Entry, known: Recollection, policy: Policy
+        self,
+        line: DecisionLine,
+        entry: Entry,
+        known: Recollection,
+        policy: Policy,
+        fingerprints: Fingerprints,
     ) -> None:
+        self._fingerprints = fingerprints
         self._line = line
         self._entry = entry
         self._known = known
@@ -155,9 +164,8 @@ class _Judging:
         standing = self._standing()
         # One tree for granted and not forbidden knows more than its parts do.
         joined = self._entry.allowed is not None
-        root = self._entry.allowed if joined else self._entry.granted
-        grant = frozenset((FALSE,)) if standing else self._leaves(root, "allow")
         forbids = {code: self._leaves(n, f"forbid {code}") for code, n in self._forbids()}
+        grant = frozenset((FALSE,)) if standing else self._grant(forbids)
         obliges = {}
         if TRUE in grant:
             obliges = {code: self._leaves(n, f"oblige {code}") for code, n in self._obliges()}
@@ -225,6 +233,21 @@ class _Judging:
             reasons.add("already_exists")
         return frozenset(reasons)
 
+    def _grant(self, forbids: Mapping[str, frozenset[Node]]) -> frozenset[Node]:
+        """Return what the grant can come to: joined with the prohibitions where they are joined."""
+        if self._entry.allowed is None:
+            return self._leaves(self._entry.granted, "allow")
+        leaves = self._leaves(self._entry.allowed, "allow")
+        if len(leaves) == 1 or not self._line.rules:
+            return leaves
+        # The line may know what the rules came to of which the joined tree is made.
+        granted = self._leaves(self._entry.granted, "allow")
+        if granted == {TRUE} and all(each == {FALSE} for each in forbids.values()):
+            return granted
+        if TRUE not in granted or any(FALSE not in each for each in forbids.values()):
+            return frozenset((FALSE,))
+        return leaves
+
     def _forbids(self) -> Iterable[tuple[str, Node | None]]:
         return self._entry.forbids.items()
 
@@ -236,6 +259,10 @@ class _Judging:
         if root is None:
             self._open[rule] = [None]  # Oso would be asked
             return frozenset(LEAVES)
+        if self._line.rules:
+            recorded = self._line.rules.get(self._fingerprints.of(root))
+            if recorded is not None:
+                return frozenset((_LEAVES.get(recorded, FAULT),))
         found, below, seen = set(), [root], {root.number}
         open_tests: list[Question | None] = []
         while below:
@@ -263,6 +290,8 @@ class _Judging:
                     missing.update(unknown(self._known, question))
         return tuple(sorted(missing))
 
+
+_LEAVES: Mapping[RuleAnswer, Node] = {True: TRUE, False: FALSE}
 
 _ERROR = "policy_error"
 _NOTHING: frozenset[str] = frozenset()

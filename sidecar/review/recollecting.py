@@ -12,6 +12,7 @@ from sidecar.audit.hashing import Hashing
 from sidecar.audit.recorded import DecisionLine, Entity, Facts, Told, facts_of_line, moment_of
 from sidecar.errors import UnreadableLineError
 from sidecar.evaluation.reading import Reader
+from sidecar.evaluation.secrecy import Origin, origin_of_path
 from sidecar.policy import Policy
 from sidecar.policy.questions import (
     ACTION,
@@ -56,6 +57,7 @@ class Recollection:
         self.settings = policy.settings
         self.hashing = hashing if hashing and hashing.key_name() == line.key else None
         self._schema = policy.schema
+        self._resource = policy.schema.types[line.resource.type]
         self._moment = moment_of(line)
         self._entities: Mapping[Path, Entity] = {SUBJECT: line.subject, RESOURCE: line.resource}
         self._derived: dict[Path, Told | None] = {}
@@ -72,6 +74,14 @@ class Recollection:
         if path not in self._derived:
             self._derived[path] = self._derive(path)
         return self._derived[path]
+
+    def origin(self, path: Path) -> Origin:
+        """Return the origin of the value at a path, within which its hash compares."""
+        return origin_of_path(self.reader, self._resource, path)
+
+    def hashed(self, path: Path, text: str) -> str | None:
+        """Return the hash that a value has at a path; None where nobody gave the key."""
+        return None if self.hashing is None else self.hashing.of(self.origin(path), text)
 
     def exists(self, path: Path) -> bool | None:
         """Tell whether there is such an entity; None where it is unknown."""
