@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from sidecar.policy import Policy
 from sidecar.policy.nodes import LEAVES, Node, Test
 from sidecar.policy.questions import worded
+from sidecar.schema.wording import in_line, quoted
 
 _LEAF_WORDS = ("no", "yes", "the policy fails")
 _ANSWERS = {True: "yes", False: "no", "lt": "less", "eq": "equal", "gt": "more"}
@@ -91,10 +92,12 @@ def _branches(test: Test, node: Node) -> Iterator[tuple[str, Node]]:
 
 def _labels(test: Test, node: Node) -> list[str]:
     if test.outcomes == "text":
-        return [*(f'"{label}"' for label in node.labels), "anything else"]
+        return [*map(quoted, node.labels), "anything else"]
     if test.outcomes == "number":
         return _intervals(node)
-    return [str(_ANSWERS.get(label, label)) for label in node.labels]
+    if test.question[0] == "value":
+        return [in_line(each) if isinstance(each, str) else _ANSWERS[each] for each in node.labels]
+    return [_ANSWERS[label] for label in node.labels]
 
 
 def _intervals(node: Node) -> list[str]:

@@ -17,6 +17,7 @@ from sidecar.review.entitlements import Entitlement
 from sidecar.review.judging import Effect
 from sidecar.review.presenting import as_json, told
 from sidecar.review.replaying import Replay
+from sidecar.schema.wording import in_line
 
 _HEADS = {
     ALLOWED: "newly allowed",
@@ -88,7 +89,7 @@ def as_text(answer: Compared, *, examples: bool) -> Iterator[str]:
 
 
 def _change(change: Change, answer: Compared, *, with_example: bool) -> Iterator[str]:
-    actions = ", ".join(change.actions)
+    actions = ", ".join(map(in_line, change.actions))
     obligation = f" ({change.code})" if change.code else ""
     yield f"{_HEADS[change.what]}{obligation}: {actions} on {change.resource}, for {change.subject}"
     if (count := answer.lines(change)) is not None:
@@ -160,11 +161,16 @@ def as_markdown(answer: Compared) -> Iterator[str]:
         yield "|---|---|---|"
         for sign, entitlements in (("gains", answer.gained), ("loses", answer.lost)):
             for each in entitlements:
-                may = str(each).removeprefix(f"{each.subject} ")
-                yield f"| {sign} | `{each.subject}` | `{may}` |"
+                may = str(each).removeprefix(f"{in_line(each.subject)} ")
+                yield f"| {sign} | `{in_cell(each.subject)}` | `{in_cell(may)}` |"
     for sentence in (*found.uncompared, *answer.unlisted):
         yield ""
         yield f"Not compared: {sentence}"
+
+
+def in_cell(text: str) -> str:
+    """Return a text that ends no cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def _bullets(conditions: Sequence[Sequence[str]]) -> Iterator[str]:

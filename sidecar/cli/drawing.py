@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from sidecar.cli.compared import indented
+from sidecar.cli.compared import in_cell, indented
 from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, TEXT, output_options, print_json
 from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
 from sidecar.review.matrix import NO, YES, Clauses, Sheet, matrix
 from sidecar.review.packs import NOW, PackPlace
+from sidecar.schema.wording import in_line
 
 
 @main.command("matrix")
@@ -76,7 +77,7 @@ def _text(sheets: Sequence[Sheet]) -> Iterator[str]:
             yield ""
         legend = _Legend()
         rows = [["", *sheet.columns]]
-        rows += [[action, *map(legend.mark, cells)] for action, cells in sheet.cells.items()]
+        rows += [[in_line(name), *map(legend.mark, cells)] for name, cells in sheet.cells.items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         yield f"{sheet.resource}, for {sheet.subject}"
         for row in rows:
@@ -96,10 +97,10 @@ def _markdown(sheets: Sequence[Sheet]) -> Iterator[str]:
         legend = _Legend()
         yield f"### {sheet.resource}, for {sheet.subject}"
         yield ""
-        yield f"| | {' | '.join(sheet.columns)} |"
+        yield f"| | {' | '.join(map(in_cell, sheet.columns))} |"
         yield f"|---|{'---|' * len(sheet.columns)}"
         for action, cells in sheet.cells.items():
-            yield f"| `{action}` | {' | '.join(map(legend.mark, cells))} |"
+            yield f"| `{in_cell(action)}` | {' | '.join(map(legend.mark, cells))} |"
         yield ""
         for column, held in zip(sheet.columns, sheet.held, strict=True):
             if held not in {YES, NO}:

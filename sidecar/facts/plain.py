@@ -23,7 +23,7 @@ from sidecar.schema.characters import HiddenCharacter
 MOST_SHAPES = 8
 """Shapes of rows (columns and quotes) that are remembered; optional columns make some."""
 
-_NAME = r"[a-z][a-z0-9_]{0,60}"
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,60}"
 _SIGNS = r"[A-Za-z0-9_.@+/-]"
 _WORD = rf"[A-Za-z0-9]{_SIGNS}*(?::{_SIGNS}+)*"
 _PLAIN = rf"{_WORD}(?: {_WORD})*"

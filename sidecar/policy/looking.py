@@ -15,6 +15,7 @@ from sidecar.policy.operands import ABSENT, is_absent, read_back
 from sidecar.policy.questions import (
     ACTION,
     CONTEXT,
+    NOW,
     RESOURCE,
     SETTINGS,
     SUBJECT,
@@ -41,7 +42,7 @@ from sidecar.policy.symbols import (
     Truth,
     Unexplorable,
 )
-from sidecar.schema.nouns import TEXTS, Attribute, Kind, Lookup, ValueType
+from sidecar.schema.nouns import TEXTS, Attribute, Kind, Lookup, ValueType, by_word, words_of
 from sidecar.schema.values import Value
 
 MAXIMUM_DEPTH = 12
@@ -99,7 +100,8 @@ class Look:
         if isinstance(instance, ContextObject):
             return self._declared(CONTEXT, "the context", self._names.schema.context, name)
         if isinstance(instance, SettingsObject):
-            return self._setting(name)
+            settings = self._names.schema.settings
+            return self._setting(self._attribute(settings, name, f"there is no setting `{name}`"))
         raise PolicyFault(f"`{name}` cannot be read of a value that is no fact", name)
 
     def restore(self, path: Path, subject: str, resource: str) -> object:
@@ -120,7 +122,7 @@ class Look:
         if path[1] == CONTEXT:
             return self._symbol(path, self._names.schema.context[path[2]], checked=False)
         if path[1] == SETTINGS:
-            return self._setting(path[2])
+            return self._setting(self._names.schema.settings[path[2]])
         base = self.restore(path[1], subject, resource)
         if isinstance(base, Fact | Constant):
             return self._of_value(base, path[2], None)
@@ -170,12 +172,13 @@ class Look:
             and not thing.type.lookups[name].arguments
         ):
             return self._look_up(thing, thing.type.lookups[name], ())
-        attribute = thing.type.attributes.get(name)
+        attribute = by_word(thing.type.attributes, name)
         if attribute is None or arguments is not None:
             raise PolicyFault(not_there(thing.type, name), name)
         if thing.path is None or not self._present(thing, attribute):
             return ABSENT
-        return self._symbol(member(thing.path, name), attribute, checked=name not in thing.type.key)
+        checked = attribute.name not in thing.type.key
+        return self._symbol(member(thing.path, attribute.name), attribute, checked=checked)
 
     def _present(self, thing: Thing, attribute: Attribute) -> bool:
         """Tell whether a declared attribute has a value."""
@@ -277,26 +280,32 @@ class Look:
         action, properties = self._action
         if name == "name":
             return ActionName(action)
-        if name in self._names.properties and name not in properties:
+        if name in self._names.properties and by_word(properties, name) is None:
             return ABSENT
         return self._declared(ACTION, f"the action `{action}`", properties, name)
 
     def _declared(
         self, base: Path, what: str, attributes: Mapping[str, Attribute], name: str
     ) -> object:
-        attribute = attributes.get(name)
-        if attribute is None:
-            raise PolicyFault(f"{what} has no `{name}`; {nearest(name, attributes)}", name)
-        path = member(base, name)
-        if name != "now" and attribute.default is None and not self._asked(path):
+        attribute = self._attribute(attributes, name, f"{what} has no `{name}`")
+        path = member(base, attribute.name)
+        if path != NOW and attribute.default is None and not self._asked(path):
             return ABSENT
         return self._symbol(path, attribute, checked=False)
 
-    def _setting(self, name: str) -> object:
-        attribute = self._names.schema.settings.get(name)
+    @staticmethod
+    def _attribute(attributes: Mapping[str, Attribute], word: str, fault: str) -> Attribute:
+        """Return the attribute that a policy calls so.
+
+        Raises:
+            PolicyFault: Where there is none.
+        """
+        attribute = by_word(attributes, word)
         if attribute is None:
-            raise PolicyFault(
-                f"there is no setting `{name}`; {nearest(name, self._names.schema.settings)}", name
-            )
-        value = self._settings.get(name)
-        return ABSENT if value is None else Constant(member(SETTINGS, name), attribute.type, value)
+            raise PolicyFault(f"{fault}; {nearest(word, words_of(attributes))}", word)
+        return attribute
+
+    def _setting(self, attribute: Attribute) -> object:
+        value = self._settings.get(attribute.name)
+        path = member(SETTINGS, attribute.name)
+        return ABSENT if value is None else Constant(path, attribute.type, value)

@@ -10,7 +10,7 @@ from functools import cached_property
 from sidecar.errors import Problem
 from sidecar.policy.source import Block, Rule, Source, closing
 from sidecar.policy.tokens import Token
-from sidecar.schema.nouns import EntityType, Schema
+from sidecar.schema.nouns import Attribute, EntityType, Schema, words_of
 
 SCALARS = ("String", "Boolean", "Integer", "Decimal", "Instant")
 """Specializers for values that are not entities."""
@@ -34,9 +34,10 @@ def not_there(declared: EntityType, name: str) -> str:
     if name in declared.lookups:
         arguments = ", ".join(declared.lookups[name].arguments)
         return f"`{name}` of `{declared.name}` is a look-up; write `{name}({arguments})`"
-    if name in declared.attributes or name == "exists":
+    words = words_of(declared.attributes)
+    if name in words or name == "exists":
         return f"`{name}` of `{declared.name}` is no look-up; write it without brackets"
-    known = {*declared.attributes, *declared.lookups, "exists"}
+    known = {*words, *declared.lookups, "exists"}
     return f"`{declared.name}` has no `{name}`; {nearest(name, known)}"
 
 
@@ -66,22 +67,23 @@ class Names:
         )
 
     @cached_property
-    def properties(self) -> frozenset[str]:
-        """The properties of all actions."""
-        return frozenset(
-            name
+    def properties(self) -> Mapping[str, Attribute]:
+        """The properties of all actions, by what Polar calls them."""
+        return {
+            each.polar: each
             for declared in self.schema.types.values()
             for action in declared.actions.values()
-            for name in action.properties
-        )
+            for each in action.properties.values()
+        }
 
     @cached_property
     def members(self) -> frozenset[str]:
         """All that may stand after a dot."""
         found = {"exists", "includes", "domain", "name"}
-        found.update(self.schema.context, self.schema.settings, self.properties)
-        for declared in self.schema.types.values():
-            found.update(declared.attributes, declared.lookups)
+        schema = self.schema
+        found.update(words_of(schema.context), words_of(schema.settings), self.properties)
+        for declared in schema.types.values():
+            found.update(words_of(declared.attributes), declared.lookups)
         return frozenset(found)
 
     @cached_property
@@ -168,9 +170,9 @@ class Names:
         root = tokens[position - 2].text if position >= 2 else ""
         first = position < 3 or tokens[position - 3].text != "."
         if first and root == "context":
-            return frozenset(self.schema.context)
+            return words_of(self.schema.context)
         if first and root == "settings":
-            return frozenset(self.schema.settings)
+            return words_of(self.schema.settings)
         return self.members
 
     def _action_names(self, file: str, rest: Sequence[Token]) -> Iterator[Problem]:
@@ -195,7 +197,7 @@ class Names:
             known = {"name", *self.properties}
         elif type_token.text in self.classes:
             declared = self.schema.types[self.classes[type_token.text]]
-            known = {"exists", *declared.attributes}
+            known = {"exists", *words_of(declared.attributes)}
         else:
             known = set()
         depth = 0

@@ -20,7 +20,7 @@ from sidecar.policy.inquiry import Asking
 from sidecar.policy.looking import Answers
 from sidecar.policy.operands import operand_of
 from sidecar.policy.program import Clause
-from sidecar.policy.questions import ACTION, Path
+from sidecar.policy.questions import ACTION_NAME, Path
 from sidecar.policy.symbols import PolicyFault, Unexplorable
 from sidecar.policy.watching import Run, Step, WatchedComparison, WatchedLook
 
@@ -186,7 +186,7 @@ class _Prover:
         run, clause = proof.run, proof.clause
         if step[0] == "there":  # what is absent has no value that could be looked at instead
             return not proof.holds and step == run.last
-        if ("member", ACTION, "name") in step:  # of an action only its properties can change
+        if ACTION_NAME in step:  # of an action only its properties can change
             return False
         other = Run({step: not run.steps[step]})
         try:

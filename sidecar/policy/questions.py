@@ -33,6 +33,7 @@ from typing import Any
 
 from sidecar.schema.nouns import Kind
 from sidecar.schema.values import Value
+from sidecar.schema.wording import quoted
 
 Path = tuple[Any, ...]
 Question = tuple[Any, ...]
@@ -44,6 +45,8 @@ ACTION: Path = ("action",)
 CONTEXT: Path = ("context",)
 SETTINGS: Path = ("settings",)
 NOW: Path = ("member", CONTEXT, "now")
+ACTION_NAME: Path = ("member", ACTION, "")
+"""What the action is called. No property has an empty name, but one may be called `name`."""
 
 YES_NO: tuple[Answer, ...] = (True, False)
 ORDERS: tuple[Answer, ...] = ("lt", "eq", "gt")
@@ -65,13 +68,29 @@ def literal(text: str) -> Path:
 
 @lru_cache(maxsize=10_000)
 def show(path: Path) -> str:
-    """Write a path or an operand as a policy would: `resource.account.membership(subject).role`."""
+    """Write a path or an operand as a policy would: `resource.account.membership(subject).role`.
+
+    A name that no policy could write is quoted: `resource."owner-id"`.
+    """
     kind = path[0]
     if kind == "member":
-        return f"{show(path[1])}.{path[2]}"
+        return f"{show(path[1])}.{member_shown(path)}"
     if kind == "lookup":
         return f"{show(path[1])}.{path[2]}({', '.join(show(operand) for operand in path[3])})"
-    return json.dumps(path[1], ensure_ascii=False) if kind == "literal" else str(kind)
+    return quoted(path[1]) if kind == "literal" else str(kind)
+
+
+def member_shown(path: Path) -> str:
+    """Write the name of the member at a path."""
+    if path == ACTION_NAME:
+        return "name"
+    return quoted(path[2]) if path == _PROPERTY_NAME else name_shown(path[2])
+
+
+def name_shown(name: str) -> str:
+    """Write a name: quoted where it could be taken for something else."""
+    plain = _NAME.fullmatch(name) and name not in _ASKED
+    return name if plain else quoted(name)
 
 
 def path_of(text: str) -> Path:
@@ -161,15 +180,17 @@ def _operand(text: str, start: int) -> tuple[Path, int]:
             raise ValueError(f"`{text}` is no path: a literal does not end") from None
         return ("literal", said), end
     path: Path | None = None
-    while (name := _NAME.match(text, start)) is not None:
-        start = name.end()
+    while (found := _name(text, start, first=path is None)) is not None:
+        name, start = found
         if path is None:
-            path = (name[0],)
+            path = (name,)
         elif text.startswith("(", start):
             operands, start = _operands(text, start + 1)
-            path = ("lookup", path, name[0], operands)
+            path = ("lookup", path, name, operands)
         else:
-            path = ("member", path, name[0])
+            path = ("member", path, name)
+            if path == _PROPERTY_NAME and not text.endswith('"', 0, start):
+                path = ACTION_NAME
         if not text.startswith(".", start):
             return path, start
         start += 1
@@ -188,7 +209,19 @@ def _operands(text: str, start: int) -> tuple[tuple[Path, ...], int]:
     return tuple(operands), start + 1
 
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+def _name(text: str, start: int, *, first: bool) -> tuple[str, int] | None:
+    """Read a name, and where it ends; one that follows another may be quoted."""
+    if not first and text.startswith('"', start):
+        operand, end = _operand(text, start)
+        return operand[1], end
+    found = _NAME.match(text, start)
+    return (found[0], found.end()) if found is not None else None
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ASKED = frozenset({"exists", "includes"})
+_PROPERTY_NAME: Path = ("member", ACTION, "name")
+"""A property that is called as what Polar calls the name of the action."""
 _LITERAL = json.JSONDecoder()
 
 

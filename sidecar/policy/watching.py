@@ -9,7 +9,7 @@ from typing import Any
 from sidecar.policy.comparing import Comparison
 from sidecar.policy.looking import Look
 from sidecar.policy.operands import is_absent, operand_of
-from sidecar.policy.questions import ACTION, CONTEXT, SETTINGS, Path, literal, member
+from sidecar.policy.questions import ACTION, ACTION_NAME, CONTEXT, SETTINGS, Path, literal, member
 from sidecar.policy.symbols import (
     ActionName,
     ActionObject,
@@ -20,7 +20,7 @@ from sidecar.policy.symbols import (
     Thing,
     Truth,
 )
-from sidecar.schema.nouns import EntityType
+from sidecar.schema.nouns import Attribute, EntityType, by_word
 
 Step = tuple[Any, ...]
 """What a clause looked at, as a key:
@@ -71,21 +71,29 @@ class WatchedLook(Look):
         elif isinstance(found, Thing):
             self._found_absent(_look_up(base, name, arguments or ()), found.type.name)
         else:
-            target = (
-                instance.type.attributes[name].type.target if isinstance(instance, Thing) else ""
-            )
-            self._found_absent(member(base, name), target)
+            attribute = by_word(self._attributes_of(instance), name)
+            path = member(base, name if attribute is None else attribute.name)
+            entity = attribute is not None and isinstance(instance, Thing)
+            self._found_absent(path, attribute.type.target if attribute and entity else "")
             self._run.answer(("there", self._run.absent), lambda: False)
         return found
+
+    def _attributes_of(self, instance: object) -> Mapping[str, Attribute]:
+        """Return what the schema declares of a thing, the action, the context or the settings."""
+        schema = self._names.schema
+        if isinstance(instance, ContextObject | SettingsObject):
+            return schema.context if isinstance(instance, ContextObject) else schema.settings
+        return instance.type.attributes if isinstance(instance, Thing) else self._names.properties
 
     def _go_beyond(self, name: str, arguments: Sequence[object]) -> None:
         """Read on from what is absent, if what was last found to be so declares such a member."""
         declared = self._run.absent_type
         if declared is None:
             return
-        if name in declared.attributes:
-            target = declared.attributes[name].type.target
-            self._found_absent(member(self._run.absent, name), target)
+        attribute = by_word(declared.attributes, name)
+        if attribute is not None:
+            path = member(self._run.absent, attribute.name)
+            self._found_absent(path, attribute.type.target)
         elif name in declared.lookups:
             found = _look_up(self._run.absent, name, arguments)
             self._found_absent(found, declared.lookups[name].finds)
@@ -123,7 +131,7 @@ def _operand(value: object) -> Path:
     if isinstance(value, Truth):
         return ("truth", value.question)
     if isinstance(value, ActionName):
-        return member(ACTION, "name")
+        return ACTION_NAME
     return operand_of(value) or literal(f"str {value}")
 
 

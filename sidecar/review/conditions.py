@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from sidecar.policy.proof import Called, Key
-from sidecar.policy.questions import ACTION, RESOURCE, SUBJECT, Path, member, show
+from sidecar.policy.questions import ACTION_NAME, RESOURCE, SUBJECT, Path, show
 
 _SIGNS = {"Eq": "=", "Neq": "!=", "Lt": "<", "Leq": "<=", "Gt": ">", "Geq": ">="}
 
@@ -47,7 +47,7 @@ def facts_of_step(key: Key) -> Iterator[tuple[str, Path]]:
                 yield asked, operand[1]
             else:
                 yield from ((asked, each) for each in paths)
-        elif operand[0] in {"member", "lookup"} and operand != member(ACTION, "name"):
+        elif operand[0] in {"member", "lookup"} and operand != ACTION_NAME:
             yield "value", operand
 
 

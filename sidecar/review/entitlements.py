@@ -13,6 +13,7 @@ from sidecar.model import Reference, Request
 from sidecar.policy import Policy
 from sidecar.schema import Kind, id_of
 from sidecar.schema.nouns import Action
+from sidecar.schema.wording import in_line
 from sidecar.search import search_resources
 
 Asked = tuple[str, str, str]
@@ -30,8 +31,9 @@ class Entitlement:
     resource: str
 
     def __str__(self) -> str:
-        said = ", ".join(f"{name} {value}" for name, value in self.properties)
-        return f"{self.subject} {self.action}{f' ({said})' if said else ''} {self.resource}"
+        said = ", ".join(f"{in_line(name)} {value}" for name, value in self.properties)
+        subject, action, resource = map(in_line, (self.subject, self.action, self.resource))
+        return f"{subject} {action}{f' ({said})' if said else ''} {resource}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sidecar.review.joining import Joined, Scope, UncompiledError
 from sidecar.review.packs import PackPlace
 from sidecar.review.roles import Roles, roles_of
 from sidecar.review.wording import Wording
+from sidecar.schema.wording import in_line, quoted
 
 NO_ROLE, ANYBODY = "no role", "anybody"
 Clauses = tuple[tuple[str, ...], ...]
@@ -33,7 +34,8 @@ class Sheet:
     subject: str
     resource: str
     columns: tuple[str, ...]
-    """Roles, then `NO_ROLE`; or `ANYBODY` alone where there are no roles."""
+    """Roles, quoted where their names need it, then `NO_ROLE`; or `ANYBODY` alone where there are
+    no roles."""
     held: tuple[Clauses, ...]
     """When somebody is in each column."""
     cells: dict[str, tuple[Clauses | None, ...]]
@@ -124,7 +126,7 @@ class _Drawing:
             for other in above[role]:
                 alone = trees.choose(held[other], FALSE, alone)
             nobody = trees.choose(region, FALSE, nobody)
-            yield role, alone
+            yield quoted(role) if role == ANYBODY else in_line(role), alone
         if held:
             yield NO_ROLE, nobody
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from sidecar.facts import Quoted
 from sidecar.review.states import Example
 from sidecar.schema import Schema
+from sidecar.schema.wording import in_line
 
 
 def told(example: Example, action: str, schema: Schema) -> Iterator[str]:
     """Yield an example line by line: the question first, then each row of the mount."""
     request = example.request
-    yield f"{request.subject} {action} {request.resource}"
+    yield " ".join(map(in_line, (str(request.subject), action, str(request.resource))))
     for name, said in (
         ("action", request.action_properties),
         ("resource", request.resource_properties),
@@ -44,7 +45,7 @@ def case_of(
         ("context", request.context),
     ):
         if said:
-            case[member] = dict(said)
+            case[member] = {name: _as_said(value) for name, value in said.items()}
     if example.rows:
         case["facts"] = {
             schema.types[type_name].table: [dict(row) for row in rows]
@@ -78,8 +79,15 @@ def instant(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def _as_said(value: object) -> object:
+    """Return a value of a request as YAML has to hold it: a text `5` is no number."""
+    if isinstance(value, list):
+        return [_as_said(each) for each in value]
+    return Quoted(value) if isinstance(value, str) else value
+
+
 def _members(said: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}: {_shown(value)}" for name, value in said.items())
+    return ", ".join(f"{in_line(name)}: {_shown(value)}" for name, value in said.items())
 
 
 def _shown(value: object) -> str:
@@ -88,4 +96,4 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
     text = str(value)
-    return text if isinstance(value, Quoted) or text else '""'
+    return text if text in {"true", "false"} else in_line(text)

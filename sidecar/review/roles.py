@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sidecar.policy.source import Block, read_source
 from sidecar.schema import Schema
+from sidecar.schema.wording import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,10 @@ class Roles:
         """
         head = f"{name}(subject: {subject}, _: Action, resource: {resource}) if "
         if self.relation is None:
-            return f'{head}has_role(subject, "{role}", resource);'
+            return f"{head}has_role(subject, {quoted(role)}, resource);"
         return (
             f'{head}has_relation(related, "{self.relation}", resource) and '
-            f'has_role(subject, "{role}", related);'
+            f"has_role(subject, {quoted(role)}, related);"
         )
 
     def above(self, role: str) -> frozenset[str]:

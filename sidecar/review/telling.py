@@ -20,6 +20,7 @@ from sidecar.review.states import Example, KnownStates
 Entry = tuple[str, str, str]
 """The types of subject and resource, and the action."""
 _UNDECLARED = "undeclared_action"
+"""What an action is called in a witness that the schema does not declare."""
 _MOST_EXAMPLES = 50
 """Ways to a difference that are tried until one is found that can be shown."""
 
@@ -135,7 +136,11 @@ def _codes(joined: Joined, key: Entry, kind: str) -> Iterator[str]:
 
 
 def _witness(policy: Policy, variant: Policy, example: Example, action: str) -> Witness | None:
-    action = _UNDECLARED if action == UNDECLARED_ACTION else action
+    if action == UNDECLARED_ACTION:
+        action = _UNDECLARED
+        declared = (policy.schema, variant.schema)
+        while any(action in each.actions for schema in declared for each in schema.types.values()):
+            action += "_"
     try:
         snapshot = example.snapshot(policy.schema)
         request = example.asking(action)

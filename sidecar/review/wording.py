@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sidecar.policy.questions import NOW, RESOURCE, SETTINGS, SUBJECT, Path
+from sidecar.policy.questions import (
+    NOW,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    Path,
+    member_shown,
+    name_shown,
+)
 from sidecar.review.covering import Condition
 from sidecar.review.joining import Scope
+from sidecar.review.schemas import OLD
 from sidecar.review.states import Answered
 from sidecar.schema import EntityType, Schema
+from sidecar.schema.wording import in_line, quoted
 
 _ORDERS: Mapping[frozenset[str], tuple[str, str]] = {
     frozenset({"lt"}): ("before", "less than"),
@@ -29,8 +39,8 @@ class Wording:
         subject, resource = scope
         same = subject == resource
         self._names = {
-            SUBJECT: "subject" if same else subject,
-            RESOURCE: "resource" if same else resource,
+            SUBJECT: "subject" if same else name_shown(subject),
+            RESOURCE: "resource" if same else name_shown(resource),
         }
         self._types = {SUBJECT: schema.types[subject], RESOURCE: schema.types[resource]}
 
@@ -47,10 +57,10 @@ class Wording:
         if path == NOW:
             return "now"
         if path[0] == "member":
-            return f"{self.path(path[1])}.{path[2]}"
+            return f"{self.path(path[1])}.{_member(path)}"
         if path[0] == "lookup":
             return f"{self.path(path[1])}.{path[2]}({', '.join(map(self.path, path[3]))})"
-        return f'"{path[1]}"' if path[0] == "literal" else str(path[0])
+        return quoted(path[1]) if path[0] == "literal" else str(path[0])
 
     def answered(self, answered: Answered) -> str:
         """Return one answer as a clause: ``account.plan is committed``."""
@@ -83,14 +93,14 @@ class Wording:
             return f"{subject} is {'true' if left == (True,) else 'false'}"
         gone = [label for label in answered.labels if label not in left]
         if len(gone) == 1 and len(left) > 1:
-            return f"{subject} is not {gone[0]}"
-        return f"{subject} is {_either(list(map(str, left)))}"
+            return f"{subject} is not {in_line(str(gone[0]))}"
+        return f"{subject} is {_either([in_line(str(each)) for each in left])}"
 
     def _text(self, subject: str, answered: Answered) -> str:
         left = answered.labelled
         if not answered.is_other:
-            return f"{subject} is {_either([_quoted(each) for each in left])}"
-        gone = [_quoted(label) for label in answered.labels if label not in left]
+            return f"{subject} is {_either([quoted(str(each)) for each in left])}"
+        gone = [quoted(str(each)) for each in answered.labels if each not in left]
         return f"{subject} is not {_either(gone)}"
 
     def _number(self, subject: str, answered: Answered, path: Path) -> str:
@@ -165,5 +175,7 @@ def _either(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _quoted(text: object) -> str:
-    return f'"{text}"'
+def _member(path: Path) -> str:
+    name: str = path[2]
+    own = name.removesuffix(OLD)
+    return member_shown((*path[:2], own)) + name[len(own) :]

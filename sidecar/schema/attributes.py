@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sidecar.schema.documents import Faults, Items, Members, Node, Text
-from sidecar.schema.nouns import COMPOUND, Attribute, Kind, Schema, ValueType
+from sidecar.schema.names import WORD, fault_of_name, word_of
+from sidecar.schema.nouns import COMPOUND, Attribute, Kind, Schema, ValueType, by_word
 from sidecar.schema.values import ABSENT, Value, not_one_of, parse_text
 from sidecar.schema.wording import nearest, shown
-
-NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 _WORDS = "and cut debug false forall if in matches mod new not or print rem true"
 POLAR_WORDS = frozenset(_WORDS.split())
@@ -21,25 +19,28 @@ ENTITY_RESERVED = POLAR_WORDS | {"exists", "includes"}
 ACTION_RESERVED = ENTITY_RESERVED | {"name"}
 CONTEXT_RESERVED = ENTITY_RESERVED | {"now"}
 
-_EVERYWHERE = ("type", "optional", "only", "default", "unit", "description")
+_EVERYWHERE = ("type", "optional", "only", "default", "unit", "description", "polar")
 OF_ENTITY = (*_EVERYWHERE, "sensitive", "caller", "may_dangle")
 OF_CALLER = (*_EVERYWHERE, "sensitive")
 OF_SETTING = _EVERYWHERE
 
 
 class Place(NamedTuple):
-    """Where attributes stand: what they may say and how they may not be called."""
+    """Where attributes stand: what they may say and how Polar cannot call them."""
 
     what: str
     members: tuple[str, ...]
     reserved: Collection[str]
+    taken: Collection[str] = ()
+    """How they may not be called by anybody."""
 
 
-def check_name(name: str, line: int, what: str, faults: Faults, reserved: Collection[str]) -> bool:
-    """Tell whether a name may stand; a fault when it may not."""
-    if not NAME.fullmatch(name):
+def check_word(name: str, line: int, what: str, faults: Faults, reserved: Collection[str]) -> bool:
+    """Tell whether a name that only the pack's own files say may stand; a fault when not."""
+    if not WORD.fullmatch(name):
         faults.add(
-            line, f"{what} {shown(name)} is not a name; use a-z, 0-9 and _, with a letter first"
+            line,
+            f"{what} {shown(name)} is not a name; use letters, digits and _, with a letter first",
         )
         return False
     if name in reserved:
@@ -48,16 +49,61 @@ def check_name(name: str, line: int, what: str, faults: Faults, reserved: Collec
     return True
 
 
+def check_name(name: str, line: int, what: str, faults: Faults, fault: str) -> bool:
+    """Tell whether a name may stand as `fault_of_name` or its like says; a fault when not."""
+    if fault:
+        faults.add(line, f"{what} {shown(name)} {fault}")
+    return not fault
+
+
 def read_attributes(
     schema: Schema, node: Node, place: Place, faults: Faults
 ) -> dict[str, Attribute]:
     """Read a map of attributes. `schema` needs its enums and the names of its types."""
-    attributes = {}
+    attributes: dict[str, Attribute] = {}
     declared = faults.members(node, f"{place.what}s")
     for name, member in declared.members.items():
-        if check_name(name, declared.lines[name], place.what, faults, place.reserved):
-            attributes[name] = _read_attribute(schema, name, member, place, faults)
+        line = declared.lines[name]
+        fault = fault_of_name(name)
+        if name in place.taken:
+            fault = "has a name that is taken; choose another"
+        if not check_name(name, line, place.what, faults, fault):
+            continue
+        attribute = _read_attribute(schema, name, member, place, faults)
+        other = by_word(attributes, attribute.polar)
+        if other is not None:
+            faults.add(
+                line,
+                f"{place.what} {shown(name)} is {shown(attribute.polar)} in Polar, as"
+                f" {shown(other.name)} is; write `polar: ...` with another name in its map",
+            )
+        attributes[name] = attribute
     return attributes
+
+
+def _read_word(name: str, said: Mapping[str, Node], line: int, place: Place, faults: Faults) -> str:
+    """Return what an attribute is called in Polar where that is another name; else nothing."""
+    what = f"{place.what} {shown(name)}"
+    if "polar" not in said:
+        word = word_of(name)
+        if not word:
+            faults.add(
+                line,
+                f"{what} cannot be named in Polar; write `polar: ...` with a name of letters,"
+                " digits and _ in its map",
+            )
+        elif word in place.reserved:
+            faults.add(
+                line,
+                f"{what} has a name that is taken in Polar; write `polar: ...` with another name"
+                " in its map",
+            )
+        return word if word != name else ""
+    word = faults.text(said["polar"], f"polar of {what}")
+    line = said["polar"].line
+    if word and check_word(word, line, f"{what}: polar", faults, place.reserved) and "__" in word:
+        faults.add(line, f"{what}: polar {shown(word)} holds `__`, which is taken; remove it")
+    return word if word != name else ""
 
 
 def read_value_type(schema: Schema, node: Node, what: str, faults: Faults) -> ValueType:
@@ -114,7 +160,8 @@ def _read_attribute(
 ) -> Attribute:
     what = f"{place.what} {shown(name)}"
     if isinstance(node, Text):
-        return Attribute(name=name, type=read_value_type(schema, node, what, faults))
+        word = _read_word(name, {}, node.line, place, faults)
+        return Attribute(name=name, type=read_value_type(schema, node, what, faults), word=word)
     declared = faults.members(node, what, place.members)
     said = declared.members
     if "type" not in said:
@@ -141,6 +188,7 @@ def _read_attribute(
         only=_read_only(value_type, declared, what, faults),
         unit=faults.text(said["unit"], f"unit of {what}") if "unit" in said else "",
         description=read_description(said, what, faults),
+        word=_read_word(name, said, declared.line, place, faults),
     )
     return _with_default(schema, attribute, declared, what, faults)
 
@@ -195,4 +243,5 @@ def _with_default(
         default=default,
         unit=attribute.unit,
         description=attribute.description,
+        word=attribute.word,
     )

@@ -58,7 +58,8 @@ def check_types(
 ) -> None:
     """Note what is wrong with the types together: tables, subjects, properties."""
     tables: dict[str, str] = {}
-    properties: dict[str, tuple[str, str]] = {}
+    properties: dict[str, tuple[Attribute, str]] = {}
+    words: dict[str, str] = {}
     for name, declared in schema.types.items():
         if declared.table and declared.table in tables:
             faults.add(
@@ -69,14 +70,26 @@ def check_types(
             tables[declared.table] = name
         for action in declared.actions.values():
             for said in action.properties.values():
-                other, where = properties.setdefault(
-                    said.name, (said.type.name, f"{name} {action.name}")
-                )
-                if other != said.type.name:
+                other, where = properties.setdefault(said.name, (said, f"{name} {action.name}"))
+                what = f"property {shown(said.name)} of action {shown(action.name)}"
+                line = readers[name].line_of("actions")
+                if other.type.name != said.type.name:
                     faults.add(
-                        readers[name].line_of("actions"),
-                        f"property {shown(said.name)} of action {shown(action.name)} is of type"
-                        f" {said.type.name} here and {other} in {shown(where)}; make them alike",
+                        line,
+                        f"{what} is of type {said.type.name} here and {other.type.name} in"
+                        f" {shown(where)}; make them alike",
+                    )
+                elif other.polar != said.polar:
+                    faults.add(
+                        line,
+                        f"{what} is {shown(said.polar)} in Polar here and {shown(other.polar)} in"
+                        f" {shown(where)}; make them alike",
+                    )
+                if (same := words.setdefault(said.polar, said.name)) != said.name:
+                    faults.add(
+                        line,
+                        f"{what} is {shown(said.polar)} in Polar, as {shown(same)} is; write"
+                        " `polar: ...` with another name in one of them",
                     )
     if schema.types and not schema.subjects():
         faults.add(line, "no type can be a subject; write `subject: true` in one")

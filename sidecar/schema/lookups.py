@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from sidecar.schema.attributes import ENTITY_RESERVED, check_name, read_constant, read_value_type
+from collections.abc import Iterator
+
+from sidecar.schema.attributes import ENTITY_RESERVED, check_word, read_constant, read_value_type
 from sidecar.schema.documents import Faults, Members, Node
-from sidecar.schema.nouns import ORDERED, Attribute, EntityType, Kind, Lookup, Schema, ValueType
+from sidecar.schema.nouns import (
+    ORDERED,
+    Attribute,
+    EntityType,
+    Kind,
+    Lookup,
+    Schema,
+    ValueType,
+    by_word,
+)
 from sidecar.schema.values import Value
 from sidecar.schema.wording import nearest, one_of, shown
 
@@ -21,9 +32,9 @@ def read_lookups(
     declared = faults.members(node, f"look-ups of {shown(asked.name)}")
     for name, member in declared.members.items():
         line = declared.lines[name]
-        if not check_name(name, line, "look-up", faults, ENTITY_RESERVED):
+        if not check_word(name, line, "look-up", faults, ENTITY_RESERVED):
             continue
-        if name in asked.attributes:
+        if by_word(asked.attributes, name) is not None:
             faults.add(line, f"look-up {shown(name)} is an attribute as well; rename one")
             continue
         lookup = _LookupReader(schema, asked, name, faults).read(member)
@@ -36,9 +47,12 @@ def attribute_at(schema: Schema, start: EntityType, path: str) -> tuple[tuple[st
     """Return the steps and the attribute of a path such as ``user.email``.
 
     Raises:
-        ValueError: The path leads nowhere.
+        ValueError: The path leads nowhere, or to two attributes.
     """
-    steps = tuple(path.split("."))
+    ways = list(_ways(schema, start, path))  # more than one where names have dots
+    if len(ways) > 1:
+        raise ValueError(f"{shown(path)} can be read in two ways; rename an attribute")
+    steps = ways[0] if ways else tuple(path.split("."))
     if len(steps) > LONGEST_PATH:
         raise ValueError(f"{shown(path)} has more than {LONGEST_PATH} steps; shorten it")
     declared = start
@@ -48,6 +62,20 @@ def attribute_at(schema: Schema, start: EntityType, path: str) -> tuple[tuple[st
             raise ValueError(f"{shown(step)} is no reference and has no attributes")
         declared = schema.types[attribute.type.target]
     return steps, _attribute(declared, steps[-1])
+
+
+def _ways(schema: Schema, start: EntityType, path: str) -> Iterator[tuple[str, ...]]:
+    """Yield each division of a path into attributes that there are."""
+    if path in start.attributes:
+        yield (path,)
+    at = path.find(".")
+    while at > 0:
+        first, rest = path[:at], path[at + 1 :]
+        attribute = start.attributes.get(first)
+        target = schema.types.get(attribute.type.target) if attribute is not None else None
+        if target is not None and rest in target.attributes:
+            yield (first, rest)
+        at = path.find(".", at + 1)
 
 
 def _attribute(declared: EntityType, name: str) -> Attribute:
@@ -143,7 +171,7 @@ class _LookupReader:
         for name, member in declared.members.items():
             what = f"argument {shown(name)} of {self._what}"
             line = declared.lines[name]
-            if not check_name(name, line, f"{self._what}: argument", self._faults, {THIS}):
+            if not check_word(name, line, f"{self._what}: argument", self._faults, {THIS}):
                 continue
             value_type = read_value_type(self._schema, member, what, self._faults)
             if value_type.kind is Kind.SET:
@@ -188,7 +216,7 @@ class _LookupReader:
         return match
 
     def _several(self, found: EntityType, node: Node) -> tuple[str, str]:
-        words = self._faults.text(node, f"several of {self._what}").split()
+        words = self._faults.text(node, f"several of {self._what}").split(maxsplit=1)
         if words in (["first"], ["refuse"]):
             return words[0], ""
         what = f"several of {self._what}"

@@ -49,7 +49,8 @@ def _action(action: Action) -> object:
 
 def _attributes(declared: Mapping[str, Attribute]) -> object:
     return _sorted(
-        replace(each, description="", unit="", sensitive=False) for each in declared.values()
+        replace(each, description="", unit="", sensitive=False, word="")
+        for each in declared.values()
     )
 
 

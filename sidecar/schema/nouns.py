@@ -75,6 +75,13 @@ class Attribute:
     """What an absent value counts as; None when it has no default."""
     unit: str = ""
     description: str = ""
+    word: str = ""
+    """Its name in Polar where that is another one; empty where it is `name`."""
+
+    @property
+    def polar(self) -> str:
+        """Its name in Polar."""
+        return self.word or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +124,8 @@ class EntityType:
 
     name: str
     polar: str
-    """Its class in Polar: `name` in capitalised words, ``phone_number`` as ``PhoneNumber``."""
+    """Its class in Polar: `name` in capitalised words, ``phone_number`` as ``PhoneNumber``, or
+    what the schema says."""
     table: str
     """The file or table that holds its rows; empty when nobody mounts it: then every id exists."""
     key: tuple[str, ...]
@@ -178,6 +186,19 @@ class Schema:
         except ValueError:
             return None
         return ValueType(kind, name) if kind not in COMPOUND else None
+
+
+def by_word(attributes: Mapping[str, Attribute], word: str) -> Attribute | None:
+    """Return the attribute that Polar calls `word`, or None."""
+    attribute = attributes.get(word)
+    if attribute is not None and attribute.polar == word:
+        return attribute
+    return next((each for each in attributes.values() if each.word == word), None)
+
+
+def words_of(attributes: Mapping[str, Attribute]) -> frozenset[str]:
+    """Return what Polar calls attributes."""
+    return frozenset(each.polar for each in attributes.values())
 
 
 COMPOUND = frozenset({Kind.ENUM, Kind.REFERENCE, Kind.SET})

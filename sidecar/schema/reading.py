@@ -6,7 +6,7 @@ keys; then what compares attributes of several types, such as look-ups.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sidecar.schema.attributes import (
     OF_SETTING,
     Place,
     check_name,
+    check_word,
     read_attributes,
 )
 from sidecar.schema.consistency import check_keys, check_types
@@ -32,16 +33,15 @@ from sidecar.schema.documents import (
     shown_file,
 )
 from sidecar.schema.meaning import meaning_of
+from sidecar.schema.names import fault_of_name, fault_of_type_name
 from sidecar.schema.nouns import Attribute, EnumValue, Kind, Schema, ValueType
-from sidecar.schema.types import TypeReader, polar_name
+from sidecar.schema.types import TypeReader
 from sidecar.schema.wording import shown
 
-ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
 _MEMBERS = ("enums", "types", "context", "settings")
 
-_OF_POLAR = "action actor context datetime dictionary float list resource settings this timedelta"
-TAKEN = frozenset(_OF_POLAR.split()) | {kind.value for kind in Kind}
-"""Names of types and enums that would read as something else in a schema or in Polar."""
+TAKEN = frozenset(kind.value for kind in Kind)
+"""Names of types and enums that would read as something else in a schema."""
 
 NOW = Attribute(
     name="now",
@@ -81,11 +81,12 @@ def _read(document: Node, faults: Faults) -> Schema:
         faults.add(root.line, "the schema declares no types; write `types: {...}`")
     # Each round sees what the rounds before it have read.
     schema = replace(schema, types={name: reader.stub() for name, reader in readers.items()})
+    _check_classes(schema, readers, faults)
     schema = replace(schema, types={n: r.with_attributes(schema) for n, r in readers.items()})
     if check_keys(schema, readers, faults):
         schema = replace(schema, types={n: r.with_relations(schema) for n, r in readers.items()})
     check_types(schema, readers, root.line, faults)
-    context = Place("context member", OF_CALLER, CONTEXT_RESERVED)
+    context = Place("context member", OF_CALLER, CONTEXT_RESERVED, {NOW.name})
     setting = Place("setting", OF_SETTING, ENTITY_RESERVED)
     schema = replace(
         schema,
@@ -105,27 +106,37 @@ def _read(document: Node, faults: Faults) -> Schema:
 
 def _check_type_name(name: str, declared: Members, schema: Schema, faults: Faults) -> bool:
     line = declared.lines[name]
-    if not check_name(name, line, "type", faults, TAKEN):
+    if not check_name(name, line, "type", faults, _fault_of_noun(name)):
         return False
     if name in schema.enums:
         faults.add(line, f"type {shown(name)} is an enum as well; rename one")
         return False
-    for other in declared.members:
-        if other == name:
-            return True
-        if polar_name(other) == polar_name(name):
-            faults.add(
-                line, f"type {shown(name)} is {polar_name(name)} in Polar, as {shown(other)} is"
-            )
-            return False
     return True
+
+
+def _fault_of_noun(name: str) -> str:
+    """Return what is wrong with the name of a type or an enum."""
+    return "has a name that is taken; choose another" if name in TAKEN else fault_of_type_name(name)
+
+
+def _check_classes(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults) -> None:
+    """Note types that Polar calls alike."""
+    first: dict[str, str] = {}
+    for name, declared in schema.types.items():
+        other = first.setdefault(declared.polar, name)
+        if other != name and declared.polar:
+            faults.add(
+                readers[name].line_of("polar"),
+                f"type {shown(name)} is {declared.polar} in Polar, as {shown(other)} is;"
+                " write `polar: ...` with another name in one of them",
+            )
 
 
 def _read_enums(node: Node, faults: Faults) -> dict[str, tuple[EnumValue, ...]]:
     enums = {}
     declared = faults.members(node, "enums")
     for name, member in declared.members.items():
-        if not check_name(name, declared.lines[name], "enum", faults, TAKEN):
+        if not check_name(name, declared.lines[name], "enum", faults, _fault_of_noun(name)):
             continue
         values = (
             tuple(
@@ -143,12 +154,8 @@ def _read_enums(node: Node, faults: Faults) -> dict[str, tuple[EnumValue, ...]]:
 
 
 def _check_enum_value(text: str, line: int, enum: str, faults: Faults) -> bool:
-    if ENUM_VALUE.fullmatch(text):
-        return True
-    faults.add(
-        line, f"value {shown(text)} of enum {shown(enum)} may hold letters, digits and `_.:-` only"
-    )
-    return False
+    what = f"value of enum {shown(enum)}:"
+    return check_name(text, line, what, faults, fault_of_name(text))
 
 
 def _read_described(enum: str, node: Node, faults: Faults) -> tuple[EnumValue, ...]:
@@ -164,7 +171,7 @@ def _read_described(enum: str, node: Node, faults: Faults) -> tuple[EnumValue, .
         for mark, content in said.members.items():
             if mark in texts:
                 texts[mark] = faults.text(content, f"{mark} of {what}")
-            elif check_name(mark, said.lines[mark], f"mark of {what}", faults, ()):
+            elif check_word(mark, said.lines[mark], f"mark of {what}", faults, ()):
                 if isinstance(content, Text) and content.text not in {"true", "false"}:
                     # Marks have free names, so a slip in `label` shows in its value only.
                     faults.add(

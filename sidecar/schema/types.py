@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from sidecar.schema.attributes import (
@@ -17,20 +16,23 @@ from sidecar.schema.attributes import (
 )
 from sidecar.schema.documents import Faults, Items, Members, Node, Text
 from sidecar.schema.lookups import attribute_at, read_constants, read_lookups
+from sidecar.schema.names import CLASS, class_of, fault_of_name, fault_of_table_name
 from sidecar.schema.nouns import Action, EntityType, Schema
 from sidecar.schema.wording import nearest, one_of, shown
 
-ACTION_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _MEMBERS = (
     "description", "subject", "table", "key", "current", "implied", "attributes", "lookups",
-    "actions",
+    "actions", "polar",
 )  # fmt: skip
 _ACTION_MEMBERS = ("properties", "creates", "nobody", "description")
 
 
-def polar_name(name: str) -> str:
-    """Return the class that stands for a type in Polar."""
-    return "".join(word.capitalize() for word in name.split("_"))
+_OF_POLAR = (
+    "Action Actor Boolean Context Datetime Decimal Dictionary Float Instant Integer List Resource"
+    " Settings String This Timedelta"
+)
+CLASSES_TAKEN = frozenset(_OF_POLAR.split())
+"""Classes that mean something else in Polar, or would seem to."""
 
 
 class TypeReader:
@@ -48,11 +50,12 @@ class TypeReader:
         """Return the type with what it says by itself."""
         said, faults = self._said, self._faults
         table = faults.text(said["table"], f"table of {self._what}") if "table" in said else ""
-        if table and not check_name(table, said["table"].line, "table", faults, ()):
+        fault = fault_of_table_name(table) if table else ""
+        if not check_name(table, said["table"].line if fault else 0, "table", faults, fault):
             table = ""
         return EntityType(
             name=self._name,
-            polar=polar_name(self._name),
+            polar=self._class(),
             table=table,
             key=self._key(),
             attributes={},
@@ -62,6 +65,31 @@ class TypeReader:
             current={},
             description=read_description(said, self._what, faults),
         )
+
+    def _class(self) -> str:
+        """Return the class of Polar, derived where the type does not say it."""
+        line, faults = self.line_of("polar"), self._faults
+        if "polar" not in self._said:
+            found = class_of(self._name)
+            mend = "write `polar: ...` in it, such as `polar: Item`"
+            if not found:
+                faults.add(line, f"{self._what} cannot be named in Polar; {mend}")
+            elif found in CLASSES_TAKEN:
+                taken = f"{shown(found)} in Polar, which means something else there"
+                faults.add(line, f"{self._what} has a name that is taken: it is {taken}; {mend}")
+            return found
+        found = faults.text(self._said["polar"], f"polar of {self._what}")
+        if found and not CLASS.fullmatch(found):
+            faults.add(
+                line,
+                f"polar of {self._what} is {shown(found)}; write a name of letters and digits"
+                " that begins with a capital letter",
+            )
+        elif found in CLASSES_TAKEN:
+            faults.add(
+                line, f"polar of {self._what} is {shown(found)}, which is taken; choose another"
+            )
+        return found
 
     def line_of(self, member: str) -> int:
         """Return the line of a member, or of the type where it has none."""
@@ -189,9 +217,4 @@ class TypeReader:
         )
 
     def _check_action(self, name: str, line: int) -> bool:
-        if ACTION_NAME.fullmatch(name):
-            return True
-        self._faults.add(
-            line, f"action {shown(name)} is not a name; use a-z, 0-9 and `_.-`, a letter first"
-        )
-        return False
+        return check_name(name, line, "action", self._faults, fault_of_name(name))

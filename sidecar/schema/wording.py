@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
@@ -9,6 +11,21 @@ LONGEST_SHOWN = 60
 MOST_LISTED = 20
 MOST_COMPARED = 1_000
 """Comparing a slip with each of a million ids would take longer than reading them."""
+
+
+_PLAIN = re.compile(r"[^\s\"'`,;(){}\[\]|]+")
+_WORDS_OF_OURS = frozenset({"and", "or", "not", "true", "false"})
+
+
+def in_line(name: str) -> str:
+    """Return a name as it stands among words: quoted where it could be taken for other words."""
+    plain = _PLAIN.fullmatch(name) and name not in _WORDS_OF_OURS
+    return name if plain else quoted(name)
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes, as Polar and YAML read it back."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def shown(text: str) -> str:

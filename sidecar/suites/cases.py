@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sidecar.model import Reference, Request
 from sidecar.schema.documents import Members
+from sidecar.schema.wording import in_line
 
 ALL = "all"
 """Written in place of actions: each action of the resource's type, or each cell that is left."""
@@ -86,7 +87,7 @@ class Cell:
     @property
     def name(self) -> str:
         """The sentence of the case, and the request."""
-        return f"{self.case.name}: {self.subject} {self.action} {self.resource}"
+        return f"{self.case.name}: {self.subject} {in_line(self.action)} {self.resource}"
 
     @property
     def silent(self) -> bool:

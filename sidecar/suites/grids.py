@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sidecar.errors import Problem
 from sidecar.model import Reference
 from sidecar.schema import Schema, Sentences
-from sidecar.schema.wording import nearest, shown
+from sidecar.schema.wording import in_line, nearest, shown
 from sidecar.suites.cases import ALL, Case, Cell, Expectation, Suite
 from sidecar.suites.slips import slips
 
@@ -81,6 +81,22 @@ class _Grid:
             for place in places
         ]
 
+    @property
+    def all(self) -> str:
+        """The word for all actions; empty where a resource of the case has an action `all`."""
+        types = {text.partition(":")[0] for text in self.case.resources}
+        named = any(ALL in self.schema.types[each].actions for each in types & {*self.schema.types})
+        return "" if named else ALL
+
+    def _matching(self, expectation: Expectation, places: Collection[_Place]) -> list[_Place]:
+        return [
+            place
+            for place in places
+            if place[0] == expectation.subject
+            and expectation.resource in {"", place[1]}
+            and expectation.action in {self.all, place[2]}
+        ]
+
     def _fault(self, line: int, message: str) -> None:
         self.problems.append(Problem(self.case.file, line, message))
 
@@ -95,7 +111,7 @@ class _Grid:
         return Reference("", text)
 
     def _actions(self, resource: Reference) -> tuple[str, ...]:
-        if self.case.actions != (ALL,):
+        if self.case.actions != (self.all,):
             return self.case.actions
         declared = self.schema.types.get(resource.type)
         if declared is None and resource.type:
@@ -110,9 +126,9 @@ class _Grid:
         """Return what is said of single actions, by the cells that it speaks of."""
         found: dict[_Place, Expectation] = {}
         for expectation in expectations:
-            if expectation.action == ALL:
+            if expectation.action == self.all:
                 continue
-            spoken_of = _matching(expectation, places)
+            spoken_of = self._matching(expectation, places)
             if not spoken_of:
                 self._fault(expectation.line, f"{_line(member, expectation)} is never asked")
             for place in spoken_of:
@@ -132,11 +148,11 @@ class _Grid:
     ) -> None:
         """Add what is said of `all`: of the cells of which no other line speaks."""
         for expectation in expectations:
-            if expectation.action != ALL:
+            if expectation.action != self.all:
                 continue
             left = [
                 place
-                for place in _matching(expectation, places)
+                for place in self._matching(expectation, places)
                 if place not in found and not any(place in other for other in others)
             ]
             if not left:
@@ -179,27 +195,17 @@ class _Grid:
             if resource.type in self.schema.types
             for action in self.schema.types[resource.type].actions
         }
-        meant = {ALL} if self.case.actions == (ALL,) else set()
+        meant = {self.all} if self.case.actions == (self.all,) else set()
         for expectation in because:
             if UNKNOWN_ACTION in expectation.codes or not declared:
                 meant.add(expectation.action)
         for action in self.case.actions:
-            if declared and action not in declared and not meant & {action, ALL}:
+            if declared and action not in declared and not meant & {action, self.all}:
                 self._fault(
                     self.case.line,
                     f"{shown(action)} is no action of these resources{nearest(action, declared)}"
                     f" Expect `{UNKNOWN_ACTION}` if that is meant",
                 )
-
-
-def _matching(expectation: Expectation, places: Collection[_Place]) -> list[_Place]:
-    return [
-        place
-        for place in places
-        if place[0] == expectation.subject
-        and expectation.resource in {"", place[1]}
-        and expectation.action in {ALL, place[2]}
-    ]
 
 
 def _line(member: str, expectation: Expectation) -> str:
@@ -209,4 +215,4 @@ def _line(member: str, expectation: Expectation) -> str:
 
 def _told(place: _Place) -> str:
     subject, resource, action = place
-    return shown(f"{subject} {action} {resource}")
+    return shown(f"{subject} {in_line(action)} {resource}")

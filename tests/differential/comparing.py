@@ -18,6 +18,7 @@ from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.policy.compiled import Policy, assemble
 from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
+from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.schema import Sentences, read_schema, read_sentences, read_settings
 from tests.compiled import compiled
 from tests.differential.generating import START, Generator
@@ -138,7 +139,9 @@ def _walked_otherwise(
 ) -> str:
     """Tell how the tree of a rule, walked step by step, differs from the function of it."""
     names = (kind.subject.name, kind.resource.name)
-    entry = policy.entries.get((*names, request.action)) or policy.entries[*names, "?"]
+    entry = (
+        policy.entries.get((*names, request.action)) or policy.entries[*names, UNDECLARED_ACTION]
+    )
     node = {"allow": {"": entry.granted}, "forbid": entry.forbids, "oblige": entry.obliges}[
         rule[0]
     ].get(rule[1])

@@ -18,7 +18,8 @@ from sidecar.schema import Schema
 from sidecar.schema.wording import nearest, one_of, shown
 
 _ROLES = re.compile(
-    r"(?<![\w.])role\s+(?:in\s*\[(?P<several>[^\]]*)\]|(?:is|==?)\s*(?P<one>\"?\w+\"?))"
+    r"(?<![\w.])role\s+(?:in\s*\[(?P<several>(?:\"(?:[^\"\\]|\\.)*\"|[^\]\"])*)\]"
+    r"|(?:is|==?)\s*(?P<one>\"(?:[^\"\\]|\\.)*\"|\w+))"
 )
 """``role in [owner, admin]``, ``role is owner``: short for what the pack's roles say."""
 _NAMES = ("subject", "action", "resource")
@@ -87,7 +88,8 @@ class _Writer:
             body = condition
             helpers: list[str] = []
             for at, found in enumerate(_ROLES.finditer(condition)):
-                helper = f"{name}_{subject}_{resource}_{at}"
+                classes = (self._schema.types[each].polar for each in (subject, resource))
+                helper = "_".join((name, *classes, str(at)))
                 roles = _words(found["several"] if found["several"] is not None else found["one"])
                 helpers += self._role_rules(helper, invariant, (subject, resource), roles)
                 body = body.replace(found[0], f"{helper}(subject, action, resource)", 1)
@@ -134,4 +136,8 @@ def _words_of(condition: str) -> frozenset[str]:
 
 
 def _words(text: str) -> list[str]:
-    return [word.strip().strip("\"'") for word in text.split(",") if word.strip()]
+    """Return the roles of a list: each a text, or a word without quotes."""
+    found = re.findall(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,\"'\s]+", text)
+    return [
+        tokenize("", each)[0][0].literal if each[0] == '"' else each.strip("'") for each in found
+    ]

@@ -147,7 +147,9 @@ class _Reader:
         for subject in subjects:
             for resource in resources:
                 for action in schema.types[resource].actions:
-                    fitting = [each for each in patterns if fnmatchcase(action, each)]
+                    fitting = [
+                        each for each in patterns if action == each or fnmatchcase(action, each)
+                    ]
                     matched.update(fitting)
                     if fitting:
                         yield Asked(subject=subject, resource=resource, action=action)
