@@ -79,6 +79,10 @@ class Still:
         """Return that it is fresh."""
         return 0.0
 
+    def follows(self, _: object, __: str) -> bool:
+        """Return that it is the newest."""
+        return True
+
     def state(self) -> State:
         """Return that all is well."""
         return State(self._pair.revisions(), ())

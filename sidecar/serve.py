@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
@@ -100,7 +101,14 @@ def serve(settings: Settings) -> None:
         max_evaluations=settings.max_evaluations,
     )
     access = Access(edge.tokens)
-    app = create_app(reloading, limits=limits, standard=standard, log=log, access=access)
+    app = create_app(
+        reloading,
+        limits=limits,
+        standard=standard,
+        log=log,
+        access=access,
+        max_staleness=_max_staleness(settings),
+    )
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
@@ -113,6 +121,17 @@ def _make(
     policy = assemble(texts, sentences, compiling(texts))
     prepare_kinds(policy)
     return policy
+
+
+def _max_staleness(settings: Settings) -> float:
+    if settings.max_staleness is None:
+        return inf
+    if settings.max_staleness <= settings.reload_seconds:
+        raise InvalidSettingError(
+            f"`--max-staleness {settings.max_staleness:g}` would deny between two looks; say more "
+            f"than `--reload-seconds {settings.reload_seconds:g}`"
+        )
+    return settings.max_staleness
 
 
 def _standard(settings: Settings) -> Standard:

@@ -62,6 +62,9 @@ class Settings:
     reload_seconds: float = 0.1
     """How often files are looked at; a change is read once it has been still between two looks."""
 
+    max_staleness: float | None = None
+    """Seconds after which facts that nobody has seen to be current answer nothing."""
+
     stop_seconds: int = 10
     """How long requests may take to end when the sidecar is told to stop."""
 

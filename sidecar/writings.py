@@ -49,6 +49,11 @@ WRITINGS: Mapping[str, Writing] = {
     "reload_seconds": Writing(
         "SECONDS", texts.seconds, "How often files are looked at for changes."
     ),
+    "max_staleness": Writing(
+        "SECONDS",
+        texts.seconds,
+        "Deny once nobody has seen for so long that the facts are current.  [default: never]",
+    ),
     "stop_seconds": Writing(
         "SECONDS", texts.whole(1, 3600), "How long requests may take to end when it stops."
     ),

@@ -25,6 +25,9 @@ class Still:
     def age(self, _: Snapshot) -> float:
         return 0.0
 
+    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+        return snapshot.revision == revision
+
     def state(self) -> State:
         return State(self.pair.revisions(), ())
 

@@ -78,6 +78,9 @@ class Fixed:
     def age(self, _: Snapshot) -> float:
         return 0.0
 
+    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+        return snapshot.revision == revision
+
     def state(self) -> State:
         return State(self.pair.revisions(), ())
 

@@ -467,7 +467,7 @@ def test_serve_is_given_the_settings_of_options_and_environment(
     [
         (["--port", "http"], {}, "`http` is not a whole number from 0 to 65535"),
         ([], {"SIDECAR_THREADS": "many"}, "`many` is not a whole number from 1 to 1024"),
-        (["--data", "/nowhere"], {}, "error: nowhere: cannot be read"),
+        (["--policies", "policies", "--fixtures", "/nowhere"], {}, "schema.yaml: cannot be read"),
     ],
 )
 def test_serve_does_not_begin_with_what_cannot_be_used(

@@ -67,6 +67,9 @@ class Fixed:
     def age(self, snapshot: Snapshot) -> float:
         return 0.0 if self.pair and snapshot is self.pair.snapshot else inf
 
+    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+        return snapshot.revision == revision
+
     def state(self) -> State:
         return State(self.pair.revisions() if self.pair else None, self.problems)
 

@@ -134,7 +134,7 @@ QUESTIONS: list[tuple[str, Document]] = [
     ("/v1/authorize", {**SHORT, "subject": "user:mallory", "explain": True, "max_age": 0}),
     ("/v1/authorize", {**SHORT, "requests": [{}, 7, {"subject": "x"}, {"explain": True}]}),
     ("/v1/permissions", {"subject": "user:ana", "resource": "account:acme"}),
-    ("/v1/permissions", {"subject": "user:ana", "resource": "account:acme", "max_age": 0}),
+    ("/v1/permissions", {"subject": "user:ana", "resource": "account:acme", "max_age": 9000}),
     ("/v1/permissions", {"subject": ANA, "resources": ["account:acme", ACME]}),
     ("/access/v1/evaluation", REMOVE),
     ("/access/v1/evaluation", {**LONG, "subject": {"type": "user", "id": "mallory"}}),

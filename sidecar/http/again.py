@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from math import inf
 
 from sidecar.http.asking import END_OF_STANDARD, STANDARD
 from sidecar.http.desk import Desk
@@ -43,9 +44,13 @@ def _deciding(desk: Desk, form: str, end: bytes, named: str | None = None) -> Ag
             malformed in another, so none may answer for the other.
     """
     current, log = desk.current, desk.log
+    is_stale = None if desk.max_staleness is inf else desk.is_stale
 
     def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
-        known = current().decisions.recall(body if named is None else (named, body), now)
+        pair = current()
+        if is_stale is not None and is_stale(pair.snapshot):
+            return None
+        known = pair.decisions.recall(body if named is None else (named, body), now)
         if known is None or not (lead := known.answer.written.get(form)):
             return None
         try:
@@ -63,9 +68,13 @@ def _deciding(desk: Desk, form: str, end: bytes, named: str | None = None) -> Ag
 def _listing(desk: Desk) -> Again:
     """Return what answers with lists of permissions."""
     current, log = desk.current, desk.log
+    is_stale = None if desk.max_staleness is inf else desk.is_stale
 
     def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
-        known = current().decisions.recall((PERMISSIONS, body), now)
+        pair = current()
+        if is_stale is not None and is_stale(pair.snapshot):
+            return None
+        known = pair.decisions.recall((PERMISSIONS, body), now)
         if known is None or not (written := known.answer.written.get(NATIVE)):
             return None
         lines: Sequence[bytes] | None = NO_LINES

@@ -70,8 +70,6 @@ class Permitted(Struct, frozen=True):
     obligations: Mapping[str, tuple[Obligation, ...]]
     """Of those actions that carry any: what the caller must do along with the allow."""
     revisions: Revisions
-    reasons: tuple[Reason, ...] | UnsetType = UNSET
-    """Only where the facts are older than the caller lets them be."""
 
 
 class PermittedOn(Struct, frozen=True):
@@ -88,5 +86,3 @@ class PermittedOnMany(Struct, frozen=True):
 
     answers: tuple[PermittedOn, ...]
     revisions: Revisions
-    reasons: tuple[Reason, ...] | UnsetType = UNSET
-    """Only where the facts are older than the caller lets them be."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
 from flask import Flask, Response, request
 
 from sidecar.audit import DecisionLog
+from sidecar.errors import Problem
 from sidecar.facts import Snapshot
 from sidecar.http import authzen, catalog, faults, health, load, metadata, openapi
 from sidecar.http.access import Access
@@ -33,6 +35,9 @@ class Pairs(Protocol):
     def age(self, snapshot: Snapshot) -> float:
         """Return for how many seconds nobody has seen that the mount still holds it."""
 
+    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+        """Tell whether a snapshot is of a revision, or newer."""
+
     def state(self) -> State:
         """Return what there is to know about it."""
 
@@ -48,12 +53,14 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     *,
     log: DecisionLog | None = None,
     access: Access | None = None,
+    max_staleness: float = inf,
 ) -> Flask:
     """Wire the edge to a source of pairs and a clock. Holds no other state.
 
     Without `standard` nobody has told our public URL, and tokens of pages are made with a key of
     this very application; without `log` no decision is logged, and without `access` everybody may
-    ask who can reach us.
+    ask who can reach us. Facts that nobody has seen to be current for `max_staleness` seconds
+    answer nothing.
     """
     standard = standard or Standard()
     prepare()
@@ -66,14 +73,20 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     desk = Desk(
-        current=pairs.current, age=pairs.age, now=now, log=log, with_context=standard.context
+        current=pairs.current,
+        age=pairs.age,
+        now=now,
+        follows=pairs.follows,
+        log=log,
+        max_staleness=max_staleness,
+        with_context=standard.context,
     )
     _register_hot(app, Hot(desk, access, limits))
     app.register_blueprint(authzen.blueprint(desk, standard.paging))
     app.register_blueprint(metadata.blueprint(standard.public_url))
     app.register_blueprint(catalog.blueprint(desk))
     app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
-    app.register_blueprint(health.blueprint(lambda: _state(pairs, log), access))
+    app.register_blueprint(health.blueprint(lambda: _state(pairs, log, max_staleness), access))
     faults.register(app)
     load.register(app)
     access.register(app)
@@ -101,9 +114,16 @@ def _register_hot(app: Flask, answering: Hot) -> None:
         app.add_url_rule(path, path, view, methods=["POST"])
 
 
-def _state(pairs: Pairs, log: DecisionLog | None) -> State:
+def _state(pairs: Pairs, log: DecisionLog | None, max_staleness: float) -> State:
     state = pairs.state()
-    return replace(state, problems=(*state.problems, *log.problems())) if log else state
+    problems = (*state.problems, *log.problems()) if log else state.problems
+    if state.revisions is None or max_staleness is inf:
+        return replace(state, problems=problems)
+    age = pairs.age(pairs.current().snapshot)
+    if age <= max_staleness:
+        return replace(state, problems=problems)
+    said = f"nobody has seen for {age:.0f} s that they are current, {max_staleness:g} s at most"
+    return replace(state, stale=True, problems=(*problems, Problem("facts", 0, said)))
 
 
 def _finish(response: Response) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from math import inf
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -13,8 +12,10 @@ from msgspec import UnsetType
 
 from sidecar.audit import Entries
 from sidecar.decide import Asked, Plain, decide, stale
+from sidecar.errors import SnapshotUnavailableError
 from sidecar.evaluation import Frame, RequestKind, kind_of
 from sidecar.facts import Snapshot
+from sidecar.http.freshness import NO_DEMAND, STALE, Demand
 from sidecar.http.identifiers import new_id
 from sidecar.http.messages import NO_LINES
 from sidecar.model import NOTHING, Decision, Obligation, PermittedActions, Reference, Request
@@ -135,26 +136,55 @@ class Asking(NamedTuple):
     """What the decision log will say; None where there is none."""
     brief: bool = False
     """Whether others wait for this answer, so that Oso cannot be asked."""
+    demand: Demand = NO_DEMAND
+    """How new the facts have to be, whatever the question says."""
+    follows: Callable[[Snapshot, str], bool] = lambda *_: False
+    """Tells whether a snapshot is of a revision, or newer."""
     frames: dict[Shared, Frame] | None = None
     """Subjects and resources that were found already; only within a batch."""
 
+    def is_stale(self, demand: Demand = NO_DEMAND) -> bool:
+        """Tell whether the facts are older than the operator or the caller lets them be.
+
+        Args:
+            demand: What the question itself says.
+        """
+        if self.age > min(self.demand.max_age, demand.max_age):
+            return True
+        revisions = filter(None, (self.demand.min_revision, demand.min_revision))
+        return not all(self.follows(self.pair.snapshot, each) for each in revisions)
+
+    def require_fresh(self, demand: Demand = NO_DEMAND) -> None:
+        """Make sure that something may be listed.
+
+        Args:
+            demand: What the question itself says.
+
+        Raises:
+            SnapshotUnavailableError: The facts are too old; an empty list would be a lie.
+        """
+        if self.is_stale(demand):
+            raise SnapshotUnavailableError(STALE)
+
     def decide(
-        self, question: Question, max_age: float = inf, asked: Asked | None = None
+        self, question: Question, demand: Demand = NO_DEMAND, asked: Asked | None = None
     ) -> Answered:
         """Decide one question, have its line made, and tell of rules that failed.
 
         Args:
             question: What is asked.
-            max_age: A snapshot that is older than so many seconds allows nothing.
+            demand: Facts that are older than it says allow nothing.
             asked: The question in the bytes of the caller, to remember the answer by them.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
             TakesLongError: There is no time to ask Oso.
         """
-        decision = self._decide(question, asked)
-        if max_age is not inf and self.age > max_age:
-            decision = stale(self.pair.policy, self.pair.snapshot)
+        if self.is_stale(demand):
+            # Before anything is remembered, or kept; a malformed question is refused all the same.
+            decision, asked = self._decide_stale(question), None
+        else:
+            decision = self._decide(question, asked)
         identifier = new_id()
         if decision.faults:
             for fault in decision.faults:
@@ -162,6 +192,15 @@ class Asking(NamedTuple):
         if self.entries is not None:
             self.entries.decided(request_of(question), decision, identifier, asked)
         return Answered(decision, identifier)
+
+    def _decide_stale(self, question: Question) -> Decision:
+        policy, snapshot = self.pair.policy, self.pair.snapshot
+        kind = kind_of(question.subject.type, question.resource.type, policy)
+        if kind is None:
+            decide(request_of(question), policy, snapshot, self.now)
+        else:
+            self._frame(kind, question)
+        return stale(policy, snapshot)
 
     def _decide(self, question: Question, asked: Asked | None) -> Decision:
         policy, snapshot = self.pair.policy, self.pair.snapshot

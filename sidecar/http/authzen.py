@@ -11,6 +11,7 @@ from msgspec import UnsetType
 
 from sidecar.http.asking import Each, custom
 from sidecar.http.desk import Desk
+from sidecar.http.messages import Fields
 from sidecar.http.pages import Paging
 from sidecar.http.questions import ActionSearch, Page, ResourceSearch, SubjectSearch
 from sidecar.http.views import answer, question
@@ -54,7 +55,8 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         """Answer what may be done."""
         said = question(ActionSearch)
         asked = said.request()
-        asking = desk.open(request.headers.get("X-Request-ID"))
+        asking = desk.open(Fields.of(request.environ))
+        asking.require_fresh()
         each = partial(asking.each, each_action, asked)
         page, found = paging.results("action", asked, said.page, each)
         obligations = {each.id: each.obligations for each in found if each.obligations}
@@ -68,7 +70,8 @@ def blueprint(desk: Desk, paging: Paging) -> Blueprint:
         search: str, each: Each, asked: Request, type_name: str, page: Page | UnsetType
     ) -> Response:
         """Answer a search for entities of one type."""
-        asking = desk.open(request.headers.get("X-Request-ID"))
+        asking = desk.open(Fields.of(request.environ))
+        asking.require_fresh()
         told, found = paging.results(search, asked, page, partial(asking.each, each, asked))
         if asking.entries is not None:
             asking.entries.found(type_name, asked, [each.id for each in found])

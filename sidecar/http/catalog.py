@@ -80,7 +80,7 @@ def blueprint(desk: Desk) -> Blueprint:
     @views.get("/v1/catalog")
     def catalog() -> Response:
         """Answer all words of the pack; nothing in it comes from the mount."""
-        pair = desk.open().pair
+        pair = desk.current()
         return answer(_catalog(pair.policy, pair.revisions()))
 
     return views

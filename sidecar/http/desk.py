@@ -11,6 +11,8 @@ from math import inf
 from sidecar.audit import DecisionLog, Entries, Occasion
 from sidecar.facts import Snapshot
 from sidecar.http.asking import Asking
+from sidecar.http.freshness import Demand, demand_of
+from sidecar.http.messages import Fields
 from sidecar.reloading import Pair
 
 utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is asked
@@ -24,29 +26,53 @@ class Desk:
     current: Callable[[], Pair]
     age: Callable[[Snapshot], float]
     now: Callable[[], datetime]
+    follows: Callable[[Snapshot, str], bool]
+    """Tells whether a snapshot is of a revision, or newer."""
     log: DecisionLog | None = None
+    max_staleness: float = inf
+    """Facts of which nobody has seen for so many seconds that the mount still holds them answer
+    nothing."""
     with_context: bool = True
     """Whether AuthZEN's decisions have a `context` where there are no obligations."""
 
     def open(
-        self, request_id: str | None = None, *, moment: datetime | None = None, aged: bool = True
+        self,
+        fields: Fields,
+        *,
+        moment: datetime | None = None,
+        aged: bool = True,
     ) -> Asking:
         """Take the pair that is current at this moment, for all of one request.
 
         Args:
-            request_id: The header `X-Request-ID`, for the decision log.
+            fields: What the head of the request says.
             moment: At which it is answered while others wait; None where nobody waits.
-            aged: Whether anybody wants to know how old the facts are.
+            aged: Whether the caller may want to know how old the facts are.
 
         Raises:
             SnapshotUnavailableError: There is none.
+            InvalidRequestError: A header that demands new facts is malformed.
         """
+        demand = demand_of(fields.demand)
         pair, now = self.current(), moment or self.now()
-        age = self.age(pair.snapshot) if aged else inf
+        limit = min(self.max_staleness, demand.max_age)
+        age = self.age(pair.snapshot) if aged or limit is not inf else inf
         entries: Entries | None = None
         if self.log is not None:
-            entries = self.log.entries(Occasion(pair.policy, pair.snapshot, now, request_id))
-        return Asking(pair, now, age, entries, brief=moment is not None)
+            entries = self.log.entries(Occasion(pair.policy, pair.snapshot, now, fields.request_id))
+        return Asking(
+            pair,
+            now,
+            age,
+            entries,
+            brief=moment is not None,
+            demand=Demand(limit, demand.min_revision),
+            follows=self.follows,
+        )
+
+    def is_stale(self, snapshot: Snapshot) -> bool:
+        """Tell whether the operator wants no answer from these facts any more."""
+        return self.max_staleness is not inf and self.age(snapshot) > self.max_staleness
 
     def tell(self, lines: Sequence[bytes]) -> None:
         """Write lines to the decision log.

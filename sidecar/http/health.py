@@ -26,10 +26,12 @@ def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
     def readyz() -> Response:
         """Answer 200 while there is a pair to answer from, the last good one included.
 
+        Its facts may be so old that the operator wants no answer from them: then it is a 503.
+
         What is wrong quotes files of the operator: only callers who may ask are told of it.
         """
         now = state()
-        ready = now.revisions is not None and not access.problems()
+        ready = now.revisions is not None and not now.stale and not access.problems()
         members: dict[str, object] = {"ready": ready}
         if access.is_known():
             problems = (*access.problems(), *access.failures(), *now.problems)

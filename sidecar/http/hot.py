@@ -76,6 +76,7 @@ class Hot:
         try:
             if (
                 fields.json
+                and fields.demand is None
                 and self._refusal(fields.authorization) is None
                 and (again := self._again.get(path)) is not None
                 and (answer := again(body, fields, moment)) is not None

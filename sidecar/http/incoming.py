@@ -57,7 +57,7 @@ class Incoming(NamedTuple):
         """
         # Only who says this member, perhaps in other letters, does.
         aged = aged and (b"max_age" in self.body or b"\\" in self.body)
-        return self.desk.open(self.fields.request_id, moment=self.moment, aged=aged)
+        return self.desk.open(self.fields, moment=self.moment, aged=aged)
 
     @property
     def short_body(self) -> bytes | None:

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from werkzeug.http import parse_options_header
 
+from sidecar.http.freshness import Headers, said_in
+
 
 class Fields(msgspec.Struct, frozen=True, gc=False):
     """The header fields that an answer can depend on."""
@@ -19,6 +21,8 @@ class Fields(msgspec.Struct, frozen=True, gc=False):
     request_id: str | None = None
     """As the caller said it; it comes back with the answer."""
     if_none_match: str | None = None
+    demand: Headers | None = None
+    """How new the facts have to be (`freshness`)."""
 
     @classmethod
     def of(cls, environ: Mapping[str, Any]) -> Fields:
@@ -29,6 +33,7 @@ class Fields(msgspec.Struct, frozen=True, gc=False):
             authorization=environ.get("HTTP_AUTHORIZATION"),
             request_id=environ.get("HTTP_X_REQUEST_ID"),
             if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+            demand=said_in(environ),
         )
 
 

@@ -13,7 +13,6 @@ from msgspec import UNSET, UnsetType
 from msgspec.json import encode
 from werkzeug.http import parse_etags
 
-from sidecar.decide import stale
 from sidecar.errors import InvalidRequestError
 from sidecar.explaining import explain
 from sidecar.http import quick
@@ -22,6 +21,7 @@ from sidecar.http.asking import Asking, TakesLongError, request_of
 from sidecar.http.batches import placed, with_defaults
 from sidecar.http.bodies import convert
 from sidecar.http.faults import fault_of
+from sidecar.http.freshness import NO_DEMAND, Demand
 from sidecar.http.incoming import Incoming
 from sidecar.http.messages import LASTING, OK, PLAIN, Fields, Pairs, Told
 from sidecar.http.questions import Act, Entity, any_action
@@ -33,7 +33,6 @@ from sidecar.http.short import (
     PermissionsOfMany,
     entity,
 )
-from sidecar.model import PermittedActions, Reason
 
 T = TypeVar("T")
 
@@ -137,9 +136,9 @@ def _answer(
     said = question.action
     action = Act(said) if isinstance(said, str) else said
     asked = _Long(entity(question.subject), action, entity(question.resource), question.context)
-    max_age = inf if question.max_age is UNSET else question.max_age
-    answered = asking.decide(asked, max_age, None if body is None else (NATIVE, body))
-    if question.explain and asking.age <= max_age:
+    demand = _demand(question)
+    answered = asking.decide(asked, demand, None if body is None else (NATIVE, body))
+    if question.explain and not asking.is_stale(demand):
         pair = asking.pair
         explanation = explain(request_of(asked), pair.policy, pair.snapshot, asking.now)
         return encode(Answer.of(answered, explanation))
@@ -174,24 +173,20 @@ def _list(
     question: Permissions | quick.Permissions, incoming: Incoming, body: bytes | None = None
 ) -> Told:
     asking = incoming.open()
+    asking.require_fresh(_demand(question))
     subject, resource = entity(question.subject), entity(question.resource)
     said = question.action if isinstance(question, Permissions) else None
     asked = request_of(_Long(subject, any_action(said), resource, question.context))
     found = asking.permitted(asked, body)
-    reasons = _too_old(question.max_age, asking)
-    if reasons is not UNSET:
-        found = PermittedActions(())
     asking.tell_permitted(asked, found)
-    told = Permitted(found.actions, found.obligations, asking.pair.revisions(), reasons)
-    written = encode(told)
-    if reasons is UNSET:
-        found.written[NATIVE] = written
+    written = encode(Permitted(found.actions, found.obligations, asking.pair.revisions()))
+    found.written[NATIVE] = written
     return unless_known(written, incoming.fields, asking.lines())
 
 
 def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> PermittedOnMany:
     subject, action = entity(question.subject), any_action(question.action)
-    reasons = _too_old(question.max_age, asking)
+    asking.require_fresh(_demand(question))
 
     def on(index: int, resource: Entity | quick.Entity) -> PermittedOn:
         asked = request_of(_Long(subject, action, resource, question.context))
@@ -199,12 +194,11 @@ def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> Permitted
             found = asking.permitted(asked)
         except InvalidRequestError as error:
             raise _renamed(error, f"resources[{index}]") from error
-        permitted = found if reasons is UNSET else PermittedActions(())
-        asking.tell_permitted(asked, permitted)
-        return PermittedOn(str(asked.resource), permitted.actions, permitted.obligations)
+        asking.tell_permitted(asked, found)
+        return PermittedOn(str(asked.resource), found.actions, found.obligations)
 
     answers = tuple(on(*each) for each in enumerate(map(entity, question.resources)))
-    return PermittedOnMany(answers, asking.pair.revisions(), reasons)
+    return PermittedOnMany(answers, asking.pair.revisions())
 
 
 def _renamed(error: InvalidRequestError, place: str) -> InvalidRequestError:
@@ -215,11 +209,14 @@ def _renamed(error: InvalidRequestError, place: str) -> InvalidRequestError:
     return InvalidRequestError(f"{place}{dot}{rest}", message)
 
 
-def _too_old(max_age: float | UnsetType, asking: Asking) -> tuple[Reason, ...] | UnsetType:
-    """Return why nothing is permitted, where the facts are older than the caller lets them be."""
-    if max_age is UNSET or asking.age <= max_age:
-        return UNSET
-    return stale(asking.pair.policy, asking.pair.snapshot).reasons
+def _demand(
+    question: Authorize | Permissions | PermissionsOfMany | quick.Authorize | quick.Permissions,
+) -> Demand:
+    """Return what a question says of how new the facts have to be."""
+    if isinstance(question, quick.Authorize | quick.Permissions):
+        return NO_DEMAND if question.max_age is UNSET else Demand(question.max_age)
+    max_age = inf if question.max_age is UNSET else question.max_age
+    return Demand(max_age, question.min_revision)
 
 
 def unless_known(body: bytes, fields: Fields, lines: Sequence[bytes]) -> Told:

@@ -14,6 +14,7 @@ from flask import Blueprint, Response
 from sidecar.http.access import is_open
 from sidecar.http.answers import Refusal
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
+from sidecar.http.freshness import MAX_AGE, MIN_REVISION, REVISION_PATTERN, SECONDS_PATTERN
 from sidecar.http.metadata import WELL_KNOWN
 from sidecar.http.standard_answers import Faulty
 from sidecar.http.views import answer
@@ -27,7 +28,8 @@ _SENTENCES = {
     HTTPStatus.UNAUTHORIZED: "The caller shows no token that is known.",
     HTTPStatus.NOT_FOUND: "There is nothing at this path.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "There is nothing to answer from now; `/readyz` says why.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "There is nothing to answer from now, or only what is too old; "
+    "`/readyz` says why.",
 }
 _REFUSALS = {
     HTTPStatus.BAD_REQUEST: {"message": "`subject` is missing", "member": "subject"},
@@ -122,8 +124,10 @@ def _operation(
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     if endpoint.needs_pair:
         refusals.append(HTTPStatus.SERVICE_UNAVAILABLE)
+    if endpoint.questions:
+        operation["parameters"] = [*_DEMANDS]
     if endpoint.validated:
-        operation["parameters"] = [_IF_NONE_MATCH]
+        operation["parameters"].append(_IF_NONE_MATCH)
         responses["200"]["headers"] = {"ETag": _ETAG}
         responses["304"] = {"description": _SENTENCES[HTTPStatus.NOT_MODIFIED]}
         responses["304"]["headers"] = {"ETag": _ETAG}
@@ -147,6 +151,22 @@ def _guard(endpoint: Endpoint, operation: Document) -> None:
 
 
 _ETAG = {"required": True, "schema": {"type": "string"}}
+_DEMANDS = (
+    {
+        "name": MAX_AGE,
+        "in": "header",
+        "description": "Seconds: nothing is allowed from facts that nobody has seen to be current "
+        "for longer. `max_age` under `/v1` says the same.",
+        "schema": {"type": "string", "pattern": f"^{SECONDS_PATTERN}$"},
+    },
+    {
+        "name": MIN_REVISION,
+        "in": "header",
+        "description": "A `revisions.data`: nothing is allowed from older facts. `min_revision` "
+        "under `/v1` says the same.",
+        "schema": {"type": "string", "pattern": f"^{REVISION_PATTERN}$"},
+    },
+)
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",

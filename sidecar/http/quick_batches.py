@@ -33,7 +33,9 @@ def answers(incoming: Incoming) -> Told | None:
     if batch is None:
         return None
     asking, ids = incoming.open(aged=False), new_ids(len(batch.items))
-    known = asking.pair.decisions.recall_each(batch.asked, asking.now)
+    known: Sequence[Known | None] = [None] * len(batch.items)
+    if not asking.is_stale():
+        known = asking.pair.decisions.recall_each(batch.asked, asking.now)
     leads = _each_again(known, ids, asking) if batch.last is None else None
     if leads is None:
         leads = _each(batch, known, ids, asking.sharing())

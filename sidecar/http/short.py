@@ -14,6 +14,8 @@ Short = Annotated[str, Meta(min_length=1, pattern=r"^[^:]+:[\s\S]+$", examples=[
 
 Seconds = Annotated[float, Meta(ge=0)]
 
+Revision = Annotated[str, Meta(pattern=r"^[0-9a-f]{0,64}$", description="Of the facts.")]
+
 
 class Authorize(Struct, frozen=True):
     """May this subject do this action on this resource?"""
@@ -23,6 +25,7 @@ class Authorize(Struct, frozen=True):
     resource: Short | Entity
     context: dict[str, Any] = {}
     max_age: Seconds | UnsetType = UNSET
+    min_revision: Revision = ""
     explain: bool = False
 
 
@@ -43,6 +46,7 @@ class Permissions(Struct, frozen=True):
     action: SoughtAct = {}
     context: dict[str, Any] = {}
     max_age: Seconds | UnsetType = UNSET
+    min_revision: Revision = ""
 
 
 class PermissionsOfMany(Struct, frozen=True):
@@ -53,6 +57,7 @@ class PermissionsOfMany(Struct, frozen=True):
     action: SoughtAct = {}
     context: dict[str, Any] = {}
     max_age: Seconds | UnsetType = UNSET
+    min_revision: Revision = ""
 
 
 def entity(said: str | Entity | quick.Entity) -> Entity | quick.Entity:

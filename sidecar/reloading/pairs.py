@@ -46,3 +46,5 @@ class State:
     """None while there is nothing to answer from."""
     problems: tuple[Problem, ...]
     """Why the newest files are not what answers; empty when they are."""
+    stale: bool = False
+    """Whether the facts are older than the operator lets them be."""

@@ -12,7 +12,8 @@ import os
 import pickle
 import struct
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,6 +27,9 @@ from sidecar.schema import Sentences
 _HEAD = struct.Struct("<d32s")
 """When it was read, and the hash of what follows."""
 _PIECE = 1 << 24
+
+MOST_REVISIONS = 1000
+"""Revisions that are known to be older than others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class SharedPair:
         """Reserve the memory."""
         self._pack = _Part("pack")
         self._facts = _Part("facts")
+        self.revisions = SharedRevisions()
 
     def put(self, pack: SharedPack, facts: SharedFacts | None) -> None:
         """Keep a pair, unless others have kept one of a pack that was read later.
@@ -80,6 +85,30 @@ class SharedPair:
         return SharedPack(pack[0], *pack[1]), SharedFacts(facts[0], mount)
 
 
+class SharedRevisions:
+    """When each revision of the facts was last seen by any of the processes."""
+
+    def __init__(self) -> None:
+        """Reserve the memory."""
+        self._part = _Part("revisions")
+
+    def note(self, revision: str, moment: float) -> None:
+        """Note that the mount held this revision then; the oldest ones are forgotten."""
+        with self._part.alone():
+            kept = dict(self._read())
+            kept[revision] = max(moment, kept.pop(revision, moment))
+            self._part.write(moment, list(kept.items())[-MOST_REVISIONS:])
+
+    def moment(self, revision: str) -> float | None:
+        """Return when the mount was last seen to hold it; None for one that nobody knows."""
+        with self._part.alone():
+            return dict(self._read()).get(revision)
+
+    def _read(self) -> Iterable[tuple[str, float]]:
+        kept = self._part.read()
+        return kept[1] if kept else ()
+
+
 class _Part:
     """One value in memory of its own, with the moment at which it was read."""
 
@@ -89,6 +118,7 @@ class _Part:
         else:
             with tempfile.TemporaryFile() as file:
                 self._memory = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._memory)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -118,7 +148,7 @@ class _Part:
         while done < size:
             done += os.pwrite(self._memory, whole[done:], done)
 
-    def read(self) -> tuple[float, tuple[Any, Any]] | None:
+    def read(self) -> tuple[float, Any] | None:
         head, pieces, place = os.pread(self._memory, _HEAD.size, 0), [], _HEAD.size
         while piece := os.pread(self._memory, _PIECE, place):
             pieces.append(piece)

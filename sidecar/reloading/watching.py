@@ -25,7 +25,7 @@ from sidecar.facts import Snapshot, capture, list_files, read_mount
 from sidecar.policy import PackTexts, Policy, assemble, compile_in_child
 from sidecar.reloading.packs import RETRY_SECONDS, Make, Pack, Packs
 from sidecar.reloading.pairs import Pair, Places, State
-from sidecar.reloading.sharing import SharedFacts, SharedPack, SharedPair
+from sidecar.reloading.sharing import SharedFacts, SharedPack, SharedPair, SharedRevisions
 from sidecar.schema import Sentences
 from sidecar.watch import (
     Fingerprint,
@@ -83,6 +83,7 @@ class Reloading:
         self._clock = clock
         self._make = make
         self._shared = shared
+        self._revisions = shared.revisions if shared else SharedRevisions()
         self._packs = Packs(places.policies, places.fixtures, make, clock)
         self._fingerprints = Fingerprints()
         self._rest = Rest(clock)
@@ -126,6 +127,17 @@ class Reloading:
         """
         confirmed, moment = self._confirmed
         return self._clock() - moment if confirmed is snapshot else inf
+
+    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+        """Tell whether a snapshot is of a revision, or newer: the mount held it later.
+
+        Nobody knows that of a revision that none of the processes has taken.
+        """
+        if snapshot.revision == revision:
+            return True
+        confirmed, moment = self._confirmed
+        seen = self._revisions.moment(revision)
+        return seen is not None and confirmed is snapshot and seen <= moment
 
     def state(self) -> State:
         """Return what there is to know about the pair."""
@@ -331,6 +343,7 @@ class Reloading:
                 snapshot = pair.snapshot
             self._taken, self._confirmed = found, (snapshot, facts.moment)
             self._answer_from(pack, snapshot, facts)
+            self._revisions.note(snapshot.revision, facts.moment)
 
     def _adopt(self) -> None:
         """Answer from the newest policy if it has the schema of the snapshot."""

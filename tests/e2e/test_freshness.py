@@ -1,39 +1,75 @@
-"""How old facts may be, on files: what a caller who says so is told when the mount goes bad."""
+"""How old facts may be, on files: what callers are told when the mount goes bad."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import EDIT, Sidecar, until, write
+from tests.e2e.running import EDIT, Sidecar, serving, start, until, write
 
 pytestmark = pytest.mark.e2e
 
-FRESH = {**EDIT, "max_age": 2}
+BOUND = 3.0
+LONG = {
+    "subject": {"type": "user", "id": "ana"},
+    "action": {"name": "numbers.edit"},
+    "resource": {"type": "account", "id": "acme"},
+}
 
 
-def reasons(sidecar: Sidecar, said: Mapping[str, object]) -> list[str]:
-    status, told = sidecar.ask("/v1/authorize", said)
+def reasons(sidecar: Sidecar, path: str, said: Mapping[str, object], **headers: str) -> list[str]:
+    status, told = sidecar.ask(path, said, **headers)
     assert status == 200
-    return [each["code"] for each in told["reasons"]]
-
-
-def told_by_each(sidecar: Sidecar, said: Mapping[str, object]) -> list[list[str]]:
-    return sidecar.each(lambda: reasons(sidecar, said))
+    return [each["code"] for each in told.get("context", told)["reasons"]]
 
 
 def test_while_the_mount_cannot_be_taken_nothing_is_allowed_from_facts_that_grew_old(
-    sidecar: Sidecar,
+    root: Path,
 ) -> None:
-    users = sidecar.data / "users.yaml"
-    good = users.read_text()
-    until(lambda: told_by_each(sidecar, FRESH) == [[], []])
+    def each(path: str, said: Mapping[str, object], **headers: str) -> list[list[str]]:
+        return sidecar.each(lambda: reasons(sidecar, path, said, **headers))
 
-    write(users, "[{id: ana")
-    until(lambda: told_by_each(sidecar, FRESH) == [["stale_data"], ["stale_data"]])
-    whoever_says_nothing = told_by_each(sidecar, EDIT)
-    write(users, good)
+    def each_within(seconds: float) -> list[list[str]]:
+        headers = {"Sidecar-Max-Age": str(seconds)}
+        return sidecar.each(lambda: reasons(sidecar, "/access/v1/evaluation", LONG, **headers))
 
-    assert whoever_says_nothing == [[], []]
-    until(lambda: told_by_each(sidecar, FRESH) == [[], []])
+    native, standard = ("/v1/authorize", EDIT), ("/access/v1/evaluation", LONG)
+    with serving(root, "--max-staleness", str(10 * BOUND)) as sidecar:
+        users = sidecar.data / "users.yaml"
+        good = users.read_text()
+        until(lambda: each("/v1/authorize", {**EDIT, "max_age": BOUND}) == [[], []])
+        until(lambda: each_within(BOUND) == [[], []])
+
+        users.unlink()
+        os.mkfifo(users)  # nobody must wait for its writer
+        stale = [["stale_data"], ["stale_data"]]
+        until(lambda: each("/v1/authorize", {**EDIT, "max_age": BOUND}) == stale)
+        until(lambda: each_within(BOUND) == stale)
+        who_says_nothing = (each(*native), each(*standard), sidecar.ready()[0])
+        until(lambda: sidecar.ready()[0] == 503)
+        beyond = (each(*native), each(*standard))
+        listed = sidecar.each(
+            lambda: sidecar.ask(
+                "/v1/permissions", {"subject": "user:ana", "resource": "account:acme"}
+            )
+        )
+        problems = [each["message"] for each in sidecar.ready()[1]["problems"]]
+        write(users, good)
+
+        assert who_says_nothing == ([[], []], [[], []], 200)
+        assert beyond == (stale, stale)
+        assert [(status, told["decision"]) for status, told in listed] == [(503, False)] * 2
+        assert problems[0] == "cannot be read: it is not a regular file"
+        assert problems[1].startswith("nobody has seen for ")
+        until(lambda: each(*native) == each(*standard) == [[], []])
+        until(lambda: sidecar.each(lambda: sidecar.ready()[0]) == [200, 200])
+
+
+def test_a_bound_below_the_time_between_two_looks_is_trouble(root: Path) -> None:
+    status = start(root, "--max-staleness", "0.1", "--port", "0").wait(60)
+
+    assert status == 2
+    assert "say more than `--reload-seconds 0.1`" in (root / "log").read_text()

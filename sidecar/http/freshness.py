@@ -1,0 +1,61 @@
+"""How new the facts of an answer have to be: what the operator demands, and what a caller does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import inf
+from typing import Any, NamedTuple, TypeAlias
+
+from sidecar.errors import InvalidRequestError
+
+MAX_AGE = "Sidecar-Max-Age"
+"""The header by which every caller says `max_age`: AuthZEN has unknown members ignored."""
+
+MIN_REVISION = "Sidecar-Min-Revision"
+"""The header by which every caller says `min_revision`."""
+
+SECONDS_PATTERN = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+REVISION_PATTERN = r"[0-9a-f]{1,64}"
+
+STALE = "the facts are older than they may be, so nothing can be listed"
+"""Of a search or a list: an empty one would say that nothing is allowed."""
+
+
+class Demand(NamedTuple):
+    """What a caller demands of the facts."""
+
+    max_age: float = inf
+    """For so many seconds nobody may have seen that the mount still holds them."""
+    min_revision: str = ""
+    """They are of this revision, or newer; empty for any."""
+
+
+NO_DEMAND = Demand()
+
+
+Headers: TypeAlias = tuple[str | None, str | None]
+"""Both headers as they were sent."""
+
+
+def said_in(environ: Mapping[str, Any]) -> Headers | None:
+    """Return both headers of a WSGI environment; None for most requests, which have neither."""
+    found = (environ.get("HTTP_SIDECAR_MAX_AGE"), environ.get("HTTP_SIDECAR_MIN_REVISION"))
+    return None if found == (None, None) else found
+
+
+def demand_of(said: Headers | None) -> Demand:
+    """Return what the headers of a request demand.
+
+    Raises:
+        InvalidRequestError: One of them is not written as it must be.
+    """
+    if said is None:
+        return NO_DEMAND
+    max_age, revision = said
+    if max_age is not None and not re.fullmatch(SECONDS_PATTERN, max_age):
+        message = "must be a number of seconds, 0 or more, such as `5` or `0.5`"
+        raise InvalidRequestError(MAX_AGE, message)
+    if revision is not None and not re.fullmatch(REVISION_PATTERN, revision):
+        raise InvalidRequestError(MIN_REVISION, "must be a `revisions.data` of an answer")
+    return Demand(inf if max_age is None else float(max_age), revision or "")
