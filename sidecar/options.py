@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -37,6 +38,30 @@ class _Said(click.ParamType[object]):
             self.fail(str(error), param, ctx)
 
 
+class _SettingOption(click.Option):
+    """The option and the variable of a setting."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the variable says, unless Kubernetes wrote it and not a person.
+
+        Into every container of its namespace it writes ``NAME_PORT=tcp://IP:PORT`` for each
+        service, and a service may be called `sidecar`.
+        """
+        value = super().resolve_envvar_value(ctx)
+        if value is None or self.name != "port" or not _SERVICE_LINK.match(value):
+            return value
+        shown_value = f"{self.envvar}={shown(value)}"
+        click.echo(
+            f"warning: {shown_value} is ignored: Kubernetes writes it for a service called"
+            " `sidecar`; --port sets the port",
+            err=True,
+        )
+        return None
+
+
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://")
+
+
 def setting_options(names: Sequence[str]) -> Callable[[F], F]:
     """Give a command the options of these settings."""
 
@@ -45,6 +70,7 @@ def setting_options(names: Sequence[str]) -> Callable[[F], F]:
             writing = WRITINGS[name]
             click.option(
                 f"--{name.replace('_', '-')}",
+                cls=_SettingOption,
                 metavar=writing.metavar,
                 type=_Said(writing.metavar, writing.read),
                 envvar=variable(name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hmac
 import logging
 import re
@@ -30,6 +31,9 @@ MAX_FILE_BYTES = 1024 * 1024
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
+
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # with the first of them UTF-32 begins too
+_WIDE = "is UTF-16 (or holds NUL characters); save it as UTF-8 or ASCII"
 
 HOW_TO = "write one token a line, `NAME TOKEN` or `TOKEN` (`openssl rand -hex 32` makes one)"
 
@@ -150,6 +154,9 @@ def _parse(file: str, content: bytes) -> _Known:
     """Read all lines; not even a part of what somebody wrote is told, for it may be a token."""
     names: dict[bytes, str] = {}
     problems = []
+    if content.startswith(_WIDE_MARKS) or b"\0" in content:
+        return _Known(problems=(Problem(file, 0, _WIDE),))
+    content = content.removeprefix(codecs.BOM_UTF8)
     for line, written in enumerate(content.decode("latin-1").splitlines(), 1):
         if not (words := written.split()) or words[0].startswith("#"):
             continue

@@ -83,11 +83,13 @@ def test_what_is_not_exactly_a_token_has_no_holder(tokens: Tokens, said: str) ->
         (b"", "holds no token; write one token a line"),
         (b"# nobody\n \n", "holds no token"),
         (b"short\n", "a token has at least 16 characters"),
-        (b"\xef\xbb\xbf" + SECRET.encode(), "a token holds letters, digits and"),
+        (SECRET.encode("utf-16"), "is UTF-16"),
+        (SECRET.encode("utf-16-be"), "is UTF-16"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf" + SECRET.encode(), "a token holds letters, digits and"),
         (f"ok {SECRET}\nbad tok\N{LATIN SMALL LETTER E WITH ACUTE}{SECRET}\n".encode(), "letters"),
         (f"a {SECRET}\nb {SECRET}\n".encode(), "the token is there twice"),
         (f"two words {SECRET}\n".encode(), "a name is one word"),
-        (b"\x00" * 100, "a token holds letters"),
+        (b"\x00" * 100, "holds NUL characters"),
         (b"a" * (1024 * 1024 + 1), "is longer than 1048576 bytes"),
     ],
 )
@@ -103,6 +105,16 @@ def test_a_file_that_cannot_be_used_lets_nobody_ask_and_does_not_tell_what_it_ho
     assert [tokens.holder(SECRET), tokens.holder(OTHER)] == [None, None]
     with pytest.raises(InvalidSettingError, match=problem.partition(";")[0]):
         Tokens(file).load()
+
+
+@pytest.mark.parametrize("line", ["billing {}\r\n", "{}", "# who\r\nbilling {}"])
+def test_a_byte_order_mark_is_no_part_of_a_token(file: Path, tokens: Tokens, line: str) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + line.format(SECRET).encode())
+
+    settle(tokens)
+
+    assert tokens.problems == ()
+    assert tokens.holder(SECRET) == ("billing" if "billing" in line else "")
 
 
 def test_the_place_of_each_fault_is_told(file: Path, tokens: Tokens) -> None:

@@ -463,8 +463,31 @@ def test_serve_is_given_the_settings_of_options_and_environment(
 
 
 @pytest.mark.parametrize(
+    ("args", "value", "port", "said"),
+    [
+        ([], "tcp://10.96.0.12:8181", 8181, True),
+        ([], "tcp://[fd00::12]:8181", 8181, True),
+        ([], "udp://10.96.0.12:53", 8181, True),
+        (["--port", "9"], "tcp://10.96.0.12:8181", 9, False),
+        ([], "9", 9, False),
+    ],
+)
+def test_the_port_that_kubernetes_writes_for_a_service_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, args: list[str], value: str, port: int, *, said: bool
+) -> None:
+    given: list[Settings] = []
+    monkeypatch.setattr(serving, "run_server", given.append)
+
+    result = run("serve", *args, SIDECAR_PORT=value)
+
+    assert (result.exit_code, [each.port for each in given]) == (0, [port]), result.output
+    assert result.stderr.count(f"warning: SIDECAR_PORT=`{value}` is ignored") == said
+
+
+@pytest.mark.parametrize(
     ("args", "environment", "message"),
     [
+        ([], {"SIDECAR_PORT": "http://10.96.0.12:8181"}, "is not a whole number from 0 to 65535"),
         (["--port", "http"], {}, "`http` is not a whole number from 0 to 65535"),
         ([], {"SIDECAR_THREADS": "many"}, "`many` is not a whole number from 1 to 1024"),
         (["--policies", "policies", "--fixtures", "/nowhere"], {}, "schema.yaml: cannot be read"),
