@@ -171,7 +171,7 @@ def test_commands_take_names_as_they_are_sent(pack: Path) -> None:
     assert explained.exit_code == EXIT_YES, explained.output
     assert 'resource."Ünit" is x' in explained.stdout
     listed = run(pack, "permissions", "user:fay", "resource:/todos")
-    assert listed.stdout == 'say "hi"\\now\n'
+    assert listed.stdout == '"say \\"hi\\"\\\\now"\n'
     tree = run(pack, "tree", "done", "todo-item").stdout
     assert 'example.com/viewer, Viewer, viewer, "a b, c", lt, "q\\"u\\\\o": no' in tree
 

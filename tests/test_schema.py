@@ -323,6 +323,11 @@ FAULTS = [
         "holds the character U+00A0, which",
     ),
     ("actions: [see, close]", 'actions: [see, "clo\\nse"]', "holds the character U+000A, which"),
+    (
+        "actions: [see, close]",
+        'actions: [see, "clo\\u0301se"]',
+        "holds a mark apart from its letter",
+    ),
     ("actions: [see, close]", 'actions: [see, " close"]', "begins or ends with white space"),
     ("actions: [see, close]", f"actions: [see, {'x' * 201}]", "is longer than 200 characters"),
     ("actions: [see, close]", "actions: [see, see]", "names `see` twice; remove one"),

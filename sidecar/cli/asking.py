@@ -12,6 +12,7 @@ from sidecar.cli.questions import SAID, Pairs, request_of
 from sidecar.decide import decide
 from sidecar.model import Reference
 from sidecar.options import PLACES, REFERENCE, said_options, setting_options
+from sidecar.schema.wording import in_line
 from sidecar.search import list_permissions
 
 
@@ -82,5 +83,5 @@ def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
     found = list_permissions(request, pair.policy, pair.snapshot, at or clock())
     for action in found.actions:
         codes = "".join(f" obligation {each.code}" for each in found.of(action))
-        click.echo(f"{action}{codes}")
+        click.echo(f"{in_line(action)}{codes}")
     raise SystemExit(EXIT_YES if found.actions else EXIT_NO)

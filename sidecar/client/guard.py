@@ -152,7 +152,7 @@ class _Template:
 
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_TYPE = re.compile(r"[A-Za-z0-9_.-]+")
+_TYPE = re.compile(r"[^:{}\s]+")
 
 
 def _text(name: str, arguments: Mapping[str, object]) -> str:

@@ -20,6 +20,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: the right name that was probably meant, or all of them."""
     names = sorted(known)
     close = get_close_matches(word, names, n=1, cutoff=0.6)
+    if not close:  # `get` has no letter of `GET`
+        close = [name for name in names if name.lower() == word.lower()][:1]
     if close:
         return f"did you mean `{close[0]}`?"
     return (

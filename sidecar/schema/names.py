@@ -31,6 +31,8 @@ def fault_of_name(name: str) -> str:
         return f"is longer than {LONGEST_NAME} characters; shorten it"
     if name != name.strip():
         return "begins or ends with white space; remove it"
+    if not unicodedata.is_normalized("NFC", name):
+        return "holds a mark apart from its letter, which cannot be told from one sign; compose it"
     for character in name:
         category = unicodedata.category(character)
         blank = character.isspace() and character != " "

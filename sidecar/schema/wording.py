@@ -42,9 +42,10 @@ def nearest(text: str, names: Collection[str]) -> str:
     """Return ``; did you mean `x`?`` for the name that resembles `text` most, or nothing."""
     if len(names) > MOST_COMPARED or len(text) > LONGEST_SHOWN:
         return ""
-    match = get_close_matches(text, names, n=1) or get_close_matches(
-        text.lower(), [name for name in names if name.lower() == name], n=1
-    )
+    match = get_close_matches(text, names, n=1)
+    if not match:
+        lowered = {name.lower(): name for name in names}
+        match = [lowered[name] for name in get_close_matches(text.lower(), lowered, n=1)]
     return f"; did you mean {shown(match[0])}?" if match else ""
 
 
