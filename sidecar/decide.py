@@ -142,11 +142,12 @@ class Decisions:
         faults: list[str] = []
 
         standing = kind.standing(action, frame)
+        grantable = not standing and not frame.outside
         if entry.allowed is not None:
-            granted = not standing and entry.allowed(frame) is True
+            granted = grantable and entry.allowed(frame) is True
             reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
         else:
-            granted = not standing and kind.holds(entry.grant, action, frame, faults)
+            granted = grantable and kind.holds(entry.grant, action, frame, faults)
             reasons = _holding(kind, entry.forbids, action, frame, faults)
         obliged = []
         if granted and entry.obliges:
@@ -155,7 +156,10 @@ class Decisions:
             return self._equal(_allow, obliged)
         codes = [*reasons, *standing]
         if faults:
-            return _denial([*codes, "policy_error"], self._policy, self._snapshot, faults)
+            codes.append("policy_error")
+        if faults or frame.outside:
+            codes = codes or ["not_granted"]
+            return _denial(codes, self._policy, self._snapshot, faults, frame.outside)
         return self._equal(_denial, codes or ["not_granted"])
 
     def _equal(
@@ -187,7 +191,11 @@ def _allow(obligations: Sequence[str], policy: Policy, snapshot: Snapshot) -> De
 
 
 def _denial(
-    codes: Sequence[str], policy: Policy, snapshot: Snapshot, faults: Sequence[str] = ()
+    codes: Sequence[str],
+    policy: Policy,
+    snapshot: Snapshot,
+    faults: Sequence[str] = (),
+    outside: tuple[str, ...] = (),
 ) -> Decision:
     sentences = policy.sentences.reasons
     return Decision(
@@ -196,6 +204,7 @@ def _denial(
         obligations=(),
         revisions=Revisions(policy.revision, snapshot.revision),
         faults=tuple(faults),
+        outside=outside,
     )
 
 

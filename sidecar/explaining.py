@@ -64,14 +64,16 @@ class Explanation:
 
     facts: tuple[Fact, ...]
     rules: tuple[Rule, ...]
+    outside: tuple[str, ...] = ()
+    """Members of the request whose values are outside their domain; nothing is granted then."""
 
 
 def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Explanation:
     """Return what `decide` answers this request from.
 
     Pure, as `decide` is. A grant is asked for only where subject and resource are as they must
-    be, and obligations only where it is granted. Of rules that could not be compiled, Oso's
-    answer is told and not what it looked at.
+    be and all that is said is in its domain, and obligations only where it is granted. Of rules
+    that could not be compiled, Oso's answer is told and not what it looked at.
 
     Raises:
         InvalidRequestError: A declared property has the wrong JSON type.
@@ -96,13 +98,15 @@ def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime)
     telling.meet(("exists", SUBJECT))
     telling.meet(("exists", RESOURCE))
     rules = []
-    if not kind.standing(request.action, frame):
+    if not frame.outside and not kind.standing(request.action, frame):
         rules.append(asked("allow", None, entry.granted))
     granted = any(rule.holds for rule in rules)
     rules += [asked("forbid", code, node) for code, node in entry.forbids.items()]
     if granted:
         rules += [asked("oblige", code, node) for code, node in entry.obliges.items()]
-    return Explanation(facts=tuple(telling.facts.values()), rules=tuple(rules))
+    return Explanation(
+        facts=tuple(telling.facts.values()), rules=tuple(rules), outside=frame.outside
+    )
 
 
 class _Telling:

@@ -72,6 +72,9 @@ class Decision:
     revisions: Revisions
     faults: tuple[str, ...] = field(default=())
     """Rules that failed while they were evaluated: for the alarm and the log, not the caller."""
+    outside: tuple[str, ...] = field(default=())
+    """Members of the request whose values are outside their domain, such as `context.network`:
+    while there are any, nothing is granted."""
     written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     """How transports write it, by a name for each form; kept as long as the decision is."""
 

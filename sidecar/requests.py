@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sidecar.errors import InvalidRequestError
 from sidecar.schema import Attribute, EntityType, Key, Schema, Value, parse_json
@@ -13,16 +14,36 @@ Said = Mapping[str, Value]
 NOTHING_SAID: Said = {}
 
 
+class Admitted(NamedTuple):
+    """What a caller says of one part of a request."""
+
+    values: Said = NOTHING_SAID
+    outside: tuple[str, ...] = ()
+    """The members whose values are outside their domain, such as ``context.network``: they are
+    absent, take no default, and nothing is granted for their request."""
+
+    def over(self, defaults: Said) -> Said:
+        """Return the values, and the defaults of what is not said."""
+        if not self.outside:
+            return {**defaults, **self.values} if self.values else defaults
+        refused = {member.rpartition(".")[2] for member in self.outside}
+        kept = {name: value for name, value in defaults.items() if name not in refused}
+        return {**kept, **self.values}
+
+
+NOTHING_ADMITTED = Admitted()
+
+
 def admit_entity(
     schema: Schema, declared: EntityType | None, said: Mapping[str, object], member: str
-) -> Said:
+) -> Admitted:
     """Admit the properties of a subject or a resource: the attributes that a caller may say.
 
     Raises:
         InvalidRequestError: A value has the wrong JSON type.
     """
     if not said or declared is None:
-        return NOTHING_SAID
+        return NOTHING_ADMITTED
     return _admit(
         schema,
         {name: each for name, each in declared.attributes.items() if each.caller},
@@ -33,7 +54,7 @@ def admit_entity(
 
 def admit_action(
     schema: Schema, declared: EntityType | None, name: str, said: Mapping[str, object]
-) -> Said:
+) -> Admitted:
     """Admit the properties of an action.
 
     Raises:
@@ -43,17 +64,32 @@ def admit_action(
     return (
         _admit(schema, action.properties, said, "action.properties")
         if action is not None
-        else NOTHING_SAID
+        else NOTHING_ADMITTED
     )
 
 
-def admit_context(schema: Schema, said: Mapping[str, object]) -> Said:
+def admit_context(schema: Schema, said: Mapping[str, object]) -> Admitted:
     """Admit what the caller says of the context; ``now`` is the sidecar's own (R20).
 
     Raises:
         InvalidRequestError: A value has the wrong JSON type.
     """
-    return _admit(schema, schema.context, said, "context") if said else NOTHING_SAID
+    return _admit(schema, schema.context, said, "context") if said else NOTHING_ADMITTED
+
+
+def admit(schema: Schema, attribute: Attribute, value: object) -> Value:
+    """Return the value of an attribute as a caller says it; absent where it is outside its domain.
+
+    Raises:
+        TypeError: It has the wrong JSON type.
+    """
+    admitted = parse_json(schema, attribute.type, value)
+    return admitted if not attribute.only or admitted in attribute.only else None
+
+
+def defaults_of(declared: Mapping[str, Attribute]) -> Said:
+    """Return the defaults among attributes, by name."""
+    return {name: each.default for name, each in declared.items() if each.default is not None}
 
 
 def key_of_id(declared: EntityType, id_text: str) -> Key | None:
@@ -67,15 +103,19 @@ def key_of_id(declared: EntityType, id_text: str) -> Key | None:
 
 def _admit(
     schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str, object], member: str
-) -> Said:
+) -> Admitted:
     admitted: dict[str, Value] = {}
+    outside: list[str] = []
     for name, attribute in declared.items():
-        if name not in said or name == "now":
+        given = said.get(name)
+        if given is None or name == "now":  # null says nothing
             continue
         try:
-            value = parse_json(schema, attribute.type, said[name])
+            value = admit(schema, attribute, given)
         except TypeError as error:
             raise InvalidRequestError(f"{member}.{name}", str(error)) from None
-        if value is not None and (not attribute.only or value in attribute.only):
+        if value is None:
+            outside.append(f"{member}.{name}")
+        else:
             admitted[name] = value
-    return admitted
+    return Admitted(admitted, tuple(outside))

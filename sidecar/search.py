@@ -16,7 +16,8 @@ from typing import NamedTuple
 from sidecar.decide import decide, decisions_of
 from sidecar.errors import InvalidRequestError
 from sidecar.evaluation import Frame, RequestKind, kind_of
-from sidecar.facts import Snapshot
+from sidecar.evaluation.moments import shared_window
+from sidecar.facts import Snapshot, reader_of
 from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path
@@ -78,11 +79,25 @@ def list_permissions(
     if request.action_properties:
         return _permitted_with(request, kind, policy, snapshot, now)
     frame = kind.frame(request, snapshot, now)
+    if frame.outside:
+        return PermittedActions(())
     names, unsure = kind.listed(frame)
+    # An action with defaults of its own is not answered from what is read for all.
+    frames = {
+        name: kind.frame(replace(request, action=name), snapshot, now)
+        for name in names
+        if name in kind.particular
+    }
     obligations: dict[str, tuple[Obligation, ...]] = {}
     if unsure:
         known: dict[int, bool] = {}
-        codes = {name: _obliged(kind, name, frame, known) for name in names if name in unsure}
+        codes = {
+            name: _obliged(kind, name, frames[name], {})
+            if name in frames
+            else _obliged(kind, name, frame, known)
+            for name in names
+            if name in unsure
+        }
         names = tuple(name for name in names if codes.get(name, ()) is not None)
         sentences = policy.sentences.obligations
         obligations = {
@@ -92,7 +107,7 @@ def list_permissions(
         }
     permitted = PermittedActions(names, obligations)
     if asked is not None:
-        window = kind.window(frame)
+        window = shared_window([kind.window(each) for each in (frame, *frames.values())])
         decisions_of(policy, snapshot).remember((PERMISSIONS, asked), window, permitted)
     return permitted
 
@@ -272,7 +287,7 @@ def _implied_ids(declared: EntityType, schema: Schema, snapshot: Snapshot) -> It
         current, value = schema.types[start], key
         for step in steps:
             row = snapshot.rows(current.name).get(value)
-            found = None if row is None else row[list(current.attributes).index(step)]
+            found = None if row is None else reader_of(current, step)(row)
             if not isinstance(found, str):
                 break
             current = schema.types.get(current.attributes[step].type.target, current)

@@ -125,6 +125,7 @@ class Lines:
             "reasons": [reason.code for reason in decision.reasons],
             "obligations": [obligation.code for obligation in decision.obligations],
             "policy_faults": decision.faults,
+            **({"outside": decision.outside} if decision.outside else {}),
             "facts": [self._fact(fact, settings) for fact in facts],
         }
         return {**said, **({"rules": rules} if rules else {}), "key": self._key}
@@ -162,7 +163,7 @@ class Lines:
         members = {
             name: self._property(said[name], attribute, origin, schema)
             for name, attribute in declared.items()
-            if name in said
+            if said.get(name) is not None  # null says nothing
         }
         return {member: members} if members else {}
 

@@ -69,6 +69,8 @@ class DecisionLine(_Line, frozen=True, tag="decision"):
     context: dict[str, Any] = {}
     rules: dict[str, bool | Literal["failed"]] = {}
     key: str = ""
+    outside: list[str] = []
+    """Members of the request whose values are outside their domain."""
 
 
 class SearchLine(_Line, frozen=True, tag="search"):

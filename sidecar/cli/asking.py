@@ -48,6 +48,8 @@ def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
         click.echo(f"reason {reason.code}: {reason.message}")
     for obligation in decision.obligations:
         click.echo(f"obligation {obligation.code}: {obligation.message}")
+    for member in decision.outside:
+        click.echo(f"note: `{member}` is outside its domain, so nothing is granted", err=True)
     for fault in decision.faults:
         click.echo(f"error: {fault}", err=True)
     raise SystemExit(EXIT_YES if decision.allowed else EXIT_NO)

@@ -14,6 +14,7 @@ from typing import Any
 from sidecar.evaluation.binding import Binder
 from sidecar.evaluation.frames import Frame
 from sidecar.evaluation.reading import Reader
+from sidecar.facts import reader_of
 from sidecar.policy.nodes import FALSE, FAULT, TRUE, Node, Test
 from sidecar.policy.questions import Path, Question
 from sidecar.schema import Attribute, EntityType, Key, Kind
@@ -125,7 +126,7 @@ class Candidates:
         if known is None or back is None or parts[known][0] == "literal":
             return None
         value = self._reader.comparable(parts[known])
-        want = list(found.attributes).index(columns[unknown[0]])
+        want = reader_of(found, columns[unknown[0]])
         name, column = found.name, columns[known]
         implied = self._implied(found, column) if self._reader.names_key(path) else _nobody
         if implied is None:
@@ -135,7 +136,7 @@ class Candidates:
             given = value(frame)
             rows = frame.snapshot.rows(name)
             for key in frame.snapshot.holders(name, column).get(given, ()):
-                yield from back(frame, rows[key][want])
+                yield from back(frame, want(rows[key]))
             for part in implied(frame, given):
                 yield from back(frame, part)
 
@@ -188,12 +189,12 @@ class Candidates:
         if len(steps) != 1 or set(declared.key) != {reference, column}:
             return None
         target = declared.attributes[reference].type.target
-        place = list(self._reader.schema.types[target].attributes).index(steps[0])
+        read = reader_of(self._reader.schema.types[target], steps[0])
         if known == reference:
 
             def named(frame: Frame, value: Any) -> Iterable[Any]:  # noqa: ANN401 - a key
                 row = frame.snapshot.rows(target).get(value)
-                return () if row is None else (row[place],)
+                return () if row is None else (read(row),)
 
             return named
         return lambda frame, value: frame.snapshot.holders(target, steps[0]).get(value, ())

@@ -168,16 +168,16 @@ class Lines:
         row = self.row(base)
         certain = base in self._certain
         stored = f"{row}[{column}]" if certain else f"None if {row} is None else {row}[{column}]"
-        said = base in _ROOTS and attribute.caller
+        said = base in _ROOTS and (attribute.caller or attribute.default is not None)
         if not said and attribute.default is None:
             return stored
         value = self.variable(stored)
-        if said:
+        if said:  # or the default, which the frame has in its place
             of_root = self._use("said", f"s{_ROOTS.index(base)}")
             self.add(f"if {value} is None: {value} = {of_root}.get({self.constant(name)})")
-        if attribute.default is not None:
-            default = self.constant(attribute.default)
-            self.add(f"if {value} is None and {row} is not None: {value} = {default}")
+        else:
+            default, exists = self.constant(attribute.default), self.exists(base)
+            self.add(f"if {value} is None and {exists}: {value} = {default}")
         return value
 
     def _key(self, path: Path) -> str:

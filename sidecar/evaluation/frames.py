@@ -16,7 +16,7 @@ UNREAD = object()
 class Frame:
     """All that one question is answered from."""
 
-    __slots__ = ("action", "cache", "context", "keys", "rows", "said", "snapshot")
+    __slots__ = ("action", "cache", "context", "keys", "outside", "rows", "said", "snapshot")
 
     def __init__(
         self,
@@ -32,7 +32,8 @@ class Frame:
             snapshot: The facts.
             keys: Of the subject and the resource; None for an id that no entity can have.
             rows: Theirs; None for what does not exist.
-            said: Of the subject, the resource, the action and the context, as admitted.
+            said: Of the subject, the resource, the action and the context, as admitted, with the
+                defaults of what is not said; a stored value wins over both.
             slots: How many other rows the policy may look for.
         """
         self.snapshot = snapshot
@@ -40,6 +41,9 @@ class Frame:
         self.rows = rows
         self.said = said
         _, _, self.action, self.context = said
+        self.outside: tuple[str, ...] = ()
+        """Members of the request whose values are outside their domain; while there are any,
+        nothing is granted."""
         self.cache: list[Any] = [UNREAD] * slots
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from sidecar.errors import EvaluationError
@@ -16,23 +17,24 @@ from sidecar.evaluation.joint import Joint
 from sidecar.evaluation.moments import Moments, Window
 from sidecar.evaluation.reading import Reader
 from sidecar.evaluation.writing import MOST_NODES, Writer, Written
-from sidecar.facts import Snapshot
+from sidecar.facts import Row, Snapshot
 from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.nodes import Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question
 from sidecar.requests import (
+    NOTHING_ADMITTED,
     NOTHING_SAID,
+    Admitted,
     Said,
     admit_action,
     admit_context,
     admit_entity,
+    defaults_of,
     key_of_id,
 )
 from sidecar.schema import EntityType, Key, Value
-
-_NONE_SAID = (NOTHING_SAID, NOTHING_SAID, NOTHING_SAID)
 
 Unadmitted = Mapping[str, object]
 """Properties or a context as the caller said them."""
@@ -99,11 +101,18 @@ class RequestKind:
         self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
         self._rows_tell = bool(subject.table and resource.table)
         """Whether what has a row exists, on both sides; some exists without one."""
-        self._defaults = {
-            name: attribute.default
-            for name, attribute in policy.schema.context.items()
-            if attribute.default is not None
+        self._defaults = defaults_of(policy.schema.context)
+        self._defaults_of = {
+            name: defaults_of(action.properties) for name, action in resource.actions.items()
         }
+        self._defaults_of_both = defaults_of(subject.attributes), defaults_of(resource.attributes)
+        self._no_defaults = not any(self._defaults_of_both)
+        self.particular = frozenset(
+            name
+            for name, action in resource.actions.items()
+            if self._defaults_of[name] or (action.creates and self._defaults_of_both[1])
+        )
+        """Actions for which something is read that is not read for all: their own defaults."""
         self._candidates: dict[Path, Candidates] = {}
         self.texts: list[str] = []
         """The functions of all trees, as they are written."""
@@ -142,7 +151,7 @@ class RequestKind:
                 self._reader, self._binder, self._policy.tests, unknown
             )
         frame = self.frame(request, snapshot, now)
-        return self._candidates[unknown].of(entry.granted, frame)
+        return set() if frame.outside else self._candidates[unknown].of(entry.granted, frame)
 
     def frame(self, request: Request, snapshot: Snapshot, now: datetime) -> Frame:
         """Admit what the caller says and find the subject and the resource.
@@ -185,11 +194,56 @@ class RequestKind:
             snapshot.rows(subject.name).get(keys[0]),  # type: ignore[arg-type]  # None is no key
             snapshot.rows(resource.name).get(keys[1]),  # type: ignore[arg-type]
         )
+        of_action = self._defaults_of.get(action, NOTHING_SAID)
+        of_context: dict[str, Value] = {**self._defaults, "now": now}
         if not any(said):  # as in most requests
-            admitted: tuple[Said, Said, Said, Said] = (*_NONE_SAID, {**self._defaults, "now": now})
-        else:
-            admitted = self._said(action, said, now)
-        return Frame(snapshot, keys, rows, admitted, self._reader.slots)
+            beside: tuple[Said, Said] = (of_action, of_context)
+            frame = self._bare(snapshot, keys, rows, beside)
+            if not self._no_defaults:
+                self._add_properties(frame, action, NOTHING_ADMITTED, NOTHING_ADMITTED)
+            return frame
+        schema = self._policy.schema
+        admitted = (
+            admit_entity(schema, subject, said[0], "subject.properties"),
+            admit_entity(schema, resource, said[1], "resource.properties"),
+            admit_action(schema, resource, action, said[2]),
+            admit_context(schema, said[3]),
+        )
+        beside = admitted[2].over(of_action), admitted[3].over(of_context)
+        frame = self._bare(snapshot, keys, rows, beside)
+        frame.outside = (*chain.from_iterable(each.outside for each in admitted),)
+        self._add_properties(frame, action, *admitted[:2])
+        return frame
+
+    def _bare(
+        self,
+        snapshot: Snapshot,
+        keys: tuple[Key | None, Key | None],
+        rows: tuple[Row | None, Row | None],
+        beside: tuple[Said, Said],
+    ) -> Frame:
+        """Return a frame in which nothing is said of the subject and the resource."""
+        said = (NOTHING_SAID, NOTHING_SAID, *beside)
+        return Frame(snapshot, keys, rows, said, self._reader.slots)
+
+    def _add_properties(
+        self, frame: Frame, action: str, subject: Admitted, resource: Admitted
+    ) -> None:
+        """Add what a caller says of subject and resource, with the defaults of what is there.
+
+        Whether something exists depends neither on what is said nor on a default.
+        """
+        of_subject, of_resource = self._defaults_of_both
+        if frame.rows[0] is None and not self._exists[0](frame):
+            of_subject = NOTHING_SAID
+        if frame.rows[1] is None and not (self._creates(action) or self._exists[1](frame)):
+            of_resource = NOTHING_SAID
+        said = (subject.over(of_subject), resource.over(of_resource))
+        frame.said = (*said, frame.action, frame.context)
+
+    def _creates(self, action: str) -> bool:
+        declared = self.resource.actions.get(action)
+        return declared is not None and declared.creates
 
     def window(self, frame: Frame, action: str | None = None) -> Window | None:
         """Return between which instants the answers stay what they are now; None if nobody knows.
@@ -254,27 +308,6 @@ class RequestKind:
             reasons.append("already_exists")
         return reasons
 
-    def _said(
-        self,
-        action: str,
-        said: tuple[Unadmitted, Unadmitted, Unadmitted, Unadmitted],
-        now: datetime,
-    ) -> tuple[Said, Said, Said, Said]:
-        """Admit what the caller says of subject, resource, action and context."""
-        schema, subject, resource = self._policy.schema, self.subject, self.resource
-        of_subject, of_resource, of_action, of_context = said
-        context: dict[str, Value] = {**self._defaults, "now": now}
-        if of_context:
-            context.update(admit_context(schema, of_context))
-        if not (of_subject or of_resource or of_action):
-            return (*_NONE_SAID, context)
-        return (
-            admit_entity(schema, subject, of_subject, "subject.properties"),
-            admit_entity(schema, resource, of_resource, "resource.properties"),
-            admit_action(schema, resource, action, of_action),
-            context,
-        )
-
     def _written(self, entries: Mapping[str, Entry]) -> dict[str, BoundEntry]:
         """Write the trees of all entries. A grant is asked only about what exists (`standing`)."""
         roots: dict[frozenset[Question], list[Node | None]] = {frozenset(): []}
@@ -294,7 +327,9 @@ class RequestKind:
         trees = {
             name: entry.allowed
             for name, entry in entries.items()
-            if entry.allowed is not None and self._entries[name].ordinary
+            if entry.allowed is not None
+            and self._entries[name].ordinary
+            and name not in self.particular
         }
         joint = Joint(trees, self._policy.tests) if trees else None
         if joint is None or joint.root is None:

@@ -62,6 +62,16 @@ class Moments:
         return since, until
 
 
+def shared_window(windows: Iterable[Window | None]) -> Window | None:
+    """Return between which instants all of several answers stay what they are; None if unknown."""
+    since, until = ALWAYS
+    for window in windows:
+        if window is None:
+            return None
+        since, until = max(since, window[0]), min(until, window[1])
+    return since, until
+
+
 def _nodes(roots: Iterable[Node]) -> Iterator[Node]:
     seen: set[int] = set()
     open_nodes = list(roots)

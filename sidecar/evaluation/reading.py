@@ -160,22 +160,26 @@ class Reader:
     def _stored(self, base: Path, declared: EntityType, attribute: Attribute) -> Read:
         row, name, default = self.row(base), attribute.name, attribute.default
         column = list(declared.attributes).index(name)
-        said = self._roots[base][0] if base in self._roots and attribute.caller else None
-
-        def read(frame: Frame) -> Value:
-            found = row(frame)
-            value = None if found is None else found[column]
-            if value is None and said is not None:
-                value = frame.said[said].get(name)
-            if value is None and found is not None:
-                value = default
-            return value
-
-        if said is not None or default is not None:
-            return read
         if base in self._roots:
             root = self._roots[base][0]
-            return lambda frame: None if (found := frame.rows[root]) is None else found[column]
+            if not attribute.caller and default is None:
+                return lambda frame: None if (found := frame.rows[root]) is None else found[column]
+
+            def stored_or_said(frame: Frame) -> Value:
+                found = frame.rows[root]
+                value = None if found is None else found[column]
+                return frame.said[root].get(name) if value is None else value
+
+            return stored_or_said
+        if default is not None:
+            exists = self.exists(base)
+
+            def stored_or_default(frame: Frame) -> Value:
+                found = row(frame)
+                value = None if found is None else found[column]
+                return default if value is None and exists(frame) else value
+
+            return stored_or_default
         slot, find = self._slots[base]
 
         def column_of_row(frame: Frame) -> Value:

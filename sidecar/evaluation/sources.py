@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sidecar.evaluation.binding import Binder
 from sidecar.evaluation.frames import UNREAD, Frame
 from sidecar.evaluation.reading import Reader
@@ -21,10 +23,9 @@ from sidecar.policy.questions import (
     Path,
     Question,
 )
-from sidecar.schema import Value, parse_json
+from sidecar.schema import Value
 
 _ROOTS = (SUBJECT, RESOURCE)
-_NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
 
 
 class Sources:
@@ -77,14 +78,18 @@ class Sources:
         base, name = path[1], path[2]
         if base == CONTEXT:
             return self._source_of_context(path)
-        if base in _NO_ENTITIES:
-            return "settings" if base == SETTINGS else "request"
+        if base == SETTINGS:
+            return "settings"
+        if base == ACTION:
+            return self._said_or_default(self._request.action_properties, name)
         if not self._reader.is_entity(base) or name in self._reader.type_of(base).key:
             return self.source(base)
         if self.stored(base, name) is not None:
             return "mount"
-        said = base in _ROOTS and name in self._frame.said[_ROOTS.index(base)]
-        return "request" if said else "schema"
+        if base not in _ROOTS:
+            return "schema"
+        properties = (self._request.subject_properties, self._request.resource_properties)
+        return self._said_or_default(properties[_ROOTS.index(base)], name)
 
     def stored(self, base: Path, name: str) -> Value:
         """Return what the mount holds of an attribute of the entity at `base`."""
@@ -106,12 +111,11 @@ class Sources:
     def _source_of_context(self, path: Path) -> str:
         if path == NOW:
             return "clock"
-        attribute = self._reader.attribute(path)
-        said = self._request.context.get(attribute.name)
-        if said is None:
-            return "schema"
-        admitted = parse_json(self._policy.schema, attribute.type, said)
-        return "request" if admitted == self.value(path) else "schema"
+        return self._said_or_default(self._request.context, path[2])
+
+    def _said_or_default(self, said: Mapping[str, object], name: str) -> str:
+        """Return who says a value that is not stored; one outside its domain takes no default."""
+        return "schema" if said.get(name) is None else "request"
 
     def _row(self, path: Path) -> Row | None:
         read = self._reader.row(path)

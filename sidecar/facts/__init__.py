@@ -11,7 +11,7 @@ from sidecar.facts.directory import (
 )
 from sidecar.facts.faults import MountFaults
 from sidecar.facts.places import Places, read_places
-from sidecar.facts.rows import Cell, Cells, Quoted, Row, Table
+from sidecar.facts.rows import Cell, Cells, Quoted, Row, Table, reader_of
 from sidecar.facts.snapshot import Asked, Snapshot
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "read_mount",
     "read_places",
     "read_tables",
+    "reader_of",
 ]

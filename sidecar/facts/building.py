@@ -10,8 +10,8 @@ from functools import partial
 from sidecar.digests import Digest
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.faults import MountFaults
-from sidecar.facts.indexes import Rows, found_by, getter, referring_by
-from sidecar.facts.rows import Row, RowReader, Table
+from sidecar.facts.indexes import Rows, found_by, referring_by, without_row
+from sidecar.facts.rows import Row, RowReader, Table, reader_of
 from sidecar.facts.snapshot import Snapshot
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value, id_of
 from sidecar.schema.wording import MOST_COMPARED, nearest, shown
@@ -134,7 +134,7 @@ class _Building:
         if not target.table or self._read[target.name].file in self._faults.broken:
             return
         read, targets = self._read[declared.name], rows[target.name]
-        implied = _implication(self._schema, target, rows)
+        implied = without_row(self._schema, target, rows)
         for index, row in enumerate(read.all):
             value = row[place]
             for key in value if isinstance(value, frozenset) else (value,):
@@ -175,30 +175,8 @@ def _hides_key(declared: EntityType) -> bool:
 
 def _currency(declared: EntityType) -> Callable[[Row], bool] | None:
     """Return what tells whether a row is the current one of its key; None where keys are unique."""
-    names = list(declared.attributes)
-    wanted = [(names.index(name), value) for name, value in declared.current.items()]
-    return (lambda row: all(row[place] == value for place, value in wanted)) if wanted else None
-
-
-def _implication(
-    schema: Schema, declared: EntityType, rows: Rows
-) -> Callable[[Value], bool] | None:
-    """Return what tells whether a key exists although it has no row; None where none does."""
-    if declared.implied is None:
-        return None
-    path, column = declared.implied
-    read = getter(schema, declared, path, rows)
-    place = declared.key.index(column)
-    names = list(declared.attributes)
-
-    def is_implied(key: Value) -> bool:
-        parts = key if isinstance(key, tuple) else (key,)
-        row: list[Value] = [None] * len(names)
-        for name, part in zip(declared.key, parts, strict=True):
-            row[names.index(name)] = part
-        return read(tuple(row)) == parts[place]
-
-    return is_implied
+    wanted = [(reader_of(declared, name), value) for name, value in declared.current.items()]
+    return (lambda row: all(read(row) == value for read, value in wanted)) if wanted else None
 
 
 def _ordered(row: Row) -> tuple[object, ...]:

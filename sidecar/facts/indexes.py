@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import TypeAlias
 
-from sidecar.facts.rows import Row
+from sidecar.facts.rows import Row, reader_of
 from sidecar.facts.snapshot import Asked
 from sidecar.schema import ABSENT, EntityType, Key, Lookup, Schema, Value
 
@@ -51,9 +51,9 @@ def getter(
     schema: Schema, declared: EntityType, path: tuple[str, ...], rows: Rows
 ) -> Callable[[Row], Value]:
     """Return what reads the value at a path from a row; absent where the path breaks off."""
-    first = list(declared.attributes).index(path[0])
     if len(path) == 1:
-        return itemgetter(first)
+        return reader_of(declared, path[0])
+    first = list(declared.attributes).index(path[0])
     target = schema.types[declared.attributes[path[0]].type.target]
     if path[1] in target.key:
         # The id tells the key of what it names, whether that exists or not.
@@ -66,14 +66,40 @@ def getter(
             return key[part] if isinstance(key, tuple) else ABSENT
 
         return part_of_key
-    second = list(target.attributes).index(path[1])
+    second, default = reader_of(target, path[1]), target.attributes[path[1]].default
     targets = rows[target.name]
+    # What exists without a row has the defaults; what does not exist has nothing.
+    exists = without_row(schema, target, rows) if default is not None else None
 
     def attribute_of_target(row: Row) -> Value:
-        found = targets.get(row[first])  # type: ignore[arg-type]  # a value that is no key is not there
-        return ABSENT if found is None else found[second]
+        key = row[first]
+        found = targets.get(key)  # type: ignore[arg-type]  # a value that is no key is not there
+        if found is not None:
+            return second(found)
+        return default if exists is not None and key is not None and exists(key) else ABSENT
 
     return attribute_of_target
+
+
+def without_row(schema: Schema, declared: EntityType, rows: Rows) -> Callable[[Value], bool] | None:
+    """Return what tells whether a key exists although it has no row; None where none does."""
+    if not declared.table:
+        return lambda _: True
+    if declared.implied is None:
+        return None
+    path, column = declared.implied
+    read = getter(schema, declared, path, rows)
+    place = declared.key.index(column)
+    names = list(declared.attributes)
+
+    def is_implied(key: Value) -> bool:
+        parts = key if isinstance(key, tuple) else (key,)
+        row: list[Value] = [None] * len(names)
+        for name, part in zip(declared.key, parts, strict=True):
+            row[names.index(name)] = part
+        return read(tuple(row)) == parts[place]
+
+    return is_implied
 
 
 def found_by(
@@ -119,8 +145,7 @@ def _index(
     schema: Schema, lookup: Lookup, rows: Rows, refuse: Callable[[Row, Row], None]
 ) -> Mapping[Asked, Row]:
     declared = schema.types[lookup.finds]
-    names = list(declared.attributes)
-    where = [(names.index(name), value) for name, value in lookup.where.items()]
+    where = [(reader_of(declared, name), value) for name, value in lookup.where.items()]
     asked_with: dict[str, list[Callable[[Row], Value]]] = {}
     for source in (THIS, *lookup.arguments):
         asked_with[source] = [
@@ -134,7 +159,7 @@ def _index(
     better = _preference(declared, lookup)
     index: dict[Asked, Row] = {}
     for row in rows[declared.name].values():
-        if where and any(row[place] != value for place, value in where):
+        if where and any(read(row) != value for read, value in where):
             continue
         asked = tuple([get(row) for get in primary])
         if None in asked or (further and any(one(row) != other(row) for one, other in further)):
@@ -156,11 +181,11 @@ def _preference(declared: EntityType, lookup: Lookup) -> Callable[[Row, Row], bo
     key = itemgetter(*[names.index(column) for column in declared.key])
     if lookup.several == "first":
         return lambda row, held: bool(key(row) < key(held))
-    place = names.index(lookup.order)
+    read = reader_of(declared, lookup.order)
     sign = 1 if lookup.several == "latest" else -1
 
     def is_better(row: Row, held: Row) -> bool:
-        later = _compare(row[place], held[place]) * sign
+        later = _compare(read(row), read(held)) * sign
         return later > 0 or (later == 0 and bool(key(row) < key(held)))
 
     return is_better

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeAlias
 
 from sidecar.facts.faults import MountFaults
@@ -45,6 +46,25 @@ class Table:
 
     file: str
     rows: Iterable[tuple[int, Cells]]
+
+
+def reader_of(declared: EntityType, name: str) -> Callable[[Row], Value]:
+    """Return what reads an attribute from a row: what it holds, or else the default.
+
+    So look-ups and searches see it. Of the subject and the resource of a request, what a caller
+    says comes between the two: where a caller may say something, rows do not hold the default.
+    """
+    place = list(declared.attributes).index(name)
+    attribute = declared.attributes[name]
+    if not attribute.caller or attribute.default is None:
+        return itemgetter(place)
+    default = attribute.default
+
+    def read(row: Row) -> Value:
+        value = row[place]
+        return default if value is None else value
+
+    return read
 
 
 class RowReader:

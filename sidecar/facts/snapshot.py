@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from sidecar.facts.rows import Row
+from sidecar.facts.rows import Row, reader_of
 from sidecar.schema import Key, Schema, Value
 
 Asked: TypeAlias = tuple[Value, ...]
@@ -69,7 +69,7 @@ class Snapshot:
         return self._referring[type_name, attribute]
 
     def holders(self, type_name: str, attribute: str) -> Mapping[Value, tuple[Key, ...]]:
-        """Return, for each value of an attribute, the keys of the rows that hold it.
+        """Return, for each value of an attribute, the keys of the rows that hold it, or default it.
 
         Of a set the values are its members. What `referring` does not know already is indexed
         when it is first asked for, and kept.
@@ -79,10 +79,10 @@ class Snapshot:
         )
         if known is None:
             declared = self.schema.types[type_name]
-            place = list(declared.attributes).index(attribute)
+            read = reader_of(declared, attribute)
             held: dict[Value, list[Key]] = {}
             for key, row in self._rows[type_name].items():
-                value = row[place]
+                value = read(row)
                 for each in value if isinstance(value, frozenset) else (value,):
                     if each is not None:
                         held.setdefault(each, []).append(key)

@@ -222,7 +222,7 @@ class Asking(NamedTuple):
     def _frame(self, kind: RequestKind, question: Question) -> Frame:
         subject, action, resource = question.subject, question.action, question.resource
         shared: Shared | None = None
-        if self.frames is not None and _plain(question):
+        if self.frames is not None and action.name not in kind.particular and _plain(question):
             shared = (subject.type, subject.id, resource.type, resource.id)
             if shared in self.frames:
                 return self.frames[shared]

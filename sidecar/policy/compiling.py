@@ -26,6 +26,7 @@ from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
 from sidecar.policy.names import Names
 from sidecar.policy.nodes import FALSE, Node, Test
 from sidecar.policy.program import Clause, Program, write_program
+from sidecar.policy.questions import with_default
 from sidecar.policy.source import Source, read_source
 from sidecar.policy.symbols import Unexplorable
 from sidecar.policy.trees import TooLargeError
@@ -165,15 +166,15 @@ class Compiler:
 
     def entry(self, asked: Asked) -> list[Any]:
         """Explore all that is asked about one kind of request."""
-        granted = self._question("allow", self._clauses("allow"), asked)
+        granted = self._question("allow", self._clauses("allow"), asked, grants=True)
         coded = []
         for rule in ("forbid", "oblige"):
             roots = {
-                code: self._question(rule, clauses, asked)
+                code: self._question(rule, clauses, asked, grants=rule == "oblige")
                 for code, clauses in self._by_code(rule).items()
             }
             coded.append({code: root for code, root in roots.items() if root is not FALSE})
-        allowed = self._allowed(granted, coded[0].values())
+        allowed = self._allowed(granted, coded[0].values(), asked)
         numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
         names = [asked.subject, asked.resource, asked.action[0]]
         return [*names, _number(granted), *numbers, _number(allowed)]
@@ -184,7 +185,16 @@ class Compiler:
         root = self._question(name, clauses, asked)
         return [name, asked.subject, asked.resource, asked.action[0], _number(root)]
 
-    def _allowed(self, granted: Node | None, forbids: Iterable[Node | None]) -> Node | None:
+    def _assume_defaults(self, node: Node, asked: Asked) -> Node:
+        """Return a tree of what is granted: there a fact with a default is present."""
+        trees, scope = self.explorer.trees, (asked.subject, asked.resource)
+        trees.scope = scope
+        schema = self.explorer.names.schema
+        return trees.assume_present(node, with_default(schema, scope, asked.action[0]))
+
+    def _allowed(
+        self, granted: Node | None, forbids: Iterable[Node | None], asked: Asked
+    ) -> Node | None:
         """Return one tree for granted and not forbidden.
 
         None where a rule can fail, so that each has to be looked at, or where it gets too large.
@@ -198,6 +208,7 @@ class Compiler:
                 if forbid is None or trees.can_fail(forbid):
                     return None
                 allowed = trees.choose(forbid, FALSE, allowed)
+            allowed = self._assume_defaults(allowed, asked)
         except TooLargeError:
             return None
         self.roots.append(allowed)
@@ -212,12 +223,16 @@ class Compiler:
             grouped.setdefault(str(clause.literals[-1]), []).append(clause)
         return grouped
 
-    def _question(self, rule: str, clauses: Sequence[Clause], asked: Asked) -> Node | None:
+    def _question(
+        self, rule: str, clauses: Sequence[Clause], asked: Asked, *, grants: bool = False
+    ) -> Node | None:
         """Return the root of the clauses' joined tree; None where one cannot be explored."""
         node = FALSE
         for clause in clauses:
             try:
-                node = self.explorer.trees.either(node, self.explorer.entry(clause, asked))
+                found = self.explorer.entry(clause, asked)
+                found = self._assume_defaults(found, asked) if grants else found
+                node = self.explorer.trees.either(node, found)
             except (Unexplorable, TooLargeError) as error:
                 where = f"`{asked.action[0]}` on a `{asked.resource}`"
                 message = f"`{rule}` is put to Oso at request time for {where}: {error}"

@@ -188,12 +188,15 @@ class Look:
             if thing.path and thing.path[0] == "lookup":
                 return self.exists(thing)
             return len(thing.type.key) == 1 or not root or self._asked(path)
-        if root and (attribute.caller or not thing.type.table):
+        if root and (attribute.caller or not thing.type.table or _is_created(thing, attribute)):
             return self._asked(path)
         if not self.exists(thing):
             return False
-        optional = attribute.optional and attribute.default is None
-        return self._asked(path) if optional or thing.type.implied else True
+        if attribute.default is not None:
+            return True
+        if not thing.type.table:
+            return False  # only a caller could say it, and only of the subject and the resource
+        return self._asked(path) if attribute.optional or thing.type.implied else True
 
     def _asked(self, path: Path) -> bool:
         return bool(self._answers.ask(("present", path), YES_NO))
@@ -289,7 +292,10 @@ class Look:
     ) -> object:
         attribute = self._attribute(attributes, name, f"{what} has no `{name}`")
         path = member(base, attribute.name)
-        if path != NOW and attribute.default is None and not self._asked(path):
+        # What a caller says outside its domain takes no default; of a flag it cannot be outside.
+        is_flag = attribute.type.kind is Kind.BOOLEAN
+        certain = path == NOW or (is_flag and attribute.default is not None)
+        if not certain and not self._asked(path):
             return ABSENT
         return self._symbol(path, attribute, checked=False)
 
@@ -309,3 +315,9 @@ class Look:
         value = self._settings.get(attribute.name)
         path = member(SETTINGS, attribute.name)
         return ABSENT if value is None else Constant(path, attribute.type, value)
+
+
+def _is_created(thing: Thing, attribute: Attribute) -> bool:
+    """Tell whether an attribute has its default of a resource that does not exist yet."""
+    creates = any(action.creates for action in thing.type.actions.values())
+    return creates and thing.path == RESOURCE and attribute.default is not None

@@ -31,7 +31,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sidecar.schema.nouns import Kind
+from sidecar.schema.nouns import Kind, Schema
 from sidecar.schema.values import Value
 from sidecar.schema.wording import quoted
 
@@ -64,6 +64,30 @@ def member(base: Path, name: str) -> Path:
 def literal(text: str) -> Path:
     """Return an operand that stands for itself."""
     return ("literal", text)
+
+
+def with_default(schema: Schema, scope: tuple[str, str], action: str) -> Iterator[Path]:
+    """Yield the facts that have a value wherever an action is granted, because of their default.
+
+    Nothing is granted while a value of the request is outside its domain, nor where subject or
+    resource are not what they must be. So there a fact with a default is stored, said or default.
+
+    Args:
+        schema: What declares them.
+        scope: The types of subject and resource.
+        action: Its name; one that is not declared has no properties.
+    """
+    subject, resource = (schema.types[name] for name in scope)
+    declared = resource.actions.get(action)
+    for base, attributes in (
+        (SUBJECT, subject.attributes),
+        (RESOURCE, resource.attributes),
+        (ACTION, declared.properties if declared is not None else {}),
+        (CONTEXT, schema.context),
+    ):
+        for name, attribute in attributes.items():
+            if attribute.default is not None:
+                yield member(base, name)
 
 
 @lru_cache(maxsize=10_000)

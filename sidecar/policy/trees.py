@@ -7,10 +7,10 @@ joining two trees costs the product of their sizes at worst, and equal decisions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
-from sidecar.policy.questions import ORDERS, YES_NO, Answer, Question, value_of
+from sidecar.policy.questions import ORDERS, YES_NO, Answer, Path, Question, value_of
 from sidecar.schema.nouns import Kind
 
 MAXIMUM_NODES = 400_000
@@ -34,6 +34,7 @@ class Trees:
         self._placed: dict[tuple[int, tuple[Label, ...], tuple[int, ...]], Node] = {}
         self._chosen: dict[tuple[int, ...], Node] = {}
         self._either: dict[tuple[int, int], Node] = {}
+        self._assumed: dict[tuple[int, frozenset[int]], Node] = {}
         self._failing: dict[int, bool] = {}
 
     @staticmethod
@@ -95,6 +96,24 @@ class Trees:
     def find(self, test: Test) -> int | None:
         """Return the place of a test of the pair of types that is explored; None without one."""
         return self._index.get((self.scope, test.question, test.outcomes))
+
+    def assume_present(self, node: Node, paths: Iterable[Path]) -> Node:
+        """Return the tree where the facts at these paths have a value."""
+        places = (self.find(Test(("present", path), "finite")) for path in paths)
+        return self._assume(node, frozenset(place for place in places if place is not None))
+
+    def _assume(self, node: Node, tests: frozenset[int]) -> Node:
+        """Return the tree where these tests are answered with yes."""
+        if not node.branches or not tests:
+            return node
+        key = (node.number, tests)
+        if key not in self._assumed:
+            branches = [self._assume(branch, tests) for branch in node.branches]
+            if node.test in tests:
+                self._assumed[key] = branches[node.labels.index(True)]
+            else:
+                self._assumed[key] = self.node(node.test, node.labels, branches)
+        return self._assumed[key]
 
     def can_fail(self, node: Node) -> bool:
         """Tell whether a tree has a leaf where the policy fails."""

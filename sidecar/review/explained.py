@@ -62,6 +62,7 @@ def as_json(told: Explained) -> dict[str, Any]:
             }
             for fact in told.facts
         ],
+        "outside": list(decision.outside),
         "granted": None if told.granted is None else _proved(told.granted),
         "forbidden": [_proved(each) for each in told.forbidden],
         "obliged": [_proved(each) for each in told.obliged],
@@ -82,7 +83,10 @@ def as_json(told: Explained) -> dict[str, Any]:
 
 
 def _sections(told: Explained) -> Iterator[tuple[str, Sequence[str]]]:
-    if told.granted is None:
+    if told.decision.outside:
+        members = " and ".join(f"`{each}`" for each in told.decision.outside)
+        yield f"granted: not asked, since {members} in the request is outside its domain", ()
+    elif told.granted is None:
         yield "granted: not asked, since the subject or the resource is not as it must be", ()
     elif told.granted.holds:
         yield "granted by", _lines(told.granted)

@@ -172,6 +172,8 @@ class _Explaining:
         asked = Asked(request, policy, snapshot, now)
         if request.action not in self._kind.resource.actions:
             return (), f"the schema declares no action `{request.action}` of this type"
+        if decision.outside:
+            return (), f"say a value of its domain for `{decision.outside[0]}` first"
         try:
             changes = Changes(asked, Slots(self._reader, self._sources), self._sources)
         except UncompiledError as error:

@@ -13,7 +13,7 @@ from sidecar.errors import SidecarError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Entry
 from sidecar.policy.nodes import FALSE, FAULT, TRUE, Label, Node, Test
-from sidecar.policy.questions import RESOURCE, SUBJECT, YES_NO, Path, Question
+from sidecar.policy.questions import RESOURCE, SUBJECT, YES_NO, Path, Question, with_default
 from sidecar.policy.trees import Trees
 from sidecar.review.schemas import Union, unite
 from sidecar.review.states import KnownStates, States
@@ -79,7 +79,8 @@ class Joined:
         entry = self.policies[side].entries.get((*scope, action))
         if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
             return FALSE
-        return self.standing(side, scope, action, self._whole(side, entry, scope, action))
+        allowed = self.granting(scope, action, self._whole(side, entry, scope, action))
+        return self.standing(side, scope, action, allowed)
 
     def standing(self, side: int, scope: Scope, action: str, region: Node) -> Node:
         """Return the part of a region in which nothing is missing that needs no policy (R20).
@@ -97,6 +98,16 @@ class Joined:
         if _can_lack(subject):
             region = self.trees.choose(self._exists(SUBJECT), region, FALSE)
         return region
+
+    def granting(self, scope: Scope, action: str, region: Node) -> Node:
+        """Return a region of what is granted, or should be: there a fact with a default is present.
+
+        What a pack says of requests with a value outside its domain is of no interest then, since
+        nothing is granted for them. The trees of grants are compiled so already.
+        """
+        self._order(scope)
+        self.trees.scope = scope
+        return self.trees.assume_present(region, with_default(self.schema, scope, action))
 
     def forbidden(self, side: int, scope: Scope, action: str, reason: str) -> Node:
         """Return where a rule of a pack gives a reason.

@@ -165,7 +165,8 @@ class _Judging:
         # One tree for granted and not forbidden knows more than its parts do.
         joined = self._entry.allowed is not None
         forbids = {code: self._leaves(n, f"forbid {code}") for code, n in self._forbids()}
-        grant = frozenset((FALSE,)) if standing else self._grant(forbids)
+        refused = standing or self._known.outside
+        grant = frozenset((FALSE,)) if refused else self._grant(forbids)
         obliges = {}
         if TRUE in grant:
             obliges = {code: self._leaves(n, f"oblige {code}") for code, n in self._obliges()}

@@ -25,8 +25,8 @@ from sidecar.policy.questions import (
     show,
     text_of,
 )
-from sidecar.requests import key_of_id
-from sidecar.schema import Attribute, Kind, Value, id_of, parse_json
+from sidecar.requests import admit, key_of_id
+from sidecar.schema import Attribute, Kind, Value, id_of
 from sidecar.schema.wording import shown
 
 ABSENT = Told(None)
@@ -61,6 +61,8 @@ class Recollection:
         self._moment = moment_of(line)
         self._entities: Mapping[Path, Entity] = {SUBJECT: line.subject, RESOURCE: line.resource}
         self._derived: dict[Path, Told | None] = {}
+        self.outside = self._outside()
+        """Members of the request whose values are outside their domain: nothing is granted."""
         for path, name in self.facts.types.items():
             if self._type_name(path) != name:
                 shown_path = shown(show(path))
@@ -107,8 +109,10 @@ class Recollection:
             return None
         declared = self.reader.type_of(base)
         attribute = declared.attributes[name]
-        always = not attribute.optional or attribute.default is not None
+        if attribute.default is not None:  # stored, said or default, but for what is refused
+            return None if f"{base[0]}.properties.{name}" in self.outside else True
         # Its row is there, and holds what every row has to hold.
+        always = not attribute.optional
         return True if declared.table and declared.implied is None and always else None
 
     def _type_name(self, path: Path) -> str:
@@ -128,12 +132,15 @@ class Recollection:
         if path == NOW:
             return Told(text_of(self._moment))
         if base == CONTEXT:
-            return self._context(self._schema.context[name])
+            attribute = self._schema.context[name]
+            return self._said_or_default("context", attribute, self.line.context)
         if base == ACTION:
             resource = self._schema.types[self.line.resource.type]
             action = resource.actions.get(self.line.action.name)
-            attribute = action.properties.get(name) if action is not None else None
-            return ABSENT if attribute is None else self._said(attribute, self.line.action)
+            if action is None or name not in action.properties:
+                return ABSENT
+            said = self.line.action.properties
+            return self._said_or_default("action.properties", action.properties[name], said)
         if base == SETTINGS:
             return told(self.settings.get(name))
         if not self.reader.is_entity(base):
@@ -151,27 +158,56 @@ class Recollection:
         key = key_of_id(declared, entity.id or "")
         return ABSENT if key is None else Told(id_of(key))
 
-    def _context(self, attribute: Attribute) -> Told | None:
-        said = self._admitted(attribute, self.line.context)
-        return told(attribute.default) if said == ABSENT else said
-
-    def _said(self, attribute: Attribute, by: Entity | object) -> Told | None:
-        said: Mapping[str, object] = getattr(by, "properties", {})
-        return self._admitted(attribute, said)
-
-    def _admitted(self, attribute: Attribute, said: Mapping[str, object]) -> Told | None:
+    def _said(self, member: str, attribute: Attribute, said: Mapping[str, object]) -> Told | None:
         """Return what was admitted of what a caller said; unknown where only its hash is told."""
-        if attribute.name not in said:
+        value = said.get(attribute.name)
+        if value is None or f"{member}.{attribute.name}" in self.outside:
             return ABSENT
         try:
-            value = parse_json(self._schema, attribute.type, said[attribute.name])
+            admitted = admit(self._schema, attribute, value)
         except TypeError:
             return None
-        if value is None and (attribute.type.element or attribute.type).kind is Kind.DECIMAL:
-            return (
-                None  # a number is written as a text, which need not be one that a caller may say
-            )
-        return told(value if not attribute.only or value in attribute.only else None)
+        # A number is written as a text, which need not be one that a caller may say.
+        return None if admitted is None else told(admitted)
+
+    def _said_or_default(
+        self, member: str, attribute: Attribute, said: Mapping[str, object]
+    ) -> Told | None:
+        found = self._said(member, attribute, said)
+        refused = f"{member}.{attribute.name}" in self.outside
+        return told(attribute.default) if found == ABSENT and not refused else found
+
+    def _outside(self) -> frozenset[str]:
+        """Return the members of the request whose values are outside their domain.
+
+        A line tells them; one that tells of none was written before lines did, or has none.
+        """
+        line, schema = self.line, self._schema
+        found = set(line.outside)
+        resource = schema.types[line.resource.type]
+        action = resource.actions.get(line.action.name)
+        for member, declared, said in (
+            (
+                "subject.properties",
+                schema.types[line.subject.type].attributes,
+                line.subject.properties,
+            ),
+            ("resource.properties", resource.attributes, line.resource.properties),
+            ("action.properties", action.properties if action else {}, line.action.properties),
+            ("context", schema.context, line.context),
+        ):
+            for name, value in said.items():
+                if name in declared and self._is_outside(declared[name], value):
+                    found.add(f"{member}.{name}")
+        return frozenset(found)
+
+    def _is_outside(self, attribute: Attribute, value: object) -> bool:
+        if value is None or (attribute.type.element or attribute.type).kind is Kind.DECIMAL:
+            return False  # see `_said`
+        try:
+            return admit(self._schema, attribute, value) is None
+        except TypeError:
+            return False  # a hash
 
     def _domain(self, address: Path) -> Told | None:
         whole = self.value(address)
@@ -191,12 +227,21 @@ class Recollection:
 
     def _stored(self, base: Path, name: str) -> Told | None:
         declared = self.reader.type_of(base)
-        if declared.table and self.exists(base) is not False:
+        exists = self.exists(base)
+        if declared.table and exists is not False:
             return None  # its row may hold anything
         attribute = declared.attributes[name]
         if base in _ROOTS and attribute.caller:
-            return self._said(attribute, self._entities[base])
-        return ABSENT
+            member = f"{base[0]}.properties"
+            said = self._said(member, attribute, self._entities[base].properties)
+            if said != ABSENT or f"{member}.{name}" in self.outside:
+                return said
+        return told(attribute.default) if exists or self._is_created(base) else ABSENT
+
+    def _is_created(self, base: Path) -> bool:
+        actions = self._schema.types[self.line.resource.type].actions
+        action = actions.get(self.line.action.name)
+        return base == RESOURCE and action is not None and action.creates
 
 
 def told(value: Value) -> Told:

@@ -13,7 +13,8 @@ from sidecar.errors import InvalidRequestError, Problem
 from sidecar.evaluation import kind_of
 from sidecar.facts import Snapshot
 from sidecar.policy import Policy
-from sidecar.schema import Attribute, Kind, Schema, ValueType, parse_json
+from sidecar.requests import admit
+from sidecar.schema import Attribute, Kind, Schema, ValueType
 from sidecar.schema.values import id_of, key_of, parse_proposed
 from sidecar.schema.wording import nearest, one_of, shown
 from sidecar.schema.written import not_one_of
@@ -170,11 +171,10 @@ def _offered(sayable: Collection[str]) -> str:
 def _outside(schema: Schema, attribute: Attribute, value: object) -> str:
     """Return why a value is outside the domain of an attribute, and so absent; else nothing."""
     try:
-        admitted = parse_json(schema, attribute.type, value)
+        if value is None or admit(schema, attribute, value) is not None:
+            return ""
     except TypeError:
         return ""  # it cannot be asked, and the answer tells that
-    if admitted is not None and (not attribute.only or admitted in attribute.only):
-        return ""
     if attribute.only:
         return not_one_of(str(value), attribute.only)
     element = attribute.type.element

@@ -140,7 +140,10 @@ class _Proving:
             if invariant.always:  # what does not exist is denied by no rule of the policy
                 meant = joined.standing(0, scope, asked.action, meant)
         trees.scope = scope
-        return trees.choose(answer, *((FALSE, meant) if invariant.always else (meant, FALSE)))
+        failing = trees.choose(answer, *((FALSE, meant) if invariant.always else (meant, FALSE)))
+        if invariant.reason is None:
+            failing = joined.granting(scope, asked.action, failing)
+        return failing
 
     def _condition(self, key: tuple[int, str, int], asked: Asked) -> Node:
         name = self._probes.conditions[key]

@@ -190,6 +190,23 @@ class Chase:
         """Tell whether every row has a value of an attribute."""
         return not attribute.optional or attribute.default is not None
 
+    def is_said(self, base: Path, attribute: Attribute) -> bool:
+        """Tell whether what a policy reads may be no stored value though there is one: `said`.
+
+        A caller says it, or the resource is to be created and has the default.
+        """
+        if base not in self.roots:
+            return False
+        creates = any(action.creates for action in self.roots[base].type.actions.values())
+        created = base == RESOURCE and creates and attribute.default is not None
+        return attribute.caller or created
+
+    def declared(self, base: Path, name: str) -> Attribute:
+        """Return what the schema declares of a member of subject, resource, action or context."""
+        if base in self.roots:
+            return self.roots[base].type.attributes[name]
+        return self._declared(base, name)
+
     def _declared(self, base: Path, name: str) -> Attribute:
         if base == CONTEXT:
             return self.schema.context[name]
@@ -212,8 +229,11 @@ class Chase:
             if present:
                 self._needs_key(thing)
             return ABSENT if thing.keyless else self.stored(thing, name)
-        if base in self.roots and attribute.caller:
+        if self.is_said(base, attribute):
             return self._said(base, name, attribute.type, present=present)
+        if present and attribute.default is not None:
+            self.needs_to_exist(thing)
+            return self.stored_or_default(thing, name)
         if present:
             self.needs_row(thing)
             return self.stored(thing, name)
@@ -221,6 +241,22 @@ class Chase:
         if slot is None and thing.row and self.holds_value(attribute):
             return self.stored(thing, name)
         return None if slot is None else settled(slot)
+
+    def stored_or_default(self, thing: Thing, name: str) -> Slot:
+        """Return what is read of what exists or is created: without a row it has the default.
+
+        Raises:
+            Contradiction: Its row cannot hold it.
+        """
+        thing = find(thing)
+        if thing.row is None and self.decide(("row of", thing.number), ("row", "none")) == "row":
+            self.needs_row(thing)
+        if thing.row:
+            return self.stored(thing, name)
+        attribute = thing.type.attributes[name]
+        default = self.store.constant(attribute.type, attribute.default)
+        self.store.join(self.stored(thing, name), default)
+        return settled(default)
 
     def stored(self, thing: Thing, name: str) -> Slot:
         """Return what a row, or a key, holds under a name; it holds something.

@@ -13,6 +13,7 @@ from sidecar.review.states.chase import Chase
 from sidecar.review.states.things import ABSENT, Absent, Fact, Slot, Thing, find, settled
 from sidecar.review.states.valuing import EPOCH, Valuing
 from sidecar.schema import Kind, Schema
+from sidecar.schema.written import LARGEST
 
 _DEEPEST = 1
 """Steps from what was asked about to entities that are made up only because others need them."""
@@ -129,12 +130,17 @@ class _Writing:
         cells: dict[str, str | list[str]] = {}
         for name, attribute in thing.type.attributes.items():
             slot = thing.slots.get(name)
-            if slot is None or isinstance(slot, Absent):
+            if slot is None or isinstance(slot, Absent) or self._is_unstored(thing, name):
                 continue
             text = self._text(settled(slot))
             quoted = attribute.type.kind is Kind.STRING or isinstance(settled(slot), Thing)
             cells[name] = Quoted(text) if quoted and isinstance(text, str) else text
         return cells
+
+    def _is_unstored(self, thing: Thing, name: str) -> bool:
+        """Tell whether a row must hold nothing there, since a caller says something else."""
+        roots = self._chase.roots.items()
+        return any((root, name) in self._chase.unstored for root, of in roots if find(of) is thing)
 
     def _text(self, slot: Slot) -> str | list[str]:
         if isinstance(slot, Thing):
@@ -155,7 +161,10 @@ class _Writing:
     def _said(self, base: Path) -> dict[str, object]:
         said: dict[str, object] = {}
         for (root, name), slot in self._chase.said.items():
-            if root != base or slot is ABSENT:
+            if root != base or (base in self._chase.roots and not self._is_sayable(base, name)):
+                continue
+            if slot is ABSENT:
+                said |= self._nonsense(base, name)
                 continue
             known = settled(slot)
             if isinstance(known, Fact) and known.type.kind in {Kind.BOOLEAN, Kind.INTEGER}:
@@ -163,6 +172,16 @@ class _Writing:
             elif not self._is_stored(base, name, known):
                 said[name] = self._text(known)
         return said
+
+    def _nonsense(self, base: Path, name: str) -> dict[str, object]:
+        """Say what is outside the domain of a member that is absent though it has a default."""
+        attribute = self._chase.declared(base, name)
+        if attribute.default is None or attribute.type.kind is Kind.BOOLEAN:
+            return {}
+        return {name: LARGEST + 1 if attribute.type.kind is Kind.INTEGER else ""}
+
+    def _is_sayable(self, base: Path, name: str) -> bool:
+        return self._chase.declared(base, name).caller
 
     def _is_stored(self, base: Path, name: str, slot: Slot) -> bool:
         if base not in self._chase.roots:

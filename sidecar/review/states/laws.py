@@ -96,9 +96,11 @@ class Laws:
             self._deny_stored(path)
 
     def _deny_of_root(self, path: Path, root: Thing) -> None:
-        attribute = root.type.attributes[path[2]]
+        chase, attribute = self._chase, root.type.attributes[path[2]]
         if path[2] in root.type.key:
             self._without_key(root)
+        elif chase.is_said(path[1], attribute) and attribute.default is not None:
+            self._deny_default(path, root)
         elif attribute.caller:
             self._deny_said(path)
             stored = root.slots.get(path[2])
@@ -109,6 +111,20 @@ class Laws:
             root.slots.setdefault(path[2], ABSENT)
         else:
             self._deny_stored(path)
+
+    def _deny_default(self, path: Path, root: Thing) -> None:
+        """Say that what has a default is absent: it does not exist, or a caller says nonsense."""
+        chase, name = self._chase, path[2]
+        attribute = root.type.attributes[name]
+        self._deny_said(path)
+        if root.keyless or not (root.row or not root.type.table or chase.is_implied(root)):
+            return
+        if not attribute.caller or attribute.type.kind is Kind.BOOLEAN:
+            raise Contradiction
+        if root.row:  # which holds nothing there, and everybody else reads the default
+            default = chase.store.constant(attribute.type, attribute.default)
+            chase.store.join(chase.stored(root, name), default)
+            chase.unstored.add((path[1], name))
 
     def _deny_said(self, path: Path) -> None:
         if not isinstance(self._chase.said.setdefault((path[1], path[2]), ABSENT), Absent):
@@ -383,14 +399,18 @@ class Laws:
             thing = find(chase.roots[root])
             attribute = thing.type.attributes[name]
             stored = thing.slots.get(name)
+            if not attribute.caller:  # of what is to be created there is but the default
+                chase.store.join(slot, chase.stored_or_default(thing, name))
+                continue
             if isinstance(stored, Absent) or not thing.row or (root, name) in chase.unstored:
                 continue
-            if attribute.optional and attribute.default is not None and stored is None:
+            if attribute.default is not None:
                 if chase.decide(("said", root, name), ("stored", "said")) == "stored":
                     chase.store.join(slot, chase.stored(thing, name))
                 else:
                     # Everybody else reads the default there.
-                    thing.slots[name] = chase.store.constant(attribute.type, attribute.default)
+                    default = chase.store.constant(attribute.type, attribute.default)
+                    chase.store.join(chase.stored(thing, name), default)
                     chase.unstored.add((root, name))
             elif stored is not None or not attribute.optional:
                 chase.store.join(slot, chase.stored(thing, name))
