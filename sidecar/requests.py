@@ -21,13 +21,14 @@ class Admitted(NamedTuple):
     outside: tuple[str, ...] = ()
     """The members whose values are outside their domain, such as ``context.network``: they are
     absent, take no default, and nothing is granted for their request."""
+    refused: frozenset[str] = frozenset()
+    """Their names."""
 
     def over(self, defaults: Said) -> Said:
         """Return the values, and the defaults of what is not said."""
         if not self.outside:
             return {**defaults, **self.values} if self.values else defaults
-        refused = {member.rpartition(".")[2] for member in self.outside}
-        kept = {name: value for name, value in defaults.items() if name not in refused}
+        kept = {name: value for name, value in defaults.items() if name not in self.refused}
         return {**kept, **self.values}
 
 
@@ -74,7 +75,10 @@ def admit_context(schema: Schema, said: Mapping[str, object]) -> Admitted:
     Raises:
         InvalidRequestError: A value has the wrong JSON type.
     """
-    return _admit(schema, schema.context, said, "context") if said else NOTHING_ADMITTED
+    if not said:
+        return NOTHING_ADMITTED
+    declared = {name: each for name, each in schema.context.items() if name != "now"}
+    return _admit(schema, declared, said, "context")
 
 
 def admit(schema: Schema, attribute: Attribute, value: object) -> Value:
@@ -105,17 +109,18 @@ def _admit(
     schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str, object], member: str
 ) -> Admitted:
     admitted: dict[str, Value] = {}
-    outside: list[str] = []
+    refused: list[str] = []
     for name, attribute in declared.items():
         given = said.get(name)
-        if given is None or name == "now":  # null says nothing
+        if given is None:  # null says nothing
             continue
         try:
             value = admit(schema, attribute, given)
         except TypeError as error:
             raise InvalidRequestError(f"{member}.{name}", str(error)) from None
         if value is None:
-            outside.append(f"{member}.{name}")
+            refused.append(name)
         else:
             admitted[name] = value
-    return Admitted(admitted, tuple(outside))
+    outside = tuple(f"{member}.{name}" for name in refused)
+    return Admitted(admitted, outside, frozenset(refused))

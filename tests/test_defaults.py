@@ -342,7 +342,8 @@ def _of(resource: str, action: str, when: str) -> str:
 _DOC_USE = "{resource: doc, action: use}"
 _OWN = "resource.owner = subject"
 _LIMITED = f"{_OWN} and not resource.member(subject).limited.exists"
-_SAME_BLOCK = 'resource.person = subject and resource.state = "low" and resource.doc.block(subject) = resource'
+_LOW_BLOCK = 'resource.person = subject and resource.state = "low"'
+_SAME_BLOCK = f"{_LOW_BLOCK} and resource.doc.block(subject) = resource"
 
 PROOFS = [
     # what the pack adds, what is claimed, and whether it is proved

@@ -137,7 +137,7 @@ def _absent(*_: object) -> Told:
     return Told(None)
 
 
-@pytest.mark.parametrize("name", ["_context", "_stored", "_part"])
+@pytest.mark.parametrize("name", ["_said_or_default", "_stored", "_part"])
 def test_a_guess_planted_in_recollecting_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
