@@ -6,17 +6,14 @@ Under `not` they always hold: `not has_role(user, "ownr", account)` would let ev
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sidecar.errors import Problem
 from sidecar.policy.constructs import ENTRY_POINTS
 from sidecar.policy.names import Names, nearest
-from sidecar.policy.source import Block, Rule, Source
+from sidecar.policy.reaching import BUILT_IN
+from sidecar.policy.source import Block, Rule, Source, called_block
 from sidecar.policy.tokens import Token
-
-BUILT_IN = ("has_role", "has_permission", "has_relation")
-"""Rules that resource blocks speak of, with an actor, a name and a resource."""
 
 _Heads = Mapping[tuple[str, int], Sequence[Sequence[str | None]]]
 
@@ -59,6 +56,72 @@ def check_literals(sources: Sequence[Source]) -> Iterator[Problem]:
                         yield Problem(source.file, argument[0].line, message)
 
 
+def check_action_arguments(sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield calls that give the action to a rule that takes its name.
+
+    The rules that are called would be faulted one by one, and they are right.
+    """
+    texts = _taking_texts(sources)
+    for rule, token, at, word in _given_actions(sources):
+        if (token.text, at) in texts:
+            message = f"`{token.text}` takes a text here, and the action is an object"
+            yield Problem(rule.file, word.line, f"{message}; write `{word.text}.name`")
+
+
+def _taking_texts(sources: Sequence[Source]) -> frozenset[tuple[str, int]]:
+    """Return the rules that take a text, and at which of their parameters."""
+    found = {
+        (name, at)
+        for (name, _), heads in _heads(sources).items()
+        for head in heads
+        for at, literal in enumerate(head)
+        if literal is not None
+    }
+    for source in sources:
+        for rule in source.rules:
+            for at, parameter in enumerate(rule.parameters):
+                if [token.text for token in parameter[1:3]] == [":", "String"]:
+                    found.add((rule.name, at))
+    return frozenset(found)
+
+
+def _given_actions(sources: Sequence[Source]) -> Iterator[tuple[Rule, Token, int, Token]]:
+    """Yield each argument that is the action: the rule, the rule it calls, the place, the word."""
+    rules = [rule for source in sources for rule in source.rules]
+    taking = {(name, 1) for name in ENTRY_POINTS}
+    size = 0
+    while size < len(taking):
+        size = len(taking)
+        for rule in rules:
+            known = _actions_of(rule, taking)
+            for token, arguments in rule.calls():
+                taking.update(
+                    (token.text, at)
+                    for at, argument in enumerate(arguments)
+                    if len(argument) == 1 and argument[0].text in known
+                )
+    for rule in rules:
+        known = _actions_of(rule, taking)
+        for token, arguments in rule.calls():
+            for at, argument in enumerate(arguments):
+                if len(argument) == 1 and argument[0].text in known:
+                    yield rule, token, at, argument[0]
+
+
+def _actions_of(rule: Rule, taking: Collection[tuple[str, int]]) -> frozenset[str]:
+    """Return the parameters of a rule that are the action, by their types or by who calls it."""
+    return frozenset(
+        parameter[0].text
+        for at, parameter in enumerate(rule.parameters)
+        if parameter[0].kind == "word"
+        and parameter[0].text != "_"
+        and (
+            [token.text for token in parameter[1:3]] == [":", "Action"]
+            or (len(parameter) == 1 and (rule.name, at) in taking)
+        )
+    )
+
+
 def check_blocks(sources: Sequence[Source]) -> Iterator[Problem]:
     """Yield second blocks of one type: a stale copy beside a file would widen it in silence."""
     first: dict[tuple[str, str], Block] = {}
@@ -66,9 +129,8 @@ def check_blocks(sources: Sequence[Source]) -> Iterator[Problem]:
         for block in source.blocks:
             before = first.setdefault((block.keyword, block.type), block)
             if before is not block:
-                message = (
-                    f"`{block.type}` has a {block.keyword} block at {before.file}:{before.line}"
-                )
+                what = called_block(block.keyword)
+                message = f"`{block.type}` has {what} at {before.file}:{before.line}"
                 yield Problem(block.file, block.line, f"{message} already; write one")
 
 
@@ -82,6 +144,13 @@ def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:
             if declared is None or token is None:
                 continue
             block = blocks.get(declared.polar)
+            if block is None and blocks and rule.name in BUILT_IN:
+                message = (
+                    f"`{rule.name}` is for types with a block; write"
+                    f" `resource {declared.polar} {{ … }}`, or a rule of another name"
+                )
+                yield Problem(source.file, rule.line, message)
+                continue
             if rule.name == "has_role":
                 what, known = "role", {each.literal for each in block.roles} if block else None
             elif rule.name == "has_relation":
@@ -112,24 +181,6 @@ def _named(rule: Rule) -> Token | None:
             if (name.text, colon.text, token.kind) == ("name", ":", "string"):
                 return token if rule.name in ENTRY_POINTS else None
     return None
-
-
-def uncalled(sources: Sequence[Source]) -> Iterator[tuple[Problem, bool]]:
-    """Yield rules that nothing calls, and whether the name looks like a slip of one that is asked.
-
-    A misspelt `forbid` would load, and forbid nothing.
-    """
-    asked = {*ENTRY_POINTS, *BUILT_IN}
-    called = {
-        token.text for source in sources for rule in source.rules for token, _ in rule.calls()
-    }
-    for source in sources:
-        for rule in source.rules:
-            if rule.name not in asked | called:
-                slip = get_close_matches(rule.name.lower(), asked, n=1, cutoff=0.75)
-                advice = f"did you mean `{slip[0]}`?" if slip else "it decides nothing"
-                message = f"nothing calls the rule `{rule.name}`; {advice}"
-                yield Problem(source.file, rule.line, message), bool(slip)
 
 
 def _heads(sources: Sequence[Source]) -> _Heads:

@@ -14,12 +14,11 @@ from typing import Any
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
 from sidecar.policy.calling import (
-    BUILT_IN,
+    check_action_arguments,
     check_blocks,
     check_calls,
     check_heads,
     check_literals,
-    uncalled,
 )
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
@@ -27,13 +26,16 @@ from sidecar.policy.names import Names
 from sidecar.policy.nodes import FALSE, Node, Test
 from sidecar.policy.program import Clause, Program, write_program
 from sidecar.policy.questions import with_default
+from sidecar.policy.reaching import BUILT_IN, check_entry_points, refused, unreached
 from sidecar.policy.source import Source, read_source
 from sidecar.policy.symbols import Unexplorable
 from sidecar.policy.trees import TooLargeError
-from sidecar.policy.variables import check_variables
+from sidecar.policy.variables import check_variables, in_own_words
 from sidecar.schema.nouns import Schema
 from sidecar.schema.values import Value
 
+_TOLD_BEFORE = ("does not call the", "does not contain an allow rule")
+"""Warnings of Oso for which `check_entry_points` has better words."""
 PROBE_PARAMETERS = 3
 """Subject, action and resource."""
 
@@ -83,19 +85,20 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
             for rule in source.rules:
                 problems += [Problem(rule.file, *problem) for problem in check_variables(rule)]
         problems += [*check_calls(sources), *check_literals(sources)]
+        problems += check_action_arguments(sources)
         problems += [*check_blocks(sources), *check_heads(sources, names)]
-        problems += [problem for problem, slip in uncalled(sources) if slip]
+        problems += refused(left := unreached(sources, (*ENTRY_POINTS, *pack.probes)))
     if problems:
         raise InvalidPolicyError(problems)
     try:
         whole = LoadedPolicy(pack.schema, pack.texts)
-        problems = list(_warnings(whole, sources))
+        problems = [*check_entry_points(sources, left), *_warnings(whole, sources)]
         if problems:
             raise InvalidPolicyError(problems)
         program = write_program(sources)
         return names, program, LoadedPolicy(pack.schema, program.texts)
     except ValueError as error:
-        raise InvalidPolicyError(error.args[0]) from None
+        raise InvalidPolicyError([in_own_words(each, sources) for each in error.args[0]]) from None
 
 
 def compile_pack(pack: PackTexts) -> dict[str, Any]:
@@ -305,8 +308,8 @@ def _questions(schema: Schema) -> Iterator[Asked]:
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:
-    """Yield what Oso would only print, but for what is said of permissions that nobody declared."""
-    permissions = any(block.permissions for source in sources for block in source.blocks)
+    """Yield what Oso would only print."""
     for problem in loaded.warnings(sources[0].file if sources else ""):
-        if "does not call the" not in problem.message or permissions:
-            yield problem
+        # `check_entry_points` has told it, where permissions are declared.
+        if not any(text in problem.message for text in _TOLD_BEFORE):
+            yield in_own_words(problem, sources)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from sidecar.errors import Problem
 from sidecar.policy.literals import MAXIMUM_DIGITS
+from sidecar.policy.mistakes import ABSENT_WORDS, TRUTH_WORDS, absent_word, bracketed_list
 from sidecar.policy.source import Rule, Source
 from sidecar.policy.tokens import Token
 
@@ -21,7 +22,6 @@ CONSTANTS = frozenset({"true", "false", "nil", "context", "settings"})
 REFUSED_WORDS = {
     "new": "nothing can be made in a policy",
     "cut": "it would make the answer depend on the order of the rules",
-    "nil": "an absent fact equals nothing; ask whether it `.exists`",
     "mod": "arithmetic on facts cannot be compiled; put the number into the settings",
     "rem": "arithmetic on facts cannot be compiled; put the number into the settings",
     "isa": "write `matches`",
@@ -46,7 +46,7 @@ def check_constructs(source: Source) -> Iterator[Problem]:
         for part in (tokens, rule.body):
             for problem in (*_words(part), *_looks(part), *_numbers(part), *_arithmetic(part)):
                 yield Problem(rule.file, *problem)
-        for problem in _itself(rule.body):
+        for problem in (*_itself(rule.body), *_anything(rule)):
             yield Problem(rule.file, *problem)
 
 
@@ -84,7 +84,16 @@ def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
         elif token.kind == "word" and before != ".":
             if problem := _name(token):
                 yield problem
-            if token.text in REFUSED_WORDS and after != ":":
+            if after == ":":
+                continue
+            if token.text in ABSENT_WORDS:
+                yield token.line, absent_word(tokens, position)
+            elif token.text in TRUTH_WORDS:
+                yield (
+                    token.line,
+                    f"`{token.text}` is no word of Polar; write `{TRUTH_WORDS[token.text]}`",
+                )
+            elif token.text in REFUSED_WORDS:
                 yield token.line, f"`{token.text}` is not supported: {REFUSED_WORDS[token.text]}"
             elif token.text in _REFUSED_CALLS and after == "(":
                 yield token.line, f"`{token.text}` is not supported: {_REFUSED_CALLS[token.text]}"
@@ -94,6 +103,8 @@ def _looks(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     """Find members whose name is computed, and `in` over what is no list."""
     for position, token in enumerate(tokens):
         after = tokens[position + 1].text if position + 1 < len(tokens) else ""
+        if token.text in {"(", "{"} and (mend := bracketed_list(tokens, position)):
+            yield token.line, mend
         if token.text == "." and after == "(":
             yield token.line, "`.(` is not supported: write the name of the member after the dot"
         if token.text == "in" and position + 1 < len(tokens):
@@ -149,6 +160,20 @@ def _itself(body: Sequence[Token]) -> Iterator[tuple[int, str]]:
         if texts == [each.text for each in right] and alone:
             shown = "".join(texts)
             yield token.line, f"`{shown} {token.text} {shown}` compares `{shown}` with itself"
+
+
+def _anything(rule: Rule) -> Iterator[tuple[int, str]]:
+    """Find comparisons with a variable that stands for anything: they always hold."""
+    for position, token in enumerate(rule.body):
+        if token.text not in {"=", "==", "!=", ":="} or token.kind != "mark":
+            continue
+        sides = [operand(rule.body, position, step) for step in (-1, +1)]
+        for side, other in (sides, sides[::-1]):
+            word = side[0].text if len(side) == 1 and side[0].kind == "word" else ""
+            if word == "_" or (word.startswith("_") and word[1:] in ABSENT_WORDS):
+                shown = "".join(each.text for each in other)
+                message = f"`{word}` stands for anything, so nothing is asked of `{shown}` here"
+                yield token.line, message
 
 
 def operand(body: Sequence[Token], position: int, step: int) -> Sequence[Token]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 
 from sidecar.errors import Problem
-from sidecar.policy.source import Block, Rule, Source, closing
-from sidecar.policy.tokens import Token
+from sidecar.policy.source import Block, Rule, Source
+from sidecar.policy.tokens import Token, closing
 from sidecar.schema.nouns import Attribute, EntityType, Schema, words_of
+from sidecar.schema.wording import close_match
 
 SCALARS = ("String", "Boolean", "Integer", "Decimal", "Instant")
 """Specializers for values that are not entities."""
@@ -19,11 +19,9 @@ SCALARS = ("String", "Boolean", "Integer", "Decimal", "Instant")
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: the right name that was probably meant, or all of them."""
     names = sorted(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
-    if not close:  # `get` has no letter of `GET`
-        close = [name for name in names if name.lower() == word.lower()][:1]
+    close = close_match(word, names)
     if close:
-        return f"did you mean `{close[0]}`?"
+        return f"did you mean `{close}`?"
     return (
         "known are " + ", ".join(f"`{name}`" for name in names[:12])
         if names

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.errors import Problem
-from sidecar.policy.tokens import Token, tokenize
+from sidecar.policy.mistakes import bracket_mistakes, rule_mistakes
+from sidecar.policy.tokens import Token, closing, tokenize
 
 Tokens = tuple[Token, ...]
 
@@ -93,10 +94,13 @@ def read_source(file: str, text: str) -> tuple[Source, list[Problem]]:
     Oso, which reads the same file before anything is compiled from it.
     """
     tokens, problems = tokenize(file, text)
+    problems += [Problem(file, *mistake) for mistake in bracket_mistakes(tokens)]
+    if problems:  # what follows would be consequences
+        return Source(file, text, (), (), ()), problems
     rules: list[Rule] = []
     blocks: list[Block] = []
     for statement in _statements(tokens):
-        found = _block(file, statement) if statement[-1].text == "}" else _rule(file, statement)
+        found = _block(file, statement) if _is_block(statement) else _rule(file, statement)
         if isinstance(found, Problem):
             problems.append(found)
         elif isinstance(found, Rule):
@@ -104,6 +108,11 @@ def read_source(file: str, text: str) -> tuple[Source, list[Problem]]:
         else:
             blocks.append(found)
     return Source(file, text, tokens, tuple(rules), tuple(blocks)), problems
+
+
+def called_block(keyword: str) -> str:
+    """Return what a block is called, with its article."""
+    return f"{'an' if keyword == 'actor' else 'a'} {keyword} block"
 
 
 def split(tokens: Sequence[Token], mark: str) -> Iterator[Tokens]:
@@ -122,27 +131,12 @@ def split(tokens: Sequence[Token], mark: str) -> Iterator[Tokens]:
         yield tuple(piece)
 
 
-def closing(tokens: Sequence[Token], opening: int) -> int:
-    """Return the position of the bracket that closes the one at `opening`, or the last one."""
-    depth = 0
-    for position in range(opening, len(tokens)):
-        text = tokens[position].text
-        depth += (text in {"(", "[", "{"}) - (text in {")", "]", "}"})
-        if depth == 0:
-            return position
-    return len(tokens) - 1
-
-
 def _statements(tokens: Tokens) -> Iterator[Tokens]:
     start = depth = 0
     block = False
     for position, token in enumerate(tokens):
         if position == start:
-            block = (
-                token.text in {"actor", "resource"}
-                and tokens[position + 1 : position + 2] != ()
-                and (tokens[position + 1].kind == "word")
-            )
+            block = _is_block(tokens[position : position + 2])
         depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
         if depth <= 0 and token.text == ("}" if block else ";"):
             yield tokens[start : position + 1]
@@ -161,10 +155,12 @@ def _rule(file: str, tokens: Tokens) -> Rule | Problem:
         return Problem(
             file, first.line, "`type` declarations are not supported; give the parameters types"
         )
-    if first.kind != "word" or len(tokens) < 3 or tokens[1].text != "(" or tokens[-1].text != ";":
+    if first.kind != "word" or len(tokens) < 3 or tokens[1].text != "(":
         return Problem(
             file, first.line, f"`{first.text}` does not begin a rule, a resource or an actor"
         )
+    for mistake in rule_mistakes(tokens):
+        return Problem(file, *mistake)
     if len(tokens) > MAXIMUM_RULE:
         advice = "divide it, or put its list into the settings as a set"
         message = f"`{first.text}` has more than {MAXIMUM_RULE} words; {advice}"
@@ -172,20 +168,43 @@ def _rule(file: str, tokens: Tokens) -> Rule | Problem:
     end = closing(tokens, 1)
     rest = tokens[end + 1 : -1]
     if rest and rest[0].text != "if":
-        return Problem(file, rest[0].line, f"expected `if` or `;` instead of `{rest[0].text}`")
+        message = f"`{rest[0].text}` cannot follow the head of a rule; a condition begins with `if`"
+        return Problem(file, rest[0].line, message)
     parameters = tuple(split(tokens[2:end], ","))
     return Rule(file, first.line, first.text, first, parameters, rest[1:])
 
 
+def _is_block(tokens: Tokens) -> bool:
+    """Tell whether a statement begins as a block does."""
+    return tokens[0].text in {"actor", "resource"} and len(tokens) > 1 and tokens[1].kind == "word"
+
+
+def _missing_end(line: Tokens) -> tuple[int, str] | None:
+    """Return where a `;` is missing, if what stands as one line of a block is two."""
+    for before, token, after in zip(line, line[1:], line[2:], strict=False):
+        implies = token.kind == "string" and after.text == "if"
+        if before.text not in {"if", "on"} and (
+            implies or (token.kind == "word" and after.text == "=")
+        ):
+            return before.line, f"a `;` is missing at the end of line {before.line}"
+    return None
+
+
 def _block(file: str, tokens: Tokens) -> Block | Problem:
-    if len(tokens) < 4 or tokens[2].text != "{":
+    if len(tokens) < 4 or tokens[2].text != "{" or tokens[-1].text != "}":
         return Problem(file, tokens[0].line, f"`{tokens[0].text}` needs a type and `{{ … }}`")
     inside = tokens[3:-1]
     lists: dict[str, Tokens] = {"roles": (), "permissions": ()}
     relations: dict[str, Token] = {}
     implications: list[Implication] = []
+    if inside and inside[-1].text != ";":
+        return Problem(
+            file, inside[-1].line, f"a `;` is missing at the end of line {inside[-1].line}"
+        )
     for line in split(inside, ";"):
         texts = [token.text for token in line]
+        if mistake := _missing_end(line):
+            return Problem(file, *mistake)
         if len(line) > 1 and texts[1] == "=" and texts[0] in lists:
             lists[texts[0]] = tuple(token for token in line[2:] if token.kind == "string")
         elif len(line) > 1 and texts[:2] == ["relations", "="]:
@@ -204,7 +223,7 @@ def _block(file: str, tokens: Tokens) -> Block | Problem:
             return Problem(
                 file,
                 line[0].line,
-                f"`{texts[0]}` does not begin a line of a {tokens[0].text} block",
+                f"`{texts[0]}` does not begin a line of {called_block(tokens[0].text)}",
             )
     span = (tokens[2].end, tokens[-1].start)
     return Block(

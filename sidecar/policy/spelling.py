@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from sidecar.policy.constructs import CONSTANTS, operand
-from sidecar.policy.source import Rule, Tokens, closing
-from sidecar.policy.tokens import Token
+from sidecar.policy.source import Rule, Tokens
+from sidecar.policy.tokens import Token, closing
 
 Edit = tuple[int, int, str]
 """Where to begin and end in the text, and what to put there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,6 +28,21 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_FOREIGN = re.compile(r"&&|\|\||!==|===|<>|=>|=<|//|/\*|--|!(?!=)|'")
+_INSTEAD = {
+    "&&": "write `and`",
+    "||": "write `or`",
+    "===": "write `=`",
+    "!==": "write `!=`",
+    "<>": "write `!=`",
+    "=<": "write `<=`",
+    "//": "a comment begins with `#`",
+    "/*": "each line of a comment begins with `#`",
+    "--": "a comment begins with `#`",
+    "'": 'strings stand in `"..."`',
+}
+"""Signs of other languages, and what Polar has for them; what is left out could mean several."""
+_BEFORE_CONDITION = frozenset({"if", "and", "or", "not", "(", ","})
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 
 
@@ -53,6 +69,17 @@ class Token:
         )
 
 
+def closing(tokens: Sequence[Token], opening: int) -> int:
+    """Return the position of the bracket that closes the one at `opening`, or the last one."""
+    depth = 0
+    for position in range(opening, len(tokens)):
+        text = tokens[position].text
+        depth += (text in {"(", "[", "{"}) - (text in {")", "]", "}"})
+        if depth == 0:
+            return position
+    return len(tokens) - 1
+
+
 def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
     """Split `text` into tokens, within bounds that keep Oso's parser alive.
 
@@ -70,8 +97,8 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
     position, line, depth, chain = 0, 1, 0, 0
     while position < len(text):
         match = _TOKEN.match(text, position)
-        if match is None:
-            return (), [Problem(file, line, _meaningless(text[position]))]
+        if match is None or _FOREIGN.match(text, position):
+            return (), [Problem(file, line, _meaningless(text, position, tokens))]
         kind, written = str(match.lastgroup), match[0]
         if kind != "space":
             tokens.append(Token(kind, written, line, position, match.end()))
@@ -93,8 +120,19 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
     return tuple(tokens), []
 
 
-def _meaningless(character: str) -> str:
-    shown = character if character.isprintable() else character.encode("unicode_escape").decode()
-    called = unicodedata.name(character, "a control character").lower()
-    advice = 'write `"` instead' if "quotation mark" in called else "delete it"
-    return f"`{shown}` ({called}) has no meaning in Polar here; {advice}"
+def _meaningless(text: str, position: int, before: Sequence[Token]) -> str:
+    """Return what is wrong at a place where no token of Polar begins; the mend if it is certain."""
+    column = position - text.rfind("\n", 0, position)
+    if text[position] == '"':
+        return f"the string that begins here (column {column}) has no end in this line"
+    foreign = _FOREIGN.match(text, position)
+    if foreign is not None:
+        sign = foreign[0]
+        mend = _INSTEAD.get(sign, "")
+        if sign == "!" and before and before[-1].text in _BEFORE_CONDITION:
+            mend = "write `not`"
+        return f"`{sign}` has no meaning in Polar (column {column}){mend and f'; {mend}'}"
+    character = text[position]
+    called = unicodedata.name(character, "a character without a name").lower()
+    mend = '; write `"` instead' if "quotation mark" in called else ""
+    return f"`{character}` ({called}) has no meaning in Polar here (column {column}){mend}"

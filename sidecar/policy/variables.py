@@ -6,16 +6,59 @@ condition that could hold, under `not` it is lost, and a misspelt name is no nam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from sidecar.errors import Problem
 from sidecar.policy.constructs import CONSTANTS, REFUSED_WORDS
-from sidecar.policy.source import Rule, closing
-from sidecar.policy.tokens import Token
+from sidecar.policy.mistakes import ABSENT_WORDS, TRUTH_WORDS
+from sidecar.policy.source import Rule, Source
+from sidecar.policy.tokens import Token, closing
 
 _BINDING = frozenset({"=", ":="})
 _OPEN = frozenset({"(", "[", "{"})
 _CLOSE = frozenset({")", "]", "}"})
-_WORDS = frozenset({"and", "or", "not", "in", "if", "matches", "forall", "_", *CONSTANTS})
+_WORDS = frozenset(
+    {
+        "and",
+        "or",
+        "not",
+        "in",
+        "if",
+        "matches",
+        "forall",
+        "_",
+        *CONSTANTS,
+        *ABSENT_WORDS,
+        *TRUTH_WORDS,
+    }
+)
+
+
+_SINGLETON = re.compile(r"Singleton variable (\S+) is unused or undefined")
+
+
+def in_own_words(problem: Problem, sources: Sequence[Source]) -> Problem:
+    """Return what Oso says of a variable that stands only once, without its advice.
+
+    A name that begins with `_` is what Oso advises: a condition with it always holds.
+    """
+    found = _SINGLETON.match(problem.message)
+    if found is None:
+        return problem
+    message = f"the variable `{found[1]}` stands only once in its rule"
+    rules = [
+        rule
+        for source in sources
+        for rule in source.rules
+        if rule.file == problem.file and rule.line <= problem.line
+    ]
+    parameters = rules[-1].parameters if rules else ()
+    if any([token.text for token in each[:2]] == [found[1], ":"] for each in parameters):
+        return replace(problem, message=f"{message}; write `_` in its place")
+    advice = "was a text in quotes or another name meant?"
+    return replace(problem, message=f"{message}, so it stands for anything; {advice}")
 
 
 def check_variables(rule: Rule) -> Iterator[tuple[int, str]]:

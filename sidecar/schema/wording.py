@@ -9,6 +9,8 @@ from difflib import get_close_matches
 
 LONGEST_SHOWN = 60
 MOST_LISTED = 20
+LONG_NAME = 6
+"""Letters of a name in which two slips can be told from another name."""
 MOST_COMPARED = 1_000
 """Comparing a slip with each of a million ids would take longer than reading them."""
 
@@ -38,15 +40,41 @@ def shown(text: str) -> str:
     return f"`{line}`"
 
 
+def close_match(text: str, names: Collection[str]) -> str | None:
+    """Return the name of which `text` is a slip: a letter or two are wrong, and no more.
+
+    Names that only resemble each other mean different things; nobody should follow such advice.
+    """
+    for match in get_close_matches(text, names, n=3):
+        if _edits(text, match) <= (1 if len(match) < LONG_NAME else 2):
+            return match
+    lowered = {name.lower(): name for name in names}  # `get` has no letter of `GET`
+    for match in get_close_matches(text.lower(), lowered, n=3):
+        if _edits(text.lower(), match) <= (1 if len(match) < LONG_NAME else 2):
+            return lowered[match]
+    return None
+
+
+def _edits(left: str, right: str) -> int:
+    """Return how many letters are too many, missing, wrong or swapped."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for at, letter in enumerate(left, 1):
+        older, before, row = before, row, [at]
+        for to, other in enumerate(right, 1):
+            least = min(before[to] + 1, row[to - 1] + 1, before[to - 1] + (letter != other))
+            if at > 1 and to > 1 and letter == right[to - 2] and left[at - 2] == other:
+                least = min(least, older[to - 2] + 1)
+            row.append(least)
+    return row[-1]
+
+
 def nearest(text: str, names: Collection[str]) -> str:
     """Return ``; did you mean `x`?`` for the name that resembles `text` most, or nothing."""
     if len(names) > MOST_COMPARED or len(text) > LONGEST_SHOWN:
         return ""
-    match = get_close_matches(text, names, n=1)
-    if not match:
-        lowered = {name.lower(): name for name in names}
-        match = [lowered[name] for name in get_close_matches(text.lower(), lowered, n=1)]
-    return f"; did you mean {shown(match[0])}?" if match else ""
+    match = close_match(text, names)
+    return f"; did you mean {shown(match)}?" if match else ""
 
 
 def one_of(names: Iterable[str]) -> str:
