@@ -27,7 +27,7 @@ from sidecar.policy.nodes import FALSE, Node, Test
 from sidecar.policy.program import Clause, Program, write_program
 from sidecar.policy.questions import with_default
 from sidecar.policy.reaching import BUILT_IN, check_entry_points, refused, unreached
-from sidecar.policy.source import Source, read_source
+from sidecar.policy.source import Rule, Source, read_source
 from sidecar.policy.symbols import Unexplorable
 from sidecar.policy.trees import TooLargeError
 from sidecar.policy.variables import check_variables, in_own_words
@@ -79,6 +79,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
         source, found = read_source(file, text)
         sources.append(source)
         problems += found
+    left: list[Rule] = []
     if not problems:
         for source in sources:
             problems += [*names.check(source), *check_constructs(source)]
@@ -87,7 +88,8 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
         problems += [*check_calls(sources), *check_literals(sources)]
         problems += check_action_arguments(sources)
         problems += [*check_blocks(sources), *check_heads(sources, names)]
-        problems += refused(left := unreached(sources, (*ENTRY_POINTS, *pack.probes)))
+        left = unreached(sources, (*ENTRY_POINTS, *pack.probes))
+        problems += refused(left)
     if problems:
         raise InvalidPolicyError(problems)
     try:

@@ -156,12 +156,10 @@ def _clauses(sources: Sequence[Source]) -> Iterator[_Clause]:
 def _lines(block: Block, blocks: dict[str, Block]) -> Iterator[_Clause]:
     """Yield the rules that the lines of a block stand for."""
     for line in block.implications:
-        related = (
-            blocks.get(block.relations[line.relation].text)
-            if line.relation in block.relations
-            else None
-        )
-        owner = related if line.relation else block
+        owner: Block | None = block
+        if line.relation is not None:
+            related = block.relations.get(line.relation)
+            owner = blocks.get(related.text) if related is not None else None
         granted = block.names.get(line.granted)
         implier = owner.names.get(line.implier) if owner else None
         if granted is None or implier is None:
