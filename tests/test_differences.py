@@ -100,7 +100,13 @@ def test_diff_is_what_going_through_all_states_says(
         within = Within(found.joined)
         covering = Covering(found.joined, ("user", "doc"))
         told = [
-            (change, change.region, [covering.region(each) for each in change.conditions])
+            (
+                change,
+                change.region,
+                [covering.region(each) for each in change.conditions]
+                if not change.unlisted
+                else [change.region],
+            )
             for change in found.changes
             if change.resource == "doc"
         ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sidecar.review.declarations import Declaration
 from sidecar.review.differences import (
     ALLOWED,
     DENIED,
+    GIVEN,
     OBLIGED,
     RELEASED,
+    WITHHELD,
     Change,
     Differences,
 )
@@ -24,6 +27,8 @@ _HEADS = {
     DENIED: "newly denied",
     OBLIGED: "newly obliged",
     RELEASED: "no longer obliged",
+    GIVEN: "reason newly given",
+    WITHHELD: "reason no longer given",
 }
 
 
@@ -32,6 +37,7 @@ class Compared:
     """All that is told of an edit."""
 
     differences: Differences
+    declarations: tuple[Declaration, ...]
     gained: tuple[Entitlement, ...]
     lost: tuple[Entitlement, ...]
     unlisted: tuple[str, ...]
@@ -42,9 +48,16 @@ class Compared:
 
     @property
     def differs(self) -> bool:
-        """Whether anything changes, or something could not be compared."""
+        """Whether anything changes."""
         found = self.differences
-        return bool(found.changes or found.uncompared or self.gained or self.lost)
+        changed = found.changes or found.reasons or self.declarations
+        return bool(changed or self.gained or self.lost)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all could be compared, listed and judged."""
+        found = self.differences
+        return not (found.uncompared or found.unlisted or self.unjudged)
 
     def lines(self, change: Change) -> int | None:
         """Return how many lines of the log a change affects; None without a log."""
@@ -83,6 +96,10 @@ def as_text(answer: Compared, *, examples: bool) -> Iterator[str]:
                 yield from indented(conditions)
     for at, change in enumerate(found.changes):
         yield from _change(change, answer, with_example=examples or not at)
+    for change in found.reasons:
+        yield from _change(change, answer, with_example=examples)
+    for declaration in answer.declarations:
+        yield f"declared: {declaration}"
     for sentence in found.uncompared:
         yield f"not compared: {sentence}"
     yield from _people(answer)
@@ -90,8 +107,10 @@ def as_text(answer: Compared, *, examples: bool) -> Iterator[str]:
 
 def _change(change: Change, answer: Compared, *, with_example: bool) -> Iterator[str]:
     actions = ", ".join(map(in_line, change.actions))
-    obligation = f" ({change.code})" if change.code else ""
-    yield f"{_HEADS[change.what]}{obligation}: {actions} on {change.resource}, for {change.subject}"
+    code = f" ({change.code})" if change.code else ""
+    yield f"{_HEADS[change.what]}{code}: {actions} on {change.resource}, for {change.subject}"
+    if change.unlisted:
+        yield f"  when, is not listed: {change.unlisted}"
     if (count := answer.lines(change)) is not None:
         yield f"  affects {count} lines of the log"
     yield from indented(change.clauses)
@@ -119,17 +138,35 @@ def _people(answer: Compared) -> Iterator[str]:
 
 
 def _summary(answer: Compared) -> str:
+    found = answer.differences
     counts = [
-        (sum(len(each.actions) for each in answer.differences.changes if each.what == what), word)
+        (sum(len(each.actions) for each in found.changes if each.what == what), word)
         for what, word in _HEADS.items()
     ]
     parts = [f"{count} {word}" for count, word in counts if count]
-    told_of = f"actions: {', '.join(parts)}" if parts else "no situation is decided otherwise"
+    if parts:
+        told_of = f"actions: {', '.join(parts)}"
+    elif found.uncompared:
+        told_of = "what could be compared is decided as before"
+    else:
+        told_of = "no situation is decided otherwise"
+    if reasons := {(each.scope, action) for each in found.reasons for action in each.actions}:
+        told_of += f"; other reasons for {_counted(len(reasons))}"
+    if found.missed:
+        told_of += f"; {_counted(found.missed)} could not be compared"
+    if found.unlisted:
+        told_of += "; not all conditions are listed"
+    if answer.declarations:
+        told_of += f"; {len(answer.declarations)} declared differently"
     if answer.with_data:
         told_of += f"; people gain {len(answer.gained)} and lose {len(answer.lost)} permissions"
     if answer.replayed is not None:
         told_of += f"; {answer.unjudged} lines of the log cannot be judged"
     return told_of
+
+
+def _counted(actions: int) -> str:
+    return f"{actions} action" if actions == 1 else f"{actions} actions"
 
 
 # --- as Markdown ------------------------------------------------------------------------------
@@ -145,16 +182,33 @@ def as_markdown(answer: Compared) -> Iterator[str]:
                 yield ""
                 yield f"Rule `{rule.rule}` {verb}"
                 yield from _bullets(conditions)
-    for change in found.changes:
+    for change in (*found.changes, *found.reasons):
+        yield from _markdown_change(change, answer)
+    if answer.declarations:
         yield ""
-        actions = ", ".join(f"`{action}`" for action in change.actions)
-        obligation = f" (`{change.code}`)" if change.code else ""
-        head = _HEADS[change.what].capitalize()
-        yield f"**{head}**{obligation}: {actions} on {change.resource}, for {change.subject}"
-        yield from _bullets(change.clauses)
-        if (count := answer.lines(change)) is not None:
-            yield ""
-            yield f"Affects {count} lines of the log."
+        yield from (f"- declared: {declaration}" for declaration in answer.declarations)
+    yield from _markdown_people(answer)
+    for sentence in (*found.uncompared, *answer.unlisted):
+        yield ""
+        yield f"Not compared: {sentence}"
+
+
+def _markdown_change(change: Change, answer: Compared) -> Iterator[str]:
+    yield ""
+    actions = ", ".join(f"`{action}`" for action in change.actions)
+    code = f" (`{change.code}`)" if change.code else ""
+    head = _HEADS[change.what].capitalize()
+    yield f"**{head}**{code}: {actions} on {change.resource}, for {change.subject}"
+    if change.unlisted:
+        yield ""
+        yield f"When, is not listed: {change.unlisted}"
+    yield from _bullets(change.clauses)
+    if (count := answer.lines(change)) is not None:
+        yield ""
+        yield f"Affects {count} lines of the log."
+
+
+def _markdown_people(answer: Compared) -> Iterator[str]:
     if answer.gained or answer.lost:
         yield ""
         yield "| | who | may |"
@@ -163,9 +217,6 @@ def as_markdown(answer: Compared) -> Iterator[str]:
             for each in entitlements:
                 may = str(each).removeprefix(f"{in_line(each.subject)} ")
                 yield f"| {sign} | `{in_cell(each.subject)}` | `{in_cell(may)}` |"
-    for sentence in (*found.uncompared, *answer.unlisted):
-        yield ""
-        yield f"Not compared: {sentence}"
 
 
 def in_cell(text: str) -> str:
@@ -189,24 +240,30 @@ def as_plain(answer: Compared) -> dict[str, object]:
     schema = found.joined.schema
     return {
         "differs": answer.differs,
+        "complete": answer.complete,
         "rules": [
             {"rule": each.rule, "gained": each.gained, "lost": each.lost} for each in found.rules
         ],
         "changes": [
             {
                 "what": change.what,
-                "obligation": change.code,
+                "obligation": change.code if change.what in {OBLIGED, RELEASED} else None,
+                "reason": change.code if change.what in {GIVEN, WITHHELD} else None,
                 "subject": change.subject,
                 "resource": change.resource,
                 "actions": change.actions,
-                "when": change.clauses,
+                "when": None if change.unlisted else change.clauses,
+                "unlisted": change.unlisted or None,
                 "log_lines": answer.lines(change),
                 "examples": [
                     None if each is None else as_json(each, change.actions[0], schema)
                     for each in change.examples
                 ],
             }
-            for change in found.changes
+            for change in (*found.changes, *found.reasons)
+        ],
+        "declared": [
+            {"name": each.name, "old": each.old, "new": each.new} for each in answer.declarations
         ],
         "uncompared": found.uncompared,
         "gained": [_entitlement(each) for each in answer.gained],

@@ -13,16 +13,15 @@ import click
 
 from sidecar.audit import Hashing
 from sidecar.cli.compared import Compared, as_markdown, as_plain, as_text
-from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.group import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.places import clock, pack_settings
 from sidecar.facts import read_directory
 from sidecar.options import INSTANT, PACK, setting_options
-from sidecar.policy import Policy
 from sidecar.review.differences import differences
 from sidecar.review.entitlements import Given
 from sidecar.review.entitlements import changed as changed_entitlements
-from sidecar.review.packs import NOW, PackPlace, found, load_pair
+from sidecar.review.packs import NOW, Compiled, PackPlace, found, load_pair
 from sidecar.review.replaying import replay
 
 
@@ -65,6 +64,8 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
 ) -> None:
     """Show what an edit changes in every situation; status 1 when anything does.
 
+    Status 2 when something could not be compared, whatever else changes.
+
     OLD and NEW are whole packs, each a directory with `policies` and `fixtures`, or a revision of
     git: `diff main`, `diff v1.2 HEAD`. Without NEW the files as they are now are compared.
     """
@@ -79,27 +80,31 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     beside: Any = places.get("fixtures")
     with found([old, *([new] if new else [])], pack, beside) as packs:
         last = packs[1] if new else pack()
-        before, after = load_pair(packs[0], last)
-        answer = _compared(before, after, (old_data or data, data), at or clock())
+        compiled = load_pair(packs[0], last)
+        answer = _compared(compiled, (old_data or data, data), at or clock())
         if log is not None:
             key: Any = places.get("decision_log_key")
             hashing = None if key is None else Hashing.by_file(key)
-            answer = replace(answer, replayed=replay(log, after, hashing))
+            answer = replace(answer, replayed=replay(log, compiled.deciding()[1], hashing))
     if output == JSON:
         print_json(as_plain(answer))
     else:
         lines = as_markdown(answer) if output == MARKDOWN else as_text(answer, examples=examples)
         for line in lines:
             click.echo(line)
+    if not answer.complete:
+        raise SystemExit(EXIT_TROUBLE)
     raise SystemExit(EXIT_NO if answer.differs else EXIT_YES)
 
 
-def _compared(
-    old: Policy, new: Policy, data: tuple[Path | None, Path | None], now: datetime
-) -> Compared:
-    compared = differences(old, new)
+def _compared(packs: Compiled, data: tuple[Path | None, Path | None], now: datetime) -> Compared:
+    compared = differences(
+        packs.old, packs.new, declared=packs.schemas, same_rules=packs.same_rules
+    )
+    declared = packs.declarations
     if data[0] is None or data[1] is None:
-        return Compared(compared, (), (), (), with_data=False, replayed=None)
+        return Compared(compared, declared, (), (), (), with_data=False, replayed=None)
+    old, new = packs.deciding()
     before = Given(old, read_directory(old.schema, data[0]), now)
     after = Given(new, read_directory(new.schema, data[1]), now)
     only = None
@@ -110,4 +115,4 @@ def _compared(
             for action in change.actions
         }
     gained, lost, unlisted = changed_entitlements(before, after, only)
-    return Compared(compared, gained, lost, unlisted, with_data=True, replayed=None)
+    return Compared(compared, declared, gained, lost, unlisted, with_data=True, replayed=None)

@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from sidecar.cli.compared import in_cell, indented
-from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.group import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, TEXT, output_options, print_json
 from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
-from sidecar.review.matrix import NO, YES, Clauses, Sheet, matrix
+from sidecar.review.matrix import NO, YES, Cell, Clauses, Sheet, Unlisted, matrix
 from sidecar.review.packs import NOW, PackPlace
 from sidecar.schema.wording import in_line
 
@@ -33,14 +33,18 @@ def draw(golden: Path | None, output: str, **places: object) -> None:
     """
     settings = pack_settings(places)
     sheets = matrix(PackPlace(NOW, settings.policies, settings.fixtures))
+    unlisted = [sentence for sheet in sheets for sentence in sheet.unlisted]
+    for sentence in unlisted:
+        click.echo(f"error: not listed: {sentence}", err=True)
+    status = EXIT_TROUBLE if unlisted else EXIT_YES
     if output == JSON:
         print_json([_as_json(sheet) for sheet in sheets])
-        raise SystemExit(EXIT_YES)
+        raise SystemExit(status)
     lines = list((_markdown if output == MARKDOWN else _text)(sheets))
     if golden is None:
         for line in lines:
             click.echo(line)
-        raise SystemExit(EXIT_YES)
+        raise SystemExit(status)
     if output != TEXT:
         raise click.UsageError("--golden compares text; leave --markdown out")
     try:
@@ -51,7 +55,7 @@ def draw(golden: Path | None, output: str, **places: object) -> None:
     changed = list(unified_diff(approved, lines, str(golden), "now", lineterm="", n=0))
     for line in changed:
         click.echo(line)
-    raise SystemExit(EXIT_NO if changed else EXIT_YES)
+    raise SystemExit(status or (EXIT_NO if changed else EXIT_YES))
 
 
 class _Legend:
@@ -60,10 +64,12 @@ class _Legend:
     def __init__(self) -> None:
         self.numbers: dict[Clauses, int] = {}
 
-    def mark(self, cell: Clauses | None) -> str:
+    def mark(self, cell: Cell) -> str:
         """Return what stands in a cell."""
         if cell is None:
             return "asks Oso"
+        if isinstance(cell, Unlisted):
+            return "not listed"
         if cell == YES:
             return "yes"
         if cell == NO:
@@ -84,7 +90,9 @@ def _text(sheets: Sequence[Sheet]) -> Iterator[str]:
             cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
             yield f"  {'  '.join(cells)}".rstrip()
         for column, held in zip(sheet.columns, sheet.held, strict=True):
-            if held not in {YES, NO}:
+            if isinstance(held, Unlisted):
+                yield f"{column}: not listed, {held.why}"
+            elif held not in {YES, NO}:
                 yield f"{column}:"
                 yield from indented(held)
         for cell, number in legend.numbers.items():
@@ -103,7 +111,9 @@ def _markdown(sheets: Sequence[Sheet]) -> Iterator[str]:
             yield f"| `{in_cell(action)}` | {' | '.join(map(legend.mark, cells))} |"
         yield ""
         for column, held in zip(sheet.columns, sheet.held, strict=True):
-            if held not in {YES, NO}:
+            if isinstance(held, Unlisted):
+                yield f"- **{column}**: not listed, {held.why}"
+            elif held not in {YES, NO}:
                 yield f"- **{column}**: {_either(held)}"
         for cell, number in legend.numbers.items():
             yield f"- [{number}] {_either(cell)}"
@@ -121,7 +131,7 @@ def _as_json(sheet: Sheet) -> dict[str, object]:
         "subject": sheet.subject,
         "resource": sheet.resource,
         "columns": [
-            {"name": column, "held_when": held}
+            {"name": column, "held_when": None if isinstance(held, Unlisted) else held}
             for column, held in zip(sheet.columns, sheet.held, strict=True)
         ],
         "actions": [
@@ -135,8 +145,10 @@ def _as_json(sheet: Sheet) -> dict[str, object]:
                         if cell == YES
                         else "never"
                         if cell == NO
+                        else "not listed"
+                        if isinstance(cell, Unlisted)
                         else "sometimes",
-                        "when": cell,
+                        "when": None if isinstance(cell, Unlisted) else cell,
                     }
                     for cell in cells
                 ],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from sidecar.cli.compared import indented
-from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.group import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.outputs import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.places import pack_settings
 from sidecar.options import PACK, setting_options
@@ -15,6 +15,8 @@ from sidecar.review.invariants import Counterexample, Verdict, prove
 from sidecar.review.packs import NOW, PackPlace
 from sidecar.review.presenting import as_json, told
 from sidecar.schema import Schema
+
+_UNMET = "no state meets its conditions today"
 
 
 @main.command("prove")
@@ -24,7 +26,7 @@ def prove_invariants(output: str, **places: object) -> None:
     """Prove the invariants, *invariants.yaml beside the policies; status 1 when one fails.
 
     A proof covers every state that facts can have. Of an invariant that fails, a state in which
-    it does is shown, and the rules that are responsible.
+    it does is shown, and the rules that are responsible. Status 2 when one could not be proved.
     """
     settings = pack_settings(places)
     schema, verdicts = prove(PackPlace(NOW, settings.policies, settings.fixtures))
@@ -38,6 +40,10 @@ def prove_invariants(output: str, **places: object) -> None:
         lines = _markdown(verdicts) if output == MARKDOWN else _text(verdicts, schema)
         for line in lines:
             click.echo(line)
+    if any(
+        verdict.unproved or any(c.unlisted for c in verdict.counterexamples) for verdict in verdicts
+    ):
+        raise SystemExit(EXIT_TROUBLE)
     raise SystemExit(EXIT_YES if all(verdict.holds for verdict in verdicts) else EXIT_NO)
 
 
@@ -45,7 +51,7 @@ def _text(verdicts: Sequence[Verdict], schema: Schema) -> Iterator[str]:
     for verdict in verdicts:
         invariant = verdict.invariant
         if verdict.holds:
-            yield f"proved  {invariant.name}"
+            yield f"proved  {invariant.name}{f' ({_UNMET})' if verdict.unmet else ''}"
             continue
         head = "FAILS" if verdict.counterexamples else "unproved"
         yield f"{head}   {invariant.name} ({invariant.file}:{invariant.line})"
@@ -57,6 +63,8 @@ def _text(verdicts: Sequence[Verdict], schema: Schema) -> Iterator[str]:
 
 def _counterexample(each: Counterexample, schema: Schema) -> Iterator[str]:
     yield f"  {', '.join(each.actions)} on {each.asked.resource}, for {each.asked.subject}"
+    if each.unlisted:
+        yield f"    in states that cannot be listed: {each.unlisted}"
     yield from (f"  {line}" for line in indented(each.clauses))
     if each.example is not None:
         yield "    for example"
@@ -68,18 +76,26 @@ def _counterexample(each: Counterexample, schema: Schema) -> Iterator[str]:
 
 def _summary(verdicts: Sequence[Verdict]) -> str:
     proved = sum(verdict.holds for verdict in verdicts)
-    return f"{proved} of {len(verdicts)} invariants hold in every state"
+    unproved = sum(bool(verdict.unproved) for verdict in verdicts)
+    summary = f"{proved} of {len(verdicts)} invariants hold in every state"
+    return f"{summary}; {unproved} could not be proved completely" if unproved else summary
 
 
 def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"**Invariants:** {_summary(verdicts)}."
     for verdict in verdicts:
         if verdict.holds:
+            if verdict.unmet:
+                yield ""
+                yield f"Holds, {_UNMET}: {verdict.invariant.name}"
             continue
         yield ""
-        yield f"**Fails:** {verdict.invariant.name}"
+        head = "Fails" if verdict.counterexamples else "Not proved"
+        yield f"**{head}:** {verdict.invariant.name}"
         yield ""
         for each in verdict.counterexamples:
+            if each.unlisted:
+                yield f"- {', '.join(each.actions)} on {each.asked.resource}: {each.unlisted}"
             for clauses in each.clauses:
                 when = ", and ".join(f"`{clause}`" for clause in clauses) or "always"
                 yield f"- {', '.join(each.actions)} on {each.asked.resource}: when {when}"
@@ -96,12 +112,13 @@ def _as_json(verdicts: Sequence[Verdict], schema: Schema) -> dict[str, object]:
                 "file": verdict.invariant.file,
                 "line": verdict.invariant.line,
                 "holds": verdict.holds,
+                "unmet": verdict.unmet,
                 "counterexamples": [
                     {
                         "subject": each.asked.subject,
                         "resource": each.asked.resource,
                         "actions": each.actions,
-                        "when": each.clauses,
+                        "when": None if each.unlisted else each.clauses,
                         "example": None
                         if each.example is None
                         else as_json(each.example, each.asked.action, schema),

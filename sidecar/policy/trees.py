@@ -8,7 +8,9 @@ joining two trees costs the product of their sizes at worst, and equal decisions
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+from sidecar.errors import SidecarError
 from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
 from sidecar.policy.questions import ORDERS, YES_NO, Answer, Path, Question, value_of
 from sidecar.schema.nouns import Kind
@@ -17,7 +19,7 @@ MAXIMUM_NODES = 400_000
 """Nodes of all trees of one policy; more is a policy that nobody can review either."""
 
 
-class TooLargeError(Exception):
+class TooLargeError(SidecarError):
     """The trees of this policy do not fit into the bound."""
 
 
@@ -36,6 +38,7 @@ class Trees:
         self._either: dict[tuple[int, int], Node] = {}
         self._assumed: dict[tuple[int, frozenset[int]], Node] = {}
         self._failing: dict[int, bool] = {}
+        self._most = MAXIMUM_NODES
 
     @staticmethod
     def leaf(holds: bool) -> Node:  # noqa: FBT001 - the leaf of a truth
@@ -209,12 +212,25 @@ class Trees:
         key = (test, labels, tuple(branch.number for branch in branches))
         node = self._nodes.get(key)
         if node is None:
-            if len(self._nodes) >= MAXIMUM_NODES:
-                raise TooLargeError(f"the trees have more than {MAXIMUM_NODES} nodes")
+            if len(self._nodes) >= self._most:
+                raise TooLargeError("its decision diagram exceeds the limit")
             node = self._nodes[key] = Node(
                 test, labels, tuple(branches), len(self._nodes) + len(LEAVES)
             )
         return node
+
+    @contextmanager
+    def bounded(self, nodes: int) -> Iterator[None]:
+        """Let what is done meanwhile make at most so many nodes.
+
+        One region that is too large then leaves room for all others, whatever it has made.
+        """
+        before = self._most
+        self._most = len(self._nodes) + nodes
+        try:
+            yield
+        finally:
+            self._most = before
 
     def align(
         self, test: int, nodes: Sequence[Node]

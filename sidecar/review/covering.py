@@ -9,15 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
+from sidecar.errors import SidecarError
 from sidecar.policy.nodes import FALSE, TRUE, Node
 from sidecar.policy.questions import Path, show
+from sidecar.policy.trees import TooLargeError
 from sidecar.review.joining import Joined, Scope
 from sidecar.review.regions import Cube, Regions
 from sidecar.review.states import Answered, Example
 
 BUILT_IN = frozenset({"allow", "forbid", "oblige", "has_permission", "has_role", "has_relation"})
 """Rules that are asked about everything, so that they say little about one thing."""
+
+
+MOST_CONDITIONS = 40
+"""Conditions of one region, before those are left out that others cover: nobody reads more."""
+MOST_NODES = 50_000
+"""Nodes that covering one region may make."""
+
+
+class UnlistableError(SidecarError):
+    """A region whose conditions cannot be listed."""
 
 
 NOW, ONLY_NOW, ONLY_BEFORE = "", "holds now, and did not before", "held before, and no longer"
@@ -76,7 +89,7 @@ class Covering:
             if not word.when or changed is None or word.rule in changed
         )
         self._words = tuple(sorted(words, key=str))
-        self._known: dict[tuple[int, int], tuple[Condition, ...]] = {}
+        self._known: dict[tuple[int, int], tuple[Condition, ...] | str] = {}
 
     def cover(self, region: Node, care: Node = TRUE) -> tuple[Condition, ...]:
         """Return conditions that together are a region, in the states that can be.
@@ -84,12 +97,31 @@ class Covering:
         Args:
             region: The region.
             care: Where it matters what they say; elsewhere they may say anything.
+
+        Raises:
+            UnlistableError: There are too many of them.
         """
         key = (region.number, care.number)
         if key not in self._known:
-            region = self.regions.simplify(region, care)
-            self._known[key] = tuple(self._divided(region, care, ()))
-        return self._known[key]
+            self._known[key] = self._covered(region, care)
+        known = self._known[key]
+        if isinstance(known, str):
+            raise UnlistableError(known)
+        return known
+
+    def _covered(self, region: Node, care: Node) -> tuple[Condition, ...] | str:
+        """Return the conditions of a region, or why there are none."""
+        try:
+            with self.regions.trees.bounded(MOST_NODES):
+                region = self.regions.simplify(region, care)
+                return tuple(self._divided(region, care, ()))
+        except (TooLargeError, UnlistableError) as error:
+            return str(error)
+
+    def example_in(self, region: Node) -> Example | None:
+        """Return a mount and a request in a region."""
+        cubes = islice(self.regions.cubes(region), MOST_CONDITIONS)
+        return next(filter(None, map(self.regions.example, cubes)), None)
 
     def example(self, condition: Condition) -> Example | None:
         """Return a mount and a request to which a condition applies."""
@@ -156,6 +188,8 @@ class Covering:
         cubes: list[Cube] = []
         left = inside
         while (cube := next(regions.cubes(left), None)) is not None:
+            if len(cubes) == MOST_CONDITIONS:
+                raise UnlistableError(f"it has more than {MOST_CONDITIONS} conditions")
             wide = self._widened(cube, outside)
             cubes.append(wide)
             before, left = left, regions.minus(left, regions.region(wide))
@@ -179,11 +213,12 @@ class Covering:
         regions = self.regions
         kept = list(cubes)
         for cube in cubes if len(cubes) > 1 else ():
-            others = FALSE
+            # What remains lies within the cube, so that it stays small; the union of the others
+            # would not.
+            alone = regions.both(inside, regions.region(cube))
             for other in kept:
                 if other is not cube:
-                    others = regions.trees.either(others, regions.region(other))
-            alone = regions.minus(regions.both(inside, regions.region(cube)), others)
+                    alone = regions.minus(alone, regions.region(other))
             if regions.is_empty(alone):
                 kept.remove(cube)
         yield from kept
@@ -211,6 +246,7 @@ def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[
         and each.rule not in BUILT_IN
         and not each.rule.startswith(probes)
         and each.action is None
+        and joined.is_comparable(side, each.root, scope)
         and all(operand[0] != "literal" for operand in each.operands)
     }
 

@@ -6,18 +6,27 @@ or a type that only the other pack has a pack denies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sidecar.errors import SidecarError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Entry
 from sidecar.policy.nodes import FALSE, FAULT, TRUE, Label, Node, Test
-from sidecar.policy.questions import RESOURCE, SUBJECT, YES_NO, Path, Question, with_default
+from sidecar.policy.questions import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SUBJECT,
+    YES_NO,
+    Path,
+    Question,
+    with_default,
+)
 from sidecar.policy.trees import Trees
 from sidecar.review.schemas import Union, unite
 from sidecar.review.states import KnownStates, States
-from sidecar.schema import EntityType, Schema
+from sidecar.schema import Attribute, EntityType, Kind, Schema
 
 Scope = tuple[str, str]
 """The types of subject and resource."""
@@ -27,11 +36,36 @@ OLD_SIDE, NEW_SIDE = 0, 1
 class UncompiledError(SidecarError):
     """A question that Oso is asked at request time, of which therefore nothing can be proved."""
 
+    def __init__(self, action: str, resource: str, what: str = "") -> None:
+        self.action = action
+        self.resource = resource
+        self.what = what
+        """Of a condition of a reviewer's what it is; empty where the policy itself is asked."""
+        super().__init__(next(uncompiled([self])))
+
+
+def uncompiled(errors: Iterable[UncompiledError]) -> Iterator[str]:
+    """Yield sentences about what Oso is asked at request time, one for each type of resource."""
+    together: dict[tuple[str, str], dict[str, None]] = {}
+    for error in errors:
+        together.setdefault((error.resource, error.what), {})[error.action] = None
+    for (resource, what), actions in together.items():
+        of = f"{what} for " if what else ""
+        named = ", ".join(f"`{action}`" for action in actions)
+        verb = "are" if len(actions) > 1 and not what else "is"
+        what_for = f"{of}{named} on a `{resource}`"
+        yield f"{what_for} {verb} put to Oso at request time: `sidecar check` says why"
+
 
 class Joined:
     """The trees of several packs in one `Trees`; of one pack where there is but one."""
 
-    def __init__(self, *policies: Policy, known: KnownStates | None = None) -> None:
+    def __init__(
+        self,
+        *policies: Policy,
+        known: KnownStates | None = None,
+        declared: Sequence[Schema] | None = None,
+    ) -> None:
         """Bring the trees of the packs together.
 
         Two packs of different schemas are compiled by schemas that know the values of each other
@@ -40,11 +74,11 @@ class Joined:
         Args:
             policies: One, or the old and the new one.
             known: What was found to be possible before, and takes what is found now.
-
-        Raises:
-            IncomparableError: A fact means something else in one than in the other.
+            declared: The schema of each pack as it is written, which says what a caller may say;
+                None where the packs were compiled by these very schemas.
         """
         self.policies = policies
+        self._declared = tuple(p.schema for p in policies) if declared is None else declared
         first, last = policies[0], policies[-1]
         self.union: Union = unite(first.schema, last.schema, first.settings, last.settings)
         self.schema: Schema = self.union.schema
@@ -53,6 +87,7 @@ class Joined:
         self._labels: dict[tuple[Scope, Question], tuple[Label, ...]] = {}
         self._taken: dict[tuple[int, int, Scope], Node] = {}
         self._known = KnownStates() if known is None else known
+        self._absent: dict[tuple[int, int], Node] = {}
 
     def scopes(self) -> Iterator[Scope]:
         """Yield each pair of types that can be asked about, in the order of the schema."""
@@ -79,8 +114,35 @@ class Joined:
         entry = self.policies[side].entries.get((*scope, action))
         if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
             return FALSE
-        allowed = self.granting(scope, action, self._whole(side, entry, scope, action))
-        return self.standing(side, scope, action, allowed)
+        allowed = self._whole(side, entry, scope, action)
+        for said in self._unknown_values(side, scope, action):
+            allowed = self.trees.choose(said.node(self), FALSE, allowed)
+        return self.standing(side, scope, action, self.granting(scope, action, allowed))
+
+    def incomparable(self, scope: Scope, action: str) -> tuple[str, ...]:
+        """Return why an action cannot be compared; nothing where it can."""
+        found: dict[str, None] = {}
+        for side, policy in enumerate(self.policies):
+            entry = policy.entries.get((*scope, action))
+            if entry is not None and self.union.changed:
+                roots = (entry.granted, *entry.forbids.values(), *entry.obliges.values())
+                found.update(dict.fromkeys(self._reasons(side, scope, action, roots)))
+        return tuple(found)
+
+    def is_comparable(self, side: int, root: Node, scope: Scope) -> bool:
+        """Tell whether a tree looks at nothing that means something else in the other pack."""
+        return not self._reasons(side, scope, None, (root,))
+
+    def _reasons(
+        self, side: int, scope: Scope, action: str | None, roots: Sequence[Node | None]
+    ) -> tuple[str, ...]:
+        if not self.union.changed:
+            return ()
+        policy = self.policies[side]
+        known = [root for root in roots if root is not None]
+        tests = {node.test for node in Trees().reachable(known) if node.branches}
+        questions = [policy.tests[index].question for index in sorted(tests)]
+        return self.union.reasons(policy.schema, scope, action, questions)
 
     def standing(self, side: int, scope: Scope, action: str, region: Node) -> Node:
         """Return the part of a region in which nothing is missing that needs no policy (R20).
@@ -133,8 +195,11 @@ class Joined:
         coded: Mapping[str, Node | None] = getattr(entry, kind)
         node = coded.get(code, FALSE)
         if node is None:
-            raise _uncompiled(scope, action)
-        return self.take(side, node, scope)
+            raise UncompiledError(action, scope[1])
+        taken = self.take(side, node, scope)
+        for said in self._unknown_values(side, scope, action):
+            taken = self.trees.choose(said.node(self), self._without(taken, said.path), taken)
+        return taken
 
     def _whole(self, side: int, entry: Entry, scope: Scope, action: str) -> Node:
         if entry.allowed is not None:
@@ -143,7 +208,7 @@ class Joined:
         trees = [None if rule is None else self.take(side, rule, scope) for rule in rules]
         known = [tree for tree in trees if tree is not None]
         if len(known) < len(trees) or any(map(self.trees.can_fail, known)):
-            raise _uncompiled(scope, action)
+            raise UncompiledError(action, scope[1])
         allowed, *forbids = known
         for forbid in forbids:
             allowed = self.trees.choose(forbid, FALSE, allowed)
@@ -151,6 +216,49 @@ class Joined:
 
     def _exists(self, path: Path) -> Node:
         return self.trees.branch(("exists", path), {True: TRUE, False: FALSE})
+
+    # --- values that only the other pack knows ---------------------------------------------------
+
+    def _unknown_values(self, side: int, scope: Scope, action: str) -> Iterator[_Said]:
+        """Yield what a caller may say to the other pack, and is outside its domain to this one."""
+        if len(self.policies) > 1:
+            for said in self._sayable(scope, action):
+                own = _attribute_at(self._declared[side], scope, action, said.path)
+                if own is not None and own.type.name == said.of:
+                    unknown = frozenset(said.labels) - frozenset(_domain(own))
+                    if unknown:
+                        yield replace(said, unknown=unknown)
+
+    def _sayable(self, scope: Scope, action: str) -> Iterator[_Said]:
+        """Yield the enums that a caller may say along with an action, with all their values."""
+        declared = self.schema.types[scope[1]].actions.get(action)
+        places = [(ACTION, {} if declared is None else declared.properties)]
+        places.append((CONTEXT, self.schema.context))
+        for root, name in zip((SUBJECT, RESOURCE), scope, strict=True):
+            attributes = self.schema.types[name].attributes
+            places.append((root, {n: each for n, each in attributes.items() if each.caller}))
+        for base, attributes in places:
+            for name, attribute in attributes.items():
+                if attribute.type.kind is Kind.ENUM:
+                    path = ("member", base, name)
+                    yield _Said(path, attribute.type.name, _domain(attribute))
+
+    def labels(self, scope: Scope, question: Question) -> tuple[Label, ...]:
+        """Return all labels of a test of one value."""
+        return self._labels[scope, question]
+
+    def _without(self, node: Node, path: Path) -> Node:
+        """Return what a tree says where there is no value at a path."""
+        index = self.trees.find(Test(("present", path), "finite"))
+        if index is None or not node.branches or node.test > index:
+            return node
+        if node.test == index:
+            return node.branches[YES_NO.index(False)]
+        key = (node.number, index)
+        if key not in self._absent:
+            branches = [self._without(branch, path) for branch in node.branches]
+            self._absent[key] = self.trees.place(node.test, node.labels, branches)
+        return self._absent[key]
 
     # --- one order for all -----------------------------------------------------------------------
 
@@ -165,13 +273,27 @@ class Joined:
             tests["exists", path] = Test(("exists", path), "finite")
         for side, policy in enumerate(self.policies):
             for test, labels in _tests(policy, scope):
+                # Of no action: a property that changes in one may be the same in another.
+                if self.union.reasons(policy.schema, scope, "", (test.question,)):
+                    continue  # no tree that asks it is taken
                 renamed = replace(test, question=self._renamed(side, test.question, scope))
                 tests.setdefault(renamed.question, renamed)
                 if test.question[0] == "value":
                     key = (scope, renamed.question)
                     self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
+        for said in self._all_unknown(scope):
+            value = ("value", said.path)
+            for question in (("present", said.path), value):
+                tests.setdefault(question, Test(question, "finite"))
+            key = (scope, value)
+            self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *said.labels)))
         for question in _sorted(tests):
             self.trees.index_of(tests[question])
+
+    def _all_unknown(self, scope: Scope) -> Iterator[_Said]:
+        for side in range(len(self.policies)):
+            for action in self.schema.types[scope[1]].actions:
+                yield from self._unknown_values(side, scope, action)
 
     def _take(self, side: int, node: Node, scope: Scope) -> Node:
         if not node.branches:
@@ -208,15 +330,51 @@ class Joined:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An enum that a caller may say."""
+
+    path: Path
+    of: str
+    labels: tuple[str, ...]
+    """All values that one of the packs knows."""
+    unknown: frozenset[str] = frozenset()
+    """Those that are outside the domain of one of the packs."""
+
+    def node(self, joined: Joined) -> Node:
+        """Return where one of the unknown values is said."""
+        trees = joined.trees
+        labels = joined.labels(trees.scope, ("value", self.path))
+        place = trees.index_of(Test(("value", self.path), "finite"))
+        value = trees.place(
+            place, labels, [TRUE if label in self.unknown else FALSE for label in labels]
+        )
+        return trees.choose(
+            trees.branch(("present", self.path), {True: TRUE, False: FALSE}), value, FALSE
+        )
+
+
+def _attribute_at(schema: Schema, scope: Scope, action: str, path: Path) -> Attribute | None:
+    """Return what a schema declares of a value that a caller says."""
+    base, name = path[1], path[2]
+    if base == CONTEXT:
+        return schema.context.get(name)
+    owner = schema.types.get(scope[0] if base == SUBJECT else scope[1])
+    if owner is None:
+        return None
+    if base != ACTION:
+        return owner.attributes.get(name)
+    declared = owner.actions.get(action)
+    return None if declared is None else declared.properties.get(name)
+
+
+def _domain(attribute: Attribute) -> tuple[str, ...]:
+    return attribute.only or attribute.type.values
+
+
 def _can_lack(declared: EntityType) -> bool:
     """Tell whether an id of a type may name nothing."""
     return bool(declared.table) or len(declared.key) > 1
-
-
-def _uncompiled(scope: Scope, action: str) -> UncompiledError:
-    return UncompiledError(
-        f"`{action}` on a `{scope[1]}` is put to Oso at request time: `sidecar check` says why"
-    )
 
 
 def _tests(policy: Policy, scope: Scope) -> Iterator[tuple[Test, tuple[Label, ...]]]:
@@ -285,4 +443,4 @@ def _paths(question: Question) -> Iterator[Path]:
             yield part
 
 
-__all__ = ["FAULT", "NEW_SIDE", "OLD_SIDE", "Joined", "Scope", "UncompiledError"]
+__all__ = ["FAULT", "NEW_SIDE", "OLD_SIDE", "Joined", "Scope", "UncompiledError", "uncompiled"]

@@ -13,7 +13,8 @@ from sidecar.policy import Policy
 from sidecar.policy.compiled import assemble, read_texts
 from sidecar.policy.nodes import FALSE, TRUE, Node
 from sidecar.policy.process import compile_in_child
-from sidecar.review.covering import Covering
+from sidecar.policy.trees import TooLargeError
+from sidecar.review.covering import MOST_NODES, Covering, UnlistableError
 from sidecar.review.joining import Joined, Scope, UncompiledError
 from sidecar.review.packs import PackPlace
 from sidecar.review.roles import Roles, roles_of
@@ -27,6 +28,17 @@ YES: Clauses = ((),)
 NO: Clauses = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """Conditions that cannot be listed, and why."""
+
+    why: str
+
+
+Cell = Clauses | Unlisted | None
+"""When an action is allowed in a column; None where Oso is asked at request time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """The matrix of one type of subject and one type of resource."""
@@ -36,10 +48,26 @@ class Sheet:
     columns: tuple[str, ...]
     """Roles, quoted where their names need it, then `NO_ROLE`; or `ANYBODY` alone where there are
     no roles."""
-    held: tuple[Clauses, ...]
+    held: tuple[Clauses | Unlisted, ...]
     """When somebody is in each column."""
-    cells: dict[str, tuple[Clauses | None, ...]]
-    """Action to when it is allowed in each column; None where Oso is asked at request time."""
+    cells: dict[str, tuple[Cell, ...]]
+    """Action to when it is allowed in each column."""
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """Sentences about what of the sheet could not be listed."""
+        of_columns = [
+            f"when somebody is `{column}` of a `{self.resource}`: {held.why}"
+            for column, held in zip(self.columns, self.held, strict=True)
+            if isinstance(held, Unlisted)
+        ]
+        of_cells = [
+            f"`{action}` on a `{self.resource}` for {column}: {cell.why}"
+            for action, cells in self.cells.items()
+            for column, cell in zip(self.columns, cells, strict=True)
+            if isinstance(cell, Unlisted)
+        ]
+        return (*of_columns, *of_cells)
 
 
 def matrix(place: PackPlace) -> tuple[Sheet, ...]:
@@ -86,26 +114,37 @@ class _Drawing:
 
     def sheet(self, declared: tuple[Roles, ...]) -> Sheet:
         """Draw one sheet."""
-        columns = dict(self._columns(declared)) or {ANYBODY: TRUE}
+        columns: dict[str, Node] = {ANYBODY: TRUE}
+        too_large = ""
+        try:
+            with self._joined.trees.bounded(MOST_NODES):
+                columns = dict(self._columns(declared)) or columns
+        except TooLargeError as error:
+            too_large = str(error)
         relations = [each.relation for each in declared if each.relation]
         return Sheet(
             subject=self._scope[0],
             resource=self._scope[1],
             columns=tuple(columns),
-            held=tuple(self._held(*column, relations) for column in columns.items()),
+            held=(Unlisted(too_large),)
+            if too_large
+            else tuple(self._held(*column, relations) for column in columns.items()),
             cells={
                 action: tuple(self._cell(action, region) for region in columns.values())
                 for action in self._joined.schema.types[self._scope[1]].actions
             },
         )
 
-    def _held(self, column: str, region: Node, relations: list[str]) -> Clauses:
+    def _held(self, column: str, region: Node, relations: list[str]) -> Clauses | Unlisted:
         """Return in words when somebody is in a column; another sheet tells of a relation's."""
         if column in {NO_ROLE, ANYBODY}:
             return YES
         if relations:
             return tuple((f"{self._scope[0]} has this role in the {each}",) for each in relations)
-        return self._clauses(region)
+        try:
+            return tuple(map(self._wording.condition, self._covering.cover(region)))
+        except UnlistableError as error:
+            return Unlisted(str(error))
 
     def _columns(self, declared: tuple[Roles, ...]) -> Iterator[tuple[str, Node]]:
         trees = self._joined.trees
@@ -133,12 +172,18 @@ class _Drawing:
     def _any_action(self) -> str:
         return next(iter(self._joined.schema.types[self._scope[1]].actions))
 
-    def _cell(self, action: str, column: Node) -> Clauses | None:
-        regions = self._covering.regions
+    def _cell(self, action: str, column: Node) -> Cell:
         try:
-            allowed = self._joined.allowed(0, self._scope, action)
+            with self._joined.trees.bounded(MOST_NODES):
+                return self._allowed(action, column)
         except UncompiledError:
             return None
+        except (TooLargeError, UnlistableError) as error:
+            return Unlisted(str(error))
+
+    def _allowed(self, action: str, column: Node) -> Clauses:
+        regions = self._covering.regions
+        allowed = self._joined.allowed(0, self._scope, action)
         care = self._joined.standing(0, self._scope, action, column)
         if regions.is_empty(regions.both(care, allowed)):
             return NO
@@ -161,7 +206,3 @@ class _Drawing:
         clauses = tuple(map(self._wording.condition, conditions))
         self._told[action].append((region, clauses))
         return clauses
-
-    def _clauses(self, region: Node, care: Node = TRUE) -> Clauses:
-        conditions = self._covering.cover(region, care)
-        return tuple(map(self._wording.condition, conditions))

@@ -15,8 +15,12 @@ from pathlib import Path
 from sidecar.errors import SidecarError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import assemble, read_texts
+from sidecar.policy.compiling import PackTexts
 from sidecar.policy.process import compile_in_child
+from sidecar.policy.tokens import tokenize
+from sidecar.review.declarations import Declaration, declarations
 from sidecar.review.schemas import widened
+from sidecar.schema import Schema
 from sidecar.schema.wording import shown
 
 POLICIES, FIXTURES = "policies", "fixtures"
@@ -49,7 +53,41 @@ class PackPlace:
         return assemble(pack, sentences, compile_in_child(pack))
 
 
-def load_pair(old: PackPlace, new: PackPlace) -> tuple[Policy, Policy]:
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Two packs to compare, each compiled by a schema that knows the values of the other too."""
+
+    old: Policy
+    new: Policy
+    written: tuple[PackTexts, PackTexts]
+    """Both as they are written."""
+    declarations: tuple[Declaration, ...]
+    """What they declare differently."""
+
+    @property
+    def schemas(self) -> tuple[Schema, Schema]:
+        """Both schemas as they are written."""
+        old, new = self.written
+        return old.schema, new.schema
+
+    @property
+    def same_rules(self) -> bool:
+        """Whether both have the same rules, facts and settings, comments and sentences apart."""
+        old, new = (
+            (pack.schema.meaning, pack.settings, list(_rules(pack))) for pack in self.written
+        )
+        return old == new
+
+    def deciding(self) -> tuple[Policy, Policy]:
+        """Return both as they decide, by what their own schemas let a caller say."""
+        old, new = (
+            _narrowed(policy, schema)
+            for policy, schema in zip((self.old, self.new), self.schemas, strict=True)
+        )
+        return old, new
+
+
+def load_pair(old: PackPlace, new: PackPlace) -> Compiled:
     """Load two packs to compare, each by a schema that knows the values of the other too.
 
     Each is compiled in a process of its own, beside the other.
@@ -70,7 +108,21 @@ def load_pair(old: PackPlace, new: PackPlace) -> tuple[Policy, Policy]:
             assemble(pack, sentences, each)
             for (pack, sentences), each in zip(wide, compiled, strict=True)
         )
-    return before, after
+    written = (read[0][0], read[1][0])
+    return Compiled(before, after, written, declarations(*read))
+
+
+def _rules(pack: PackTexts) -> Iterator[str]:
+    for file, text in pack.texts.items():
+        yield from (f"{token.kind} {token.text}" for token in tokenize(file, text)[0])
+
+
+def _narrowed(policy: Policy, written: Schema) -> Policy:
+    types = {
+        name: replace(declared, actions=written.types[name].actions)
+        for name, declared in policy.schema.types.items()
+    }
+    return replace(policy, schema=replace(policy.schema, types=types, context=written.context))
 
 
 @contextmanager

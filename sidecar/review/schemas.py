@@ -2,17 +2,26 @@
 
 What only one of them declares stands in the union, and what one allows the other allows there too:
 a pack then denies what it does not know. A look-up that both declare differently is two look-ups.
+A fact that means something else in one than in the other has no place in the union: what looks at
+it is not compared (`Union.reasons`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from sidecar.errors import SidecarError
-from sidecar.policy.questions import SETTINGS, Path
-from sidecar.schema import Attribute, EntityType, Lookup, Schema, Value, ValueType
+from sidecar.policy.questions import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    Path,
+    Question,
+)
+from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
 from sidecar.schema.nouns import Action
 
 T = TypeVar("T")
@@ -21,8 +30,9 @@ OLD = " (old)"
 """Behind the name of a look-up or a set of the old pack that the new one declares differently."""
 
 
-class IncomparableError(SidecarError):
-    """Two packs whose facts mean different things; their author must change one thing at a time."""
+Touched = tuple[str, ...]
+"""Something that a question looks at: ``type`` and its name; ``attribute``, type and name;
+``context`` and a name; ``property``, type of resource, action and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,8 @@ class Union:
     settings: Mapping[str, Value]
     renamed: Mapping[tuple[str, str], str]
     """(type, look-up), or ("", setting), of the old pack, to its name in the union."""
+    changed: Mapping[Touched, str]
+    """What means something else in one pack than in the other, and a sentence that says so."""
 
     def rename(self, path: Path, owners: Mapping[Path, EntityType]) -> Path:
         """Return a path of the old pack as the union calls it.
@@ -42,6 +54,91 @@ class Union:
             owners: The old types of the subject and the resource.
         """
         return _Renaming(self, owners).path(path)
+
+    def reasons(
+        self, own: Schema, scope: tuple[str, str], action: str | None, questions: Iterable[Question]
+    ) -> tuple[str, ...]:
+        """Return why what asks these questions cannot be compared; nothing where it can.
+
+        Args:
+            own: The schema of the pack that asks them.
+            scope: The types of subject and resource, both of which are looked at anyway.
+            action: The name of the action; None where its properties are of any action.
+            questions: The questions.
+        """
+        if not self.changed:
+            return ()
+        touching = _Touching(own, scope)
+        met: set[Touched] = {("type", name) for name in scope}
+        for question in questions:
+            for part in question[1:]:
+                if isinstance(part, tuple) and part:
+                    touching.visit(part, met)
+        return tuple(
+            dict.fromkeys(
+                sentence
+                for changed, sentence in self.changed.items()
+                if changed in met
+                or (
+                    changed[0] == "property"
+                    and changed[1] == scope[1]
+                    and action in {None, changed[2]}
+                    and ("property", changed[3]) in met
+                )
+            )
+        )
+
+
+class _Touching:
+    """Finds what the paths of one pack look at."""
+
+    def __init__(self, schema: Schema, scope: tuple[str, str]) -> None:
+        self._types = schema.types
+        self._roots = dict(zip((SUBJECT, RESOURCE), scope, strict=True))
+
+    def visit(self, path: Path, met: set[Touched]) -> EntityType | None:
+        """Add all that leads to what is at a path; return its type where it is an entity."""
+        if path in self._roots:
+            return self._entity(self._roots[path], met)
+        if path[0] not in {"member", "lookup"}:
+            return None
+        base, name = path[1], path[2]
+        if path[0] == "member" and base in {ACTION, CONTEXT}:
+            met.add(("property" if base == ACTION else "context", name))
+            return None
+        owner = self.visit(base, met)
+        if path[0] == "lookup":
+            for operand in path[3]:
+                self.visit(operand, met)
+            if owner is None or name not in owner.lookups:
+                return None
+            lookup = owner.lookups[name]
+            found = self._entity(lookup.finds, met)
+            for steps in (*lookup.match, *((each,) for each in (*lookup.where, lookup.order))):
+                self._steps(found, steps, met)
+            return found
+        return self._steps(owner, (name,), met)
+
+    def _entity(self, name: str, met: set[Touched]) -> EntityType | None:
+        if name not in self._types:
+            return None
+        new = ("type", name) not in met
+        met.add(("type", name))
+        declared = self._types[name]
+        if declared.implied is not None and new:
+            self._steps(declared, declared.implied[0], met)
+        return declared
+
+    def _steps(
+        self, owner: EntityType | None, steps: Sequence[str], met: set[Touched]
+    ) -> EntityType | None:
+        for name in steps:
+            if owner is None or name not in owner.attributes:
+                return None
+            met.add(("attribute", owner.name, name))
+            declared = owner.attributes[name].type
+            owner = self._entity(declared.target, met) if declared.target else None
+        return owner
 
 
 class _Renaming:
@@ -74,12 +171,8 @@ class _Renaming:
 def unite(
     old: Schema, new: Schema, old_settings: Mapping[str, Value], new_settings: Mapping[str, Value]
 ) -> Union:
-    """Return the union of two schemas.
-
-    Raises:
-        IncomparableError: A fact means something else in one than in the other; all such facts.
-    """
-    faults: list[str] = []
+    """Return the union of two schemas."""
+    changed: dict[Touched, str] = {}
     renamed: dict[tuple[str, str], str] = {}
     settings: dict[str, Value] = {**old_settings, **new_settings}
     declared = {**old.settings, **new.settings}
@@ -96,20 +189,17 @@ def unite(
             *(value for value in old.enums[name] if value.name not in known),
         )
     widening = _Widening(
-        {name: tuple(value.name for value in values) for name, values in enums.items()}, faults
+        {name: tuple(value.name for value in values) for name, values in enums.items()}, changed
     )
     types = {
         name: widening.type(old.types.get(name), new.types.get(name), renamed)
         for name in dict.fromkeys((*new.types, *old.types))
     }
-    context = widening.attributes("the context", old.context, new.context)
-    if faults:
-        told = "; ".join(faults)
-        raise IncomparableError(f"the two packs cannot be compared, change one at a time: {told}")
+    context = widening.attributes(("context",), old.context, new.context)
     schema = replace(
         new, types=types, enums=enums, context=context, settings=declared, revision=new.revision
     )
-    return Union(schema, settings, renamed)
+    return Union(schema, settings, renamed, changed)
 
 
 def widened(own: Schema, other: Schema) -> Schema:
@@ -126,12 +216,12 @@ def widened(own: Schema, other: Schema) -> Schema:
         )
         for name in own.enums
     }
-    widening = _Widening(values, [])
+    widening = _Widening(values, {})
 
     def attributes(
         mine: Mapping[str, Attribute], theirs: Mapping[str, Attribute]
     ) -> dict[str, Attribute]:
-        both = widening.attributes("", theirs, mine)
+        both = widening.attributes((), theirs, mine)
         return {name: both[name] for name in mine}
 
     def actions(declared: EntityType, beside: EntityType | None) -> dict[str, Action]:
@@ -175,9 +265,9 @@ def widened(own: Schema, other: Schema) -> Schema:
 
 
 class _Widening:
-    def __init__(self, values: Mapping[str, tuple[str, ...]], faults: list[str]) -> None:
+    def __init__(self, values: Mapping[str, tuple[str, ...]], changed: dict[Touched, str]) -> None:
         self._values = values
-        self._faults = faults
+        self._changed = changed
 
     def type(
         self, old: EntityType | None, new: EntityType | None, renamed: dict[tuple[str, str], str]
@@ -188,15 +278,17 @@ class _Widening:
         if old is None or new is None:
             return replace(
                 one,
-                attributes=self.attributes(one.name, one.attributes, {}),
+                attributes=self.attributes((), one.attributes, {}),
                 lookups={name: self.lookup(each) for name, each in one.lookups.items()},
-                actions={name: self._action(each, None) for name, each in one.actions.items()},
+                actions={
+                    name: self._action(one.name, each, None) for name, each in one.actions.items()
+                },
             )
-        for what in ("key", "implied"):
+        for what in ("key", "implied", "current"):
             if getattr(old, what) != getattr(new, what):
-                self._faults.append(f"the {what} of `{one.name}` changes")
+                self._changed["type", one.name] = f"`{what}` of `{one.name}` changes"
         if bool(old.table) is not bool(new.table):
-            self._faults.append(f"`{one.name}` is mounted in one of them only")
+            self._changed["type", one.name] = f"`{one.name}` is mounted in one pack only"
         lookups = {name: self.lookup(each) for name, each in new.lookups.items()}
         for name, each in old.lookups.items():
             widened = self.lookup(each)
@@ -208,26 +300,33 @@ class _Widening:
         return replace(
             new,
             subject=old.subject or new.subject,
-            attributes=self.attributes(one.name, old.attributes, new.attributes),
+            attributes=self.attributes(("attribute", one.name), old.attributes, new.attributes),
             lookups=lookups,
-            actions={name: self._action(*each) for name, each in _pairs(new.actions, old.actions)},
+            actions={
+                name: self._action(one.name, *each)
+                for name, each in _pairs(new.actions, old.actions)
+            },
         )
 
     def attributes(
-        self, owner: str, old: Mapping[str, Attribute], new: Mapping[str, Attribute]
+        self, owner: Touched, old: Mapping[str, Attribute], new: Mapping[str, Attribute]
     ) -> dict[str, Attribute]:
-        """Return attributes, each as wide as the wider of the two."""
+        """Return attributes, each as wide as the wider of the two; `owner` begins their keys."""
         return {name: self._attribute(owner, one, other) for name, (one, other) in _pairs(new, old)}
 
-    def _attribute(self, owner: str, one: Attribute, other: Attribute | None) -> Attribute:
+    def _attribute(self, owner: Touched, one: Attribute, other: Attribute | None) -> Attribute:
         if other is None:
             return replace(one, type=self._value_type(one.type))
-        what = f"`{one.name}` of `{owner}`" if owner != "the context" else f"`context.{one.name}`"
         for member in ("caller", "default"):
             if getattr(one, member) != getattr(other, member):
-                self._faults.append(f"`{member}` of {what} changes")
+                self._change(owner, one.name, f"`{member}`")
         if (one.type.kind, one.type.name) != (other.type.kind, other.type.name):
-            self._faults.append(f"the type of {what} changes")
+            self._change(owner, one.name, "the type")
+        elif one.type.kind is Kind.SET and owner[:1] != ("attribute",):
+            # What a caller says beyond its domain is not granted, which no tree says of a set.
+            values = [each.type.element.values for each in (one, other) if each.type.element]
+            if values[:1] != values[1:]:
+                self._change(owner, one.name, "the values")
         return replace(
             one,
             type=self._value_type(one.type),
@@ -237,13 +336,19 @@ class _Widening:
             only=tuple(dict.fromkeys((*one.only, *other.only))) if one.only and other.only else (),
         )
 
-    def _action(self, one: Action, other: Action | None) -> Action:
+    def _change(self, owner: Touched, name: str, what: str) -> None:
+        if owner:
+            place = {
+                "attribute": f"`{name}` of `{owner[-1]}`",
+                "context": f"`context.{name}`",
+                "property": f"`action.{name}` of `{owner[-1]}`",
+            }[owner[0]]
+            self._changed[*owner, name] = f"{what} of {place} changes"
+
+    def _action(self, resource: str, one: Action, other: Action | None) -> Action:
         said = other.properties if other is not None else {}
-        if other is not None and one.creates is not other.creates:
-            self._faults.append(f"`creates` of the action `{one.name}` changes")
-        return replace(
-            one, properties=self.attributes(f"the action {one.name}", said, one.properties)
-        )
+        owner = ("property", resource, one.name)
+        return replace(one, properties=self.attributes(owner, said, one.properties))
 
     def lookup(self, lookup: Lookup) -> Lookup:
         """Return a look-up whose arguments are as wide as both declare them."""

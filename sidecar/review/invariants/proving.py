@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from sidecar.errors import InvalidPackError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import assemble, read_texts
-from sidecar.policy.nodes import FALSE, TRUE, Node
+from sidecar.policy.nodes import FALSE, LEAVES, TRUE, Node
 from sidecar.policy.process import compile_in_child
-from sidecar.review.covering import Covering
+from sidecar.policy.trees import TooLargeError
+from sidecar.review.covering import MOST_NODES, Condition, Covering, UnlistableError
 from sidecar.review.explaining import Facts, Proved, explain_to_reviewer
 from sidecar.review.invariants.probing import Probes, probes_of, translated
 from sidecar.review.invariants.reading import (
@@ -20,7 +21,7 @@ from sidecar.review.invariants.reading import (
     Invariant,
     read_invariants,
 )
-from sidecar.review.joining import Joined, UncompiledError
+from sidecar.review.joining import Joined, UncompiledError, uncompiled
 from sidecar.review.packs import PackPlace
 from sidecar.review.states import Example
 from sidecar.review.wording import Wording
@@ -36,6 +37,8 @@ class Counterexample:
     """All actions for which it fails in the same states."""
     clauses: tuple[tuple[str, ...], ...]
     """In words, all states in which it fails: each a list of what holds together."""
+    unlisted: str
+    """Why they cannot be listed; empty where they are."""
     example: Example | None
     lines: tuple[str, ...]
     """The rules that decide so, as Oso proves it: ``account.polar:37 has_permission(…)``."""
@@ -48,7 +51,9 @@ class Verdict:
     invariant: Invariant
     counterexamples: tuple[Counterexample, ...]
     unproved: tuple[str, ...]
-    """Sentences about questions that Oso is asked at request time."""
+    """Sentences about what could not be proved: put to Oso at request time, or too large."""
+    unmet: bool = False
+    """Whether no state meets its conditions, so that it holds for want of a case."""
 
     @property
     def holds(self) -> bool:
@@ -101,12 +106,20 @@ class _Proving:
     def verdict(self, number: int, invariant: Invariant) -> Verdict:
         """Look for a state in which an invariant fails."""
         together: dict[tuple[str, str, int], tuple[Node, list[Asked]]] = {}
-        unproved: dict[str, None] = {}
+        uncompiled_ones: list[UncompiledError] = []
+        too_large: list[str] = []
+        unmet = True
         for asked in invariant.asked:
             try:
-                failing = self._failing(number, invariant, asked)
+                with self._joined.trees.bounded(MOST_NODES):
+                    meant = self._meant(number, invariant, asked)
+                    unmet = unmet and self._is_empty(asked, meant)
+                    failing = self._failing(invariant, asked, meant)
             except UncompiledError as error:
-                unproved[str(error)] = None
+                uncompiled_ones.append(error)
+                continue
+            except TooLargeError as error:
+                too_large.append(f"`{asked.action}` on a `{asked.resource}`: {error}")
                 continue
             key = (asked.subject, asked.resource, failing.number)
             together.setdefault(key, (failing, []))[1].append(asked)
@@ -115,12 +128,22 @@ class _Proving:
             for failing, alike in together.values()
             for counterexample in self._counterexample(failing, alike)
         ]
-        return Verdict(invariant=invariant, counterexamples=tuple(found), unproved=tuple(unproved))
+        unproved = (*uncompiled(uncompiled_ones), *too_large)
+        return Verdict(
+            invariant=invariant,
+            counterexamples=tuple(found),
+            unproved=unproved,
+            unmet=unmet and not unproved,
+        )
 
-    def _failing(self, number: int, invariant: Invariant, asked: Asked) -> Node:
-        """Return the states in which an invariant fails for one kind of request."""
-        joined, trees = self._joined, self._joined.trees
-        scope = (asked.subject, asked.resource)
+    def _is_empty(self, asked: Asked, region: Node) -> bool:
+        if region in LEAVES:
+            return region is not TRUE
+        return self._covering(asked).regions.is_empty(region)
+
+    def _meant(self, number: int, invariant: Invariant, asked: Asked) -> Node:
+        """Return the states that an invariant speaks of, for one kind of request."""
+        trees = self._joined.trees
         meant = TRUE
         for kind, wanted, count in (
             ("when", True, len(invariant.when)),
@@ -129,6 +152,12 @@ class _Proving:
             for place in range(count):
                 holds = self._condition((number, kind, place), asked)
                 meant = trees.choose(holds, *((meant, FALSE) if wanted else (FALSE, meant)))
+        return meant
+
+    def _failing(self, invariant: Invariant, asked: Asked, meant: Node) -> Node:
+        """Return the states of those that are meant in which an invariant fails."""
+        joined, trees = self._joined, self._joined.trees
+        scope = (asked.subject, asked.resource)
         if invariant.reason is not None:
             answer = joined.forbidden(0, scope, asked.action, invariant.reason)
         elif invariant.obligation is not None:
@@ -150,29 +179,35 @@ class _Proving:
         scope = (asked.subject, asked.resource)
         root = self._policy.probes.get((name, *scope, asked.action))
         if root is None:
-            raise UncompiledError(
-                f"a condition of it on `{asked.resource}` is put to Oso at request time"
-            )
+            raise UncompiledError(asked.action, asked.resource, "a condition of it")
         return self._joined.take(0, root, scope)
 
     def _counterexample(self, failing: Node, alike: Sequence[Asked]) -> Iterator[Counterexample]:
         asked = alike[0]
-        scope = (asked.subject, asked.resource)
-        if scope not in self._coverings:
-            self._coverings[scope] = Covering(self._joined, scope)
-        covering = self._coverings[scope]
-        conditions = covering.cover(failing)
-        if not conditions:
+        if self._is_empty(asked, failing):
             return
-        wording = Wording(self._joined.schema, scope)
-        example = next(filter(None, map(covering.example, conditions)), None)
+        covering, unlisted = self._covering(asked), ""
+        conditions: tuple[Condition, ...] = ()
+        try:
+            conditions = covering.cover(failing)
+            example = next(filter(None, map(covering.example, conditions)), None)
+        except UnlistableError as error:
+            example, unlisted = covering.example_in(failing), str(error)
+        wording = Wording(self._joined.schema, (asked.subject, asked.resource))
         yield Counterexample(
             asked=asked,
             actions=tuple(each.action for each in alike),
             clauses=tuple(map(wording.condition, conditions)),
+            unlisted=unlisted,
             example=example,
             lines=tuple(self._lines(example, asked)) if example is not None else (),
         )
+
+    def _covering(self, asked: Asked) -> Covering:
+        scope = (asked.subject, asked.resource)
+        if scope not in self._coverings:
+            self._coverings[scope] = Covering(self._joined, scope)
+        return self._coverings[scope]
 
     def _lines(self, example: Example, asked: Asked) -> Iterator[str]:
         """Yield the rules that decide an example, from Oso's proof."""
