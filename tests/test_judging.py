@@ -94,13 +94,20 @@ class Tally:
         # Half of the lines, since what a rule came to hides what its facts would have told.
         line = line_of(request, old, snapshot, now, with_rules=self.counts["again"] % 2 == 0)
         self.counts["again"] += 1
-        for hashing in (HASHING, None) if line.rules else (HASHING,):
-            again = Judge(old, hashing).judge(line)
+        for key in (HASHING, None) if line.rules else (HASHING,):
+            again = Judge(old, key).judge(line)
             if again.effect is not Effect.SAME:
                 self.wrong.append((request, now, again))
         before, after = (Answer.of(request, policy, snapshot, now) for policy in packs)
-        for name, hashing in (("no key", None), ("key", HASHING), ("another", OTHER)):
-            judgement = Judge(new, hashing).judge(line)
+        ways: list[tuple[str, Hashing | None, Snapshot | None]] = [
+            ("no key", None, None),
+            ("key", HASHING, None),
+            ("another", OTHER, None),
+            ("data", HASHING, snapshot),
+            ("data, no key", None, snapshot),
+        ]
+        for name, hashing, given in ways:
+            judgement = Judge(new, hashing, given).judge(line)
             self.counts[f"{name}: {judgement.effect.value}"] += 1
             self.counts[f"{name}: decision {judgement.decision}"] += 1
             known = {Effect.SAME: False, Effect.CHANGED: True}.get(judgement.effect)
@@ -131,6 +138,8 @@ def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> No
     assert tally.counts["key: changed"] > 50
     assert tally.counts["key: decision True"] > 10
     assert tally.counts["no key: decision None"] < asked / 3
+    # Facts of a mount that holds what the line was made from are the truth.
+    assert tally.counts["data: unknown"] < tally.counts["key: unknown"] / 2
 
 
 def _absent(*_: object) -> Told:

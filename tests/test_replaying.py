@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,9 +99,9 @@ def test_equal_changes_are_told_as_one_with_their_lines(logged: Logged) -> None:
     asked = "user cards.view account"
     assert result.exit_code == EXIT_NO
     assert result.stdout.splitlines() == [
+        "9 of 9 decisions change, 0 stay as they are, 0 cannot be judged",
         f"6 lines: {asked}: was allowed, now denied: via_proxy (lines 1, 2, 4, 5, 7, …)",
         f"3 lines: {asked}: was denied: not_granted, now denied: via_proxy (lines 3, 6, 9)",
-        "9 of 9 decisions change, 0 stay as they are, 0 cannot be judged",
     ]
 
 
@@ -235,10 +236,10 @@ def test_a_line_of_another_schema_is_not_judged_and_told(logged: Logged) -> None
 
     result = logged.replay()
 
-    assert result.stdout.splitlines() == [
-        "1 line: not judged: written under another schema (line 1)",
-        "0 of 0 decisions change, 0 stay as they are, 0 cannot be judged",
-    ]
+    headline, line = result.stdout.splitlines()
+    assert result.exit_code == EXIT_TROUBLE
+    assert headline.startswith("incomplete, no line could be judged: 0 of 0 decisions change")
+    assert line == "1 line: not judged: written under another schema (line 1)"
 
 
 def test_searches_are_counted_and_torn_lines_named_and_the_others_go_on(logged: Logged) -> None:
@@ -254,11 +255,12 @@ def test_searches_are_counted_and_torn_lines_named_and_the_others_go_on(logged: 
 
     result = logged.replay()
 
-    assert result.exit_code == EXIT_YES
-    assert result.stdout.splitlines() == [
+    assert result.exit_code == EXIT_TROUBLE
+    headline, *rest = result.stdout.splitlines()
+    assert headline.startswith("incomplete, 5 of 7 lines could not be judged: 0 of 2 decisions")
+    assert rest == [
         "1 line: not judged: lists of permissions (line 1)",
         "4 lines: cannot be read (lines 3, 4, 5, 6)",
-        "0 of 2 decisions change, 2 stay as they are, 0 cannot be judged",
     ]
     told = result.stderr.splitlines()[1:]
     assert [line.partition(" is ")[0].partition(" has ")[0] for line in told[:2]] == [
@@ -280,24 +282,89 @@ def test_stale_denials_are_beside_any_policy(logged: Logged) -> None:
     assert "1 line: not judged: denied as stale" in logged.replay().stdout
 
 
-def test_a_log_of_which_nothing_can_be_read_is_trouble(logged: Logged) -> None:
-    logged.log.write_text("hello\n")
+@pytest.mark.parametrize("log", ["", "hello\n"])
+def test_a_log_of_which_nothing_can_be_judged_is_trouble(logged: Logged, log: str) -> None:
+    logged.log.write_text(log)
 
     result = logged.replay()
 
     assert result.exit_code == EXIT_TROUBLE
-    assert result.stderr.endswith("error: no line could be read\n")
+    assert result.stdout.startswith("incomplete, no line could be judged: 0 of 0 decisions change")
+    assert logged.told()["complete"] is False
+
+
+DEAR = """forbid(_: User, _: Action{name: "cards.view"}, account: Account, "via_proxy") if
+  account.monthly_commitment > 5000;"""
+
+
+def test_what_cannot_be_judged_wins_over_what_changes(logged: Logged) -> None:
+    logged.ask("user:ana", "cards.view", "account:acme")
+    logged.ask("user:ana", "switch", "account:acme")
+    logged.rule(f'{DEAR}\nforbid(_: User, _: Action{{name: "switch"}}, _: Account, "via_proxy");')
+
+    result = logged.replay()
+
+    assert result.exit_code == EXIT_TROUBLE
+    assert result.stdout.startswith("incomplete, 1 of 2 lines could not be judged: 1 of 2")
+    assert logged.told()["not_judged"] == 1
+
+
+def test_a_mount_supplies_facts_that_the_log_does_not_hold_and_they_are_marked(
+    logged: Logged,
+) -> None:
+    logged.ask("user:ana", "cards.view", "account:acme")
+    logged.rule(DEAR)
+    world = logged.directory / "fixtures" / "worlds" / "demo"
+
+    same = logged.replay("--data", str(world))
+    logged.edit("policies/account.polar", "> 5000", "> 10")
+    changed = logged.replay("--data", str(world))
+    told = json.loads(logged.replay("--data", str(world), "--json").stdout)
+    logged.edit(
+        "fixtures/worlds/demo/accounts.yaml", "id: acme, owner: ana", "id: acme, owner: bob"
+    )
+    another = logged.replay("--data", str(world))
+
+    facts = "`resource.monthly_commitment` from --data"
+    assert same.stdout.splitlines() == [
+        "0 of 1 decisions change, 1 stay as they are, 0 cannot be judged",
+        f"1 line: stay as they are, with {facts} (line 1)",
+    ]
+    assert f"was allowed, now denied: via_proxy; with {facts} (line 1)" in changed.output
+    assert told["changes"][0]["facts_from_data"] == ["`resource.monthly_commitment`"]
+    assert (same.exit_code, changed.exit_code) == (EXIT_YES, EXIT_NO)
+    assert another.exit_code == EXIT_NO  # the account is the one of the line, whoever owns it now
+
+
+def test_a_mount_that_contradicts_the_line_supplies_nothing(logged: Logged) -> None:
+    logged.ask("user:cy", "accept", "invitation:inv-7")
+    logged.rule(
+        'forbid(user: User, _: Action{name: "accept"}, invitation: Invitation, "via_proxy") if\n'
+        "  not invitation.account.owner = user;"
+    )
+    world = logged.directory / "fixtures" / "worlds" / "demo"
+
+    agreeing = logged.replay("--data", str(world))
+    invitations = world / "invitations.yaml"
+    moved = re.sub(r"(id: inv-7, account: )\w+", r"\1oak", invitations.read_text())
+    invitations.write_text(moved)
+    moved_away = logged.replay("--data", str(world))
+
+    assert agreeing.exit_code == EXIT_NO
+    assert moved_away.exit_code == EXIT_TROUBLE
+    assert "`resource.account.owner`" in moved_away.output
 
 
 def test_changes_are_told_to_a_pull_request_and_to_other_tools(logged: Logged) -> None:
     logged.ask("user:ana", "remove", "membership:acme/bob")
-    logged.edit("policies/membership.polar", "oblige(", "oblige_no_more(")
-    logged.rule('oblige(_: User, _: Action{name: "land"}, _: Account, "confirm_irreversible");')
+    rule = 'oblige(_: User, _: Action{name: "remove"}, _: Membership,'
+    logged.edit("policies/membership.polar", rule, rule.replace("remove", "restore"))
 
     printed = logged.replay("--markdown").stdout.splitlines()
 
     was = "allowed and obliged to confirm_irreversible"
-    assert printed[2] == f"| 1 | user remove membership | {was} | allowed | 1 |"
+    assert printed[0].startswith("1 of 1 decisions change")
+    assert printed[4] == f"| 1 | user remove membership | {was} | allowed | 1 |"
     policy = (
         Reloading(
             Places(logged.directory / "policies", logged.directory / "fixtures", Settings().mount())

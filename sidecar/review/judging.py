@@ -7,7 +7,7 @@ its branches are walked; where they come to the same end, the answer is known al
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from sidecar.audit.hashing import Hashing
@@ -15,6 +15,7 @@ from sidecar.audit.recorded import DecisionLine
 from sidecar.errors import UnreadableLineError
 from sidecar.evaluation.reading import Reader
 from sidecar.evaluation.recording import RuleAnswer
+from sidecar.facts import Snapshot
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Entry
 from sidecar.policy.exploring import UNDECLARED_ACTION
@@ -23,6 +24,7 @@ from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Question
 from sidecar.review.answering import Answering
 from sidecar.review.recollecting import Recollection
+from sidecar.review.supplying import Supply
 from sidecar.review.unknowns import unknown
 
 STALE = ["stale_data"]
@@ -78,19 +80,25 @@ class Judgement:
     """Of an allow; None where they are not known in full."""
     missing: tuple[str, ...]
     """What the line does not know and would have to, in words."""
+    supplied: tuple[str, ...] = ()
+    """Facts that are not of the line but of the mount that was given beside it."""
 
 
 class Judge:
     """Judges lines by one policy."""
 
-    def __init__(self, policy: Policy, hashing: Hashing | None = None) -> None:
+    def __init__(
+        self, policy: Policy, hashing: Hashing | None = None, snapshot: Snapshot | None = None
+    ) -> None:
         """Prepare to judge.
 
         Args:
             policy: The other policy.
             hashing: By the key of the log, if it is known.
+            snapshot: Facts for what lines do not hold, if any are given.
         """
         self._policy = policy
+        self._snapshot = snapshot
         self._hashing = hashing
         self._readers: dict[tuple[str, str], Reader] = {}
         self._fingerprints = Fingerprints(policy.tests, policy.settings)
@@ -116,10 +124,20 @@ class Judge:
         if entry is None:
             entry = self._policy.entries[*names, UNDECLARED_ACTION]
         try:
-            known = Recollection(line, self._policy, self._reader(*names), self._hashing)
-            return _Judging(line, entry, known, self._policy, self._fingerprints).judgement()
+            judgement = self._judged(line, entry, None)
+            if self._snapshot is None or judgement.effect in {Effect.SAME, Effect.CHANGED}:
+                return judgement
+            supply = Supply.of(line, self._policy, self._reader(*names), self._snapshot)
+            if supply is None:
+                return judgement
+            return replace(self._judged(line, entry, supply), supplied=supply.used)
         except (ValueError, ArithmeticError) as error:
             raise UnreadableLineError(f"has a fact that is none of its type: {error}") from None
+
+    def _judged(self, line: DecisionLine, entry: Entry, supply: Supply | None) -> Judgement:
+        reader = self._reader(line.subject.type, line.resource.type)
+        known = Recollection(line, self._policy, reader, self._hashing, supply)
+        return _Judging(line, entry, known, self._policy, self._fingerprints).judgement()
 
     def _reader(self, subject: str, resource: str) -> Reader:
         reader = self._readers.get((subject, resource))

@@ -26,6 +26,7 @@ from sidecar.policy.questions import (
     text_of,
 )
 from sidecar.requests import admit, key_of_id
+from sidecar.review.supplying import Supply
 from sidecar.schema import Attribute, Kind, Value, id_of
 from sidecar.schema.wording import shown
 
@@ -38,7 +39,12 @@ class Recollection:
     """The facts of one line, read by the names of one policy."""
 
     def __init__(
-        self, line: DecisionLine, policy: Policy, reader: Reader, hashing: Hashing | None
+        self,
+        line: DecisionLine,
+        policy: Policy,
+        reader: Reader,
+        hashing: Hashing | None,
+        supply: Supply | None = None,
     ) -> None:
         """Read the facts of a line.
 
@@ -47,6 +53,7 @@ class Recollection:
             policy: Whose questions are to be answered.
             reader: For these types.
             hashing: By the key of the log; None where nobody gave it.
+            supply: Facts of a mount for what the line does not hold; None where nobody gave any.
 
         Raises:
             UnreadableLineError: The facts are none.
@@ -56,6 +63,7 @@ class Recollection:
         self.reader = reader
         self.settings = policy.settings
         self.hashing = hashing if hashing and hashing.key_name() == line.key else None
+        self._supply = supply
         self._schema = policy.schema
         self._resource = policy.schema.types[line.resource.type]
         self._moment = moment_of(line)
@@ -74,7 +82,8 @@ class Recollection:
         if found is not None:
             return found
         if path not in self._derived:
-            self._derived[path] = self._derive(path)
+            derived = self._derive(path)
+            self._derived[path] = self._supplied(path) if derived is None else derived
         return self._derived[path]
 
     def origin(self, path: Path) -> Origin:
@@ -95,7 +104,12 @@ class Recollection:
             return None
         if key.text is None:
             return False  # nothing has no key
-        return None if self.reader.type_of(path).table else True
+        if not self.reader.type_of(path).table:
+            return True
+        if self._supply is None or not self._agreed(path):
+            return None
+        self._supply.note(path)
+        return self._supply.exists(path)
 
     def present(self, path: Path) -> bool | None:
         """Tell whether there is a value at a path; None where it is unknown."""
@@ -148,6 +162,45 @@ class Recollection:
         if name in self.reader.type_of(base).key:
             return self._part(base, name)
         return self._stored(base, name)
+
+    def _supplied(self, path: Path) -> Told | None:
+        """Return a fact of the mount; None where there is none that fits the line."""
+        if self._supply is None or path in _ROOTS:
+            return None
+        base = path[1]
+        if base in _NO_ENTITIES or (path[0] == "member" and not self.reader.is_entity(base)):
+            return None
+        if not self._agreed(path):
+            return None
+        if base in _ROOTS and isinstance(self._entities[base].properties.get(path[2]), dict):
+            return None  # what the caller said is hashed, and a default must not stand for it
+        self._supply.note(path)
+        return told(self._supply.value(path))
+
+    def _agreed(self, path: Path) -> bool:
+        """Tell whether the mount agrees with the line about all that leads to a fact."""
+        if path in _ROOTS or self._supply is None:
+            return False  # the line itself says of these whether they exist
+        operands = path[3] if path[0] == "lookup" else ()
+        before = [path[1], *(each for each in operands if each[0] != "literal")]
+        return all(self._agrees(each, self._supply) for each in before)
+
+    def _agrees(self, path: Path, supply: Supply) -> bool:
+        if path in _NO_ENTITIES:
+            return True
+        known = self.value(path)
+        found = told(supply.value(path))
+        if known is None:
+            return False
+        if known.hashed:
+            if isinstance(found.text, frozenset) or found.text is None:
+                return False
+            if self.hashed(path, found.text) != known.text:
+                return False
+        elif known != found:
+            return False
+        entity = self.reader.is_entity(path)
+        return not entity or self.exists(path) is supply.exists(path)
 
     def _key(self, root: Path) -> Told | None:
         entity, declared = self._entities[root], self.reader.type_of(root)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sidecar.audit.hashing import Hashing
 from sidecar.audit.recorded import DecisionLine, SearchLine, read_line
 from sidecar.errors import UnreadableLineError
+from sidecar.facts import Snapshot
 from sidecar.policy import Policy
 from sidecar.review.judging import (
     AnotherSchemaError,
@@ -55,6 +56,8 @@ class Change:
     question: Question
     before: Answer
     after: Answer
+    supplied: tuple[str, ...] = ()
+    """Facts that the lines do not hold, and that were taken from a mount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class Replay:
     counts: Counter[Effect] = field(default_factory=Counter)
     changes: dict[Change, Lines] = field(default_factory=dict)
     unjudged: dict[Unjudged, Lines] = field(default_factory=dict)
+    supplied: dict[tuple[str, ...], Lines] = field(default_factory=dict)
+    """Lines whose answer stays as it is by facts that they do not hold, by these facts."""
     another_schema: Lines = field(default_factory=Lines)
     stale: Lines = field(default_factory=Lines)
     """Denied because the facts were too old, before any policy was asked."""
@@ -104,17 +109,38 @@ class Replay:
         beside = (self.another_schema, self.stale, self.searches, self.permissions)
         return self.counts.total() + sum(lines.count for lines in beside)
 
+    @property
+    def judged(self) -> int:
+        """How many decisions were judged, all of what they say."""
+        return self.counts[Effect.SAME] + self.counts[Effect.CHANGED]
 
-def replay(lines: Iterable[bytes], policy: Policy, hashing: Hashing | None = None) -> Replay:
+    @property
+    def not_judged(self) -> int:
+        """How many lines could not be judged, or not in full.
+
+        A denial as stale is not one of them: every policy leaves it as it is.
+        """
+        beside = (self.another_schema, self.searches, self.permissions, self.unreadable)
+        open_ones = self.counts[Effect.UNKNOWN] + self.counts[Effect.PARTLY]
+        return open_ones + sum(lines.count for lines in beside)
+
+
+def replay(
+    lines: Iterable[bytes],
+    policy: Policy,
+    hashing: Hashing | None = None,
+    snapshot: Snapshot | None = None,
+) -> Replay:
     """Ask every decision of a log again.
 
     Args:
         lines: Of the log.
         policy: The other policy.
         hashing: By the key of the log, if it is known.
+        snapshot: Facts for what lines do not hold, if any are given.
     """
     result = Replay()
-    judge = Judge(policy, hashing)
+    judge = Judge(policy, hashing, snapshot)
     for number, text in enumerate(lines, 1):
         try:
             line = read_line(text)
@@ -149,6 +175,8 @@ def _add(
 ) -> None:
     result.counts[judgement.effect] += 1
     if judgement.effect is Effect.SAME:
+        if judgement.supplied:
+            result.supplied.setdefault(judgement.supplied, Lines()).add(number)
         return
     actions = policy.schema.types[line.resource.type].actions
     action = line.action.name if line.action.name in actions else ""
@@ -156,7 +184,7 @@ def _add(
     if judgement.effect is Effect.CHANGED:
         codes = line.obligations if line.decision else line.reasons
         before = Answer(line.decision, tuple(sorted(codes)))
-        change = Change(question, before, _answer(judgement))
+        change = Change(question, before, _answer(judgement), judgement.supplied)
         result.changes.setdefault(change, Lines()).add(number)
     else:
         decided = judgement.effect is Effect.PARTLY
