@@ -10,8 +10,8 @@ from sidecar.evaluation import Frame, RequestKind, Rule, Window, kind_of
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, Reason, Request, Revisions
 from sidecar.policy import Policy
-from sidecar.requests import admit_context, key_of_id
-from sidecar.schema import EntityType
+from sidecar.requests import admit_context
+from sidecar.schema import EntityType, Schema, key_of
 
 MOST_REMEMBERED = 16_384
 """Answers that are remembered, 250 to 1,050 bytes each; then all are forgotten."""
@@ -221,10 +221,10 @@ def _undeclared(request: Request, policy: Policy, snapshot: Snapshot) -> list[st
     if (
         subject is None
         or not subject.subject
-        or not _is_mounted(subject, request.subject.id, snapshot)
+        or not _is_mounted(policy.schema, subject, request.subject.id, snapshot)
     ):
         reasons.append("unknown_subject")
-    if resource is None or not _is_mounted(resource, request.resource.id, snapshot):
+    if resource is None or not _is_mounted(policy.schema, resource, request.resource.id, snapshot):
         reasons.append("unknown_resource")
     asked = types.values() if resource is None else (resource,)
     if not any(request.action in declared.actions for declared in asked):
@@ -232,8 +232,9 @@ def _undeclared(request: Request, policy: Policy, snapshot: Snapshot) -> list[st
     return reasons
 
 
-def _is_mounted(declared: EntityType, id_text: str, snapshot: Snapshot) -> bool:
+def _is_mounted(schema: Schema, declared: EntityType, id_text: str, snapshot: Snapshot) -> bool:
     """Tell whether an entity has a row, or is of a type that needs none."""
+    key = key_of(schema, declared.name, id_text)
     if not declared.table or declared.implied is not None:
-        return True
-    return key_of_id(declared, id_text) in snapshot.rows(declared.name)
+        return key is not None
+    return key in snapshot.rows(declared.name)

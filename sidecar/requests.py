@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sidecar.errors import InvalidRequestError
-from sidecar.schema import Attribute, EntityType, Key, Schema, Value, parse_json
+from sidecar.schema import Attribute, EntityType, Key, Schema, Value, key_of, parse_json
 
 Said = Mapping[str, Value]
 """Admitted values by name; what is missing or outside its domain is left out."""
@@ -96,13 +96,15 @@ def defaults_of(declared: Mapping[str, Attribute]) -> Said:
     return {name: each.default for name, each in declared.items() if each.default is not None}
 
 
-def key_of_id(declared: EntityType, id_text: str) -> Key | None:
-    """Return the key that an id names; None where no entity of the type can have it."""
-    columns = len(declared.key)
-    if columns == 1:
+def key_of_id(schema: Schema, declared: EntityType, id_text: str) -> Key | None:
+    """Return the key that an id names; None where no entity of the type can have it.
+
+    An id that is one string is kept as it was sent, so that rules can read it; whether such an
+    entity exists is another question.
+    """
+    if declared.keeps_any_id:
         return id_text or None
-    parts = tuple(id_text.split("/", columns - 1))
-    return parts if len(parts) == columns and all(parts) else None
+    return key_of(schema, declared.name, id_text)
 
 
 def _admit(

@@ -21,7 +21,7 @@ from sidecar.facts import Snapshot, reader_of
 from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path
-from sidecar.schema import EntityType, Schema, id_of
+from sidecar.schema import EntityType, Key, Schema, id_of
 
 PERMISSIONS = "permissions"
 """Names a question for a list, where answers are remembered."""
@@ -263,19 +263,18 @@ def _candidates(
         return []  # what exists already cannot be created
     keys = kind.candidates(unknown, request, snapshot, now)
     if keys is not None:
-        return sorted(map(id_of, keys))
+        return sorted(snapshot.id_of(type_name, key) for key in keys)
     # Sorting all of a large table for each page would cost more than the page.
     ids = decisions_of(policy, snapshot).sorted_ids
     found = ids.get(type_name)
     if found is None:
-        rows = snapshot.rows(type_name)
-        implied = _implied_ids(declared, policy.schema, snapshot)
-        found = ids[type_name] = sorted({*map(id_of, rows), *implied})
+        every = {*snapshot.rows(type_name), *_implied_keys(declared, policy.schema, snapshot)}
+        found = ids[type_name] = sorted(snapshot.id_of(type_name, key) for key in every)
     return found
 
 
-def _implied_ids(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[str]:
-    """Yield the ids that exist by implication.
+def _implied_keys(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[Key]:
+    """Yield the keys of what exists by implication.
 
     One column of the key refers to an entity, and a path from that one names the other column.
     """
@@ -294,4 +293,5 @@ def _implied_ids(declared: EntityType, schema: Schema, snapshot: Snapshot) -> It
             value = found
         else:
             parts = {reference: id_of(key), column: id_of(value)}
-            yield "/".join(parts[name] for name in declared.key)
+            implied = tuple(parts[name] for name in declared.key)
+            yield implied if len(implied) > 1 else implied[0]

@@ -27,7 +27,7 @@ from sidecar.evaluation.secrecy import (
 from sidecar.model import Decision, Reference, Request
 from sidecar.policy.questions import SETTINGS, show, text_of
 from sidecar.requests import key_of_id
-from sidecar.schema import Attribute, EntityType, Schema, Value, parse_json
+from sidecar.schema import Attribute, EntityType, Schema, Value, id_of, key_of, parse_json
 
 
 def digest(setting: Value) -> str:
@@ -144,10 +144,14 @@ class Lines:
             return said
         if declared is not None and names_secret(schema, declared):
             return {**said, "id_hash": self._id_hash(reference.id, declared, schema)}
-        return {**said, "id": reference.id}
+        written = {"id": reference.id}
+        key = None if declared is None else key_of(schema, declared.name, reference.id)
+        if key is not None and id_of(key) != reference.id:
+            written["key"] = id_of(key)
+        return {**said, **written}
 
     def _id_hash(self, identifier: str, declared: EntityType, schema: Schema) -> str:
-        key = key_of_id(declared, identifier)
+        key = key_of_id(schema, declared, identifier)
         if key is None:  # no entity can have it, and it equals none
             return self._hashing.of(("no id", declared.name), identifier)
         return self._hashing.of(origin_of_key(schema, declared), text_of(key))

@@ -32,7 +32,11 @@ class Entity(msgspec.Struct, frozen=True):
 
     type: str
     id: str | None = None
+    """As it was sent."""
+    key: str | None = None
+    """In canonical form, where that is another one."""
     id_hash: str | None = None
+    """Of the canonical form."""
     properties: dict[str, Any] = {}  # msgspec makes a new one each time
 
 

@@ -146,7 +146,7 @@ class Binder:
         members, element = self._set(operand)
         literal = member[0] == "literal"
         value = (
-            constant(value_of(element.kind, member[1]))
+            constant(self._reader.literal(element, member[1]))
             if literal
             else self._reader.comparable(member)
         )

@@ -12,8 +12,8 @@ from typing import Any
 
 from sidecar.evaluation.frames import UNREAD
 from sidecar.evaluation.reading import Reader, domain_of
-from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
-from sidecar.schema import ValueType
+from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path
+from sidecar.schema import Value, ValueType, is_id
 
 _ROOTS = (SUBJECT, RESOURCE)
 
@@ -22,7 +22,7 @@ class Constants:
     """What written functions name: constants, and the few things of ours that they call."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {"UNREAD": UNREAD, "domain_of": domain_of}
+        self.names: dict[str, Any] = {"UNREAD": UNREAD, "domain_of": domain_of, "is_id": is_id}
         self._known: dict[tuple[type, object], str] = {}
 
     def name(self, value: object) -> str:
@@ -104,7 +104,8 @@ class Lines:
         """Return whether there is such an entity."""
         declared = self._reader.type_of(path)
         if not declared.table:
-            return f"{self.key(path)} is not None"
+            key = self.key(path)
+            return f"is_id({key})" if self._reader.keeps_any_id(path) else f"{key} is not None"
         row = self.row(path)
         if self._has_row_if_it_exists(path) or declared.implied is None:
             return f"{row} is not None"
@@ -119,6 +120,10 @@ class Lines:
         """Return the type of what a set holds."""
         declared = self._reader.attribute(path).type
         return declared.element or declared
+
+    def literal(self, declared: ValueType, text: str) -> Value:
+        """Return the value of a literal operand."""
+        return self._reader.literal(declared, text)
 
     def variable(self, expression: str) -> str:
         """Keep a value, and return the name of the variable that has it."""
@@ -220,14 +225,14 @@ class Lines:
 
     def _asked(self, path: Path) -> list[str]:
         """Return with what a look-up is asked: the entity's own key, then the arguments."""
-        kinds = self._reader.argument_kinds(path)
+        types = self._reader.argument_types(path)
         return [
             self.key(path[1]),
             *(
-                self.constant(value_of(kind, operand[1]))
+                self.constant(self._reader.literal(declared, operand[1]))
                 if operand[0] == "literal"
                 else self.comparable(operand)
-                for operand, kind in zip(path[3], kinds, strict=True)
+                for operand, declared in zip(path[3], types, strict=True)
             ),
         ]
 

@@ -22,7 +22,7 @@ from sidecar.model import Request
 from sidecar.policy.compiled import Entry, Policy
 from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.nodes import Node
-from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question
+from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question, member
 from sidecar.requests import (
     NOTHING_ADMITTED,
     NOTHING_SAID,
@@ -189,7 +189,8 @@ class RequestKind:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
         subject, resource = self.subject, self.resource
-        keys = key_of_id(subject, ids[0]), key_of_id(resource, ids[1])
+        schema = self._policy.schema
+        keys = key_of_id(schema, subject, ids[0]), key_of_id(schema, resource, ids[1])
         rows = (
             snapshot.rows(subject.name).get(keys[0]),  # type: ignore[arg-type]  # None is no key
             snapshot.rows(resource.name).get(keys[1]),  # type: ignore[arg-type]
@@ -362,8 +363,15 @@ class RequestKind:
     def _assumed(self, name: str) -> frozenset[Question]:
         action = self.resource.actions.get(name)
         creates = action is not None and action.creates
-        certain = [SUBJECT] if creates else [SUBJECT, RESOURCE]
-        return frozenset(("exists", path) for path in certain)
+        certain = {SUBJECT: self.subject, **({} if creates else {RESOURCE: self.resource})}
+        exists = {("exists", path) for path in certain}
+        # What exists has a key.
+        keys = {
+            ("present", member(path, column))
+            for path, declared in certain.items()
+            for column in declared.key
+        }
+        return frozenset(exists | keys)
 
     def _bound(
         self,

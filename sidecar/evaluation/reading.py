@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from sidecar.evaluation.frames import UNREAD, Frame, Read, constant
 from sidecar.facts import Row
 from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
-from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
+from sidecar.schema import (
+    Attribute,
+    EntityType,
+    Kind,
+    Lookup,
+    Schema,
+    Value,
+    ValueType,
+    is_id,
+    key_of,
+)
 
 
 class Reader:
@@ -60,6 +70,8 @@ class Reader:
         declared = self.type_of(path)
         if not declared.table:
             key = self.key(path)  # an id that no entity can have is nobody's
+            if self.keeps_any_id(path):
+                return lambda frame: is_id(key(frame))
             return lambda frame: key(frame) is not None
         row = self.row(path)
         if declared.implied is None or (path[0] == "lookup" and not self.names_key(path)):
@@ -116,6 +128,10 @@ class Reader:
         return lambda frame: (
             None if (found := row(frame)) is None else tuple(found[column] for column in columns)
         )
+
+    def keeps_any_id(self, path: Path) -> bool:
+        """Tell whether the key of an entity is an id as it was sent, whatever that is."""
+        return path in self._roots and self._roots[path][1].keeps_any_id
 
     def is_entity(self, path: Path) -> bool:
         """Tell whether an entity stands at `path`, and not a value."""
@@ -234,7 +250,7 @@ class Reader:
         """Return the key with which an index is asked: the entity's own, then the arguments."""
         own = self.key(path[1])
         parts = [
-            constant(value_of(declared.kind, operand[1]))
+            constant(self.literal(declared, operand[1]))
             if operand[0] == "literal"
             else self.comparable(operand)
             for operand, declared in zip(
@@ -248,6 +264,12 @@ class Reader:
             argument = parts[0]
             return lambda frame: (own(frame), argument(frame))
         return lambda frame: (own(frame), *(part(frame) for part in parts))
+
+    def literal(self, declared: ValueType, text: str) -> Value:
+        """Return the value of a literal operand: of a text, a number, or the id of an entity."""
+        if declared.kind is Kind.REFERENCE:
+            return key_of(self.schema, declared.target, text)
+        return value_of(declared.kind, text)
 
     def names_key(self, path: Path) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
@@ -271,9 +293,9 @@ class Reader:
         names = ["this", *lookup.arguments]
         return [names.index(lookup.match[column,]) for column in self.type_of(path).key]
 
-    def argument_kinds(self, path: Path) -> list[Kind]:
-        """Return the kinds of the arguments of a look-up."""
-        return [declared.kind for declared in self._lookup(path).arguments.values()]
+    def argument_types(self, path: Path) -> list[ValueType]:
+        """Return the types of the arguments of a look-up."""
+        return list(self._lookup(path).arguments.values())
 
     def slot(self, path: Path) -> int:
         """Return where the row at a path is kept in the cache of a frame."""

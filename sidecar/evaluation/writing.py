@@ -98,7 +98,8 @@ class Writer:
                 continue
             lines = Lines(self._reader, self._constants, frozenset())
             for question in self._assumed:
-                lines.assume_row(question[1])
+                if question[0] == "exists":
+                    lines.assume_row(question[1])
             tree = _Tree(
                 lines=lines,
                 tests=self._tests,
@@ -193,7 +194,8 @@ class _Tree:
             self._below(branches["eq"])
         elif kind == "exists":
             with lines.branch(lines.exists(question[1])):
-                lines.assume_row(question[1])
+                if question[0] == "exists":
+                    lines.assume_row(question[1])
                 self._below(branches[True])
             self._below(branches[False])
         else:
@@ -224,7 +226,7 @@ class _Tree:
         members = lines.value(operand)
         literal = member[0] == "literal"
         value = (
-            lines.constant(value_of(element.kind, member[1]))
+            lines.constant(self.lines.literal(element, member[1]))
             if literal
             else lines.comparable(member)
         )

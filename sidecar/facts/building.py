@@ -42,6 +42,8 @@ class _Read:
     """The rows that ids name."""
     all: list[Row] = field(default_factory=list)
     """Those, and the ones that share a key with them."""
+    spellings: dict[Key, str] = field(default_factory=dict)
+    """The ids of keys that stand in the mount in another form than the canonical one."""
     lines: array[int] = field(default_factory=lambda: array("L"))
     """The line of each of `all`."""
 
@@ -80,7 +82,8 @@ class _Building:
             for attribute in declared.attributes.values()
             if attribute.type.kind is Kind.REFERENCE
         }
-        return Snapshot(self._schema, digest.revision(), rows, found, referring)
+        spellings = {name: read.spellings for name, read in self._read.items() if read.spellings}
+        return Snapshot(self._schema, digest.revision(), rows, found, referring, spellings)
 
     def _read_table(self, declared: EntityType, digest: Digest) -> _Read:
         table = self._tables.get(declared.name)
@@ -89,6 +92,7 @@ class _Building:
             return read
         reader = RowReader(self._schema, declared, table.file, self._faults)
         is_current = _currency(declared)
+        respelled = can_be_respelled(self._schema, declared)
         has_sets = any(a.type.kind is Kind.SET for a in declared.attributes.values())
         rows, remember, note_line = read.rows, read.all.append, read.lines.append
         note_row = digest.add_text  # the repr of its values shows all of them
@@ -102,11 +106,15 @@ class _Building:
             note_line(line)
             held = rows.setdefault(key, row)
             if held is row:
+                if respelled:
+                    _note_spelling(read, key, reader.id_text(cells), digest)
                 continue
             if is_current is None or (is_current(held) and is_current(row)):
                 self._refuse_repeated(declared, read, key, line, held)
             elif not is_current(held):
                 rows[key] = row
+                if respelled:
+                    _note_spelling(read, key, reader.id_text(cells), digest)
         return read
 
     def _refuse_repeated(
@@ -167,6 +175,24 @@ class _Building:
                 f" {read.line_of(held)}; let it find one, or write `several: first` in the schema"
             )
         self._faults.add(read.file, line, message)
+
+
+def can_be_respelled(schema: Schema, declared: EntityType) -> bool:
+    """Tell whether ids of a type can be written in another form than the canonical one."""
+    kinds = [declared.attributes[column].type for column in declared.key]
+    return any(
+        each.kind in {Kind.EMAIL, Kind.DOMAIN}
+        or (each.kind is Kind.REFERENCE and can_be_respelled(schema, schema.types[each.target]))
+        for each in kinds
+    )
+
+
+def _note_spelling(read: _Read, key: Key, text: str, digest: Digest) -> None:
+    """Keep how the row that an id names spells it: searches return ids so."""
+    read.spellings.pop(key, None)
+    if text != id_of(key):
+        read.spellings[key] = text
+        digest.add_text(text)
 
 
 def _hides_key(declared: EntityType) -> bool:

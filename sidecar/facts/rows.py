@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from sidecar.facts.faults import MountFaults
 from sidecar.schema import ABSENT, Attribute, EntityType, Key, Kind, Schema, Value, ValueType
-from sidecar.schema.values import Scalar, is_null, not_one_of, parse_text
+from sidecar.schema.values import Scalar, is_id, is_null, not_one_of, parse_text
 from sidecar.schema.wording import nearest, one_of, shown
 
 Row: TypeAlias = tuple[Value, ...]
@@ -115,6 +115,10 @@ class RowReader:
         parts = tuple([row[index] for index in self._key])
         return None if None in parts else parts  # type: ignore[return-value]  # columns of keys are str
 
+    def id_text(self, cells: Cells) -> str:
+        """Return the id of a row, whose key could be read, as its source spells it."""
+        return "/".join(str(cells[column]) for column in self._declared.key)
+
     def _parse(self, line: int, column: _Column, cell: Cell) -> Value:
         if cell.__class__ is str and is_null(cell):
             if not column.optional:
@@ -159,7 +163,7 @@ class _Column:
     """How the cells of one column are read."""
 
     __slots__ = (
-        "_attribute", "_inner_key", "_schema", "default", "known", "most_known", "name",
+        "_attribute", "_inner_key", "_is_key", "_schema", "default", "known", "most_known", "name",
         "optional", "sensitive",
     )  # fmt: skip
 
@@ -167,6 +171,7 @@ class _Column:
         self._schema = schema
         self._attribute = attribute
         self._inner_key = attribute.name in declared.key[:-1]
+        self._is_key = attribute.name in declared.key
         self.name = attribute.name
         self.optional = attribute.optional
         # Where a caller may say what a row lacks, the default comes after the caller.
@@ -190,6 +195,8 @@ class _Column:
         value = self._scalar(value_type, cell)
         if self._attribute.only and value not in self._attribute.only:
             raise ValueError(not_one_of(cell, self._attribute.only))
+        if self._is_key and not is_id(cell):
+            raise ValueError(f"{shown(cell)} begins or ends with what nobody sees; remove it")
         if self._inner_key and isinstance(value, str) and "/" in value:
             raise ValueError(f"{shown(cell)} has a `/`, which ends a part of an id; rename it")
         return value

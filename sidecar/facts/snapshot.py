@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from sidecar.facts.rows import Row, reader_of
-from sidecar.schema import Key, Schema, Value
+from sidecar.schema import Key, Schema, Value, id_of
 
 Asked: TypeAlias = tuple[Value, ...]
 """What a look-up is asked with: the key of the entity, then the arguments in their order."""
@@ -19,15 +19,16 @@ class Snapshot:
     only reads them. Equal texts are one object.
     """
 
-    __slots__ = ("_found", "_holders", "_referring", "_rows", "revision", "schema")
+    __slots__ = ("_found", "_holders", "_referring", "_rows", "_spellings", "revision", "schema")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that it is made of, by the one builder
         self,
         schema: Schema,
         revision: str,
         rows: Mapping[str, Mapping[Key, Row]],
         found: Mapping[tuple[str, str], Mapping[Asked, Row]],
         referring: Mapping[tuple[str, str], Mapping[Key, tuple[Key, ...]]],
+        spellings: Mapping[str, Mapping[Key, str]] | None = None,
     ) -> None:
         self.schema = schema
         self.revision = revision
@@ -35,6 +36,7 @@ class Snapshot:
         self._rows = rows
         self._found = found
         self._referring = referring
+        self._spellings = spellings or {}
         self._holders: dict[tuple[str, str], Mapping[Value, tuple[Key, ...]]] = {}
 
     def rows(self, type_name: str) -> Mapping[Key, Row]:
@@ -44,6 +46,22 @@ class Snapshot:
         the values of `EntityType.attributes`, in their order. A type without a table has no rows.
         """
         return self._rows[type_name]
+
+    def id_of(self, type_name: str, key: Key) -> str:
+        """Return the id of an entity as the mount spells it; it need not have a row."""
+        if not self._spellings:
+            return id_of(key)
+        spelled = self._spellings.get(type_name, {}).get(key)
+        if spelled is not None or key in self._rows[type_name]:
+            return spelled or id_of(key)
+        declared = self.schema.types[type_name]
+        parts = zip(declared.key, (key,) if isinstance(key, str) else key, strict=True)
+        return "/".join(
+            self.id_of(target, part)
+            if (target := declared.attributes[column].type.target)
+            else part
+            for column, part in parts
+        )
 
     def find(self, type_name: str, lookup_name: str) -> Mapping[Asked, Row]:
         """Return the rows that a look-up of a type finds.

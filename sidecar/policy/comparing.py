@@ -7,7 +7,7 @@ is absent equals nothing and has no order; `!=` is always `not =`.
 from __future__ import annotations
 
 from sidecar.policy.literals import number_value, text_value
-from sidecar.policy.looking import Answers
+from sidecar.policy.looking import Answers, has_key
 from sidecar.policy.names import Names, nearest
 from sidecar.policy.operands import is_absent
 from sidecar.policy.questions import ORDERS, YES_NO, Path, show, text_of
@@ -88,15 +88,11 @@ class Comparison:
             raise PolicyFault(message, str(other) if isinstance(other, str) else "")
         if operator != "Eq":
             raise PolicyFault(f"entities of type `{left.type.name}` have no order")
-        if left.type is not right.type or not (self._has_key(left) and self._has_key(right)):
+        if left.type is not right.type or not (
+            has_key(left, self._answers) and has_key(right, self._answers)
+        ):
             return False
         return self._same(left.path, right.path)
-
-    def _has_key(self, thing: Thing) -> bool:
-        """Tell whether an entity has a key to compare: what a look-up did not find has none."""
-        if thing.path is None:
-            return False
-        return thing.path[0] != "lookup" or bool(self._answers.ask(("exists", thing.path), YES_NO))
 
     def _same(self, left: Path | None, right: Path | None) -> bool:
         if left == right:

@@ -56,6 +56,21 @@ class Answers(Protocol):
         """Answer a question with one of `domain`."""
 
 
+def has_key(thing: Thing, answers: Answers) -> bool:
+    """Tell whether an entity has a key to be compared or looked up by.
+
+    What a look-up did not find has none, nor has an id outside the domain of its key column.
+    """
+    path = thing.path
+    if path is None:
+        return False
+    if path[0] == "lookup":
+        return bool(answers.ask(("exists", path), YES_NO))
+    if path in {SUBJECT, RESOURCE} and not thing.type.keeps_any_id:
+        return bool(answers.ask(("present", member(path, thing.type.key[0])), YES_NO))
+    return True
+
+
 class Look:
     """Reads members and look-ups of symbols, for one action."""
 
@@ -187,7 +202,7 @@ class Look:
         if attribute.name in thing.type.key:
             if thing.path and thing.path[0] == "lookup":
                 return self.exists(thing)
-            return len(thing.type.key) == 1 or not root or self._asked(path)
+            return not root or thing.type.keeps_any_id or self._asked(path)
         if root and (attribute.caller or not thing.type.table or _is_created(thing, attribute)):
             return self._asked(path)
         if not self.exists(thing):
@@ -239,7 +254,7 @@ class Look:
             and declared.kind is Kind.REFERENCE
             and value.type.name == declared.target
         ):
-            return value.path if self.is_present(value) else None
+            return value.path if has_key(value, self._answers) else None
         if isinstance(value, Fact) and value.type == declared:
             return value.path
         if isinstance(value, Constant) and value.type == declared:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sidecar.policy.questions import Path, Question
+from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question
 from sidecar.schema.nouns import Attribute, EntityType, ValueType
 from sidecar.schema.values import Value
 
@@ -65,7 +65,9 @@ class Thing:
     def __init__(self, path: Path | None, certain: bool | None = None) -> None:  # noqa: FBT001
         self.path = path
         """None for an entity that was looked up by something absent."""
-        self.certain = certain if self.type.table else True
+        # Of what nobody mounts every id is, but not every text is an id.
+        asked = path in {SUBJECT, RESOURCE}
+        self.certain = certain if self.type.table or asked else True
         """Whether it exists, where that is known without asking."""
 
     @property

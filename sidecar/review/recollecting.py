@@ -22,6 +22,7 @@ from sidecar.policy.questions import (
     SETTINGS,
     SUBJECT,
     Path,
+    member,
     show,
     text_of,
 )
@@ -205,10 +206,14 @@ class Recollection:
     def _key(self, root: Path) -> Told | None:
         entity, declared = self._entities[root], self.reader.type_of(root)
         if entity.id_hash is not None:
-            # Of an id in parts nobody can tell whether it has as many as the key.
-            whole = len(declared.key) == 1 or self.facts.answers.get(("exists", root)) is True
+            # Nobody can tell from a hash whether what was hashed can be an id of the type.
+            answers = self.facts.answers
+            present = answers.get(("present", member(root, declared.key[0])))
+            if present is False:
+                return ABSENT
+            whole = declared.keeps_any_id or present is True or answers.get(("exists", root))
             return Told(entity.id_hash, hashed=True) if whole else None
-        key = key_of_id(declared, entity.id or "")
+        key = key_of_id(self._schema, declared, entity.id or "")
         return ABSENT if key is None else Told(id_of(key))
 
     def _said(self, member: str, attribute: Attribute, said: Mapping[str, object]) -> Told | None:

@@ -143,6 +143,11 @@ class EntityType:
     at `path` equals that key column (``(("account", "owner"), "user")``)."""
     description: str = ""
 
+    @property
+    def keeps_any_id(self) -> bool:
+        """Whether every id is a key, since it is one string; other ids can lie outside a domain."""
+        return len(self.key) == 1 and self.attributes[self.key[0]].type.kind is Kind.STRING
+
 
 @dataclass(frozen=True, slots=True)
 class EnumValue:

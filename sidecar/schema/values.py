@@ -7,6 +7,7 @@ from sidecar.schema.nouns import ABSENT, Key, Scalar, Value
 from sidecar.schema.said import parse_json
 from sidecar.schema.written import (
     id_of,
+    is_id,
     is_null,
     key_of,
     not_one_of,
@@ -21,6 +22,7 @@ __all__ = [
     "Scalar",
     "Value",
     "id_of",
+    "is_id",
     "is_null",
     "key_of",
     "not_one_of",

@@ -6,6 +6,7 @@ Strict: whatever another reader of YAML could take for something else is refused
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -47,6 +48,13 @@ _DECIMAL_ELSEWHERE = re.compile(
 )
 """Numbers of other notations. A leading zero is none: some read it as octal."""
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
+
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+"""Control characters, what only steers the text, and white space."""
+_INVISIBLE_LETTERS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2065\u2800\u3164\uffa0"
+)
+"""Marks and letters that are shown as nothing."""
 
 # What YAML 1.1 or 1.2 reads as something other than text when it has no quotes.
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -102,14 +110,33 @@ def key_of(schema: Schema, type_name: str, id_text: str) -> Key | None:
             value = parse_text(schema, declared.attributes[column].type, part, quoted=True)
         except ValueError:
             return None
+        if not is_id(part):
+            return None
         if not isinstance(value, str):  # the reader of schemas allows no such key
             return None
         key.append(value)
     return key[0] if len(key) == 1 else tuple(key)
 
 
+def is_id(text: str | None) -> bool:
+    """Tell whether a text can be an id or a part of one: nothing at its ends is invisible."""
+    return bool(text) and not (_is_invisible(text[0]) or _is_invisible(text[-1]))  # type: ignore[index]  # it is not empty
+
+
+def _is_invisible(character: str) -> bool:
+    """Tell whether a character cannot be seen at the end of a text."""
+    if character.isascii():
+        return not "!" <= character <= "~"
+    return (
+        unicodedata.category(character) in _INVISIBLE_CATEGORIES
+        or character in _INVISIBLE_LETTERS
+        or "\ufe00" <= character <= "\ufe0f"  # variation selectors
+        or "\U000e0000" <= character <= "\U000e0fff"  # more of them, and tags
+    )
+
+
 def id_of(key: Key) -> str:
-    """Return the id that names a key."""
+    """Return the id that names a key, its parts in canonical form."""
     return key if isinstance(key, str) else "/".join(key)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sidecar.errors import InvalidSnapshotError, InvalidSuiteError, Problem
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
-from sidecar.schema import EntityType, Schema
+from sidecar.schema import EntityType, Schema, Value, ValueType, parse_text
 from sidecar.schema.documents import Faults, Items, Members, Node, Text, read_document
 from sidecar.schema.wording import nearest, one_of, shown
 from sidecar.suites.cases import Case, Suite
@@ -59,7 +59,7 @@ class World:
     def _change(self, case: Case) -> Snapshot:
         tables = {}
         for name, table in self._tables.items():
-            rows = merged(table, self._world_rows(name), case.facts.get(name, ()))
+            rows = merged(self._schema, table, self._world_rows(name), case.facts.get(name, ()))
             cells = [(row.line, _cells(row)) for row in rows]
             tables[table.name] = Table(name, cells)
         try:
@@ -86,7 +86,7 @@ class World:
 
 
 def merged(
-    table: EntityType, rows: Sequence[Members], changes: Sequence[Members]
+    schema: Schema, table: EntityType, rows: Sequence[Members], changes: Sequence[Members]
 ) -> tuple[Members, ...]:
     """Return the rows of a world with those of a case.
 
@@ -95,8 +95,9 @@ def merged(
     """
     result = list(rows)
     for change in changes:
-        key = _key(table, change)
-        place = max((at for at, row in enumerate(result) if _key(table, row) == key), default=None)
+        key = _key(schema, table, change)
+        same = (at for at, row in enumerate(result) if _key(schema, table, row) == key)
+        place = max(same, default=None)
         if place is None:
             result.append(change)
         else:
@@ -105,9 +106,21 @@ def merged(
     return tuple(result)
 
 
-def _key(table: EntityType, row: Members) -> tuple[str | None, ...]:
-    cells = (row.members.get(column) for column in table.key)
-    return tuple(cell.text if isinstance(cell, Text) else None for cell in cells)
+def _key(schema: Schema, table: EntityType, row: Members) -> tuple[Value, ...]:
+    return tuple(
+        _value(schema, table.attributes[column].type, row.members.get(column))
+        for column in table.key
+    )
+
+
+def _value(schema: Schema, value_type: ValueType, cell: Node | None) -> Value:
+    """Return the value of a cell of a key; its text where that is none, which is told elsewhere."""
+    if not isinstance(cell, Text):
+        return None
+    try:
+        return parse_text(schema, value_type, cell.text, cell.quoted)
+    except ValueError:
+        return cell.text
 
 
 def _cells(row: Members) -> Cells:

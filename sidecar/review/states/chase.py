@@ -283,15 +283,16 @@ class Chase:
         return self.store.fact(declared)
 
     def _named(self, declared: EntityType, text: str) -> Thing:
-        """Return the entity with a literal id of one column."""
+        """Return the entity with a literal id."""
         made = self.store.thing(declared)
-        column = declared.attributes[declared.key[0]]
-        inner = (
-            self._named(self.schema.types[column.type.target], text)
-            if (column.type.kind is Kind.REFERENCE)
-            else self.store.constant(column.type, text)
-        )
-        made.slots[column.name] = inner
+        parts = text.split("/", len(declared.key) - 1)
+        for name, part in zip(declared.key, parts, strict=True):
+            column = declared.attributes[name]
+            made.slots[name] = (
+                self._named(self.schema.types[column.type.target], part)
+                if column.type.kind is Kind.REFERENCE
+                else self.store.constant(column.type, part)
+            )
         return made
 
     # --- look-ups --------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from sidecar.schema.written import LARGEST
 
 _DEEPEST = 1
 """Steps from what was asked about to entities that are made up only because others need them."""
-_MALFORMED = "nothing"
-"""An id without a slash, which no entity with a key of two columns has."""
+_MALFORMED = " nothing"
+"""An id that no entity has whose key has two columns, or a domain, or that nobody mounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

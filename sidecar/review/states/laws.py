@@ -84,7 +84,9 @@ class Laws:
     def _deny(self, path: Path, what: str) -> None:
         if what == "exists":
             slot = self._chase.slot(path, present=False)
-            if isinstance(slot, Thing):
+            if path in ROOTS and isinstance(slot, Thing) and not slot.type.table:
+                self._without_key(slot)
+            elif isinstance(slot, Thing):
                 self._without_row(slot)
             elif slot is None and path[0] == "lookup":
                 self._finds_nothing(path)
@@ -145,7 +147,8 @@ class Laws:
                 raise Contradiction
 
     def _without_key(self, root: Thing) -> None:
-        if len(root.type.key) == 1 or root.keyed:
+        certain = root.type.table and root.type.keeps_any_id
+        if certain or root.keyed:
             raise Contradiction
         root.row = False
         root.keyless = True
