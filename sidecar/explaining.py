@@ -10,7 +10,6 @@ from sidecar.evaluation.sources import Sources
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.policy import Policy
-from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.nodes import FAULT, TRUE, Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path, Question, show, text_of, worded
 
@@ -82,9 +81,7 @@ def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime)
     if kind is None:
         return Explanation(facts=(), rules=())
     names = (request.subject.type, request.resource.type)
-    entry = policy.entries.get((*names, request.action))
-    if entry is None:
-        entry = policy.entries[*names, UNDECLARED_ACTION]
+    entry = policy.entry(*names, request.action)
     frame = kind.frame(request, snapshot, now)
     telling = _Telling(Sources(request, policy, kind.frame(request, snapshot, now)))
 

@@ -56,7 +56,7 @@ CONDITIONS = [
     ("doc.pages < 9223372036854775808", "does not fit into 64 bits; write a smaller number"),
     ("doc.pages < nan", "`nan` is not supported: it is no number that a fact can have"),
     ("doc.pages < inf", "`inf` is not supported: it is no number that a fact can have"),
-    ("doc.pages < 1e999", "`resource.pages` (integer) is compared with `inf`"),
+    ("doc.pages < 1e999", "`1e999` is too large or too small to be kept exactly"),
     # values of different types
     ("doc.public = 1", "`1` is compared with `resource.public` (boolean), which is true or false"),
     ("doc.public == 1", "`1` is compared with `resource.public` (boolean)"),

@@ -120,7 +120,9 @@ class RequestKind:
             name: policy.entries[subject.name, resource.name, name]
             for name in (*resource.actions, UNDECLARED_ACTION)
         }
-        self._entries = self._written(entries)
+        pair = (subject.name, resource.name)
+        foreign = {key[2]: entry for key, entry in policy.foreign.items() if key[:2] == pair}
+        self._entries = self._written({**entries, **foreign})
         self._asks_oso = any(entry.asks_oso for entry in self._entries.values())
         self._listing = self._joined(entries)
         self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
@@ -142,8 +144,7 @@ class RequestKind:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
         names = (self.subject.name, self.resource.name)
-        entries = self._policy.entries
-        entry = entries.get((*names, request.action)) or entries[*names, UNDECLARED_ACTION]
+        entry = self._policy.entry(*names, request.action)
         if entry.granted is None:
             return None
         if unknown not in self._candidates:
@@ -403,7 +404,7 @@ class RequestKind:
             "code": code or None,
             "subject": self.subject.name,
             "resource": self.resource.name,
-            "action": action if action in self.resource.actions else UNDECLARED_ACTION,
+            "action": action if action in self._entries else UNDECLARED_ACTION,
         }
         try:
             return self._policy.oso.holds(asked, lambda each: self._binder.answer(each, frame))

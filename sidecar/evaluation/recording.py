@@ -78,7 +78,7 @@ def record_of(request: Request, policy: Policy, snapshot: Snapshot, now: datetim
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         return Record()
-    entry = policy.entries[kind.subject.name, kind.resource.name, _declared(kind, request.action)]
+    entry = policy.entry(kind.subject.name, kind.resource.name, request.action)
     recorder = Recorder(kind, policy) if _asks_oso(entry) else _kept(kind, policy)
     return recorder.record(entry, request, snapshot, now)
 
@@ -123,8 +123,10 @@ class Recorder:
         self._notes: dict[Question, _Note] = {}
         self._steps: dict[int, _Step] = {}
         self._first = [self._note_of(("exists", path)) for path in (SUBJECT, RESOURCE)]
-        for name in (*kind.resource.actions, UNDECLARED_ACTION):
-            for _, _, root in _rules(policy.entries[kind.subject.name, kind.resource.name, name]):
+        pair = (kind.subject.name, kind.resource.name)
+        foreign = [name for *other, name in policy.foreign if tuple(other) == pair]
+        for name in (*kind.resource.actions, UNDECLARED_ACTION, *foreign):
+            for _, _, root in _rules(policy.entry(*pair, name)):
                 if root is not None:
                     self._bind(root)
 
@@ -232,12 +234,13 @@ class Recorder:
             _keep(notes, frame, found)
             return self._binder.answer(question, frame)
 
+        pair = (self._kind.subject.name, self._kind.resource.name)
         asked = {
             "rule": rule[0],
             "code": rule[1] or None,
-            "subject": self._kind.subject.name,
-            "resource": self._kind.resource.name,
-            "action": _declared(self._kind, action),
+            "subject": pair[0],
+            "resource": pair[1],
+            "action": action if self._policy.has_entry(*pair, action) else UNDECLARED_ACTION,
         }
         try:
             self._policy.oso.holds(asked, answer)
@@ -256,10 +259,6 @@ _ANSWERS: Mapping[Node, RuleAnswer] = {TRUE: True, FALSE: False}
 
 _NOT_OF_A_HASH = frozenset({"least", "above", "order", "same", "includes"})
 """Questions about facts that their hashes do not answer; those of two attributes never compare."""
-
-
-def _declared(kind: RequestKind, action: str) -> str:
-    return action if action in kind.resource.actions else UNDECLARED_ACTION
 
 
 def _rules(entry: Entry) -> Iterator[tuple[str, str, Node | None]]:

@@ -31,7 +31,7 @@ class Comparison:
     """Compares what Oso holds, asking only what it must."""
 
     def __init__(self, names: Names, answers: Answers) -> None:
-        self._schema = names.schema
+        self._names = names
         self._actions = names.actions
         self._answers = answers
 
@@ -176,7 +176,7 @@ class Comparison:
                 raise mismatch
             return other.value
         if isinstance(other, str) and kind in TEXTS:
-            return text_value(self._schema, fact.type, other)
+            return text_value(self._names, fact.type, other)
         if isinstance(other, int | float) and kind in {Kind.INTEGER, Kind.DECIMAL}:
             value = number_value(kind, other)
             if value is not None:

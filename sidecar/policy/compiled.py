@@ -10,6 +10,7 @@ from typing import Any
 from sidecar.digests import digest_of
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.policy.compiling import PackTexts
+from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.nodes import LEAVES, Node, Test
 from sidecar.policy.process import Oso, compile_in_child
 from sidecar.policy.questions import Path as QuestionPath
@@ -84,6 +85,8 @@ class Policy:
     """By subject type, resource type and action."""
     tests: tuple[Test, ...]
     oso: Oso
+    foreign: Mapping[tuple[str, str, str], Entry] = field(default_factory=dict)
+    """The same for actions that the resource's type does not declare and a rule names."""
     explored: tuple[Explored, ...] = ()
     """The trees of single rules and clauses; only where the pack was loaded for review."""
     gone_through: frozenset[str] = frozenset()
@@ -95,6 +98,17 @@ class Policy:
     """What `decide` makes of the trees, kept as long as they are."""
     remembered: dict[Any, Any] = field(init=False, default_factory=dict)
     """What `decide` has decided, for one snapshot."""
+
+    def entry(self, subject: str, resource: str, action: str) -> Entry:
+        """Return the trees of an action; those of an undeclared one where it has none."""
+        key = (subject, resource, action)
+        found = self.entries.get(key) or self.foreign.get(key)
+        return found or self.entries[subject, resource, UNDECLARED_ACTION]
+
+    def has_entry(self, subject: str, resource: str, action: str) -> bool:
+        """Tell whether an action has trees of its own."""
+        key = (subject, resource, action)
+        return key in self.entries or key in self.foreign
 
 
 def load_pack(
@@ -167,6 +181,7 @@ def assemble(
         entries=entries_of(compiled, nodes),
         tests=tests_of(compiled),
         oso=Oso(pack, ANSWER_SECONDS),
+        foreign=entries_of({"entries": compiled["foreign"]}, nodes),
         explored=tuple(
             Explored(
                 rule=rule,

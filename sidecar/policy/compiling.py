@@ -22,6 +22,7 @@ from sidecar.policy.calling import (
 )
 from sidecar.policy.constructs import ENTRY_POINTS, check_constructs
 from sidecar.policy.exploring import UNDECLARED_ACTION, Asked, Explorer
+from sidecar.policy.literals import one_spelling
 from sidecar.policy.names import Names
 from sidecar.policy.nodes import FALSE, Node, Test
 from sidecar.policy.program import Clause, Program, write_program
@@ -72,10 +73,11 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
     Raises:
         InvalidPolicyError: Where they break a rule of ours, or Oso refuses them or warns.
     """
-    names = Names(pack.schema, pack.codes)
+    texts, respelled = one_spelling(pack.texts)
+    names = Names(pack.schema, pack.codes, respelled)
     sources: list[Source] = []
     problems: list[Problem] = []
-    for file, text in pack.texts.items():
+    for file, text in texts.items():
         source, found = read_source(file, text)
         sources.append(source)
         problems += found
@@ -93,7 +95,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
     if problems:
         raise InvalidPolicyError(problems)
     try:
-        whole = LoadedPolicy(pack.schema, pack.texts)
+        whole = LoadedPolicy(pack.schema, texts)
         problems = [*check_entry_points(sources, left), *_warnings(whole, sources)]
         if problems:
             raise InvalidPolicyError(problems)
@@ -110,6 +112,7 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         Plain data for `sidecar.policy.compiled`: ``tests``, ``nodes`` (test, labels, branches by
         number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
         question, null where Oso has to be asked, and one for granted and not forbidden),
+        ``foreign`` (the same, for actions of other types that a rule names),
         ``notices``, and ``never``: rules that never hold, which a pack must not have. For reviewers
         also ``probes`` (name, subject, resource, action, root) and ``explored`` (see `_explored`).
 
@@ -129,6 +132,7 @@ def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
     """
     compiler = Compiler(explorer)
     entries = compiler.entries(pack)
+    foreign = list(compiler.foreign(pack.schema, entries))
     probes = [
         compiler.probe(name, asked) for name in pack.probes for asked in _questions(pack.schema)
     ]
@@ -141,6 +145,7 @@ def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
         "tests": list(map(plain_test, explorer.trees.tests)),
         "nodes": [plain_node(node) for node in nodes if node.branches],
         "entries": entries,
+        "foreign": foreign,
         "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
         "never": [_plain(problem) for problem in refused],
         "queries": explorer.queries,
@@ -183,6 +188,53 @@ class Compiler:
         numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
         names = [asked.subject, asked.resource, asked.action[0]]
         return [*names, _number(granted), *numbers, _number(allowed)]
+
+    def foreign(self, schema: Schema, entries: Sequence[list[Any]]) -> Iterator[list[Any]]:
+        """Explore the prohibitions for actions that only other types declare.
+
+        Such a request is denied in any case, but all reasons are told. An action that no rule
+        names is like one that nobody declares, so most need nothing of their own.
+        """
+        bases = {tuple(each[:2]): each for each in entries if each[2] == UNDECLARED_ACTION}
+        named = {code: self._named(clauses) for code, clauses in self._by_code("forbid").items()}
+        actions = dict.fromkeys(name for each in schema.types.values() for name in each.actions)
+        for (subject, resource), base in bases.items():
+            for name in actions:
+                codes = [code for code in named if name in named[code]]
+                if name in schema.types[resource].actions or not codes:
+                    continue
+                asked = Asked(subject, resource, (name, {}))
+                roots = {
+                    code: self._forbid(code, asked)
+                    if code in codes
+                    else base[4].get(code, FALSE.number)
+                    for code in named
+                }
+                forbids = {code: root for code, root in roots.items() if root != FALSE.number}
+                if forbids != base[4]:
+                    yield [subject, resource, name, base[3], forbids, *base[5:]]
+
+    def _forbid(self, code: str, asked: Asked) -> int | None:
+        return _number(self._question("forbid", self._by_code("forbid")[code], asked))
+
+    def _named(self, clauses: Sequence[Clause]) -> frozenset[str]:
+        """Return the strings that stand in clauses, and in the rules that they call."""
+        program = self.explorer.program
+        strings: set[str] = set()
+        seen: set[int] = set()
+        waiting = list(clauses)
+        while waiting:
+            clause = waiting.pop()
+            if clause.number in seen:
+                continue
+            seen.add(clause.number)
+            strings.update(each for each in clause.literals if each is not None)
+            strings.update(token.literal for token in clause.tokens if token.kind == "string")
+            words = {word.removeprefix("s__") for word in clause.written}
+            for (rule, _), called in program.clauses.items():
+                if rule in words:
+                    waiting += called
+        return frozenset(strings)
 
     def probe(self, name: str, asked: Asked) -> list[Any]:
         """Explore a rule of a reviewer's for one kind of request."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 
 from sidecar.errors import Problem
 from sidecar.policy.literals import MAXIMUM_DIGITS
@@ -145,8 +147,20 @@ def _numbers(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
                 f"`{token.text}` has more than {MAXIMUM_DIGITS} digits; put it into the settings"
             )
             yield token.line, message
+        elif not token.text.isdecimal() and not _is_exact(token.text):
+            message = "is too large or too small to be kept exactly; write digits such as `0.01`"
+            yield token.line, f"`{token.text}` {message}"
         elif token.text.isdecimal() and int(token.text[:20]) > MAXIMUM_INTEGER:
             yield token.line, f"`{token.text}` does not fit into 64 bits; write a smaller number"
+
+
+def _is_exact(text: str) -> bool:
+    """Tell whether Oso's binary numbers keep what a number with a fraction or exponent says."""
+    kept = float(text)
+    try:
+        return isfinite(kept) and Decimal(repr(kept)) == Decimal(text)
+    except InvalidOperation:  # its exponent is beyond all numbers
+        return False
 
 
 def _itself(body: Sequence[Token]) -> Iterator[tuple[int, str]]:

@@ -48,8 +48,6 @@ _SCALARS = {
 _NATIVE = {
     str: "String",
     bool: "Boolean",
-    int: "Integer",
-    float: "Float",
     list: "List",
     dict: "Dictionary",
 }
@@ -136,6 +134,10 @@ class Asking:
             return tag == "Action"
         if isinstance(value, ActionName):
             return tag == "String"
+        if type(value) in {int, float}:
+            # A literal is a decimal, and an integer where it has no fraction: `50.0` and `50` are
+            # one number, as they are where they are compared.
+            return tag == "Decimal" or (tag == "Integer" and value == int(value))
         return _NATIVE.get(type(value)) == tag
 
 

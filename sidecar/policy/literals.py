@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from math import isfinite
 
-from sidecar.policy.names import nearest
+from sidecar.policy.names import Names, nearest
 from sidecar.policy.symbols import PolicyFault
-from sidecar.schema.nouns import Kind, Schema, ValueType
+from sidecar.policy.tokens import Token, tokenize
+from sidecar.schema import addresses
+from sidecar.schema.nouns import Kind, ValueType
 from sidecar.schema.values import Value, parse_text
 
 MAXIMUM_DIGITS = 15
 """A decimal literal with more digits may not be what Polar's binary floats keep of it."""
 
 
-def text_value(schema: Schema, value_type: ValueType, text: str) -> Value:
+def one_spelling(texts: Mapping[str, str]) -> tuple[Mapping[str, str], frozenset[str]]:
+    """Write every address that stands in several spellings in its canonical form.
+
+    Oso compares two strings itself, letter by letter, so literals that are one address have to be
+    one text before it is given them.
+
+    Returns:
+        The texts by file, and the addresses that were written otherwise.
+    """
+    found: dict[str, list[tuple[str, Token]]] = defaultdict(list)
+    for file, text in texts.items():
+        for token in tokenize(file, text)[0] if "@" in text else ():
+            address = addresses.email(token.literal) if token.kind == "string" else None
+            if address is not None:
+                found[address].append((file, token))
+    edited = dict(texts)
+    respelled = {
+        address: places
+        for address, places in found.items()
+        if len({token.literal for _, token in places}) > 1
+    }
+    edits = [(*place, address) for address, places in respelled.items() for place in places]
+    for file, token, address in sorted(edits, key=lambda edit: edit[1].start, reverse=True):
+        written = address.replace("\\", "\\\\").replace('"', '\\"')
+        edited[file] = f'{edited[file][: token.start]}"{written}"{edited[file][token.end :]}'
+    return edited, frozenset(respelled)
+
+
+def text_value(names: Names, value_type: ValueType, text: str) -> Value:
     """Return a string of a policy as a value of a type that is written as text.
 
     Raises:
@@ -26,8 +58,15 @@ def text_value(schema: Schema, value_type: ValueType, text: str) -> Value:
     if value_type.kind is Kind.ENUM and text not in value_type.values:
         mend = nearest(text, value_type.values)
         raise PolicyFault(f"`{text}` is no value of `{value_type.name}`; {mend}", word)
+    if value_type.kind is Kind.STRING and text in names.respelled:
+        # Strings are compared exactly, and which spelling stood here is not known any more.
+        raise PolicyFault(
+            f"the address `{text}` is written in several spellings, and compared with a string;"
+            " write one spelling everywhere, or declare the string as `email`",
+            word,
+        )
     try:
-        return parse_text(schema, value_type, text, quoted=True)
+        return parse_text(names.schema, value_type, text, quoted=True)
     except ValueError as error:
         raise PolicyFault(str(error), word) from None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from sidecar.policy.literals import text_value
+from sidecar.policy.literals import number_value, text_value
 from sidecar.policy.names import Names, nearest, not_there, with_article
 from sidecar.policy.operands import ABSENT, is_absent, read_back
 from sidecar.policy.questions import (
@@ -260,7 +260,13 @@ class Look:
         if isinstance(value, Constant) and value.type == declared:
             return literal(text_of(value.value))
         if isinstance(value, str) and declared.kind in TEXTS:
-            return literal(text_of(text_value(self._names.schema, declared, value)))
+            return literal(text_of(text_value(self._names, declared, value)))
+        if isinstance(value, bool) and declared.kind is Kind.BOOLEAN:
+            return literal(text_of(value))
+        if isinstance(value, int | float) and declared.kind in {Kind.INTEGER, Kind.DECIMAL}:
+            number = None if isinstance(value, bool) else number_value(declared.kind, value)
+            if number is not None:
+                return literal(text_of(number))
         raise PolicyFault(
             f"`{name}` looks up by {with_article(declared.name)}, which this argument is not", name
         )

@@ -53,6 +53,8 @@ class Names:
     schema: Schema
     codes: Mapping[str, frozenset[str]]
     """``reason`` and ``obligation`` to the codes that have a sentence."""
+    respelled: frozenset[str] = frozenset()
+    """Addresses that the policy writes in several spellings, in canonical form: see `literals`."""
 
     @cached_property
     def classes(self) -> Mapping[str, str]:

@@ -176,8 +176,10 @@ def text_of(value: Value) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):
-        normal = value.normalize()
-        return f"{normal:f}"
+        # `normalize` would round to the digits of the context.
+        text = f"{value:f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text == "-0" else text
     if isinstance(value, tuple):
         return "/".join(value)
     return str(value)

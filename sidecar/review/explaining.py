@@ -142,7 +142,8 @@ class _Explaining:
     def proved(self, rule: str, code: str | None) -> tuple[Proved, Proof]:
         """Have a rule proved, in the process in which Oso runs."""
         request = self._request
-        known = request.action in self._kind.resource.actions
+        names = (request.subject.type, request.resource.type)
+        known = self._policy.has_entry(*names, request.action)
         asked = {
             "rule": rule,
             "code": code,

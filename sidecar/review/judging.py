@@ -120,9 +120,7 @@ class Judge:
         if (*names, UNDECLARED_ACTION) not in self._policy.entries:
             # Of an undeclared type no policy is asked: the schema decides, and it is the same.
             return _unchanged(line)
-        entry = self._policy.entries.get((*names, action))
-        if entry is None:
-            entry = self._policy.entries[*names, UNDECLARED_ACTION]
+        entry = self._policy.entry(*names, action)
         try:
             judgement = self._judged(line, entry, None)
             if self._snapshot is None or judgement.effect in {Effect.SAME, Effect.CHANGED}:
