@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sidecar.errors import InvalidRequestError
-from sidecar.schema import Attribute, EntityType, Key, Schema, Value, key_of, parse_json
+from sidecar.schema import Attribute, EntityType, Key, Schema, Value, key_reader, parse_json
 
 Said = Mapping[str, Value]
 """Admitted values by name; what is missing or outside its domain is left out."""
@@ -96,15 +96,20 @@ def defaults_of(declared: Mapping[str, Attribute]) -> Said:
     return {name: each.default for name, each in declared.items() if each.default is not None}
 
 
-def key_of_id(schema: Schema, declared: EntityType, id_text: str) -> Key | None:
-    """Return the key that an id names; None where no entity of the type can have it.
+def id_reader(schema: Schema, declared: EntityType) -> Callable[[str], Key | None]:
+    """Return how the ids of requests are read: into the key, or None where none can have it.
 
     An id that is one string is kept as it was sent, so that rules can read it; whether such an
     entity exists is another question.
     """
     if declared.keeps_any_id:
-        return id_text or None
-    return key_of(schema, declared.name, id_text)
+        return lambda id_text: id_text or None
+    return key_reader(schema, declared)
+
+
+def key_of_id(schema: Schema, declared: EntityType, id_text: str) -> Key | None:
+    """Return the key that an id of a request names; None where no entity can have it."""
+    return id_reader(schema, declared)(id_text)
 
 
 def _admit(

@@ -34,9 +34,11 @@ types:
     table: people
     key: email
     attributes: {email: email, boss: {type: person, optional: true}}
+    actions: {sign_up: {creates: true}}
   robot: {subject: true, key: name, attributes: {name: string}}
   site: {key: host, attributes: {host: domain}, actions: [open]}
   plan: {key: tier, attributes: {tier: tier}, actions: [open, upgrade]}
+  offer: {key: tier, attributes: {tier: {type: tier, only: [basic]}}, actions: [open]}
   seat:
     key: [tier, staff]
     attributes: {tier: tier, staff: staff}
@@ -49,7 +51,7 @@ types:
       ban: {finds: ban, arguments: {staff: staff}, match: {doc: this, who: staff}}
       ban_by: {finds: ban, arguments: {address: email}, match: {doc: this, who.address: address}}
       read_by: {finds: grant, arguments: {person: person}, match: {doc: this, person: person}}
-    actions: [read, approve, see]
+    actions: {read: {}, approve: {}, see: {}, make: {creates: true}}
   ban: {table: bans, key: [doc, who], attributes: {doc: doc, who: staff}}
   grant:
     table: grants
@@ -186,6 +188,8 @@ DECISIONS = [
     ("staff:x@y.example", "open", "plan:gold", "gold"),
     ("staff:x@y.example", "open", "plan:basic", "allow"),
     ("staff:x@y.example", "open", "plan:Gold", "unknown_resource"),
+    ("staff:x@y.example", "open", "offer:basic", "allow"),
+    ("staff:x@y.example", "open", "offer:gold", "unknown_resource"),
     ("staff:x@y.example", "upgrade", "plan:zzz", "not_gold unknown_resource"),
     ("staff:x@y.example", "open", "seat:basic/X@Y.example", "seat"),
     ("staff:x@y.example", "open", "seat:basic/z@y.example", "allow"),
@@ -194,6 +198,12 @@ DECISIONS = [
     ("staff:x@y.example", "open", "seat:basic/nobody", "unknown_resource"),
     ("staff:x@y.example", "open", "seat:basic", "unknown_resource"),
     ("robot:r2", "read", "doc:d", "allow"),
+    ("robot:r2", "sign_up", "person:new@acme.example", "allow"),
+    ("robot:r2", "sign_up", "person:ANA@acme.example", "already_exists"),
+    ("robot:r2", "sign_up", "person:ana@acme.example\u200b", "unknown_resource"),
+    ("robot:r2", "make", "doc:new", "allow"),
+    ("robot:r2", "make", "doc:d", "already_exists"),
+    ("robot:r2", "make", "doc:d\u200b", "unknown_resource"),
     ("robot:R2 d2", "read", "doc:d", "allow"),
     ("robot:r2\u200b", "read", "doc:d", "unknown_subject"),
     ("robot:\ufeffr2", "read", "doc:d", "unknown_subject"),

@@ -41,7 +41,16 @@ def pack() -> PackTexts:
 
     def compiling(texts: PackTexts) -> Mapping[str, Any]:
         seen.append(texts)
-        plain = ("nodes", "notices", "entries", "tests", "explored", "gone_through", "probes")
+        plain = (
+            "nodes",
+            "notices",
+            "entries",
+            "foreign",
+            "tests",
+            "explored",
+            "gone_through",
+            "probes",
+        )
         return {name: [] for name in plain}
 
     load_pack(Settings().policies, Settings().fixtures, compiling)

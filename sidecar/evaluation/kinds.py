@@ -32,9 +32,9 @@ from sidecar.requests import (
     admit_context,
     admit_entity,
     defaults_of,
-    key_of_id,
+    id_reader,
 )
-from sidecar.schema import EntityType, Key, Value
+from sidecar.schema import EntityType, Key, Value, is_id
 
 Unadmitted = Mapping[str, object]
 """Properties or a context as the caller said them."""
@@ -98,6 +98,8 @@ class RequestKind:
         self._policy = policy
         self._reader = Reader(policy.schema, policy.settings, subject, resource)
         self._binder = Binder(self._reader, policy.tests)
+        self._subject_key = id_reader(policy.schema, subject)
+        self._resource_key = id_reader(policy.schema, resource)
         self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
         self._rows_tell = bool(subject.table and resource.table)
         """Whether what has a row exists, on both sides; some exists without one."""
@@ -190,8 +192,7 @@ class RequestKind:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
         subject, resource = self.subject, self.resource
-        schema = self._policy.schema
-        keys = key_of_id(schema, subject, ids[0]), key_of_id(schema, resource, ids[1])
+        keys = self._subject_key(ids[0]), self._resource_key(ids[1])
         rows = (
             snapshot.rows(subject.name).get(keys[0]),  # type: ignore[arg-type]  # None is no key
             snapshot.rows(resource.name).get(keys[1]),  # type: ignore[arg-type]
@@ -242,6 +243,10 @@ class RequestKind:
             of_resource = NOTHING_SAID
         said = (subject.over(of_subject), resource.over(of_resource))
         frame.said = (*said, frame.action, frame.context)
+
+    def _can_have_key(self, key: Key | None) -> bool:
+        """Tell whether a resource can have a key; one string is kept as it was sent."""
+        return is_id(key) if self.resource.keeps_any_id else key is not None  # type: ignore[arg-type]  # it is a string then
 
     def _creates(self, action: str) -> bool:
         declared = self.resource.actions.get(action)
@@ -308,6 +313,8 @@ class RequestKind:
                 reasons.append("unknown_resource")
         elif exists and self.resource.table:
             reasons.append("already_exists")
+        elif not self._can_have_key(frame.keys[1]):
+            reasons.append("unknown_resource")  # nothing can be made of this id
         return reasons
 
     def _written(self, entries: Mapping[str, Entry]) -> dict[str, BoundEntry]:

@@ -134,7 +134,7 @@ class Asking:
             return tag == "Action"
         if isinstance(value, ActionName):
             return tag == "String"
-        if type(value) in {int, float}:
+        if isinstance(value, int | float) and not isinstance(value, bool):
             # A literal is a decimal, and an integer where it has no fraction: `50.0` and `50` are
             # one number, as they are where they are compared.
             return tag == "Decimal" or (tag == "Integer" and value == int(value))

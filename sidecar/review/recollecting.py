@@ -22,7 +22,6 @@ from sidecar.policy.questions import (
     SETTINGS,
     SUBJECT,
     Path,
-    member,
     show,
     text_of,
 )
@@ -208,7 +207,7 @@ class Recollection:
         if entity.id_hash is not None:
             # Nobody can tell from a hash whether what was hashed can be an id of the type.
             answers = self.facts.answers
-            present = answers.get(("present", member(root, declared.key[0])))
+            present = answers.get(("present", ("member", root, declared.key[0])))
             if present is False:
                 return ABSENT
             whole = declared.keeps_any_id or present is True or answers.get(("exists", root))

@@ -13,7 +13,17 @@ from sidecar.schema.nouns import (
 from sidecar.schema.reading import read_schema
 from sidecar.schema.sentences import Sentences, read_sentences, standard_reasons
 from sidecar.schema.settings import read_settings
-from sidecar.schema.values import ABSENT, Key, Value, id_of, is_id, key_of, parse_json, parse_text
+from sidecar.schema.values import (
+    ABSENT,
+    Key,
+    Value,
+    id_of,
+    is_id,
+    key_of,
+    key_reader,
+    parse_json,
+    parse_text,
+)
 
 __all__ = [
     "ABSENT",
@@ -31,6 +41,7 @@ __all__ = [
     "id_of",
     "is_id",
     "key_of",
+    "key_reader",
     "parse_json",
     "parse_text",
     "read_schema",

@@ -37,7 +37,7 @@ _SPECIAL_USE = ("arpa", "invalid", "local", "localhost", "onion", "test")
 def email(text: str) -> str | None:
     """Return the canonical form of an address that is held; None where it is none."""
     local, _, host = text.partition("@")
-    if not local.strip() or not host.strip() or "@" in host or not _is_unicode(text):
+    if not local.strip() or not host.strip() or "@" in host or not is_unicode(text):
         return None
     host = _host(host)
     return f"{_one_form(local)}@{host}" if host else None
@@ -45,7 +45,7 @@ def email(text: str) -> str | None:
 
 def domain(text: str) -> str | None:
     """Return the canonical form of a domain that is held; None where it is none."""
-    host = _host(text) if _is_unicode(text) else ""
+    host = _host(text) if is_unicode(text) else ""
     return host if _HELD_DOMAIN.fullmatch(host) else None
 
 
@@ -125,7 +125,7 @@ def _one_form(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Tell whether a text can be written: half of a surrogate pair cannot."""
     if text.isascii():
         return True

@@ -13,7 +13,7 @@ from decimal import Decimal
 from sys import intern
 
 from sidecar.schema import addresses
-from sidecar.schema.nouns import Key, Kind, Schema, Value, ValueType
+from sidecar.schema.nouns import Attribute, EntityType, Key, Kind, Schema, Value, ValueType
 from sidecar.schema.wording import nearest, one_of, shown
 
 LONGEST_NUMBER = 64
@@ -99,28 +99,55 @@ def parse_proposed(schema: Schema, value_type: ValueType, text: str) -> Value:
 
 
 def key_of(schema: Schema, type_name: str, id_text: str) -> Key | None:
-    """Return the key that an id names, or None when no entity of that type can have it."""
-    declared = schema.types[type_name]
-    parts = id_text.split("/", len(declared.key) - 1) if len(declared.key) > 1 else [id_text]
-    if len(parts) != len(declared.key):
-        return None
-    key = []
-    for column, part in zip(declared.key, parts, strict=True):
+    """Return the key that an id names; None where no entity of that type can have it."""
+    return key_reader(schema, schema.types[type_name])(id_text)
+
+
+def key_reader(schema: Schema, declared: EntityType) -> Callable[[str], Key | None]:
+    """Return how the ids of a type are read into keys; None for what no entity can have."""
+    readers = [_part_reader(schema, declared.attributes[column]) for column in declared.key]
+    if len(readers) == 1:
+        return readers[0]
+    most = len(readers) - 1
+
+    def read(id_text: str) -> Key | None:
+        parts = id_text.split("/", most)
+        if len(parts) <= most:
+            return None
+        key = tuple([read_part(part) for read_part, part in zip(readers, parts, strict=True)])
+        return None if None in key else key  # type: ignore[return-value]  # there is no None in it
+
+    return read
+
+
+def _part_reader(schema: Schema, column: Attribute) -> Callable[[str], str | None]:
+    """Return how one part of an id is read, by the type of its column."""
+    kind, only = column.type.kind, column.only
+    if kind is Kind.REFERENCE:  # to a type with one key column, as the reader of schemas wants it
+        target = schema.types[column.type.target]
+        return _part_reader(schema, target.attributes[target.key[0]])
+    if kind is Kind.STRING:
+        return lambda part: part if is_id(part) else None
+
+    def read(part: str) -> str | None:
         try:
-            value = parse_text(schema, declared.attributes[column].type, part, quoted=True)
+            value = parse_text(schema, column.type, part, quoted=True)
         except ValueError:
             return None
-        if not is_id(part):
-            return None
-        if not isinstance(value, str):  # the reader of schemas allows no such key
-            return None
-        key.append(value)
-    return key[0] if len(key) == 1 else tuple(key)
+        known = isinstance(value, str) and is_id(part) and (not only or value in only)
+        return value if known else None  # type: ignore[return-value]  # it is a text
+
+    return read
 
 
 def is_id(text: str | None) -> bool:
     """Tell whether a text can be an id or a part of one: nothing at its ends is invisible."""
-    return bool(text) and not (_is_invisible(text[0]) or _is_invisible(text[-1]))  # type: ignore[index]  # it is not empty
+    if not text:
+        return False
+    first, last = text[0], text[-1]
+    if text.isascii():  # as most are
+        return "!" <= first <= "~" and "!" <= last <= "~"
+    return addresses.is_unicode(text) and not (_is_invisible(first) or _is_invisible(last))
 
 
 def _is_invisible(character: str) -> bool:
@@ -298,7 +325,8 @@ def _reference_text(schema: Schema, value_type: ValueType, text: str, quoted: bo
         parts = schema.types[value_type.target].key
         written = "/".join(f"<{column}>" for column in parts)
         raise ValueError(f"{shown(text)} is no id of type {value_type.target}; write {written}")
-    return key
+    # Rows refer to the same keys again and again: equal texts are one object.
+    return intern(key) if isinstance(key, str) else tuple(map(intern, key))
 
 
 def _set_text(_schema: Schema, value_type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
