@@ -142,6 +142,27 @@ def snapshot(schema: Schema, tmp_path: Path) -> Snapshot:
     return read_directory(schema, mount(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("people", "line", "message"),
+    [
+        ("people:\n  - {id: ana, email: a@x.example}\n", 1, "is not a list of rows"),
+        ("- {id: 0123, email: a@x.example}\n", 1, "`0123` is a number, not text; quote it"),
+        ("- ana\n- bo\n", 1, "this row is not a map"),
+        ("", 0, "is empty"),
+        ("- {email: a@x.example}\n", 1, "column `id` is missing"),
+    ],
+)
+def test_a_table_that_cannot_be_read_has_no_consequences_elsewhere(
+    schema: Schema, tmp_path: Path, people: str, line: int, message: str
+) -> None:
+    found = faults_of(schema, mount(tmp_path, people=people))
+
+    assert all(each.startswith("data/people.yaml") for each in found), found
+    place = f"data/people.yaml:{line}: " if line else "data/people.yaml: "
+    assert found[0].startswith(place)
+    assert message in found[0]
+
+
 def test_the_shipped_worlds_are_read() -> None:
     schema = read_schema(ROOT / "fixtures" / "schema.yaml")
 

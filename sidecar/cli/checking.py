@@ -11,10 +11,11 @@ from sidecar.cli.group import EXIT_NO, EXIT_YES, main
 from sidecar.cli.outputs import JSON, output_options, print_json
 from sidecar.cli.places import pack_settings
 from sidecar.errors import InvalidDocumentsError, Problem
+from sidecar.evaluation import prepare_kinds
 from sidecar.facts import read_directory
 from sidecar.options import PLACES, setting_options
 from sidecar.policy import Policy
-from sidecar.review.linting import Finding, findings, idle_conditions
+from sidecar.review.linting import Finding, absences, findings, idle_conditions, unread
 from sidecar.review.packs import NOW, PackPlace
 from sidecar.settings import Settings
 from sidecar.suites import ask, read_suites
@@ -25,7 +26,8 @@ from sidecar.suites import ask, read_suites
 @click.option(
     "--conditions",
     is_flag=True,
-    help="Look for conditions that change nothing, too, which takes some seconds.",
+    help="Look for conditions that change nothing, and for grants that hold because a fact is "
+    "absent, too, which takes some seconds.",
 )
 @output_options(JSON)
 @setting_options(PLACES)
@@ -36,25 +38,35 @@ def check(strict: bool, conditions: bool, output: str, **places: object) -> None
     at: rules that can never hold or change nothing, permissions that nobody can have.
     """
     settings = pack_settings(places)
+    overlooked = unread(settings.policies, settings.fixtures)
+    absent: tuple[Finding, ...] = ()
     try:
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+        prepare_kinds(policy)  # what serving builds can be built
         counted = dict(_counted(policy, settings))
-        found = findings(policy, settings.policies, settings.fixtures)
+        found = (*findings(policy, settings.policies, settings.fixtures), *overlooked)
         if conditions:
-            idle = idle_conditions(settings.policies, settings.fixtures)
-            found = tuple(sorted((*found, *idle)))
+            found = (*found, *idle_conditions(settings.policies, settings.fixtures))
+            absent = tuple(sorted(absences(settings.policies, settings.fixtures)))
+        found = tuple(sorted(found))
     except InvalidDocumentsError as error:
         if output == JSON:
-            print_json({"usable": False, "problems": list(map(_problem, error.problems))})
+            problems = list(map(_problem, error.problems))
+            looked = list(map(asdict, overlooked))
+            print_json({"usable": False, "problems": problems, "findings": looked})
         else:
             for problem in error.problems:
                 click.echo(str(problem))
+            for each in overlooked:
+                click.echo(f"look at {each}")
         raise SystemExit(EXIT_NO) from error
     if output == JSON:
-        print_json(_as_json(policy, counted, found))
+        print_json({**_as_json(policy, counted, found), "absences": list(map(asdict, absent))})
     else:
         for line in _text(policy, counted, found):
             click.echo(line)
+        for each in absent:
+            click.echo(f"notice {each}")
     raise SystemExit(EXIT_NO if strict and found else EXIT_YES)
 
 

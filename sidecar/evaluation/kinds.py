@@ -340,6 +340,7 @@ class RequestKind:
             and self._entries[name].ordinary
             and name not in self.particular
         }
+        trees = {name: trees[name] for name in self._of_one_vocabulary(trees)}
         joint = Joint(trees, self._policy.tests) if trees else None
         if joint is None or joint.root is None:
             return None
@@ -358,6 +359,21 @@ class RequestKind:
         functions = writer.functions([joint.root])
         self.texts += writer.texts.values()
         return functions[joint.root.number]
+
+    def _of_one_vocabulary(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield actions that declare each property as those before them do, with the same values.
+
+        One tree asks one question about a property: it cannot go on in two ways.
+        """
+        known: dict[str, object] = {}
+        for name in names:
+            declared = {
+                each.name: (each.type, each.only)
+                for each in self.resource.actions[name].properties.values()
+            }
+            if all(known.get(key, value) == value for key, value in declared.items()):
+                known.update(declared)
+                yield name
 
     def _functions(self, roots: Sequence[Node], assumed: frozenset[Question]) -> dict[int, Written]:
         if _is_large(roots):

@@ -101,6 +101,7 @@ class _Building:
             note_row(repr(_ordered(row) if has_sets else row))
             key = reader.key(row)
             if key is None:
+                self._faults.broken.add(read.file)
                 continue
             remember(row)
             note_line(line)
@@ -140,6 +141,8 @@ class _Building:
             return
         target = self._schema.types[value_type.target]
         if not target.table or self._read[target.name].file in self._faults.broken:
+            return
+        if target.implied and self._faults.broken:  # by rows of other tables, which may be missing
             return
         read, targets = self._read[declared.name], rows[target.name]
         implied = without_row(self._schema, target, rows)

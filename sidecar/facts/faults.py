@@ -31,6 +31,11 @@ class MountFaults:
             self._problems.append(Problem(file, line, message))
         self._count += 1
 
+    def lose(self, file: str, line: int, message: str) -> None:
+        """Note a fault by which rows of a file are missing: no reference into it can be judged."""
+        self.broken.add(file)
+        self.add(file, line, message)
+
     def take(self, other: MountFaults) -> None:
         """Note all that another has noted."""
         for problem in other._problems:

@@ -72,12 +72,12 @@ class RowEvents:
             while isinstance(event := self._next(), yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._fault(event, "holds a second document; remove the `---` before it")
+                    self._lose(event, "holds a second document; remove the `---` before it")
                     return
                 yield from self._root()
                 self._next()  # the document's end
             if not documents:
-                self._faults.add(self._file, 0, EMPTY)
+                self._faults.lose(self._file, 0, EMPTY)
             elif self._is_block and not self._is_piece:
                 check_end(self._content, self._file, self._faults)
         finally:
@@ -96,15 +96,19 @@ class RowEvents:
         if self._line(event) >= self._first:
             self._faults.add(self._file, self._line(event), message)
 
+    def _lose(self, event: yaml.Event, message: str) -> None:
+        self._faults.broken.add(self._file)
+        self._fault(event, message)
+
     def _root(self) -> Iterator[tuple[int, Cells]]:
         event = self._next()
         self._refuse_signs(event)
         if not isinstance(event, yaml.SequenceStartEvent):
             empty = isinstance(event, yaml.ScalarEvent) and not event.style and is_null(event.value)
             if empty:
-                self._fault(event, EMPTY)
+                self._lose(event, EMPTY)
             else:
-                self._fault(event, "is not a list of rows; begin each row with `- `, or write `[]`")
+                self._lose(event, "is not a list of rows; begin each row with `- `, or write `[]`")
             self._skip(event)
             return
         self._is_block = not event.flow_style
@@ -115,7 +119,7 @@ class RowEvents:
                 if line >= self._first:
                     yield line, row
             elif not isinstance(event, yaml.AliasEvent):
-                self._fault(event, "this row is not a map; write it as `{column: value, ...}`")
+                self._lose(event, "this row is not a map; write it as `{column: value, ...}`")
                 self._skip(event)
 
     def _row(self) -> dict[str, Cell]:

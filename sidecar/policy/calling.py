@@ -139,18 +139,14 @@ def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:
     blocks = {block.type: block for source in sources for block in source.blocks}
     for source in sources:
         for rule in source.rules:
+            if missing := _missing_block(rule, names, sources):
+                yield Problem(source.file, rule.line, missing)
+                continue
             declared = names.schema.types.get(names.classes.get(_class_of(rule), ""))
             token = _named(rule)
             if declared is None or token is None:
                 continue
             block = blocks.get(declared.polar)
-            if block is None and blocks and rule.name in BUILT_IN:
-                message = (
-                    f"`{rule.name}` is for types with a block; write"
-                    f" `resource {declared.polar} {{ … }}`, or a rule of another name"
-                )
-                yield Problem(source.file, rule.line, message)
-                continue
             if rule.name == "has_role":
                 what, known = "role", {each.literal for each in block.roles} if block else None
             elif rule.name == "has_relation":
@@ -163,9 +159,29 @@ def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:
                 yield Problem(source.file, token.line, message)
 
 
-def _class_of(rule: Rule) -> str:
+def _missing_block(rule: Rule, names: Names, sources: Sequence[Source]) -> str | None:
+    """Return what is wrong where a role or a permission is given to or on a type without a block.
+
+    Oso has these two rules for actors and resources alone.
+    """
+    if (
+        rule.name not in {"has_role", "has_permission"}
+        or len(rule.parameters) != ENTRY_POINTS["allow"]
+    ):
+        return None
+    known = {(b.keyword, b.type) for source in sources for b in source.blocks}
+    for keyword, position in (("actor", 0), ("resource", 2)):
+        polar = _class_of(rule, position)
+        if polar in names.classes and (keyword, polar) not in known:
+            block = f"{keyword} {polar} {{{'' if keyword == 'actor' else ' … '}}}"
+            mend = f"write `{block}`, or a rule of another name"
+            return f"`{rule.name}` is for types with a block; {mend}"
+    return None
+
+
+def _class_of(rule: Rule, position: int = 2) -> str:
     """Return the type of the resource in a rule's head, empty where it has none."""
-    for parameter in rule.parameters[2:3]:
+    for parameter in rule.parameters[position : position + 1]:
         texts = [token.text for token in parameter]
         if texts[1:2] == [":"]:
             return "".join(texts[2:3])

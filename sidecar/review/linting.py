@@ -5,7 +5,7 @@ Every finding is exact: it holds in all states that can be, with the settings as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +13,26 @@ from sidecar.errors import InvalidPackError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Explored, read_texts
 from sidecar.policy.nodes import FALSE, Node
+from sidecar.policy.reaching import unreached
+from sidecar.policy.source import Rule as PolarRule
+from sidecar.policy.source import read_source
 from sidecar.policy.variants import Variants
+from sidecar.review.absence import grants_by_absence
 from sidecar.review.joining import Joined, Scope, UncompiledError
-from sidecar.review.mutants import mutants_of
+from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.regions import Regions
 from sidecar.review.states import KnownStates
 from sidecar.review.telling import changed_entries, tell
+from sidecar.review.unread import unread_files
 from sidecar.schema.documents import Faults, Members, read_document
 from sidecar.schema.wording import shown
-from sidecar.syntax.nodes import File, Rule, ShorthandRule, walk
+from sidecar.syntax.nodes import File, Group, Junction, Rule, ShorthandRule, walk
 from sidecar.syntax.parsing import parse
 
 NOBODY, SOMEBODY, SHADOWED, NEVER, UNUSED = "nobody", "somebody", "shadowed", "never", "unused"
-IDLE = "idle"
+IDLE, UNREACHED, UNREAD, ABSENT = "idle", "unreached", "unread", "absent"
+_PROHIBITING = frozenset({"forbid", "oblige"})
+"""Rules that nobody is advised to delete: what they should add may be what is missing."""
 Written = tuple[str, File]
 """The text of a file of Polar, and its syntax tree."""
 DROPPED = "drop the condition"
@@ -57,7 +64,32 @@ def findings(policy: Policy, policies: Path, fixtures: Path) -> tuple[Finding, .
     """
     joined = Joined(policy)
     linting = _Linting(joined, policies, fixtures)
-    return tuple(sorted({*linting.permissions(), *linting.rules(), *linting.sentences()}))
+    found = {*linting.permissions(), *linting.rules(), *linting.sentences(), *linting.unreached()}
+    return tuple(sorted(found))
+
+
+def unread(policies: Path, fixtures: Path) -> tuple[Finding, ...]:
+    """Return the files that look like a part of a pack and are not read, whether it loads or not.
+
+    Args:
+        policies: The directory of its Polar files.
+        fixtures: That of its schema.
+    """
+    return tuple(
+        Finding(f, 0, 0, UNREAD, what, mend) for f, what, mend in unread_files(policies, fixtures)
+    )
+
+
+def absences(policies: Path, fixtures: Path) -> Iterator[Finding]:
+    """Yield the grants that hold because a fact is absent, which is often meant and easily missed.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+    """
+    for each in grants_by_absence(policies, fixtures):
+        message = f"{shown(each.condition)} grants where {shown(each.fact)} is absent"
+        fix = f"if that is not meant, ask {shown(f'{each.fact}.exists = true')} too"
+        yield Finding(each.file, each.line, each.column, ABSENT, message, fix)
 
 
 def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
@@ -72,11 +104,13 @@ def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
     """
     pack, sentences = read_texts(policies, fixtures)
     known = KnownStates()
+    advice = _Advice(pack.texts)
     with Variants(pack, sentences) as variants:
         for mutant in mutants_of(pack.texts, pack.schema):
             text, span = pack.texts[mutant.file], mutant.edit.span
             dropped = mutant.sentence.startswith(DROPPED)
-            if not dropped or "settings" in text[span.start : span.end]:
+            fix = advice.of(mutant)
+            if not dropped or fix is None or "settings" in text[span.start : span.end]:
                 continue
             try:
                 without = variants.compile({mutant.file: mutant.applied(text)})
@@ -86,8 +120,49 @@ def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
             if not tell(variants.policy, without, changed, known).differs:
                 condition = mutant.sentence.removeprefix(DROPPED).strip(" `")
                 message = f"the condition {shown(condition)} changes nothing"
-                fix = "delete it, or mend what it should ask"
                 yield Finding(mutant.file, span.line, span.column, IDLE, message, fix)
+
+
+class _Advice:
+    """What to do about a condition that changes nothing.
+
+    Nobody is to delete the condition of a prohibition, of an obligation or of what they ask, nor
+    the only one of a grant: without it the rule would hold always, as soon as something changes.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._trees = {file: parse(text, file) for file, text in texts.items()}
+        sources = [read_source(file, text)[0] for file, text in texts.items()]
+        self._lost = _places_of(unreached(sources))
+        self._prohibiting = _places_of(
+            rule for source in sources for rule in source.rules
+        ) - _places_of(unreached(sources, ("forbid", "oblige")))
+
+    def of(self, mutant: Mutant) -> str | None:
+        """Return the advice; None where the rule decides nothing, which is told of the rule."""
+        span = mutant.edit.span
+        rule = next(
+            (
+                line
+                for line in self._trees[mutant.file].lines
+                if line.span.start <= span.start and span.end <= line.span.end
+            ),
+            None,
+        )
+        if not isinstance(rule, Rule) or rule.body is None:
+            return None
+        place = (mutant.file, rule.span.line)
+        if place in self._lost:
+            return None
+        body = rule.body.inner if isinstance(rule.body, Group) else rule.body
+        several = isinstance(body, Junction) and body.word == "and"
+        if place in self._prohibiting or not several:
+            return "mend what it should ask"
+        return "delete it, or mend what it should ask"
+
+
+def _places_of(rules: Iterable[PolarRule]) -> frozenset[tuple[str, int]]:
+    return frozenset((rule.file, rule.line) for rule in rules)
 
 
 class _Linting:
@@ -134,10 +209,22 @@ class _Linting:
             place = (clause.file, clause.line, places.column(clause))
             if all(empty for _, empty in uses):
                 message = f"{what} can never hold, in no state that can be"
-                yield Finding(*place, NEVER, message, "mend its conditions, or delete it")
+                deleting = "" if clause.rule in _PROHIBITING else ", or delete it"
+                yield Finding(*place, NEVER, message, f"mend its conditions{deleting}")
             elif all(useless for useless, _ in uses):
                 message = f"{what} changes nothing: others hold wherever it does"
-                yield Finding(*place, SHADOWED, message, "delete it, or mend what it should add")
+                deleting = "" if clause.rule in _PROHIBITING else "delete it, or "
+                yield Finding(*place, SHADOWED, message, f"{deleting}mend what it should add")
+
+    def unreached(self) -> Iterator[Finding]:
+        """Yield the rules that no entry point reaches, directly or through others."""
+        sources = [read_source(file, text)[0] for file, (text, _) in self._files.items()]
+        for rule in unreached(sources):
+            text = self._files[rule.file][0]
+            column = rule.head.start - text.rfind("\n", 0, rule.head.start)
+            message = f"nothing asks this rule of {shown(rule.name)}, so it decides nothing"
+            fix = "call it where it should decide, or delete it"
+            yield Finding(rule.file, rule.line, column, UNREACHED, message, fix)
 
     def sentences(self) -> Iterator[Finding]:
         """Yield the sentences that no rule leads to."""
