@@ -188,8 +188,12 @@ class Rest:
         return self._since is not None and self._clock() - self._since >= PATIENCE_SECONDS
 
     def settle(self) -> None:
-        """Note that the last state has been read, or needs no reading."""
-        self._since = None
+        """Note that the last state has been read, or needs no reading.
+
+        Files that were read though they moved have not come to rest by that: the time that parsing
+        took counts for the next reading, unless they are seen at rest.
+        """
+        self._since = self._clock() if self.is_restless() else None
 
 
 # --- the loop -----------------------------------------------------------------------------------

@@ -742,6 +742,30 @@ def test_a_snapshot_that_the_mount_has_left_behind_is_older_than_anything(
     assert reloading.age(old) == inf
 
 
+def test_a_snapshot_follows_those_that_the_mount_held_before(
+    reloading: Reloading, forked: Reloading, places: Places, clock: Clock
+) -> None:
+    """Two processes take one change after the other; a third text nobody has taken."""
+    old = reloading.current().snapshot
+    clock.seconds += 1
+    write(places.data / "notes.yaml", "[]\n")
+    settle(reloading)
+    new = reloading.current().snapshot
+    behind = forked.current().snapshot
+
+    assert reloading.follows(new, new.revision)
+    assert reloading.follows(new, old.revision)
+    assert not reloading.follows(new, "0" * 16)
+    assert not reloading.follows(old, new.revision)
+    assert not forked.follows(behind, new.revision), "known from the other process"
+    settle(forked)
+    assert forked.follows(forked.current().snapshot, new.revision)
+    clock.seconds += 1
+    write(places.data / "notes.yaml", NOTES)
+    settle(reloading)
+    assert not forked.follows(forked.current().snapshot, old.revision), "it is the newest again"
+
+
 def test_time_goes_on_while_nobody_sets_a_clock(places: Places) -> None:
     reloading = Reloading(places)
     reloading.load()

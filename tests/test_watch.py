@@ -143,6 +143,12 @@ def test_files_that_do_not_come_to_rest_are_not_waited_for_without_end() -> None
     assert rest.is_restless()
     rest.settle()
     assert rest.observe(5) is Motion.MOVING
+    clock.seconds += PATIENCE_SECONDS  # parsing can take as long
+    assert rest.observe(6) is Motion.RESTLESS
+    rest.settle()
+    rest.settle()
+    clock.seconds += PATIENCE_SECONDS
+    assert rest.observe(7) is Motion.MOVING
 
 
 def test_a_loop_outlives_every_error_and_reports_it(caplog: pytest.LogCaptureFixture) -> None:
