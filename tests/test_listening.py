@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -250,6 +251,24 @@ def test_replaced_certificates_are_taken_and_bad_ones_are_not(tmp_path: Path) ->
 
     assert (unchanged, bad) == (first, [first, first])
     assert second is not first
+
+
+def test_a_pipe_in_the_place_of_a_certificate_keeps_nobody_waiting(tmp_path: Path) -> None:
+    file = tmp_path / "certificate"
+    certificate(file, "first")
+    credentials = Credentials(file, None, None)
+    credentials.load()
+    first, content = credentials.context(), file.read_bytes()
+    file.unlink()
+    os.mkfifo(file)
+
+    piped = [credentials.context(), credentials.context()]
+    file.unlink()
+    file.write_bytes(content)
+    with_the_same = credentials.context()
+
+    assert piped == [first, first]
+    assert with_the_same.cert_store_stats() == first.cert_store_stats()
 
 
 def test_a_certificate_of_callers_is_asked_for_by_newer_versions_only(tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ class Asking(NamedTuple):
         Args:
             demand: What the question itself says.
         """
+        if self.demand is NO_DEMAND and demand is NO_DEMAND:
+            return False  # most requests
         if self.age > min(self.demand.max_age, demand.max_age):
             return True
         revisions = filter(None, (self.demand.min_revision, demand.min_revision))

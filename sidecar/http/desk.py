@@ -11,7 +11,7 @@ from math import inf
 from sidecar.audit import DecisionLog, Entries, Occasion
 from sidecar.facts import Snapshot
 from sidecar.http.asking import Asking
-from sidecar.http.freshness import Demand, demand_of
+from sidecar.http.freshness import NO_DEMAND, Demand, demand_of
 from sidecar.http.messages import Fields
 from sidecar.reloading import Pair
 
@@ -53,10 +53,12 @@ class Desk:
             SnapshotUnavailableError: There is none.
             InvalidRequestError: A header that demands new facts is malformed.
         """
-        demand = demand_of(fields.demand)
+        demand = NO_DEMAND
+        if fields.demand is not None or self.max_staleness is not inf:
+            said = demand_of(fields.demand)
+            demand = Demand(min(self.max_staleness, said.max_age), said.min_revision)
         pair, now = self.current(), moment or self.now()
-        limit = min(self.max_staleness, demand.max_age)
-        age = self.age(pair.snapshot) if aged or limit is not inf else inf
+        age = self.age(pair.snapshot) if aged or demand is not NO_DEMAND else inf
         entries: Entries | None = None
         if self.log is not None:
             entries = self.log.entries(Occasion(pair.policy, pair.snapshot, now, fields.request_id))
@@ -66,7 +68,7 @@ class Desk:
             age,
             entries,
             brief=moment is not None,
-            demand=Demand(limit, demand.min_revision),
+            demand=demand,
             follows=self.follows,
         )
 
