@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sidecar.evaluation import Frame, RequestKind, Rule, Window, kind_of
 from sidecar.facts import Snapshot
-from sidecar.model import Decision, Obligation, Reason, Request, Revisions
+from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions
 from sidecar.policy import Policy
 from sidecar.requests import admit_context
 from sidecar.schema import EntityType, Schema, key_of
@@ -45,7 +46,7 @@ def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) 
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         admit_context(policy.schema, request.context)
-        return _denial(_undeclared(request, policy, snapshot), policy, snapshot)
+        return _denial(_undeclared(request, policy, snapshot, now), policy, snapshot)
     frame = kind.frame(request, snapshot, now)
     return decisions.decide(kind, request.action, frame, plain)
 
@@ -213,21 +214,30 @@ def stale(policy: Policy, snapshot: Snapshot) -> Decision:
     return _denial(["stale_data"], policy, snapshot)
 
 
-def _undeclared(request: Request, policy: Policy, snapshot: Snapshot) -> list[str]:
-    """Return the reasons where the schema lacks a type, so that the policy cannot be asked."""
+def _undeclared(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+) -> Sequence[str]:
+    """Return the reasons where the schema lacks a type, so that the policy cannot be asked.
+
+    A subject of an undeclared type is as unknown as a missing one of a declared type: what
+    is told about the resource is the same for both.
+    """
     types = policy.schema.types
-    subject, resource = types.get(request.subject.type), types.get(request.resource.type)
-    reasons = []
-    if (
-        subject is None
-        or not subject.subject
-        or not _is_mounted(policy.schema, subject, request.subject.id, snapshot)
-    ):
-        reasons.append("unknown_subject")
-    if resource is None or not _is_mounted(policy.schema, resource, request.resource.id, snapshot):
-        reasons.append("unknown_resource")
-    asked = types.values() if resource is None else (resource,)
-    if not any(request.action in declared.actions for declared in asked):
+    subject = types.get(request.subject.type)
+    known = (
+        subject is not None
+        and subject.subject
+        and _is_mounted(policy.schema, subject, request.subject.id, snapshot)
+    )
+    reasons = [] if known else ["unknown_subject"]
+    asker = Reference(policy.schema.subjects()[0], request.subject.id)
+    kind = kind_of(asker.type, request.resource.type, policy)
+    if kind is not None:
+        frame = kind.frame(replace(request, subject=asker, subject_properties={}), snapshot, now)
+        reasons += kind.standing(request.action, frame)
+        return list(dict.fromkeys(reasons))
+    reasons.append("unknown_resource")
+    if not any(request.action in declared.actions for declared in types.values()):
         reasons.append("unknown_action")
     return reasons
 

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from sidecar.decide import decide
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
@@ -19,6 +21,7 @@ MOUNTS = deep(20)
 """Each is asked 250 questions."""
 
 
+@pytest.mark.many
 def test_shipped_pack_decides_as_the_requirements_say(tmp_path: Path) -> None:
     policy = load_pack(ROOT / "policies", ROOT / "fixtures")
     differences = []

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.decide import decide
 from sidecar.errors import InvalidPackError
+from sidecar.model import Reference, Request
 from sidecar.policy import compiling, load_pack
 from sidecar.policy.names import Names
-from tests.library import ACTOR, NOW, Asker, Library, allow, forbid
+from tests.library import ACTOR, NOW, Asker, Library, allow, codes, forbid
 
 SAME = "same(one, other) if one = other;"
 
@@ -275,6 +277,34 @@ def test_an_unknown_subject_resource_type_or_action_is_denied(library: Library) 
     assert ask("ana", "make", "doc:new") == ()
     assert "unknown_resource" in ask("ana", "view", "planet:earth")
     assert ask("ana", "view", "doc:bare") == ()
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "reasons"),
+    [
+        ("view", "doc:bare", {"unknown_subject"}),
+        ("view", "doc:nothing", {"unknown_subject", "unknown_resource"}),
+        ("fly", "doc:bare", {"unknown_subject", "unknown_action"}),
+        ("make", "doc:bare", {"unknown_subject", "already_exists"}),
+        ("make", "doc:new", {"unknown_subject"}),
+        ("view", "box:a", {"unknown_subject", "unknown_resource"}),
+        ("view", "planet:earth", {"unknown_subject", "unknown_resource"}),
+        ("fly", "planet:earth", {"unknown_subject", "unknown_resource", "unknown_action"}),
+    ],
+)
+def test_a_subject_of_no_type_is_told_about_the_resource_as_a_missing_one_is(
+    library: Library, action: str, resource: str, reasons: set[str]
+) -> None:
+    ask = library.asker(ACTOR, "allow(_: User, _: Action, _);\n")
+    request = Request(
+        subject=Reference("robot", "r2"),
+        action=action,
+        resource=Reference(*resource.split(":")),
+    )
+
+    decision = decide(request, ask.policy, ask.snapshot, NOW)
+
+    assert set(codes(decision)) == set(ask("nobody", action, resource)) == reasons
 
 
 @pytest.mark.parametrize(
