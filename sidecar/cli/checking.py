@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from sidecar.cli.group import EXIT_NO, EXIT_YES, main
+from sidecar.cli.group import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.outputs import JSON, output_options, print_json
 from sidecar.cli.places import pack_settings
 from sidecar.errors import InvalidDocumentsError, Problem
@@ -44,7 +44,11 @@ def check(strict: bool, conditions: bool, output: str, **places: object) -> None
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
         prepare_kinds(policy)  # what serving builds can be built
         counted = dict(_counted(policy, settings))
-        found = (*findings(policy, settings.policies, settings.fixtures), *overlooked)
+        missed: list[str] = []
+        found = (
+            *findings(policy, settings.policies, settings.fixtures, missed),
+            *overlooked,
+        )
         if conditions:
             found = (*found, *idle_conditions(settings.policies, settings.fixtures))
             absent = tuple(sorted(absences(settings.policies, settings.fixtures)))
@@ -67,7 +71,14 @@ def check(strict: bool, conditions: bool, output: str, **places: object) -> None
             click.echo(line)
         for each in absent:
             click.echo(f"notice {each}")
-    raise SystemExit(EXIT_NO if strict and found else EXIT_YES)
+    raise SystemExit(_status(missed, found if strict else ()))
+
+
+def _status(missed: list[str], found: tuple[Finding, ...]) -> int:
+    """Return the exit status, and print what could not be looked at."""
+    for sentence in missed:
+        click.echo(f"error: not looked at: {sentence}", err=True)
+    return EXIT_TROUBLE if missed else EXIT_NO if found else EXIT_YES
 
 
 def _counted(policy: Policy, settings: Settings) -> Iterator[tuple[str, str]]:

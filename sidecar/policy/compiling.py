@@ -161,7 +161,29 @@ class Compiler:
 
     explorer: Explorer
     roots: list[Node] = field(default_factory=list)
-    notices: list[Problem] = field(default_factory=list)
+    _put: list[tuple[Clause, Asked, str]] = field(default_factory=list)
+    """What is put to Oso at request time: a clause, for which request, and why."""
+
+    @property
+    def notices(self) -> list[Problem]:
+        """What is put to Oso at request time: one notice for each cause."""
+        causes: dict[str, list[tuple[Clause, Asked]]] = {}
+        for clause, asked, cause in self._put:
+            causes.setdefault(cause, []).append((clause, asked))
+        found = []
+        for cause, uses in causes.items():
+            actions: dict[str, dict[str, None]] = {}
+            for _, asked in uses:
+                actions.setdefault(asked.resource, {})[asked.action[0]] = None
+            where = ", ".join(
+                f"{', '.join(f'`{name}`' for name in names)} on a `{resource}`"
+                for resource, names in actions.items()
+            )
+            rules = list(dict.fromkeys(f"`{clause.rule}`" for clause, _ in uses))
+            what = f"{' and '.join(rules)} {'is' if len(rules) == 1 else 'are'}"
+            message = f"{what} put to Oso at request time for {where}: {cause}"
+            found.append(Problem(uses[0][0].file, uses[0][0].line, message))
+        return found
 
     def entries(self, pack: PackTexts) -> list[list[Any]]:
         """Explore all that is asked about each kind of request.
@@ -176,11 +198,11 @@ class Compiler:
 
     def entry(self, asked: Asked) -> list[Any]:
         """Explore all that is asked about one kind of request."""
-        granted = self._question("allow", self._clauses("allow"), asked, grants=True)
+        granted = self._question(self._clauses("allow"), asked, grants=True)
         coded = []
         for rule in ("forbid", "oblige"):
             roots = {
-                code: self._question(rule, clauses, asked, grants=rule == "oblige")
+                code: self._question(clauses, asked, grants=rule == "oblige")
                 for code, clauses in self._by_code(rule).items()
             }
             coded.append({code: root for code, root in roots.items() if root is not FALSE})
@@ -215,7 +237,7 @@ class Compiler:
                     yield [subject, resource, name, base[3], forbids, *base[5:]]
 
     def _forbid(self, code: str, asked: Asked) -> int | None:
-        return _number(self._question("forbid", self._by_code("forbid")[code], asked))
+        return _number(self._question(self._by_code("forbid")[code], asked))
 
     def _named(self, clauses: Sequence[Clause]) -> frozenset[str]:
         """Return the strings that stand in clauses, and in the rules that they call."""
@@ -239,7 +261,7 @@ class Compiler:
     def probe(self, name: str, asked: Asked) -> list[Any]:
         """Explore a rule of a reviewer's for one kind of request."""
         clauses = self.explorer.program.clauses.get((name, PROBE_PARAMETERS), ())
-        root = self._question(name, clauses, asked)
+        root = self._question(clauses, asked)
         return [name, asked.subject, asked.resource, asked.action[0], _number(root)]
 
     def _assume_defaults(self, node: Node, asked: Asked) -> Node:
@@ -281,7 +303,7 @@ class Compiler:
         return grouped
 
     def _question(
-        self, rule: str, clauses: Sequence[Clause], asked: Asked, *, grants: bool = False
+        self, clauses: Sequence[Clause], asked: Asked, *, grants: bool = False
     ) -> Node | None:
         """Return the root of the clauses' joined tree; None where one cannot be explored."""
         node = FALSE
@@ -291,9 +313,7 @@ class Compiler:
                 found = self._assume_defaults(found, asked) if grants else found
                 node = self.explorer.trees.either(node, found)
             except (Unexplorable, TooLargeError) as error:
-                where = f"`{asked.action[0]}` on a `{asked.resource}`"
-                message = f"`{rule}` is put to Oso at request time for {where}: {error}"
-                self.notices.append(Problem(clause.file, clause.line, message))
+                self._put.append((clause, asked, str(error)))
                 return None
         self.roots.append(node)
         return node

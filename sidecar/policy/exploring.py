@@ -172,7 +172,7 @@ class Explorer:
             if key[0] == "clause" and (isinstance(found, Unexplorable) or found[0] is not FALSE)
         }
         asked = {key[1] for key in self._found if key[0] == "clause"}
-        varying = self._gone_through | self.program.mentioning("settings")
+        varying = self.gone_through | self.program.mentioning("settings")
         return [
             clause
             for clauses in self.program.clauses.values()
@@ -186,8 +186,36 @@ class Explorer:
 
     @property
     def gone_through(self) -> frozenset[str]:
-        """Rules that were called with what was not known yet, and so not explored on their own."""
-        return frozenset(self._gone_through | self._opened)
+        """Rules of which not all was explored on its own.
+
+        They were called with what was not known yet; or something that calls them is put to Oso
+        at request time, which may call them with anything.
+        """
+        return frozenset(self._gone_through | self._opened | self._behind_unexplorable())
+
+    def _behind_unexplorable(self) -> set[str]:
+        """Return the rules that something may call which could not be explored."""
+        failed = {
+            key[1] if key[0] == "clause" else str(key[1]).rpartition("__")[0]
+            for key, found in self._found.items()
+            if isinstance(found, Unexplorable)
+        }
+        names = {rule for rule, _ in self.program.clauses}
+        calls: dict[str, set[str]] = {}
+        waiting = {name for name in failed if isinstance(name, str)}
+        for clauses in self.program.clauses.values():
+            for clause in clauses:
+                called = {word.removeprefix("s__") for word in clause.written} & names
+                calls.setdefault(clause.rule, set()).update(called)
+                if clause.number in failed:
+                    waiting |= called
+        reached: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting |= calls.get(name, set())
+        return reached
 
     def explored(self) -> Iterator[tuple[tuple[Any, ...], Node | None]]:
         """Yield the tree of each rule and each clause; None where it could not be explored.

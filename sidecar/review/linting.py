@@ -13,14 +13,18 @@ from sidecar.errors import InvalidPackError
 from sidecar.policy import Policy
 from sidecar.policy.compiled import Explored, read_texts
 from sidecar.policy.nodes import FALSE, Node
+from sidecar.policy.questions import Path as QuestionPath
 from sidecar.policy.reaching import unreached
 from sidecar.policy.source import Rule as PolarRule
 from sidecar.policy.source import read_source
+from sidecar.policy.trees import TooLargeError
 from sidecar.policy.variants import Variants
 from sidecar.review.absence import grants_by_absence
+from sidecar.review.covering import MOST_NODES
 from sidecar.review.joining import Joined, Scope, UncompiledError
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.regions import Regions
+from sidecar.review.schemas import type_at
 from sidecar.review.states import KnownStates
 from sidecar.review.telling import changed_entries, tell
 from sidecar.review.unread import unread_files
@@ -30,6 +34,7 @@ from sidecar.syntax.nodes import File, Group, Junction, Rule, ShorthandRule, wal
 from sidecar.syntax.parsing import parse
 
 NOBODY, SOMEBODY, SHADOWED, NEVER, UNUSED = "nobody", "somebody", "shadowed", "never", "unused"
+UNASKED = "unasked"
 IDLE, UNREACHED, UNREAD, ABSENT = "idle", "unreached", "unread", "absent"
 _PROHIBITING = frozenset({"forbid", "oblige"})
 """Rules that nobody is advised to delete: what they should add may be what is missing."""
@@ -54,16 +59,19 @@ class Finding:
         return f"{place}: {self.message}; {self.fix}"
 
 
-def findings(policy: Policy, policies: Path, fixtures: Path) -> tuple[Finding, ...]:
+def findings(
+    policy: Policy, policies: Path, fixtures: Path, missed: list[str] | None = None
+) -> tuple[Finding, ...]:
     """Return what is to be looked at in a pack that was loaded for review, by place.
 
     Args:
         policy: The pack.
         policies: The directory of its Polar files.
         fixtures: That of its schema.
+        missed: Takes sentences about what is too large to be looked at.
     """
     joined = Joined(policy)
-    linting = _Linting(joined, policies, fixtures)
+    linting = _Linting(joined, policies, fixtures, [] if missed is None else missed)
     found = {*linting.permissions(), *linting.rules(), *linting.sentences(), *linting.unreached()}
     return tuple(sorted(found))
 
@@ -166,14 +174,21 @@ def _places_of(rules: Iterable[PolarRule]) -> frozenset[tuple[str, int]]:
 
 
 class _Linting:
-    def __init__(self, joined: Joined, policies: Path, fixtures: Path) -> None:
+    def __init__(self, joined: Joined, policies: Path, fixtures: Path, missed: list[str]) -> None:
         self._joined = joined
+        self._missed = missed
+        self._uses: dict[int, list[tuple[Scope, tuple[QuestionPath, ...]]]] = {}
         self._policy = joined.policies[0]
         texts = {
             file: (policies / file).read_text(encoding="utf-8-sig") for file in self._policy.files
         }
         self._files = {file: (text, parse(text, file)) for file, text in texts.items()}
         self._fixtures = fixtures
+        self._signatures = {
+            place: found
+            for file, (text, _) in self._files.items()
+            for place, found in _signatures(file, text).items()
+        }
 
     def permissions(self) -> Iterator[Finding]:
         """Yield permissions that nobody can have, unless that is meant; and the opposite."""
@@ -207,7 +222,11 @@ class _Linting:
                 continue
             what = f"this rule of {shown(clause.rule)}"
             place = (clause.file, clause.line, places.column(clause))
-            if all(empty for _, empty in uses):
+            if self._is_unasked(clause):
+                message = f"nothing asks for {what}"
+                deleting = "" if clause.rule in _PROHIBITING else "delete it, or "
+                yield Finding(*place, UNASKED, message, f"{deleting}write what should ask it")
+            elif all(empty for _, empty in uses):
                 message = f"{what} can never hold, in no state that can be"
                 deleting = "" if clause.rule in _PROHIBITING else ", or delete it"
                 yield Finding(*place, NEVER, message, f"mend its conditions{deleting}")
@@ -238,18 +257,43 @@ class _Linting:
         for subject in self._policy.schema.subjects():
             scope = (subject, resource)
             try:
-                allowed = self._joined.allowed(0, scope, action)
+                with self._joined.trees.bounded(MOST_NODES):
+                    allowed = self._joined.allowed(0, scope, action)
             except UncompiledError:
+                return None
+            except TooLargeError as error:
+                self._missed.append(f"`{action}` on a `{resource}`: {error}")
                 return None
             if allowed is not FALSE and not Regions(self._joined, scope).is_empty(allowed):
                 return True
         return False
+
+    def _is_unasked(self, clause: Explored) -> bool:
+        """Tell whether a clause was only met where its rule is asked of other types."""
+        if clause.rule in self._policy.gone_through:  # and with what else nobody can say
+            return False
+        signatures = self._signatures.get((clause.file, clause.line), [])
+        classes = {name: each.polar for name, each in self._policy.schema.types.items()}
+
+        def is_for(signature: Sequence[str], use: tuple[Scope, tuple[QuestionPath, ...]]) -> bool:
+            scope, operands = use
+            for wanted, operand in zip(signature, operands, strict=False):
+                declared = type_at(self._policy.schema, scope, operand)
+                if wanted in classes.values() and declared and declared.polar != wanted:
+                    return False
+            return True
+
+        uses = self._uses.get(clause.number, [])
+        return bool(signatures) and not any(
+            is_for(signature, use) for signature in signatures for use in uses
+        )
 
     def _clauses(self, scope: Scope) -> Iterator[tuple[Explored, bool, bool]]:
         """Yield each clause as it is used: whether others make it useless, whether it is empty."""
         together: dict[tuple[object, ...], list[Explored]] = {}
         for each in self._policy.explored:
             if (each.subject, each.resource) == scope and each.file:
+                self._uses.setdefault(each.number, []).append((scope, each.operands))
                 key = (each.rule, each.operands, each.action)
                 together.setdefault(key, []).append(each)
         regions = Regions(self._joined, scope)
@@ -266,13 +310,23 @@ class _Linting:
             for at, clause in enumerate(clauses):
                 empty = taken[at] is FALSE or regions.is_empty(taken[at])
                 # Of two that are alike the later one is the one too many.
-                others = self._either(
+                others = [
                     each
                     for place, each in enumerate(taken)
                     if place != at and not (each is taken[at] and place > at)
-                )
-                useless = empty or regions.is_empty(regions.minus(taken[at], others))
-                yield clause, useless, empty
+                ]
+                yield clause, empty or self._is_within(clause, taken[at], others, regions), empty
+
+    def _is_within(
+        self, clause: Explored, tree: Node, others: Sequence[Node], regions: Regions
+    ) -> bool:
+        """Tell whether other clauses hold wherever this one does."""
+        try:
+            with self._joined.trees.bounded(MOST_NODES):
+                return regions.is_empty(regions.minus(tree, self._either(iter(others))))
+        except TooLargeError as error:
+            self._missed.append(f"{clause.file}:{clause.line}: {shown(clause.rule)}: {error}")
+            return False
 
     def _either(self, trees: Iterator[Node]) -> Node:
         found = FALSE
@@ -293,6 +347,22 @@ class _Linting:
             for each in self._policy.explored
             if each.file and (each.file, each.line) in mentioning
         )
+
+
+def _signatures(file: str, text: str) -> dict[tuple[str, int], list[tuple[str, ...]]]:
+    """Return the types of the parameters of each clause, by its place; empty where it has none."""
+    found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+    source, _ = read_source(file, text)
+    for rule in source.rules:
+        types = (
+            parameter[2].text if [t.text for t in parameter[1:2]] == [":"] else ""
+            for parameter in rule.parameters
+        )
+        found.setdefault((file, rule.line), []).append(tuple(types))
+    for block in source.blocks:
+        for line in block.implications:
+            found.setdefault((file, line.line), []).append(("", "", block.type))
+    return found
 
 
 class _Places:
