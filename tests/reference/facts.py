@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.reference.errors import OutsideDomainError, RuleFault
-from tests.reference.schema import Attribute, Schema
+from tests.reference.schema import Attribute, Schema, Term
 from tests.reference.values import (
     ABSENT,
     Absent,
@@ -16,7 +16,7 @@ from tests.reference.values import (
     domain_of,
     includes,
 )
-from tests.reference.world import Facts, Term
+from tests.reference.world import Facts
 
 Said = Mapping[str, Value | Entity | OutsideDomainError]
 """What a caller says, by attribute; a fault stands for a value outside its domain."""
@@ -37,8 +37,8 @@ class Request:
     subject: Entity
     action: str
     resource: Entity
-    said: Mapping[Entity, Said]
-    """Properties of subject and resource."""
+    said: Mapping[str, Said]
+    """Properties of `subject` and `resource`."""
     action_properties: Mapping[str, Term]
     context: Mapping[str, Term]
     creates: bool
@@ -46,12 +46,13 @@ class Request:
     """Whether every declared member lies in its domain; nothing is granted otherwise."""
 
 
-def said_or_default(attribute: Attribute, said: Said) -> Term:
-    """Return a member of the action or the context: what is said, or else the default."""
-    value = said.get(attribute.name)
-    if isinstance(value, OutsideDomainError):
-        return ABSENT
-    return value or attribute.default or ABSENT
+def members(attributes: Mapping[str, Attribute], said: Said) -> dict[str, Term]:
+    """Return what rules read of the action, the context or the settings."""
+    found: dict[str, Term] = {}
+    for name, attribute in attributes.items():
+        value = said.get(name) or attribute.default
+        found[attribute.polar] = value if isinstance(value, Value | Entity) else ABSENT
+    return found
 
 
 @dataclass(slots=True)
@@ -97,8 +98,8 @@ class Reader:
             declared = self.schema.types.get(term.type)
             if declared is None:
                 return ABSENT
-            if name in declared.attributes:
-                return self._attribute(term, declared.attributes[name])
+            if name in declared.members:
+                return self._attribute(term, declared.members[name])
             return self.ask(term, name, ())
         if isinstance(term, Record):
             # A property that another action declares is absent.
@@ -113,7 +114,7 @@ class Reader:
         row = self.facts.row(entity)
         if name in self.schema.types[entity.type].key or (row and name in row.values):
             return self.facts.stored(entity, name)
-        said = self.request.said.get(entity, {}).get(name) if attribute.from_caller else None
+        said = self.request.said.get(entity.role, {}).get(name)
         if said is not None:
             return ABSENT if isinstance(said, OutsideDomainError) else said
         if self.request.creates and entity == self.request.resource:
@@ -127,7 +128,7 @@ class Reader:
             RuleFault: the term has no such look-up, or an argument has another type.
         """
         if isinstance(term, Absent):
-            return ABSENT
+            return Value("boolean", raw=False) if name == "includes" else ABSENT
         if isinstance(term, Value) and term.kind.startswith("set ") and name == "includes":
             return Value("boolean", includes(term, *arguments))
         if not isinstance(term, Entity):

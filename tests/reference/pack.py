@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tests.reference.documents import Document, read_document
 from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
-from tests.reference.facts import said_or_default
+from tests.reference.facts import members
 from tests.reference.parser import Block, Literal, Policy, Rule, parse, read_policy
-from tests.reference.schema import Schema, read_schema
+from tests.reference.schema import Schema, Term, read_schema
 from tests.reference.values import Entity, Value
-from tests.reference.world import Facts, Tables, Term, build, read_tables
+from tests.reference.world import Facts, Tables, build, read_tables
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _settings(schema: Schema, document: Mapping[str, Document]) -> dict[str, Ter
                 raise PackError(f"settings.yaml: {name}: {error}") from error
         elif not attribute.is_optional:
             raise PackError(f"settings.yaml has no {name}")
-    return {name: said_or_default(attribute, read) for name, attribute in schema.settings.items()}
+    return members(schema.settings, read)
 
 
 @dataclass(frozen=True)

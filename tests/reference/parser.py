@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -124,6 +125,9 @@ class Policy:
     """Rules whose heads can match, by name and the types and texts of the arguments."""
 
 
+MOST_DIGITS = 15
+"""Of a number that is written out in a rule."""
+
 _WORDS = {
     "condition": "or",
     "conjunction": "and",
@@ -138,6 +142,14 @@ _WORDS = {
 def _unquote(token: object) -> str:
     escapes = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
     return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), str(token)[1:-1])
+
+
+def _number(text: str) -> Decimal:
+    number = read_decimal(text)
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if len(digits) > MOST_DIGITS:
+        raise PackError(f"{text} has more than {MOST_DIGITS} digits")
+    return number
 
 
 def _strings(node: Node) -> tuple[str, ...]:
@@ -158,7 +170,7 @@ def _expression(node: Node) -> Expression:  # noqa: C901, PLR0912 -- one branch 
         case "text", [token]:
             return Literal(Value("text", _unquote(token)))
         case "number", [token]:
-            return Literal(Value("number", read_decimal(str(token))))
+            return Literal(Value("number", _number(str(token))))
         case ("true" | "false") as word, _:
             return Literal(Value("boolean", word == "true"))
         case "variable", [name]:

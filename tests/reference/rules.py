@@ -7,7 +7,6 @@ hides behind a grant.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import cast
 
 from tests.reference import parser as ast
@@ -42,12 +41,6 @@ class Dictionary:
 Frame = dict[str, object]
 
 
-@cache
-def class_name(type_name: str) -> str:
-    """Return the class of a type: `phone_number` is `PhoneNumber`."""
-    return "".join(word[:1].upper() + word[1:] for word in type_name.split("_"))
-
-
 def resolve(term: object) -> object:
     """Return what a variable is bound to, or the unbound variable."""
     while isinstance(term, Variable) and term.term is not None:
@@ -71,7 +64,7 @@ class Interpreter:
         Raises:
             RuleFault: the evaluation of one of the rules has no result.
         """
-        key = (name, *arguments)
+        key = (name, *map(self._shape, arguments))
         known = self.results.get(key)
         if known is None:
             try:
@@ -130,7 +123,8 @@ class Interpreter:
         if term is self.reader.action:
             return "action", self.reader.request.action
         if isinstance(term, Value) and (term.kind in {"text", "string"} or "enum" in term.kind):
-            return "text", str(term.raw)
+            # An address may be spelled otherwise in the head.
+            return None if "@" in str(term.raw) else ("text", str(term.raw))
         return None
 
     def _may_match(self, parameter: ast.Parameter, trait: tuple[str, str] | None) -> bool:
@@ -186,6 +180,8 @@ class Interpreter:
             return tuple(self._shape(item) for item in term)
         if isinstance(term, Dictionary):
             return tuple((name, self._shape(item)) for name, item in sorted(term.members.items()))
+        if isinstance(term, Entity):
+            return term, term.role
         return term
 
     def _use(self, rule: ast.Rule, arguments: Sequence[object]) -> Iterator[None]:
@@ -406,7 +402,7 @@ class Interpreter:
     def _is_of_class(self, type_name: str, name: str) -> bool:
         if type_name not in self.reader.schema.types:
             return False
-        own = class_name(type_name)
+        own = self.reader.schema.types[type_name].polar
         if name == "Actor":
             return own in self.policy.actors
         if name == "Resource":

@@ -1,12 +1,24 @@
 """The schema of a pack: types, attributes, look-ups, actions, context and settings."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.reference.documents import Document
 from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
-from tests.reference.values import Entity, Kind, Value, canonical_id, read_text, read_value
+from tests.reference.values import (
+    ABSENT,
+    Absent,
+    Entity,
+    Kind,
+    Value,
+    has_invisible_end,
+    read_text,
+    read_value,
+)
+
+Term = Value | Entity | Absent
 
 BASES = frozenset(["string", "boolean", "integer", "decimal", "instant", "email", "domain"])
 
@@ -16,6 +28,8 @@ class Attribute:
     """A declared member of an entity, an action, the context or the settings."""
 
     name: str
+    polar: str
+    """What rules call it."""
     kind: Kind
     is_optional: bool = False
     default: Value | None = None
@@ -52,10 +66,14 @@ class Type:
     """A type of entities."""
 
     name: str
+    polar: str
+    """What rules call it."""
     is_subject: bool
     table: str | None
     key: tuple[str, ...]
     attributes: Mapping[str, Attribute]
+    members: Mapping[str, Attribute]
+    """The attributes by what rules call them."""
     look_ups: Mapping[str, LookUp]
     actions: Mapping[str, Action]
     current: Mapping[str, Value | Entity] | None
@@ -79,28 +97,48 @@ class Schema:
         if kind.base == "reference":
             target = self.types[kind.name]
             return self.key_text(target.attributes[target.key[0]].kind, text)
-        return read_text(kind, canonical_id(text) if kind.base == "string" else text)
+        if has_invisible_end(text):
+            raise OutsideDomainError(f"{text!r} has invisible characters at an end")
+        return read_text(kind, text)
 
-    def entity(self, type_name: str, identifier: str) -> Entity:
+    def entity(self, type_name: str, identifier: str, role: str = "") -> Entity:
         """Return the entity that an id names; its key is empty if the type has no such id."""
+        nothing = Entity(type_name, (), role, identifier)
         declared = self.types.get(type_name)
         if declared is None:
-            return Entity(type_name, ())
+            return nothing
         parts = identifier.split("/", len(declared.key) - 1) if declared.key[1:] else [identifier]
         if len(parts) != len(declared.key):
-            return Entity(type_name, ())
+            return nothing
         kinds = [declared.attributes[column].kind for column in declared.key]
         try:
             texts = [self.key_text(*pair) for pair in zip(kinds, parts, strict=True)]
         except OutsideDomainError:
-            return Entity(type_name, ())
-        return Entity(type_name, tuple(texts))
+            return nothing
+        return replace(nothing, key=tuple(texts))
 
-    def key_value(self, entity: Entity, column: str) -> Value | Entity:
-        """Return a key column of an entity as a value."""
+    def path(self, declared: Type, text: str) -> tuple[str, ...]:
+        """Return the attributes that a path with dots names; their names may have dots too."""
+        if text in declared.attributes:
+            return (text,)
+        for name, attribute in declared.attributes.items():
+            if attribute.kind.base == "reference" and text.startswith(f"{name}."):
+                rest = self.path(self.types[attribute.kind.name], text.removeprefix(f"{name}."))
+                if rest:
+                    return (name, *rest)
+        return ()
+
+    def key_value(self, entity: Entity, column: str) -> Term:
+        """Return a key column of an entity.
+
+        It is absent if the type has no such id, but for a key that is one string.
+        """
         declared = self.types[entity.type]
-        text = entity.key[declared.key.index(column)]
         kind = declared.attributes[column].kind
+        if not entity.key:
+            is_one_string = len(declared.key) == 1 and kind.base == "string"
+            return Value("string", entity.sent) if is_one_string else ABSENT
+        text = entity.key[declared.key.index(column)]
         if kind.base == "reference":
             return Entity(kind.name, (text,))
         return Value(str(kind), text)
@@ -209,6 +247,7 @@ class _Reader:
         only = body.get("only")
         return Attribute(
             name=name,
+            polar=body.get("polar") or member_name(name),
             kind=kind,
             is_optional=body.get("optional", False) or default is not None,
             default=None if default is None else read_value(kind, default, is_proposed=False),
@@ -228,10 +267,12 @@ class _Reader:
         look_ups = (body.get("lookups") or {}) if schema else {}
         return Type(
             name=name,
+            polar=body.get("polar") or class_name(name),
             is_subject=body.get("subject", False),
             table=body.get("table"),
             key=(key,) if isinstance(key, str) else tuple(key),
             attributes=attributes,
+            members={attribute.polar: attribute for attribute in attributes.values()},
             look_ups={
                 each: self.look_up(look_up, schema) for each, look_up in look_ups.items() if schema
             },
@@ -244,8 +285,9 @@ class _Reader:
             },
             current=constants(schema, attributes, current) if schema and current else None,
             implied=tuple(
-                (tuple(path.split(".")), column)
+                (schema.path(schema.types[name], path), column)
                 for path, column in (body.get("implied") or {}).items()
+                if schema
             ),
         )
 
@@ -258,11 +300,21 @@ class _Reader:
                 name: self.kind(text, schema.types)
                 for name, text in (body.get("arguments") or {}).items()
             },
-            match=tuple((tuple(path.split(".")), to) for path, to in body["match"].items()),
+            match=tuple((schema.path(found, path), to) for path, to in body["match"].items()),
             where=constants(schema, found.attributes, body.get("where") or {}),
             several=several,
             by=by,
         )
+
+
+def class_name(name: str) -> str:
+    """Return what rules call a type: `todo-item` is `TodoItem`."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", name))
+
+
+def member_name(name: str) -> str:
+    """Return what rules call an attribute or a property: `$ref` is `ref`."""
+    return name if re.fullmatch(r"\w+", name) else re.sub(r"[^A-Za-z0-9_]", "_", name).strip("_")
 
 
 def constants(

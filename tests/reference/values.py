@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -53,6 +53,10 @@ class Entity:
 
     type: str
     key: tuple[str, ...]
+    role: str = field(default="", compare=False)
+    """`subject` or `resource` where the request itself names it, as its properties count there."""
+    sent: str = field(default="", compare=False)
+    """The id as the request has it."""
 
 
 class Absent:
@@ -67,16 +71,26 @@ class Absent:
 ABSENT: Final = Absent()
 
 _INSTANT = re.compile(
-    r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})(:\d{2}(?:\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})", re.ASCII
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?[0-5]\d)?)", re.ASCII
 )
 _DECIMAL = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
 _INTEGER_BOUND = 2**63
 _EXPONENT_BOUND = 308
-_ZERO_WIDTH = frozenset("\u200b\u200c\u200d\u2060\ufeff")
+_FULL_STOPS = re.compile("[.\u3002\uff0e\uff61]")
+"""What UTS 46 takes for the end of a label."""
+_INVISIBLE = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])
+"""Categories of characters that no id begins or ends with."""
 
 
 def canonical_domain(text: str) -> str:
-    """Return a domain as A-labels by UTS 46, or in lower case where that fails."""
+    """Return a domain with each label as UTS 46 maps it, or in lower case where that fails."""
+    labels = _FULL_STOPS.split(text)
+    if labels[1:] and not labels[-1]:
+        labels.pop()
+    return ".".join(map(_canonical_label, labels))
+
+
+def _canonical_label(text: str) -> str:
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
@@ -95,38 +109,24 @@ def canonical_email(text: str) -> str:
     return f"{unicodedata.normalize('NFC', local.lower())}@{canonical_domain(domain)}"
 
 
-def canonical_id(text: str) -> str:
-    """Return an id without control and zero-width characters at either end."""
-
-    def is_hidden(character: str) -> bool:
-        return character in _ZERO_WIDTH or unicodedata.category(character) == "Cc"
-
-    start, end = 0, len(text)
-    while start < end and is_hidden(text[start]):
-        start += 1
-    while end > start and is_hidden(text[end - 1]):
-        end -= 1
-    return text[start:end]
+def has_invisible_end(text: str) -> bool:
+    """Return whether a text begins or ends with a character that nobody sees."""
+    return any(unicodedata.category(character) in _INVISIBLE for character in text[:1] + text[-1:])
 
 
 def _read_domain(text: str) -> str:
-    if any(character.isspace() or character in "@/" for character in text):
-        raise OutsideDomainError(f"{text!r} is no domain")
     domain = canonical_domain(text)
-    if not all(domain.removesuffix(".").split(".")):
+    labels = domain.split(".")
+    if not all(re.fullmatch(r"[\w-]+", label) for label in labels) or labels[-1].isdigit():
         raise OutsideDomainError(f"{text!r} is no domain")
     return domain
 
 
 def _read_instant(text: str) -> datetime:
-    match = _INSTANT.fullmatch(text)
-    if match is None:
+    if not _INSTANT.fullmatch(text):
         raise OutsideDomainError(f"{text!r} is no instant with an offset")
-    minutes, seconds, offset = match.groups()
     try:
-        return datetime.fromisoformat(
-            minutes + (seconds or ":00") + ("+00:00" if offset == "Z" else offset)
-        )
+        return datetime.fromisoformat(text)
     except ValueError as error:
         raise OutsideDomainError(f"{text!r} is no instant") from error
 
@@ -181,28 +181,27 @@ def read_value(  # noqa: C901 -- one branch for each type
         WrongTypeError: the JSON type is wrong.
     """
     base = kind.base
-    is_number = isinstance(raw, int | float | Decimal) and not isinstance(raw, bool)
     if base == "boolean":
         if not isinstance(raw, bool):
             raise WrongTypeError(f"{raw!r} is not true or false")
         return Value(base, raw)
     if base == "integer":
-        if not is_number:
-            raise WrongTypeError(f"{raw!r} is not a number")
-        if not isinstance(raw, int) or not -_INTEGER_BOUND <= raw < _INTEGER_BOUND:
+        if not isinstance(raw, int) or isinstance(raw, bool):
+            raise WrongTypeError(f"{raw!r} is not an integer")
+        if not -_INTEGER_BOUND <= raw < _INTEGER_BOUND:
             raise OutsideDomainError(f"{raw!r} is no integer of 64 bit")
         return Value(base, raw)
     if base == "decimal":
-        if not is_number and not isinstance(raw, str):
+        if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal | str):
             raise WrongTypeError(f"{raw!r} is neither a number nor a text")
         return Value(base, read_decimal(raw))
     if not isinstance(raw, str):
         raise WrongTypeError(f"{raw!r} is not a text")
     if base == "instant":
         return Value(base, _read_instant(raw))
-    if base == "email" and is_proposed:
+    if base in {"email", "domain"} and is_proposed:
         try:
-            validate_email(raw, check_deliverability=False)
+            validate_email(raw if base == "email" else f"a@{raw}", check_deliverability=False)
         except EmailNotValidError as error:
             raise OutsideDomainError(str(error)) from error
     return Value(f"enum {kind.name}" if base == "enum" else base, read_text(kind, raw))
@@ -243,10 +242,20 @@ def equal(left: object, right: object) -> bool:
         return left == right and left.key != ()
     if isinstance(left, Value) and isinstance(right, Value):
         left, right = _alike(left, right)
+        if left.kind == "text" and left.raw != right.raw:
+            return _address(left) is not None and _address(left) == _address(right)
         if left.kind != right.kind or left.kind.startswith("set "):
             raise RuleFault(f"{left.kind} is compared with {right.kind}")
         return left.raw == right.raw
     raise RuleFault(f"{left!r} is compared with {right!r}")
+
+
+def _address(literal: Value) -> str | None:
+    """Return the canonical form of a literal that is an address."""
+    try:
+        return canonical_email(str(literal.raw))
+    except OutsideDomainError:
+        return None
 
 
 def ordered(operator: str, left: object, right: object) -> bool:

@@ -8,10 +8,9 @@ from typing import Any
 
 from tests.reference.documents import read_document
 from tests.reference.errors import OutsideDomainError, WorldError, WrongTypeError
-from tests.reference.schema import LookUp, Schema, Type
-from tests.reference.values import ABSENT, Absent, Entity, Value, domain_of, equal
+from tests.reference.schema import LookUp, Schema, Term, Type
+from tests.reference.values import ABSENT, Entity, Value, equal
 
-Term = Value | Entity | Absent
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -52,7 +51,7 @@ class Facts:
         """Return a key column, a stored value or a default of an entity."""
         declared = self.schema.types[entity.type]
         if name in declared.key:
-            return self.schema.key_value(entity, name) if entity.key else ABSENT
+            return self.schema.key_value(entity, name)
         row = self.row(entity)
         if row is not None and name in row.values:
             return row.values[name]
@@ -65,12 +64,7 @@ class Facts:
         """Return what a path leads to; each member of something absent is absent."""
         term: Term = entity
         for name in path:
-            if isinstance(term, Entity):
-                term = self.stored(term, name)
-            elif isinstance(term, Value) and term.kind == "email" and name == "domain":
-                term = domain_of(term)
-            else:
-                return ABSENT
+            term = self.stored(term, name) if isinstance(term, Entity) else ABSENT
         return term
 
     def entities(self, type_name: str) -> Iterator[tuple[Entity, str]]:
