@@ -202,7 +202,7 @@ class Compiler:
         coded = []
         for rule in ("forbid", "oblige"):
             roots = {
-                code: self._question(clauses, asked, grants=rule == "oblige")
+                code: self._question(clauses, asked)
                 for code, clauses in self._by_code(rule).items()
             }
             coded.append({code: root for code, root in roots.items() if root is not FALSE})

@@ -186,7 +186,8 @@ class Joined:
             UncompiledError: Oso is asked about it at request time.
         """
         obliged = self._coded(side, scope, action, "obliges", obligation)
-        return self.trees.choose(obliged, self.allowed(side, scope, action), FALSE)
+        region = self.trees.choose(obliged, self.allowed(side, scope, action), FALSE)
+        return self.granting(scope, action, region)
 
     def _coded(self, side: int, scope: Scope, action: str, kind: str, code: str) -> Node:
         entry = self.policies[side].entries.get((*scope, action))

@@ -48,6 +48,8 @@ class Column:
     optional: bool = False
     caller: bool = False
     dangle: bool = False
+    default: str = ""
+    """As written in the schema; empty where there is none."""
 
 
 @dataclass
@@ -58,10 +60,12 @@ class Generator:
     sensitive: bool = False
     """Whether some attributes are sensitive, and the settings of a second pack differ."""
     dice: random.Random = field(init=False)
+    other_dice: random.Random = field(init=False)
     columns: dict[str, list[Column]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - the same packs each time
+        self.other_dice = random.Random(self.seed + 1_000_000)  # noqa: S311 - of defaults
         self.columns = {
             name: [self._column(name, number) for number in range(self.dice.randint(3, 6))]
             for name in ("person", "team", "paper")
@@ -70,8 +74,8 @@ class Generator:
         self.columns["paper"].append(Column("team", "team", caller=True))
         self.columns["paper"].append(Column("author", "person", optional=True))
         self.columns["seat"] = [
-            Column("level", "level"),
-            Column("kind_seat", "boolean", optional=True),
+            Column("level", "level", default=self._default("level")),
+            Column("kind_seat", "boolean", optional=True, default=self._default("boolean")),
         ]
         self.implied = self.dice.random() < 0.4
         self.current = self.dice.random() < 0.5
@@ -89,7 +93,21 @@ class Generator:
             optional,
             caller,
             kind in {"person", "team"} and self.dice.random() < 0.5,
+            self._default(kind),
         )
+
+    def _default(self, kind: str) -> str:
+        """Choose a default, one time in three."""
+        if kind not in LITERALS or self.other_dice.random() > 0.33:
+            return ""
+        return self.other_dice.choice(LITERALS[kind])
+
+    def _said(self) -> str:
+        return f"{self._property('to', 'level')}, {self._property('why', 'string')}"
+
+    def _property(self, name: str, kind: str) -> str:
+        default = self._default(kind)
+        return f"{name}: {{type: {kind}, default: {default}}}" if default else f"{name}: {kind}"
 
     # The schema, the settings and the sentences.
 
@@ -113,6 +131,7 @@ class Generator:
             )
             for column in columns:
                 options = [f"type: {column.kind}"]
+                options += [f"default: {column.default}"] * bool(column.default)
                 options += [
                     f"{word}: true"
                     for word, on in (
@@ -144,7 +163,7 @@ class Generator:
                 lines += [
                     "    actions:",
                     "      read: {}",
-                    "      write: {properties: {to: level, why: string, whom: person}}",
+                    f"      write: {{properties: {{{self._said()}, whom: person}}}}",
                     "      make: {creates: true}",
                 ]
             else:
@@ -153,7 +172,7 @@ class Generator:
             "context:",
             "  flag: {type: boolean, default: false}",
             "  amount: decimal",
-            "  where_from: string",
+            f"  {self._property('where_from', 'string')}",
         ]
         lines += [
             "settings:",
@@ -388,7 +407,11 @@ class Generator:
                 if dice.random() < 0.6:
                     seat = {"team": team, "person": person}
                     rows["seat"].append({**seat, **self._row("seat")})
-                    if self.current and rows["seat"][-1]["level"] != "high" and dice.random() < 0.5:
+                    if (
+                        self.current
+                        and rows["seat"][-1].get("level") == "mid"
+                        and dice.random() < 0.5
+                    ):
                         rows["seat"].append(
                             {**seat, **self._row("seat"), "level": dice.choice(["low", "high"])}
                         )
@@ -397,7 +420,8 @@ class Generator:
     def _row(self, name: str) -> dict[str, Any]:
         row = {}
         for column in self.columns[name]:
-            if not column.optional or self.dice.random() < 0.6:
+            optional = column.optional or column.default
+            if not optional or self.dice.random() < 0.6:
                 row[column.name] = self.value(column.kind, dangle=column.dangle)
         return row
 

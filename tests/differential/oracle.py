@@ -47,6 +47,8 @@ class Entity:
         self.row = row
         self.said = said or {}
         self.looked_up = False
+        self.created = False
+        """Whether the action makes it, so that it has its defaults already."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class Oracle:
             for name in action.properties
         }
         action = ActionBag(
-            {n: (a.type, asked.action_said.get(n)) for n, a in properties.items()}, every
+            {n: (a.type, asked.action_said.get(n, a.default)) for n, a in properties.items()},
+            every,
         )
         action.name = asked.action  # type: ignore[attr-defined]
         self.context.members = {
@@ -111,6 +114,7 @@ class Oracle:
         }
         subject = self.entity(asked.world, *asked.subject, asked.subject_said)
         resource = self.entity(asked.world, *asked.resource, asked.resource_said)
+        resource.created = declared is not None and declared.creates
         arguments = [subject, action, resource, *([code] if code is not None else [])]
         host = self.polar.host.copy()
         term = host.to_polar(Predicate(rule, arguments))
@@ -127,7 +131,9 @@ class Oracle:
         """Return the thing with this key."""
         declared = self.schema.types[name]
         rows = [r for r in world.rows.get(name, []) if _key(declared, r) == key]
-        current = [r for r in rows if all(r.get(c) == v for c, v in declared.current.items())]
+        current = [
+            r for r in rows if all(_held(declared, r, c) == v for c, v in declared.current.items())
+        ]
         row = (current or rows)[-1] if rows else None
         return self.classes[name](key, row, said)
 
@@ -180,7 +186,8 @@ class Oracle:
         value = None if thing.row is None else thing.row.get(name)
         if value is None and attribute.caller:
             value = thing.said.get(name)
-        if value is None and thing.row is not None:
+        there = thing.created or (thing.key is not None and self.exists(world, thing))
+        if value is None and attribute.default is not None and there:
             value = attribute.default
         return self.wrap(world, attribute.type, value)
 
@@ -230,7 +237,7 @@ class Oracle:
         rows = [
             (key, each.row or {})
             for key, each in named.items()
-            if all((each.row or {}).get(c) == v for c, v in lookup.where.items())
+            if all(_held(found, each.row or {}, c) == v for c, v in lookup.where.items())
             and all(
                 self.reach(world, each, path) == values[source]
                 for path, source in lookup.match.items()
@@ -295,6 +302,12 @@ _FLAG = ValueType(Kind.BOOLEAN, "boolean")
 
 def _key(declared: EntityType, row: Row) -> Any:
     return row[declared.key[0]] if len(declared.key) == 1 else tuple(row[c] for c in declared.key)
+
+
+def _held(declared: EntityType, row: Row, name: str) -> Any:
+    """Return what look-ups see of a row: what it holds, or the default."""
+    value = row.get(name)
+    return declared.attributes[name].default if value is None else value
 
 
 def _asked_key(found: EntityType, lookup: Any, values: Mapping[str, Any]) -> Any:
