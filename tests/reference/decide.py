@@ -101,11 +101,7 @@ def _always_on(pack: Pack, world: World, request: Request) -> Iterator[str]:
 
 
 def read_request(pack: Pack, request: Mapping[str, Any]) -> Request:
-    """Return a request in canonical form.
-
-    Raises:
-        BadRequest: a member is missing, or has the wrong JSON type.
-    """
+    """Return a request in canonical form."""
     schema = pack.schema
     bodies = {name: _map(request, name) for name in ("subject", "action", "resource")}
     entities = {}

@@ -1,4 +1,8 @@
-"""Exceptions of the reference interpreter."""
+"""Exceptions of the reference interpreter.
+
+The functions of the package itself list what they raise; inside it, what reads a value raises
+`OutsideDomainError` or `WrongTypeError`, and what evaluates a rule raises `RuleFault`.
+"""
 
 
 class PackError(Exception):

@@ -85,11 +85,7 @@ class Reader:
         return self.facts.exists(term) if isinstance(term, Entity) else term is not ABSENT
 
     def member(self, term: object, name: str) -> Term:
-        """Return an attribute of a term, or the row of a look-up without arguments.
-
-        Raises:
-            RuleFault: the term has no such member.
-        """
+        """Return an attribute of a term, or the row of a look-up without arguments."""
         if name == "exists":
             return Value("boolean", self.exists(term))
         if isinstance(term, Absent):
@@ -122,11 +118,7 @@ class Reader:
         return self.facts.stored(entity, name)
 
     def ask(self, term: object, name: str, arguments: Sequence[object]) -> Term:
-        """Return the result of a look-up, or of `includes`.
-
-        Raises:
-            RuleFault: the term has no such look-up, or an argument has another type.
-        """
+        """Return the result of a look-up, or of `includes`."""
         if isinstance(term, Absent):
             return Value("boolean", raw=False) if name == "includes" else ABSENT
         if isinstance(term, Value) and term.kind.startswith("set ") and name == "includes":
@@ -145,11 +137,7 @@ class Reader:
 
 
 def argument_of_kind(kind: Kind, term: object) -> Term:
-    """Return an argument of a look-up in the type that the look-up declares.
-
-    Raises:
-        RuleFault: the argument has another type.
-    """
+    """Return an argument of a look-up in the type that the look-up declares."""
     if isinstance(term, Absent):
         return ABSENT
     if isinstance(term, Entity) and kind.base == "reference" and term.type == kind.name:

@@ -121,6 +121,7 @@ class Policy:
     actors: frozenset[str]
     resources: frozenset[str]
     """Names of classes with an actor or a resource block."""
+
     candidates: dict[object, tuple[Rule, ...]] = field(default_factory=dict)
     """Rules whose heads can match, by name and the types and texts of the arguments."""
 
@@ -237,11 +238,7 @@ def _parser() -> Lark:
 
 
 def parse(text: str) -> tuple[Rule | Block, ...]:
-    """Return the rules and blocks of a file.
-
-    Raises:
-        PackError: the text is no Polar that packs may use.
-    """
+    """Return the rules and blocks of a file."""
     lines = text.replace("\r\n", "\n").split("\n")
     if any(len(line.splitlines()) > 1 or line.endswith("\r") for line in lines):
         raise PackError("the text holds a line break other than a line feed")
@@ -255,11 +252,7 @@ def parse(text: str) -> tuple[Rule | Block, ...]:
 
 
 def read_policy(items: Sequence[Rule | Block]) -> Policy:
-    """Return the rules of all files, with the rules that their blocks stand for.
-
-    Raises:
-        PackError: a block names what is not declared.
-    """
+    """Return the rules of all files, with the rules that their blocks stand for."""
     blocks = {item.type: item for item in items if isinstance(item, Block)}
     rules = [item for item in items if isinstance(item, Rule)]
     for block in blocks.values():

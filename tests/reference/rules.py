@@ -59,11 +59,7 @@ class Interpreter:
         self.running: set[tuple[object, ...]] = set()
 
     def holds(self, name: str, arguments: Sequence[object]) -> bool:
-        """Return whether a rule of this name holds of terms without variables.
-
-        Raises:
-            RuleFault: the evaluation of one of the rules has no result.
-        """
+        """Return whether a rule of this name holds of terms without variables."""
         key = (name, *map(self._shape, arguments))
         known = self.results.get(key)
         if known is None:
@@ -79,11 +75,7 @@ class Interpreter:
         return known
 
     def rule_holds(self, rule: ast.Rule, arguments: Sequence[object]) -> bool:
-        """Return whether one rule holds of terms without variables.
-
-        Raises:
-            RuleFault: its evaluation has no result.
-        """
+        """Return whether one rule holds of terms without variables."""
         return self._has_solution(self._use(rule, arguments))
 
     def _has_solution(self, solutions: Iterator[None]) -> bool:
@@ -99,11 +91,7 @@ class Interpreter:
     # Rules
 
     def candidates(self, name: str, arguments: Sequence[object]) -> tuple[ast.Rule, ...]:
-        """Return the rules of a name whose heads may match; the others certainly do not.
-
-        Raises:
-            RuleFault: there is no rule of this name and number of parameters.
-        """
+        """Return the rules of a name whose heads may match; the others certainly do not."""
         head = (name, len(arguments))
         if head not in self.policy.rules and name not in OPTIONAL_RULES:
             raise RuleFault(f"there is no rule {name} of {len(arguments)} parameters")
@@ -151,11 +139,7 @@ class Interpreter:
             yield from self._uses(name, arguments)
 
     def _uses(self, name: str, arguments: Sequence[object]) -> Iterator[None]:
-        """Yield for each solution of each rule of a name.
-
-        Raises:
-            RuleFault: there is no such rule, or it is asked while it is being answered.
-        """
+        """Yield for each solution of each rule of a name."""
         rules = self.candidates(name, arguments)
         key = (name, *(self._shape(argument) for argument in arguments))
         if key in self.running:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from tests.reference.documents import Document
 from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
@@ -74,10 +73,11 @@ class Type:
     attributes: Mapping[str, Attribute]
     members: Mapping[str, Attribute]
     """The attributes by what rules call them."""
-    look_ups: Mapping[str, LookUp]
     actions: Mapping[str, Action]
-    current: Mapping[str, Value | Entity] | None
-    implied: tuple[tuple[tuple[str, ...], str], ...]
+    look_ups: dict[str, LookUp] = field(default_factory=dict)
+    current: dict[str, Value | Entity] = field(default_factory=dict)
+    implied: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Paths, each with the key column that it equals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,7 @@ class Schema:
     settings: Mapping[str, Attribute]
 
     def key_text(self, kind: Kind, text: str) -> str:
-        """Return the canonical text of one key column.
-
-        Raises:
-            OutsideDomainError: the column cannot have this text.
-        """
+        """Return the canonical text of one key column."""
         if kind.base == "reference":
             target = self.types[kind.name]
             return self.key_text(target.attributes[target.key[0]].kind, text)
@@ -144,12 +140,7 @@ class Schema:
         return Value(str(kind), text)
 
     def read(self, attribute: Attribute, raw: object, *, is_proposed: bool) -> Value | Entity:
-        """Return a raw value as a value of an attribute.
-
-        Raises:
-            OutsideDomainError: the value is outside the domain of the attribute.
-            WrongTypeError: the JSON type is wrong.
-        """
+        """Return a raw value as a value of an attribute."""
         value = self._read_kind(attribute.kind, raw, is_proposed=is_proposed)
         if attribute.only is not None:
             members = value.raw if isinstance(value, Value) else ()
@@ -162,10 +153,15 @@ class Schema:
         if kind.member is not None:
             if not isinstance(raw, list | tuple):
                 raise WrongTypeError(f"{raw!r} is not a list")
-            items = [self._checked(kind.member, item, is_proposed=is_proposed) for item in raw]
-            for item in items:
-                if isinstance(item, OutsideDomainError):
-                    raise item
+            items, fault = [], None
+            for item in raw:
+                try:
+                    items.append(self._read_kind(kind.member, item, is_proposed=is_proposed))
+                except OutsideDomainError as error:
+                    # A wrong type further on counts more.
+                    fault = error
+            if fault is not None:
+                raise fault
             return Value(str(kind), frozenset(items))
         if kind.base == "reference":
             if not isinstance(raw, str):
@@ -176,22 +172,9 @@ class Schema:
             return entity
         return read_value(kind, raw, is_proposed=is_proposed)
 
-    def _checked(
-        self, kind: Kind, raw: object, *, is_proposed: bool
-    ) -> Value | Entity | OutsideDomainError:
-        """Return a member of a set, or its fault, so that a wrong type later on is found first."""
-        try:
-            return self._read_kind(kind, raw, is_proposed=is_proposed)
-        except OutsideDomainError as fault:
-            return fault
-
 
 def read_schema(document: Document) -> Schema:
-    """Return the schema that a document declares.
-
-    Raises:
-        PackError: the document is no schema.
-    """
+    """Return the schema that a document declares."""
     try:
         return _Reader(document).schema()
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
@@ -201,48 +184,46 @@ def read_schema(document: Document) -> Schema:
 class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.bodies: Mapping[str, Document] = document["types"]
         self.enums = {
             str(name): frozenset(str(value) for value in values)
             for name, values in (document.get("enums") or {}).items()
         }
 
     def schema(self) -> Schema:
-        bodies = self.document["types"]
-        attributes = {
-            name: self.attributes(body["attributes"], bodies) for name, body in bodies.items()
-        }
-        shallow = {
-            name: self.type(name, body, attributes[name], None) for name, body in bodies.items()
-        }
-        context = self.attributes(self.document.get("context") or {}, bodies)
-        settings = self.attributes(self.document.get("settings") or {}, bodies)
-        # Constants of `where` and `current` may be references, which need the keys of all types.
-        draft = Schema(shallow, context, settings)
-        types = {
-            name: self.type(name, body, attributes[name], draft) for name, body in bodies.items()
-        }
-        return Schema(types, context, settings)
+        schema = Schema(
+            {name: self.type(name, body) for name, body in self.bodies.items()},
+            self.attributes(self.document.get("context")),
+            self.attributes(self.document.get("settings")),
+        )
+        # What refers to other types is read when all of them are known.
+        for declared in schema.types.values():
+            body = self.bodies[declared.name]
+            declared.current.update(constants(schema, declared, body.get("current")))
+            for path, column in (body.get("implied") or {}).items():
+                declared.implied[schema.path(declared, path)] = column
+            for name, look_up in (body.get("lookups") or {}).items():
+                declared.look_ups[name] = self.look_up(look_up, schema)
+        return schema
 
-    def kind(self, text: str, types: Mapping[str, Any]) -> Kind:
+    def kind(self, text: str) -> Kind:
         if text.startswith("set of "):
-            return Kind("set", member=self.kind(text.removeprefix("set of "), types))
+            return Kind("set", member=self.kind(text.removeprefix("set of ")))
         if text in BASES:
             return Kind(text)
         if text in self.enums:
             return Kind("enum", text, values=self.enums[text])
-        if text in types:
+        if text in self.bodies:
             return Kind("reference", text)
         raise PackError(f"schema.yaml: nothing is called {text}")
 
-    def attributes(
-        self, bodies: Mapping[str, Any], types: Mapping[str, Any]
-    ) -> dict[str, Attribute]:
-        return {name: self.attribute(name, body, types) for name, body in bodies.items()}
+    def attributes(self, bodies: Document) -> dict[str, Attribute]:
+        return {name: self.attribute(name, body) for name, body in (bodies or {}).items()}
 
-    def attribute(self, name: str, body: Document, types: Mapping[str, Any]) -> Attribute:
+    def attribute(self, name: str, body: Document) -> Attribute:
         if isinstance(body, str):
             body = {"type": body}
-        kind = self.kind(body["type"], types)
+        kind = self.kind(body["type"])
         default = body.get("default")
         only = body.get("only")
         return Attribute(
@@ -256,15 +237,12 @@ class _Reader:
             may_dangle=body.get("may_dangle", False),
         )
 
-    def type(
-        self, name: str, body: Document, attributes: Mapping[str, Attribute], schema: Schema | None
-    ) -> Type:
+    def type(self, name: str, body: Document) -> Type:
         key = body["key"]
+        attributes = self.attributes(body["attributes"])
         actions = body.get("actions") or {}
         if isinstance(actions, list):
             actions = {action: {} for action in actions}
-        current = body.get("current")
-        look_ups = (body.get("lookups") or {}) if schema else {}
         return Type(
             name=name,
             polar=body.get("polar") or class_name(name),
@@ -273,22 +251,10 @@ class _Reader:
             key=(key,) if isinstance(key, str) else tuple(key),
             attributes=attributes,
             members={attribute.polar: attribute for attribute in attributes.values()},
-            look_ups={
-                each: self.look_up(look_up, schema) for each, look_up in look_ups.items() if schema
-            },
             actions={
-                action: Action(
-                    self.attributes(each.get("properties") or {}, self.document["types"]),
-                    creates=each.get("creates", False),
-                )
+                action: Action(self.attributes(each.get("properties")), each.get("creates", False))
                 for action, each in actions.items()
             },
-            current=constants(schema, attributes, current) if schema and current else None,
-            implied=tuple(
-                (schema.path(schema.types[name], path), column)
-                for path, column in (body.get("implied") or {}).items()
-                if schema
-            ),
         )
 
     def look_up(self, body: Document, schema: Schema) -> LookUp:
@@ -297,11 +263,10 @@ class _Reader:
         return LookUp(
             finds=found.name,
             arguments={
-                name: self.kind(text, schema.types)
-                for name, text in (body.get("arguments") or {}).items()
+                name: self.kind(text) for name, text in (body.get("arguments") or {}).items()
             },
             match=tuple((schema.path(found, path), to) for path, to in body["match"].items()),
-            where=constants(schema, found.attributes, body.get("where") or {}),
+            where=constants(schema, found, body.get("where")),
             several=several,
             by=by,
         )
@@ -317,10 +282,9 @@ def member_name(name: str) -> str:
     return name if re.fullmatch(r"\w+", name) else re.sub(r"[^A-Za-z0-9_]", "_", name).strip("_")
 
 
-def constants(
-    schema: Schema, attributes: Mapping[str, Attribute], body: Mapping[str, Any]
-) -> dict[str, Value | Entity]:
+def constants(schema: Schema, declared: Type, body: Document) -> dict[str, Value | Entity]:
     """Return constants by attribute, as `where` and `current` write them."""
     return {
-        name: schema.read(attributes[name], raw, is_proposed=False) for name, raw in body.items()
+        name: schema.read(declared.attributes[name], raw, is_proposed=False)
+        for name, raw in (body or {}).items()
     }

@@ -1,5 +1,6 @@
 """Values in canonical form, and how text and JSON become values of a declared type."""
 
+import operator
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -74,6 +75,12 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?[0-5]\d)?)", re.ASCII
 )
 _DECIMAL = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
+_ORDERS: Final = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _INTEGER_BOUND = 2**63
 _EXPONENT_BOUND = 308
 _FULL_STOPS = re.compile("[.\u3002\uff0e\uff61]")
@@ -98,11 +105,7 @@ def _canonical_label(text: str) -> str:
 
 
 def canonical_email(text: str) -> str:
-    """Return an address in canonical form.
-
-    Raises:
-        OutsideDomainError: the text does not have one `@` with text on both sides.
-    """
+    """Return an address in canonical form."""
     local, at, domain = text.partition("@")
     if not at or not local or not domain or "@" in domain:
         raise OutsideDomainError(f"{text!r} is no e-mail address")
@@ -132,11 +135,7 @@ def _read_instant(text: str) -> datetime:
 
 
 def read_decimal(raw: object) -> Decimal:
-    """Return a number exactly.
-
-    Raises:
-        OutsideDomainError: the text is no number, or it cannot be represented exactly.
-    """
+    """Return a number exactly."""
     text = raw if isinstance(raw, str) else str(raw)
     if not _DECIMAL.fullmatch(text):
         raise OutsideDomainError(f"{text!r} is no decimal")
@@ -147,11 +146,7 @@ def read_decimal(raw: object) -> Decimal:
 
 
 def read_text(kind: Kind, text: str) -> str:
-    """Return the canonical text of a value whose type is written as text, as in an id.
-
-    Raises:
-        OutsideDomainError: the type has no such value.
-    """
+    """Return the canonical text of a value whose type is written as text, as in an id."""
     match kind.base:
         case "email":
             return canonical_email(text)
@@ -175,10 +170,6 @@ def read_value(  # noqa: C901 -- one branch for each type
         kind: The declared type.
         raw: The value as JSON or YAML has it.
         is_proposed: Whether a caller says it; addresses are then checked strictly (R9).
-
-    Raises:
-        OutsideDomainError: the JSON type is right, and the value is not.
-        WrongTypeError: the JSON type is wrong.
     """
     base = kind.base
     if base == "boolean":
@@ -213,11 +204,7 @@ def domain_of(email: Value) -> Value:
 
 
 def includes(members: Value, item: object) -> bool:
-    """Return whether a set has a member; a set of domains has their subdomains too.
-
-    Raises:
-        RuleFault: the item is not of the type of the members.
-    """
+    """Return whether a set has a member; a set of domains has their subdomains too."""
     assert isinstance(members.raw, frozenset)
     if members.kind == "set domain" and item is not ABSENT:
         if not isinstance(item, Value) or item.kind not in {"domain", "text"}:
@@ -231,11 +218,7 @@ def includes(members: Value, item: object) -> bool:
 
 
 def equal(left: object, right: object) -> bool:
-    """Return whether two values without variables are the same.
-
-    Raises:
-        RuleFault: the values are of types that are never compared.
-    """
+    """Return whether two values without variables are the same."""
     if left is ABSENT or right is ABSENT:
         return False
     if isinstance(left, Entity) and isinstance(right, Entity):
@@ -258,12 +241,8 @@ def _address(literal: Value) -> str | None:
         return None
 
 
-def ordered(operator: str, left: object, right: object) -> bool:
-    """Return whether two values stand in an order; absent stands in none.
-
-    Raises:
-        RuleFault: the values have no order, or are of different types.
-    """
+def ordered(sign: str, left: object, right: object) -> bool:
+    """Return whether two values stand in an order; absent stands in none."""
     if left is ABSENT or right is ABSENT:
         return False
     if not isinstance(left, Value) or not isinstance(right, Value):
@@ -271,12 +250,7 @@ def ordered(operator: str, left: object, right: object) -> bool:
     left, right = _alike(left, right)
     if left.kind != right.kind or left.kind not in {"integer", "decimal", "instant", "number"}:
         raise RuleFault(f"{left.kind} has no order with {right.kind}")
-    less, greater = left.raw < right.raw, left.raw > right.raw  # type: ignore[operator]
-    return bool(
-        {"<": less, ">": greater, "<=": less or left.raw == right.raw}.get(
-            operator, greater or left.raw == right.raw
-        )
-    )
+    return bool(_ORDERS[sign](left.raw, right.raw))
 
 
 def _alike(left: Value, right: Value) -> tuple[Value, Value]:
@@ -285,11 +259,7 @@ def _alike(left: Value, right: Value) -> tuple[Value, Value]:
 
 
 def as_kind(literal: Value, kind: str) -> Value:
-    """Return a literal of a rule in a type that it can have, other values as they are.
-
-    Raises:
-        RuleFault: the literal is no e-mail address.
-    """
+    """Return a literal of a rule in a type that it can have, other values as they are."""
     text = str(literal.raw)
     match literal.kind, kind:
         case "number", "integer" | "decimal":

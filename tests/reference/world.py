@@ -44,7 +44,7 @@ class Facts:
             return True
         return any(
             equal(self.follow(entity, path), self.schema.key_value(entity, column))
-            for path, column in declared.implied
+            for path, column in declared.implied.items()
         )
 
     def stored(self, entity: Entity, name: str) -> Term:
@@ -74,7 +74,7 @@ class Facts:
             yield Entity(type_name, key), row.spelling
         declared = self.schema.types.get(type_name)
         seen = set(rows)
-        for path, column in declared.implied if declared else ():
+        for path, column in declared.implied.items() if declared else ():
             assert declared is not None
             # Only ids of two columns can be listed: the path begins at one, and gives the other.
             start = declared.attributes[path[0]].kind
@@ -159,11 +159,7 @@ class Facts:
 
 
 def read_tables(schema: Schema, directory: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the raw rows of a directory by table.
-
-    Raises:
-        WorldError: a file is missing or is not a list of maps.
-    """
+    """Return the raw rows of a directory by table."""
     tables = {}
     for declared in schema.types.values():
         if declared.table is None:
@@ -179,11 +175,7 @@ def read_tables(schema: Schema, directory: Path) -> dict[str, list[dict[str, Any
 
 
 def build(schema: Schema, tables: Tables) -> Facts:
-    """Return the facts of raw rows, with every look-up and reference checked.
-
-    Raises:
-        WorldError: a row is wrong.
-    """
+    """Return the facts of raw rows, with every look-up and reference checked."""
     rows: dict[str, dict[tuple[str, ...], Row]] = {}
     facts = Facts(schema, rows)
     for declared in schema.types.values():
@@ -199,11 +191,7 @@ def build(schema: Schema, tables: Tables) -> Facts:
 
 
 def read_row(schema: Schema, declared: Type, raw: Mapping[str, Any]) -> tuple[tuple[str, ...], Row]:
-    """Return the key and the values of a raw row.
-
-    Raises:
-        WorldError: the row does not fit its type.
-    """
+    """Return the key and the values of a raw row."""
     if unknown := set(raw) - set(declared.attributes):
         raise WorldError(f"{declared.table} has no column {sorted(unknown)}")
     values: dict[str, Value | Entity] = {}
@@ -235,7 +223,7 @@ def _by_key(
         groups[key].append(row)
     chosen = {}
     for key, group in groups.items():
-        if declared.current is None:
+        if not declared.current:
             if len(group) > 1:
                 raise WorldError(f"{declared.table} repeats {'/'.join(key)}")
             chosen[key] = group[0]
@@ -251,7 +239,7 @@ def _is_current(declared: Type, row: Row) -> bool:
     def value(name: str) -> Term:
         return row.values.get(name) or declared.attributes[name].default or ABSENT
 
-    return all(equal(value(name), each) for name, each in (declared.current or {}).items())
+    return all(equal(value(name), each) for name, each in declared.current.items())
 
 
 def _check_references(facts: Facts, entity: Entity, row: Row) -> None:
