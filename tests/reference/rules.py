@@ -12,9 +12,8 @@ from typing import cast
 from tests.reference import parser as ast
 from tests.reference.errors import RuleFault
 from tests.reference.facts import Reader, Record
-from tests.reference.values import ABSENT, Absent, Entity, Value, equal, has_class, ordered
+from tests.reference.values import ABSENT, CLASSES, Absent, Entity, Value, equal, has_class, ordered
 
-CLASSES = frozenset(["String", "Boolean", "Integer", "Decimal", "Instant"])
 OPTIONAL_RULES = frozenset(
     ["allow", "forbid", "oblige", "has_role", "has_permission", "has_relation"]
 )
@@ -330,11 +329,8 @@ class Interpreter:
             return left.members.keys() == right.members.keys() and all(
                 self._unify(term, right.members[name]) for name, term in left.members.items()
             )
-        if isinstance(left, Record) or isinstance(right, Record):
-            if left is ABSENT or right is ABSENT:
-                return False
-            if isinstance(left, Record) and isinstance(right, Record):
-                return left is right
+        if isinstance(left, Record) and isinstance(right, Record):
+            return left is right
         return equal(left, right)
 
     def _bind(self, variable: Variable, term: object) -> bool:

@@ -1,7 +1,7 @@
 """The schema of a pack: types, attributes, look-ups, actions, context and settings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.reference.documents import Document
@@ -114,15 +114,23 @@ class Schema:
         return replace(nothing, key=tuple(texts))
 
     def path(self, declared: Type, text: str) -> tuple[str, ...]:
-        """Return the attributes that a path with dots names; their names may have dots too."""
+        """Return the attributes that a path with dots names."""
+        readings = list(self._readings(declared, text))
+        if len(readings) != 1:
+            raise PackError(
+                f"schema.yaml: {text} names no attribute of {declared.name}, or several"
+            )
+        return readings[0]
+
+    def _readings(self, declared: Type, text: str) -> Iterator[tuple[str, ...]]:
+        """Yield what a path can mean; an attribute may have dots in its name."""
         if text in declared.attributes:
-            return (text,)
+            yield (text,)
         for name, attribute in declared.attributes.items():
             if attribute.kind.base == "reference" and text.startswith(f"{name}."):
-                rest = self.path(self.types[attribute.kind.name], text.removeprefix(f"{name}."))
-                if rest:
-                    return (name, *rest)
-        return ()
+                target = self.types[attribute.kind.name]
+                for rest in self._readings(target, text.removeprefix(f"{name}.")):
+                    yield (name, *rest)
 
     def key_value(self, entity: Entity, column: str) -> Term:
         """Return a key column of an entity.

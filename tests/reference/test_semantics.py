@@ -469,3 +469,8 @@ def test_an_empty_file_of_facts_is_refused(tmp_path: Path) -> None:
 def test_a_policy_that_cannot_be_read_is_refused(tmp_path: Path, polar: str) -> None:
     with pytest.raises(PackError):
         load(tmp_path, polar)
+
+
+def test_a_path_that_names_no_attribute_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PackError):
+        load(tmp_path, GRANT, SCHEMA.replace("user.email: to", "user.mail: to"))

@@ -81,6 +81,14 @@ _ORDERS: Final = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+CLASSES: Final = {
+    "String": {"string", "email", "domain", "enum", "text"},
+    "Boolean": {"boolean"},
+    "Integer": {"integer"},
+    "Decimal": {"decimal", "number"},
+    "Instant": {"instant"},
+}
+"""The kinds of values that match each class of Polar."""
 _INTEGER_BOUND = 2**63
 _EXPONENT_BOUND = 308
 _FULL_STOPS = re.compile("[.\u3002\uff0e\uff61]")
@@ -281,18 +289,6 @@ def has_class(value: object, name: str) -> bool:
     """Return whether a value that is not an entity matches a class such as `String`."""
     if not isinstance(value, Value):
         return False
-    kind = value.kind
-    match name:
-        case "String":
-            return kind in {"string", "email", "domain", "text"} or kind.startswith("enum ")
-        case "Boolean":
-            return kind == "boolean"
-        case "Integer":
-            is_whole = isinstance(value.raw, Decimal) and value.raw == value.raw.to_integral_value()
-            return kind == "integer" or (kind == "number" and is_whole)
-        case "Decimal":
-            return kind in {"decimal", "number"}
-        case "Instant":
-            return kind == "instant"
-        case _:
-            return False
+    if name == "Integer" and value.kind == "number" and isinstance(value.raw, Decimal):
+        return value.raw == value.raw.to_integral_value()
+    return value.kind.partition(" ")[0] in CLASSES[name]

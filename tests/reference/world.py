@@ -147,15 +147,13 @@ class Facts:
             raise WorldError(f"{found[0]} and {found[1]} match one look-up")
         if look_up.several in {"refuse", "first"}:
             return found[0]
-        # A row without the attribute is later than all others.
-        dated = [(self.stored(entity, look_up.by), entity) for entity in found]
-        undated = [entity for term, entity in dated if term is ABSENT]
-        if undated and (look_up.several == "latest" or len(undated) == len(found)):
-            return undated[0]
-        known = [(term.raw, entity) for term, entity in dated if isinstance(term, Value)]
-        moments: list[Any] = [moment for moment, _ in known]
-        best = max(moments) if look_up.several == "latest" else min(moments)
-        return next(entity for moment, entity in known if moment == best)
+
+        def moment(entity: Entity) -> tuple[Any, ...]:
+            term = self.stored(entity, look_up.by)
+            # A row without the attribute is later than all others.
+            return (0, term.raw) if isinstance(term, Value) else (1,)
+
+        return (max if look_up.several == "latest" else min)(found, key=moment)
 
 
 def read_tables(schema: Schema, directory: Path) -> dict[str, list[dict[str, Any]]]:
