@@ -1,0 +1,1 @@
+"""Packs, worlds and requests by chance, written as texts that a person could have written."""
