@@ -70,6 +70,21 @@ def test_a_rule_that_is_asked_for_what_is_not_known_yet_is_not_called_dead(tmp_p
     assert _load(tmp_path, main=MAIN + relation + rule).notices == ()
 
 
+def test_a_setting_that_one_prohibition_looks_at_brings_no_other_to_life(tmp_path: Path) -> None:
+    varying = """\
+forbid(_: User, _: Action, d: Doc, "never") if d.title = settings.word;
+forbid(_: User, _: Action, d: Doc, "no") if settings.word = "open" and d.public = true;
+oblige(_: User, _: Action, _: Doc, "log") if closed();
+closed() if settings.word = "open";
+"""
+    dead = 'forbid(_: User, _: Doc, _: Action, "no");\n'
+
+    with pytest.raises(InvalidPackError) as refused:
+        _load(tmp_path, main=MAIN + varying, other=dead)
+
+    assert [problem.file for problem in refused.value.problems] == ["other.polar"]
+
+
 def test_a_grant_that_can_never_hold_is_told(tmp_path: Path) -> None:
     rule = 'allow(_: User, _: Action, d: Doc) if d.stage = "draft" and d.stage = "archived";\n'
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from sidecar.errors import Problem
 from sidecar.policy.asking import LoadedPolicy
+from sidecar.policy.constructs import ENTRY_POINTS
 from sidecar.policy.inquiry import Asking
 from sidecar.policy.names import Names
 from sidecar.policy.nodes import FALSE, FAULT, Node
@@ -172,12 +173,15 @@ class Explorer:
             if key[0] == "clause" and (isinstance(found, Unexplorable) or found[0] is not FALSE)
         }
         asked = {key[1] for key in self._found if key[0] == "clause"}
-        varying = self.gone_through | self.program.mentioning("settings")
+        of_settings = self.program.mentioning("settings")
         return [
             clause
             for clauses in self.program.clauses.values()
             for clause in clauses
-            if clause.tokens and clause.number in asked - alive and clause.rule not in varying
+            if clause.tokens
+            and clause.number in asked - alive
+            and clause.rule not in self.gone_through
+            and not _can_vary(clause, of_settings)
         ]
 
     def findings(self) -> Findings:
@@ -411,3 +415,19 @@ def _implied(question: Question, answers: Mapping[Question, Answer]) -> Answer |
             if answer is True and other[0] == "is" and other[1] == question[1]:
                 return False
     return None
+
+
+def _can_vary(clause: Clause, of_settings: frozenset[str]) -> bool:
+    """Tell whether another setting can bring a clause to life.
+
+    Each clause of an entry point is asked whatever the others say. Any other rule may be asked
+    with other operands then, so all of its clauses count.
+
+    Args:
+        clause: One that never holds.
+        of_settings: The rules that look at the settings, or call one that does.
+    """
+    if clause.rule not in ENTRY_POINTS:
+        return clause.rule in of_settings
+    called = of_settings - ENTRY_POINTS.keys()
+    return any(token.text == "settings" or token.text in called for token in clause.tokens)
