@@ -20,6 +20,7 @@ from sidecar.evaluation.moments import shared_window
 from sidecar.facts import Snapshot, reader_of
 from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
 from sidecar.policy import Policy
+from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.questions import RESOURCE, SUBJECT, Path
 from sidecar.schema import EntityType, Key, Schema, id_of
 
@@ -78,7 +79,8 @@ def list_permissions(
         return PermittedActions(())
     if request.action_properties:
         return _permitted_with(request, kind, policy, snapshot, now)
-    frame = kind.frame(request, snapshot, now)
+    # No action is declared by this name, so that no action's own defaults are read for all.
+    frame = kind.frame(replace(request, action=UNDECLARED_ACTION), snapshot, now)
     if frame.outside:
         return PermittedActions(())
     names, unsure = kind.listed(frame)

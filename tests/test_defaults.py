@@ -82,7 +82,7 @@ types:
           cost: {type: decimal, default: 1}
           tags: {type: set of level, optional: true}
           whom: {type: member, optional: true}
-      list: {}
+      list: {properties: {hours: integer}}
       make: {creates: true}
   block:
     table: blocks
@@ -311,6 +311,21 @@ def test_a_permission_list_reads_the_defaults_of_each_action(tmp_path: Path) -> 
     listed = list_permissions(request, world.policy, world.snapshot, NOW).actions
 
     assert listed == ("read", "list")
+
+
+@pytest.mark.parametrize("action", ["", "*", "make", "read", "use"])
+def test_a_permission_list_does_not_look_at_the_action_of_its_request(
+    action: str, tmp_path: Path
+) -> None:
+    world = World(tmp_path, "not action.hours < 2")
+    request = Request(
+        subject=Reference("person", "ana"), action=action, resource=Reference("doc", "d")
+    )
+
+    listed = list_permissions(request, world.policy, world.snapshot, NOW).actions
+
+    assert listed == ("use",)
+    assert world.ask("ana", "list", "doc:d").allowed is False
 
 
 def test_an_explanation_names_the_member_that_is_outside(tmp_path: Path) -> None:
