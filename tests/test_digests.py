@@ -8,7 +8,9 @@ from itertools import combinations
 from pathlib import Path
 
 from sidecar.digests import digest_of
+from sidecar.facts import read_directory
 from sidecar.policy.compiled import read_texts, revision_of
+from sidecar.schema import read_schema
 
 PACK = {
     "schema.yaml": (
@@ -50,6 +52,27 @@ def test_packs_that_differ_have_different_revisions(tmp_path: Path) -> None:
     revisions = [_revision(tmp_path / str(at), pack) for at, pack in enumerate(packs)]
 
     assert len(set(revisions)) == len(packs)
+
+
+def test_the_spelling_of_an_id_passes_for_no_row(tmp_path: Path) -> None:
+    (tmp_path / "schema.yaml").write_text(
+        "types:\n"
+        "  user: {subject: true, table: users, key: email, attributes:"
+        " {email: email, name: string}}\n"
+    )
+    schema = read_schema(tmp_path / "schema.yaml")
+    worlds = {
+        "one": """- {email: "('a@b', 'X')", name: n}\n""",
+        "two": """- {email: "('a@b', 'x')", name: n}\n- {email: a@b, name: X}\n""",
+    }
+
+    revisions = set()
+    for name, rows in worlds.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "users.yaml").write_text(rows)
+        revisions.add(read_directory(schema, tmp_path / name).revision)
+
+    assert len(revisions) == len(worlds)
 
 
 def test_the_same_pack_has_the_same_revision(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def _note_spelling(read: _Read, key: Key, text: str, digest: Digest) -> None:
     read.spellings.pop(key, None)
     if text != id_of(key):
         read.spellings[key] = text
-        digest.add_text(text)
+        digest.add(("spelling", text))  # a bare text could pass for that of another row
 
 
 def _hides_key(declared: EntityType) -> bool:
