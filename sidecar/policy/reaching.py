@@ -20,7 +20,8 @@ _PROHIBITING = re.compile(
     r"(black|deny|block)list\w*|except(ion|ions)?|exclu(de|sion)\w*|reject\w*|refus(e|al)\w*|"
     r"ban(s|ned|ning)?|veto\w*|restrict\w*|revok\w*|revocation|suspen[ds]\w*|prevent\w*|"
     r"stop(s|ped)?|lock(s|ed|out)?|bar(s|red)?|cannot|cant|must_?not|never|not|no|unless|"
-    r"unauthori[sz]ed|not_?allowed"
+    r"unauthori[sz]ed|not_?allowed|inhibit\w*|interdict\w*|embargo\w*|halt(s|ed)?|freez(e|es|ing)|"
+    r"frozen|quarantin\w*|disqualif\w*|ineligible|illegal|without|with(hold|held)\w*|negat\w*"
 )
 """Words of names that read like a prohibition."""
 _OF_OSO = re.compile(
