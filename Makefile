@@ -11,7 +11,8 @@ BENCH ?=
 BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
-# DEPTH=... is how many times as many cases `make deep` tries as `make test`.
+REFERENCE := tests/test_against_reference.py
+# DEPTH=... is how many times as many other cases `make deep` tries as `make test`.
 DEPTH ?= 5
 # WORKERS=... is how many processes share the tests; CI has two cores.
 WORKERS ?= 2
@@ -54,8 +55,9 @@ matrix: .venv/serving ## Write the matrix anew, after a change of access that is
 mutate: .venv/serving ## Would the suites notice a slip in the policy?
 	$(BIN)/sidecar mutate
 
-deep: .venv/testing ## The tests that try cases made by chance, with five times as many of them
-	DEPTH=$(DEPTH) $(BYTECODE) $(BIN)/python -m pytest -m many --numprocesses $(WORKERS) --dist worksteal
+deep: .venv/testing ## A million requests against the reference, and five times as many other cases
+	DEPTH=20 $(BYTECODE) $(BIN)/python -m pytest $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal
+	DEPTH=$(DEPTH) $(BYTECODE) $(BIN)/python -m pytest -m many --ignore $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal
 
 fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py

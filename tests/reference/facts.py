@@ -113,7 +113,7 @@ class Reader:
         said = self.request.said.get(entity.role, {}).get(name)
         if said is not None:
             return ABSENT if isinstance(said, OutsideDomainError) else said
-        if self.request.creates and entity == self.request.resource:
+        if self.request.creates and entity.role == "resource":
             return attribute.default or ABSENT
         return self.facts.stored(entity, name)
 
