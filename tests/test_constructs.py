@@ -264,7 +264,7 @@ RULES = [
     ('resource Doc {\n  roles = ["a"];\n  "view" if "a";\n}', 0, "view"),
     (ROUND, 3, "the rule calls itself with the same arguments, and never ends"),
     (
-        "allow(_: User, _: Action, _: Doc);\nhas_permission(_, _, _: Doc);",
+        'resource Doc { permissions = ["view"]; }\nhas_permission(_, _, _: Doc);',
         2,
         "the parameters of `has_permission` do not fit; give them their types: a type with an",
     ),

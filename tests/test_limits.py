@@ -25,7 +25,7 @@ NESTED = 100_000
         (f"doc{'.folder' * 1000}.id = user.id", "more than 2000 words in one condition"),
         (f"doc.title in [{','.join(['1'] * NESTED)}]", "`allow` has more than 2000 words"),
         (f"doc.public and # {'x' * 1_000_000}\n doc.public", "larger than 1000000 bytes; split it"),
-        (f'doc.title = "{"x" * 900_000}', "has no meaning in Polar here"),
+        (f'doc.title = "{"x" * 900_000}', "has no end in this line"),
     ],
     ids=["lists", "parens", "maps", "nots", "ands", "dots", "list", "file", "string"],
 )

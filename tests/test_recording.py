@@ -104,7 +104,10 @@ def test_every_literal_is_read_back(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a.", "a.b(", 'a.b("c', "a.b(c", "a.b(c,d)", "A", "a.b)", "a b", '"', "a.b(c))", ".a"],
+    [
+        *("", "a.", "a.b(", 'a.b("c', "a.b(c", "a.b(c,d)", "a.b)", "a b", '"', "a.b(c))", ".a"),
+        *("1", "_a", "é", "a-b", "a.1", 'a."b', 'a."b"c', '"a".b', "a.b(c, )"),
+    ],
 )
 def test_what_is_no_path_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no path"):

@@ -118,7 +118,9 @@ def test_a_comment_hides_no_rule_from_reviewers(library: Library) -> None:
 
     (refusal,) = library.refusals(ACTOR, hidden)
 
-    assert refusal.startswith("main.polar:3: a carriage return stands alone here; save the file")
+    assert refusal.startswith(
+        "main.polar:3: a carriage return stands alone here (column 7); save the file"
+    )
 
 
 def test_the_shipped_policy_is_divided_completely() -> None:
