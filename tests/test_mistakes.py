@@ -175,6 +175,26 @@ def test_a_call_that_gives_the_action_for_its_name_is_one_fault_at_the_call(
     assert told.endswith(".name`")
 
 
+@pytest.mark.parametrize("written", [r"pl\u0061n", r"pl\x61n", r"a\/b", r"\'"])
+def test_an_escape_that_polar_does_not_know_does_not_load(library: Library, written: str) -> None:
+    rule = f'forbid(_: User, _: Action, doc: Doc, "no") if doc.title = "{written}";'
+
+    refusals = library.refusals(ACTOR, GRANT, rule)
+
+    assert refusals
+    assert all(each.startswith("main.polar:4: `\\") for each in refusals)
+    assert all("is no escape of Polar" in each for each in refusals)
+
+
+def test_the_escapes_of_polar_mean_what_they_say(library: Library) -> None:
+    rule = r'forbid(_: User, _: Action, doc: Doc, "no") if doc.title in ["\"", "\\", "\t", "\n"];'
+
+    assert (
+        library.refusals(ACTOR, GRANT, f"{rule}\n", 'has_permission(_: User, "view", _: Doc);')
+        == []
+    )
+
+
 PROHIBITIONS = [
     "deny(user: User, _: Action, doc: Doc) if doc.author = user;",
     'Deny(_: User, _: Action, _: Doc, "no");',

@@ -43,7 +43,8 @@ _INSTEAD = {
 }
 """Signs of other languages, and what Polar has for them; what is left out could mean several."""
 _BEFORE_CONDITION = frozenset({"if", "and", "or", "not", "(", ","})
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", '"': '"', "\\": "\\"}
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,7 @@ class Token:
     @property
     def literal(self) -> str:
         """The value of a string token."""
-        return re.sub(
-            r"\\(.)",
-            lambda match: _ESCAPES.get(match[1], match[1]),
-            self.text[1:-1],
-            flags=re.DOTALL,
-        )
+        return _ESCAPED.sub(lambda match: _ESCAPES.get(match[1], match[1]), self.text[1:-1])
 
 
 def closing(tokens: Sequence[Token], opening: int) -> int:
@@ -100,6 +96,8 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
         if match is None or _FOREIGN.match(text, position):
             return (), [Problem(file, line, _meaningless(text, position, tokens))]
         kind, written = str(match.lastgroup), match[0]
+        if kind == "string" and (fault := _unknown_escape(written)):
+            return (), [Problem(file, line, fault)]
         if kind != "space":
             tokens.append(Token(kind, written, line, position, match.end()))
             depth += (written in {"(", "[", "{"}) - (written in {")", "]", "}"})
@@ -118,6 +116,18 @@ def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
         line += written.count("\n")
         position = match.end()
     return tuple(tokens), []
+
+
+def _unknown_escape(string: str) -> str:
+    """Return what is wrong with the escapes of a string.
+
+    Of one that it does not know, Oso drops the backslash, so that the string means another.
+    """
+    for match in _ESCAPED.finditer(string):
+        if match[1] not in _ESCAPES:
+            said = f"`{match[0]}` is no escape of Polar"
+            return f"{said}; write the character itself, or `\\\\` for a backslash"
+    return ""
 
 
 def _meaningless(text: str, position: int, before: Sequence[Token]) -> str:
