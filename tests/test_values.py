@@ -485,6 +485,47 @@ def test_what_a_caller_says_is_its_value_or_absent_outside_its_domain(
     assert (type(admitted), admitted) == (type(value), value)
 
 
+class Marked(str):
+    """A text of a caller that is no plain `str`, as an enum's member is."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("string", "ana"),
+        ("string", "\u00e4na"),
+        ("email", "ana@acme.example"),
+        ("email", "\u00e4na@acme.example"),
+        ("domain", "acme.example"),
+        ("domain", "m\u00fcnchen.example"),
+        ("decimal", "1.5"),
+        ("instant", "2026-12-24T00:00:00Z"),
+        ("role", "boss"),
+        ("person", "ana"),
+        ("seat", "core/ana"),
+        ("desk", "boss/ana@acme.example/1"),
+        ("set of role", "boss"),
+        ("set of person", "ana"),
+        ("set of seat", "core/ana"),
+    ],
+)
+def test_a_text_of_a_subclass_of_str_is_read_as_the_plain_text(
+    schema: Schema, name: str, text: str
+) -> None:
+    value_type, is_set = type_of(schema, name), name.startswith("set of ")
+
+    def said(each: str) -> object:
+        return [each] if is_set else each
+
+    admitted = parse_json(schema, value_type, said(Marked(text)))
+
+    assert admitted is not None
+    assert admitted == parse_json(schema, value_type, said(text))
+    assert Marked not in map(type, admitted if isinstance(admitted, frozenset) else [admitted])
+
+
 WRONG_JSON: Sequence[tuple[str, Sequence[object], str]] = [
     ("string", (7, None, True, [], {}, 1.5), "must be a string"),
     *[(name, (7,), "must be a string") for name in ("email", "domain", "role", "seat", "instant")],

@@ -326,7 +326,9 @@ def _reference_text(schema: Schema, value_type: ValueType, text: str, quoted: bo
         written = "/".join(f"<{column}>" for column in parts)
         raise ValueError(f"{shown(text)} is no id of type {value_type.target}; write {written}")
     # Rows refer to the same keys again and again: equal texts are one object.
-    return intern(key) if isinstance(key, str) else tuple(map(intern, key))
+    # A key of one column is the text itself, which can be of a subclass of `str`, as marked cells
+    # are; `intern` takes none.
+    return intern(str(key)) if isinstance(key, str) else tuple(map(intern, key))
 
 
 def _set_text(_schema: Schema, value_type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
