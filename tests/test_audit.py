@@ -26,7 +26,7 @@ from sidecar.audit.encoding import encode
 from sidecar.audit.lines import Lines
 from sidecar.audit.moments import instant
 from sidecar.audit.recorded import DecisionLine, read_line
-from sidecar.decide import decide
+from sidecar.decide import decide, decisions_of, plain_of
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
 from sidecar.http import create_app, hot
@@ -654,9 +654,9 @@ def test_a_line_that_is_remembered_is_the_line_that_would_be_written(tmp_path: P
         for days in range(4)
         for further in (-1, 0, 1, 5)
     ]
-    changing = told = 0
+    changing = told = remembered = 0
     for seed in range(8):
-        asked = generated_requests(seed, tmp_path / str(seed), worlds=2, requests=5)
+        asked = generated_requests(seed, tmp_path / str(seed), worlds=2, requests=8)
         for policy, snapshot, request in asked:
             question = replace(
                 request,
@@ -665,9 +665,13 @@ def test_a_line_that_is_remembered_is_the_line_that_would_be_written(tmp_path: P
                 action_properties=NOTHING,
                 context=NOTHING,
             )
+            plain = plain_of(question)
+            assert plain is not None
             copy = replace(policy)
             for now in random.Random(seed).sample(moments * 2, len(moments) * 2):  # noqa: S311
                 copy.remembered.clear()
+                known = decisions_of(policy, snapshot).recall(plain, now)
+                remembered += known is not None and known.line is not None
                 lines = [
                     _told(
                         *log,
@@ -682,6 +686,7 @@ def test_a_line_that_is_remembered_is_the_line_that_would_be_written(tmp_path: P
 
     assert told > 1000
     assert changing > 50
+    assert remembered > told * 3 / 4
 
 
 @pytest.mark.parametrize("identifier", ["\0the moment\0", "\\u0000the moment\\u0000"])

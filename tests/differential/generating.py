@@ -62,6 +62,10 @@ class Generator:
     dice: random.Random = field(init=False)
     other_dice: random.Random = field(init=False)
     columns: dict[str, list[Column]] = field(init=False)
+    properties: dict[str, str] = field(init=False)
+    """Of the action `write`, by type, as written in the schema."""
+    where_from: str = field(init=False)
+    """The member of the context, as written in the schema."""
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - the same packs each time
@@ -81,6 +85,9 @@ class Generator:
         self.current = self.dice.random() < 0.5
         self.several = self.dice.choice(["first", "latest due", "earliest due"])
         self.columns["paper"].append(Column("due", "instant", optional=True))
+        # Chosen once: several packs of one generator have the same schema.
+        self.properties = {name: self._said() for name in self.columns if name != "person"}
+        self.where_from = self._property("where_from", "string")
 
     def _column(self, owner: str, number: int) -> Column:
         kind = self.dice.choice(KINDS)
@@ -163,7 +170,7 @@ class Generator:
                 lines += [
                     "    actions:",
                     "      read: {}",
-                    f"      write: {{properties: {{{self._said()}, whom: person}}}}",
+                    f"      write: {{properties: {{{self.properties[name]}, whom: person}}}}",
                     "      make: {creates: true}",
                 ]
             else:
@@ -172,7 +179,7 @@ class Generator:
             "context:",
             "  flag: {type: boolean, default: false}",
             "  amount: decimal",
-            f"  {self._property('where_from', 'string')}",
+            f"  {self.where_from}",
         ]
         lines += [
             "settings:",
