@@ -19,8 +19,9 @@ from sidecar.policy.trees import Trees
 from tests.depth import deep
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
 
-PACKS = deep(90)
-"""Generated packs; each is asked 5 worlds x 20 requests x 5 rules."""
+PACKS = deep(30)
+"""Generated packs; each is asked 5 worlds x 20 requests x 5 rules. `test_against_reference` asks
+more of the product as a whole; this tells whether compiling or the meaning of facts is at fault."""
 
 
 @pytest.mark.many
@@ -31,10 +32,10 @@ def test_compiled_answers_are_those_of_oso(tmp_path: Path) -> None:
         compare(seed, tmp_path / str(seed), worlds=5, requests=20, tally=tally)
 
     assert tally.differences == []
-    assert tally.counts["asked"] >= 20_000
+    assert tally.counts["asked"] >= 8_000
     # The comparison means something only where rules do hold, and few packs are refused.
-    assert tally.counts["allow True"] > 500
-    assert tally.counts["forbid True"] > 500
+    assert tally.counts["allow True"] > 150
+    assert tally.counts["forbid True"] > 150
     assert tally.counts["fault"] < tally.counts["asked"] / 200
     assert tally.counts["refused"] < PACKS / 10
 

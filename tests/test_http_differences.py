@@ -29,10 +29,10 @@ from tests.edge import Still, post
 
 NOW: datetime = START
 
-ASKED = 10_000
+ASKED = 3_300
 """Requests that are sent, at least."""
 
-PACKS, WORLDS, REQUESTS = deep(30), 4, 15
+PACKS, WORLDS, REQUESTS = deep(10), 4, 15
 """Worlds are those of each pack, requests those about each world; each is sent in many forms."""
 
 PAGE = 2
@@ -54,11 +54,11 @@ def test_answers_over_http_are_those_of_the_core(tmp_path: Path) -> None:
     assert differences == []
     assert tally["sent"] >= ASKED
     # The comparison means something only where there are answers of every kind.
-    assert tally["allowed"] > 500
-    assert tally["obliged"] > 50
-    assert tally["found"] > 300
-    assert tally["refused"] > 200
-    assert tally["pages"] > 30
+    assert tally["allowed"] > 150
+    assert tally["obliged"] > 5
+    assert tally["found"] > 100
+    assert tally["refused"] > 60
+    assert tally["pages"] > 10
 
 
 _SPOILT: dict[str, Any] = {

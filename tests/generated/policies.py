@@ -316,7 +316,8 @@ class PolicyMaker:
                 else:
                     arguments.append(self._dice.choice(LITERALS[wanted]))
             called = f"({', '.join(arguments)})" if arguments else ""
-            steps.append((f"{path}.{lookup.name}{called}", lookup.finds))
+            # As likely as two attributes: what they find is where defaults and absence meet.
+            steps += [(f"{path}.{lookup.name}{called}", lookup.finds)] * 2
         return steps
 
     @staticmethod
