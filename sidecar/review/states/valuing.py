@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -159,11 +159,35 @@ class Valuing:
     def name_keys(self) -> None:
         """Give every entity whose key is a text of which nothing is known a name that tells it."""
         counts: dict[str, int] = {}
-        for thing in _in_order(self._chase):
+        later = _later(self._chase)
+        known = {thing: text for thing in later if (text := self._known_key(thing)) is not None}
+        behind: dict[Thing, list[str]] = {}
+        for thing, text in known.items():
+            for each in _reached(thing, later):
+                behind.setdefault(each, []).append(text)
+        for thing in _in_order(self._chase, later):
             if len(thing.type.key) == 1:
-                self._name(thing, counts)
+                before = [
+                    text
+                    for each in _reached(thing, later)
+                    if (text := self._known_key(each)) is not None
+                ]
+                self._name(thing, counts, behind.get(thing, ()), before)
 
-    def _name(self, thing: Thing, counts: dict[str, int]) -> None:
+    def _known_key(self, thing: Thing) -> str | None:
+        """Return the key that a rule names; None where it is open, or of several columns."""
+        slot = thing.slots.get(thing.type.key[0]) if len(thing.type.key) == 1 else None
+        text = find(slot).literal if isinstance(slot, Fact) else None
+        return text if isinstance(text, str) else None
+
+    def _name(
+        self,
+        thing: Thing,
+        counts: dict[str, int],
+        behind: Sequence[str],
+        before: Sequence[str],
+    ) -> None:
+        """Name a thing whose key sorts behind some known keys, and before others."""
         slot = thing.slots.get(thing.type.key[0])
         if not isinstance(slot, Fact):
             return
@@ -172,12 +196,16 @@ class Valuing:
         if open_text and not fact.within:
             counts[thing.type.name] = counts.get(thing.type.name, 0) + 1
             name = f"{thing.type.name}-{counts[thing.type.name]:0{self._width}}"
+            if behind and name <= max(behind):
+                name = f"{max(behind)}-{name}"
+            elif before and name >= min(before):
+                name = f"!{name}"  # the first sign that an id can begin with
             if name not in fact.excluded:
                 self.values[fact] = name
 
 
-def _in_order(chase: Chase) -> list[Thing]:
-    """Return the entities so that those whose keys come first stand before the others."""
+def _later(chase: Chase) -> dict[Thing, list[Thing]]:
+    """Return the entities whose keys come later, by those whose keys come first."""
     later: dict[Thing, list[Thing]] = {}
     for one, other in chase.preferred.values():
         first, second = find(one), find(other)
@@ -189,6 +217,23 @@ def _in_order(chase: Chase) -> list[Thing]:
                     first, second = left, right
                 later.setdefault(first, []).append(second)
                 break
+    return later
+
+
+def _reached(thing: Thing, later: Mapping[Thing, Sequence[Thing]]) -> set[Thing]:
+    """Return all entities whose keys come later than that of one."""
+    reached: set[Thing] = set()
+    waiting = list(later.get(thing, ()))
+    while waiting:
+        each = waiting.pop()
+        if each not in reached:
+            reached.add(each)
+            waiting += later.get(each, ())
+    return reached
+
+
+def _in_order(chase: Chase, later: Mapping[Thing, Sequence[Thing]]) -> list[Thing]:
+    """Return the entities so that those whose keys come first stand before the others."""
     order: list[Thing] = []
     seen: set[Thing] = set()
 
