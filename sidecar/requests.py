@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sidecar.errors import InvalidRequestError
-from sidecar.schema import Attribute, EntityType, Key, Schema, Value, key_reader, parse_json
+from sidecar.schema import (
+    Attribute,
+    EntityType,
+    Key,
+    Schema,
+    Value,
+    is_id,
+    key_reader,
+    parse_json,
+)
 
 Said = Mapping[str, Value]
 """Admitted values by name; what is missing or outside its domain is left out."""
@@ -110,6 +119,13 @@ def id_reader(schema: Schema, declared: EntityType) -> Callable[[str], Key | Non
 def key_of_id(schema: Schema, declared: EntityType, id_text: str) -> Key | None:
     """Return the key that an id of a request names; None where no entity can have it."""
     return id_reader(schema, declared)(id_text)
+
+
+def can_be_created(declared: EntityType, key: Key | None) -> bool:
+    """Tell whether an entity of a type can have a key; one string is kept as it was sent."""
+    if declared.keeps_any_id:
+        return isinstance(key, str) and is_id(key)
+    return key is not None
 
 
 def _admit(

@@ -31,10 +31,11 @@ from sidecar.requests import (
     admit_action,
     admit_context,
     admit_entity,
+    can_be_created,
     defaults_of,
     id_reader,
 )
-from sidecar.schema import EntityType, Key, Value, is_id
+from sidecar.schema import EntityType, Key, Value
 
 Unadmitted = Mapping[str, object]
 """Properties or a context as the caller said them."""
@@ -244,10 +245,6 @@ class RequestKind:
         said = (subject.over(of_subject), resource.over(of_resource))
         frame.said = (*said, frame.action, frame.context)
 
-    def _can_have_key(self, key: Key | None) -> bool:
-        """Tell whether a resource can have a key; one string is kept as it was sent."""
-        return is_id(key) if self.resource.keeps_any_id else key is not None  # type: ignore[arg-type]  # it is a string then
-
     def _creates(self, action: str) -> bool:
         declared = self.resource.actions.get(action)
         return declared is not None and declared.creates
@@ -313,7 +310,7 @@ class RequestKind:
                 reasons.append("unknown_resource")
         elif exists and self.resource.table:
             reasons.append("already_exists")
-        elif not self._can_have_key(frame.keys[1]):
+        elif not can_be_created(self.resource, frame.keys[1]):
             reasons.append("unknown_resource")  # nothing can be made of this id
         return reasons
 

@@ -22,10 +22,12 @@ from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.policy.fingerprints import Fingerprints
 from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node
 from sidecar.policy.questions import RESOURCE, SUBJECT, Question
+from sidecar.requests import can_be_created, key_of_id
 from sidecar.review.answering import Answering
 from sidecar.review.recollecting import Recollection
 from sidecar.review.supplying import Supply
 from sidecar.review.unknowns import unknown
+from sidecar.schema import EntityType
 
 STALE = ["stale_data"]
 """The only reasons of an answer for which no policy was asked."""
@@ -248,7 +250,16 @@ class _Judging:
                 reasons.add("unknown_resource")
         elif there[1] and resource.table:
             reasons.add("already_exists")
+        elif not self._can_be_created(resource):
+            reasons.add("unknown_resource")
         return frozenset(reasons)
+
+    def _can_be_created(self, resource: EntityType) -> bool:
+        """Tell whether the resource's id can name one; the same for every policy of a schema."""
+        sent = self._line.resource.id
+        if sent is None:  # of a hashed id the line tells by its own reasons
+            return "unknown_resource" not in self._line.reasons
+        return can_be_created(resource, key_of_id(self._policy.schema, resource, sent))
 
     def _grant(self, forbids: Mapping[str, frozenset[Node]]) -> frozenset[Node]:
         """Return what the grant can come to: joined with the prohibitions where they are joined."""
