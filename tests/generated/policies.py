@@ -165,6 +165,11 @@ class PolicyMaker:
             fitting = [h for h in self._helpers if h.kinds == (scope.get("s"), scope.get("r"))]
             if fitting:
                 return f"{dice.choice(fitting).name}(s, r)"
+        teams = [variable for variable, kind in scope.items() if kind == "team"]
+        if teams and dice.random() < 0.15:
+            # A look-up by a value that rows often have by default.
+            found = f"{dice.choice(teams)}.paper_in({dice.choice(LITERALS['mode'])})"
+            return f"{found}.exists = {dice.choice(['true', 'false'])}"
         if roll < 0.21 and scope.get("r") == "team" and scope["s"] == "person":
             return f'has_role(s, "{dice.choice(["keeper", "helper"])}", r)'
         if roll < 0.36 and not kind.startswith("set of"):

@@ -167,8 +167,8 @@ class SchemaMaker:
             Member("team", "team", optional=dice.random() < 0.5, caller=dice.random() < 0.6),
             Member("author", "person", optional=True, dangle=dice.random() < 0.5),
             Member("due", "instant", optional=True),
-            Member("mode", "mode", default=dice.choice(["", *MODES]), optional=True,
-                   caller=dice.random() < 0.5),
+            Member("mode", "mode", default=dice.choice(MODES), optional=True,
+                   caller=dice.random() < 0.8),
         ]  # fmt: skip
         types["call"].members.append(Member("team", "team", caller=True))
         seat = types["seat"]
