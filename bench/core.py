@@ -20,11 +20,11 @@ from typing import TypeVar
 
 from bench.packs import memberships, roles_and_permissions, rules_of_conditions
 from bench.plain_oso import Action, PlainOso, World
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.engine.authorizer import decide
+from sidecar.engine.search import permissions
 from sidecar.facts import Snapshot, build, read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.search import permissions
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES, FIXTURES = ROOT / "policies", ROOT / "fixtures"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sidecar import decide
-from sidecar.http import quick
+from sidecar.engine import authorizer as decide
+from sidecar.http import fast_decoder as quick
 
 
 def forget() -> None:

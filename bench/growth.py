@@ -21,11 +21,11 @@ from bench.places import Place, free_port
 from bench.questions import Oracle, batches, request
 from bench.servers import Peer, Running, running
 from bench.shapes import authzen, batch
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.diagram.nodes import Node
+from sidecar.engine.authorizer import decide
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,15 @@ from pathlib import Path
 from gunicorn.config import Config
 
 from bench.forgetting import forget
-from sidecar.decide import decide
+from sidecar.compiler import load_pack
+from sidecar.engine.authorizer import decide
 from sidecar.facts import read_directory
 from sidecar.http import Access, create_app, hot
-from sidecar.listening.bounds import Bounds
-from sidecar.listening.front import Front
+from sidecar.http.tokens import Tokens
 from sidecar.model import Reference, Request
-from sidecar.policy import load_pack
-from sidecar.reloading import Pair, State
-from sidecar.tokens import Tokens
+from sidecar.reload import Pair, State
+from sidecar.server.bounds import Bounds
+from sidecar.server.front import Front
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

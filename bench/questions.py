@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.facts import ACTIONS
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.engine.authorizer import decide
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES, FIXTURES = ROOT / "policies", ROOT / "fixtures"

@@ -77,3 +77,14 @@ class InvalidSnapshotError(InvalidDocumentsError):
 
 class InvalidSuiteError(InvalidDocumentsError):
     """A policy suite that asks what cannot be asked; its author must act."""
+
+
+class PolicyFault(Exception):  # noqa: N818 - it is a fault of the policy, met on one path
+    """The policy does what it may not do. `word` is what to look for in the rule's text.
+
+    Raised through Oso, which therefore cannot lose it under `not` or `forall`.
+    """
+
+    def __init__(self, message: str, word: str = "") -> None:
+        self.word = word
+        super().__init__(message)

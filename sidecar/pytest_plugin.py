@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from sidecar.compiler import Policy
     from sidecar.errors import SidecarError
-    from sidecar.policy import Policy
     from sidecar.suites import Cell
 
 FIXTURES = "sidecar_fixtures"
@@ -125,8 +125,8 @@ class UnexpectedAnswerError(Exception):
 
 
 def _policy(config: pytest.Config, policies: Path, fixtures: Path) -> Policy:
+    from sidecar.compiler import load_pack  # noqa: PLC0415
     from sidecar.errors import SidecarError  # noqa: PLC0415
-    from sidecar.policy import load_pack  # noqa: PLC0415
 
     packs = config.stash.setdefault(_PACKS, {})
     if (policies, fixtures) not in packs:

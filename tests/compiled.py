@@ -11,8 +11,8 @@ import json
 import pickle
 from typing import Any
 
-from sidecar.policy.compiling import PackTexts, compile_pack
-from sidecar.policy.process import Child
+from sidecar.compiler.child_process import Child
+from sidecar.compiler.compile import PackTexts, compile_pack
 
 _KNOWN: dict[bytes, str] = {}
 

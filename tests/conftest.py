@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.policy import process
-from sidecar.policy.process import Child
+from sidecar.compiler import child_process as process
+from sidecar.compiler.child_process import Child
 from tests.compiled import Remembered
 from tests.library import Library
 

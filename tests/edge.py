@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sidecar.facts import Snapshot
-from sidecar.reloading import Pair, State
+from sidecar.reload import Pair, State
 
 
 @dataclass

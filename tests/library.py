@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sidecar.decide import decide
+from sidecar.compiler import live_query as answering
+from sidecar.compiler.child_process import Oso
+from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack, load
+from sidecar.compiler.policy import Entry, Policy, assemble
+from sidecar.diagram.questions import Answer, Question
+from sidecar.engine.authorizer import decide
 from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
-from sidecar.policy import answering
-from sidecar.policy.compiled import Entry, Policy, assemble
-from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
-from sidecar.policy.process import Oso
-from sidecar.policy.questions import Answer, Question
 from sidecar.schema import read_schema, read_sentences, read_settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from sidecar.config.settings import Settings
 from sidecar.errors import InvalidSettingError, Problem
-from sidecar.http import Access, access, create_app
-from sidecar.http.load import REFUSED, Rejection
-from sidecar.listening import is_local, open_edge
-from sidecar.listening.addresses import resolve
-from sidecar.reloading import Places, Reloading
-from sidecar.settings import Settings
-from sidecar.tokens import Tokens
+from sidecar.http import Access, create_app
+from sidecar.http import authentication as access
+from sidecar.http.overload import REFUSED, Rejection
+from sidecar.http.tokens import Tokens
+from sidecar.reload import Places, Reloading
+from sidecar.server import is_local, open_edge
+from sidecar.server.addresses import resolve
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
 OTHER = "fedcba9876543210fedcba9876543210"

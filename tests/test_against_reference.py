@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.audit.recorded import DecisionLine, read_line
-from sidecar.decide import decide
+from sidecar.compiler import Policy
+from sidecar.compiler.compile import InvalidPolicyError, compile_pack
+from sidecar.compiler.policy import assemble, read_texts
+from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
+from sidecar.decision_log.reader import DecisionLine, read_line
+from sidecar.engine.authorizer import decide
+from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidDocumentsError, InvalidRequestError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.http import create_app
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy
-from sidecar.policy.compiled import assemble, read_texts
-from sidecar.policy.compiling import InvalidPolicyError, compile_pack
-from sidecar.reloading import Pair
-from sidecar.review.judging import Effect, Judge
-from sidecar.search import permissions, search_resources, search_subjects
+from sidecar.reload import Pair
+from sidecar.review.replay_judge import Effect, Judge
 from tests import reference
 from tests.depth import deep
 from tests.edge import Still, post

@@ -21,23 +21,24 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.audit import DecisionLog, Hashing, LineFile, Occasion, OnFailure, writing
-from sidecar.audit.encoding import encode
-from sidecar.audit.lines import Lines
-from sidecar.audit.moments import instant
-from sidecar.audit.recorded import DecisionLine, read_line
-from sidecar.decide import decide, decisions_of, plain_of
+from sidecar.config.settings import Settings
+from sidecar.decision_log import DecisionLog, Hashing, LineFile, Occasion, OnFailure
+from sidecar.decision_log import file as writing
+from sidecar.decision_log.json_text import encode
+from sidecar.decision_log.line import Lines
+from sidecar.decision_log.reader import DecisionLine, read_line
+from sidecar.decision_log.timestamps import instant
+from sidecar.diagram.questions import text_of
+from sidecar.engine.authorizer import decide, decisions_of, plain_of
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
 from sidecar.http import create_app, hot
-from sidecar.http.desk import utc_now
-from sidecar.http.messages import Fields
+from sidecar.http.message import Fields
+from sidecar.http.service import utc_now
 from sidecar.model import NOTHING, Reference, Request
-from sidecar.policy.questions import text_of
-from sidecar.reloading import Pair, Places, Reloading, State
-from sidecar.review.judging import Effect, Judge
+from sidecar.reload import Pair, Places, Reloading, State
+from sidecar.review.replay_judge import Effect, Judge
 from sidecar.schema import read_schema
-from sidecar.settings import Settings
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 

@@ -19,14 +19,15 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from sidecar.compiler import Policy, load_pack
+from sidecar.config.settings import Settings
+from sidecar.engine.search import Candidate
 from sidecar.errors import InvalidSettingError, Problem
 from sidecar.facts import read_directory
-from sidecar.http import Access, Limits, Paging, Standard, create_app, pages, read_key
-from sidecar.http.questions import Page, SubjectSearch
-from sidecar.policy import Policy, load_pack
-from sidecar.reloading import Pair, Places, Reloading
-from sidecar.search import Candidate
-from sidecar.settings import Settings
+from sidecar.http import Access, Limits, Paging, Standard, create_app, read_key
+from sidecar.http import pagination as pages
+from sidecar.http.authzen_requests import Page, SubjectSearch
+from sidecar.reload import Pair, Places, Reloading
 from tests.edge import Still, post, told
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

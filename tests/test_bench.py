@@ -18,7 +18,7 @@ from bench.questions import Oracle, Question
 from bench.report import Results, text
 from bench.shapes import Shape, authzen, batch, compare, dense, single
 from bench.targets import at_least, at_most, find, in_process, over_http, over_rounds
-from sidecar.decide import decisions_of
+from sidecar.engine.authorizer import decisions_of
 
 SUMMARY = (
     "Running 1s test @ http://127.0.0.1:1/\n"

@@ -11,9 +11,9 @@ import threading
 
 import msgspec
 
-import sidecar.http.questions
-from sidecar.http.bodies import convert, prepare
-from sidecar.http.questions import Evaluation
+import sidecar.http.authzen_requests
+from sidecar.http.json_body import convert, prepare
+from sidecar.http.authzen_requests import Evaluation
 
 prepare()
 looked = []

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from sidecar.config.settings import Settings
 from sidecar.http import create_app
-from sidecar.reloading import Places, Reloading
-from sidecar.settings import Settings
+from sidecar.reload import Places, Reloading
 
 
 @pytest.fixture(scope="module")

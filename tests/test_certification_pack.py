@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.policy import Policy, load_pack
+from sidecar.compiler import Policy, load_pack
 from sidecar.suites import Cell, cells, read_suites
 
 PACK = Path(__file__).parent / "packs" / "certification"

@@ -9,22 +9,22 @@ from typing import TypeVar
 
 import pytest
 
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.diagram.nodes import FALSE, TRUE
+from sidecar.diagram.questions import text_of
+from sidecar.engine import kind_of
+from sidecar.engine.authorizer import decide
+from sidecar.engine.fact_sources import Sources
+from sidecar.engine.paths import Reader
 from sidecar.errors import InvalidSnapshotError
-from sidecar.evaluation import kind_of
-from sidecar.evaluation.reading import Reader
-from sidecar.evaluation.sources import Sources
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.nodes import FALSE, TRUE
-from sidecar.policy.questions import text_of
-from sidecar.review.changes import Asked, Changes
-from sidecar.review.explaining import Facts, explain_to_reviewer
-from sidecar.review.joining import UncompiledError
-from sidecar.review.slots import Slot, Slots
+from sidecar.review.aligned_diagrams import UncompiledError
+from sidecar.review.counterfactual import Asked, Changes
+from sidecar.review.counterfactual_text import Turning
+from sidecar.review.explain import Facts, explain_to_reviewer
+from sidecar.review.fact_slots import Slot, Slots
 from sidecar.review.states import Answered
-from sidecar.review.turning import Turning
 from sidecar.schema import EntityType, Key, Kind, Value
 from tests.depth import deep
 from tests.differential.comparing import generated_requests

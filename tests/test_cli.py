@@ -12,11 +12,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main, serving
-from sidecar.options import values
+from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.cli import serve as serving
+from sidecar.cli.options import values
+from sidecar.config.settings import Settings
+from sidecar.config.variables import WRITINGS, variable
 from sidecar.schema import Attribute, Kind, ValueType
-from sidecar.settings import Settings
-from sidecar.writings import WRITINGS, variable
 
 AT = ("--at", "2026-12-01T12:00:00Z")
 COMMANDS = ("serve", "check", "authorize", "permissions", "test", "tree")

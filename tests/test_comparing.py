@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from sidecar.audit import Hashing
-from sidecar.audit.encoding import encode
-from sidecar.audit.lines import Lines
-from sidecar.audit.moments import instant
 from sidecar.cli import main
-from sidecar.decide import decide
-from sidecar.evaluation.recording import facts_read
+from sidecar.compiler import load_pack
+from sidecar.decision_log import Hashing
+from sidecar.decision_log.json_text import encode
+from sidecar.decision_log.line import Lines
+from sidecar.decision_log.timestamps import instant
+from sidecar.engine.authorizer import decide
+from sidecar.engine.trace import facts_read
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import load_pack
 
 ROOT = Path(__file__).parents[1]
 WIDENED = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.compiler import Policy, load_pack
 from sidecar.errors import InvalidPackError
-from sidecar.policy import Policy, load_pack
 from tests.library import REASONS, SCHEMA, SETTINGS
 
 MAIN = "actor User {}\nallow(_: User, _: Action, _: Doc);\n"

@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
-from sidecar.decide import decide
-from sidecar.explaining import explain
+from sidecar.compiler import Policy
+from sidecar.compiler.compile import compile_pack
+from sidecar.compiler.policy import Entry, assemble, read_texts
+from sidecar.engine.authorizer import decide
+from sidecar.engine.explanation import explain
+from sidecar.engine.search import list_permissions, search_resources, search_subjects
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
-from sidecar.policy import Policy
-from sidecar.policy.compiled import Entry, assemble, read_texts
-from sidecar.policy.compiling import compile_pack
-from sidecar.review.invariants.proving import prove
-from sidecar.review.packs import PackPlace
-from sidecar.search import list_permissions, search_resources, search_subjects
+from sidecar.review.invariants.prove import prove
+from sidecar.review.pack_revisions import PackPlace
 from tests.library import NOW, InProcess
 
 SCHEMA = """\

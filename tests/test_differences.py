@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.decide import decide
-from sidecar.evaluation import Frame, kind_of, walk
-from sidecar.evaluation.binding import Binder
-from sidecar.evaluation.frames import UNREAD
-from sidecar.evaluation.reading import Reader
+from sidecar.compiler import Policy
+from sidecar.diagram.nodes import FALSE, TRUE, Node
+from sidecar.engine import Frame, kind_of, walk
+from sidecar.engine.authorizer import decide
+from sidecar.engine.bound_tests import Binder
+from sidecar.engine.frame import UNREAD
+from sidecar.engine.paths import Reader
 from sidecar.model import Request
-from sidecar.policy import Policy
-from sidecar.policy.nodes import FALSE, TRUE, Node
-from sidecar.review.covering import Covering
-from sidecar.review.differences import ALLOWED, DENIED, Change, Differences, differences
-from sidecar.review.joining import Joined
+from sidecar.review.aligned_diagrams import Joined
+from sidecar.review.condition_cover import Covering
+from sidecar.review.diff import ALLOWED, DENIED, Change, Differences, differences
 from sidecar.review.states import Example, KnownStates
 from tests.depth import deep
 from tests.reviewing.small import CONDITIONS, NOW, State, compiled, policy_text, states

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.evaluation import binding
-from sidecar.policy.comparing import Comparison
-from sidecar.policy.looking import Look
-from sidecar.policy.nodes import Node
-from sidecar.policy.questions import Answer, Question
-from sidecar.policy.trees import Trees
+from sidecar.compiler.comparison import Comparison
+from sidecar.compiler.semantics import Look
+from sidecar.diagram.diagram import Trees
+from sidecar.diagram.nodes import Node
+from sidecar.diagram.questions import Answer, Question
+from sidecar.engine import bound_tests as binding
 from tests.depth import deep
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 
+from sidecar.compiler.policy import read_texts, revision_of
 from sidecar.digests import digest_of
 from sidecar.facts import read_directory
-from sidecar.policy.compiled import read_texts, revision_of
 from sidecar.schema import read_schema
 
 PACK = {

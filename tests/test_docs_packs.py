@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.compiler import Policy, load_pack
 from sidecar.errors import InvalidPackError
 from sidecar.facts import read_directory
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.names import SCALARS
+from sidecar.polar.names import SCALARS
 from sidecar.schema import Kind
-from sidecar.schema.attributes import OF_ENTITY
-from sidecar.schema.lookups import _MEMBERS as LOOKUP_MEMBERS
-from sidecar.schema.nouns import COMPOUND
-from sidecar.schema.sentences import STANDARD, read_sentences
-from sidecar.schema.types import _ACTION_MEMBERS, _MEMBERS
+from sidecar.schema.attribute_loader import OF_ENTITY
+from sidecar.schema.lookup_loader import _MEMBERS as LOOKUP_MEMBERS
+from sidecar.schema.model import COMPOUND
+from sidecar.schema.reasons import STANDARD, read_sentences
+from sidecar.schema.type_loader import _ACTION_MEMBERS, _MEMBERS
 from sidecar.suites import cells, read_suites
-from sidecar.suites.reading import CASE_MEMBERS, SUITE_MEMBERS
+from sidecar.suites.loader import CASE_MEMBERS, SUITE_MEMBERS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "packs.md").read_text()
 FILES = dict(re.findall(r"^\*\*`(.+?)`\*\*\n\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))

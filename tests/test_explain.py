@@ -13,14 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.compiler import Policy, load_pack
+from sidecar.compiler.proof import Proof, read_proof
+from sidecar.config.settings import Settings
 from sidecar.facts import Cells, Table, build, read_directory, read_places
 from sidecar.model import Request
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.proof import Proof, read_proof
-from sidecar.review import explaining
-from sidecar.review.explained import as_json, as_markdown, as_text
-from sidecar.review.explaining import Explained, Facts, explain_to_reviewer
-from sidecar.settings import Settings
+from sidecar.review import explain as explaining
+from sidecar.review.explain import Explained, Facts, explain_to_reviewer
+from sidecar.review.explain_output import as_json, as_markdown, as_text
 from sidecar.suites import read_suites
 from tests.depth import deep
 from tests.differential.comparing import generated_requests

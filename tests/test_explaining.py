@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.config.settings import Settings
+from sidecar.engine.authorizer import decide
+from sidecar.engine.explanation import Explanation, explain
 from sidecar.errors import InvalidRequestError
-from sidecar.explaining import Explanation, explain
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.settings import Settings
 from sidecar.suites import Suite, read_suites
+from sidecar.suites.facts import World
 from sidecar.suites.grids import lay_out
-from sidecar.suites.worlds import World
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START

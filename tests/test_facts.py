@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import MountFaults, Quoted, Snapshot, Table, build, read_directory
-from sidecar.facts.mounted import RowEvents
-from sidecar.facts.plain import read_rows
+from sidecar.facts.plain_yaml import read_rows
+from sidecar.facts.yaml_events import RowEvents
 from sidecar.schema import Schema, read_schema
-from sidecar.schema.documents import yaml_fault
+from sidecar.schema.yaml_document import yaml_fault
 from tests.depth import deep
 
 ROOT = Path(__file__).parent.parent

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
+from sidecar.config.settings import Settings
+from sidecar.config.variables import WRITINGS
+from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.facts import Snapshot
 from sidecar.http import Fields, create_app, hot
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION
-from sidecar.reloading import Pair, Places, Reloading, State
-from sidecar.settings import Settings
-from sidecar.writings import WRITINGS
+from sidecar.reload import Pair, Places, Reloading, State
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 OLDER, UNKNOWN = "0" * 16, "f" * 16

@@ -17,17 +17,18 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.config.settings import Settings
 from sidecar.errors import InvalidRequestError
-from sidecar.http import PATHS, Access, Limits, create_app, hot, quick
-from sidecar.http.bodies import convert, parse
-from sidecar.http.questions import Evaluation
-from sidecar.http.quick import Quickly
-from sidecar.listening.bounds import Bounds
-from sidecar.listening.connections import Connection
-from sidecar.listening.exchanges import Exchange
-from sidecar.listening.front import MOST_HEADS, Front
-from sidecar.reloading import Places, Reloading
-from sidecar.settings import Settings
+from sidecar.http import PATHS, Access, Limits, create_app, hot
+from sidecar.http import fast_decoder as quick
+from sidecar.http.authzen_requests import Evaluation
+from sidecar.http.fast_decoder import Quickly
+from sidecar.http.json_body import convert, parse
+from sidecar.reload import Places, Reloading
+from sidecar.server.bounds import Bounds
+from sidecar.server.connections import Connection
+from sidecar.server.exchanges import Exchange
+from sidecar.server.front import MOST_HEADS, Front
 
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
 BOUNDS = Bounds(

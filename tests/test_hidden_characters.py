@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.compiler import Policy, load_pack
 from sidecar.errors import InvalidPackError, InvalidSnapshotError, InvalidSuiteError
 from sidecar.facts import read_directory
-from sidecar.policy import Policy, load_pack
 from sidecar.schema import read_schema
 from sidecar.suites import read_suites
 

@@ -16,6 +16,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from sidecar.config.settings import Settings
 from sidecar.errors import (
     EvaluationError,
     InvalidRequestError,
@@ -25,10 +26,9 @@ from sidecar.errors import (
 )
 from sidecar.facts import Snapshot
 from sidecar.http import Limits, create_app
-from sidecar.http.bodies import MAX_DEPTH, parse
+from sidecar.http.json_body import MAX_DEPTH, parse
 from sidecar.model import Decision, Reason, Revisions
-from sidecar.reloading import Pair, Places, Reloading, State
-from sidecar.settings import Settings
+from sidecar.reload import Pair, Places, Reloading, State
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

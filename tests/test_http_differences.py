@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.decide import decide
+from sidecar.compiler import Policy
+from sidecar.engine.authorizer import decide
+from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
 from sidecar.http import Limits, Paging, Standard, create_app
 from sidecar.model import Decision, Reference, Request
-from sidecar.policy import Policy
-from sidecar.reloading import Pair
-from sidecar.search import permissions, search_resources, search_subjects
+from sidecar.reload import Pair
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START

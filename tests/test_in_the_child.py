@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.evaluation import kind_of
-from sidecar.evaluation.sources import Sources
+from sidecar.compiler import Policy, load_pack
+from sidecar.compiler.compile import PackTexts, load
+from sidecar.compiler.oso_proof import prove
+from sidecar.compiler.policy import read_texts
+from sidecar.compiler.proof import read_proof
+from sidecar.compiler.variants import Varying
+from sidecar.diagram.questions import Answer, Question
+from sidecar.engine import kind_of
+from sidecar.engine.fact_sources import Sources
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.compiled import read_texts
-from sidecar.policy.compiling import PackTexts, load
-from sidecar.policy.proof import read_proof
-from sidecar.policy.proving import prove
-from sidecar.policy.questions import Answer, Question
-from sidecar.policy.varying import Varying
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from sidecar.compiler import load_pack
 from sidecar.facts import read_directory
 from sidecar.http import Standard, create_app
-from sidecar.policy import load_pack
-from sidecar.reloading import Pair
+from sidecar.reload import Pair
 from sidecar.suites import cells, read_suites
 from tests.edge import Still, told
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.audit.encoding import encode
-from sidecar.audit.hashing import Hashing
-from sidecar.audit.lines import Lines
-from sidecar.audit.moments import instant
-from sidecar.audit.recorded import DecisionLine, Told, read_line
-from sidecar.decide import decide
-from sidecar.evaluation.recording import record_of
+from sidecar.compiler import Policy
+from sidecar.decision_log.hashing import Hashing
+from sidecar.decision_log.json_text import encode
+from sidecar.decision_log.line import Lines
+from sidecar.decision_log.reader import DecisionLine, Told, read_line
+from sidecar.decision_log.timestamps import instant
+from sidecar.engine.authorizer import decide
+from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Request
-from sidecar.policy import Policy
-from sidecar.review.judging import Effect, Judge, Judgement
-from sidecar.review.recollecting import Recollection
+from sidecar.review.line_facts import Recollection
+from sidecar.review.replay_judge import Effect, Judge, Judgement
 from tests.depth import deep
 from tests.differential.comparing import generated_pairs
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.audit.hashing import Hashing
-from sidecar.audit.lines import Lines
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.decision_log.hashing import Hashing
+from sidecar.decision_log.line import Lines
+from sidecar.engine.authorizer import decide
+from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.search import permissions, search_resources, search_subjects
 from sidecar.suites import ask, read_suites
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

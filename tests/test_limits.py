@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.policy import exploring
-from sidecar.policy.inquiry import Asking
+from sidecar.compiler import explorer as exploring
+from sidecar.compiler.oso_answers import Asking
 from tests.library import ACTOR, Library, allow, ask, codes, forbid
 
 NESTED = 100_000

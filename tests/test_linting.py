@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
-from sidecar.review.linting import absences, findings, idle_conditions, unread
-from sidecar.review.packs import PackPlace
+from sidecar.review.lint import absences, findings, idle_conditions, unread
+from sidecar.review.pack_revisions import PackPlace
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = """\

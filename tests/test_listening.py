@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.listening.bounds import Bounds
-from sidecar.listening.connections import Connection
-from sidecar.listening.framing import MAX_CHUNKS, Framing, Outcome
-from sidecar.listening.tls import Credentials
+from sidecar.server.bounds import Bounds
+from sidecar.server.connections import Connection
+from sidecar.server.framing import MAX_CHUNKS, Framing, Outcome
+from sidecar.server.tls import Credentials
 
 BOUNDS = Bounds(
     max_head_bytes=1000,

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.compiler.compile import InvalidPolicyError, compile_pack
+from sidecar.compiler.policy import read_texts
+from sidecar.engine.authorizer import decide
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.compiled import read_texts
-from sidecar.policy.compiling import InvalidPolicyError, compile_pack
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 SCHEMA = """\

@@ -11,18 +11,18 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.decide import decide
+from sidecar.compiler import Policy
+from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.compile import compile_pack
+from sidecar.compiler.policy import assemble, read_texts
+from sidecar.compiler.variant_process import Variants
+from sidecar.engine.authorizer import decide
 from sidecar.errors import InvalidPackError
 from sidecar.model import Decision
-from sidecar.policy import Policy
-from sidecar.policy.compiled import assemble, read_texts
-from sidecar.policy.compiling import compile_pack
-from sidecar.policy.process import compile_in_child
-from sidecar.policy.variants import Variants
-from sidecar.review.joining import NEW_SIDE, OLD_SIDE, Joined
+from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined
 from sidecar.review.mutants import Mutant, mutants_of
-from sidecar.review.mutating import Fate, Places, Trial, Verdict, mutate
-from sidecar.review.telling import changed_entries, tell
+from sidecar.review.mutate import Fate, Places, Trial, Verdict, mutate
+from sidecar.review.witness import changed_entries, tell
 from sidecar.suites import ask, read_suites
 from tests.depth import deep
 from tests.reviewing.small import NOW, SCHEMA, policy_text, states

@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
-from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.cli import EXIT_NO, EXIT_YES, main
+from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
+from sidecar.diagram.questions import ACTION, ACTION_NAME, RESOURCE, path_of, show
+from sidecar.diagram.questions import Path as FactPath
 from sidecar.http import create_app
-from sidecar.policy.questions import ACTION, ACTION_NAME, RESOURCE, path_of, show
-from sidecar.policy.questions import Path as FactPath
-from sidecar.reloading import Pair, Places, Reloading
+from sidecar.reload import Pair, Places, Reloading
 from sidecar.schema.names import class_of, word_of
 from tests.edge import Still, told
 

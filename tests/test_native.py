@@ -12,12 +12,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from sidecar.config.settings import Settings
 from sidecar.facts import Snapshot
 from sidecar.http import Limits, create_app
-from sidecar.http.asking import Asking
+from sidecar.http.request_context import Asking
 from sidecar.model import PermittedActions, Request
-from sidecar.reloading import Pair, Places, Reloading, State
-from sidecar.settings import Settings
+from sidecar.reload import Pair, Places, Reloading, State
 
 AUTHORIZE, PERMISSIONS = "/v1/authorize", "/v1/permissions"
 MOST = 5

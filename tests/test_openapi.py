@@ -13,12 +13,12 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from sidecar.config.settings import Settings
 from sidecar.http import create_app
-from sidecar.http.authzen import Standard
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
 from sidecar.http.openapi import document
-from sidecar.reloading import Places, Reloading
-from sidecar.settings import Settings
+from sidecar.http.routes_search import Standard
+from sidecar.reload import Places, Reloading
 
 Document = dict[str, Any]
 

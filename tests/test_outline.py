@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.outline import outline
-from sidecar.policy import Policy, load_pack
-from sidecar.settings import Settings
+from sidecar.compiler import Policy, load_pack
+from sidecar.config.settings import Settings
+from sidecar.review.diagram_text import outline
 
 SCHEMA = """
 types:

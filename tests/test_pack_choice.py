@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import main
-from sidecar.settings import shipped
+from sidecar.config.settings import shipped
 
 SCHEMA = """\
 types:

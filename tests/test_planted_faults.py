@@ -12,17 +12,21 @@ from typing import Any
 
 import pytest
 
-from sidecar import decide, requests
-from sidecar.evaluation import Frame, kinds
+from sidecar.compiler import Policy
+from sidecar.compiler import comparison as comparing
+from sidecar.compiler import semantics as looking
+from sidecar.compiler.comparison import Comparison
+from sidecar.compiler.semantics import Look
+from sidecar.compiler.symbols import Thing
+from sidecar.diagram.diagram import Trees
+from sidecar.diagram.nodes import Node
+from sidecar.engine import Frame
+from sidecar.engine import admission as requests
+from sidecar.engine import authorizer as decide
+from sidecar.engine import request_kind as kinds
+from sidecar.engine.admission import Admitted
 from sidecar.facts import Row, Snapshot
 from sidecar.model import Decision
-from sidecar.policy import Policy, comparing, looking
-from sidecar.policy.comparing import Comparison
-from sidecar.policy.looking import Look
-from sidecar.policy.nodes import Node
-from sidecar.policy.symbols import Thing
-from sidecar.policy.trees import Trees
-from sidecar.requests import Admitted
 from sidecar.schema import EntityType, Key, Value
 from tests.test_against_reference import Tally, compare_pack
 

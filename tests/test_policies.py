@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
+from sidecar.compiler import Policy, load_pack
 from sidecar.facts import read_directory
-from sidecar.policy import Policy, load_pack
 from sidecar.review.invariants import prove
-from sidecar.review.packs import PackPlace
+from sidecar.review.pack_revisions import PackPlace
 from sidecar.suites import Cell, cells, read_suites
 
 ROOT = Path(__file__).parents[1]

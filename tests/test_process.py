@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.compiler import child_process as process
+from sidecar.compiler import load_pack
+from sidecar.compiler.child_process import Oso, compile_in_child
+from sidecar.compiler.policy import Policy
+from sidecar.diagram.questions import Answer, Question
 from sidecar.errors import EvaluationError, InvalidPackError
 from sidecar.facts import Snapshot
-from sidecar.policy import load_pack, process
-from sidecar.policy.compiled import Policy
-from sidecar.policy.process import Oso, compile_in_child
-from sidecar.policy.questions import Answer, Question
 from tests.library import ACTOR, Library, allow, ask, codes
 
 COMPILES_ANEW = True
@@ -173,7 +174,9 @@ def test_a_policy_that_cannot_be_compiled_in_its_limits_is_refused(
 def test_a_policy_that_takes_all_memory_is_refused(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starving = "import sidecar.policy.child as child; child.MEMORY_BYTES = 1 << 20; child.main()"
+    starving = (
+        "import sidecar.compiler.child_main as child; child.MEMORY_BYTES = 1 << 20; child.main()"
+    )
     monkeypatch.setattr(process, "_MODULE", starving)
     words = ", ".join(f'"{number}"' for number in range(300))
 

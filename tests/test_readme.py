@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from sidecar.cli import main
-from sidecar.cli.group import COMMANDS
+from sidecar.cli.commands import COMMANDS
+from sidecar.config.settings import Settings
+from sidecar.config.variables import WRITINGS, default_text, variable
 from sidecar.http import create_app
-from sidecar.reloading import Places, Reloading
-from sidecar.settings import Settings
-from sidecar.writings import WRITINGS, default_text, variable
+from sidecar.reload import Places, Reloading
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,10 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_TROUBLE, main
-from sidecar.policy.compiling import PackTexts
-from sidecar.policy.process import compile_in_child
-from sidecar.review import covering, matrix, packs
-from sidecar.review.invariants import proving
+from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.compile import PackTexts
+from sidecar.review import condition_cover as covering
+from sidecar.review import matrix
+from sidecar.review import pack_revisions as packs
+from sidecar.review.invariants import prove as proving
 from tests.depth import deep
 
 PACKS = Path(__file__).parent / "packs"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.evaluation.recording import Fact, facts_read
+from sidecar.config.settings import Settings
+from sidecar.diagram.questions import path_of, show
+from sidecar.engine.trace import Fact, facts_read
 from sidecar.model import Reference, Request
-from sidecar.policy.questions import path_of, show
-from sidecar.reloading import Pair, Places, Reloading
-from sidecar.settings import Settings
+from sidecar.reload import Pair, Places, Reloading
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

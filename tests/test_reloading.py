@@ -16,10 +16,10 @@ import pytest
 
 from sidecar.errors import InvalidDocumentsError, SnapshotUnavailableError
 from sidecar.facts import Mount, Snapshot, capture
-from sidecar.reloading import Places, Reloading, SharedPair
-from sidecar.reloading import watching as module
-from sidecar.reloading.packs import RETRY_SECONDS
-from sidecar.reloading.watching import WAITING
+from sidecar.reload import Places, Reloading, SharedPair
+from sidecar.reload import reloader as module
+from sidecar.reload.packs import RETRY_SECONDS
+from sidecar.reload.reloader import WAITING
 from sidecar.watch import PATIENCE_SECONDS
 
 SCHEMA = """
@@ -383,7 +383,7 @@ def test_a_file_that_is_written_all_the_time_is_reported(
     def read(path: Path, _most: int = -1) -> bytes:
         raise BlockingIOError(11, "it changes while it is read", str(path))
 
-    monkeypatch.setattr("sidecar.facts.directory.read_file", read)
+    monkeypatch.setattr("sidecar.facts.directory_source.read_file", read)
     write(places.data / "notes.yaml", "[]\n")
     settle(reloading)
 

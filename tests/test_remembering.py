@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from sidecar import decide as deciding
-from sidecar.decide import decide, decisions_of
+from sidecar.compiler import Policy
+from sidecar.engine import authorizer as deciding
+from sidecar.engine.authorizer import decide, decisions_of
 from sidecar.facts import Snapshot
 from sidecar.model import NOTHING, Reference, Request
-from sidecar.policy import Policy
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 from tests.library import ACTOR, NOW, Library, ask

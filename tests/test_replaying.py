@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
-from sidecar.audit import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.config.settings import Settings
+from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.http import create_app
-from sidecar.reloading import Places, Reloading
-from sidecar.review.replaying import Answer, changes
-from sidecar.settings import Settings
+from sidecar.reload import Places, Reloading
+from sidecar.review.replay import Answer, changes
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 KEY = b"a key for tests that is long"

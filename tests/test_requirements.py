@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from sidecar.decide import decide
+from sidecar.compiler import load_pack
+from sidecar.engine.authorizer import decide
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import load_pack
 from tests.depth import deep
 from tests.requirements import mounts
 from tests.requirements.rules import Answer, Question, Rules

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.decide import decide
+from sidecar.compiler import Policy, load_pack
+from sidecar.engine.authorizer import decide
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy, load_pack
 
 ROOT = Path(__file__).parents[1]
 WITH_ROLE = {

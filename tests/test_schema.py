@@ -21,8 +21,8 @@ from sidecar.schema import (
     read_sentences,
     read_settings,
 )
-from sidecar.schema.documents import DEEPEST, LARGEST_DOCUMENT, Faults, parse_document
-from sidecar.schema.sentences import written
+from sidecar.schema.reasons import written
+from sidecar.schema.yaml_document import DEEPEST, LARGEST_DOCUMENT, Faults, parse_document
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import main
-from sidecar.policy.compiling import PackTexts, compile_pack
-from sidecar.policy.process import compiled_of
-from sidecar.review import packs
+from sidecar.compiler.child_process import compiled_of
+from sidecar.compiler.compile import PackTexts, compile_pack
+from sidecar.review import pack_revisions as packs
 
 SCHEMA = """\
 enums:

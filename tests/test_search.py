@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from sidecar import search as search_module
-from sidecar.decide import decide
-from sidecar.errors import InvalidRequestError
-from sidecar.evaluation import joint, kind_of
-from sidecar.facts import Snapshot, Table, build, read_directory
-from sidecar.model import Decision, Reference, Request
-from sidecar.policy import Policy, load_pack
-from sidecar.policy.questions import RESOURCE, SUBJECT
-from sidecar.policy.questions import Path as FactPath
-from sidecar.search import (
+from sidecar.compiler import Policy, load_pack
+from sidecar.diagram.questions import RESOURCE, SUBJECT
+from sidecar.diagram.questions import Path as FactPath
+from sidecar.engine import joint_diagram as joint
+from sidecar.engine import kind_of
+from sidecar.engine import search as search_module
+from sidecar.engine.authorizer import decide
+from sidecar.engine.search import (
     each_action,
     each_resource,
     each_subject,
@@ -29,6 +27,9 @@ from sidecar.search import (
     search_resources,
     search_subjects,
 )
+from sidecar.errors import InvalidRequestError
+from sidecar.facts import Snapshot, Table, build, read_directory
+from sidecar.model import Decision, Reference, Request
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
 

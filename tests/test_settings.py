@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar import settings as module
-from sidecar.settings import Settings, shipped
-from sidecar.writings import WRITINGS, default_text, variable
+from sidecar.config import settings as module
+from sidecar.config.settings import Settings, shipped
+from sidecar.config.variables import WRITINGS, default_text, variable
 
 
 def test_every_setting_can_be_written_by_an_operator() -> None:

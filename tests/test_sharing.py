@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from sidecar.compiler import PackTexts, SharedCompiling, load_pack
+from sidecar.compiler import shared_compile as sharing
+from sidecar.config.settings import Settings
 from sidecar.errors import InvalidPackError, Problem
-from sidecar.policy import PackTexts, SharedCompiling, load_pack, sharing
-from sidecar.settings import Settings
 
 
 class Counting:

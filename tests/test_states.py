@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.evaluation import Frame, RequestKind, kind_of
-from sidecar.evaluation.binding import Binder
-from sidecar.evaluation.frames import UNREAD
-from sidecar.evaluation.reading import Reader
+from sidecar.compiler import Policy
+from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.diagram.nodes import Node
+from sidecar.engine import Frame, RequestKind, kind_of
+from sidecar.engine.bound_tests import Binder
+from sidecar.engine.frame import UNREAD
+from sidecar.engine.paths import Reader
 from sidecar.facts import Snapshot
 from sidecar.model import Request
-from sidecar.policy import Policy
-from sidecar.policy.exploring import UNDECLARED_ACTION
-from sidecar.policy.nodes import Node
 from sidecar.review.states import Answered, States, laws
 from tests.depth import deep
 from tests.differential.comparing import generated_requests

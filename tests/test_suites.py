@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.compiler import Policy, load_pack
 from sidecar.errors import InvalidSnapshotError, InvalidSuiteError
-from sidecar.policy import Policy, load_pack
 from sidecar.suites import Cell, cells, read_suites
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from polar.exceptions import OsoError, ParserError
 from polar.ffi import PolarSource
 
 from sidecar.errors import InvalidPackError
-from sidecar.syntax.nodes import (
+from sidecar.polar.ast import (
     Binary,
     Block,
     Call,
@@ -30,7 +30,7 @@ from sidecar.syntax.nodes import (
     children,
     walk,
 )
-from sidecar.syntax.parsing import parse
+from sidecar.polar.parser import parse
 from tests.depth import deep
 from tests.differential.generating import Generator
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from sidecar.policy.source import read_source
-from sidecar.policy.tokens import tokenize
+from sidecar.polar.source import read_source
+from sidecar.polar.tokens import tokenize
 from tests.library import ACTOR, Library
 
 POLICY = """\

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.decide import decide
+from sidecar.compiler import compile as compiling
+from sidecar.compiler import load_pack
+from sidecar.engine.authorizer import decide
 from sidecar.errors import InvalidPackError
 from sidecar.model import Reference, Request
-from sidecar.policy import compiling, load_pack
-from sidecar.policy.names import Names
+from sidecar.polar.names import Names
 from tests.library import ACTOR, NOW, Asker, Library, allow, codes, forbid
 
 SAME = "same(one, other) if one = other;"

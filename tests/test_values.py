@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sidecar.schema import Kind, Schema, ValueType, id_of, key_of, parse_json, parse_text
 from sidecar.schema import read_schema as read
-from sidecar.schema.addresses import email_domain
+from sidecar.schema.email_address import email_domain
 from sidecar.schema.values import Value
 
 SCHEMA = """

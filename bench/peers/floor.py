@@ -14,11 +14,11 @@ from typing import cast
 
 from flask import Flask
 
-from sidecar import serve
 from sidecar.cli import main
 from sidecar.http import Fields, Hot, Told
 from sidecar.http import hot as sidecars
-from sidecar.http.messages import NO_LINES, OK, PLAIN
+from sidecar.http.message import NO_LINES, OK, PLAIN
+from sidecar.server import gunicorn_app as serve
 
 ANSWER = b'{"decision":true}'
 

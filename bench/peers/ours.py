@@ -11,8 +11,8 @@ from bench.peers import Asked
 from bench.places import Place, free_port
 from bench.servers import Peer
 from bench.shapes import JSON, Shape, authzen, batch, constant, dense, single
+from sidecar.engine.search import permissions
 from sidecar.model import Reference, Request
-from sidecar.search import permissions
 
 NAME = "sidecar"
 LOGGED = "sidecar, decision log on"

@@ -1,7 +1,7 @@
 """The facts: mounted rows, checked against the schema and indexed, as immutable snapshots."""
 
-from sidecar.facts.building import build
-from sidecar.facts.directory import (
+from sidecar.facts.builder import build
+from sidecar.facts.directory_source import (
     Mount,
     capture,
     list_files,
@@ -9,9 +9,9 @@ from sidecar.facts.directory import (
     read_mount,
     read_tables,
 )
-from sidecar.facts.faults import MountFaults
-from sidecar.facts.places import Places, read_places
-from sidecar.facts.rows import Cell, Cells, Quoted, Row, Table, reader_of
+from sidecar.facts.errors import MountFaults
+from sidecar.facts.locations import Places, read_places
+from sidecar.facts.row_parser import Cell, Cells, Quoted, Row, Table, reader_of
 from sidecar.facts.snapshot import Asked, Snapshot
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import TypeAlias
 
-from sidecar.facts.rows import Row, reader_of
+from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.snapshot import Asked
 from sidecar.schema import ABSENT, EntityType, Key, Lookup, Schema, Value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from sidecar.facts.rows import Row, reader_of
+from sidecar.facts.row_parser import Row, reader_of
 from sidecar.schema import Key, Schema, Value, id_of
 
 Asked: TypeAlias = tuple[Value, ...]

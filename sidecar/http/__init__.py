@@ -1,12 +1,12 @@
 """HTTP: translates between JSON and the nouns of the core, and decides nothing."""
 
-from sidecar.http.access import Access
 from sidecar.http.app import create_app, hot
-from sidecar.http.authzen import Standard
-from sidecar.http.hot import PATHS, Hot
-from sidecar.http.incoming import Limits
-from sidecar.http.messages import Fields, Told
-from sidecar.http.pages import Paging, new_key, read_key
+from sidecar.http.authentication import Access
+from sidecar.http.dispatch import PATHS, Hot
+from sidecar.http.incoming_request import Limits
+from sidecar.http.message import Fields, Told
+from sidecar.http.pagination import Paging, new_key, read_key
+from sidecar.http.routes_search import Standard
 
 __all__ = [
     "PATHS",

@@ -10,20 +10,26 @@ from typing import Protocol
 
 from flask import Flask, Response, request
 
-from sidecar.audit import DecisionLog
+from sidecar.decision_log import DecisionLog
 from sidecar.errors import Problem
 from sidecar.facts import Snapshot
-from sidecar.http import authzen, catalog, faults, health, load, metadata, openapi
-from sidecar.http.access import Access
-from sidecar.http.authzen import Standard
-from sidecar.http.bodies import prepare
-from sidecar.http.desk import Desk, utc_now
-from sidecar.http.faults import rendered
-from sidecar.http.hot import PATHS, Hot
-from sidecar.http.incoming import Limits
-from sidecar.http.messages import Fields
-from sidecar.http.views import whole_body
-from sidecar.reloading import Pair, State
+from sidecar.http import errors as faults
+from sidecar.http import openapi
+from sidecar.http import overload as load
+from sidecar.http import routes_catalog as catalog
+from sidecar.http import routes_health as health
+from sidecar.http import routes_metadata as metadata
+from sidecar.http import routes_search as authzen
+from sidecar.http.authentication import Access
+from sidecar.http.dispatch import PATHS, Hot
+from sidecar.http.errors import rendered
+from sidecar.http.flask_views import whole_body
+from sidecar.http.incoming_request import Limits
+from sidecar.http.json_body import prepare
+from sidecar.http.message import Fields
+from sidecar.http.routes_search import Standard
+from sidecar.http.service import Desk, utc_now
+from sidecar.reload import Pair, State
 
 
 class Pairs(Protocol):

@@ -8,11 +8,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from sidecar.http.answers import Answer, Answers, Permitted, PermittedOnMany
-from sidecar.http.catalog import Catalog
-from sidecar.http.questions import ActionSearch, Batch, Evaluation, ResourceSearch, SubjectSearch
-from sidecar.http.short import Authorize, AuthorizeMany, Permissions, PermissionsOfMany
-from sidecar.http.standard_answers import (
+from sidecar.http.authzen_requests import (
+    ActionSearch,
+    Batch,
+    Evaluation,
+    ResourceSearch,
+    SubjectSearch,
+)
+from sidecar.http.authzen_responses import (
     Alive,
     Evaluated,
     EvaluatedMany,
@@ -21,6 +24,9 @@ from sidecar.http.standard_answers import (
     Metadata,
     Readiness,
 )
+from sidecar.http.native_requests import Authorize, AuthorizeMany, Permissions, PermissionsOfMany
+from sidecar.http.native_responses import Answer, Answers, Permitted, PermittedOnMany
+from sidecar.http.routes_catalog import Catalog
 
 Example = dict[str, Any]
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Blueprint, Response
 
-from sidecar.http.access import is_open
-from sidecar.http.answers import Refusal
+from sidecar.http.authentication import is_open
+from sidecar.http.authzen_responses import Faulty
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
+from sidecar.http.flask_views import answer
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION, REVISION_PATTERN, SECONDS_PATTERN
-from sidecar.http.metadata import WELL_KNOWN
-from sidecar.http.standard_answers import Faulty
-from sidecar.http.views import answer
+from sidecar.http.native_responses import Refusal
+from sidecar.http.routes_metadata import WELL_KNOWN
 
 Document = dict[str, Any]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
+from sidecar.compiler import Policy
+from sidecar.engine.search import search_resources
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
 from sidecar.model import Reference, Request
-from sidecar.policy import Policy
 from sidecar.schema import Kind, id_of
-from sidecar.schema.nouns import Action
-from sidecar.schema.wording import in_line
-from sidecar.search import search_resources
+from sidecar.schema.messages import in_line
+from sidecar.schema.model import Action
 
 Asked = tuple[str, str, str]
 """The types of subject and resource, and the action."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sidecar.policy import Policy
-from sidecar.policy.compiled import assemble, read_texts
-from sidecar.policy.nodes import FALSE, TRUE, Node
-from sidecar.policy.process import compile_in_child
-from sidecar.policy.trees import TooLargeError
-from sidecar.review.covering import MOST_NODES, Covering, UnlistableError
-from sidecar.review.joining import Joined, Scope, UncompiledError
-from sidecar.review.packs import PackPlace
+from sidecar.compiler import Policy
+from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.policy import assemble, read_texts
+from sidecar.diagram.diagram import TooLargeError
+from sidecar.diagram.nodes import FALSE, TRUE, Node
+from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
+from sidecar.review.condition_cover import MOST_NODES, Covering, UnlistableError
+from sidecar.review.pack_revisions import PackPlace
+from sidecar.review.phrases import Wording
 from sidecar.review.roles import Roles, roles_of
-from sidecar.review.wording import Wording
-from sidecar.schema.wording import in_line, quoted
+from sidecar.schema.messages import in_line, quoted
 
 NO_ROLE, ANYBODY = "no role", "anybody"
 Clauses = tuple[tuple[str, ...], ...]

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sidecar.errors import InvalidPackError
-from sidecar.review.slips import Edit, Slips
-from sidecar.review.vocabulary import Vocabulary
+from sidecar.polar.ast import Block, Node, Rule, Variable, walk
+from sidecar.polar.parser import parse
+from sidecar.review.mutations import Edit, Slips
+from sidecar.review.replacements import Vocabulary
 from sidecar.schema import Schema
-from sidecar.syntax.nodes import Block, Node, Rule, Variable, walk
-from sidecar.syntax.parsing import parse
 
 _GIVEN = {"context", "settings"}
 """No variables, though they are written so."""

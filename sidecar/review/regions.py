@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sidecar.policy.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
-from sidecar.policy.questions import YES_NO, Question, value_of
-from sidecar.policy.trees import Trees
-from sidecar.review.joining import Joined, Scope, presupposed
+from sidecar.diagram.diagram import Trees
+from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
+from sidecar.diagram.questions import YES_NO, Question, value_of
+from sidecar.review.aligned_diagrams import Joined, Scope, presupposed
 from sidecar.review.states import Answered, Example
 from sidecar.review.states.answers import outcomes_of
 

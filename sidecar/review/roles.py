@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sidecar.policy.source import Block, read_source
+from sidecar.polar.source import Block, read_source
 from sidecar.schema import Schema
-from sidecar.schema.wording import quoted
+from sidecar.schema.messages import quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The nouns that policies and facts share, read from ``schema.yaml``."""
 
-from sidecar.schema.nouns import (
+from sidecar.schema.loader import read_schema
+from sidecar.schema.model import (
     Action,
     Attribute,
     EntityType,
@@ -10,9 +11,8 @@ from sidecar.schema.nouns import (
     Schema,
     ValueType,
 )
-from sidecar.schema.reading import read_schema
-from sidecar.schema.sentences import Sentences, read_sentences, standard_reasons
-from sidecar.schema.settings import read_settings
+from sidecar.schema.reasons import Sentences, read_sentences, standard_reasons
+from sidecar.schema.settings_loader import read_settings
 from sidecar.schema.values import (
     ABSENT,
     Key,

@@ -3,9 +3,9 @@
 Two readers, for two kinds of writer: `parse_text` for YAML and tables, `parse_json` for requests.
 """
 
-from sidecar.schema.nouns import ABSENT, Key, Scalar, Value
-from sidecar.schema.said import parse_json
-from sidecar.schema.written import (
+from sidecar.schema.caller_values import parse_json
+from sidecar.schema.model import ABSENT, Key, Scalar, Value
+from sidecar.schema.stored_values import (
     id_of,
     is_id,
     is_null,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sidecar.errors import Problem
 from sidecar.model import Reference
 from sidecar.schema import Schema, Sentences
-from sidecar.schema.wording import in_line, nearest, shown
-from sidecar.suites.cases import ALL, Case, Cell, Expectation, Suite
-from sidecar.suites.slips import slips
+from sidecar.schema.messages import in_line, nearest, shown
+from sidecar.suites.checks import slips
+from sidecar.suites.model import ALL, Case, Cell, Expectation, Suite
 
 UNKNOWN_ACTION = "unknown_action"
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sidecar.evaluation import Frame, RequestKind, kind_of, walk
-from sidecar.evaluation.binding import Binder
-from sidecar.evaluation.kinds import BoundEntry
-from sidecar.evaluation.reading import Reader
+from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack, load
+from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.compiler.policy import Policy, assemble
+from sidecar.engine import Frame, RequestKind, kind_of, walk
+from sidecar.engine.bound_tests import Binder
+from sidecar.engine.paths import Reader
+from sidecar.engine.request_kind import BoundEntry
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
-from sidecar.policy.compiled import Policy, assemble
-from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack, load
-from sidecar.policy.exploring import UNDECLARED_ACTION
 from sidecar.schema import Sentences, read_schema, read_sentences, read_settings
 from tests.compiled import compiled
 from tests.differential.generating import START, Generator

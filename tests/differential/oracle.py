@@ -1,6 +1,6 @@
 """Oso itself, on whole policies and guarded values: what compiled answers are compared with.
 
-Written apart from `sidecar.policy.looking`, `sidecar.policy.comparing` and the snapshot's indexes,
+Written apart from `sidecar.compiler.semantics`, `sidecar.compiler.comparison` and the snapshot's indexes,
 so that a slip there is a difference here: rows are plain dictionaries and look-ups scan them. The
 intended differences from plain Oso are those of the design: what is absent equals nothing (nor
 itself), a fault is an answer of its own, and values of different types do not compare.

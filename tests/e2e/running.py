@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sidecar.settings import Settings
+from sidecar.config.settings import Settings
 
 T = TypeVar("T")
 

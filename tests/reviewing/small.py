@@ -10,10 +10,10 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack
+from sidecar.compiler.policy import Policy, assemble
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
-from sidecar.policy.compiled import Policy, assemble
-from sidecar.policy.compiling import InvalidPolicyError, PackTexts, compile_pack
 from sidecar.schema import Schema, read_schema, read_sentences, read_settings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sidecar.policy.nodes import Label, Test
+from sidecar.diagram.nodes import Label, Test
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What follows from answers: the laws that every mount keeps, applied until nothing is new.
 
-The laws are those by which a snapshot is read (`sidecar.facts`, `sidecar.evaluation.reading`): a
+The laws are those by which a snapshot is read (`sidecar.facts`, `sidecar.engine.paths`): a
 row has its required attributes; a reference that may not dangle leads to something; one key has
 one row; a look-up finds a row that matches, and nothing only where none does.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
+from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
 from sidecar.review.states.things import (
     ABSENT,
     Absent,

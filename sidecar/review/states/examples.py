@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SUBJECT, Path, text_of
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build
 from sidecar.model import Reference, Request
-from sidecar.policy.questions import ACTION, CONTEXT, RESOURCE, SUBJECT, Path, text_of
 from sidecar.review.states.chase import Chase
 from sidecar.review.states.things import ABSENT, Absent, Fact, Slot, Thing, find, settled
 from sidecar.review.states.valuing import EPOCH, Valuing
 from sidecar.schema import Kind, Schema
-from sidecar.schema.written import LARGEST
+from sidecar.schema.stored_values import LARGEST
 
 _DEEPEST = 1
 """Steps from what was asked about to entities that are made up only because others need them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sidecar.policy.questions import ACTION, CONTEXT, Path
+from sidecar.diagram.questions import ACTION, CONTEXT, Path
 from sidecar.review.states.chase import ROOTS, Chase, names_key
 from sidecar.review.states.things import (
     ABSENT,
@@ -19,7 +19,7 @@ from sidecar.review.states.things import (
     settled,
 )
 from sidecar.schema import Kind, Lookup, Value
-from sidecar.schema.nouns import Scalar
+from sidecar.schema.model import Scalar
 
 FINITE = frozenset({Kind.ENUM, Kind.BOOLEAN})
 MOST_ROUNDS = 60

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sidecar.policy.nodes import Test
-from sidecar.policy.questions import SETTINGS, Path, Question, value_of
+from sidecar.diagram.nodes import Test
+from sidecar.diagram.questions import SETTINGS, Path, Question, value_of
 from sidecar.review.states.answers import Answered
 from sidecar.review.states.chase import Chase
 from sidecar.review.states.examples import Example, example_of

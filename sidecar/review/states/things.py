@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar, Union
 
-from sidecar.schema.nouns import EntityType, Kind, Scalar, Value, ValueType
+from sidecar.schema.model import EntityType, Kind, Scalar, Value, ValueType
 
 
 class Contradiction(Exception):  # noqa: N818 - it is a finding, not an error

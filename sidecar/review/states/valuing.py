@@ -21,7 +21,7 @@ from sidecar.review.states.things import (
     settled,
 )
 from sidecar.schema import Kind, Value
-from sidecar.schema.nouns import ORDERED
+from sidecar.schema.model import ORDERED
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """The moment of a state in which no moment matters."""

@@ -1,0 +1,64 @@
+"""The group of all commands, and what their exit statuses mean."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from sidecar.errors import SidecarError
+
+EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
+
+
+COMMANDS = (
+    "authorize",
+    "check",
+    "diff",
+    "explain",
+    "matrix",
+    "mutate",
+    "permissions",
+    "prove",
+    "replay",
+    "serve",
+    "test",
+    "tree",
+)
+"""Each is defined in the module of its name, which is imported when the command is called."""
+
+
+class _Commands(click.Group):
+    """Commands whose trouble is told on standard error, with its own status."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            import_module(f"sidecar.cli.{cmd_name}")  # which adds it
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SidecarError as error:
+            click.echo(f"error: {error}", err=True)
+            raise SystemExit(EXIT_TROUBLE) from error
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+def main() -> None:
+    """Answer "may this user do this?" from policy files that reviewers can read.
+
+    A command uses the pack that --policies and --fixtures name (with one of them, the other
+    directory beside it); else the nearest parent of the working directory that holds both, up to
+    the root of the git repository; else the shipped pack (that of the source checkout, or of the
+    installed package). It prints its choice on standard error. `serve` does not search. The demo
+    world among the fixtures stands in for a mount.
+
+    Exit status: 0 yes, 1 no, 2 no answer (standard error says why).
+    """

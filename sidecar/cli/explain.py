@@ -1,0 +1,70 @@
+"""`sidecar explain`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
+from sidecar.cli.options import PLACES, REFERENCE, said_options, setting_options
+from sidecar.cli.pack_choice import clock, load, pack_settings
+from sidecar.cli.request_options import SAID, Pairs, request_of
+from sidecar.facts import read_places
+from sidecar.model import Reference
+from sidecar.review.explain import Facts, explain_to_reviewer
+from sidecar.review.explain_output import as_json, as_markdown, as_text
+
+
+@main.command()
+@click.argument("subject", type=REFERENCE)
+@click.argument("action")
+@click.argument("resource", type=REFERENCE)
+@said_options(SAID)
+@click.option("--show-sensitive", is_flag=True, help="Tell what the schema calls sensitive too.")
+@output_options(JSON, MARKDOWN)
+@setting_options(PLACES)
+def explain(  # noqa: PLR0913, PLR0917  click passes each option by its name
+    subject: Reference,
+    action: str,
+    resource: Reference,
+    property: Pairs,  # noqa: A002  the name of the option
+    context: Pairs,
+    subject_property: Pairs,
+    resource_property: Pairs,
+    at: datetime | None,
+    show_sensitive: bool,
+    output: str,
+    **places: object,
+) -> None:
+    """Say why one question is decided as it is: from which facts, and by which rules.
+
+    The rules are those of Oso's own proof. Where that differs from the compiled decision, which is
+    a fault of this software, it is said, and the exit status is 2.
+    """
+    said = {
+        "property": property,
+        "context": context,
+        "subject_property": subject_property,
+        "resource_property": resource_property,
+    }
+    settings = pack_settings(places)
+    pair = load(settings)
+    request = request_of(pair.policy.schema, (subject, action, resource), said)
+    shown = frozenset({"sensitive"} if show_sensitive else ())
+    rows = read_places(pair.policy.schema, settings.mount())
+    facts = Facts(pair.snapshot, rows, shown)
+    explained = explain_to_reviewer(request, pair.policy, facts, at or clock())
+    if output == JSON:
+        print_json(as_json(explained))
+    else:
+        for line in (as_markdown if output == MARKDOWN else as_text)(explained):
+            click.echo(line)
+    for fault in explained.decision.faults:
+        click.echo(f"error: {fault}", err=True)
+    for difference in explained.disagreements:
+        click.echo(f"error: PROOF AND DECISION DIFFER, report this: {difference}", err=True)
+    if explained.disagreements:
+        raise SystemExit(EXIT_TROUBLE)
+    raise SystemExit(EXIT_YES if explained.decision.allowed else EXIT_NO)

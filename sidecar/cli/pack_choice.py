@@ -1,0 +1,92 @@
+"""What commands begin with: settings, the pack and the facts that they name, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sidecar.config.settings import Settings
+from sidecar.errors import SidecarError
+from sidecar.reload import Pair, Places, Reloading
+
+POLICIES, FIXTURES = "policies", "fixtures"
+
+
+class HalfAPackError(SidecarError):
+    """One directory of a pack was named and the other is not beside it."""
+
+
+def settings_of(given: Mapping[str, object]) -> Settings:
+    """Return the settings that a command was given; the others have their defaults.
+
+    Where one directory of the pack is given, the other is the one beside it.
+
+    Raises:
+        HalfAPackError: There is none beside it.
+    """
+    known = {name: value for name, value in given.items() if value is not None}
+    settings = Settings(**known)  # type: ignore[arg-type]  # each read by its own field's reader
+    if POLICIES in known and FIXTURES not in known:
+        return replace(settings, fixtures=_beside(settings.policies, FIXTURES))
+    if FIXTURES in known and POLICIES not in known:
+        return replace(settings, policies=_beside(settings.fixtures, POLICIES))
+    return settings
+
+
+def pack_settings(given: Mapping[str, object]) -> Settings:
+    """Return the settings of a command, with the pack that it uses, which it prints.
+
+    The pack is the one that was named; else the nearest of the working directory and its parents,
+    up to the root of the git repository; else the shipped one.
+
+    Raises:
+        HalfAPackError: One directory was named and the other is not beside it.
+    """
+    settings, why = settings_of(given), "as named"
+    if given.get(POLICIES) is None and given.get(FIXTURES) is None:
+        nearest = nearest_pack(Path.cwd())
+        why = "the shipped pack"
+        if nearest is not None:
+            settings = replace(settings, policies=nearest / POLICIES, fixtures=nearest / FIXTURES)
+            why = "the nearest to the working directory"
+    click.echo(f"pack: `{settings.policies}` with `{settings.fixtures}` ({why})", err=True)
+    return settings
+
+
+def nearest_pack(start: Path) -> Path | None:
+    """Return the nearest directory that holds `policies` and `fixtures`, not beyond a git root."""
+    for directory in (start, *start.parents):
+        if (directory / POLICIES).is_dir() and (directory / FIXTURES).is_dir():
+            return directory
+        if (directory / ".git").exists():  # a file in a worktree
+            return None
+    return None
+
+
+def load(settings: Settings) -> Pair:
+    """Read the pack and the facts that a command uses.
+
+    Raises:
+        InvalidDocumentsError: They cannot be used.
+    """
+    return Reloading(Places(settings.policies, settings.fixtures, settings.mount())).load()
+
+
+def clock() -> datetime:
+    """Return the moment of a question for which nobody named one."""
+    return datetime.now(UTC)  # noqa: TID251  this is where a person's clock is read
+
+
+def _beside(given: Path, name: str) -> Path:
+    # `resolve` only where the last part says nothing: a mount may be a link to somewhere else.
+    base = given.resolve() if given.name in {"", ".."} else given
+    found = base.parent / name
+    if not found.is_dir():
+        raise HalfAPackError(
+            f"there is no `{name}` beside `{given}`; name the directory with `--{name}`"
+        )
+    return found

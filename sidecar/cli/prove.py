@@ -1,0 +1,133 @@
+"""`sidecar prove`: do the invariants of a pack hold in every state?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
+from sidecar.cli.diff_output import indented
+from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
+from sidecar.cli.options import PACK, setting_options
+from sidecar.cli.pack_choice import pack_settings
+from sidecar.review.example_text import as_json, told
+from sidecar.review.invariants import Counterexample, Verdict, prove
+from sidecar.review.pack_revisions import NOW, PackPlace
+from sidecar.schema import Schema
+
+_UNMET = "no state meets its conditions today"
+
+
+@main.command("prove")
+@output_options(JSON, MARKDOWN)
+@setting_options(PACK)
+def prove_invariants(output: str, **places: object) -> None:
+    """Prove the invariants, *invariants.yaml beside the policies; status 1 when one fails.
+
+    A proof covers every state that facts can have. Of an invariant that fails, a state in which
+    it does is shown, and the rules that are responsible. Status 2 when one could not be proved.
+    """
+    settings = pack_settings(places)
+    schema, verdicts = prove(PackPlace(NOW, settings.policies, settings.fixtures))
+    if not verdicts:
+        raise click.UsageError(
+            f"there is no invariant in `{settings.policies}`; write an `invariants.yaml`"
+        )
+    if output == JSON:
+        print_json(_as_json(verdicts, schema))
+    else:
+        lines = _markdown(verdicts) if output == MARKDOWN else _text(verdicts, schema)
+        for line in lines:
+            click.echo(line)
+    if any(
+        verdict.unproved or any(c.unlisted for c in verdict.counterexamples) for verdict in verdicts
+    ):
+        raise SystemExit(EXIT_TROUBLE)
+    raise SystemExit(EXIT_YES if all(verdict.holds for verdict in verdicts) else EXIT_NO)
+
+
+def _text(verdicts: Sequence[Verdict], schema: Schema) -> Iterator[str]:
+    for verdict in verdicts:
+        invariant = verdict.invariant
+        if verdict.holds:
+            yield f"proved  {invariant.name}{f' ({_UNMET})' if verdict.unmet else ''}"
+            continue
+        head = "FAILS" if verdict.counterexamples else "unproved"
+        yield f"{head}   {invariant.name} ({invariant.file}:{invariant.line})"
+        for each in verdict.counterexamples:
+            yield from _counterexample(each, schema)
+        yield from (f"  not proved: {sentence}" for sentence in verdict.unproved)
+    yield _summary(verdicts)
+
+
+def _counterexample(each: Counterexample, schema: Schema) -> Iterator[str]:
+    yield f"  {', '.join(each.actions)} on {each.asked.resource}, for {each.asked.subject}"
+    if each.unlisted:
+        yield f"    in states that cannot be listed: {each.unlisted}"
+    yield from (f"  {line}" for line in indented(each.clauses))
+    if each.example is not None:
+        yield "    for example"
+        yield from (f"      {line}" for line in told(each.example, each.asked.action, schema))
+    if each.lines:
+        yield "    because of"
+        yield from (f"      {line}" for line in each.lines)
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    proved = sum(verdict.holds for verdict in verdicts)
+    unproved = sum(bool(verdict.unproved) for verdict in verdicts)
+    summary = f"{proved} of {len(verdicts)} invariants hold in every state"
+    return f"{summary}; {unproved} could not be proved completely" if unproved else summary
+
+
+def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    yield f"**Invariants:** {_summary(verdicts)}."
+    for verdict in verdicts:
+        if verdict.holds:
+            if verdict.unmet:
+                yield ""
+                yield f"Holds, {_UNMET}: {verdict.invariant.name}"
+            continue
+        yield ""
+        head = "Fails" if verdict.counterexamples else "Not proved"
+        yield f"**{head}:** {verdict.invariant.name}"
+        yield ""
+        for each in verdict.counterexamples:
+            if each.unlisted:
+                yield f"- {', '.join(each.actions)} on {each.asked.resource}: {each.unlisted}"
+            for clauses in each.clauses:
+                when = ", and ".join(f"`{clause}`" for clause in clauses) or "always"
+                yield f"- {', '.join(each.actions)} on {each.asked.resource}: when {when}"
+            yield from (f"  - `{line}`" for line in each.lines)
+        yield from (f"- not proved: {sentence}" for sentence in verdict.unproved)
+
+
+def _as_json(verdicts: Sequence[Verdict], schema: Schema) -> dict[str, object]:
+    return {
+        "holds": all(verdict.holds for verdict in verdicts),
+        "invariants": [
+            {
+                "name": verdict.invariant.name,
+                "file": verdict.invariant.file,
+                "line": verdict.invariant.line,
+                "holds": verdict.holds,
+                "unmet": verdict.unmet,
+                "counterexamples": [
+                    {
+                        "subject": each.asked.subject,
+                        "resource": each.asked.resource,
+                        "actions": each.actions,
+                        "when": None if each.unlisted else each.clauses,
+                        "example": None
+                        if each.example is None
+                        else as_json(each.example, each.asked.action, schema),
+                        "lines": each.lines,
+                    }
+                    for each in verdict.counterexamples
+                ],
+                "unproved": verdict.unproved,
+            }
+            for verdict in verdicts
+        ],
+    }

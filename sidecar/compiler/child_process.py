@@ -1,0 +1,261 @@
+"""Starts the process in which Oso runs, and speaks to it with a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sidecar.compiler.compile import PackTexts
+from sidecar.diagram.questions import Answer, Question, from_json
+from sidecar.errors import EvaluationError, InvalidPackError, Problem
+
+_MODULE = "import sidecar.compiler.child_main as child; child.main()"
+
+
+QUERY_MILLISECONDS = 5_000
+"""How long Oso may take for one path; its own limit is 30 s, and an ordinary path takes 1 ms."""
+
+
+class ChildFailedError(Exception):
+    """The child ended, was too slow, or said what is no answer."""
+
+
+class Child:
+    """One process with one pack in it."""
+
+    def __init__(self, task: str, pack: PackTexts, seconds: float) -> None:
+        """Start the process and send it the pack; `seconds` is the limit for its first answer.
+
+        Raises:
+            ChildFailedError: Where it does not start, or ends at once.
+        """
+        root = str(Path(__file__).resolve().parents[2])
+        environment = {
+            "PYTHONPATH": root,
+            "POLAR_TIMEOUT_MS": str(QUERY_MILLISECONDS),
+            "LC_ALL": "C.UTF-8",
+        }
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-c", _MODULE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd="/",
+                # Not a session of its own: Linux would starve that while the machine is busy.
+                process_group=0,
+            )
+        except OSError as error:
+            raise ChildFailedError("the process does not start") from error
+        # A policy that is replaced, or a test's that is forgotten, takes its process with it.
+        self._end = weakref.finalize(self, _end, self._process, os.getpid())
+        self._deadline = time.monotonic() + seconds
+        self._buffer = b""
+        try:
+            self.send(pickle.dumps((task, pack)))
+        except ChildFailedError:
+            self.close()
+            raise
+
+    def send(self, message: bytes) -> None:
+        """Send one message.
+
+        Raises:
+            ChildFailedError: Where the process has ended.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            self._process.stdin.write(len(message).to_bytes(4, "big") + message)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise ChildFailedError("the process ended") from error
+
+    def receive(self) -> Any:  # noqa: ANN401 - JSON
+        """Return the next message as plain data.
+
+        Raises:
+            ChildFailedError: Where the process has ended, or the time is up.
+        """
+        size = int.from_bytes(self._read(4), "big")
+        try:
+            said = json.loads(self._read(size))
+        except ValueError as error:
+            raise ChildFailedError("it said what is no answer") from error
+        return said
+
+    def allow(self, seconds: float) -> None:
+        """Set the time limit for what is received from now on."""
+        self._deadline = time.monotonic() + seconds
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+
+    def _read(self, size: int) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        descriptor = self._process.stdout.fileno()
+        poll = select.poll()  # select() itself fails beyond 1,024 open files
+        poll.register(descriptor, select.POLLIN)
+        while len(self._buffer) < size:
+            left = self._deadline - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
+                raise ChildFailedError("it took too long")
+            chunk = os.read(descriptor, 1 << 20)
+            if not chunk:
+                raise ChildFailedError("the process ended")
+            self._buffer += chunk
+        message, self._buffer = self._buffer[:size], self._buffer[size:]
+        return message
+
+
+def _end(process: subprocess.Popen[bytes], parent: int) -> None:
+    if os.getpid() == parent:  # a fork's copy is not its to end
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:  # what could not be sent to it any more
+                continue
+
+
+def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
+    """Compile a pack in a process of its own.
+
+    Raises:
+        InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
+    """
+    # What exploring may take, and as much again for reading, joining and writing.
+    try:
+        child = Child("compile", pack, pack.seconds * 2 + 10)
+        try:
+            answer = child.receive()
+        finally:
+            child.close()
+    except ChildFailedError as error:
+        raise failed(pack, error) from error
+    return compiled_of(answer)
+
+
+def compiled_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the compiled pack that a child sent.
+
+    Raises:
+        InvalidPackError: With every fault of the policy, which it sent instead.
+    """
+    compiled: Mapping[str, Any] = answer.get("compiled", {})
+    if problems := answer.get("problems") or compiled["never"]:
+        raise InvalidPackError([Problem(*problem) for problem in problems])
+    return compiled
+
+
+def failed(pack: PackTexts, error: ChildFailedError) -> InvalidPackError:
+    """Return what is told of a pack whose child failed."""
+    message = f"compiling failed: {error}; look for a condition that is very long or calls itself"
+    return InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)])
+
+
+class Oso:
+    """Answers, at request time, what could not be compiled; in a process that can be ended.
+
+    One question at a time: Oso gets slower with threads, and such questions are meant to be rare.
+    """
+
+    def __init__(self, pack: PackTexts, seconds: float) -> None:
+        """Prepare to answer questions, each within `seconds`. The process starts with the first."""
+        self._pack = pack
+        self._seconds = seconds
+        self._child: Child | None = None
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+
+    def holds(self, asked: Mapping[str, str | None], answer: Callable[[Question], Answer]) -> bool:
+        """Ask whether a rule holds; `answer` answers what it wants to know of the facts.
+
+        Raises:
+            EvaluationError: Where the rule fails, or takes too long.
+        """
+        return bool(self._said(asked, answer, self._seconds)["holds"])
+
+    def prove(
+        self,
+        asked: Mapping[str, str | None],
+        answer: Callable[[Question], Answer | None],
+        seconds: float,
+    ) -> Mapping[str, Any]:
+        """Ask as `holds` does, and for the whole proof (`sidecar.compiler.oso_proof.prove`).
+
+        Answers that the facts do not have are None: a proof is also asked what would be if.
+
+        Raises:
+            EvaluationError: Where Oso takes too long. A rule that fails is told in the proof.
+        """
+        return self._said({**asked, "proof": "yes"}, answer, seconds)
+
+    def _said(
+        self,
+        asked: Mapping[str, str | None],
+        answer: Callable[[Question], Answer | None],
+        seconds: float,
+    ) -> Mapping[str, Any]:
+        with self._lock:
+            try:
+                return self._ask(asked, answer, seconds)
+            except ChildFailedError as error:
+                self._forget()
+                raise EvaluationError(
+                    f"`{asked['rule']}` for `{asked['action']}`: {error}"
+                ) from error
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        with self._lock:
+            self._forget()
+
+    def _ask(
+        self,
+        asked: Mapping[str, str | None],
+        answer: Callable[[Question], Answer | None],
+        seconds: float,
+    ) -> Mapping[str, Any]:
+        child = self._started()
+        child.allow(seconds)
+        child.send(json.dumps(asked).encode())
+        try:
+            while "ask" in (said := child.receive()):
+                child.send(json.dumps(answer(from_json(said["ask"]))).encode())
+        except BaseException:
+            # The conversation is broken off in the middle: the process cannot be asked again.
+            self._forget()
+            raise
+        if "fault" in said:
+            raise EvaluationError(said["fault"])
+        answered: Mapping[str, Any] = said
+        return answered
+
+    def _started(self) -> Child:
+        if self._child is not None and self._owner != os.getpid():
+            self._child = None  # a fork's: it belongs to the process that started it
+        if self._child is None:
+            self._owner = os.getpid()
+            self._child = Child("answer", self._pack, 30)
+            if "ready" not in self._child.receive():
+                raise ChildFailedError("it does not load the policy any more")
+        return self._child
+
+    def _forget(self) -> None:
+        if self._child is not None:
+            self._child.close()
+            self._child = None

@@ -1,0 +1,126 @@
+"""One question put to Oso at request time, rule by rule as it would have been compiled.
+
+Each rule is asked on its own, through all of its clauses and once for the same operands: so the
+answer depends on no order, a fault in one clause is not hidden by another, and references that
+lead through many entities cost their sum and not their product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sidecar.compiler.compile import PackTexts
+from sidecar.compiler.explorer import Action
+from sidecar.compiler.operands import operand_of
+from sidecar.compiler.oso import LoadedPolicy
+from sidecar.compiler.oso_answers import Asking
+from sidecar.compiler.program import Clause, Program
+from sidecar.compiler.semantics import Answers
+from sidecar.compiler.symbols import Unexplorable
+from sidecar.diagram.questions import ACTION, RESOURCE, SUBJECT, Path, literal
+from sidecar.errors import PolicyFault
+from sidecar.polar.names import Names
+from sidecar.schema.model import Schema
+from sidecar.schema.values import Value
+
+LIVE_DEPTH = 100
+"""Steps to a fact when Oso is asked at request time; references that go round end here."""
+
+
+Loaded = tuple[Names, Program, LoadedPolicy]
+
+
+def answer(
+    asked: Mapping[str, Any], pack: PackTexts, loaded: Loaded, answers: Answers
+) -> dict[str, object]:
+    """Answer one question of a serving process, through all clauses of its rule.
+
+    Returns:
+        Plain data: ``holds``, or ``fault`` where one of the clauses fails.
+    """
+    names, program, _ = loaded
+    request = (asked["subject"], asked["resource"], action_of(names.schema, asked))
+    answering = Answering(loaded, pack.settings, answers, request)
+    operands = operands_of(asked["code"])
+    holds = False
+    for clause in program.matching(asked["rule"], operands):
+        try:
+            holds = answering.holds([clause], operands) or holds
+        except (PolicyFault, Unexplorable) as error:
+            return {"fault": f"{clause.file}:{clause.line}: {error}"}
+    return {"holds": holds}
+
+
+def action_of(schema: Schema, asked: Mapping[str, Any]) -> Action:
+    """Return the action that is asked about, with its declared properties."""
+    declared = schema.types[asked["resource"]].actions.get(asked["action"])
+    return asked["action"], declared.properties if declared else {}
+
+
+def operands_of(code: str | None) -> tuple[Path, ...]:
+    """Return what an entry point is asked with; the last is the reason or the obligation."""
+    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
+    return operands if code is None else (*operands, literal(f"str {code}"))
+
+
+class Answering:
+    """Answers what Oso asks from `answers`, for one kind of request."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        settings: Mapping[str, Value],
+        answers: Answers,
+        asked: tuple[str, str, Action],
+    ) -> None:
+        self._names, self._program, self._policy = loaded
+        self._settings = settings
+        self._answers = answers
+        self._subject, self._resource, self._action = asked
+        self._known: dict[tuple[str, tuple[Path, ...]], bool] = {}
+        self._open: set[tuple[str, tuple[Path, ...]]] = set()
+
+    def holds(self, clauses: Sequence[Clause], operands: tuple[Path, ...]) -> bool:
+        """Tell whether one of the clauses holds; each is asked, so that no fault is hidden.
+
+        Raises:
+            PolicyFault: Where one of them fails.
+            Unexplorable: Where Oso gives up, or references lead too far.
+        """
+        answers = [self._clause(each, operands) for each in clauses]
+        return any(answers)
+
+    def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> bool:
+        question = Asking(
+            self._names,
+            self._settings,
+            self._policy.things,
+            self._answers,
+            self._action,
+            self._via,
+            LIVE_DEPTH,
+        )
+        return self._policy.ask(question, clause.name, self._subject, self._resource, operands)
+
+    def _via(self, rule: str, operands: tuple[object, ...]) -> str:
+        keys = []
+        for operand in operands:
+            key = operand_of(operand)
+            if key is None:
+                return "clauses"
+            keys.append(key)
+        return "yes" if self._rule(rule, tuple(keys)) else "no"
+
+    def _rule(self, rule: str, operands: tuple[Path, ...]) -> bool:
+        key = (rule, operands)
+        if key in self._open:
+            raise PolicyFault("the rule calls itself with the same arguments", rule)
+        if key not in self._known:
+            clauses = self._program.matching(rule.rpartition("__")[0], operands)
+            self._open.add(key)
+            try:
+                self._known[key] = self.holds(clauses, operands)
+            finally:
+                self._open.discard(key)
+        return self._known[key]

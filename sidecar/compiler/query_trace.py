@@ -1,0 +1,150 @@
+"""What one query to Oso looks at, step by step; and the same again with one step turned round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidecar.compiler.comparison import Comparison
+from sidecar.compiler.operands import is_absent, operand_of
+from sidecar.compiler.semantics import Look
+from sidecar.compiler.symbols import (
+    ActionName,
+    ActionObject,
+    Constant,
+    ContextObject,
+    Fact,
+    SettingsObject,
+    Thing,
+    Truth,
+)
+from sidecar.diagram.questions import ACTION, ACTION_NAME, CONTEXT, SETTINGS, Path, literal, member
+from sidecar.schema.model import Attribute, EntityType, by_word
+
+Step = tuple[Any, ...]
+"""What a clause looked at, as a key:
+``("compare", operator, operand, operand)``  an operand is a path, a literal,
+                                            ``("truth", question)`` or ``("absent", path)``
+``("rule", name, operands)``                does the rule hold?
+``("there", path)``                         is there a value? Only where there is none."""
+
+_MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
+_SYMMETRIC = {"Eq", "Neq"}
+
+
+@dataclass(slots=True)
+class Run:
+    """One query: what it looked at, in this order, and what is turned round in it."""
+
+    turned: Mapping[Step, bool] = field(default_factory=dict)
+    steps: dict[Step, bool] = field(default_factory=dict)
+    last: Step | None = None
+    absent: Path = ()
+    """What was last found to be absent."""
+    absent_type: EntityType | None = None
+    """Of which type that would be; None for a value."""
+
+    def answer(self, step: Step, ask: Callable[[], bool]) -> bool:
+        """Keep a step with its answer: the one turned round, or what `ask` says."""
+        held = self.turned[step] if step in self.turned else ask()
+        self.steps.setdefault(step, held)
+        self.last = step
+        return held
+
+
+class WatchedLook(Look):
+    """Reads as `Look` does, and keeps what is absent."""
+
+    def __init__(self, run: Run, *symbols: Any) -> None:  # noqa: ANN401 - those of `Look`
+        super().__init__(*symbols)
+        self._run = run
+
+    def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
+        """Return what `Look.member` does; what is absent, and a look-up by it, are steps."""
+        found = super().member(instance, name, arguments)
+        if not is_absent(found) and not (isinstance(found, Thing) and found.path is None):
+            return found
+        base = _base(instance)
+        if base is None:
+            self._go_beyond(name, arguments or ())
+        elif isinstance(found, Thing):
+            self._found_absent(_look_up(base, name, arguments or ()), found.type.name)
+        else:
+            attribute = by_word(self._attributes_of(instance), name)
+            path = member(base, name if attribute is None else attribute.name)
+            entity = attribute is not None and isinstance(instance, Thing)
+            self._found_absent(path, attribute.type.target if attribute and entity else "")
+            self._run.answer(("there", self._run.absent), lambda: False)
+        return found
+
+    def _attributes_of(self, instance: object) -> Mapping[str, Attribute]:
+        """Return what the schema declares of a thing, the action, the context or the settings."""
+        schema = self._names.schema
+        if isinstance(instance, ContextObject | SettingsObject):
+            return schema.context if isinstance(instance, ContextObject) else schema.settings
+        return instance.type.attributes if isinstance(instance, Thing) else self._names.properties
+
+    def _go_beyond(self, name: str, arguments: Sequence[object]) -> None:
+        """Read on from what is absent, if what was last found to be so declares such a member."""
+        declared = self._run.absent_type
+        if declared is None:
+            return
+        attribute = by_word(declared.attributes, name)
+        if attribute is not None:
+            path = member(self._run.absent, attribute.name)
+            self._found_absent(path, attribute.type.target)
+        elif name in declared.lookups:
+            found = _look_up(self._run.absent, name, arguments)
+            self._found_absent(found, declared.lookups[name].finds)
+
+    def _found_absent(self, path: Path, type_name: str) -> None:
+        self._run.absent = path
+        self._run.absent_type = self._names.schema.types.get(type_name)
+
+
+class WatchedComparison(Comparison):
+    """Compares as another does, and keeps what was compared."""
+
+    def __init__(self, run: Run, inner: Comparison) -> None:
+        self._run = run
+        self._inner = inner
+
+    def holds(self, operator: str, left: object, right: object) -> bool:
+        """Answer as the inner comparison does; what Oso asks from both sides is one step."""
+        sides = [self._side(left), self._side(right)]
+        said = operator
+        if operator in _SYMMETRIC:
+            sides.sort(key=lambda side: (side[0] == "literal", side[:2] == SETTINGS, repr(side)))
+        elif sides[0][0] == "literal" and sides[1][0] != "literal":
+            operator, sides = _MIRRORED[operator], sides[::-1]
+        step = ("compare", operator, *sides)
+        return self._run.answer(step, lambda: self._inner.holds(said, left, right))
+
+    def _side(self, value: object) -> Path:
+        if is_absent(value) or (isinstance(value, Thing) and value.path is None):
+            return ("absent", self._run.absent)
+        return _operand(value)
+
+
+def _operand(value: object) -> Path:
+    if isinstance(value, Truth):
+        return ("truth", value.question)
+    if isinstance(value, ActionName):
+        return ACTION_NAME
+    return operand_of(value) or literal(f"str {value}")
+
+
+def _look_up(base: Path, name: str, arguments: Sequence[object]) -> Path:
+    return ("lookup", base, name, tuple(map(_operand, arguments)))
+
+
+def _base(instance: object) -> Path | None:
+    """Return the path of what a member was read of; None where that is absent itself."""
+    if isinstance(instance, ActionObject):
+        return ACTION
+    if isinstance(instance, ContextObject):
+        return CONTEXT
+    if isinstance(instance, SettingsObject):
+        return SETTINGS
+    return instance.path if isinstance(instance, Thing | Fact | Constant) else None

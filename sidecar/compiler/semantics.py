@@ -1,0 +1,344 @@
+"""What a look at a symbol answers: the meaning of a policy, apart from Oso.
+
+The same code answers while a policy is compiled, from the path that is explored, and when Oso is
+asked at request time, from the snapshot; so both mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sidecar.compiler.operands import ABSENT, is_absent, read_back
+from sidecar.compiler.symbols import (
+    ActionName,
+    ActionObject,
+    Constant,
+    ContextObject,
+    Fact,
+    SettingsObject,
+    Thing,
+    Truth,
+    Unexplorable,
+)
+from sidecar.diagram.questions import (
+    ACTION,
+    CONTEXT,
+    NOW,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    YES_NO,
+    Answer,
+    Path,
+    Question,
+    depth,
+    literal,
+    member,
+    text_of,
+    too_far,
+)
+from sidecar.errors import PolicyFault
+from sidecar.polar.desugar import PRESENT
+from sidecar.polar.literals import number_value, text_value
+from sidecar.polar.names import Names, nearest, not_there, with_article
+from sidecar.schema.model import TEXTS, Attribute, Kind, Lookup, ValueType, by_word, words_of
+from sidecar.schema.values import Value
+
+MAXIMUM_DEPTH = 12
+"""Steps from the subject or the resource to a fact; more are references that go round."""
+
+
+class Answers(Protocol):
+    """Whoever answers questions: a path that is being explored, or the facts of a request."""
+
+    def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
+        """Answer a question with one of `domain`."""
+
+
+def has_key(thing: Thing, answers: Answers) -> bool:
+    """Tell whether an entity has a key to be compared or looked up by.
+
+    What a look-up did not find has none, nor has an id outside the domain of its key column.
+    """
+    path = thing.path
+    if path is None:
+        return False
+    if path[0] == "lookup":
+        return bool(answers.ask(("exists", path), YES_NO))
+    if path in {SUBJECT, RESOURCE} and not thing.type.keeps_any_id:
+        return bool(answers.ask(("present", member(path, thing.type.key[0])), YES_NO))
+    return True
+
+
+class Look:
+    """Reads members and look-ups of symbols, for one action."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all that answers depend on, none of it kept elsewhere
+        self,
+        names: Names,
+        settings: Mapping[str, Value],
+        things: Mapping[str, type[Thing]],
+        answers: Answers,
+        action: tuple[str, Mapping[str, Attribute]],
+        maximum_depth: int = MAXIMUM_DEPTH,
+    ) -> None:
+        self._names = names
+        self._settings = settings
+        self._things = things
+        self._answers = answers
+        self._action = action
+        self._maximum_depth = maximum_depth
+        self.saw_action = False
+        """Whether the action was looked at; if not, the answer is the same for every action."""
+
+    def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
+        """Return what Oso is given for `instance.name` or `instance.name(arguments)`.
+
+        Raises:
+            PolicyFault: Where the schema declares no such member.
+            Unexplorable: Where the path to it is too long.
+        """
+        if name == PRESENT:
+            return self._presence(instance)
+        if is_absent(instance):
+            return self._of_absent(name)
+        if isinstance(instance, Thing):
+            return self._of_thing(instance, name, arguments)
+        if isinstance(instance, Fact | Constant):
+            return self._of_value(instance, name, arguments)
+        if arguments is not None:
+            raise PolicyFault(f"`{name}` is no look-up", name)
+        if isinstance(instance, ActionObject):
+            self.saw_action = True
+            return self._of_action(name)
+        if isinstance(instance, ContextObject):
+            return self._declared(CONTEXT, "the context", self._names.schema.context, name)
+        if isinstance(instance, SettingsObject):
+            settings = self._names.schema.settings
+            return self._setting(self._attribute(settings, name, f"there is no setting `{name}`"))
+        raise PolicyFault(f"`{name}` cannot be read of a value that is no fact", name)
+
+    def restore(self, path: Path, subject: str, resource: str) -> object:
+        """Return the symbol that stands for what is at `path`, where it was read before."""
+        if path[0] == "literal":
+            kind, _, text = path[1].partition(" ")
+            # What was not found is made anew, since Oso takes one object for equal to itself.
+            if kind == "nothing":
+                return self._things[text](None, certain=False)
+            return read_back(path[1])
+        if path == ACTION:
+            return ActionObject()
+        if path in {SUBJECT, RESOURCE}:
+            return self._things[subject if path == SUBJECT else resource](path)
+        if path[1] == ACTION:
+            self.saw_action = True  # what may stand in a property differs from action to action
+            return self._symbol(path, self._action[1][path[2]], checked=False)
+        if path[1] == CONTEXT:
+            return self._symbol(path, self._names.schema.context[path[2]], checked=False)
+        if path[1] == SETTINGS:
+            return self._setting(self._names.schema.settings[path[2]])
+        base = self.restore(path[1], subject, resource)
+        if isinstance(base, Fact | Constant):
+            return self._of_value(base, path[2], None)
+        assert isinstance(base, Thing)  # noqa: S101 - only entities have members that are entities
+        if path[0] == "lookup":
+            return self._things[base.type.lookups[path[2]].finds](path)
+        return self._symbol(
+            path, base.type.attributes[path[2]], checked=path[2] not in base.type.key
+        )
+
+    def exists(self, thing: Thing) -> bool:
+        """Tell whether there is such an entity."""
+        if thing.certain is None:
+            return bool(self._answers.ask(("exists", thing.path), YES_NO))
+        return thing.certain
+
+    def is_present(self, thing: Thing) -> bool:
+        """Tell whether there is an entity to speak of: what a look-up does not find is absent.
+
+        What a reference or a request names is there to be asked about, though it may not exist.
+        """
+        return not thing.can_be_absent or (thing.path is not None and self.exists(thing))
+
+    def _presence(self, instance: object) -> Truth:
+        if isinstance(instance, Thing) and instance.can_be_absent:
+            certain = instance.certain if instance.path is not None else False
+            return Truth(("exists", instance.path) if certain is None else certain)
+        return Truth(not is_absent(instance))
+
+    def _of_absent(self, name: str) -> object:
+        if name in {"exists", "includes"}:
+            return Truth(question=False)
+        if name not in self._names.members:
+            raise PolicyFault(
+                f"nothing has a member `{name}`; {nearest(name, self._names.members)}", name
+            )
+        return ABSENT
+
+    def _of_thing(self, thing: Thing, name: str, arguments: Sequence[object] | None) -> object:
+        if name == "exists" and arguments is None:
+            return Truth(("exists", thing.path) if thing.certain is None else thing.certain)
+        if arguments is not None and name in thing.type.lookups:
+            return self._look_up(thing, thing.type.lookups[name], arguments)
+        if (
+            arguments is None
+            and name in thing.type.lookups
+            and not thing.type.lookups[name].arguments
+        ):
+            return self._look_up(thing, thing.type.lookups[name], ())
+        attribute = by_word(thing.type.attributes, name)
+        if attribute is None or arguments is not None:
+            raise PolicyFault(not_there(thing.type, name), name)
+        if thing.path is None or not self._present(thing, attribute):
+            return ABSENT
+        checked = attribute.name not in thing.type.key
+        return self._symbol(member(thing.path, attribute.name), attribute, checked=checked)
+
+    def _present(self, thing: Thing, attribute: Attribute) -> bool:
+        """Tell whether a declared attribute has a value."""
+        path = member(thing.path or (), attribute.name)
+        root = thing.path in {SUBJECT, RESOURCE}
+        if attribute.name in thing.type.key:
+            if thing.path and thing.path[0] == "lookup":
+                return self.exists(thing)
+            return not root or thing.type.keeps_any_id or self._asked(path)
+        if root and (attribute.caller or not thing.type.table or _is_created(thing, attribute)):
+            return self._asked(path)
+        if not self.exists(thing):
+            return False
+        if attribute.default is not None:
+            return True
+        if not thing.type.table:
+            return False  # only a caller could say it, and only of the subject and the resource
+        return self._asked(path) if attribute.optional or thing.type.implied else True
+
+    def _asked(self, path: Path) -> bool:
+        return bool(self._answers.ask(("present", path), YES_NO))
+
+    def _symbol(self, path: Path, attribute: Attribute, *, checked: bool) -> object:
+        if depth(path) > self._maximum_depth:
+            raise Unexplorable(too_far(path, self._maximum_depth))
+        if attribute.type.kind is not Kind.REFERENCE:
+            return Fact(path, attribute)
+        # The mount's references are checked when it is read; what an id or a caller says is not.
+        certain = True if checked and not attribute.may_dangle and not attribute.caller else None
+        return self._things[attribute.type.target](path, certain)
+
+    def _look_up(self, thing: Thing, lookup: Lookup, arguments: Sequence[object]) -> Thing:
+        found = self._things[lookup.finds]
+        wanted = list(lookup.arguments.values())
+        if len(arguments) != len(wanted):
+            said = f"`{lookup.name}({', '.join(lookup.arguments)})`"
+            message = f"{said} is a look-up; it cannot be asked with {len(arguments)} arguments"
+            raise PolicyFault(message, lookup.name)
+        operands = [
+            self._argument(lookup.name, value, declared)
+            for value, declared in zip(arguments, wanted, strict=True)
+        ]
+        if thing.path is None or None in operands:
+            return found(None, certain=False)
+        path = ("lookup", thing.path, lookup.name, tuple(operands))
+        if depth(path) > self._maximum_depth:
+            raise Unexplorable(too_far(path, self._maximum_depth))
+        return found(path)
+
+    def _argument(self, name: str, value: object, declared: ValueType) -> Path | None:
+        """Return the operand for an argument of a look-up; None for an absent one."""
+        if is_absent(value):
+            return None
+        if isinstance(value, ActionName):
+            value = value.text
+        if (
+            isinstance(value, Thing)
+            and declared.kind is Kind.REFERENCE
+            and value.type.name == declared.target
+        ):
+            return value.path if has_key(value, self._answers) else None
+        if isinstance(value, Fact) and value.type == declared:
+            return value.path
+        if isinstance(value, Constant) and value.type == declared:
+            return literal(text_of(value.value))
+        if isinstance(value, str) and declared.kind in TEXTS:
+            return literal(text_of(text_value(self._names, declared, value)))
+        if isinstance(value, bool) and declared.kind is Kind.BOOLEAN:
+            return literal(text_of(value))
+        if isinstance(value, int | float) and declared.kind in {Kind.INTEGER, Kind.DECIMAL}:
+            number = None if isinstance(value, bool) else number_value(declared.kind, value)
+            if number is not None:
+                return literal(text_of(number))
+        raise PolicyFault(
+            f"`{name}` looks up by {with_article(declared.name)}, which this argument is not", name
+        )
+
+    def _of_value(
+        self, value: Fact | Constant, name: str, arguments: Sequence[object] | None
+    ) -> object:
+        kind = value.type.kind
+        if name == "exists" and arguments is None:
+            return Truth(question=True)
+        if name == "domain" and arguments is None and kind is Kind.EMAIL:
+            path = member(value.path, "domain")
+            domain = ValueType(Kind.DOMAIN, "domain")
+            if isinstance(value, Constant):
+                return Constant(path, domain, str(value.value).rpartition("@")[2])
+            return Fact(path, Attribute(name="domain", type=domain))
+        if (
+            name == "includes"
+            and kind is Kind.SET
+            and value.type.element
+            and arguments
+            and len(arguments) == 1
+        ):
+            operand = self._argument(name, arguments[0], value.type.element)
+            return Truth(("includes", value.path, operand)) if operand else Truth(question=False)
+        known = ["exists"] + ["domain"] * (kind is Kind.EMAIL) + ["includes"] * (kind is Kind.SET)
+        if name in known:
+            how = "asked about one value" if name == "includes" else "written without brackets"
+            raise PolicyFault(f"`{name}` of {with_article(value.type.name)} is {how}", name)
+        raise PolicyFault(
+            f"{with_article(value.type.name)} has no `{name}`; {nearest(name, known)}", name
+        )
+
+    def _of_action(self, name: str) -> object:
+        action, properties = self._action
+        if name == "name":
+            return ActionName(action)
+        if name in self._names.properties and by_word(properties, name) is None:
+            return ABSENT
+        return self._declared(ACTION, f"the action `{action}`", properties, name)
+
+    def _declared(
+        self, base: Path, what: str, attributes: Mapping[str, Attribute], name: str
+    ) -> object:
+        attribute = self._attribute(attributes, name, f"{what} has no `{name}`")
+        path = member(base, attribute.name)
+        # What a caller says outside its domain takes no default; of a flag it cannot be outside.
+        is_flag = attribute.type.kind is Kind.BOOLEAN
+        certain = path == NOW or (is_flag and attribute.default is not None)
+        if not certain and not self._asked(path):
+            return ABSENT
+        return self._symbol(path, attribute, checked=False)
+
+    @staticmethod
+    def _attribute(attributes: Mapping[str, Attribute], word: str, fault: str) -> Attribute:
+        """Return the attribute that a policy calls so.
+
+        Raises:
+            PolicyFault: Where there is none.
+        """
+        attribute = by_word(attributes, word)
+        if attribute is None:
+            raise PolicyFault(f"{fault}; {nearest(word, words_of(attributes))}", word)
+        return attribute
+
+    def _setting(self, attribute: Attribute) -> object:
+        value = self._settings.get(attribute.name)
+        path = member(SETTINGS, attribute.name)
+        return ABSENT if value is None else Constant(path, attribute.type, value)
+
+
+def _is_created(thing: Thing, attribute: Attribute) -> bool:
+    """Tell whether an attribute has its default of a resource that does not exist yet."""
+    creates = any(action.creates for action in thing.type.actions.values())
+    return creates and thing.path == RESOURCE and attribute.default is not None

@@ -1,0 +1,88 @@
+"""What Oso is given in place of values: things that can only be asked.
+
+Oso never holds a fact. It holds a symbol, and each look that it takes at one comes to
+`sidecar.compiler.oso`, which answers from the path that is being explored or from the snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question
+from sidecar.schema.model import Attribute, EntityType, ValueType
+from sidecar.schema.values import Value
+
+
+class Unexplorable(Exception):  # noqa: N818 - it is a limit, not an error
+    """The rule cannot be compiled, but Oso can answer it at request time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An attribute, property or setting that is present; only comparing it tells more."""
+
+    path: Path
+    attribute: Attribute
+
+    @property
+    def type(self) -> ValueType:
+        """The declared type."""
+        return self.attribute.type
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A setting: its value is known."""
+
+    path: Path
+    type: ValueType
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A yes/no that is asked only when it is compared: `.exists`, `.includes(…)`."""
+
+    question: Question | bool
+
+
+class Thing:
+    """An entity. Oso is given an instance of the subclass that the schema's type has."""
+
+    type: EntityType
+
+    def __init__(self, path: Path | None, certain: bool | None = None) -> None:  # noqa: FBT001
+        self.path = path
+        """None for an entity that was looked up by something absent."""
+        # Of what nobody mounts every id is, but not every text is an id.
+        asked = path in {SUBJECT, RESOURCE}
+        self.certain = certain if self.type.table or asked else True
+        """Whether it exists, where that is known without asking."""
+
+    @property
+    def can_be_absent(self) -> bool:
+        """Whether there may be no such entity to speak of: what a look-up finds, or does not."""
+        return self.path is None or self.path[0] == "lookup"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionName:
+    """The name of the action that was asked: known, and compared with names of actions."""
+
+    text: str
+
+
+class ActionObject:
+    """The action that was asked: its name is known, its properties are facts."""
+
+
+class ContextObject:
+    """The context of the request."""
+
+
+class SettingsObject:
+    """The settings of the pack."""
+
+
+class Asker:
+    """What generated rules ask about rules."""

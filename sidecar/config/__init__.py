@@ -1,0 +1,1 @@
+"""Settings: what an operator can change, and how each is written."""

@@ -1,0 +1,214 @@
+"""Reads lines of the decision log: what `sidecar.decision_log.line` wrote, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+
+from sidecar.diagram.questions import Answer, Path, Question, path_of
+from sidecar.errors import UnreadableLineError
+from sidecar.schema.values import parse_instant
+
+_LONGEST_REMEMBERED = 10_000
+"""Paths whose text is read once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A value as a line tells it."""
+
+    text: str | frozenset[str] | None
+    """In its text form, or the hash of that; None is absent."""
+    hashed: bool = False
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """The subject or the resource."""
+
+    type: str
+    id: str | None = None
+    """As it was sent."""
+    key: str | None = None
+    """In canonical form, where that is another one."""
+    id_hash: str | None = None
+    """Of the canonical form."""
+    properties: dict[str, Any] = {}  # msgspec makes a new one each time
+
+
+class Action(msgspec.Struct, frozen=True):
+    """The action."""
+
+    name: str
+    properties: dict[str, Any] = {}
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What the answer was made from."""
+
+    policy: str
+    data: str
+    schema: str = ""
+
+
+class _Line(msgspec.Struct, frozen=True, tag_field="kind"):
+    time: str
+    revisions: Made
+
+
+class DecisionLine(_Line, frozen=True, tag="decision"):
+    """The line of a decision."""
+
+    subject: Entity
+    action: Action
+    resource: Entity
+    decision: bool
+    reasons: list[str]
+    obligations: list[str]
+    facts: list[dict[str, Any]]
+    context: dict[str, Any] = {}
+    rules: dict[str, bool | Literal["failed"]] = {}
+    key: str = ""
+    outside: list[str] = []
+    """Members of the request whose values are outside their domain."""
+
+
+class SearchLine(_Line, frozen=True, tag="search"):
+    """The line of a search, which says nothing of the facts."""
+
+
+class PermissionsLine(_Line, frozen=True, tag="permissions"):
+    """The line of a list of permissions, which says nothing of the facts either."""
+
+
+AnyLine = DecisionLine | SearchLine | PermissionsLine
+
+_DECODER = msgspec.json.Decoder(AnyLine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The facts of a line."""
+
+    values: Mapping[Path, Told]
+    types: Mapping[Path, str]
+    answers: Mapping[Question, Answer | None]
+    sets: Mapping[Question, str]
+    """Of an answer about a set among the settings: the digest of that set."""
+
+
+def read_line(text: bytes) -> AnyLine:
+    """Read a line.
+
+    Raises:
+        UnreadableLineError: It is none.
+    """
+    try:
+        line: AnyLine = _DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableLineError(f"is no line of a decision log: {error}") from None
+    return line
+
+
+def moment_of(line: DecisionLine) -> datetime:
+    """Return the moment of a decision: the very one that its policy saw.
+
+    Raises:
+        UnreadableLineError: It is none.
+    """
+    try:
+        return parse_instant(line.time)
+    except ValueError as error:
+        raise UnreadableLineError(f"has no `time` that is one: {error}") from None
+
+
+def facts_of_line(line: DecisionLine) -> Facts:
+    """Return the facts of a decision.
+
+    Raises:
+        UnreadableLineError: They are not what is written there, or contradict each other.
+    """
+    values: dict[Path, Told] = {}
+    types: dict[Path, str] = {}
+    answers: dict[Question, Answer | None] = {}
+    sets: dict[Question, str] = {}
+    for fact in line.facts:
+        kind = next(iter(fact), "")
+        try:
+            if kind == "value":
+                path, told = _path(_text(fact["value"])), _told(fact)
+                types[path] = _text(fact["type"])
+                known: object = values.setdefault(path, told)
+                said: object = told
+            else:
+                question, answer = _question(kind, fact[kind]), fact["answer"]
+                _check_answer(kind, answer)
+                known, said = answers.setdefault(question, answer), answer
+                if "set" in fact:
+                    sets[question] = _text(fact["set"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnreadableLineError(f"has a fact that cannot be read: {error}") from None
+        if known != said:
+            raise UnreadableLineError(f"contradicts itself about `{fact[kind]}`")
+    return Facts(values=values, types=types, answers=answers, sets=sets)
+
+
+@lru_cache(maxsize=_LONGEST_REMEMBERED)
+def _path(text: str) -> Path:
+    return path_of(text)
+
+
+def _told(fact: Mapping[str, Any]) -> Told:
+    hashed = "hash" in fact
+    said = fact["hash" if hashed else "text"]
+    if isinstance(said, list) is not _text(fact["type"]).startswith("set of ") and said is not None:
+        raise TypeError(f"`{said}` is no {fact['type']}")
+    if isinstance(said, list):
+        return Told(frozenset(map(_text, said)), hashed)
+    if said is None and not hashed:
+        return Told(None)
+    return Told(_text(said), hashed)
+
+
+def _question(kind: str, said: object) -> Question:
+    words = [_text(each) for each in said] if isinstance(said, list) else [_text(said)]
+    paths = _PATHS[kind]
+    if len(words) != paths + _LITERALS[kind]:
+        raise ValueError(f"`{kind}` of {len(words)} words")
+    return (kind, *map(_path, words[:paths]), *words[paths:])
+
+
+def _check_answer(kind: str, answer: object) -> None:
+    known: tuple[object, ...] = ("lt", "eq", "gt") if kind == "order" else (True, False)
+    if not any(answer is each or (answer == each and kind == "order") for each in known):
+        if answer is None and kind != "exists":
+            return  # of what is absent
+        raise ValueError(f"`{kind}` is answered by `{answer}`")
+
+
+def _text(said: object) -> str:
+    if not isinstance(said, str):
+        raise TypeError(f"`{said}` is no text")
+    return said
+
+
+_PATHS: Mapping[str, int] = {
+    "exists": 1,
+    "least": 1,
+    "above": 1,
+    "order": 2,
+    "same": 2,
+    "includes": 2,
+}
+_LITERALS: Mapping[str, int] = {
+    "exists": 0,
+    "least": 2,
+    "above": 2,
+    "order": 0,
+    "same": 0,
+    "includes": 0,
+}

@@ -1,0 +1,1 @@
+"""Decision diagrams: typed paths and questions, nodes, and how diagrams are joined."""

@@ -1,0 +1,204 @@
+"""Finds, from the indexes of a snapshot, everybody or everything that a tree can allow.
+
+A tree is followed with one side of the request unknown. Tests of the known side have one outcome.
+A test that ties the unknown side to something known, such as ``resource.owner = subject`` or
+``resource.membership(subject)`` exists, names its candidates through an index; what holds further
+down is for `decide` to tell of each. A path to an allow without such a test cannot be bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
+from sidecar.diagram.questions import Path, Question
+from sidecar.engine.bound_tests import Binder
+from sidecar.engine.frame import Frame
+from sidecar.engine.paths import Reader
+from sidecar.facts import reader_of
+from sidecar.schema import Attribute, EntityType, Key, Kind
+
+Find = Callable[[Frame], Iterable[Any]]
+"""Yields keys of the unknown side: all that a test can hold for, and perhaps more."""
+Back = Callable[[Frame, Any], Iterable[Any]]
+"""Yields keys of the unknown side for which a path leads to this value."""
+
+
+class Candidates:
+    """Candidates for one unknown side, `SUBJECT` or `RESOURCE`, of one kind of request."""
+
+    def __init__(
+        self, reader: Reader, binder: Binder, tests: tuple[Test, ...], unknown: Path
+    ) -> None:
+        self._reader = reader
+        self._binder = binder
+        self._tests = tests
+        self._unknown = unknown
+        self._finds: dict[Question, Find | None] = {}
+
+    def of(self, root: Node, frame: Frame) -> set[Key] | None:
+        """Return keys that hold all for which `root` can be true; None where it has no bound.
+
+        Args:
+            root: The tree that grants.
+            frame: The request; of its unknown side neither key nor row is looked at.
+        """
+        found: set[Key] = set()
+        seen: set[int] = set()
+        open_nodes = [root]
+        while open_nodes:
+            node = open_nodes.pop()
+            if node is TRUE:
+                return None
+            if node.number in seen or node is FALSE or node is FAULT:
+                continue
+            seen.add(node.number)
+            open_nodes += self._ways_on(node, frame, found)
+        found.discard(None)  # an absent reference leads to nobody
+        return found
+
+    def _ways_on(self, node: Node, frame: Frame, found: set[Key]) -> Iterator[Node]:
+        """Yield the branches that can still be taken; add the candidates that a test names."""
+        question = self._tests[node.test].question
+        if not self._depends(question):
+            taken = self._binder.step(node, frame)
+            yield from (branch for branch in node.branches if self._binder.tree(branch) is taken)
+            return
+        if question not in self._finds:
+            self._finds[question] = self._find(question)
+        find = self._finds[question]
+        for label, branch in zip(node.labels, node.branches, strict=False):
+            if find is None or label is not True:
+                yield branch
+            elif branch is not FALSE:
+                found.update(find(frame))
+        if len(node.branches) > len(node.labels):
+            yield node.branches[-1]
+
+    def _depends(self, part: object) -> bool:
+        """Tell whether a question, a path or an operand is about the unknown side."""
+        if part == self._unknown:
+            return True
+        return isinstance(part, tuple) and any(self._depends(each) for each in part)
+
+    def _find(self, question: Question) -> Find | None:
+        kind = question[0]
+        if kind == "same":
+            known, unknown = sorted(question[1:], key=self._depends)
+            if self._depends(known):
+                return None
+            value, back = self._reader.comparable(known), self._back(unknown)
+            return None if back is None else lambda frame: back(frame, value(frame))
+        if kind == "exists" and question[1][0] == "lookup":
+            return self._find_looked_up(question[1])
+        if kind == "includes":
+            return self._find_included(question[1], question[2])
+        return None
+
+    def _find_included(self, members: Path, operand: Path) -> Find | None:
+        if members[0] != "member" or operand[0] == "literal":
+            return None
+        declared = self._reader.attribute(members).type
+        if declared.element is None or declared.element.kind is Kind.DOMAIN:
+            return None
+        if self._depends(members):
+            value, back = self._reader.comparable(operand), self._back(members)
+            if self._depends(operand) or back is None:
+                return None
+            return lambda frame: back(frame, value(frame))
+        each, back_to = self._binder.members(members), self._back(operand)
+        if back_to is None:
+            return None
+        return lambda frame: (key for member in each(frame) or () for key in back_to(frame, member))
+
+    def _find_looked_up(self, path: Path) -> Find | None:
+        """Return who can be found by a look-up in which one part is unknown."""
+        asked = self._reader.type_of(path[1])
+        lookup, found = asked.lookups[path[2]], self._reader.type_of(path)
+        parts = dict(zip(("this", *lookup.arguments), (path[1], *path[3]), strict=True))
+        unknown = [name for name, part in parts.items() if self._depends(part)]
+        columns = {source: match[0] for match, source in lookup.match.items() if len(match) == 1}
+        if len(unknown) != 1 or unknown[0] not in columns:
+            return None
+        known = next((name for name in columns if name != unknown[0]), None)
+        back = self._back(parts[unknown[0]])
+        if known is None or back is None or parts[known][0] == "literal":
+            return None
+        value = self._reader.comparable(parts[known])
+        want = reader_of(found, columns[unknown[0]])
+        name, column = found.name, columns[known]
+        implied = self._implied(found, column) if self._reader.names_key(path) else _nobody
+        if implied is None:
+            return None
+
+        def find(frame: Frame) -> Iterator[Any]:
+            given = value(frame)
+            rows = frame.snapshot.rows(name)
+            for key in frame.snapshot.holders(name, column).get(given, ()):
+                yield from back(frame, want(rows[key]))
+            for part in implied(frame, given):
+                yield from back(frame, part)
+
+        return find
+
+    def _back(self, path: Path) -> Back | None:
+        """Return how to go from a value at `path` back to the unknown side."""
+        if path == self._unknown:
+            return lambda _, value: (value,)
+        if path[0] != "member" or not self._reader.is_entity(path[1]):
+            return None
+        declared, name = self._reader.type_of(path[1]), path[2]
+        attribute = declared.attributes[name]
+        root = path[1] == self._unknown
+        if not declared.table or (root and attribute.caller and attribute.optional):
+            return None
+        if attribute.optional and attribute.default is not None:
+            return None
+        base = self._back(path[1])
+        if base is None:
+            return None
+        if declared.key == (name,):
+            return base
+        return self._back_through(base, declared, attribute)
+
+    def _back_through(self, base: Back, declared: EntityType, attribute: Attribute) -> Back | None:
+        name, column = declared.name, attribute.name
+        other = next((each for each in declared.key if each != column), column)
+        implied = self._implied(declared, column) if column in declared.key else _nobody
+        if implied is None:
+            return None
+
+        def back(frame: Frame, value: Any) -> Iterator[Any]:  # noqa: ANN401 - of any declared type
+            for key in frame.snapshot.holders(name, column).get(value, ()):
+                yield from base(frame, key)
+            for part in implied(frame, value):
+                parts = {column: value, other: part}
+                yield from base(frame, tuple(parts[each] for each in declared.key))
+
+        return back
+
+    def _implied(self, declared: EntityType, known: str) -> Back | None:
+        """Return, given one column of the key, the other of entities that exist without a row.
+
+        None where they cannot be found through an index.
+        """
+        if declared.implied is None:
+            return _nobody
+        (reference, *steps), column = declared.implied
+        if len(steps) != 1 or set(declared.key) != {reference, column}:
+            return None
+        target = declared.attributes[reference].type.target
+        read = reader_of(self._reader.schema.types[target], steps[0])
+        if known == reference:
+
+            def named(frame: Frame, value: Any) -> Iterable[Any]:  # noqa: ANN401 - a key
+                row = frame.snapshot.rows(target).get(value)
+                return () if row is None else (read(row),)
+
+            return named
+        return lambda frame, value: frame.snapshot.holders(target, steps[0]).get(value, ())
+
+
+def _nobody(_frame: Frame, _value: object) -> Iterable[Any]:
+    return ()

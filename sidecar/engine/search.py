@@ -1,0 +1,299 @@
+"""Searches: which actions, which subjects, which resources `decide` would allow.
+
+The candidates of each are sorted, and can be taken one by one from any place on: a page costs what
+is taken, and not what comes before or after it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from sidecar.compiler import Policy
+from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
+from sidecar.engine import Frame, RequestKind, kind_of
+from sidecar.engine.authorizer import decide, decisions_of
+from sidecar.engine.validity import shared_window
+from sidecar.errors import InvalidRequestError
+from sidecar.facts import Snapshot, reader_of
+from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
+from sidecar.schema import EntityType, Key, Schema, id_of
+
+PERMISSIONS = "permissions"
+"""Names a question for a list, where answers are remembered."""
+
+
+class Candidate(NamedTuple):
+    """What a search has looked at: an id, or the name of an action."""
+
+    id: str
+    allowed: bool
+    obligations: tuple[Obligation, ...] = ()
+    """What the caller must do along with an allow."""
+
+    @classmethod
+    def of(cls, identifier: str, decision: Decision) -> Candidate:
+        """Return what a decision says of an id."""
+        return cls(identifier, decision.allowed, decision.obligations)
+
+
+def permissions(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+) -> tuple[str, ...]:
+    """Return the actions that `decide` would allow, in the schema's order.
+
+    The action of `request` is not looked at; its action properties are put to every action.
+
+    Raises:
+        InvalidRequestError: A declared property has the wrong JSON type.
+    """
+    return list_permissions(request, policy, snapshot, now).actions
+
+
+def list_permissions(
+    request: Request,
+    policy: Policy,
+    snapshot: Snapshot,
+    now: datetime,
+    asked: bytes | None = None,
+) -> PermittedActions:
+    """Do the same with the obligations of each action, and remember the answer.
+
+    Args:
+        request: As for `permissions`.
+        policy: The policy.
+        snapshot: The facts.
+        now: The moment.
+        asked: The whole question in the bytes of a caller, to be remembered by.
+
+    Raises:
+        InvalidRequestError: A declared property has the wrong JSON type.
+    """
+    kind = kind_of(request.subject.type, request.resource.type, policy)
+    if kind is None:
+        return PermittedActions(())
+    if request.action_properties:
+        return _permitted_with(request, kind, policy, snapshot, now)
+    # No action is declared by this name, so that no action's own defaults are read for all.
+    frame = kind.frame(replace(request, action=UNDECLARED_ACTION), snapshot, now)
+    if frame.outside:
+        return PermittedActions(())
+    names, unsure = kind.listed(frame)
+    # An action with defaults of its own is not answered from what is read for all.
+    frames = {
+        name: kind.frame(replace(request, action=name), snapshot, now)
+        for name in names
+        if name in kind.particular
+    }
+    obligations: dict[str, tuple[Obligation, ...]] = {}
+    if unsure:
+        known: dict[int, bool] = {}
+        codes = {
+            name: _obliged(kind, name, frames[name], {})
+            if name in frames
+            else _obliged(kind, name, frame, known)
+            for name in names
+            if name in unsure
+        }
+        names = tuple(name for name in names if codes.get(name, ()) is not None)
+        sentences = policy.sentences.obligations
+        obligations = {
+            name: tuple(Obligation(code, sentences[code]) for code in each)
+            for name, each in codes.items()
+            if each
+        }
+    permitted = PermittedActions(names, obligations)
+    if asked is not None:
+        window = shared_window([kind.window(each) for each in (frame, *frames.values())])
+        decisions_of(policy, snapshot).remember((PERMISSIONS, asked), window, permitted)
+    return permitted
+
+
+def _permitted_with(
+    request: Request, kind: RequestKind, policy: Policy, snapshot: Snapshot, now: datetime
+) -> PermittedActions:
+    """Return the actions that are allowed with properties of the action.
+
+    Each action declares its own. A property of the wrong JSON type for one action may be right for
+    another, so it is an error only where it is right for none that declares it.
+    """
+    names = request.action_properties.keys()
+    decided: dict[str, Decision] = {}
+    failure: InvalidRequestError | None = None
+    fits = False
+    for name, action in kind.resource.actions.items():
+        try:
+            decided[name] = decide(replace(request, action=name), policy, snapshot, now)
+        except InvalidRequestError as error:
+            if not error.member.startswith("action."):
+                raise
+            failure = failure or error
+        else:
+            fits = fits or not names.isdisjoint(action.properties)
+    if failure is not None and not fits:
+        raise failure
+    allowed = {name: decision for name, decision in decided.items() if decision.allowed}
+    obliging = {name: each.obligations for name, each in allowed.items() if each.obligations}
+    return PermittedActions(tuple(allowed), obliging)
+
+
+def search_subjects(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+) -> tuple[str, ...]:
+    """Return the ids of all subjects of the request's subject type that are allowed, sorted.
+
+    The subject's id in `request` is not looked at. The answer is complete.
+
+    Raises:
+        InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the type.
+    """
+    found = each_subject(request, policy, snapshot, now)
+    return tuple(candidate.id for candidate in found if candidate.allowed)
+
+
+def search_resources(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+) -> tuple[str, ...]:
+    """Return the ids of all resources of the request's resource type that are allowed, sorted.
+
+    The resource's id in `request` is not looked at. The answer is complete.
+
+    Raises:
+        InvalidRequestError: A declared property has the wrong JSON type, or nobody mounts the type.
+    """
+    found = each_resource(request, policy, snapshot, now)
+    return tuple(candidate.id for candidate in found if candidate.allowed)
+
+
+def each_subject(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+) -> Iterator[Candidate]:
+    """Return the candidates of `search_subjects` behind an id, each decided when it is taken.
+
+    Raises:
+        InvalidRequestError: As `search_subjects`, before the first is taken.
+    """
+    kind = request.subject.type
+    ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
+    asked = (replace(request, subject=Reference(kind, each)) for each in _behind(after, ids))
+    return (Candidate.of(each.subject.id, decide(each, policy, snapshot, now)) for each in asked)
+
+
+def each_resource(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+) -> Iterator[Candidate]:
+    """Return the candidates of `search_resources` behind an id, each decided when it is taken.
+
+    Raises:
+        InvalidRequestError: As `search_resources`, before the first is taken.
+    """
+    kind = request.resource.type
+    ids = _candidates((RESOURCE, kind), request, policy, snapshot, now)
+    asked = (replace(request, resource=Reference(kind, each)) for each in _behind(after, ids))
+    return (Candidate.of(each.resource.id, decide(each, policy, snapshot, now)) for each in asked)
+
+
+def each_action(
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+) -> Iterator[Candidate]:
+    """Return what `permissions` finds behind a name, in the order of the names.
+
+    Raises:
+        InvalidRequestError: As `permissions`.
+    """
+    found = list_permissions(request, policy, snapshot, now)
+    names = _behind(after, sorted(found.actions))
+    return (Candidate(name, allowed=True, obligations=found.of(name)) for name in names)
+
+
+def _behind(after: str, names: list[str]) -> Iterator[str]:
+    return islice(names, bisect_right(names, after), None)
+
+
+def _obliged(
+    kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]
+) -> list[str] | None:
+    """Return the obligations of an allow, or None where `decide` would deny.
+
+    Args:
+        kind: Of the request.
+        action: One of its actions.
+        frame: What is answered from.
+        known: What is known already of trees that actions share.
+    """
+    if kind.standing(action, frame):
+        return None
+    entry = kind.entry(action)
+    faults: list[str] = []
+    if entry.allowed is not None:
+        tree = id(entry.allowed)
+        if tree not in known:
+            known[tree] = entry.allowed(frame) is True
+        allowed = known[tree]
+    else:
+        allowed = kind.holds(entry.grant, action, frame, faults)
+        for rule in entry.forbids:
+            allowed = not kind.holds(rule, action, frame, faults) and allowed
+    obliges = entry.obliges if allowed else ()
+    codes = [rule[1] for rule in obliges if kind.holds(rule, action, frame, faults)]
+    return codes if allowed and not faults else None
+
+
+def _candidates(
+    sought: tuple[Path, str],
+    request: Request,
+    policy: Policy,
+    snapshot: Snapshot,
+    now: datetime,
+) -> list[str]:
+    """Return ids that hold all that is sought, sorted: from an index, or else every id there is."""
+    unknown, type_name = sought
+    kind = kind_of(request.subject.type, request.resource.type, policy)
+    if kind is None:
+        return []
+    declared = policy.schema.types[type_name]
+    member = "subject.type" if unknown == SUBJECT else "resource.type"
+    if not declared.table:
+        raise InvalidRequestError(member, f"cannot be searched: nobody mounts `{type_name}`")
+    action = kind.resource.actions.get(request.action)
+    if action is None or (action.creates and unknown == RESOURCE):
+        return []  # what exists already cannot be created
+    keys = kind.candidates(unknown, request, snapshot, now)
+    if keys is not None:
+        return sorted(snapshot.id_of(type_name, key) for key in keys)
+    # Sorting all of a large table for each page would cost more than the page.
+    ids = decisions_of(policy, snapshot).sorted_ids
+    found = ids.get(type_name)
+    if found is None:
+        every = {*snapshot.rows(type_name), *_implied_keys(declared, policy.schema, snapshot)}
+        found = ids[type_name] = sorted(snapshot.id_of(type_name, key) for key in every)
+    return found
+
+
+def _implied_keys(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[Key]:
+    """Yield the keys of what exists by implication.
+
+    One column of the key refers to an entity, and a path from that one names the other column.
+    """
+    if declared.implied is None:
+        return
+    (reference, *steps), column = declared.implied
+    start = declared.attributes[reference].type.target
+    for key in snapshot.rows(start):
+        current, value = schema.types[start], key
+        for step in steps:
+            row = snapshot.rows(current.name).get(value)
+            found = None if row is None else reader_of(current, step)(row)
+            if not isinstance(found, str):
+                break
+            current = schema.types.get(current.attributes[step].type.target, current)
+            value = found
+        else:
+            parts = {reference: id_of(key), column: id_of(value)}
+            implied = tuple(parts[name] for name in declared.key)
+            yield implied if len(implied) > 1 else implied[0]

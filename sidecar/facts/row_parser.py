@@ -1,0 +1,208 @@
+"""The one parser of rows, whatever the source: a row's texts become values of the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TypeAlias
+
+from sidecar.facts.errors import MountFaults
+from sidecar.schema import ABSENT, Attribute, EntityType, Key, Kind, Schema, Value, ValueType
+from sidecar.schema.messages import nearest, one_of, shown
+from sidecar.schema.values import Scalar, is_id, is_null, not_one_of, parse_text
+
+Row: TypeAlias = tuple[Value, ...]
+"""The values of one entity, in the order of `EntityType.attributes`."""
+
+MOST_REMEMBERED, MOST_REMEMBERED_KEYS = 4_096, 1_048_576
+"""Texts that a column remembers the value of while it is read. Keys come again in the rows that
+refer to them; most other texts are few, as roles are, or never come again, as addresses do."""
+
+
+class Quoted(str):
+    """A text that its writer marked as text, so that ``"7"`` is no number.
+
+    Sources that know the types of their columns give texts as this, and the rest as `str`.
+    """
+
+    __slots__ = ()
+
+
+class Refused(str):
+    """What stands where a source has told already that a cell is wrong."""
+
+    __slots__ = ()
+
+
+Cell: TypeAlias = str | list[str]
+Cells: TypeAlias = Mapping[str, Cell]
+"""A row as its source gives it: columns that are absent are left out, or an unquoted ``null``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of one type, each with its line, and how faults name where they come from."""
+
+    file: str
+    rows: Iterable[tuple[int, Cells]]
+
+
+def reader_of(declared: EntityType, name: str) -> Callable[[Row], Value]:
+    """Return what reads an attribute from a row: what it holds, or else the default.
+
+    So look-ups and searches see it. Of the subject and the resource of a request, what a caller
+    says comes between the two: where a caller may say something, rows do not hold the default.
+    """
+    place = list(declared.attributes).index(name)
+    attribute = declared.attributes[name]
+    if not attribute.caller or attribute.default is None:
+        return itemgetter(place)
+    default = attribute.default
+
+    def read(row: Row) -> Value:
+        value = row[place]
+        return default if value is None else value
+
+    return read
+
+
+class RowReader:
+    """Reads the rows of one type."""
+
+    def __init__(
+        self, schema: Schema, declared: EntityType, file: str, faults: MountFaults
+    ) -> None:
+        self._declared = declared
+        self._file = file
+        self._faults = faults
+        columns = [
+            _Column(schema, declared, attribute) for attribute in declared.attributes.values()
+        ]
+        # What is looked at for every cell, at hand.
+        self._readers = [(column.name, column.known.get, column) for column in columns]
+        names = list(declared.attributes)
+        self._key = [names.index(column) for column in declared.key]
+
+    def read(self, line: int, cells: Cells) -> Row:
+        """Return the values of a row; absent, and a fault, where a cell is wrong."""
+        found = 0
+        values: list[Value] = []
+        for name, known, column in self._readers:
+            cell = cells.get(name)
+            if cell is None:
+                value = column.default
+                if not column.optional:
+                    self._missing(line, name)
+            else:
+                found += 1
+                if cell.__class__ is str:
+                    value = known(cell)
+                    if value is None:
+                        value = self._parse(line, column, cell)
+                else:
+                    value = self._parse(line, column, cell)
+            values.append(value)
+        if found < len(cells):
+            self._refuse_unknown(line, cells)
+        return tuple(values)
+
+    def key(self, row: Row) -> Key | None:
+        """Return the key of a row, or None when the row was wrong in it."""
+        if len(self._key) == 1:
+            value = row[self._key[0]]
+            return value if isinstance(value, str) else None
+        parts = tuple([row[index] for index in self._key])
+        return None if None in parts else parts  # type: ignore[return-value]  # columns of keys are str
+
+    def id_text(self, cells: Cells) -> str:
+        """Return the id of a row, whose key could be read, as its source spells it."""
+        return "/".join(str(cells[column]) for column in self._declared.key)
+
+    def _parse(self, line: int, column: _Column, cell: Cell) -> Value:
+        if cell.__class__ is str and is_null(cell):
+            if not column.optional:
+                self._missing(line, column.name)
+            return column.default
+        if cell.__class__ is Refused:
+            return ABSENT
+        try:
+            value = column.parse(cell)
+        except ValueError as error:
+            if not self._faults.full:
+                # A log of faults is no place for what the schema says to hide.
+                said = str(error)
+                if column.sensitive:
+                    for text in [cell] if isinstance(cell, str) else cell:
+                        said = said.replace(shown(text), "its value")
+                self._faults.add(self._file, line, f"column {shown(column.name)}: {said}")
+            else:
+                self._faults.add(self._file, line, "")
+            return ABSENT
+        if cell.__class__ is str and len(column.known) < column.most_known:
+            column.known[cell] = value
+        return value
+
+    def _missing(self, line: int, name: str) -> None:
+        self._faults.add(self._file, line, f"column {shown(name)} is missing; write `{name}: ...`")
+
+    def _refuse_unknown(self, line: int, cells: Cells) -> None:
+        for name in cells:
+            if name not in self._declared.attributes:
+                known = self._declared.attributes
+                mend = "" if self._faults.full else nearest(name, known)
+                self._faults.add(
+                    self._file,
+                    line,
+                    f"{shown(name)} is no column of {self._declared.table}"
+                    f"{mend or f'; it has {one_of(known)}'}",
+                )
+
+
+class _Column:
+    """How the cells of one column are read."""
+
+    __slots__ = (
+        "_attribute", "_inner_key", "_is_key", "_schema", "default", "known", "most_known", "name",
+        "optional", "sensitive",
+    )  # fmt: skip
+
+    def __init__(self, schema: Schema, declared: EntityType, attribute: Attribute) -> None:
+        self._schema = schema
+        self._attribute = attribute
+        self._inner_key = attribute.name in declared.key[:-1]
+        self._is_key = attribute.name in declared.key
+        self.name = attribute.name
+        self.optional = attribute.optional
+        # Where a caller may say what a row lacks, the default comes after the caller.
+        self.default = ABSENT if attribute.caller else attribute.default
+        self.sensitive = attribute.sensitive
+        self.known: dict[str, Value] = {}
+        refers = attribute.type.kind is Kind.REFERENCE
+        self.most_known = MOST_REMEMBERED_KEYS if refers else MOST_REMEMBERED
+
+    def parse(self, cell: Cell) -> Value:
+        """Return the value of a cell.
+
+        Raises:
+            ValueError: It has none. The message begins with the text in backticks.
+        """
+        value_type = self._attribute.type
+        if value_type.kind is Kind.SET and value_type.element and isinstance(cell, list):
+            return frozenset([self._scalar(value_type.element, member) for member in cell])
+        if not isinstance(cell, str):
+            raise ValueError(f"`[...]` is a list; write one {value_type.name}")  # noqa: TRY004 - a person's slip
+        value = self._scalar(value_type, cell)
+        if self._attribute.only and value not in self._attribute.only:
+            raise ValueError(not_one_of(cell, self._attribute.only))
+        if self._is_key and not is_id(cell):
+            raise ValueError(f"{shown(cell)} begins or ends with what nobody sees; remove it")
+        if self._inner_key and isinstance(value, str) and "/" in value:
+            raise ValueError(f"{shown(cell)} has a `/`, which ends a part of an id; rename it")
+        return value
+
+    def _scalar(self, value_type: ValueType, text: str) -> Scalar:
+        value = parse_text(self._schema, value_type, str(text), text.__class__ is Quoted)
+        if value is None or isinstance(value, frozenset):
+            raise ValueError(f"{shown(text)} is no {value_type.name}; correct it")
+        return value

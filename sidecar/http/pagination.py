@@ -1,0 +1,159 @@
+"""Pages of a search, and the tokens by which callers come back for the next.
+
+A token holds the position (the last id that was looked at), the limit that the caller said, and a
+hash of the whole question; it is authenticated with a key, so that nobody can make or change one.
+Nothing is kept between two pages: any worker, and any sidecar with the same key, can answer the
+next, from the facts that are current then.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from sidecar.engine.search import Candidate
+from sidecar.errors import InvalidRequestError, InvalidSettingError
+from sidecar.http.authzen_requests import Page
+from sidecar.model import Request
+
+_PURPOSE = b"sidecar page token 1\0"
+"""Keeps our tokens apart from whatever else a key authenticates."""
+
+_MAC_BYTES, _HASH_BYTES = 32, 16
+
+_LEAST_KEY_BYTES = 32
+
+MAX_SCANNED = 10_000
+"""Candidates that one page looks at. It may end before it is full, or empty, with a token for the
+next: so no search is refused for the size of a table, and none keeps others waiting for long."""
+
+_FORGED = "is not one that this sidecar gave; begin again without it"
+_CHANGED = "belongs to another question; repeat all but the token as it was"
+
+
+def new_key() -> bytes:
+    """Return a key that nobody knows, and that ends with this process and those it forks."""
+    return token_bytes(_LEAST_KEY_BYTES)
+
+
+def read_key(file: Path) -> bytes:
+    """Read a key for tokens: all bytes of a file.
+
+    Raises:
+        InvalidSettingError: It cannot be read, or is so short that it could be guessed.
+    """
+    try:
+        key = file.read_bytes()
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise InvalidSettingError(f"the key `{file}` cannot be read: {said}") from error
+    if len(key) < _LEAST_KEY_BYTES:
+        message = f"the key `{file}` must have at least {_LEAST_KEY_BYTES} bytes"
+        raise InvalidSettingError(message)
+    return key
+
+
+class _Position(Struct, frozen=True, array_like=True):
+    """What is in a token beside the hash of the question."""
+
+    limit: int | None
+    """What the caller said; None for nothing, or 0, with which nobody would get on."""
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """How large pages are, and the key that their tokens are made with."""
+
+    page_size: int = 100
+    max_page_size: int = 1000
+    key: bytes = field(default_factory=new_key, repr=False)
+
+    def results(
+        self,
+        search: str,
+        asked: Request,
+        page: Page | UnsetType,
+        each: Callable[[str], Iterator[Candidate]],
+    ) -> tuple[dict[str, Any], list[Candidate]]:
+        """Return one page of a search: the members to say of it, and what is allowed.
+
+        There are no members when the caller asked for no page and everything fits into the
+        largest.
+
+        Args:
+            search: Which search it is; a token is good for one of them.
+            asked: The question.
+            page: What the caller said about pages.
+            each: Yields all candidates that come after an id, sorted.
+
+        Raises:
+            InvalidRequestError: The token is not ours, or belongs to another question.
+        """
+        question = _hash(search, asked)
+        if page is UNSET:
+            start, size = _Position(None, ""), self.max_page_size
+        else:
+            start = self._start(question, page)
+            size = self._size(start, page)
+        shown: list[Candidate] = []
+        last, token = start.after, ""
+        for scanned, candidate in enumerate(each(start.after)):
+            if scanned >= MAX_SCANNED or (candidate.allowed and len(shown) >= size):
+                token = self._token(question, _Position(start.limit, last))
+                break
+            last = candidate.id
+            if candidate.allowed:
+                shown.append(candidate)
+        if page is UNSET and not token:
+            return {}, shown
+        return {"page": {"next_token": token, "count": len(shown)}}, shown
+
+    def _start(self, question: bytes, page: Page) -> _Position:
+        said = None if page.limit is UNSET else min(page.limit, self.max_page_size)
+        if not page.token:
+            return _Position(said or None, "")
+        start = self._read(question, page.token)
+        if said is not None and start.limit not in {None, said}:
+            raise InvalidRequestError("page.token", _CHANGED)
+        return _Position(start.limit or said or None, start.after)
+
+    def _size(self, start: _Position, page: Page) -> int:
+        if page.limit == 0:
+            return 0
+        return min(start.limit or self.page_size, self.max_page_size)
+
+    def _token(self, question: bytes, position: _Position) -> str:
+        said = question + msgspec.json.encode(position)
+        return urlsafe_b64encode(self._mac(said) + said).decode("ascii")
+
+    def _read(self, question: bytes, token: str) -> _Position:
+        try:
+            raw = urlsafe_b64decode(token.encode("ascii"))
+        except (NotBase64, UnicodeEncodeError) as error:
+            raise InvalidRequestError("page.token", _FORGED) from error
+        said = raw[_MAC_BYTES:]
+        # The text as a whole, since more than one text can stand for the same bytes.
+        ours = urlsafe_b64encode(self._mac(said) + said)
+        if not hmac.compare_digest(ours, token.encode("ascii")):
+            raise InvalidRequestError("page.token", _FORGED)
+        if said[:_HASH_BYTES] != question:
+            raise InvalidRequestError("page.token", _CHANGED)
+        return msgspec.json.decode(said[_HASH_BYTES:], type=_Position)
+
+    def _mac(self, said: bytes) -> bytes:
+        return hmac.digest(self.key, _PURPOSE + said, "sha256")
+
+
+def _hash(search: str, asked: Request) -> bytes:
+    return sha256(msgspec.json.encode((search, asked), order="sorted")).digest()[:_HASH_BYTES]

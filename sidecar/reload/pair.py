@@ -1,0 +1,50 @@
+"""What answers: one policy and one snapshot, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sidecar.compiler import Policy
+from sidecar.engine.authorizer import Decisions, decisions_of
+from sidecar.errors import Problem
+from sidecar.facts import Snapshot
+from sidecar.model import Revisions
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories that everything is read from."""
+
+    policies: Path
+    fixtures: Path
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A policy and a snapshot of the same schema."""
+
+    policy: Policy
+    snapshot: Snapshot
+    decisions: Decisions = field(init=False, compare=False, repr=False)
+    """Decides from both, and remembers."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decisions", decisions_of(self.policy, self.snapshot))
+
+    def revisions(self) -> Revisions:
+        """Return the content hashes of both."""
+        return Revisions(self.policy.revision, self.snapshot.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What there is to know about the pair that answers."""
+
+    revisions: Revisions | None
+    """None while there is nothing to answer from."""
+    problems: tuple[Problem, ...]
+    """Why the newest files are not what answers; empty when they are."""
+    stale: bool = False
+    """Whether the facts are older than the operator lets them be."""

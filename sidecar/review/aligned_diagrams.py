@@ -1,0 +1,447 @@
+"""The trees of one pack, or of two, in one order of tests, so that they can be joined and compared.
+
+Tests stand behind what they presuppose: whether something exists before what it holds. An action
+or a type that only the other pack has a pack denies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sidecar.compiler import Policy
+from sidecar.compiler.policy import Entry
+from sidecar.diagram.diagram import Trees
+from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
+from sidecar.diagram.questions import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SUBJECT,
+    YES_NO,
+    Path,
+    Question,
+    with_default,
+)
+from sidecar.errors import SidecarError
+from sidecar.review.schema_union import Union, unite
+from sidecar.review.states import KnownStates, States
+from sidecar.schema import Attribute, EntityType, Kind, Schema
+
+Scope = tuple[str, str]
+"""The types of subject and resource."""
+OLD_SIDE, NEW_SIDE = 0, 1
+
+
+class UncompiledError(SidecarError):
+    """A question that Oso is asked at request time, of which therefore nothing can be proved."""
+
+    def __init__(self, action: str, resource: str, what: str = "") -> None:
+        self.action = action
+        self.resource = resource
+        self.what = what
+        """Of a condition of a reviewer's what it is; empty where the policy itself is asked."""
+        super().__init__(next(uncompiled([self])))
+
+
+def uncompiled(errors: Iterable[UncompiledError]) -> Iterator[str]:
+    """Yield sentences about what Oso is asked at request time, one for each type of resource."""
+    together: dict[tuple[str, str], dict[str, None]] = {}
+    for error in errors:
+        together.setdefault((error.resource, error.what), {})[error.action] = None
+    for (resource, what), actions in together.items():
+        of = f"{what} for " if what else ""
+        named = ", ".join(f"`{action}`" for action in actions)
+        verb = "are" if len(actions) > 1 and not what else "is"
+        what_for = f"{of}{named} on a `{resource}`"
+        yield f"{what_for} {verb} put to Oso at request time: `sidecar check` says why"
+
+
+class Joined:
+    """The trees of several packs in one `Trees`; of one pack where there is but one."""
+
+    def __init__(
+        self,
+        *policies: Policy,
+        known: KnownStates | None = None,
+        declared: Sequence[Schema] | None = None,
+    ) -> None:
+        """Bring the trees of the packs together.
+
+        Two packs of different schemas are compiled by schemas that know the values of each other
+        (`packs.load_pair`), so that each says what its rules say of them.
+
+        Args:
+            policies: One, or the old and the new one.
+            known: What was found to be possible before, and takes what is found now.
+            declared: The schema of each pack as it is written, which says what a caller may say;
+                None where the packs were compiled by these very schemas.
+        """
+        self.policies = policies
+        self._declared = tuple(p.schema for p in policies) if declared is None else declared
+        first, last = policies[0], policies[-1]
+        self.union: Union = unite(first.schema, last.schema, first.settings, last.settings)
+        self.schema: Schema = self.union.schema
+        self.trees = Trees()
+        self._ordered: set[Scope] = set()
+        self._labels: dict[tuple[Scope, Question], tuple[Label, ...]] = {}
+        self._taken: dict[tuple[int, int, Scope], Node] = {}
+        self._known = KnownStates() if known is None else known
+        self._absent: dict[tuple[int, int], Node] = {}
+
+    def scopes(self) -> Iterator[Scope]:
+        """Yield each pair of types that can be asked about, in the order of the schema."""
+        for subject in self.schema.subjects():
+            for resource in self.schema.types:
+                yield subject, resource
+
+    def states(self, scope: Scope) -> States:
+        """Return what can be, for a pair of types."""
+        return self._known.of(self.schema, self.union.settings, scope)
+
+    def take(self, side: int, node: Node, scope: Scope) -> Node:
+        """Return a tree of one of the packs, in the common order."""
+        self._order(scope)
+        self.trees.scope = scope
+        return self._take(side, node, scope)
+
+    def allowed(self, side: int, scope: Scope, action: str) -> Node:
+        """Return where a pack allows an action: granted, not forbidden, and nothing missing (R20).
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        entry = self.policies[side].entries.get((*scope, action))
+        if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
+            return FALSE
+        allowed = self._whole(side, entry, scope, action)
+        for said in self._unknown_values(side, scope, action):
+            allowed = self.trees.choose(said.node(self), FALSE, allowed)
+        return self.standing(side, scope, action, self.granting(scope, action, allowed))
+
+    def incomparable(self, scope: Scope, action: str) -> tuple[str, ...]:
+        """Return why an action cannot be compared; nothing where it can."""
+        found: dict[str, None] = {}
+        for side, policy in enumerate(self.policies):
+            entry = policy.entries.get((*scope, action))
+            if entry is not None and self.union.changed:
+                roots = (entry.granted, *entry.forbids.values(), *entry.obliges.values())
+                found.update(dict.fromkeys(self._reasons(side, scope, action, roots)))
+        return tuple(found)
+
+    def is_comparable(self, side: int, root: Node, scope: Scope) -> bool:
+        """Tell whether a tree looks at nothing that means something else in the other pack."""
+        return not self._reasons(side, scope, None, (root,))
+
+    def _reasons(
+        self, side: int, scope: Scope, action: str | None, roots: Sequence[Node | None]
+    ) -> tuple[str, ...]:
+        if not self.union.changed:
+            return ()
+        policy = self.policies[side]
+        known = [root for root in roots if root is not None]
+        tests = {node.test for node in Trees().reachable(known) if node.branches}
+        questions = [policy.tests[index].question for index in sorted(tests)]
+        return self.union.reasons(policy.schema, scope, action, questions)
+
+    def standing(self, side: int, scope: Scope, action: str, region: Node) -> Node:
+        """Return the part of a region in which nothing is missing that needs no policy (R20).
+
+        Subject and resource exist, or the resource does not that is to be created.
+        """
+        self._order(scope)
+        self.trees.scope = scope
+        creates = self.policies[side].schema.types[scope[1]].actions[action].creates
+        subject, resource = (self.schema.types[name] for name in scope)
+        if creates and resource.table:
+            region = self.trees.choose(self._exists(RESOURCE), FALSE, region)
+        elif not creates and _can_lack(resource):
+            region = self.trees.choose(self._exists(RESOURCE), region, FALSE)
+        if _can_lack(subject):
+            region = self.trees.choose(self._exists(SUBJECT), region, FALSE)
+        return region
+
+    def granting(self, scope: Scope, action: str, region: Node) -> Node:
+        """Return a region of what is granted, or should be: there a fact with a default is present.
+
+        What a pack says of requests with a value outside its domain is of no interest then, since
+        nothing is granted for them. The trees of grants are compiled so already.
+        """
+        self._order(scope)
+        self.trees.scope = scope
+        return self.trees.assume_present(region, with_default(self.schema, scope, action))
+
+    def forbidden(self, side: int, scope: Scope, action: str, reason: str) -> Node:
+        """Return where a rule of a pack gives a reason.
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        return self._coded(side, scope, action, "forbids", reason)
+
+    def obliged(self, side: int, scope: Scope, action: str, obligation: str) -> Node:
+        """Return where a pack allows an action with an obligation.
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        obliged = self._coded(side, scope, action, "obliges", obligation)
+        region = self.trees.choose(obliged, self.allowed(side, scope, action), FALSE)
+        return self.granting(scope, action, region)
+
+    def _coded(self, side: int, scope: Scope, action: str, kind: str, code: str) -> Node:
+        entry = self.policies[side].entries.get((*scope, action))
+        if entry is None:
+            return FALSE
+        coded: Mapping[str, Node | None] = getattr(entry, kind)
+        node = coded.get(code, FALSE)
+        if node is None:
+            raise UncompiledError(action, scope[1])
+        taken = self.take(side, node, scope)
+        for said in self._unknown_values(side, scope, action):
+            taken = self.trees.choose(said.node(self), self._without(taken, said.path), taken)
+        return taken
+
+    def _whole(self, side: int, entry: Entry, scope: Scope, action: str) -> Node:
+        if entry.allowed is not None:
+            return self.take(side, entry.allowed, scope)
+        rules = (entry.granted, *entry.forbids.values())
+        trees = [None if rule is None else self.take(side, rule, scope) for rule in rules]
+        known = [tree for tree in trees if tree is not None]
+        if len(known) < len(trees) or any(map(self.trees.can_fail, known)):
+            raise UncompiledError(action, scope[1])
+        allowed, *forbids = known
+        for forbid in forbids:
+            allowed = self.trees.choose(forbid, FALSE, allowed)
+        return allowed
+
+    def _exists(self, path: Path) -> Node:
+        return self.trees.branch(("exists", path), {True: TRUE, False: FALSE})
+
+    # --- values that only the other pack knows ---------------------------------------------------
+
+    def _unknown_values(self, side: int, scope: Scope, action: str) -> Iterator[_Said]:
+        """Yield what a caller may say to the other pack, and is outside its domain to this one."""
+        if len(self.policies) > 1:
+            for said in self._sayable(scope, action):
+                own = _attribute_at(self._declared[side], scope, action, said.path)
+                if own is not None and own.type.name == said.of:
+                    unknown = frozenset(said.labels) - frozenset(_domain(own))
+                    if unknown:
+                        yield replace(said, unknown=unknown)
+
+    def _sayable(self, scope: Scope, action: str) -> Iterator[_Said]:
+        """Yield the enums that a caller may say along with an action, with all their values."""
+        declared = self.schema.types[scope[1]].actions.get(action)
+        places = [(ACTION, {} if declared is None else declared.properties)]
+        places.append((CONTEXT, self.schema.context))
+        for root, name in zip((SUBJECT, RESOURCE), scope, strict=True):
+            attributes = self.schema.types[name].attributes
+            places.append((root, {n: each for n, each in attributes.items() if each.caller}))
+        for base, attributes in places:
+            for name, attribute in attributes.items():
+                if attribute.type.kind is Kind.ENUM:
+                    path = ("member", base, name)
+                    yield _Said(path, attribute.type.name, _domain(attribute))
+
+    def labels(self, scope: Scope, question: Question) -> tuple[Label, ...]:
+        """Return all labels of a test of one value."""
+        return self._labels[scope, question]
+
+    def _without(self, node: Node, path: Path) -> Node:
+        """Return what a tree says where there is no value at a path."""
+        index = self.trees.find(Test(("present", path), "finite"))
+        if index is None or not node.branches or node.test > index:
+            return node
+        if node.test == index:
+            return node.branches[YES_NO.index(False)]
+        key = (node.number, index)
+        if key not in self._absent:
+            branches = [self._without(branch, path) for branch in node.branches]
+            self._absent[key] = self.trees.place(node.test, node.labels, branches)
+        return self._absent[key]
+
+    # --- one order for all -----------------------------------------------------------------------
+
+    def _order(self, scope: Scope) -> None:
+        """Give all tests of a pair of types their places, each behind what it presupposes."""
+        if scope in self._ordered:
+            return
+        self._ordered.add(scope)
+        self.trees.scope = scope
+        tests: dict[Question, Test] = {}
+        for path in (SUBJECT, RESOURCE):
+            tests["exists", path] = Test(("exists", path), "finite")
+        for side, policy in enumerate(self.policies):
+            for test, labels in _tests(policy, scope):
+                # Of no action: a property that changes in one may be the same in another.
+                if self.union.reasons(policy.schema, scope, "", (test.question,)):
+                    continue  # no tree that asks it is taken
+                renamed = replace(test, question=self._renamed(side, test.question, scope))
+                tests.setdefault(renamed.question, renamed)
+                if test.question[0] == "value":
+                    key = (scope, renamed.question)
+                    self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
+        for said in self._all_unknown(scope):
+            value = ("value", said.path)
+            for question in (("present", said.path), value):
+                tests.setdefault(question, Test(question, "finite"))
+            key = (scope, value)
+            self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *said.labels)))
+        for question in _sorted(tests):
+            self.trees.index_of(tests[question])
+
+    def _all_unknown(self, scope: Scope) -> Iterator[_Said]:
+        for side in range(len(self.policies)):
+            for action in self.schema.types[scope[1]].actions:
+                yield from self._unknown_values(side, scope, action)
+
+    def _take(self, side: int, node: Node, scope: Scope) -> Node:
+        if not node.branches:
+            # Where the policy fails nothing is granted, and nobody can say what would hold.
+            return node
+        key = (side, node.number, scope)
+        known = self._taken.get(key)
+        if known is not None:
+            return known
+        test = self.policies[side].tests[node.test]
+        question = self._renamed(side, test.question, scope)
+        branches = [self._take(side, branch, scope) for branch in node.branches]
+        labels = node.labels
+        if question[0] == "value":
+            by_label = dict(zip(labels, branches, strict=True))
+            labels = self._labels[scope, question]
+            branches = [by_label.get(label, FALSE) for label in labels]
+        index = self.trees.index_of(replace(test, question=question))
+        made = self.trees.place(index, labels, branches)
+        self._taken[key] = made
+        return made
+
+    def _renamed(self, side: int, question: Question, scope: Scope) -> Question:
+        if side == NEW_SIDE or not self.union.renamed:
+            return question
+        types = self.schema.types
+        owners: dict[Path, EntityType] = {
+            SUBJECT: types[scope[0]],
+            RESOURCE: types[scope[1]],
+        }
+        return tuple(
+            self.union.rename(part, owners) if isinstance(part, tuple) else part
+            for part in question
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An enum that a caller may say."""
+
+    path: Path
+    of: str
+    labels: tuple[str, ...]
+    """All values that one of the packs knows."""
+    unknown: frozenset[str] = frozenset()
+    """Those that are outside the domain of one of the packs."""
+
+    def node(self, joined: Joined) -> Node:
+        """Return where one of the unknown values is said."""
+        trees = joined.trees
+        labels = joined.labels(trees.scope, ("value", self.path))
+        place = trees.index_of(Test(("value", self.path), "finite"))
+        value = trees.place(
+            place, labels, [TRUE if label in self.unknown else FALSE for label in labels]
+        )
+        return trees.choose(
+            trees.branch(("present", self.path), {True: TRUE, False: FALSE}), value, FALSE
+        )
+
+
+def _attribute_at(schema: Schema, scope: Scope, action: str, path: Path) -> Attribute | None:
+    """Return what a schema declares of a value that a caller says."""
+    base, name = path[1], path[2]
+    if base == CONTEXT:
+        return schema.context.get(name)
+    owner = schema.types.get(scope[0] if base == SUBJECT else scope[1])
+    if owner is None:
+        return None
+    if base != ACTION:
+        return owner.attributes.get(name)
+    declared = owner.actions.get(action)
+    return None if declared is None else declared.properties.get(name)
+
+
+def _domain(attribute: Attribute) -> tuple[str, ...]:
+    return attribute.only or attribute.type.values
+
+
+def _can_lack(declared: EntityType) -> bool:
+    """Tell whether an id of a type may name nothing."""
+    return bool(declared.table) or len(declared.key) > 1
+
+
+def _tests(policy: Policy, scope: Scope) -> Iterator[tuple[Test, tuple[Label, ...]]]:
+    """Yield the tests of all trees of a pair of types, in their order."""
+    roots: list[Node | None] = []
+    for (subject, resource, _), entry in policy.entries.items():
+        if (subject, resource) == scope:
+            roots += [entry.granted, entry.allowed]
+            roots += [*entry.forbids.values(), *entry.obliges.values()]
+    roots += [each.root for each in policy.explored if (each.subject, each.resource) == scope]
+    roots += [root for (_, *pair, _), root in policy.probes.items() if tuple(pair) == scope]
+    known = [root for root in roots if root is not None]
+    labels: dict[int, dict[Label, None]] = {}
+    for node in Trees().reachable(known):
+        if node.branches:
+            labels.setdefault(node.test, {}).update(dict.fromkeys(node.labels))
+    for index in sorted(labels):
+        test = policy.tests[index]
+        given = tuple(labels[index])
+        yield test, YES_NO if set(given) <= set(YES_NO) else given
+
+
+def _sorted(tests: Mapping[Question, Test]) -> list[Question]:
+    """Return questions in their order, each behind those that it presupposes."""
+    order: dict[Question, None] = {}
+
+    def place(question: Question) -> None:
+        if question in tests and question not in order:
+            for before in presupposed(question):
+                if before != question:
+                    place(before)
+            order[question] = None
+
+    for question in tests:
+        place(question)
+    return list(order)
+
+
+def presupposed(question: Question) -> Iterator[Question]:
+    """Yield the questions that have to be answered yes before this one has a meaning."""
+    if question[0] == "present":
+        yield from _before(question[1])
+        return
+    for path in _paths(question):
+        if question[0] != "exists":
+            yield ("exists", path)
+            yield ("present", path)
+        yield from _before(path)
+
+
+def _before(path: Path) -> Iterator[Question]:
+    parts: Sequence[Path] = (path[1],) if path[0] in {"member", "lookup"} else ()
+    if path[0] == "lookup":
+        parts = (path[1], *(each for each in path[3] if each[0] != "literal"))
+    for part in parts:
+        yield from _before(part)
+        yield ("present", part)
+        yield ("exists", part)
+    if path[0] == "member":
+        yield ("present", path)
+
+
+def _paths(question: Question) -> Iterator[Path]:
+    for part in question[1:]:
+        if isinstance(part, tuple) and part and part[0] in {"member", "lookup"}:
+            yield part
+
+
+__all__ = ["FAULT", "NEW_SIDE", "OLD_SIDE", "Joined", "Scope", "UncompiledError", "uncompiled"]

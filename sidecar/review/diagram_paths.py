@@ -1,0 +1,159 @@
+"""Ways through the trees of a policy: those that can be, and the one that facts follow.
+
+A way leads from the root of a tree to a leaf, by the answers to the tests that are passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sidecar.compiler import Policy
+from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.diagram.nodes import FALSE, Node, Test
+from sidecar.diagram.questions import RESOURCE, SUBJECT, YES_NO, Question
+from sidecar.engine import Frame
+from sidecar.engine.bound_tests import Binder
+from sidecar.engine.frame import UNREAD
+from sidecar.engine.paths import Reader
+from sidecar.review.aligned_diagrams import Scope
+from sidecar.review.states import Answered, States
+from sidecar.review.states.answers import outcomes_of
+
+Known = Mapping[Question, bool]
+"""Answers without which a tree is not asked."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """One tree of a policy, with the actions that share it."""
+
+    scope: Scope
+    what: str
+    """``granted``, or ``forbid`` or ``oblige`` with the reason or obligation."""
+    root: Node
+    known: Known
+    actions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to a leaf."""
+
+    nodes: tuple[int, ...]
+    """The numbers of the nodes on it."""
+    answers: tuple[Answered, ...]
+
+
+class Walks:
+    """Follows the trees of one pair of types."""
+
+    def __init__(self, policy: Policy, scope: Scope) -> None:
+        types = policy.schema.types
+        pair = (types[scope[0]], types[scope[1]])
+        self.states = States(policy.schema, policy.settings, pair)
+        self._tests = policy.tests
+        self._reader = Reader(policy.schema, policy.settings, *pair)
+        self._binder = Binder(self._reader, policy.tests)
+
+    @staticmethod
+    def prepared(frame: Frame) -> Frame:
+        """Make a frame ready: what others looked up in it has other places here."""
+        frame.cache = []
+        return frame
+
+    def leaf(self, node: Node, frame: Frame) -> Node | None:
+        """Return the leaf that facts lead to; None where they are not what the schema says."""
+        found: Node | None = node
+        while found is not None and found.branches:
+            found = self._step(found, frame)
+        return found
+
+    def taken(self, tree: Tree, frame: Frame) -> tuple[int, ...] | None:
+        """Return the nodes on the way that facts follow; None where the tree is not asked."""
+        self._bind(tree.root, frame)
+        for question, holds in tree.known.items():
+            if self._binder.answer(question, frame) is not holds:
+                return None
+        node: Node | None = tree.root
+        numbers = [tree.root.number]
+        while node is not None and node.branches:
+            node = self._step(node, frame)
+            numbers.append(-1 if node is None else node.number)
+        return None if node is None else tuple(numbers)
+
+    def ways(self, tree: Tree) -> Iterator[Way]:
+        """Yield the ways through a tree that can be."""
+        answers = list(answers_of(tree.known))
+        given = len(answers)
+
+        def below(node: Node, numbers: tuple[int, ...]) -> Iterator[Way]:
+            if not node.branches:
+                yield Way(numbers, tuple(answers[given:]))
+                return
+            test = self._tests[node.test]
+            for branch in {each.number: each for each in node.branches}.values():
+                outcomes = frozenset(
+                    at for at in outcomes_of(test, node.labels) if node.branches[at] is branch
+                )
+                known = tree.known.get(test.question)
+                if known is not None:
+                    if node.labels.index(known) in outcomes:
+                        yield from below(branch, (*numbers, branch.number))
+                    continue
+                answers.append(Answered(test, node.labels, outcomes))
+                if self.states.possible(answers):
+                    yield from below(branch, (*numbers, branch.number))
+                answers.pop()
+
+        yield from below(tree.root, (tree.root.number,))
+
+    def _step(self, node: Node, frame: Frame) -> Node | None:
+        self._bind(node, frame)
+        taken = self._binder.step(node, frame)
+        return next((each for each in node.branches if self._binder.tree(each) is taken), None)
+
+    def _bind(self, node: Node, frame: Frame) -> None:
+        """Bind a tree, and make room in a frame for the rows that it looks for."""
+        self._binder.tree(node)
+        frame.cache.extend([UNREAD] * (self._reader.slots - len(frame.cache)))
+
+
+def trees_of(policy: Policy) -> Iterator[Tree]:
+    """Yield the trees of all declared actions, each once for those that share it."""
+    found: dict[tuple[Scope, str, int, tuple[tuple[Question, bool], ...]], Tree] = {}
+    for (subject, resource, action), entry in policy.entries.items():
+        if action == UNDECLARED_ACTION:
+            continue
+        standing = _standing(policy, resource, action)
+        coded = [
+            *(("granted", entry.granted, standing),),
+            *((f"forbid {code}", node, {}) for code, node in entry.forbids.items()),
+            *((f"oblige {code}", node, standing) for code, node in entry.obliges.items()),
+        ]
+        for what, node, known in coded:
+            # Without a rule there is no tree, and of what Oso is asked nobody knows one.
+            if node is None or node is FALSE:
+                continue
+            key = ((subject, resource), what, node.number, tuple(known.items()))
+            if key not in found:
+                found[key] = Tree((subject, resource), what, node, known, [])
+            found[key].actions.append(action)
+    yield from found.values()
+
+
+def _standing(policy: Policy, resource: str, action: str) -> dict[Question, bool]:
+    """Return what has to be before a grant is asked (R20)."""
+    declared = policy.schema.types[resource]
+    known: dict[Question, bool] = {("exists", SUBJECT): True}
+    if not declared.actions[action].creates:
+        known["exists", RESOURCE] = True
+    elif declared.table:
+        known["exists", RESOURCE] = False
+    return known
+
+
+def answers_of(known: Known) -> Iterator[Answered]:
+    """Yield what is known as answers."""
+    for question, holds in known.items():
+        yield Answered(Test(question, "finite"), YES_NO, frozenset({YES_NO.index(holds)}))

@@ -1,0 +1,106 @@
+"""Decision trees as text: one question a line, one branch below the other.
+
+A part that several branches share is written once, with a number, and named afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from sidecar.compiler import Policy
+from sidecar.diagram.nodes import LEAVES, Node, Test
+from sidecar.diagram.questions import worded
+from sidecar.schema.messages import in_line, quoted
+
+_LEAF_WORDS = ("no", "yes", "the policy fails")
+_ANSWERS = {True: "yes", False: "no", "lt": "less", "eq": "equal", "gt": "more"}
+_INDENT = "  "
+
+
+def outline(policy: Policy, action: str, resource: str) -> Iterator[str]:
+    """Yield the compiled decision of an action on a type of resource, line by line.
+
+    Args:
+        policy: The compiled policy.
+        action: The name of an action that the schema declares for the type.
+        resource: The name of the type.
+    """
+    for subject in policy.schema.subjects():
+        entry = policy.entries.get((subject, resource, action))
+        if entry is None:
+            continue
+        yield from _tree(policy, f"granted to {subject}?", entry.granted)
+        for code, node in entry.forbids.items():
+            yield from _tree(policy, f"forbidden, {code}?", node)
+        for code, node in entry.obliges.items():
+            yield from _tree(policy, f"obliged, {code}?", node)
+
+
+def _tree(policy: Policy, title: str, root: Node | None) -> Iterator[str]:
+    if root is None:
+        yield f"{title} Oso is asked"
+        return
+    if root in LEAVES:
+        yield f"{title} {_LEAF_WORDS[root.number]}"
+        return
+    yield title
+    yield from _Writer(policy.tests, root).lines(root, 1)
+
+
+class _Writer:
+    def __init__(self, tests: Sequence[Test], root: Node) -> None:
+        self._tests = tests
+        self._met: Counter[int] = Counter()
+        self._numbers: dict[int, int] = {}
+        self._count(root)
+
+    def lines(self, node: Node, depth: int) -> Iterator[str]:
+        """Yield the question of a node and its branches."""
+        yield f"{_INDENT * depth}{self._mark(node)}{worded(self._tests[node.test].question)}?"
+        for labels, branch in _branches(self._tests[node.test], node):
+            start = f"{_INDENT * (depth + 1)}{labels}:"
+            if branch in LEAVES:
+                yield f"{start} {_LEAF_WORDS[branch.number]}"
+            elif branch.number in self._numbers:
+                yield f"{start} as [{self._numbers[branch.number]}]"
+            else:
+                yield start
+                yield from self.lines(branch, depth + 2)
+
+    def _count(self, node: Node) -> None:
+        for branch in {branch.number: branch for branch in node.branches}.values():
+            self._met[branch.number] += 1
+            if branch not in LEAVES and self._met[branch.number] == 1:
+                self._count(branch)
+
+    def _mark(self, node: Node) -> str:
+        if self._met[node.number] < 2:  # noqa: PLR2004  met twice is shared
+            return ""
+        self._numbers[node.number] = len(self._numbers) + 1
+        return f"[{self._numbers[node.number]}] "
+
+
+def _branches(test: Test, node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the branches with their labels; outcomes that lead to the same place are one branch."""
+    together: dict[int, tuple[list[str], Node]] = {}
+    for label, branch in zip(_labels(test, node), node.branches, strict=True):
+        together.setdefault(branch.number, ([], branch))[0].append(label)
+    for labels, branch in together.values():
+        yield ", ".join(labels), branch
+
+
+def _labels(test: Test, node: Node) -> list[str]:
+    if test.outcomes == "text":
+        return [*map(quoted, node.labels), "anything else"]
+    if test.outcomes == "number":
+        return _intervals(node)
+    if test.question[0] == "value":
+        return [in_line(each) if isinstance(each, str) else _ANSWERS[each] for each in node.labels]
+    return [_ANSWERS[label] for label in node.labels]
+
+
+def _intervals(node: Node) -> list[str]:
+    starts = ["", *(f"{'>' if above else '>='} {text}" for text, above in node.labels)]
+    ends = [*(f"{'<=' if above else '<'} {text}" for text, above in node.labels), ""]
+    return [" and ".join(filter(None, pair)) for pair in zip(starts, ends, strict=True)]

@@ -1,0 +1,182 @@
+"""The facts of one request for a reviewer: their values, and where each stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sidecar.diagram.questions import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    Path,
+    show,
+    text_of,
+)
+from sidecar.engine.explanation import WITHHELD
+from sidecar.engine.fact_sources import Sources
+from sidecar.engine.frame import UNREAD, Frame
+from sidecar.engine.paths import Reader
+from sidecar.facts import Row
+from sidecar.facts.locations import Places
+from sidecar.schema import Attribute, Value
+
+MOST_MEMBERS = 8
+"""Members of a set that are shown."""
+_ROOTS = (SUBJECT, RESOURCE)
+_NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
+_SOURCES = {
+    "mount": "in the mount",
+    "request": "said in the request",
+    "settings": "settings.yaml",
+    "clock": "the clock",
+    "schema": "the default in schema.yaml",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One fact."""
+
+    path: str
+    """As a policy would write it: ``resource.account.plan``."""
+    value: str | None
+    """In its text form; None where it is absent or withheld."""
+    source: str | None
+    """`mount`, `request`, `settings`, `clock` or `schema`; None where it is absent."""
+    file: str | None = None
+    """Of what a mounted directory says."""
+    line: int | None = None
+    withheld: bool = False
+
+    def __str__(self) -> str:
+        if self.withheld:
+            said = f"is {WITHHELD}"
+        elif self.path.endswith(".exists"):
+            path = self.path.removesuffix(".exists")
+            return f"{path} {'exists' if self.value == 'true' else 'does not exist'}{self._from()}"
+        else:
+            said = "is absent" if self.value is None else f"is {self.value}"
+        return f"{self.path} {said}{self._from()}"
+
+    def _from(self) -> str:
+        if self.file is not None:
+            return f" ({self.file}:{self.line}, in the mount)"
+        return "" if self.source is None else f" ({_SOURCES[self.source]})"
+
+
+class Readings:
+    """Reads paths of one request; sensitive values only where they may be shown."""
+
+    def __init__(
+        self, sources: Sources, reader: Reader, frame: Frame, places: Places, shown: frozenset[str]
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            sources: Of the request.
+            reader: For its types.
+            frame: Of the request, not used for anything else.
+            places: Where the rows of the mount stand.
+            shown: What is told beside the rest: `sensitive` values, or nothing.
+        """
+        self.sources = sources
+        self._reader = reader
+        self._frame = frame
+        self._places = places
+        self._shown = shown
+
+    def attribute(self, path: Path) -> Attribute | None:
+        """Return what the schema declares at a path; None for an entity that is looked up."""
+        return self._reader.attribute(path) if path[0] == "member" else None
+
+    def is_entity(self, path: Path) -> bool:
+        """Tell whether an entity stands at a path, and not a value."""
+        apart = path[:1] in _NO_ENTITIES or path[1] in _NO_ENTITIES
+        return not apart and self._reader.is_entity(path)
+
+    def text(self, path: Path) -> str | None:
+        """Return the value at a path in its text form, or that it is withheld; None if absent."""
+        value = self.sources.value(path)
+        if value is None:
+            return None
+        if self._withheld(path):
+            return WITHHELD
+        if isinstance(value, frozenset):
+            members = sorted(map(text_of, value))
+            more = f" and {len(members) - MOST_MEMBERS} more" if len(members) > MOST_MEMBERS else ""
+            return f"{', '.join(members[:MOST_MEMBERS])}{more}" if members else "empty"
+        return _text(value)
+
+    def reading(self, path: Path) -> Reading:
+        """Return the fact at a path."""
+        text = self.text(path)
+        if text is None:
+            return Reading(path=show(path), value=None, source=None)
+        withheld = self._withheld(path)
+        source = self.sources.source(path)
+        file, line = self._place(path) if source == "mount" else (None, None)
+        value = None if withheld else text
+        return Reading(
+            path=show(path), value=value, source=source, file=file, line=line, withheld=withheld
+        )
+
+    def existence(self, path: Path) -> Reading:
+        """Return whether there is such an entity."""
+        answer = self.sources.answer(("exists", path))
+        source = self.sources.source_of_existence(path)
+        file, line = self._of_row(path) if source == "mount" else (None, None)
+        return Reading(
+            path=f"{show(path)}.exists",
+            value=text_of(bool(answer)),
+            source=source,
+            file=file,
+            line=line,
+        )
+
+    def told(self, kind: str, path: Path) -> Reading:
+        """Return the fact that is ``exists`` or ``value`` of a path, or answers ``includes``."""
+        if kind == "includes":
+            _, members, member = path
+            answer, shown = self.sources.answer(path), f"{show(members)}.includes({show(member)})"
+            if answer is None:
+                return Reading(path=shown, value=None, source=None)
+            of_set = self.reading(members)
+            return replace(of_set, path=shown, value=text_of(answer), withheld=False)
+        entity = kind == "exists" and self._reader.is_entity(path)
+        return self.existence(path) if entity else self.reading(path)
+
+    def _withheld(self, path: Path) -> bool:
+        return "sensitive" not in self._shown and self.sources.sensitive(path)
+
+    def _place(self, path: Path) -> tuple[str | None, int | None]:
+        """Return where the row stands that says what is at a path."""
+        if path in _ROOTS:
+            return self._of_row(path)
+        if path[0] == "lookup":
+            return self._of_row(path) if self._row(path) is not None else self._place(path[1])
+        base, name = path[1], path[2]
+        if base in _NO_ENTITIES:
+            return None, None
+        if not self._reader.is_entity(base) or name in self._reader.type_of(base).key:
+            return self._place(base)
+        return self._of_row(base)
+
+    def _of_row(self, path: Path) -> tuple[str | None, int | None]:
+        row = self._row(path)
+        found = None if row is None else self._places.get((self._reader.type_of(path).name, row))
+        return found if found is not None else (None, None)
+
+    def _row(self, path: Path) -> Row | None:
+        read = self._reader.row(path)
+        cache = self._frame.cache
+        cache.extend([UNREAD] * (self._reader.slots - len(cache)))
+        found: Row | None = read(self._frame)
+        return found
+
+
+def _text(value: Value) -> str:
+    text = text_of(value)
+    return text.replace("+00:00", "Z") if isinstance(value, datetime) else text

@@ -1,0 +1,232 @@
+"""Proofs of invariants over the trees: in every state that can be, or a state in which it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sidecar.compiler import Policy
+from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.policy import assemble, read_texts
+from sidecar.diagram.diagram import TooLargeError
+from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Node
+from sidecar.errors import InvalidPackError
+from sidecar.review.aligned_diagrams import Joined, UncompiledError, uncompiled
+from sidecar.review.condition_cover import MOST_NODES, Condition, Covering, UnlistableError
+from sidecar.review.explain import Facts, Proved, explain_to_reviewer
+from sidecar.review.invariants.loader import (
+    Asked,
+    Codes,
+    InvalidInvariantError,
+    Invariant,
+    read_invariants,
+)
+from sidecar.review.invariants.rules import Probes, probes_of, translated
+from sidecar.review.pack_revisions import PackPlace
+from sidecar.review.phrases import Wording
+from sidecar.review.states import Example
+from sidecar.schema import Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterexample:
+    """A state in which an invariant does not hold."""
+
+    asked: Asked
+    actions: tuple[str, ...]
+    """All actions for which it fails in the same states."""
+    clauses: tuple[tuple[str, ...], ...]
+    """In words, all states in which it fails: each a list of what holds together."""
+    unlisted: str
+    """Why they cannot be listed; empty where they are."""
+    example: Example | None
+    lines: tuple[str, ...]
+    """The rules that decide so, as Oso proves it: ``account.polar:37 has_permission(…)``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found out about one invariant."""
+
+    invariant: Invariant
+    counterexamples: tuple[Counterexample, ...]
+    unproved: tuple[str, ...]
+    """Sentences about what could not be proved: put to Oso at request time, or too large."""
+    unmet: bool = False
+    """Whether no state meets its conditions, so that it holds for want of a case."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds in every state; not where anything could not be proved."""
+        return not self.counterexamples and not self.unproved
+
+
+def prove(place: PackPlace) -> tuple[Schema, tuple[Verdict, ...]]:
+    """Prove the invariants beside the policies of a pack.
+
+    Returns:
+        The schema, in whose words examples are told, and a verdict for each invariant.
+
+    Raises:
+        InvalidInvariantError: An invariant cannot be asked.
+        InvalidPackError: The pack cannot be used.
+    """
+    pack, sentences = read_texts(place.policies, place.fixtures)
+    codes = Codes(frozenset(sentences.reasons), frozenset(sentences.obligations))
+    invariants = read_invariants(place.policies, pack.schema, codes)
+    probes = probes_of(invariants, pack.schema, pack.texts)
+    probed = replace(
+        pack,
+        reviewing=True,
+        texts={**pack.texts, **probes.files},
+        probes=tuple(probes.conditions.values()),
+    )
+    try:
+        policy = assemble(probed, sentences, compile_in_child(probed))
+    except InvalidPackError as error:
+        problems = translated(error.problems, probes)
+        if any(problem.file in {each.file for each in invariants} for problem in problems):
+            raise InvalidInvariantError(problems) from error
+        raise
+    proving = _Proving(policy, probes)
+    verdicts = tuple(
+        proving.verdict(number, invariant) for number, invariant in enumerate(invariants)
+    )
+    policy.oso.close()
+    return policy.schema, verdicts
+
+
+class _Proving:
+    def __init__(self, policy: Policy, probes: Probes) -> None:
+        self._policy = policy
+        self._probes = probes
+        self._joined = Joined(policy)
+        self._coverings: dict[tuple[str, str], Covering] = {}
+
+    def verdict(self, number: int, invariant: Invariant) -> Verdict:
+        """Look for a state in which an invariant fails."""
+        together: dict[tuple[str, str, int], tuple[Node, list[Asked]]] = {}
+        uncompiled_ones: list[UncompiledError] = []
+        too_large: list[str] = []
+        unmet = True
+        for asked in invariant.asked:
+            try:
+                with self._joined.trees.bounded(MOST_NODES):
+                    meant = self._meant(number, invariant, asked)
+                    unmet = unmet and self._is_empty(asked, meant)
+                    failing = self._failing(invariant, asked, meant)
+            except UncompiledError as error:
+                uncompiled_ones.append(error)
+                continue
+            except TooLargeError as error:
+                too_large.append(f"`{asked.action}` on a `{asked.resource}`: {error}")
+                continue
+            key = (asked.subject, asked.resource, failing.number)
+            together.setdefault(key, (failing, []))[1].append(asked)
+        found = [
+            counterexample
+            for failing, alike in together.values()
+            for counterexample in self._counterexample(failing, alike)
+        ]
+        unproved = (*uncompiled(uncompiled_ones), *too_large)
+        return Verdict(
+            invariant=invariant,
+            counterexamples=tuple(found),
+            unproved=unproved,
+            unmet=unmet and not unproved,
+        )
+
+    def _is_empty(self, asked: Asked, region: Node) -> bool:
+        if region in LEAVES:
+            return region is not TRUE
+        return self._covering(asked).regions.is_empty(region)
+
+    def _meant(self, number: int, invariant: Invariant, asked: Asked) -> Node:
+        """Return the states that an invariant speaks of, for one kind of request."""
+        trees = self._joined.trees
+        meant = TRUE
+        for kind, wanted, count in (
+            ("when", True, len(invariant.when)),
+            ("unless", False, len(invariant.unless)),
+        ):
+            for place in range(count):
+                holds = self._condition((number, kind, place), asked)
+                meant = trees.choose(holds, *((meant, FALSE) if wanted else (FALSE, meant)))
+        return meant
+
+    def _failing(self, invariant: Invariant, asked: Asked, meant: Node) -> Node:
+        """Return the states of those that are meant in which an invariant fails."""
+        joined, trees = self._joined, self._joined.trees
+        scope = (asked.subject, asked.resource)
+        if invariant.reason is not None:
+            answer = joined.forbidden(0, scope, asked.action, invariant.reason)
+        elif invariant.obligation is not None:
+            answer = joined.obliged(0, scope, asked.action, invariant.obligation)
+            if invariant.always:  # an obligation comes with an allow
+                meant = trees.choose(joined.allowed(0, scope, asked.action), meant, FALSE)
+        else:
+            answer = joined.allowed(0, scope, asked.action)
+            if invariant.always:  # what does not exist is denied by no rule of the policy
+                meant = joined.standing(0, scope, asked.action, meant)
+        trees.scope = scope
+        failing = trees.choose(answer, *((FALSE, meant) if invariant.always else (meant, FALSE)))
+        if invariant.reason is None:
+            failing = joined.granting(scope, asked.action, failing)
+        return failing
+
+    def _condition(self, key: tuple[int, str, int], asked: Asked) -> Node:
+        name = self._probes.conditions[key]
+        scope = (asked.subject, asked.resource)
+        root = self._policy.probes.get((name, *scope, asked.action))
+        if root is None:
+            raise UncompiledError(asked.action, asked.resource, "a condition of it")
+        return self._joined.take(0, root, scope)
+
+    def _counterexample(self, failing: Node, alike: Sequence[Asked]) -> Iterator[Counterexample]:
+        asked = alike[0]
+        if self._is_empty(asked, failing):
+            return
+        covering, unlisted = self._covering(asked), ""
+        conditions: tuple[Condition, ...] = ()
+        try:
+            conditions = covering.cover(failing)
+            example = next(filter(None, map(covering.example, conditions)), None)
+        except UnlistableError as error:
+            example, unlisted = covering.example_in(failing), str(error)
+        wording = Wording(self._joined.schema, (asked.subject, asked.resource))
+        yield Counterexample(
+            asked=asked,
+            actions=tuple(each.action for each in alike),
+            clauses=tuple(map(wording.condition, conditions)),
+            unlisted=unlisted,
+            example=example,
+            lines=tuple(self._lines(example, asked)) if example is not None else (),
+        )
+
+    def _covering(self, asked: Asked) -> Covering:
+        scope = (asked.subject, asked.resource)
+        if scope not in self._coverings:
+            self._coverings[scope] = Covering(self._joined, scope)
+        return self._coverings[scope]
+
+    def _lines(self, example: Example, asked: Asked) -> Iterator[str]:
+        """Yield the rules that decide an example, from Oso's proof."""
+        facts = Facts(example.snapshot(self._policy.schema), {})
+        request = example.asking(asked.action)
+        explained = explain_to_reviewer(request, self._policy, facts, example.now)
+        granted = explained.granted
+        if explained.decision.allowed and granted is not None:
+            yield from _places("allow", granted)
+            for each in explained.obliged:
+                yield from _places(f"oblige {each.code}", each)
+            return
+        for each in explained.forbidden:
+            yield from _places(f"forbid {each.code}", each)
+        if granted is not None and not granted.holds:
+            yield from (str(hindrance) for hindrance in granted.hindrances)
+
+
+def _places(what: str, proved: Proved) -> Iterator[str]:
+    for line in proved.proof:
+        if line.place is not None:
+            yield f"{what}: {line.place.file}:{line.place.line} {line.text}"

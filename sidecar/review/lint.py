@@ -1,0 +1,411 @@
+"""What a reviewer should look at in a pack that can be used: rules and permissions in vain.
+
+Every finding is exact: it holds in all states that can be, with the settings as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidecar.compiler import Policy
+from sidecar.compiler.policy import Explored, read_texts
+from sidecar.compiler.variant_process import Variants
+from sidecar.diagram.diagram import TooLargeError
+from sidecar.diagram.nodes import FALSE, Node
+from sidecar.diagram.questions import Path as QuestionPath
+from sidecar.errors import InvalidPackError
+from sidecar.polar.ast import File, Group, Junction, Rule, ShorthandRule, walk
+from sidecar.polar.parser import parse
+from sidecar.polar.reachability import unreached
+from sidecar.polar.source import Rule as PolarRule
+from sidecar.polar.source import read_source
+from sidecar.review.absent_grants import grants_by_absence
+from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
+from sidecar.review.condition_cover import MOST_NODES
+from sidecar.review.mutants import Mutant, mutants_of
+from sidecar.review.regions import Regions
+from sidecar.review.schema_union import type_at
+from sidecar.review.states import KnownStates
+from sidecar.review.unread_files import unread_files
+from sidecar.review.witness import changed_entries, tell
+from sidecar.schema.messages import shown
+from sidecar.schema.yaml_document import Faults, Members, read_document
+
+NOBODY, SOMEBODY, SHADOWED, NEVER, UNUSED = "nobody", "somebody", "shadowed", "never", "unused"
+UNASKED = "unasked"
+IDLE, UNREACHED, UNREAD, ABSENT = "idle", "unreached", "unread", "absent"
+_PROHIBITING = frozenset({"forbid", "oblige"})
+"""Rules that nobody is advised to delete: what they should add may be what is missing."""
+Written = tuple[str, File]
+"""The text of a file of Polar, and its syntax tree."""
+DROPPED = "drop the condition"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing to look at, with its place and how to mend it."""
+
+    file: str
+    line: int
+    column: int
+    kind: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}; {self.fix}"
+
+
+def findings(
+    policy: Policy, policies: Path, fixtures: Path, missed: list[str] | None = None
+) -> tuple[Finding, ...]:
+    """Return what is to be looked at in a pack that was loaded for review, by place.
+
+    Args:
+        policy: The pack.
+        policies: The directory of its Polar files.
+        fixtures: That of its schema.
+        missed: Takes sentences about what is too large to be looked at.
+    """
+    joined = Joined(policy)
+    linting = _Linting(joined, policies, fixtures, [] if missed is None else missed)
+    found = {*linting.permissions(), *linting.rules(), *linting.sentences(), *linting.unreached()}
+    return tuple(sorted(found))
+
+
+def unread(policies: Path, fixtures: Path) -> tuple[Finding, ...]:
+    """Return the files that look like a part of a pack and are not read, whether it loads or not.
+
+    Args:
+        policies: The directory of its Polar files.
+        fixtures: That of its schema.
+    """
+    return tuple(
+        Finding(f, 0, 0, UNREAD, what, mend) for f, what, mend in unread_files(policies, fixtures)
+    )
+
+
+def absences(policies: Path, fixtures: Path) -> Iterator[Finding]:
+    """Yield the grants that hold because a fact is absent, which is often meant and easily missed.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+    """
+    for each in grants_by_absence(policies, fixtures):
+        message = f"{shown(each.condition)} grants where {shown(each.fact)} is absent"
+        fix = f"if that is not meant, ask {shown(f'{each.fact}.exists = true')} too"
+        yield Finding(each.file, each.line, each.column, ABSENT, message, fix)
+
+
+def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
+    """Yield the conditions without which nothing would be decided otherwise, in no state.
+
+    They are true wherever they are asked, or others say the same. Each is left out, the policy
+    compiled without it, and compared, which takes longer than all the rest. One that looks at
+    settings is left alone: another setting may make it matter.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+    """
+    pack, sentences = read_texts(policies, fixtures)
+    known = KnownStates()
+    advice = _Advice(pack.texts)
+    with Variants(pack, sentences) as variants:
+        for mutant in mutants_of(pack.texts, pack.schema):
+            text, span = pack.texts[mutant.file], mutant.edit.span
+            dropped = mutant.sentence.startswith(DROPPED)
+            fix = advice.of(mutant)
+            if not dropped or fix is None or "settings" in text[span.start : span.end]:
+                continue
+            try:
+                without = variants.compile({mutant.file: mutant.applied(text)})
+            except InvalidPackError:  # it finds what another condition needs
+                continue
+            changed = changed_entries(variants.policy, without)
+            if not tell(variants.policy, without, changed, known).differs:
+                condition = mutant.sentence.removeprefix(DROPPED).strip(" `")
+                message = f"the condition {shown(condition)} changes nothing"
+                yield Finding(mutant.file, span.line, span.column, IDLE, message, fix)
+
+
+class _Advice:
+    """What to do about a condition that changes nothing.
+
+    Nobody is to delete the condition of a prohibition, of an obligation or of what they ask, nor
+    the only one of a grant: without it the rule would hold always, as soon as something changes.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._trees = {file: parse(text, file) for file, text in texts.items()}
+        sources = [read_source(file, text)[0] for file, text in texts.items()]
+        self._lost = _places_of(unreached(sources))
+        self._prohibiting = _places_of(
+            rule for source in sources for rule in source.rules
+        ) - _places_of(unreached(sources, ("forbid", "oblige")))
+
+    def of(self, mutant: Mutant) -> str | None:
+        """Return the advice; None where the rule decides nothing, which is told of the rule."""
+        span = mutant.edit.span
+        rule = next(
+            (
+                line
+                for line in self._trees[mutant.file].lines
+                if line.span.start <= span.start and span.end <= line.span.end
+            ),
+            None,
+        )
+        if not isinstance(rule, Rule) or rule.body is None:
+            return None
+        place = (mutant.file, rule.span.line)
+        if place in self._lost:
+            return None
+        body = rule.body.inner if isinstance(rule.body, Group) else rule.body
+        several = isinstance(body, Junction) and body.word == "and"
+        if place in self._prohibiting or not several:
+            return "mend what it should ask"
+        return "delete it, or mend what it should ask"
+
+
+def _places_of(rules: Iterable[PolarRule]) -> frozenset[tuple[str, int]]:
+    return frozenset((rule.file, rule.line) for rule in rules)
+
+
+class _Linting:
+    def __init__(self, joined: Joined, policies: Path, fixtures: Path, missed: list[str]) -> None:
+        self._joined = joined
+        self._missed = missed
+        self._uses: dict[int, list[tuple[Scope, tuple[QuestionPath, ...]]]] = {}
+        self._policy = joined.policies[0]
+        texts = {
+            file: (policies / file).read_text(encoding="utf-8-sig") for file in self._policy.files
+        }
+        self._files = {file: (text, parse(text, file)) for file, text in texts.items()}
+        self._fixtures = fixtures
+        self._signatures = {
+            place: found
+            for file, (text, _) in self._files.items()
+            for place, found in _signatures(file, text).items()
+        }
+
+    def permissions(self) -> Iterator[Finding]:
+        """Yield permissions that nobody can have, unless that is meant; and the opposite."""
+        lines = _lines_of_actions(self._fixtures / "schema.yaml")
+        for name, declared in self._policy.schema.types.items():
+            for action, each in declared.actions.items():
+                can = self._can(name, action)
+                place = ("schema.yaml", *lines.get((name, action), (0, 0)))
+                if can is False and not each.nobody:
+                    message = f"nobody can ever {shown(action)} on a {shown(name)}"
+                    fix = "grant it in a rule, or write `nobody: true` here if that is meant"
+                    yield Finding(*place, NOBODY, message, fix)
+                elif can and each.nobody:
+                    message = f"somebody can {shown(action)} on a {shown(name)}"
+                    fix = "mend the rule that grants it, or remove `nobody: true`"
+                    yield Finding(*place, SOMEBODY, message, fix)
+
+    def rules(self) -> Iterator[Finding]:
+        """Yield clauses that never hold, and those without which nothing would be otherwise."""
+        places = _Places(self._files, self._policy.explored)
+        settings = self._with_settings()
+        groups: dict[int, list[tuple[bool, bool]]] = {}
+        clauses: dict[int, Explored] = {}
+        for scope in self._joined.scopes():
+            for clause, useless, empty in self._clauses(scope):
+                groups.setdefault(clause.number, []).append((useless, empty))
+                clauses[clause.number] = clause
+        for number, uses in groups.items():
+            clause = clauses[number]
+            if clause.number in settings or clause.rule == "allow":
+                continue
+            what = f"this rule of {shown(clause.rule)}"
+            place = (clause.file, clause.line, places.column(clause))
+            if self._is_unasked(clause):
+                message = f"nothing asks for {what}"
+                deleting = "" if clause.rule in _PROHIBITING else "delete it, or "
+                yield Finding(*place, UNASKED, message, f"{deleting}write what should ask it")
+            elif all(empty for _, empty in uses):
+                message = f"{what} can never hold, in no state that can be"
+                deleting = "" if clause.rule in _PROHIBITING else ", or delete it"
+                yield Finding(*place, NEVER, message, f"mend its conditions{deleting}")
+            elif all(useless for useless, _ in uses):
+                message = f"{what} changes nothing: others hold wherever it does"
+                deleting = "" if clause.rule in _PROHIBITING else "delete it, or "
+                yield Finding(*place, SHADOWED, message, f"{deleting}mend what it should add")
+
+    def unreached(self) -> Iterator[Finding]:
+        """Yield the rules that no entry point reaches, directly or through others."""
+        sources = [read_source(file, text)[0] for file, (text, _) in self._files.items()]
+        for rule in unreached(sources):
+            text = self._files[rule.file][0]
+            column = rule.head.start - text.rfind("\n", 0, rule.head.start)
+            message = f"nothing asks this rule of {shown(rule.name)}, so it decides nothing"
+            fix = "call it where it should decide, or delete it"
+            yield Finding(rule.file, rule.line, column, UNREACHED, message, fix)
+
+    def sentences(self) -> Iterator[Finding]:
+        """Yield the sentences that no rule leads to."""
+        for problem in self._policy.unused:
+            message, _, question = problem.message.partition("; ")
+            fix = question.replace("was one deleted?", "delete it, or write the rule again")
+            yield Finding(problem.file, problem.line, 1, UNUSED, message, fix)
+
+    def _can(self, resource: str, action: str) -> bool | None:
+        """Tell whether anybody can do something in any state; None where Oso is asked."""
+        for subject in self._policy.schema.subjects():
+            scope = (subject, resource)
+            try:
+                with self._joined.trees.bounded(MOST_NODES):
+                    allowed = self._joined.allowed(0, scope, action)
+            except UncompiledError:
+                return None
+            except TooLargeError as error:
+                self._missed.append(f"`{action}` on a `{resource}`: {error}")
+                return None
+            if allowed is not FALSE and not Regions(self._joined, scope).is_empty(allowed):
+                return True
+        return False
+
+    def _is_unasked(self, clause: Explored) -> bool:
+        """Tell whether a clause was only met where its rule is asked of other types."""
+        if clause.rule in self._policy.gone_through:  # and with what else nobody can say
+            return False
+        signatures = self._signatures.get((clause.file, clause.line), [])
+        classes = {name: each.polar for name, each in self._policy.schema.types.items()}
+
+        def is_for(signature: Sequence[str], use: tuple[Scope, tuple[QuestionPath, ...]]) -> bool:
+            scope, operands = use
+            for wanted, operand in zip(signature, operands, strict=False):
+                declared = type_at(self._policy.schema, scope, operand)
+                if wanted in classes.values() and declared and declared.polar != wanted:
+                    return False
+            return True
+
+        uses = self._uses.get(clause.number, [])
+        return bool(signatures) and not any(
+            is_for(signature, use) for signature in signatures for use in uses
+        )
+
+    def _clauses(self, scope: Scope) -> Iterator[tuple[Explored, bool, bool]]:
+        """Yield each clause as it is used: whether others make it useless, whether it is empty."""
+        together: dict[tuple[object, ...], list[Explored]] = {}
+        for each in self._policy.explored:
+            if (each.subject, each.resource) == scope and each.file:
+                self._uses.setdefault(each.number, []).append((scope, each.operands))
+                key = (each.rule, each.operands, each.action)
+                together.setdefault(key, []).append(each)
+        regions = Regions(self._joined, scope)
+        for clauses in together.values():
+            trees = [
+                None if each.root is None else self._joined.take(0, each.root, scope)
+                for each in clauses
+            ]
+            taken = [tree for tree in trees if tree is not None]
+            if len(taken) < len(trees) or clauses[0].rule in self._policy.gone_through:
+                # Nobody can say of these what they change.
+                yield from ((clause, False, False) for clause in clauses)
+                continue
+            for at, clause in enumerate(clauses):
+                empty = taken[at] is FALSE or regions.is_empty(taken[at])
+                # Of two that are alike the later one is the one too many.
+                others = [
+                    each
+                    for place, each in enumerate(taken)
+                    if place != at and not (each is taken[at] and place > at)
+                ]
+                yield clause, empty or self._is_within(clause, taken[at], others, regions), empty
+
+    def _is_within(
+        self, clause: Explored, tree: Node, others: Sequence[Node], regions: Regions
+    ) -> bool:
+        """Tell whether other clauses hold wherever this one does."""
+        try:
+            with self._joined.trees.bounded(MOST_NODES):
+                return regions.is_empty(regions.minus(tree, self._either(iter(others))))
+        except TooLargeError as error:
+            self._missed.append(f"{clause.file}:{clause.line}: {shown(clause.rule)}: {error}")
+            return False
+
+    def _either(self, trees: Iterator[Node]) -> Node:
+        found = FALSE
+        for tree in trees:
+            found = self._joined.trees.either(found, tree)
+        return found
+
+    def _with_settings(self) -> frozenset[int]:
+        """Return the clauses that look at settings: another setting may bring them to life."""
+        mentioning = {
+            (file, line.span.line)
+            for file, (text, tree) in self._files.items()
+            for line in tree.lines
+            if "settings." in text[line.span.start : line.span.end] and isinstance(line, Rule)
+        }
+        return frozenset(
+            each.number
+            for each in self._policy.explored
+            if each.file and (each.file, each.line) in mentioning
+        )
+
+
+def _signatures(file: str, text: str) -> dict[tuple[str, int], list[tuple[str, ...]]]:
+    """Return the types of the parameters of each clause, by its place; empty where it has none."""
+    found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+    source, _ = read_source(file, text)
+    for rule in source.rules:
+        types = (
+            parameter[2].text if [t.text for t in parameter[1:2]] == [":"] else ""
+            for parameter in rule.parameters
+        )
+        found.setdefault((file, rule.line), []).append(tuple(types))
+    for block in source.blocks:
+        for line in block.implications:
+            found.setdefault((file, line.line), []).append(("", "", block.type))
+    return found
+
+
+class _Places:
+    """Columns of clauses, of which a compiled pack knows the line alone."""
+
+    def __init__(self, files: Mapping[str, Written], explored: Sequence[Explored]) -> None:
+        self._columns: dict[tuple[str, int], list[tuple[str | None, int]]] = {}
+        for file, (_, tree) in files.items():
+            for node in walk(tree):
+                if isinstance(node, Rule | ShorthandRule):
+                    head = node.head.value if isinstance(node, ShorthandRule) else None
+                    place = (file, node.span.line)
+                    found = (str(head) if head is not None else None, node.span.column)
+                    self._columns.setdefault(place, []).append(found)
+        self._order = sorted({(e.file, e.line, e.number) for e in explored if e.file})
+
+    def column(self, clause: Explored) -> int:
+        """Return where a clause begins in its line."""
+        known = self._columns.get((clause.file, clause.line), [])
+        granted = next(
+            (
+                operand[1].partition(" ")[2]
+                for operand in clause.operands
+                if operand[0] == "literal" and clause.rule.startswith("has_")
+            ),
+            None,
+        )
+        fitting = [column for head, column in known if head in {None, granted}] or [1]
+        beside = [
+            number
+            for file, line, number in self._order
+            if (file, line) == (clause.file, clause.line) and number <= clause.number
+        ]
+        return fitting[min(len(beside), len(fitting)) - 1]
+
+
+def _lines_of_actions(path: Path) -> Mapping[tuple[str, str], tuple[int, int]]:
+    """Return where each action is declared: line and column."""
+    document = read_document(path, Faults(path.name))
+    lines: dict[tuple[str, str], tuple[int, int]] = {}
+    types = document.members.get("types") if isinstance(document, Members) else None
+    for name, declared in types.members.items() if isinstance(types, Members) else ():
+        actions = declared.members.get("actions") if isinstance(declared, Members) else None
+        if isinstance(actions, Members):
+            lines.update({(name, each): (line, 1) for each, line in actions.lines.items()})
+    return lines

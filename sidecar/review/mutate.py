@@ -1,0 +1,199 @@
+"""Mutants put to the suites: who is killed, who survives, and the case that would kill them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from enum import Enum
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Self
+
+from sidecar.compiler import Policy
+from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.compiler.policy import load_pack, read_texts
+from sidecar.compiler.variant_process import Variants
+from sidecar.errors import InvalidPackError, InvalidSuiteError, Problem
+from sidecar.facts import Snapshot
+from sidecar.review.edit_reach import UncompiledEntries
+from sidecar.review.mutants import Mutant, mutants_of
+from sidecar.review.states import KnownStates
+from sidecar.review.suite_case import case_to_paste
+from sidecar.review.witness import Entry, changed_entries, tell
+from sidecar.suites import Cell, ask, read_suites
+from sidecar.suites.runner import failure, placed
+
+VARIANT_SECONDS = 10.0
+"""How long exploring a mutant may take; what is left then is put to Oso at request time."""
+
+_UNKNOWN = "no case is known: Oso is asked about it at request time, as `sidecar check` tells"
+_UNSHOWN = "no case is known: none of the states in which it may differ could be made up"
+
+
+class Fate(Enum):
+    """What becomes of a mutant."""
+
+    KILLED = "killed"
+    """A cell of a suite fails."""
+    SURVIVED = "survived"
+    """No cell fails, and there may be a state in which it answers otherwise."""
+    EQUIVALENT = "equivalent"
+    """It answers alike in every state that can be."""
+    REFUSED = "refused"
+    """It does not load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One mutant and its fate."""
+
+    mutant: Mutant
+    fate: Fate
+    why: str = ""
+    """Of a killed one the cell that fails, of a refused one what is wrong with it, of a survivor
+    why there is no case."""
+    case: str = ""
+    """Of a survivor: a case to paste into a suite; empty where no state could be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of a pack."""
+
+    policies: Path
+    fixtures: Path
+
+
+def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
+    """Make all mutants of a pack and put them to its suites.
+
+    Args:
+        places: Where the pack stands.
+        workers: How many mutants are tried beside each other, each in a process.
+
+    Returns:
+        How many there are, and their fates, in their order.
+
+    Raises:
+        InvalidPackError: The pack cannot be used.
+        InvalidSuiteError: Its suites cannot be used, or fail without any mutant.
+    """
+    pack, _ = read_texts(places.policies, places.fixtures)
+    mutants = mutants_of(pack.texts, pack.schema)
+    _check_suites(places)
+    if workers == 1:
+        return len(mutants), _alone(places, mutants)
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(places,))
+    return len(mutants), _beside(pool, mutants)
+
+
+def _check_suites(places: Places) -> None:
+    """Check that the suites pass without any edit; a mutant that they kill means nothing else."""
+    policy = load_pack(places.policies, places.fixtures)
+    with closing(policy.oso):
+        cells = ask(read_suites(places.policies), policy, places.fixtures / "worlds")
+    failing = sum(cell.failure is not None for cell in cells)
+    if failing:
+        message = (
+            f"{failing} of {len(cells)} answers are not as expected before any edit;"
+            " mend what `sidecar test` shows"
+        )
+        raise InvalidSuiteError([Problem(str(places.policies), 0, message)])
+
+
+def _alone(places: Places, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    with Trial(places) as trial:
+        yield from map(trial.judge, mutants)
+
+
+def _beside(pool: ProcessPoolExecutor, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    with pool:
+        yield from pool.map(_judge, mutants, chunksize=4)
+
+
+_trials: list[Trial] = []
+"""The one trial of a worker process."""
+
+
+def _start(places: Places) -> None:
+    _trials.append(Trial(places))
+
+
+def _judge(mutant: Mutant) -> Verdict:
+    return _trials[0].judge(mutant)
+
+
+class Trial:
+    """A pack and its suites, ready to try mutants."""
+
+    def __init__(self, places: Places) -> None:
+        """Compile the pack and lay out its suites, which pass.
+
+        Raises:
+            InvalidPackError: The pack cannot be used.
+            InvalidSuiteError: Its suites cannot be used.
+        """
+        pack, sentences = read_texts(places.policies, places.fixtures)
+        self._texts = pack.texts
+        self._worlds = places.fixtures / "worlds"
+        self._suites = read_suites(places.policies)
+        self._variants = Variants(replace(pack, seconds=VARIANT_SECONDS), sentences)
+        self._policy: Policy = self._variants.policy
+        self._known = KnownStates()
+        self._cells: dict[Entry, list[tuple[Cell, Snapshot]]] = defaultdict(list)
+        for cell, snapshot in placed(self._suites, self._policy, self._worlds):
+            self._cells[self._entry(cell)].append((cell, snapshot))
+        self._uncompiled = UncompiledEntries(self._policy)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._policy.oso.close()
+        self._variants.close()
+
+    def judge(self, mutant: Mutant) -> Verdict:
+        """Return the fate of a mutant."""
+        try:
+            variant = self._variants.compile(
+                {mutant.file: mutant.applied(self._texts[mutant.file])}
+            )
+        except InvalidPackError as error:
+            return Verdict(mutant, Fate.REFUSED, str(error.problems[0]))
+        with closing(variant.oso):
+            return self._judge(mutant, variant)
+
+    def _judge(self, mutant: Mutant, variant: Policy) -> Verdict:
+        changed = changed_entries(self._policy, variant)
+        touched = self._uncompiled.touched(mutant, self._texts[mutant.file])
+        changed += [key for key in touched if key not in changed]
+        killed = self._killed(mutant, variant, changed)
+        if killed is not None:
+            return killed
+        told = tell(self._policy, variant, changed, self._known)
+        if not told.differs:
+            return Verdict(mutant, Fate.EQUIVALENT)
+        if told.witness is None:
+            return Verdict(mutant, Fate.SURVIVED, _UNKNOWN if told.unknown else _UNSHOWN)
+        edit = f"{mutant.file}:{mutant.line}: {mutant.sentence}"
+        case = case_to_paste(
+            told.witness, edit, (self._policy, variant), self._suites, self._worlds
+        )
+        return Verdict(mutant, Fate.SURVIVED, case=case)
+
+    def _killed(self, mutant: Mutant, variant: Policy, changed: Sequence[Entry]) -> Verdict | None:
+        for key in changed:
+            for cell, snapshot in self._cells.get(key, ()):
+                wrong = failure(cell, variant, snapshot)
+                if wrong is not None:
+                    why = f"{cell.case.file}:{cell.case.line}: {cell.name} {wrong}"
+                    return Verdict(mutant, Fate.KILLED, why)
+        return None
+
+    def _entry(self, cell: Cell) -> Entry:
+        key = (cell.subject.type, cell.resource.type, cell.action)
+        return key if key in self._policy.entries else (*key[:2], UNDECLARED_ACTION)

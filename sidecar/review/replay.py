@@ -1,0 +1,197 @@
+"""A decision log asked again of another policy: what changes, and what cannot be judged.
+
+Lines are read one by one, and equal outcomes are kept as one with their number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sidecar.compiler import Policy
+from sidecar.decision_log.hashing import Hashing
+from sidecar.decision_log.reader import DecisionLine, SearchLine, read_line
+from sidecar.errors import UnreadableLineError
+from sidecar.facts import Snapshot
+from sidecar.review.replay_judge import (
+    AnotherSchemaError,
+    Effect,
+    Judge,
+    Judgement,
+    NotOfAPolicyError,
+)
+
+FIRST = 5
+"""How many line numbers are kept of equal lines."""
+MOST_ERRORS = 1_000
+"""How many lines that cannot be read are named; all are counted."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Answer:
+    """What a policy answered, or would answer."""
+
+    allowed: bool
+    codes: tuple[str, ...] | None
+    """Reasons of a denial, obligations of an allow, sorted; None where not all are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What lines have in common that are told together: not who asked, and of what."""
+
+    subject: str
+    """The type of the subject."""
+    action: str
+    """Empty for every action that the schema does not declare."""
+    resource: str
+    """The type of the resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of lines with one question and one answer."""
+
+    question: Question
+    before: Answer
+    after: Answer
+    supplied: tuple[str, ...] = ()
+    """Facts that the lines do not hold, and that were taken from a mount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """Why lines with one question cannot be judged, or not in full."""
+
+    question: Question
+    decided: bool
+    """Whether the decision is known, and the same; only its reasons or obligations are not."""
+    missing: tuple[str, ...]
+    """What the lines do not tell, in words."""
+
+
+@dataclass(slots=True)
+class Lines:
+    """How many lines, and which."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+    def add(self, number: int) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.first) < FIRST:
+            self.first.append(number)
+
+
+@dataclass(slots=True)
+class Replay:
+    """What became of a whole log."""
+
+    counts: Counter[Effect] = field(default_factory=Counter)
+    changes: dict[Change, Lines] = field(default_factory=dict)
+    unjudged: dict[Unjudged, Lines] = field(default_factory=dict)
+    supplied: dict[tuple[str, ...], Lines] = field(default_factory=dict)
+    """Lines whose answer stays as it is by facts that they do not hold, by these facts."""
+    another_schema: Lines = field(default_factory=Lines)
+    stale: Lines = field(default_factory=Lines)
+    """Denied because the facts were too old, before any policy was asked."""
+    searches: Lines = field(default_factory=Lines)
+    permissions: Lines = field(default_factory=Lines)
+    unreadable: Lines = field(default_factory=Lines)
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    """The first of the lines that cannot be read, and why."""
+
+    @property
+    def readable(self) -> int:
+        """How many lines could be read, judged or not."""
+        beside = (self.another_schema, self.stale, self.searches, self.permissions)
+        return self.counts.total() + sum(lines.count for lines in beside)
+
+    @property
+    def judged(self) -> int:
+        """How many decisions were judged, all of what they say."""
+        return self.counts[Effect.SAME] + self.counts[Effect.CHANGED]
+
+    @property
+    def not_judged(self) -> int:
+        """How many lines could not be judged, or not in full.
+
+        A denial as stale is not one of them: every policy leaves it as it is.
+        """
+        beside = (self.another_schema, self.searches, self.permissions, self.unreadable)
+        open_ones = self.counts[Effect.UNKNOWN] + self.counts[Effect.PARTLY]
+        return open_ones + sum(lines.count for lines in beside)
+
+
+def replay(
+    lines: Iterable[bytes],
+    policy: Policy,
+    hashing: Hashing | None = None,
+    snapshot: Snapshot | None = None,
+) -> Replay:
+    """Ask every decision of a log again.
+
+    Args:
+        lines: Of the log.
+        policy: The other policy.
+        hashing: By the key of the log, if it is known.
+        snapshot: Facts for what lines do not hold, if any are given.
+    """
+    result = Replay()
+    judge = Judge(policy, hashing, snapshot)
+    for number, text in enumerate(lines, 1):
+        try:
+            line = read_line(text)
+            if isinstance(line, DecisionLine):
+                _add(result, number, line, judge.judge(line), policy)
+            else:
+                kind = result.searches if isinstance(line, SearchLine) else result.permissions
+                kind.add(number)
+        except AnotherSchemaError:
+            result.another_schema.add(number)
+        except NotOfAPolicyError:
+            result.stale.add(number)
+        except UnreadableLineError as error:
+            result.unreadable.add(number)
+            if len(result.errors) < MOST_ERRORS:
+                result.errors.append((number, str(error)))
+    return result
+
+
+def changes(
+    lines: Iterable[bytes], policy: Policy, hashing: Hashing | None = None
+) -> Iterator[tuple[Change, int]]:
+    """Yield how many lines of a log each change of an answer affects, most first."""
+    found = replay(lines, policy, hashing).changes
+    yield from sorted(
+        ((change, lines.count) for change, lines in found.items()), key=lambda each: -each[1]
+    )
+
+
+def _add(
+    result: Replay, number: int, line: DecisionLine, judgement: Judgement, policy: Policy
+) -> None:
+    result.counts[judgement.effect] += 1
+    if judgement.effect is Effect.SAME:
+        if judgement.supplied:
+            result.supplied.setdefault(judgement.supplied, Lines()).add(number)
+        return
+    actions = policy.schema.types[line.resource.type].actions
+    action = line.action.name if line.action.name in actions else ""
+    question = Question(line.subject.type, action, line.resource.type)
+    if judgement.effect is Effect.CHANGED:
+        codes = line.obligations if line.decision else line.reasons
+        before = Answer(line.decision, tuple(sorted(codes)))
+        change = Change(question, before, _answer(judgement), judgement.supplied)
+        result.changes.setdefault(change, Lines()).add(number)
+    else:
+        decided = judgement.effect is Effect.PARTLY
+        unjudged = Unjudged(question, decided, judgement.missing)
+        result.unjudged.setdefault(unjudged, Lines()).add(number)
+
+
+def _answer(judgement: Judgement) -> Answer:
+    codes = judgement.obligations if judgement.decision else judgement.reasons
+    return Answer(bool(judgement.decision), None if codes is None else tuple(sorted(codes)))

@@ -1,0 +1,95 @@
+"""What types owe each other: keys that are texts, tables of their own, properties alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidecar.schema.messages import nearest, shown
+from sidecar.schema.model import Attribute, Kind, Schema
+from sidecar.schema.type_loader import TypeReader
+from sidecar.schema.yaml_document import Faults
+
+_KEY_KINDS = frozenset({Kind.STRING, Kind.ENUM, Kind.EMAIL, Kind.DOMAIN, Kind.REFERENCE})
+
+
+def check_keys(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults) -> bool:
+    """Tell whether every key is made of plain attributes; faults where one is not."""
+    before = len(faults.problems)
+    for name, declared in schema.types.items():
+        line = readers[name].line_of("key")
+        for column in declared.key:
+            attribute = declared.attributes.get(column)
+            what = f"key of type {shown(name)}"
+            if attribute is None:
+                mend = nearest(column, declared.attributes)
+                faults.add(line, f"{what}: {shown(column)} is no attribute{mend}")
+            elif attribute.type.kind not in _KEY_KINDS:
+                faults.add(
+                    line,
+                    f"{what}: {shown(column)} is no text but {attribute.type.name}",
+                )
+            elif attribute.optional or attribute.caller:
+                faults.add(line, f"{what}: {shown(column)} can be missing; every row needs its key")
+            elif _chained(schema, attribute):
+                faults.add(
+                    line,
+                    f"{what}: the key of {attribute.type.name} is not one text",
+                )
+    return len(faults.problems) == before and all(t.key for t in schema.types.values())
+
+
+def _chained(schema: Schema, attribute: Attribute) -> bool:
+    """Tell whether a key column refers to a type whose key is no single text in the end."""
+    seen = set()
+    while attribute.type.kind is Kind.REFERENCE:
+        target = schema.types[attribute.type.target]
+        if target.name in seen or len(target.key) != 1:
+            return True
+        seen.add(target.name)
+        following = target.attributes.get(target.key[0])
+        if following is None:
+            return False
+        attribute = following
+    return False
+
+
+def check_types(
+    schema: Schema, readers: Mapping[str, TypeReader], line: int, faults: Faults
+) -> None:
+    """Note what is wrong with the types together: tables, subjects, properties."""
+    tables: dict[str, str] = {}
+    properties: dict[str, tuple[Attribute, str]] = {}
+    words: dict[str, str] = {}
+    for name, declared in schema.types.items():
+        if declared.table and declared.table in tables:
+            faults.add(
+                readers[name].line_of("table"),
+                f"table {shown(declared.table)} holds {shown(tables[declared.table])} already",
+            )
+        elif declared.table:
+            tables[declared.table] = name
+        for action in declared.actions.values():
+            for said in action.properties.values():
+                other, where = properties.setdefault(said.name, (said, f"{name} {action.name}"))
+                what = f"property {shown(said.name)} of action {shown(action.name)}"
+                line = readers[name].line_of("actions")
+                if other.type.name != said.type.name:
+                    faults.add(
+                        line,
+                        f"{what} is of type {said.type.name} here and {other.type.name} in"
+                        f" {shown(where)}; make them alike",
+                    )
+                elif other.polar != said.polar:
+                    faults.add(
+                        line,
+                        f"{what} is {shown(said.polar)} in Polar here and {shown(other.polar)} in"
+                        f" {shown(where)}; make them alike",
+                    )
+                if (same := words.setdefault(said.polar, said.name)) != said.name:
+                    faults.add(
+                        line,
+                        f"{what} is {shown(said.polar)} in Polar, as {shown(same)} is; write"
+                        " `polar: ...` with another name in one of them",
+                    )
+    if schema.types and not schema.subjects():
+        faults.add(line, "no type can be a subject; write `subject: true` in one")

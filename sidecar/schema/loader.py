@@ -1,0 +1,184 @@
+"""Reading of ``schema.yaml`` into a `Schema`, with all its faults at once.
+
+In three rounds, since types speak of each other: the names of enums and types; then attributes and
+keys; then what compares attributes of several types, such as look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sidecar.digests import digest_of
+from sidecar.errors import InvalidPackError
+from sidecar.schema.attribute_loader import (
+    CONTEXT_RESERVED,
+    ENTITY_RESERVED,
+    OF_CALLER,
+    OF_SETTING,
+    Place,
+    check_name,
+    check_word,
+    read_attributes,
+)
+from sidecar.schema.checks import check_keys, check_types
+from sidecar.schema.fingerprint import meaning_of
+from sidecar.schema.messages import shown
+from sidecar.schema.model import Attribute, EnumValue, Kind, Schema, ValueType
+from sidecar.schema.names import fault_of_name, fault_of_type_name
+from sidecar.schema.type_loader import TypeReader
+from sidecar.schema.yaml_document import (
+    Faults,
+    Items,
+    Members,
+    Node,
+    Text,
+    read_document,
+    shown_file,
+)
+
+_MEMBERS = ("enums", "types", "context", "settings")
+
+TAKEN = frozenset(kind.value for kind in Kind)
+"""Names of types and enums that would read as something else in a schema."""
+
+NOW = Attribute(
+    name="now",
+    type=ValueType(Kind.INSTANT, Kind.INSTANT.value),
+    description="The moment of the decision, by the sidecar's clock.",
+)
+
+
+def read_schema(path: Path) -> Schema:
+    """Read the schema of a pack.
+
+    Raises:
+        InvalidPackError: The schema cannot be used; all that is wrong with it.
+    """
+    faults = Faults(shown_file(path))
+    document = read_document(path, faults)
+    schema = _read(document, faults) if document is not None else None
+    if faults.problems or schema is None:
+        raise InvalidPackError(faults.problems)
+    return schema
+
+
+def _read(document: Node, faults: Faults) -> Schema:
+    root = faults.members(document, "the schema", _MEMBERS)
+    empty = Members({}, {}, root.line)
+    schema = Schema(
+        types={}, enums=_read_enums(root.members.get("enums", empty), faults), context={},
+        settings={}, revision="", meaning="",
+    )  # fmt: skip
+    declared = faults.members(root.members.get("types", empty), "types")
+    readers = {
+        name: TypeReader(name, node, declared.lines[name], faults)
+        for name, node in declared.members.items()
+        if _check_type_name(name, declared, schema, faults)
+    }
+    if not declared.members:
+        faults.add(root.line, "the schema declares no types; write `types: {...}`")
+    # Each round sees what the rounds before it have read.
+    schema = replace(schema, types={name: reader.stub() for name, reader in readers.items()})
+    _check_classes(schema, readers, faults)
+    schema = replace(schema, types={n: r.with_attributes(schema) for n, r in readers.items()})
+    if check_keys(schema, readers, faults):
+        schema = replace(schema, types={n: r.with_relations(schema) for n, r in readers.items()})
+    check_types(schema, readers, root.line, faults)
+    context = Place("context member", OF_CALLER, CONTEXT_RESERVED, {NOW.name})
+    setting = Place("setting", OF_SETTING, ENTITY_RESERVED)
+    schema = replace(
+        schema,
+        context={
+            "now": NOW,
+            **read_attributes(schema, root.members.get("context", empty), context, faults),
+        },
+        settings=read_attributes(schema, root.members.get("settings", empty), setting, faults),
+    )
+    content = (schema.types, schema.enums, schema.context, schema.settings)
+    return replace(
+        schema,
+        revision=digest_of(*content).revision(),
+        meaning=meaning_of(schema.types, schema.context),
+    )
+
+
+def _check_type_name(name: str, declared: Members, schema: Schema, faults: Faults) -> bool:
+    line = declared.lines[name]
+    if not check_name(name, line, "type", faults, _fault_of_noun(name)):
+        return False
+    if name in schema.enums:
+        faults.add(line, f"type {shown(name)} is an enum as well; rename one")
+        return False
+    return True
+
+
+def _fault_of_noun(name: str) -> str:
+    """Return what is wrong with the name of a type or an enum."""
+    return "has a name that is taken; choose another" if name in TAKEN else fault_of_type_name(name)
+
+
+def _check_classes(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults) -> None:
+    """Note types that Polar calls alike."""
+    first: dict[str, str] = {}
+    for name, declared in schema.types.items():
+        other = first.setdefault(declared.polar, name)
+        if other != name and declared.polar:
+            faults.add(
+                readers[name].line_of("polar"),
+                f"type {shown(name)} is {declared.polar} in Polar, as {shown(other)} is;"
+                " write `polar: ...` with another name in one of them",
+            )
+
+
+def _read_enums(node: Node, faults: Faults) -> dict[str, tuple[EnumValue, ...]]:
+    enums = {}
+    declared = faults.members(node, "enums")
+    for name, member in declared.members.items():
+        if not check_name(name, declared.lines[name], "enum", faults, _fault_of_noun(name)):
+            continue
+        values = (
+            tuple(
+                EnumValue(text)
+                for text, line in faults.texts(member, f"enum {shown(name)}")
+                if _check_enum_value(text, line, name, faults)
+            )
+            if isinstance(member, Items)
+            else _read_described(name, member, faults)
+        )
+        if not values:
+            faults.add(declared.lines[name], f"enum {shown(name)} has no values; write some")
+        enums[name] = values
+    return enums
+
+
+def _check_enum_value(text: str, line: int, enum: str, faults: Faults) -> bool:
+    what = f"value of enum {shown(enum)}:"
+    return check_name(text, line, what, faults, fault_of_name(text))
+
+
+def _read_described(enum: str, node: Node, faults: Faults) -> tuple[EnumValue, ...]:
+    values = []
+    declared = faults.members(node, f"enum {shown(enum)}")
+    for name, member in declared.members.items():
+        what = f"value {shown(name)} of enum {shown(enum)}"
+        if not _check_enum_value(name, declared.lines[name], enum, faults):
+            continue
+        said = faults.members(member, what)
+        texts = {"label": "", "description": ""}
+        marks = {}
+        for mark, content in said.members.items():
+            if mark in texts:
+                texts[mark] = faults.text(content, f"{mark} of {what}")
+            elif check_word(mark, said.lines[mark], f"mark of {what}", faults, ()):
+                if isinstance(content, Text) and content.text not in {"true", "false"}:
+                    # Marks have free names, so a slip in `label` shows in its value only.
+                    faults.add(
+                        said.lines[mark],
+                        f"{what}: {shown(mark)} is neither a label, a description nor a mark",
+                    )
+                    continue
+                marks[mark] = faults.flag(content, f"{mark} of {what}")
+        values.append(EnumValue(name, texts["label"], texts["description"], marks))
+    return tuple(values)

@@ -1,0 +1,116 @@
+"""The sentences that people are told: one for each reason and each obligation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from sidecar.errors import InvalidPackError
+from sidecar.schema.messages import nearest, shown
+from sidecar.schema.values import Value
+from sidecar.schema.yaml_document import Faults, Items, Node, Text, read_document, shown_file
+
+STANDARD = Path(__file__).with_name("standard_reasons.yaml")
+"""Sentences of the reasons that no policy states; a pack may say them in its own words."""
+
+_CODE = re.compile(r"[a-z][a-z0-9_.-]*")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Sentences by code."""
+
+    reasons: Mapping[str, str]
+    obligations: Mapping[str, str]
+
+
+def read_sentences(path: Path, settings: Mapping[str, Value] | None = None) -> Sentences:
+    """Read a pack's sentences, over those of the standard reasons.
+
+    Args:
+        path: A file with the maps `reasons` and `obligations`.
+        settings: What ``{name}`` in a sentence stands for; None leaves such places as they are.
+
+    Raises:
+        InvalidPackError: The sentences cannot be used; all that is wrong with them.
+    """
+    standard = _read(STANDARD, None)
+    own = _read(path, settings)
+    return Sentences({**standard.reasons, **own.reasons}, own.obligations)
+
+
+def standard_reasons() -> frozenset[str]:
+    """Return the codes of the reasons that no policy states."""
+    return frozenset(_read(STANDARD, None).reasons)
+
+
+def written(value: Value) -> str:
+    """Return a setting as a sentence shows it: amounts without zeros at their end."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(written(member) for member in value))
+    if isinstance(value, tuple):
+        return "/".join(value)
+    return "" if value is None else str(value)
+
+
+def _read(path: Path, settings: Mapping[str, Value] | None) -> Sentences:
+    faults = Faults(shown_file(path))
+    document = read_document(path, faults)
+    maps: dict[str, dict[str, str]] = {"reasons": {}, "obligations": {}}
+    if document is not None:
+        root = faults.members(document, "the file", tuple(maps))
+        for kind, sentences in maps.items():
+            if kind in root.members:
+                _read_map(root.members[kind], kind, settings, sentences, faults)
+    if faults.problems:
+        raise InvalidPackError(faults.problems)
+    return Sentences(maps["reasons"], maps["obligations"])
+
+
+def _read_map(
+    node: Node,
+    kind: str,
+    settings: Mapping[str, Value] | None,
+    sentences: dict[str, str],
+    faults: Faults,
+) -> None:
+    declared = faults.members(node, kind)
+    for code, member in declared.members.items():
+        what = f"{kind.removesuffix('s')} {shown(code)}"
+        if not _CODE.fullmatch(code):
+            faults.add(
+                declared.lines[code],
+                f"{what} is not a code; use a-z, 0-9 and `_.-`, a letter first",
+            )
+        if not isinstance(member, Text) or not member.text.strip():
+            shape = "a list" if isinstance(member, Items) else "no sentence"
+            faults.add(declared.lines[code], f"{what} has {shape}; write one sentence")
+            continue
+        sentence = " ".join(member.text.split())
+        if settings is not None:
+            sentence = _filled(sentence, settings, what, member.line, faults)
+        sentences[code] = sentence
+
+
+def _filled(
+    sentence: str, settings: Mapping[str, Value], what: str, line: int, faults: Faults
+) -> str:
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if settings.get(name) is not None:
+            return written(settings[name])
+        mend = nearest(name, settings) or "; declare it or remove the braces"
+        why = "has no value" if name in settings else "is no setting"
+        faults.add(line, f"{what}: {shown(name)} in braces {why}{mend}")
+        return match[0]
+
+    return _PLACEHOLDER.sub(fill, sentence)

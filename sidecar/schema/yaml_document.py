@@ -1,0 +1,280 @@
+"""YAML documents that people write, as nodes that know their lines.
+
+Read from the parser's events and not from its composer: events are flat, so a document that is
+nested a hundred thousand deep is a fault and not a crash, and every scalar keeps its text and
+whether it was quoted. What makes YAML hard to review is refused: anchors, aliases, tags,
+repeated keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+from sidecar.errors import Problem
+from sidecar.schema.characters import hidden_characters
+from sidecar.schema.messages import nearest, one_of, shown
+from sidecar.watch import read_file
+
+NOT_UTF_8 = "is not UTF-8; save it as UTF-8"
+LARGEST_DOCUMENT = 4 * 1024 * 1024
+DEEPEST = 30
+MOST_HIDDEN = 20
+"""Hidden characters of one document that are told."""
+
+
+_TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scalar: its text as written, and whether it stood in quotes."""
+
+    text: str
+    quoted: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    items: tuple[Node, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A map from names to nodes; `lines` has the line of each name."""
+
+    members: Mapping[str, Node]
+    lines: Mapping[str, int]
+    line: int
+
+
+Node: TypeAlias = Text | Items | Members
+
+
+class Faults:
+    """What is wrong with one file, gathered."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def add(self, line: int, message: str) -> None:
+        """Note one fault; `line` 0 is the file as a whole."""
+        self.problems.append(Problem(self.file, line, message))
+
+    def members(self, node: Node, what: str, known: Collection[str] | None = None) -> Members:
+        """Return `node` as a map; an empty one, and a fault, when it is something else.
+
+        Args:
+            node: The node.
+            what: What it describes, for the fault: ``type `user` ``.
+            known: The names that may stand in it, or None for any.
+        """
+        if isinstance(node, Text) and not node.quoted and node.text in {"", "~", "null"}:
+            return Members({}, {}, node.line)
+        if not isinstance(node, Members):
+            self.add(node.line, f"{what} is {_shape(node)}; write a map, such as `name: ...`")
+            return Members({}, {}, node.line)
+        for name in node.members if known is not None else ():
+            if known is not None and name not in known:
+                mend = nearest(name, known) or f"; write one of {one_of(known)}"
+                self.add(node.lines[name], f"{what} has no member {shown(name)}{mend}")
+        return node
+
+    def text(self, node: Node, what: str) -> str:
+        """Return the text of `node`; empty, and a fault, when it is something else."""
+        if isinstance(node, Text) and node.text:
+            return node.text
+        written = "empty" if isinstance(node, Text) else _shape(node)
+        self.add(node.line, f"{what} is {written}; write text")
+        return ""
+
+    def flag(self, node: Node, what: str) -> bool:
+        """Return the boolean of `node`; false, and a fault, when it is something else."""
+        if isinstance(node, Text) and not node.quoted and node.text in {"true", "false"}:
+            return node.text == "true"
+        written = shown(node.text) if isinstance(node, Text) else _shape(node)
+        self.add(node.line, f"{what} is {written}; write true or false")
+        return False
+
+    def texts(self, node: Node, what: str) -> Iterator[tuple[str, int]]:
+        """Yield each text of a list with its line; faults for whatever else it holds."""
+        if not isinstance(node, Items):
+            self.add(node.line, f"{what} is {_shape(node)}; write a list, such as `[a, b]`")
+            return
+        seen = set()
+        for item in node.items:
+            text = self.text(item, f"a member of {what}")
+            if text in seen:
+                self.add(item.line, f"{what} names {shown(text)} twice; remove one")
+            elif text:
+                seen.add(text)
+                yield text, item.line
+
+
+def shown_file(path: Path) -> str:
+    """Return how faults name a file: with the directory that it lies in."""
+    return f"{path.absolute().parent.name}/{path.name}"
+
+
+def read_document(path: Path, faults: Faults) -> Node | None:
+    """Read a file of one document; None, and faults, when it is none.
+
+    An empty file is an empty text.
+    """
+    try:
+        content = read_file(path, LARGEST_DOCUMENT + 1)
+    except OSError as error:
+        faults.add(0, f"cannot be read: {error.strerror or 'unreadable'}")
+        return None
+    return parse_document(content, faults)
+
+
+def parse_document(content: bytes, faults: Faults) -> Node | None:
+    """Parse the bytes of one document; None, and faults, when they are none."""
+    if len(content) > LARGEST_DOCUMENT:
+        faults.add(0, f"is larger than {LARGEST_DOCUMENT // 1024 // 1024} MB; split it")
+        return None
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        faults.add(line, NOT_UTF_8)
+        return None
+    hidden = list(islice(hidden_characters(text), MOST_HIDDEN))
+    for each in hidden:
+        faults.add(each.line, each.message)
+    if hidden:
+        return None
+    try:
+        return _Builder(faults).build(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError as error:
+        faults.add(*yaml_fault(error, content))
+        return None
+
+
+def tag_fault(event: yaml.Event, tag: str) -> str:
+    """Return the words for an event that has a tag."""
+    plain_text = isinstance(event, yaml.ScalarEvent) and not event.style
+    mend = "quote the text instead" if plain_text and tag in _TEXT_TAGS else "remove it"
+    return f"tag {shown(tag)} is not allowed; {mend}"
+
+
+def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
+    """Return the line and the words of an error of the parser."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        if error.context_mark and "end of stream" in (error.problem or ""):
+            mark = error.context_mark  # what was opened is nearer to the slip than the end
+        said = " ".join(part for part in (error.context, error.problem) if part)
+        return (mark.line + 1 if mark else 0), f"is not YAML: {said}"
+    if isinstance(error, yaml.reader.ReaderError):
+        line = content.count(b"\n", 0, error.position) + 1 if content else 0
+        return line, NOT_UTF_8 if "UTF-8" in error.reason else f"is not YAML: {error.reason}"
+    return 0, "is not YAML"
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or a map whose end has not been seen."""
+
+    line: int
+    is_map: bool
+    items: list[Node] = field(default_factory=list)
+    members: dict[str, Node] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    name: str | None = None
+    name_line: int = 0
+    skipping: bool = False
+    """Whether the value of a name that is no text, or repeated, follows."""
+
+
+class _Builder:
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._stack: list[_Open] = []
+        self._root: Node | None = None
+        self._documents = 0
+
+    def build(self, events: Iterator[yaml.Event]) -> Node | None:
+        for event in events:
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._documents += 1
+                if self._documents > 1:
+                    self._faults.add(line, "holds a second document; remove the `---` before it")
+                    return None
+            elif isinstance(event, yaml.NodeEvent):
+                self._refuse(event, line)
+                if isinstance(event, yaml.AliasEvent):
+                    self._close(Text("", quoted=True, line=line))
+                elif isinstance(event, yaml.ScalarEvent):
+                    # Whoever writes `!!str` means text: that alone is told, and mended by quotes.
+                    quoted = bool(event.style) or event.tag in _TEXT_TAGS
+                    self._close(Text(event.value, quoted=quoted, line=line))
+                else:
+                    self._stack.append(_Open(line, isinstance(event, yaml.MappingStartEvent)))
+                    if len(self._stack) > DEEPEST:
+                        self._faults.add(line, f"is nested deeper than {DEEPEST}; flatten it")
+                        return None
+            elif isinstance(event, yaml.CollectionEndEvent):
+                top = self._stack.pop()
+                self._close(
+                    Members(top.members, top.lines, top.line)
+                    if top.is_map
+                    else Items(tuple(top.items), top.line)
+                )
+        return self._root if self._documents else Text("", quoted=False, line=1)
+
+    def _refuse(self, event: yaml.NodeEvent, line: int) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self._faults.add(
+                line, f"alias {shown(event.anchor or '')} is not allowed; write it out"
+            )
+        elif event.anchor is not None:
+            self._faults.add(line, f"anchor {shown(event.anchor)} is not allowed; remove it")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._faults.add(line, tag_fault(event, tag))
+
+    def _close(self, node: Node) -> None:
+        """Put a finished node where it belongs."""
+        if not self._stack:
+            self._root = node
+            return
+        top = self._stack[-1]
+        if not top.is_map:
+            top.items.append(node)
+        elif top.skipping:
+            top.skipping = False
+        elif top.name is not None:
+            top.members[top.name] = node
+            top.lines[top.name] = top.name_line
+            top.name = None
+        elif not isinstance(node, Text):
+            self._faults.add(node.line, f"{_shape(node)} stands where a name must; write text")
+            top.skipping = True
+        elif node.text in top.members:
+            first = top.lines[node.text]
+            self._faults.add(
+                node.line,
+                f"{shown(node.text)} stands here again (first on line {first}); remove one",
+            )
+            top.skipping = True
+        else:
+            top.name, top.name_line = node.text, node.line
+
+
+def _shape(node: Node) -> str:
+    if isinstance(node, Text):
+        return f"the text {shown(node.text)}" if node.text else "empty"
+    return "a list" if isinstance(node, Items) else "a map"
