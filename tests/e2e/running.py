@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sidecar.config.settings import Settings
+from tests.paths import ROOT
 
 T = TypeVar("T")
 
@@ -159,7 +160,7 @@ def start(root: Path, *options: str, **variables: str) -> subprocess.Popen[bytes
             [sys.executable, "-m", "sidecar", "serve", *pack, *options],
             cwd=root,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **variables},  # noqa: TID251  a child's
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},  # noqa: TID251  a child's
         )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import EDIT, PATIENCE, Sidecar, copy_pack, raw, serving, start, until, write
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -190,7 +191,7 @@ def test_a_socket_that_a_supervisor_hands_over_is_looked_at_too(root: Path) -> N
             pass_fds=[handed.fileno()],
             stderr=log,
             timeout=PATIENCE,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},  # noqa: TID251  a child's
+            env={**os.environ, "PYTHONPATH": str(ROOT)},  # noqa: TID251  a child's
         )
 
     assert process.returncode == 2
@@ -207,7 +208,7 @@ os.execv(sys.executable, [sys.executable, "-m", "sidecar", "serve", *pack])
 
 
 def test_the_container_says_what_to_do_when_nobody_is_named(root: Path) -> None:
-    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
     variables = dict(re.findall(r"(SIDECAR_(?:HOST|TOKENS))=(\S+)", dockerfile))
 
     refused = start(root, **variables).wait(PATIENCE)

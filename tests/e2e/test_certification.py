@@ -12,16 +12,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.running import Sidecar, serving
+from tests.paths import PACKS
 
 pytestmark = pytest.mark.e2e
 
-PACK = Path(__file__).parents[1] / "packs" / "certification"
+PACK = PACKS / "certification"
 PUBLIC = "https://pdp.example.com"
 METADATA = "/.well-known/authzen-configuration"
 

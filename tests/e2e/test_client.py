@@ -16,11 +16,11 @@ from flask import Flask
 from sidecar.client import Client, Entity, Question, StrictClient, UnavailableError
 from sidecar.client.guard import Guard
 from tests.e2e.running import PATIENCE, Sidecar, serving, start, until
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
-ROOT = Path(__file__).parents[2]
 LENIENCE = 10
 """For a machine that does other things beside."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.paths import ROOT
 from tests.reference import Answer, Pack, World, decide
 from tests.reference.suites import disagreements
 
-ROOT = Path(__file__).parents[2]
 PACKS = Path(__file__).parent / "packs"
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 

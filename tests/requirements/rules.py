@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
+
+from tests.paths import TESTS
 
 Row = Mapping[str, str]
 
@@ -26,7 +27,7 @@ PERSONAL = {"gmail.com", "yahoo.fr", "qq.com"}
 NO_ADDRESS = {"", "guest", "@partner.example", "a..b@partner.example", "a b@partner.example", "a@b"}
 """What `mounts` proposes and is no e-mail address."""
 
-with (Path(__file__).parents[1] / "role_matrix.csv").open(newline="") as _file:
+with (TESTS / "role_matrix.csv").open(newline="") as _file:
     MATRIX = {row["permission"]: row for row in csv.DictReader(_file)}
 
 

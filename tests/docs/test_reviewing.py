@@ -1,0 +1,104 @@
+"""The transcripts of `docs/reviewing.md` are what the commands print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sidecar.cli import main
+from tests.paths import ROOT
+
+DOCUMENT = (ROOT / "docs" / "reviewing.md").read_text(encoding="utf-8")
+EDITS = {
+    "widened": (
+        '  "credentials.view" if "developer";\n',
+        '  "credentials.view" if "developer";      "credentials.view" if "support";\n',
+    ),
+    "dropped": ("  account.contract = settings.required_contract and\n", ""),
+    "moved": (
+        "  account.monthly_commitment >= settings.minimum_commitment and\n",
+        "  account.monthly_commitment > settings.minimum_commitment and\n",
+    ),
+    "reworded": (
+        "  account.monthly_commitment >= settings.minimum_commitment and\n",
+        "  not account.monthly_commitment < settings.minimum_commitment and\n",
+    ),
+}
+
+
+pytestmark = pytest.mark.many  # each command looks at all states
+
+
+def _transcripts() -> list[tuple[str, str]]:
+    blocks = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```", DOCUMENT, re.MULTILINE)
+    return [(command, output) for command, output in blocks]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped pack, and a copy of it for each edit of the document."""
+    directory = tmp_path_factory.mktemp("checkout")
+    for name in ("policies", "fixtures"):
+        shutil.copytree(ROOT / name, directory / name)
+    for edit, (before, after) in EDITS.items():
+        for name in ("policies", "fixtures"):
+            shutil.copytree(ROOT / name, directory / "edited" / edit / name)
+        file = directory / "edited" / edit / "policies" / "account.polar"
+        text = file.read_text()
+        assert text.count(before) == 1
+        file.write_text(text.replace(before, after))
+    return directory
+
+
+@pytest.mark.parametrize(("command", "output"), _transcripts())
+def test_document_shows_what_the_command_prints(
+    command: str, output: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout)
+    monkeypatch.setenv("SIDECAR_POLICIES", "policies")
+    monkeypatch.setenv("SIDECAR_FIXTURES", "fixtures")
+    command, *filters = command.split(" | ")
+
+    printed = CliRunner().invoke(main, shlex.split(command)[1:]).stdout
+
+    assert _filtered(printed.splitlines(keepends=True), filters) == output
+
+
+def _filtered(lines: list[str], filters: list[str]) -> str:
+    """Do what `head`, `tail` and `grep -v` do."""
+    for each in filters:
+        program, option, *pattern = each.split()
+        if program == "grep":
+            lines = [line for line in lines if not re.match(pattern[0], line)]
+        else:
+            count = int(option.removeprefix("-"))
+            lines = lines[:count] if program == "head" else lines[-count:]
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("edit", ["widened", "dropped", "moved"])
+def test_document_shows_each_edit(edit: str) -> None:
+    before, after = EDITS[edit]
+
+    assert f"-{before}" in DOCUMENT
+    assert not after or f"+{after}" in DOCUMENT
+
+
+def test_each_edit_is_seen_at_once(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lines say what it does, and the status that it does something."""
+    monkeypatch.chdir(checkout)
+
+    for edit, words in (
+        ("widened", ["credentials.view", "role is support"]),
+        ("dropped", ["plan_holds(account) now also holds", "contract is not annual"]),
+        ("moved", ["plan_holds(account) no longer holds", "exactly 750 USD"]),
+    ):
+        result = CliRunner().invoke(main, ["diff", ".", f"edited/{edit}"])
+        first = "".join(result.stdout.splitlines(keepends=True)[:6])
+        assert result.exit_code == 1
+        assert all(word in first for word in words), first

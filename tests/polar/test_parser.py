@@ -1,0 +1,322 @@
+"""Syntax trees of Polar, held to what Oso's own parser accepts and refuses."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import fields
+
+import pytest
+from polar import Polar
+from polar.exceptions import OsoError, ParserError
+from polar.ffi import PolarSource
+
+from sidecar.errors import InvalidPackError
+from sidecar.polar.ast import (
+    Binary,
+    Block,
+    Call,
+    Group,
+    Instance,
+    Junction,
+    Literal,
+    Member,
+    Name,
+    Node,
+    Not,
+    Rule,
+    Variable,
+    children,
+    walk,
+)
+from sidecar.polar.parser import parse
+from tests.depth import deep
+from tests.differential.generating import Generator
+from tests.paths import ROOT
+
+SHIPPED = [*(ROOT / "policies").glob("*.polar"), *(ROOT / "tests/packs").rglob("*.polar")]
+MUTANTS = deep(2500)
+TOKEN = re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\s+|\w+|[:?=<>!]=|::|\W')
+# Oso ends the whole process where it tells of a fault beyond so many characters as there are before
+# it bytes, and where its message would quote an operator that is written before its operands.
+PADDING = f"\n#{'.' * 300}"
+DEADLY = re.compile(r"\b(?:in|new)\s*\(|\.\s*\(")
+
+ACCEPTED = [
+    "",
+    "# nothing",
+    "f();",
+    "f(x) if x = 1.e5;",
+    "f(x) if x = [1,,2,];",
+    "f(x) if x = [1, *y];",
+    "f(a::b) if a::b;",
+    "f(a?) if a?;",
+    'f(x) if x = "a\\\nb\\"c";',
+    "f(x) if print(x,) and debug();",
+    "f(x) if new Foo(a: x,,);",
+    "f(x) if not (not x);",
+    "f(x) if x := 1 and y := x;",
+    "f({new: 1, not: x});",
+    'f(x) if x.new(1).in(a).type.(x).("a b").cut;',
+    "f(x) if .(x, 1) and in(1, 2 in 3,);",
+    "f(_: {a: b.c, d});",
+    "f(_: {a: (1 + 2), b: Foo{c: 1}, c: [*d]});",
+    'f(_: Action{name: "x"}, 1 + 2, [a, b]);',
+    "type f(x: Foo);",
+    "f(x) if x = -9223372036854775807 and y = nan and z = -inf;",
+    'resource X { relations = {a: b, type: c, d,,}; roles = ["a",,"b",]; "a" if "b" on "a"; }',
+    "X{}",
+    "?= 1;",
+    "f(x) if x mod 3 rem 2 = 1 or cut and forall(x in [1], x > 0);",
+    "f(x)if x;f(y);",
+    "f(x) if x matches [1, {y: -1}];",
+    "f(trueish, falsey, inform, nano, android, indeed, notx) if newt;",
+    "f(\x0cx) if x\u2028y and 💯 = trace;",
+]
+REFUSED = [
+    "f(x: (y)) if y;",
+    "f(x: Foo.bar);",
+    "f(_: {a: (true and b)});",
+    "f(_: {a: 1 + 2});",
+    "f(x) if x = 1e5+3;",
+    "f(x) if x = [*r, 1];",
+    "f(x) if mod(x);",
+    "f(x) if x.isa;",
+    "f(a::) if a;",
+    'f(x) if x = "a\nb";',
+    "f(x) if g(x,);",
+    "f(x) if not not x;",
+    "f(x) if (x) := 1;",
+    "f(cut) if x;",
+    "f(x) if !x;",
+    "f(x) if x or 1;",
+    "f(x) if forall(1, x);",
+    "f(x) if 1 < 2 < 3;",
+    "f(x) if x in y > 0;",
+    "f(x) if g(x).a;",
+    "f(x) if {a: 1, a} = x;",
+    "f(x) if x = 9223372036854775808;",
+    "f(x) if x = -y;",
+    "f(x,);",
+    "f(x) if x matches (Foo);",
+    "f(x) := x;",
+    "type f(x) if x;",
+    "X Y Z{}",
+    "actor X { a = 1; }",
+    'actor X { "a" if "b" if "c"; }',
+    "f(x) if new Foo;",
+    "f(x) if x",
+    "f(x) if [a == b];",
+]
+
+
+def oso_parses(text: str) -> bool:
+    """Ask Oso whether a text parses; what it refuses afterwards does not count."""
+    polar = Polar()
+    vars(polar.ffi_polar)["process_messages"] = lambda: None
+    try:
+        polar.ffi_polar.load([PolarSource(text, "a.polar")])
+    except ParserError:
+        return False
+    except OsoError:
+        return True
+    return True
+
+
+def we_parse(text: str) -> bool:
+    try:
+        parse(text, "a.polar")
+    except InvalidPackError:
+        return False
+    return True
+
+
+def texts() -> list[str]:
+    written = [path.read_text() for path in SHIPPED]
+    return written + [Generator(seed).policy() for seed in range(30)]
+
+
+def lines_of(text: str) -> list[str]:
+    """Cut a text into its rules and blocks."""
+    return [text[line.span.start : line.span.end] for line in parse(text, "a.polar").lines]
+
+
+def body(condition: str) -> Node:
+    (line,) = parse(f"f(x) if {condition};", "a.polar").lines
+    assert isinstance(line, Rule)
+    assert line.body is not None
+    return line.body
+
+
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_what_oso_accepts_is_accepted(text: str) -> None:
+    assert oso_parses(text)
+    parse(text, "a.polar")
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_oso_refuses_is_refused(text: str) -> None:
+    assert not oso_parses(text)
+    assert not we_parse(text)
+
+
+def test_shipped_and_generated_policies_parse() -> None:
+    for text in texts():
+        assert oso_parses(text)
+        assert parse(text, "a.polar").lines
+
+
+@pytest.mark.many
+def test_texts_with_tokens_lost_doubled_and_swapped_parse_exactly_when_oso_parses_them() -> None:
+    dice = random.Random(4)  # noqa: S311 - the same mutants each time
+    corpus = [line for text in texts() for line in lines_of(text)]
+    corpus += [text for text in ACCEPTED if not DEADLY.search(text)]
+    words = [token for text in [*corpus, *REFUSED] for token in TOKEN.findall(text)]
+    verdicts = {True: 0, False: 0}
+    for _ in range(MUTANTS):
+        tokens = TOKEN.findall(dice.choice(corpus)) or [" "]
+        for _ in range(dice.choice([1, 1, 1, 2, 3])):
+            at, other = dice.randrange(len(tokens)), dice.randrange(len(tokens))
+            match dice.randrange(5):
+                case 0:
+                    tokens[at] = ""
+                case 1:
+                    tokens.insert(at, tokens[at])
+                case 2:
+                    tokens[at], tokens[other] = tokens[other], tokens[at]
+                case 3:
+                    tokens[at] = dice.choice(words)
+                case _:
+                    tokens.insert(at, dice.choice(words))
+        text = "".join(tokens) + PADDING
+        if DEADLY.search(text):
+            continue
+        verdict = oso_parses(text)
+        assert we_parse(text) == verdict, text
+        verdicts[verdict] += 1
+    assert min(verdicts.values()) > MUTANTS / 10  # both sides are tried
+
+
+def test_spans_nest_and_hold_exactly_the_text() -> None:
+    for text in texts():
+        for node in walk(parse(text, "a.polar")):
+            written = text[node.span.start : node.span.end]
+            before = text[: node.span.start]
+            assert node.span.line == before.count("\n") + 1
+            assert node.span.column == len(before) - before.rfind("\n")
+            if isinstance(node, Name):
+                assert written == node.text
+            if isinstance(node, Variable):
+                assert written == node.name
+            if isinstance(node, Rule | Block):
+                assert written[-1] in ";}"
+            at = node.span.start
+            for child in children(node):
+                assert node.span.start <= child.span.start
+                assert child.span.end <= node.span.end
+                if not isinstance(node, Block | Junction):
+                    assert at <= child.span.start
+                    at = max(at, child.span.end)
+
+
+@pytest.mark.many
+def test_the_text_of_a_rule_s_span_parses_to_the_same_tree() -> None:
+    for text in texts():
+        for line in parse(text, "a.polar").lines:
+            piece = text[line.span.start : line.span.end]
+            (again,) = parse(piece, "a.polar").lines
+            assert shape(again) == shape(line)
+
+
+def shape(node: object) -> object:
+    """Give a tree without its places."""
+    if isinstance(node, tuple):
+        return [shape(each) for each in node]
+    if not isinstance(node, Node):
+        return node
+    parts = [getattr(node, field.name) for field in fields(node) if field.name != "span"]
+    return [type(node).__name__, *map(shape, parts)]
+
+
+def test_operators_bind_as_in_oso() -> None:
+    found = body("a = 1 + 2 * 3 and not b or c.d(e) in f")
+    assert isinstance(found, Junction)
+    assert found.word == "or"
+    both, inside = found.operands
+    assert isinstance(both, Junction)
+    assert [type(operand) for operand in both.operands] == [Binary, Not]
+    assert isinstance(inside, Binary)
+    assert inside.operator.text == "in"
+    equal = both.operands[0]
+    assert isinstance(equal, Binary)
+    assert isinstance(equal.right, Binary)
+    assert equal.right.operator.text == "+"
+
+
+def test_members_calls_and_groups_keep_what_was_written() -> None:
+    text = "f(x) if (a.b(c).d);"
+    found = body("(a.b(c).d)")
+    assert isinstance(found, Group)
+    assert text[found.span.start : found.span.end] == "(a.b(c).d)"
+    member = found.inner
+    assert isinstance(member, Member)
+    assert isinstance(member.head, Member)
+    assert isinstance(member.head.member, Call)
+    assert member.head.member.arguments == (Variable(member.head.member.arguments[0].span, "c"),)
+
+
+def test_texts_read_their_escapes() -> None:
+    found = body(r'"a\n\"\\\q\0"')
+    assert isinstance(found, Literal)
+    assert found.value == 'a\n"\\q\0'
+
+
+def test_a_parameter_s_pattern_names_its_type() -> None:
+    (line,) = parse('f(_: Action{name: "x"}, y: User);', "a.polar").lines
+    assert isinstance(line, Rule)
+    first, second = (parameter.specializer for parameter in line.head.parameters)
+    assert isinstance(first, Instance)
+    assert first.type.text == "Action"
+    assert first.fields is not None
+    assert [entry.key.text for entry in first.fields.entries] == ["name"]
+    assert isinstance(second, Instance)
+    assert second.fields is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("f(x) if x\ng(x);", 2, "`g` cannot stand here; is a `;` missing before it?"),
+        (
+            "f(x) if x and\n",
+            1,
+            "the file ends in the middle of a rule or a block; is a `;` or a `}` missing?",
+        ),
+        ('f(x) if\n x = "a;', 2, 'the text is not closed; write `"` at its end, in the same line'),
+        ("f(x) if x & y;", 1, "`&` is no part of Polar; take it away"),
+        ("f(x) if\n g(x, forall);", 2, "`)` cannot stand here; write `(`"),
+        ("f(x) if matches = 1;", 1, "`matches` cannot stand here; it is a word of Polar"),
+        ("f(x) if\n\nx or 1;", 3, "a value stands where a condition must; compare it with one"),
+        ("f(x) if x in y = true;", 1, "a condition stands where a value must; compare two values"),
+        ("f({a: 1,\na: 2});", 2, "the key `a` stands here twice"),
+        ("f(x): y;", 1, "`:` cannot stand here; write `;` or `if`"),
+    ],
+)
+def test_a_slip_is_told_with_its_line(text: str, line: int, message: str) -> None:
+    with pytest.raises(InvalidPackError) as caught:
+        parse(text, "a.polar")
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line) == ("a.polar", line)
+    assert problem.message.startswith(message)
+
+
+def test_endless_nesting_is_a_problem_and_no_crash() -> None:
+    with pytest.raises(InvalidPackError, match="nested too deeply"):
+        parse(f"f(x) if {'(' * 5000}x{')' * 5000};", "a.polar")
+
+
+def test_long_rules_parse() -> None:
+    text = f"f(x) if {' and '.join(['x'] * 5000)};"
+    (line,) = parse(text, "a.polar").lines
+    assert isinstance(line, Rule)
+    assert isinstance(line.body, Junction)
