@@ -20,8 +20,9 @@ from typing import TypeVar
 
 from bench.packs import memberships, roles_and_permissions, rules_of_conditions
 from bench.plain_oso import Action, PlainOso, World
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions
 from sidecar.facts import Snapshot, build, read_directory
 from sidecar.model import Reference, Request

@@ -21,9 +21,10 @@ from bench.places import Place, free_port
 from bench.questions import Oracle, batches, request
 from bench.servers import Peer, Running, running
 from bench.shapes import authzen, batch
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.diagram.nodes import Node
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
 

@@ -12,8 +12,8 @@ from bench import engines
 from bench.facts import Facts
 from bench.forgetting import forgetting
 from bench.questions import Oracle, Question, request
-from sidecar.compiler import Policy
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 
 OURS = "compiled"
 OURS_NEW = "compiled, each question new"

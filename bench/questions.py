@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.facts import ACTIONS
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 

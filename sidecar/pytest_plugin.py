@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from sidecar.compiler import Policy
+    from sidecar.engine.policy import Policy
     from sidecar.errors import SidecarError
     from sidecar.suites import Cell
 

@@ -12,7 +12,8 @@ import pickle
 from typing import Any
 
 from sidecar.compiler.child_process import Child
-from sidecar.compiler.compile import PackTexts, compile_pack
+from sidecar.compiler.compile import compile_pack
+from sidecar.compiler.pack import PackTexts
 
 _KNOWN: dict[bytes, str] = {}
 

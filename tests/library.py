@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sidecar.bundle import Entry
 from sidecar.compiler import live_query as answering
 from sidecar.compiler.child_process import Oso
-from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack, load
-from sidecar.compiler.policy import Entry, Policy, assemble
+from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
+from sidecar.compiler.pack import PackTexts
+from sidecar.compiler.policy import assemble
 from sidecar.diagram.questions import Answer, Question
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
@@ -206,14 +209,14 @@ class Library:
             allowed=None,
         )
         entries = dict.fromkeys(policy.entries, unexplored)
-        twin = replace(policy, entries=entries, oso=InProcess(pack, 0))
+        twin = replace(policy, entries=entries, interpreter=InProcess(pack, 0))
         single = {key: replace(entry, allowed=None) for key, entry in policy.entries.items()}
         apart = replace(policy, entries=single)
         return Asker(policy, twin, apart, self.world(policy, **rows))
 
     def close(self) -> None:
         for policy in self.made:
-            policy.oso.close()
+            policy.interpreter.close()
 
 
 class InProcess(Oso):

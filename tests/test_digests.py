@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 
-from sidecar.compiler.policy import read_texts, revision_of
+from sidecar.compiler.pack import read_texts, revision_of
 from sidecar.digests import digest_of
 from sidecar.facts import read_directory
 from sidecar.schema import read_schema

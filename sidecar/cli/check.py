@@ -11,9 +11,9 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import PLACES, setting_options
 from sidecar.cli.pack_choice import pack_settings
-from sidecar.compiler import Policy
 from sidecar.config.settings import Settings
 from sidecar.engine import prepare_kinds
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError, Problem
 from sidecar.facts import read_directory
 from sidecar.review.lint import Finding, absences, findings, idle_conditions, unread

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from sidecar.cli.formats import JSON, MARKDOWN
-from sidecar.compiler import Policy
+from sidecar.engine.policy import Policy
 from sidecar.review.coverage import MOST_WAYS, Clause, Coverage, Covered, Untried
 from sidecar.suites import Suite
 

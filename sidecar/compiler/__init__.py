@@ -1,14 +1,12 @@
-"""Compiles a pack's policy by asking Oso, and holds the trees."""
+"""Compiles a pack by querying Oso in a child process. The only package that needs Oso."""
 
 from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.compile import PackTexts
-from sidecar.compiler.policy import Entry, Policy, assemble, load_pack, read_texts
+from sidecar.compiler.pack import PackTexts, read_texts
+from sidecar.compiler.policy import assemble, load_pack
 from sidecar.compiler.shared_compile import SharedCompiling
 
 __all__ = [
-    "Entry",
     "PackTexts",
-    "Policy",
     "SharedCompiling",
     "assemble",
     "compile_in_child",

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import BinaryIO
 
-from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack, load
+from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
 from sidecar.compiler.live_query import answer
 from sidecar.compiler.oso_proof import prove
+from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.variants import GRACE_SECONDS, Varying, in_fork
 from sidecar.diagram.questions import Answer, Question
 from sidecar.errors import PolicyFault

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sidecar.compiler.compile import PackTexts
+from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.questions import Answer, Question, from_json
 from sidecar.errors import EvaluationError, InvalidPackError, Problem
 

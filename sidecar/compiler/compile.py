@@ -7,12 +7,14 @@ must not happen to a process that serves.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidecar.compiler.explorer import UNDECLARED_ACTION, Asked, Explorer
+from sidecar.bundle import UNDECLARED_ACTION
+from sidecar.compiler.explorer import Asked, Explorer
 from sidecar.compiler.oso import LoadedPolicy
+from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program, write_program
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.diagram import TooLargeError
@@ -33,30 +35,11 @@ from sidecar.polar.reachability import BUILT_IN, check_entry_points, refused, un
 from sidecar.polar.source import Rule, Source, read_source
 from sidecar.polar.variable_checks import check_variables, in_own_words
 from sidecar.schema.model import Schema
-from sidecar.schema.values import Value
 
 _TOLD_BEFORE = ("does not call the", "does not contain an allow rule")
 """Warnings of Oso for which `check_entry_points` has better words."""
 PROBE_PARAMETERS = 3
 """Subject, action and resource."""
-
-
-@dataclass(frozen=True, slots=True)
-class PackTexts:
-    """What is compiled: the schema and settings as read, and the texts of the policy."""
-
-    schema: Schema
-    settings: Mapping[str, Value]
-    codes: Mapping[str, frozenset[str]]
-    """``reason`` and ``obligation`` to the codes that have a sentence."""
-    texts: Mapping[str, str]
-    """File to text, in the order of their names."""
-    seconds: float
-    """How long exploring may take; what is left then is put to Oso at request time."""
-    reviewing: bool = False
-    """Whether the trees of single rules are handed out too, which reviewers' tools look at."""
-    probes: tuple[str, ...] = ()
-    """Rules of subject, action and resource that are explored as entry points are (`prove`)."""
 
 
 class InvalidPolicyError(Exception):
@@ -113,8 +96,9 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
         number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
         question, null where Oso has to be asked, and one for granted and not forbidden),
         ``foreign`` (the same, for actions of other types that a rule names),
-        ``notices``, and ``never``: rules that never hold, which a pack must not have. For reviewers
-        also ``probes`` (name, subject, resource, action, root) and ``explored`` (see `_explored`).
+        ``notices``, ``uncompiled`` (a row for each clause that is put to Oso), and ``never``:
+        rules that never hold, which a pack must not have. For reviewers also ``probes``
+        (name, subject, resource, action, root) and ``explored`` (see `_explored`).
 
     Raises:
         InvalidPolicyError: With every fault of the policy.
@@ -147,6 +131,7 @@ def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
         "entries": entries,
         "foreign": foreign,
         "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
+        "uncompiled": compiler.uncompiled,
         "never": [_plain(problem) for problem in refused],
         "queries": explorer.queries,
         "probes": probes,
@@ -163,6 +148,22 @@ class Compiler:
     roots: list[Node] = field(default_factory=list)
     _put: list[tuple[Clause, Asked, str]] = field(default_factory=list)
     """What is put to Oso at request time: a clause, for which request, and why."""
+
+    @property
+    def uncompiled(self) -> list[list[Any]]:
+        """Return each clause that is put to Oso at request time, as plain data of `Uncompiled`."""
+        return [
+            [
+                clause.file,
+                clause.line,
+                clause.rule,
+                asked.subject,
+                asked.resource,
+                asked.action[0],
+                cause,
+            ]
+            for clause, asked, cause in self._put
+        ]
 
     @property
     def notices(self) -> list[Problem]:

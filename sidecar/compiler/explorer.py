@@ -30,10 +30,6 @@ from sidecar.schema.values import Value
 MAXIMUM_QUERIES = 20_000
 """Queries for one clause: 2^14 paths. Conditions of a real rule need fewer than a hundred."""
 
-UNDECLARED_ACTION = " undeclared"
-"""The name that stands for every action that the schema does not declare; none that is declared
-begins with a blank."""
-
 Action = tuple[str, Mapping[str, Attribute]]
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sidecar.compiler.compile import PackTexts
 from sidecar.compiler.explorer import Action
 from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
+from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable

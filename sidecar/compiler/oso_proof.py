@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidecar.compiler.comparison import Comparison
-from sidecar.compiler.compile import PackTexts
 from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, action_of, operands_of
 from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso_answers import Asking
+from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause
 from sidecar.compiler.query_trace import Run, Step, WatchedComparison, WatchedLook
 from sidecar.compiler.semantics import Answers

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.compile import PackTexts
+from sidecar.compiler.pack import PackTexts
 from sidecar.digests import digest_of
 
 _DIGEST = 32

@@ -7,18 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
+from sidecar.bundle.model import entries_of, nodes_of, tests_of
 from sidecar.compiler.child_process import Child, ChildFailedError, Oso, compiled_of, failed
-from sidecar.compiler.compile import PackTexts
-from sidecar.compiler.policy import (
-    ANSWER_SECONDS,
-    Policy,
-    assemble,
-    entries_of,
-    nodes_of,
-    revision_of,
-    tests_of,
-)
+from sidecar.compiler.pack import PackTexts, revision_of
+from sidecar.compiler.policy import ANSWER_SECONDS, assemble
 from sidecar.compiler.variants import GRACE_SECONDS
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.schema import Sentences
 
@@ -67,14 +61,14 @@ class Variants:
             raise failed(pack, error) from error
         if problems := varied.get("problems"):
             raise InvalidPackError([Problem(*problem) for problem in problems])
-        nodes = nodes_of(varied, self._nodes)
+        nodes = nodes_of(varied["nodes"], self._nodes)
         return replace(
             self.policy,
             revision=revision_of(pack, self._sentences),
             notices=tuple(Problem(*notice) for notice in varied["notices"]),
-            entries={**self.policy.entries, **entries_of(varied, nodes)},
-            tests=tests_of(varied),
-            oso=Oso(pack, ANSWER_SECONDS),
+            entries={**self.policy.entries, **entries_of(varied["entries"], nodes)},
+            tests=tests_of(varied["tests"]),
+            interpreter=Oso(pack, ANSWER_SECONDS),
             explored=(),
             probes={},
         )
@@ -85,5 +79,5 @@ class Variants:
             compiled = compiled_of(self._child.receive())
         except ChildFailedError as error:
             raise failed(self._pack, error) from error
-        self._nodes = nodes_of(compiled, {})
+        self._nodes = nodes_of(compiled["nodes"], {})
         self.policy = assemble(self._pack, self._sentences, compiled, self._nodes)

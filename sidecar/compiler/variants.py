@@ -19,7 +19,6 @@ from typing import Any, cast
 from sidecar.compiler.compile import (
     Compiler,
     InvalidPolicyError,
-    PackTexts,
     explore_pack,
     load,
     never,
@@ -27,6 +26,7 @@ from sidecar.compiler.compile import (
     plain_test,
 )
 from sidecar.compiler.explorer import Explorer, Findings, Key, Reply
+from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.nodes import Node

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sidecar.compiler import Policy
 from sidecar.decision_log.decision_text import END, Rest, rest_of
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
 from sidecar.engine.authorizer import Asked, Known, decisions_of, plain_of
+from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, PermittedActions, Request

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sidecar.compiler import Policy
 from sidecar.engine import Frame, RequestKind, Rule, Window, kind_of
 from sidecar.engine.admission import admit_context
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions
 from sidecar.schema import EntityType, Schema, key_of

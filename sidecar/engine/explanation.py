@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sidecar.compiler import Policy
 from sidecar.diagram.nodes import FAULT, TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question, show, text_of, worded
 from sidecar.engine import kind_of
 from sidecar.engine.fact_sources import Sources
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sidecar.compiler import Policy
 from sidecar.diagram.nodes import FAULT, LEAVES, Node
 from sidecar.diagram.questions import (
     ACTION,
@@ -20,6 +19,7 @@ from sidecar.diagram.questions import (
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD, Frame
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.engine.sensitivity import Secrecy
 from sidecar.facts import Row
 from sidecar.model import Request

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sidecar.diagram.path_types import PathTypes
 from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
 from sidecar.facts import Row
@@ -15,7 +16,6 @@ from sidecar.schema import (
     Attribute,
     EntityType,
     Kind,
-    Lookup,
     Schema,
     Value,
     ValueType,
@@ -24,7 +24,7 @@ from sidecar.schema import (
 )
 
 
-class Reader:
+class Reader(PathTypes):
     """How paths are read for one type of subject and one type of resource."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Reader:
         subject: EntityType,
         resource: EntityType,
     ) -> None:
-        self.schema = schema
+        super().__init__(schema, subject, resource)
         self.settings = settings
         self._roots = {SUBJECT: (0, subject), RESOURCE: (1, resource)}
         self.slots = 0
@@ -42,7 +42,6 @@ class Reader:
         self._rows: dict[Path, Read] = {}
         self._slots: dict[Path, tuple[int, Read]] = {}
         """Where each of them is kept, and how it is found: to read it without one more call."""
-        self._attributes: dict[Path, Attribute] = {}
 
     def value(self, path: Path) -> Read:
         """Return how to read an attribute, a property or the context; None where it is absent."""
@@ -133,46 +132,6 @@ class Reader:
         """Tell whether the key of an entity is an id as it was sent, whatever that is."""
         return path in self._roots and self._roots[path][1].keeps_any_id
 
-    def is_entity(self, path: Path) -> bool:
-        """Tell whether an entity stands at `path`, and not a value."""
-        if path in self._roots or path[0] == "lookup":
-            return True
-        return self.attribute(path).type.kind is Kind.REFERENCE
-
-    def type_of(self, path: Path) -> EntityType:
-        """Return the type of the entity at `path`."""
-        if path in self._roots:
-            return self._roots[path][1]
-        if path[0] == "lookup":
-            return self.schema.types[self._lookup(path).finds]
-        return self.schema.types[self.attribute(path).type.target]
-
-    def attribute(self, path: Path) -> Attribute:
-        """Return what the schema declares of the member at `path`."""
-        # Kept, because each step of a path is asked for twice: what it is, and of which type.
-        known = self._attributes.get(path)
-        if known is None:
-            known = self._attributes[path] = self._declared(path)
-        return known
-
-    def _declared(self, path: Path) -> Attribute:
-        base, name = path[1], path[2]
-        if base == ACTION:
-            # A rule may name what only actions of other types can say: it is never said here.
-            return next(
-                each.properties[name]
-                for declared in (self._roots[RESOURCE][1], *self.schema.types.values())
-                for each in declared.actions.values()
-                if name in each.properties
-            )
-        if base == CONTEXT:
-            return self.schema.context[name]
-        if base == SETTINGS:
-            return self.schema.settings[name]
-        if not self.is_entity(base):
-            return Attribute(name=name, type=ValueType(Kind.DOMAIN, "domain"))
-        return self.type_of(base).attributes[name]
-
     def _stored(self, base: Path, declared: EntityType, attribute: Attribute) -> Read:
         row, name, default = self.row(base), attribute.name, attribute.default
         column = list(declared.attributes).index(name)
@@ -227,7 +186,7 @@ class Reader:
         A look-up by the whole key was asked with it, so that there is nothing to look for.
         """
         if path[0] == "lookup":
-            lookup = self._lookup(path)
+            lookup = self.lookup(path)
             operands = dict(zip(lookup.arguments, path[3], strict=True), this=path[1])
             asked: Path = operands[lookup.match[column,]]
             if asked[0] != "literal":
@@ -253,9 +212,7 @@ class Reader:
             constant(self.literal(declared, operand[1]))
             if operand[0] == "literal"
             else self.comparable(operand)
-            for operand, declared in zip(
-                path[3], self._lookup(path).arguments.values(), strict=True
-            )
+            for operand, declared in zip(path[3], self.lookup(path).arguments.values(), strict=True)
         ]
         if len(parts) == 1 and path[1] in self._roots and path[3][0] in self._roots:
             first, second = self._roots[path[1]][0], self._roots[path[3][0]][0]
@@ -273,7 +230,7 @@ class Reader:
 
     def names_key(self, path: Path) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
-        lookup = self._lookup(path)
+        lookup = self.lookup(path)
         columns = {match[0] for match in lookup.match if len(match) == 1}
         whole = len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
         return whole and not lookup.where
@@ -289,21 +246,14 @@ class Reader:
 
     def order_asked(self, path: Path) -> list[int]:
         """Return for each key column where it stands in what a look-up by the key is asked with."""
-        lookup = self._lookup(path)
+        lookup = self.lookup(path)
         names = ["this", *lookup.arguments]
         return [names.index(lookup.match[column,]) for column in self.type_of(path).key]
-
-    def argument_types(self, path: Path) -> list[ValueType]:
-        """Return the types of the arguments of a look-up."""
-        return list(self._lookup(path).arguments.values())
 
     def slot(self, path: Path) -> int:
         """Return where the row at a path is kept in the cache of a frame."""
         self.row(path)
         return self._slots[path][0]
-
-    def _lookup(self, path: Path) -> Lookup:
-        return self.type_of(path[1]).lookups[path[2]]
 
 
 def domain_of(address: str | None) -> str | None:

@@ -9,8 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from sidecar.compiler.explorer import UNDECLARED_ACTION
-from sidecar.compiler.policy import Entry, Policy
+from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.nodes import Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question, member
 from sidecar.engine.admission import (
@@ -31,6 +30,7 @@ from sidecar.engine.diagram_codegen import MOST_NODES, Writer, Written
 from sidecar.engine.frame import Frame
 from sidecar.engine.joint_diagram import Joint
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.engine.validity import Moments, Window
 from sidecar.errors import EvaluationError
 from sidecar.facts import Row, Snapshot
@@ -427,7 +427,9 @@ class RequestKind:
             "action": action if action in self._entries else UNDECLARED_ACTION,
         }
         try:
-            return self._policy.oso.holds(asked, lambda each: self._binder.answer(each, frame))
+            return self._policy.interpreter.holds(
+                asked, lambda each: self._binder.answer(each, frame)
+            )
         except EvaluationError as error:
             faults.append(str(error))
             return False

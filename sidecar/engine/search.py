@@ -13,11 +13,11 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.authorizer import decide, decisions_of
+from sidecar.engine.policy import Policy
 from sidecar.engine.validity import shared_window
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot, reader_of

@@ -10,14 +10,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sidecar.compiler.explorer import UNDECLARED_ACTION
-from sidecar.compiler.policy import Entry, Policy
+from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
 from sidecar.diagram.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, facts_of
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD, Frame, Read
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import RequestKind, kind_of
 from sidecar.engine.sensitivity import Origin, Secrecy, origin_of_path
 from sidecar.errors import EvaluationError
@@ -243,7 +243,7 @@ class Recorder:
             "action": action if self._policy.has_entry(*pair, action) else UNDECLARED_ACTION,
         }
         try:
-            self._policy.oso.holds(asked, answer)
+            self._policy.interpreter.holds(asked, answer)
         except EvaluationError:  # the decision says so; what was read until then is kept
             return
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec import UnsetType
 
-from sidecar.compiler import Policy
 from sidecar.decision_log import Entries
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.authorizer import Asked, Plain, decide, stale
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import Candidate, list_permissions
 from sidecar.errors import SnapshotUnavailableError
 from sidecar.facts import Snapshot

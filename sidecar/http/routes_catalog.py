@@ -8,7 +8,7 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
-from sidecar.compiler import Policy
+from sidecar.engine.policy import Policy
 from sidecar.http.flask_views import answer
 from sidecar.http.service import Desk
 from sidecar.model import Obligation, Reason, Revisions

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.compiler import PackTexts, Policy, read_texts
+from sidecar.compiler.pack import PackTexts, read_texts
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.schema import Sentences
 from sidecar.watch import Fingerprint, Fingerprints, Motion, Rest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sidecar.compiler import Policy
 from sidecar.engine.authorizer import Decisions, decisions_of
+from sidecar.engine.policy import Policy
 from sidecar.errors import Problem
 from sidecar.facts import Snapshot
 from sidecar.model import Revisions

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from threading import Lock
 
-from sidecar.compiler import PackTexts, Policy, assemble, compile_in_child
+from sidecar.compiler import assemble, compile_in_child
+from sidecar.compiler.pack import PackTexts
+from sidecar.engine.policy import Policy
 from sidecar.errors import (
     InvalidDocumentsError,
     InvalidSnapshotError,

@@ -20,7 +20,7 @@ from hashlib import sha256
 from math import inf
 from typing import Any
 
-from sidecar.compiler import PackTexts
+from sidecar.compiler.pack import PackTexts
 from sidecar.facts import Mount
 from sidecar.schema import Sentences
 

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.compiler import Policy
-from sidecar.compiler.policy import read_texts
+from sidecar.compiler.pack import read_texts
 from sidecar.compiler.variant_process import Variants
 from sidecar.diagram.nodes import FALSE
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.polar.ast import (
     Binary,

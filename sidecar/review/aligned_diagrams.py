@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.compiler import Policy
-from sidecar.compiler.policy import Entry
+from sidecar.bundle import Entry
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
 from sidecar.diagram.questions import (
@@ -23,6 +22,7 @@ from sidecar.diagram.questions import (
     Question,
     with_default,
 )
+from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
 from sidecar.review.schema_union import Union, unite
 from sidecar.review.states import KnownStates, States

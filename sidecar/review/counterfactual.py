@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sidecar.compiler import Policy
 from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Label, Node
 from sidecar.diagram.questions import Path
 from sidecar.engine.authorizer import decide
 from sidecar.engine.fact_sources import Sources
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
-from sidecar.compiler.policy import Explored
+from sidecar.bundle import UNDECLARED_ACTION, RuleDiagram
 from sidecar.diagram.nodes import TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.facts import Snapshot
 from sidecar.review.aligned_diagrams import Scope
@@ -225,7 +224,7 @@ class Covered:
         return self._walks[scope]
 
 
-def _permission(policy: Policy, clause: Explored) -> str | None:
+def _permission(policy: Policy, clause: RuleDiagram) -> str | None:
     """Return the action that a clause is about which looks at no other; None: any.
 
     What is said of a permission on the resource itself is tried where that is asked for: its facts

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sidecar.compiler.compile import PackTexts
+from sidecar.compiler.pack import PackTexts
 from sidecar.schema import Attribute, EntityType, Lookup, Schema, Sentences, Value
 from sidecar.schema.model import Action, EnumValue
 from sidecar.schema.reasons import written

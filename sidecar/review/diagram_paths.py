@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, Node, Test
 from sidecar.diagram.questions import RESOURCE, SUBJECT, YES_NO, Question
 from sidecar.engine import Frame
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
 from sidecar.review.states import Answered, States
 from sidecar.review.states.answers import outcomes_of

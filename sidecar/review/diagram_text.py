@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from sidecar.compiler import Policy
 from sidecar.diagram.nodes import LEAVES, Node, Test
 from sidecar.diagram.questions import worded
+from sidecar.engine.policy import Policy
 from sidecar.schema.messages import in_line, quoted
 
 _LEAF_WORDS = ("no", "yes", "the policy fails")

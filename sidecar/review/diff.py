@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sidecar.compiler import Policy
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
+from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
 from sidecar.review.aligned_diagrams import (
     NEW_SIDE,

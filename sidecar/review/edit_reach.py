@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sidecar.compiler.policy import Entry, Policy
+from sidecar.bundle import Entry
+from sidecar.engine.policy import Policy
 from sidecar.polar.ast import Block, Head, Instance, Literal, Rule
 from sidecar.polar.parser import parse
 from sidecar.review.mutants import Mutant

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from sidecar.compiler import Policy
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import search_resources
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot

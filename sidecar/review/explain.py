@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.bundle import UNDECLARED_ACTION
+from sidecar.compiler.child_process import Oso
 from sidecar.compiler.proof import Key, Proof, read_proof
 from sidecar.diagram.questions import path_of
 from sidecar.engine import RequestKind, kind_of
@@ -19,6 +19,8 @@ from sidecar.engine.authorizer import decide
 from sidecar.engine.explanation import Explanation, explain
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
+from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot
 from sidecar.facts.locations import Places
 from sidecar.model import Decision, Request
@@ -138,6 +140,9 @@ class _Explaining:
         self._readings = Readings(self._sources, reader, frame, facts.places, facts.shown)
         self._proofs = Proofs(self._readings)
         self._kind = kind
+        if not isinstance(policy.interpreter, Oso):
+            raise EvaluationError("a policy without its sources cannot be proved by Oso")
+        self._oso = policy.interpreter
 
     def proved(self, rule: str, code: str | None) -> tuple[Proved, Proof]:
         """Have a rule proved, in the process in which Oso runs."""
@@ -151,7 +156,7 @@ class _Explaining:
             "resource": request.resource.type,
             "action": request.action if known else UNDECLARED_ACTION,
         }
-        proof = read_proof(self._policy.oso.prove(asked, self._sources.answer, PROVING_SECONDS))
+        proof = read_proof(self._oso.prove(asked, self._sources.answer, PROVING_SECONDS))
         hindrances: tuple[Hindrance, ...] = ()
         if rule == "allow" and not proof.holds:
             hindrances = self._proofs.hindrances(proof, proof.first)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sidecar.compiler import Policy
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import DecisionLine, Entity, Facts, Told, facts_of_line, moment_of
 from sidecar.diagram.questions import (
@@ -24,6 +23,7 @@ from sidecar.diagram.questions import (
 )
 from sidecar.engine.admission import admit, key_of_id
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.engine.sensitivity import Origin, origin_of_path
 from sidecar.errors import UnreadableLineError
 from sidecar.review.supplied_facts import Supply

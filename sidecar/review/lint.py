@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.compiler import Policy
-from sidecar.compiler.policy import Explored, read_texts
+from sidecar.bundle import RuleDiagram
+from sidecar.compiler.pack import read_texts
 from sidecar.compiler.variant_process import Variants
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.diagram.questions import Path as QuestionPath
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.polar.ast import File, Group, Junction, Rule, ShorthandRule, walk
 from sidecar.polar.parser import parse
@@ -211,7 +212,7 @@ class _Linting:
         places = _Places(self._files, self._policy.explored)
         settings = self._with_settings()
         groups: dict[int, list[tuple[bool, bool]]] = {}
-        clauses: dict[int, Explored] = {}
+        clauses: dict[int, RuleDiagram] = {}
         for scope in self._joined.scopes():
             for clause, useless, empty in self._clauses(scope):
                 groups.setdefault(clause.number, []).append((useless, empty))
@@ -268,7 +269,7 @@ class _Linting:
                 return True
         return False
 
-    def _is_unasked(self, clause: Explored) -> bool:
+    def _is_unasked(self, clause: RuleDiagram) -> bool:
         """Tell whether a clause was only met where its rule is asked of other types."""
         if clause.rule in self._policy.gone_through:  # and with what else nobody can say
             return False
@@ -288,9 +289,9 @@ class _Linting:
             is_for(signature, use) for signature in signatures for use in uses
         )
 
-    def _clauses(self, scope: Scope) -> Iterator[tuple[Explored, bool, bool]]:
+    def _clauses(self, scope: Scope) -> Iterator[tuple[RuleDiagram, bool, bool]]:
         """Yield each clause as it is used: whether others make it useless, whether it is empty."""
-        together: dict[tuple[object, ...], list[Explored]] = {}
+        together: dict[tuple[object, ...], list[RuleDiagram]] = {}
         for each in self._policy.explored:
             if (each.subject, each.resource) == scope and each.file:
                 self._uses.setdefault(each.number, []).append((scope, each.operands))
@@ -318,7 +319,7 @@ class _Linting:
                 yield clause, empty or self._is_within(clause, taken[at], others, regions), empty
 
     def _is_within(
-        self, clause: Explored, tree: Node, others: Sequence[Node], regions: Regions
+        self, clause: RuleDiagram, tree: Node, others: Sequence[Node], regions: Regions
     ) -> bool:
         """Tell whether other clauses hold wherever this one does."""
         try:
@@ -368,7 +369,7 @@ def _signatures(file: str, text: str) -> dict[tuple[str, int], list[tuple[str, .
 class _Places:
     """Columns of clauses, of which a compiled pack knows the line alone."""
 
-    def __init__(self, files: Mapping[str, Written], explored: Sequence[Explored]) -> None:
+    def __init__(self, files: Mapping[str, Written], explored: Sequence[RuleDiagram]) -> None:
         self._columns: dict[tuple[str, int], list[tuple[str | None, int]]] = {}
         for file, (_, tree) in files.items():
             for node in walk(tree):
@@ -379,7 +380,7 @@ class _Places:
                     self._columns.setdefault(place, []).append(found)
         self._order = sorted({(e.file, e.line, e.number) for e in explored if e.file})
 
-    def column(self, clause: Explored) -> int:
+    def column(self, clause: RuleDiagram) -> int:
         """Return where a clause begins in its line."""
         known = self._columns.get((clause.file, clause.line), [])
         granted = next(

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sidecar.compiler import Policy
 from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.policy import assemble, read_texts
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import assemble
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, TRUE, Node
+from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
 from sidecar.review.condition_cover import MOST_NODES, Covering, UnlistableError
 from sidecar.review.pack_revisions import PackPlace

@@ -12,10 +12,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Self
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
-from sidecar.compiler.policy import load_pack, read_texts
+from sidecar.bundle import UNDECLARED_ACTION
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import load_pack
 from sidecar.compiler.variant_process import Variants
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
 from sidecar.review.edit_reach import UncompiledEntries
@@ -94,7 +95,7 @@ def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
 def _check_suites(places: Places) -> None:
     """Check that the suites pass without any edit; a mutant that they kill means nothing else."""
     policy = load_pack(places.policies, places.fixtures)
-    with closing(policy.oso):
+    with closing(policy.interpreter):
         cells = ask(read_suites(places.policies), policy, places.fixtures / "worlds")
     failing = sum(cell.failure is not None for cell in cells)
     if failing:
@@ -153,7 +154,7 @@ class Trial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._policy.oso.close()
+        self._policy.interpreter.close()
         self._variants.close()
 
     def judge(self, mutant: Mutant) -> Verdict:
@@ -164,7 +165,7 @@ class Trial:
             )
         except InvalidPackError as error:
             return Verdict(mutant, Fate.REFUSED, str(error.problems[0]))
-        with closing(variant.oso):
+        with closing(variant.interpreter):
             return self._judge(mutant, variant)
 
     def _judge(self, mutant: Mutant, variant: Policy) -> Verdict:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
-from sidecar.compiler import Policy
 from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.compile import PackTexts
-from sidecar.compiler.policy import assemble, read_texts
+from sidecar.compiler.pack import PackTexts, read_texts
+from sidecar.compiler.policy import assemble
+from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
 from sidecar.polar.tokens import tokenize
 from sidecar.review.declaration_diff import Declaration, declarations

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sidecar.compiler import Policy
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import DecisionLine, SearchLine, read_line
+from sidecar.engine.policy import Policy
 from sidecar.errors import UnreadableLineError
 from sidecar.facts import Snapshot
 from sidecar.review.replay_judge import (

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
-from sidecar.compiler.policy import Entry
+from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import DecisionLine
 from sidecar.diagram.fingerprints import Fingerprints
@@ -20,6 +18,7 @@ from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Question
 from sidecar.engine.admission import can_be_created, key_of_id
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.engine.trace import RuleAnswer
 from sidecar.errors import UnreadableLineError
 from sidecar.facts import Snapshot

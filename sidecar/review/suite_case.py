@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sidecar.compiler import Policy
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError
 from sidecar.facts import Quoted, Snapshot
 from sidecar.review.example_text import case_of

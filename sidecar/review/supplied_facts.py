@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sidecar.compiler import Policy
 from sidecar.decision_log.reader import DecisionLine, moment_of
 from sidecar.diagram.questions import Path, show
 from sidecar.engine import Frame, kind_of
 from sidecar.engine.frame import UNREAD, Read
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
 from sidecar.model import Reference, Request

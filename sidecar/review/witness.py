@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.model import Decision
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, UncompiledError

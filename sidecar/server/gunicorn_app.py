@@ -18,10 +18,12 @@ from typing import Any, Protocol
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
-from sidecar.compiler import PackTexts, Policy, SharedCompiling, assemble, compile_in_child
+from sidecar.compiler import SharedCompiling, assemble, compile_in_child
+from sidecar.compiler.pack import PackTexts
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.engine import prepare_kinds
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSettingError
 from sidecar.http import Access, Limits, Paging, Standard, create_app, hot, new_key, read_key
 from sidecar.reload import Places, Reloading, SharedPair

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sidecar.compiler import Policy
 from sidecar.engine import kind_of
 from sidecar.engine.admission import admit
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, Problem
 from sidecar.facts import Snapshot
 from sidecar.schema import Attribute, Kind, Schema, ValueType

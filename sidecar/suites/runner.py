@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from sidecar.compiler import Policy
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
 from sidecar.model import Decision

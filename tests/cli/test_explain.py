@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.compiler.proof import Proof, read_proof
 from sidecar.config.settings import Settings
+from sidecar.engine.policy import Policy
 from sidecar.facts import Cells, Table, build, read_directory, read_places
 from sidecar.model import Request
 from sidecar.review import explain as explaining
@@ -65,7 +66,7 @@ def explained_of(
     policy = load_pack(directory, directory)
     mount = build(policy.schema, {name: Table(name, [(1, row)]) for name, row in rows.items()})
     told = explain_to_reviewer(asked, policy, Facts(mount, {}), AT)
-    policy.oso.close()
+    policy.interpreter.close()
     return told
 
 

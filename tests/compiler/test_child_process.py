@@ -14,8 +14,8 @@ import pytest
 from sidecar.compiler import child_process as process
 from sidecar.compiler import load_pack
 from sidecar.compiler.child_process import Oso, compile_in_child
-from sidecar.compiler.policy import Policy
 from sidecar.diagram.questions import Answer, Question
+from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError, InvalidPackError
 from sidecar.facts import Snapshot
 from tests.library import ACTOR, Library, allow, ask, codes
@@ -66,7 +66,7 @@ def test_a_process_that_was_killed_denies_once_and_is_started_anew(
     unexplored: Policy, world: Snapshot
 ) -> None:
     ask(unexplored, world, "ana", "view", "doc:full")
-    os.kill(pid(unexplored.oso), signal.SIGKILL)
+    os.kill(pid(unexplored.interpreter), signal.SIGKILL)
 
     first = ask(unexplored, world, "ana", "view", "doc:full")
     second = ask(unexplored, world, "ana", "view", "doc:full")
@@ -235,7 +235,8 @@ def test_a_directory_without_a_policy_is_told(library: Library, tmp_path: Path) 
         load_pack(tmp_path / "nowhere", library.fixtures())
 
 
-def pid(oso: Oso) -> int:
+def pid(oso: object) -> int:
+    assert isinstance(oso, Oso)
     assert oso._child is not None  # noqa: SLF001 - nothing tells from outside
     return oso._child._process.pid  # noqa: SLF001
 

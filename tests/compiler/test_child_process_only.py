@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
-from sidecar.compiler.compile import PackTexts, load
+from sidecar.compiler import load_pack
+from sidecar.compiler.compile import load
 from sidecar.compiler.oso_proof import prove
-from sidecar.compiler.policy import read_texts
+from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.compiler.proof import read_proof
 from sidecar.compiler.variants import Varying
 from sidecar.diagram.questions import Answer, Question
 from sidecar.engine import kind_of
 from sidecar.engine.fact_sources import Sources
+from sidecar.engine.policy import Policy
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
 from tests.paths import ROOT

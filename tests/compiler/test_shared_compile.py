@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from sidecar.compiler import PackTexts, SharedCompiling, load_pack
+from sidecar.compiler import SharedCompiling, load_pack
 from sidecar.compiler import shared_compile as sharing
+from sidecar.compiler.pack import PackTexts
 from sidecar.config.settings import Settings
 from sidecar.errors import InvalidPackError, Problem
 
@@ -45,6 +46,7 @@ def pack() -> PackTexts:
         plain = (
             "nodes",
             "notices",
+            "uncompiled",
             "entries",
             "foreign",
             "tests",

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack, load
-from sidecar.compiler.explorer import UNDECLARED_ACTION
-from sidecar.compiler.policy import Policy, assemble
+from sidecar.bundle import UNDECLARED_ACTION
+from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
+from sidecar.compiler.pack import PackTexts
+from sidecar.compiler.policy import assemble
 from sidecar.engine import Frame, RequestKind, kind_of, walk
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import BoundEntry
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
@@ -124,7 +126,7 @@ def _compare(
                 elif ours is not theirs:
                     what = f"seed {seed} {rule} {code}: ours {ours}, Oso {theirs}"
                     tally.differences.append(f"{what}: {request} at {now}")
-    policy.oso.close()
+    policy.interpreter.close()
 
 
 _BINDERS: WeakKeyDictionary[RequestKind, tuple[Reader, Binder]] = WeakKeyDictionary()

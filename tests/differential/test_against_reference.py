@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from sidecar.compiler import Policy
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
-from sidecar.compiler.policy import assemble, read_texts
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import assemble
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.decision_log.reader import DecisionLine, read_line
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidDocumentsError, InvalidRequestError
 from sidecar.facts import Snapshot, read_directory
@@ -108,9 +109,9 @@ def compare_pack(seed: int, directory: Path, tally: Tally) -> None:
         log = comparison.sent(sent, directory / f"log{number}")
         if variant is not None:
             variant.compare(log, comparison)
-    policy.oso.close()
+    policy.interpreter.close()
     if variant is not None:
-        variant.policy.oso.close()
+        variant.policy.interpreter.close()
 
 
 @dataclass

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.compiler import Policy
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot
@@ -76,7 +76,7 @@ def _worlds(seed: int, directory: Path) -> Iterator[tuple[Policy, Snapshot, tupl
         policy, snapshot = world[0][0], world[0][1]
         yield policy, snapshot, tuple(request for *_, request in world)
     if policy is not None:
-        policy.oso.close()
+        policy.interpreter.close()
 
 
 class _Comparing:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from sidecar.compiler import Policy
 from sidecar.compiler import comparison as comparing
 from sidecar.compiler import semantics as looking
 from sidecar.compiler.comparison import Comparison
@@ -25,6 +24,7 @@ from sidecar.engine import admission as requests
 from sidecar.engine import authorizer as decide
 from sidecar.engine import request_kind as kinds
 from sidecar.engine.admission import Admitted
+from sidecar.engine.policy import Policy
 from sidecar.facts import Row, Snapshot
 from sidecar.model import Decision
 from sidecar.schema import EntityType, Key, Value

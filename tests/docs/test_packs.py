@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.facts import read_directory
 from sidecar.polar.names import SCALARS

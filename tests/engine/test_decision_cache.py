@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy
 from sidecar.engine import authorizer as deciding
 from sidecar.engine.authorizer import decide, decisions_of
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import NOTHING, Reference, Request
 from tests.differential.comparing import generated_requests

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from sidecar.bundle import Entry
 from sidecar.cli import main
-from sidecar.compiler import Policy
 from sidecar.compiler.compile import compile_pack
-from sidecar.compiler.policy import Entry, assemble, read_texts
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import assemble
 from sidecar.engine.authorizer import decide
 from sidecar.engine.explanation import explain
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import list_permissions, search_resources, search_subjects
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
@@ -164,7 +166,7 @@ def write_pack(directory: Path, text: str) -> tuple[Policy, Policy]:
     policy = assemble(pack, sentences, compile_pack(pack))
     unexplored = Entry(granted=None, forbids={"no": None}, obliges={}, allowed=None)
     entries = dict.fromkeys(policy.entries, unexplored)
-    return policy, replace(policy, entries=entries, oso=InProcess(pack, 0))
+    return policy, replace(policy, entries=entries, interpreter=InProcess(pack, 0))
 
 
 def codes(decision: Decision) -> tuple[str, ...]:

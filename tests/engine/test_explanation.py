@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.config.settings import Settings
 from sidecar.engine.authorizer import decide
 from sidecar.engine.explanation import Explanation, explain
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
@@ -288,7 +289,7 @@ def test_the_rules_that_are_told_are_those_that_decide(
         for request, snapshot in asked
         if not agree(explain(request, policy, snapshot, AT), decide(request, policy, snapshot, AT))
     ]
-    policy.oso.close()
+    policy.interpreter.close()
 
     assert differences == []
     assert len(asked) >= cells

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.diagram.questions import RESOURCE, SUBJECT
 from sidecar.diagram.questions import Path as FactPath
 from sidecar.engine import joint_diagram as joint
 from sidecar.engine import kind_of
 from sidecar.engine import search as search_module
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import (
     each_action,
     each_resource,
@@ -41,7 +42,7 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 def policy() -> Iterator[Policy]:
     policy = load_pack(ROOT / "policies", ROOT / "fixtures")
     yield policy
-    policy.oso.close()
+    policy.interpreter.close()
 
 
 @pytest.fixture(scope="module")

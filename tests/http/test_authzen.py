@@ -19,8 +19,9 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.config.settings import Settings
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import Candidate
 from sidecar.errors import InvalidSettingError, Problem
 from sidecar.facts import read_directory
@@ -54,7 +55,7 @@ ASKED = (3, 4, 5, 6, 7, 20, 21, 25, 30, 35, 37)
 def policy() -> Iterator[Policy]:
     policy = load_pack(PACK / "policies", PACK / "fixtures")
     yield policy
-    policy.oso.close()
+    policy.interpreter.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
+from sidecar.engine.policy import Policy
 from sidecar.suites import Cell, cells, read_suites
 from tests.paths import PACKS
 

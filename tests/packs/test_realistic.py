@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_TROUBLE, main
 from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.compile import PackTexts
+from sidecar.compiler.pack import PackTexts
 from sidecar.review import condition_cover as covering
 from sidecar.review import matrix
 from sidecar.review import pack_revisions as packs

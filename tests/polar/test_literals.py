@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
-from sidecar.compiler.policy import read_texts
+from sidecar.compiler.pack import read_texts
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 
@@ -139,7 +140,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Policy, Sna
     policies, fixtures = _write(tmp_path_factory.mktemp("pack"), RULES + "".join(rules), actions)
     policy = load_pack(policies, fixtures)
     yield policy, read_directory(policy.schema, fixtures / "worlds" / "demo")
-    policy.oso.close()
+    policy.interpreter.close()
 
 
 def _reasons(policy: Policy, snapshot: Snapshot, action: str, resource: str) -> list[str]:
@@ -227,4 +228,4 @@ forbid(_: Person, action: Action, _: Doc, "typed") if action.name = "list";
     assert reasons("list", "doc:d") == ["other", "typed", "unknown_action"]
     assert reasons("list", "price:p") == ["other"]
     assert reasons("fly", "doc:d") == ["other", "unknown_action"]
-    policy.oso.close()
+    policy.interpreter.close()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from tests.library import REASONS, SCHEMA, SETTINGS
 
@@ -20,7 +21,7 @@ def _load(directory: Path, **files: str) -> Policy:
     for name, text in files.items():
         (directory / f"{name}.polar").write_text(text, newline="")
     policy = load_pack(directory, directory)
-    policy.oso.close()
+    policy.interpreter.close()
     return policy
 
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from tests.paths import ROOT

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
+from sidecar.engine.policy import Policy
 from sidecar.facts import read_directory
 from sidecar.review.invariants import prove
 from sidecar.review.pack_revisions import PackPlace

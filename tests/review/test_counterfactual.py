@@ -9,13 +9,14 @@ from typing import TypeVar
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.diagram.nodes import FALSE, TRUE
 from sidecar.diagram.questions import text_of
 from sidecar.engine import kind_of
 from sidecar.engine.authorizer import decide
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
 from sidecar.model import Reference, Request
@@ -163,7 +164,7 @@ def test_waiting_is_told_to_the_user_where_it_tells_nothing_of_the_mount(
 
     facts = Facts(read_directory(policy.schema, mount), {})
     told = explain_to_reviewer(request, policy, facts, datetime(2026, 12, 1, tzinfo=UTC)).turning
-    policy.oso.close()
+    policy.interpreter.close()
 
     waiting = [each for each in told if [fact.path for fact in each.facts] == ["now"]]
     assert [each.told_to for each in waiting] == [told_to]
@@ -249,7 +250,7 @@ def test_what_one_cell_turns_is_never_missed_for_packs_made_by_chance(tmp_path: 
             turned, found = _turning(policy, snapshot, request, START)
             asked += 1
             assert turned <= found, (seed, request)
-        policy.oso.close()
+        policy.interpreter.close()
 
     assert asked > 80
 
@@ -289,7 +290,7 @@ def test_what_is_told_of_a_change_is_enough_for_packs_made_by_chance(tmp_path: P
     for seed in range(310, 310 + deep(8)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):
             ways += _checked_ways(policy, snapshot, request, START)
-        policy.oso.close()
+        policy.interpreter.close()
 
     assert ways > 50
 

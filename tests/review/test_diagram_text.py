@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.config.settings import Settings
+from sidecar.engine.policy import Policy
 from sidecar.review.diagram_text import outline
 
 SCHEMA = """

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.engine import Frame, kind_of, walk
 from sidecar.engine.authorizer import decide
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
 from sidecar.review.condition_cover import Covering

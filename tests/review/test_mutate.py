@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.compiler import Policy
 from sidecar.compiler.child_process import compile_in_child
 from sidecar.compiler.compile import compile_pack
-from sidecar.compiler.policy import assemble, read_texts
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import assemble
 from sidecar.compiler.variant_process import Variants
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.model import Decision
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
 from sidecar.decision_log.reader import DecisionLine, Told, read_line
 from sidecar.decision_log.timestamps import instant
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Request

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from sidecar.cli import main
 from sidecar.compiler.child_process import compiled_of
-from sidecar.compiler.compile import PackTexts, compile_pack
+from sidecar.compiler.compile import compile_pack
+from sidecar.compiler.pack import PackTexts
 from sidecar.review import pack_revisions as packs
 
 SCHEMA = """\

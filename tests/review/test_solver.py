@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy
-from sidecar.compiler.explorer import UNDECLARED_ACTION
+from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import Node
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.review.states import Answered, States, laws
@@ -124,7 +124,7 @@ def test_states_of_a_generated_pack(seed: int, tmp_path: Path) -> None:
     assert wrong == []
     assert not walkers or tally["there"] > 50
     for policy in {id(each.policy): each.policy for each in walkers.values()}.values():
-        policy.oso.close()
+        policy.interpreter.close()
 
 
 def _is_denied(kind: RequestKind, request: Request, snapshot: Snapshot, now: datetime) -> bool:
@@ -169,4 +169,4 @@ def test_a_state_that_nobody_can_settle_is_called_possible(
 
     assert list(walker.ways(entry.granted, []))
     assert all(walker.states.example(way) is None for way in walker.ways(entry.granted, []) if way)
-    policy.oso.close()
+    policy.interpreter.close()

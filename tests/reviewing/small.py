@@ -10,8 +10,10 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from sidecar.compiler.compile import InvalidPolicyError, PackTexts, compile_pack
-from sidecar.compiler.policy import Policy, assemble
+from sidecar.compiler.compile import InvalidPolicyError, compile_pack
+from sidecar.compiler.pack import PackTexts
+from sidecar.compiler.policy import assemble
+from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
 from sidecar.schema import Schema, read_schema, read_sentences, read_settings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError, InvalidSnapshotError, InvalidSuiteError
 from sidecar.facts import read_directory
 from sidecar.schema import read_schema

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.line import Lines
 from sidecar.engine.authorizer import decide
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Snapshot, read_directory
@@ -152,7 +153,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Policy, Sna
     policies, fixtures = _write(path)
     policy = load_pack(policies, fixtures)
     yield policy, read_directory(policy.schema, fixtures / "worlds" / "demo"), path
-    policy.oso.close()
+    policy.interpreter.close()
 
 
 def _request(subject: str, action: str, resource: str) -> Request:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.compiler import Policy, load_pack
+from sidecar.compiler import load_pack
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSnapshotError, InvalidSuiteError
 from sidecar.suites import Cell, cells, read_suites
 from tests.paths import ROOT

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.compiler import Policy
 from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.policy import assemble, read_texts
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import assemble
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Node
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.review.aligned_diagrams import Joined, UncompiledError, uncompiled
 from sidecar.review.condition_cover import MOST_NODES, Condition, Covering, UnlistableError
@@ -92,7 +93,7 @@ def prove(place: PackPlace) -> tuple[Schema, tuple[Verdict, ...]]:
     verdicts = tuple(
         proving.verdict(number, invariant) for number, invariant in enumerate(invariants)
     )
-    policy.oso.close()
+    policy.interpreter.close()
     return policy.schema, verdicts
 
 
