@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 from sidecar.facts import Table
@@ -77,6 +78,65 @@ def rules_of_conditions(directory: Path, *, rules: int, conditions: int) -> tupl
         for rule in range(rules)
     )
     return _write(directory, schema, policy)
+
+
+def resource_types(directory: Path, *, types: int, roles: int, actions: int) -> tuple[Path, Path]:
+    """Write a pack of so many types of resources, whose roles and actions have the same names."""
+    role_names = [f"role{number}" for number in range(roles)]
+    action_names = [f"act{number}" for number in range(actions)]
+    schema = [
+        f"enums: {{role: [{', '.join(role_names)}]}}",
+        "types:",
+        "  user:",
+        "    {subject: true, table: users, key: id,",
+        "     attributes: {id: string, suspended: {type: boolean, default: false}}}",
+        "  org:",
+        "    table: orgs",
+        "    key: id",
+        "    attributes: {id: string, owner: user}",
+        "    lookups:",
+        "      membership:",
+        "        {finds: membership, arguments: {user: user}, match: {org: this, user: user}}",
+        "  membership:",
+        "    {table: memberships, key: [org, user],",
+        "     attributes: {org: org, user: user, role: role}}",
+    ]
+    policy = [
+        "actor User {}",
+        "allow(user: User, action: Action, resource) if",
+        "  has_permission(user, action.name, resource);",
+        'forbid(user: User, _: Action, _, "suspended") if user.suspended = true;',
+    ]
+    for number in range(types):
+        schema += [
+            f"  thing{number}:",
+            f"    table: thing{number}s",
+            "    key: id",
+            "    attributes: {id: string, org: org, archived: {type: boolean, default: false}}",
+            f"    actions: [{', '.join(action_names)}]",
+        ]
+        policy += [
+            f"resource Thing{number} {{",
+            f"  roles = [{_quoted(role_names)}];",
+            f"  permissions = [{_quoted(action_names)}];",
+            *(
+                f'  "{action}" if "{role_names[(place * 7 + number) % roles]}";'
+                for place, action in enumerate(action_names)
+            ),
+            *(f'  "{low}" if "{high}";' for low, high in pairwise(role_names)),
+            "}",
+            f"has_role(user: User, role: String, thing: Thing{number}) if",
+            "  thing.org.membership(user).role = role;",
+            f'has_role(user: User, "{role_names[-1]}", thing: Thing{number}) if',
+            "  thing.org.owner = user;",
+            f'forbid(_: User, action: Action, thing: Thing{number}, "archived") if',
+            '  not action.name = "act0" and thing.archived = true;',
+        ]
+    written = _write(directory, "\n".join(schema), "\n".join(policy) + "\n")
+    (written[1] / "reasons.yaml").write_text(
+        "reasons: {archived: It is archived., suspended: You are suspended.}\n"
+    )
+    return written
 
 
 def memberships(count: int, *, of_each: int = 10) -> dict[str, Table]:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidecar.bundle import UNDECLARED_ACTION
-from sidecar.compiler.explorer import Asked, Explorer
+from sidecar.compiler.explorer import Action, Asked, Explorer
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program, write_program
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node, Test
-from sidecar.diagram.questions import with_default
+from sidecar.diagram.questions import operands_of, with_default
 from sidecar.errors import Problem
 from sidecar.polar.call_checks import (
     check_action_arguments,
@@ -38,8 +38,7 @@ from sidecar.schema.model import Schema
 
 _TOLD_BEFORE = ("does not call the", "does not contain an allow rule")
 """Warnings of Oso for which `check_entry_points` has better words."""
-PROBE_PARAMETERS = 3
-"""Subject, action and resource."""
+_UNDECLARED: Action = (UNDECLARED_ACTION, {})
 
 
 class InvalidPolicyError(Exception):
@@ -118,7 +117,10 @@ def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
     entries = compiler.entries(pack)
     foreign = list(compiler.foreign(pack.schema, entries))
     probes = [
-        compiler.probe(name, asked) for name in pack.probes for asked in _questions(pack.schema)
+        found
+        for name in pack.probes
+        for asked in _questions(pack.schema)
+        if (found := compiler.probe(name, asked)) is not None
     ]
     if explorer.problems:
         raise InvalidPolicyError(list(explorer.problems.values()))
@@ -148,6 +150,7 @@ class Compiler:
     roots: list[Node] = field(default_factory=list)
     _put: list[tuple[Clause, Asked, str]] = field(default_factory=list)
     """What is put to Oso at request time: a clause, for which request, and why."""
+    _coded: dict[tuple[str, str, str], Collection[str]] = field(default_factory=dict)
 
     @property
     def uncompiled(self) -> list[list[Any]]:
@@ -199,13 +202,10 @@ class Compiler:
 
     def entry(self, asked: Asked) -> list[Any]:
         """Explore all that is asked about one kind of request."""
-        granted = self._question(self._clauses("allow"), asked, grants=True)
+        granted = self._question("allow", None, asked, grants=True)
         coded = []
         for rule in ("forbid", "oblige"):
-            roots = {
-                code: self._question(clauses, asked)
-                for code, clauses in self._by_code(rule).items()
-            }
+            roots = {code: self._question(rule, code, asked) for code in self._codes(rule, asked)}
             coded.append({code: root for code, root in roots.items() if root is not FALSE})
         allowed = self._allowed(granted, coded[0].values(), asked)
         numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
@@ -219,17 +219,23 @@ class Compiler:
         names is like one that nobody declares, so most need nothing of their own.
         """
         bases = {tuple(each[:2]): each for each in entries if each[2] == UNDECLARED_ACTION}
-        named = {code: self._named(clauses) for code, clauses in self._by_code("forbid").items()}
+        strings = Strings(self.explorer.program)
         actions = dict.fromkeys(name for each in schema.types.values() for name in each.actions)
         for (subject, resource), base in bases.items():
+            declared = schema.types[resource].actions
+            undeclared = Asked(subject, resource, _UNDECLARED)
+            named = {
+                code: strings.of(self._clauses("forbid", code, undeclared))
+                for code in self._codes("forbid", undeclared)
+            }
+            mentioned = frozenset().union(*named.values())
             for name in actions:
-                codes = [code for code in named if name in named[code]]
-                if name in schema.types[resource].actions or not codes:
+                if name in declared or name not in mentioned:
                     continue
                 asked = Asked(subject, resource, (name, {}))
                 roots = {
-                    code: self._forbid(code, asked)
-                    if code in codes
+                    code: _number(self._question("forbid", code, asked))
+                    if name in named[code]
                     else base[4].get(code, FALSE.number)
                     for code in named
                 }
@@ -237,32 +243,11 @@ class Compiler:
                 if forbids != base[4]:
                     yield [subject, resource, name, base[3], forbids, *base[5:]]
 
-    def _forbid(self, code: str, asked: Asked) -> int | None:
-        return _number(self._question(self._by_code("forbid")[code], asked))
-
-    def _named(self, clauses: Sequence[Clause]) -> frozenset[str]:
-        """Return the strings that stand in clauses, and in the rules that they call."""
-        program = self.explorer.program
-        strings: set[str] = set()
-        seen: set[int] = set()
-        waiting = list(clauses)
-        while waiting:
-            clause = waiting.pop()
-            if clause.number in seen:
-                continue
-            seen.add(clause.number)
-            strings.update(each for each in clause.literals if each is not None)
-            strings.update(token.literal for token in clause.tokens if token.kind == "string")
-            words = {word.removeprefix("s__") for word in clause.written}
-            for (rule, _), called in program.clauses.items():
-                if rule in words:
-                    waiting += called
-        return frozenset(strings)
-
-    def probe(self, name: str, asked: Asked) -> list[Any]:
-        """Explore a rule of a reviewer's for one kind of request."""
-        clauses = self.explorer.program.clauses.get((name, PROBE_PARAMETERS), ())
-        root = self._question(clauses, asked)
+    def probe(self, name: str, asked: Asked) -> list[Any] | None:
+        """Explore a rule of a reviewer's for one kind of request; None where it is not for it."""
+        if not self.explorer.matching(name, operands_of(None), asked):
+            return None
+        root = self._question(name, None, asked)
         return [name, asked.subject, asked.resource, asked.action[0], _number(root)]
 
     def _assume_defaults(self, node: Node, asked: Asked) -> Node:
@@ -294,30 +279,72 @@ class Compiler:
         self.roots.append(allowed)
         return allowed
 
-    def _clauses(self, rule: str) -> tuple[Clause, ...]:
-        return self.explorer.program.clauses.get((rule, ENTRY_POINTS[rule]), ())
+    def _clauses(self, rule: str, code: str | None, asked: Asked) -> Sequence[Clause]:
+        return self.explorer.matching(rule, operands_of(code), asked)
 
-    def _by_code(self, rule: str) -> dict[str, list[Clause]]:
-        grouped: dict[str, list[Clause]] = {}
-        for clause in self._clauses(rule):
-            grouped.setdefault(str(clause.literals[-1]), []).append(clause)
-        return grouped
+    def _codes(self, rule: str, asked: Asked) -> Collection[str]:
+        """Return the reasons or obligations that a rule has for a pair of types."""
+        key = (rule, asked.subject, asked.resource)
+        if key not in self._coded:
+            declared = self.explorer.program.clauses.get((rule, ENTRY_POINTS[rule]), ())
+            codes = dict.fromkeys(str(clause.literals[-1]) for clause in declared)
+            self._coded[key] = [code for code in codes if self._clauses(rule, code, asked)]
+        return self._coded[key]
 
     def _question(
-        self, clauses: Sequence[Clause], asked: Asked, *, grants: bool = False
+        self, rule: str, code: str | None, asked: Asked, *, grants: bool = False
     ) -> Node | None:
         """Return the root of the clauses' joined tree; None where one cannot be explored."""
-        node = FALSE
-        for clause in clauses:
+        node, operands = FALSE, operands_of(code)
+        clauses = self._clauses(rule, code, asked)
+        for place, clause in enumerate(clauses):
             try:
-                found = self.explorer.entry(clause, asked)
+                found = self.explorer.entry(clause, operands, asked)
                 found = self._assume_defaults(found, asked) if grants else found
                 node = self.explorer.trees.either(node, found)
             except (Unexplorable, TooLargeError) as error:
                 self._put.append((clause, asked, str(error)))
+                self.explorer.give_up(clauses[place + 1 :])
                 return None
         self.roots.append(node)
         return node
+
+
+class Strings:
+    """The strings that clauses name, themselves or in the rules that they call."""
+
+    def __init__(self, program: Program) -> None:
+        self._rules = {rule: _Named() for rule, _ in program.clauses}
+        self._clauses: dict[int, _Named] = {}
+        for (rule, _), clauses in program.clauses.items():
+            for clause in clauses:
+                found = self._clauses[clause.number] = self._named(clause)
+                self._rules[rule].strings |= found.strings
+                self._rules[rule].calls |= found.calls
+
+    def of(self, clauses: Sequence[Clause]) -> frozenset[str]:
+        """Return the strings of clauses, and of the rules that they call."""
+        strings: set[str] = set()
+        seen: set[str] = set()
+        waiting = [self._clauses[clause.number] for clause in clauses]
+        while waiting:
+            named = waiting.pop()
+            strings |= named.strings
+            waiting += (self._rules[rule] for rule in named.calls - seen)
+            seen |= named.calls
+        return frozenset(strings)
+
+    def _named(self, clause: Clause) -> _Named:
+        strings = {each for each in clause.literals if each is not None}
+        strings.update(token.literal for token in clause.tokens if token.kind == "string")
+        words = {word.removeprefix("s__") for word in clause.written}
+        return _Named(strings, words & self._rules.keys())
+
+
+@dataclass(slots=True)
+class _Named:
+    strings: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
 
 
 def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
@@ -387,7 +414,7 @@ def _questions(schema: Schema) -> Iterator[Asked]:
         for resource, declared in schema.types.items():
             for name, action in declared.actions.items():
                 yield Asked(subject, resource, (name, action.properties))
-            yield Asked(subject, resource, (UNDECLARED_ACTION, {}))
+            yield Asked(subject, resource, _UNDECLARED)
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ their trees are explored once, on their own, and joined afterwards (`Trees.choos
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -17,10 +17,12 @@ from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.program import Clause, Program
+from sidecar.compiler.selection import operand_types
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.diagram import TooLargeError, Trees
 from sidecar.diagram.nodes import FALSE, FAULT, Node
-from sidecar.diagram.questions import ACTION, RESOURCE, SUBJECT, Answer, Path, Question
+from sidecar.diagram.path_types import PathTypes, paths_of
+from sidecar.diagram.questions import Answer, Path, Question
 from sidecar.errors import PolicyFault, Problem
 from sidecar.polar.checks import ENTRY_POINTS
 from sidecar.polar.names import Names
@@ -38,6 +40,8 @@ Key = tuple[object, ...]
 resource, and the action where the tree depends on it."""
 Found = tuple[Node, bool] | Unexplorable
 """A tree, and whether it depends on the action."""
+Call = tuple[str, tuple[Path, ...]]
+"""A rule, and what it is called with."""
 _THROUGH = "through"
 """Begins a key which says that Oso went through the clauses of a rule."""
 
@@ -141,17 +145,45 @@ class Explorer:
     """Rules that were called with what is not known yet: their clauses were not asked alone."""
     _opened: set[str] = field(default_factory=set)
     """Rules of which Oso knew an argument only when it had gone through their clauses."""
+    _calls: dict[Call, tuple[str, str]] = field(default_factory=dict)
+    """Calls of rules, each with the types of subject and resource for which it was met first."""
+    _paths: dict[tuple[str, str], PathTypes] = field(default_factory=dict)
+    _unsettled: set[int] = field(default_factory=set)
+    """Clauses that were not explored, since another one of their question could not be."""
 
-    def entry(self, clause: Clause, asked: Asked) -> Node:
+    def matching(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> Sequence[Clause]:
+        """Return the clauses that a question can be about, and keep that it was put."""
+        scope = (asked.subject, asked.resource)
+        self._calls.setdefault((rule, operands), scope)
+        if scope not in self._paths:
+            self._paths[scope] = paths_of(self.names.schema, *scope)
+        types = operand_types(self._paths[scope], operands)
+        return self.program.matching(rule, operands, types)
+
+    def give_up(self, clauses: Iterable[Clause]) -> None:
+        """Keep that a question is put to Oso at request time: its clauses may well hold."""
+        self._unsettled.update(clause.number for clause in clauses)
+
+    def passed_over(self) -> Iterator[tuple[Clause, Call, tuple[str, str]]]:
+        """Yield the clauses whose rule was called, but never with entities of their types.
+
+        Each comes with the first of these calls and the types of subject and resource then.
+        """
+        known = {key[1] for key in self._found if key[0] == "clause"} | self._unsettled
+        for call, scope in self._calls.items():
+            rule, operands = call
+            for clause in self.program.matching(rule, operands, (None,) * len(operands)):
+                if clause.number not in known:
+                    known.add(clause.number)
+                    yield clause, call, scope
+
+    def entry(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> Node:
         """Return the tree of one clause of `allow`, `forbid` or `oblige`.
 
         Raises:
             Unexplorable: Where it has to be put to Oso at request time.
         """
         self.trees.scope = (asked.subject, asked.resource)
-        operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
-        if len(clause.literals) > len(operands):
-            operands = (*operands, ("literal", f"str {clause.literals[-1]}"))
         return self._remembered(
             ("clause", clause.number, operands),
             asked,
@@ -169,13 +201,15 @@ class Explorer:
             if key[0] == "clause" and (isinstance(found, Unexplorable) or found[0] is not FALSE)
         }
         asked = {key[1] for key in self._found if key[0] == "clause"}
+        asked |= {clause.number for clause, *_ in self.passed_over()}
+        never = asked - alive - self._unsettled
         of_settings = self.program.mentioning("settings")
         return [
             clause
             for clauses in self.program.clauses.values()
             for clause in clauses
             if clause.tokens
-            and clause.number in asked - alive
+            and clause.number in never
             and clause.rule not in self.gone_through
             and not _can_vary(clause, of_settings)
         ]
@@ -221,10 +255,13 @@ class Explorer:
         """Yield the tree of each rule and each clause; None where it could not be explored.
 
         Keys are ``rule`` or ``clause``, the rule's name or the clause's number, the operands, the
-        types of subject and resource and, where the tree depends on it, the action.
+        types of subject and resource and, where the tree depends on it, the action. Of a clause
+        that only calls with entities of other types were for, one of these calls stands for all.
         """
         for key, found in self._found.items():
             yield key, None if isinstance(found, Unexplorable) else found[0]
+        for clause, (_, operands), scope in self.passed_over():
+            yield ("clause", clause.number, operands, *scope), FALSE
 
     def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, bool]:
         """Return the tree of a rule with these operands, and whether it depends on the action."""
@@ -232,7 +269,7 @@ class Explorer:
         def explore(scope: _Scope) -> Node:
             name = rule.rpartition("__")[0]
             node = FALSE
-            for clause in self.program.matching(name, operands):
+            for clause in self.matching(name, operands, asked):
                 key = ("clause", clause.number, operands)
                 following = partial(self._clause, clause, operands, asked)
                 found, saw = self._remembered(key, asked, following)

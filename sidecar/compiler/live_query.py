@@ -16,9 +16,11 @@ from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program
+from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable
-from sidecar.diagram.questions import ACTION, RESOURCE, SUBJECT, Path, literal
+from sidecar.diagram.path_types import paths_of
+from sidecar.diagram.questions import Path, operands_of
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
 from sidecar.schema.model import Schema
@@ -44,7 +46,8 @@ def answer(
     answering = Answering(loaded, pack.settings, answers, request)
     operands = operands_of(asked["code"])
     holds = False
-    for clause in program.matching(asked["rule"], operands):
+    types = operand_types(paths_of(names.schema, *request[:2]), operands)
+    for clause in program.matching(asked["rule"], operands, types):
         try:
             holds = answering.holds([clause], operands) or holds
         except (PolicyFault, Unexplorable) as error:
@@ -56,12 +59,6 @@ def action_of(schema: Schema, asked: Mapping[str, Any]) -> Action:
     """Return the action that is asked about, with its declared properties."""
     declared = schema.types[asked["resource"]].actions.get(asked["action"])
     return asked["action"], declared.properties if declared else {}
-
-
-def operands_of(code: str | None) -> tuple[Path, ...]:
-    """Return what an entry point is asked with; the last is the reason or the obligation."""
-    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
-    return operands if code is None else (*operands, literal(f"str {code}"))
 
 
 class Answering:
@@ -78,6 +75,7 @@ class Answering:
         self._settings = settings
         self._answers = answers
         self._subject, self._resource, self._action = asked
+        self._paths = paths_of(self._names.schema, self._subject, self._resource)
         self._known: dict[tuple[str, tuple[Path, ...]], bool] = {}
         self._open: set[tuple[str, tuple[Path, ...]]] = set()
 
@@ -117,7 +115,8 @@ class Answering:
         if key in self._open:
             raise PolicyFault("the rule calls itself with the same arguments", rule)
         if key not in self._known:
-            clauses = self._program.matching(rule.rpartition("__")[0], operands)
+            types = operand_types(self._paths, operands)
+            clauses = self._program.matching(rule.rpartition("__")[0], operands, types)
             self._open.add(key)
             try:
                 self._known[key] = self.holds(clauses, operands)

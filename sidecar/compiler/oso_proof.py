@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidecar.compiler.comparison import Comparison
-from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, action_of, operands_of
+from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, action_of
 from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause
 from sidecar.compiler.query_trace import Run, Step, WatchedComparison, WatchedLook
+from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable
-from sidecar.diagram.questions import ACTION_NAME, Path
+from sidecar.diagram.path_types import paths_of
+from sidecar.diagram.questions import ACTION_NAME, Path, operands_of
 from sidecar.errors import PolicyFault
 
 
@@ -72,6 +74,7 @@ class _Prover:
         self._settings = pack.settings
         self._answers = answers
         self._subject, self._resource = asked["subject"], asked["resource"]
+        self._paths = paths_of(self._names.schema, self._subject, self._resource)
         self._action = action_of(self._names.schema, asked)
         self._clauses = {
             each.number: each for every in self._program.clauses.values() for each in every
@@ -91,7 +94,8 @@ class _Prover:
         if key not in self.proofs:
             self._open.add(key)
             try:
-                clauses = self._program.matching(rule.rpartition("__")[0], operands)
+                types = operand_types(self._paths, operands)
+                clauses = self._program.matching(rule.rpartition("__")[0], operands, types)
                 self.proofs[key] = _RuleProof([self._clause(each, operands) for each in clauses])
             finally:
                 self._open.discard(key)

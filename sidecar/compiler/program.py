@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sidecar.compiler.selection import ClauseIndex, Parameter, Types, read_head
 from sidecar.diagram.questions import Path
 from sidecar.polar.desugar import ASKER, Edit, guard, spell_out
 from sidecar.polar.source import Block, Rule, Source
@@ -32,14 +33,19 @@ class Clause:
 
     number: int
     rule: str
-    literals: tuple[str | None, ...]
-    """The parameters that are strings; None for every other."""
+    parameters: tuple[Parameter, ...]
+    """Its head."""
     file: str
     line: int
     tokens: tuple[Token, ...]
     """Parameters and body, to find the place of a name; empty for a line of a block."""
     written: tuple[str, ...]
     """What stands in it, word for word; of a line of a block what Oso makes of it."""
+
+    @property
+    def literals(self) -> tuple[str | None, ...]:
+        """The parameters that are strings; None for every other."""
+        return tuple(parameter.text for parameter in self.parameters)
 
     @property
     def name(self) -> str:
@@ -61,9 +67,7 @@ class Program:
     """File to its text spelled out (`sidecar.polar.desugar`), and nothing else changed."""
     clauses: Mapping[tuple[str, int], tuple[Clause, ...]]
     """(rule, number of parameters) to its clauses, in the order of the files."""
-    _by_literal: dict[tuple[str, int], tuple[int, dict[str | None, list[Clause]]]] = field(
-        default_factory=dict
-    )
+    _indexes: dict[tuple[str, int], ClauseIndex[Clause]] = field(default_factory=dict)
 
     def mentioning(self, word: str) -> frozenset[str]:
         """Return the rules in which a word stands, or in those that they call."""
@@ -79,69 +83,32 @@ class Program:
             found |= new
         return frozenset(found)
 
-    def matching(self, rule: str, operands: tuple[Path, ...]) -> Sequence[Clause]:
-        """Return the clauses whose strings in the head allow these operands.
-
-        Oso would only say no to the others. A policy can have thousands of them, so they are
-        found by the parameter that divides them best.
-        """
+    def matching(self, rule: str, operands: tuple[Path, ...], types: Types) -> Sequence[Clause]:
+        """Return the clauses of a rule whose heads allow these operands of these types."""
         key = (rule, len(operands))
-        if key not in self._by_literal:
-            self._by_literal[key] = _divided(self.clauses.get(key, ()))
-        position, divided = self._by_literal[key]
-        text = _text(operands[position]) if operands else None
-        found = divided.get(text, divided[None]) if text is not None else self.clauses.get(key, ())
-        return [clause for clause in found if _may_match(clause, operands)]
-
-
-def _divided(clauses: Sequence[Clause]) -> tuple[int, dict[str | None, list[Clause]]]:
-    """Divide clauses by the parameter that is most often a different string.
-
-    Under None stand those that any operand allows; they stand under each string too.
-    """
-    arity = len(clauses[0].literals) if clauses else 0
-    position = max(
-        range(arity), key=lambda at: len({clause.literals[at] for clause in clauses}), default=0
-    )
-    divided: dict[str | None, list[Clause]] = {None: []}
-    for clause in clauses if arity else ():
-        divided.setdefault(clause.literals[position], [])
-    for clause in clauses if arity else ():
-        wanted = clause.literals[position]
-        for each in divided.values() if wanted is None else (divided[wanted],):
-            each.append(clause)
-    return position, divided
-
-
-def _may_match(clause: Clause, operands: tuple[Path, ...]) -> bool:
-    return all(
-        wanted is None or operand[0] != "literal" or _text(operand) == wanted
-        for wanted, operand in zip(clause.literals, operands, strict=True)
-    )
-
-
-def _text(operand: Path) -> str | None:
-    """Return the string that a literal operand is; None for what is no literal string."""
-    kind, _, text = str(operand[1]).partition(" ") if operand[0] == "literal" else ("", "", "")
-    return text if kind in {"str", "name"} else None
+        if key not in self._indexes:
+            self._indexes[key] = ClauseIndex(self.clauses.get(key, ()))
+        return self._indexes[key].select(operands, types)
 
 
 @dataclass(slots=True)
 class _Building:
     clauses: dict[tuple[str, int], list[Clause]] = field(default_factory=lambda: defaultdict(list))
     generated: list[str] = field(default_factory=list)
+    count: int = 0
 
     def add(
         self,
         rule: str,
-        literals: Sequence[str | None],
+        parameters: Sequence[Parameter],
         place: tuple[str, int],
         tokens: tuple[Token, ...],
         written: Sequence[str],
     ) -> Clause:
-        number = sum(map(len, self.clauses.values()))
-        clause = Clause(number, rule, tuple(literals), *place, tokens, tuple(written))
-        self.clauses[rule, len(literals)].append(clause)
+        number = self.count
+        self.count += 1
+        clause = Clause(number, rule, tuple(parameters), *place, tokens, tuple(written))
+        self.clauses[rule, len(parameters)].append(clause)
         return clause
 
 
@@ -174,11 +141,12 @@ def _edited(text: str, edits: list[Edit]) -> str:
 
 
 def _divide(rule: Rule, building: _Building) -> Iterator[Edit]:
-    literals = [rule.literal(position) for position in range(len(rule.parameters))]
     tokens = tuple(token for parameter in rule.parameters for token in parameter) + rule.body
     written = [text for each in rule.parameters for text in (*(t.text for t in each), ",")]
     written += [token.text for token in rule.body]
-    clause = building.add(rule.name, literals, (rule.file, rule.line), tokens, written)
+    clause = building.add(
+        rule.name, read_head(rule.parameters), (rule.file, rule.line), tokens, written
+    )
     yield rule.head.start, rule.head.end, clause.name
     for token, _ in rule.calls():
         yield token.start, token.end, f"s__{token.text}"
@@ -205,8 +173,12 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
         else:
             body = f's__{implier}(actor, "{_quoted(line.implier)}", resource);'
         written = re.findall(r"\w+|\W", head + body)
-        literals = [None, line.granted, None]
-        clause = building.add(granted, literals, (block.file, line.line), (), written)
+        parameters = [
+            Parameter(is_total=True),
+            Parameter(text=line.granted),
+            Parameter(type=block.type, is_total=True),
+        ]
+        clause = building.add(granted, parameters, (block.file, line.line), (), written)
         building.generated.append(f"{clause.name}{head}{body}")
 
 

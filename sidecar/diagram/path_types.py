@@ -6,6 +6,11 @@ from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJE
 from sidecar.schema.model import Attribute, EntityType, Kind, Lookup, Schema, ValueType
 
 
+def paths_of(schema: Schema, subject: str, resource: str) -> PathTypes:
+    """Return the types of paths for the names of a type of subject and one of resource."""
+    return PathTypes(schema, schema.types[subject], schema.types[resource])
+
+
 class PathTypes:
     """The types of paths, for one type of subject and one type of resource.
 
@@ -30,6 +35,20 @@ class PathTypes:
         if path[0] == "lookup":
             return self.schema.types[self.lookup(path).finds]
         return self.schema.types[self.attribute(path).type.target]
+
+    def entity_at(self, path: Path) -> EntityType | None:
+        """Return the type of the entity at a path or an operand; None for anything else.
+
+        None as well where it may differ from action to action, and where the path is undeclared.
+        """
+        root = path
+        while root[0] in {"member", "lookup"}:
+            root = root[1]
+        try:
+            certain = root in self._root_types and self.is_entity(path)
+            return self.type_of(path) if certain else None
+        except LookupError:
+            return None
 
     def attribute(self, path: Path) -> Attribute:
         """Return what the schema declares of the member at `path`."""

@@ -66,6 +66,12 @@ def literal(text: str) -> Path:
     return ("literal", text)
 
 
+def operands_of(code: str | None) -> tuple[Path, ...]:
+    """Return what an entry point is asked with; the last is the reason or the obligation."""
+    operands: tuple[Path, ...] = (SUBJECT, ACTION, RESOURCE)
+    return operands if code is None else (*operands, literal(f"str {code}"))
+
+
 def with_default(schema: Schema, scope: tuple[str, str], action: str) -> Iterator[Path]:
     """Yield the facts that have a value wherever an action is granted, because of their default.
 

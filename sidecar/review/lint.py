@@ -14,6 +14,7 @@ from sidecar.compiler.pack import read_texts
 from sidecar.compiler.variant_process import Variants
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
+from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.questions import Path as QuestionPath
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
@@ -27,7 +28,6 @@ from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
 from sidecar.review.condition_cover import MOST_NODES
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.regions import Regions
-from sidecar.review.schema_union import type_at
 from sidecar.review.states import KnownStates
 from sidecar.review.unread_files import unread_files
 from sidecar.review.witness import changed_entries, tell
@@ -278,8 +278,9 @@ class _Linting:
 
         def is_for(signature: Sequence[str], use: tuple[Scope, tuple[QuestionPath, ...]]) -> bool:
             scope, operands = use
+            paths = paths_of(self._policy.schema, *scope)
             for wanted, operand in zip(signature, operands, strict=False):
-                declared = type_at(self._policy.schema, scope, operand)
+                declared = paths.entity_at(operand)
                 if wanted in classes.values() and declared and declared.polar != wanted:
                     return False
             return True

@@ -154,7 +154,7 @@ class _Drawing:
         for each in declared:
             for role in each.names:
                 name = self._probes[(*self._scope, role)]
-                root = self._policy.probes.get((name, *self._scope, self._any_action()))
+                root = self._policy.probes.get((name, *self._scope, self._any_action()), FALSE)
                 if root is None:  # put to Oso: nobody can say when it is held
                     return
                 node = self._joined.take(0, root, self._scope)

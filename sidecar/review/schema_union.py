@@ -89,17 +89,6 @@ class Union:
         )
 
 
-def type_at(schema: Schema, scope: tuple[str, str], path: Path) -> EntityType | None:
-    """Return the type of the entity at a path; None where a value stands there.
-
-    Args:
-        schema: What declares it.
-        scope: The types of subject and resource.
-        path: The path.
-    """
-    return _Touching(schema, scope).visit(path, set())
-
-
 class _Touching:
     """Finds what the paths of one pack look at."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bench.packs import resource_types
 from sidecar.compiler import explorer as exploring
+from sidecar.compiler.compile import compile_pack
 from sidecar.compiler.oso_answers import Asking
+from sidecar.compiler.pack import read_texts
 from tests.library import ACTOR, Library, allow, ask, codes, forbid
 
 NESTED = 100_000
@@ -262,6 +266,16 @@ def test_fifty_roles_and_their_permissions_compile_in_time(library: Library) -> 
     assert ask("ana", "view", "doc:full") == ()
     assert ask("bob", "view", "doc:full") == ("not_granted",)
     assert time.monotonic() - started < 30
+
+
+def test_queries_grow_as_the_number_of_types_does(tmp_path: Path) -> None:
+    queries = []
+    for types in (5, 10, 20):
+        places = resource_types(tmp_path / str(types), types=types, roles=3, actions=4)
+        queries.append(compile_pack(read_texts(*places)[0])["queries"])
+
+    few, some, many = queries
+    assert many - some == 2 * (some - few)
 
 
 def count_queries(monkeypatch: pytest.MonkeyPatch) -> list[None]:

@@ -83,6 +83,11 @@ def generated_pairs(
             yield (old, new), snapshot, request, now
 
 
+def pack_texts(seed: int, directory: Path) -> PackTexts:
+    """Return the pack of a seed, as it is compiled."""
+    return _texts(Generator(seed), directory)[0]
+
+
 def _compare(
     seed: int, directory: Path, worlds: int, requests: int, tally: Tally, *, at_request_time: bool
 ) -> None:

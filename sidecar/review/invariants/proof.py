@@ -178,7 +178,7 @@ class _Proving:
     def _condition(self, key: tuple[int, str, int], asked: Asked) -> Node:
         name = self._probes.conditions[key]
         scope = (asked.subject, asked.resource)
-        root = self._policy.probes.get((name, *scope, asked.action))
+        root = self._policy.probes.get((name, *scope, asked.action), FALSE)
         if root is None:
             raise UncompiledError(asked.action, asked.resource, "a condition of it")
         return self._joined.take(0, root, scope)

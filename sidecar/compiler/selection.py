@@ -1,0 +1,180 @@
+"""Which clauses of a rule can hold for given operands, found without a query to Oso.
+
+A large policy has thousands of clauses of `has_permission`, and Oso would only reject all but a
+few. A clause is left out where its head names another string or another type of entity than the
+operand is. It is kept wherever matching its head could fail before the difference is met, since a
+failure is a problem of the policy that has to be reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from sidecar.diagram.path_types import PathTypes
+from sidecar.diagram.questions import Path
+from sidecar.polar.checks import CONSTANTS
+from sidecar.polar.names import SCALARS
+from sidecar.polar.source import Tokens
+
+_NO_ENTITIES = frozenset({*SCALARS, "Action", "Actor", "Resource"})
+"""Types of parameters that are no type of the schema: values, the action, and Oso's unions."""
+
+Types = tuple[str | None, ...]
+"""For each operand the entity type that it certainly has, by its Polar name; None for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What the head of a clause demands of one operand."""
+
+    text: str | None = None
+    """The string that it is; None for every other pattern."""
+    type: str | None = None
+    """The type of the schema that it has, by its Polar name; None where other operands fit too."""
+    is_total: bool = False
+    """Whether matching it never compares a value, and so cannot fail."""
+
+
+class Headed(Protocol):
+    """A clause, as far as it is selected by its head."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the order of the clauses."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its head."""
+
+
+C = TypeVar("C", bound=Headed)
+
+
+def read_head(parameters: Sequence[Tokens]) -> tuple[Parameter, ...]:
+    """Return what the head of a rule demands of its operands."""
+    found: list[Parameter] = []
+    earlier: set[str] = set()
+    for tokens in parameters:
+        found.append(_parameter(tokens, earlier))
+        earlier.update(token.text for token in tokens if token.text != "_")
+    return tuple(found)
+
+
+def _parameter(tokens: Tokens, earlier: set[str]) -> Parameter:
+    """Read one parameter; `earlier` holds the variables that already have a value."""
+    first = tokens[0]
+    if len(tokens) == 1 and first.kind == "string":
+        return Parameter(text=first.literal)
+    if first.kind != "word" or first.text in CONSTANTS or first.text in earlier:
+        return Parameter()
+    match [token.text if token.kind != "string" else '"' for token in tokens[1:]]:
+        case []:
+            return Parameter(is_total=True)
+        # `Action{name: "…"}` compares names of actions, of which `names.py` refuses others.
+        case [":", "Action", "{", "name", ":", '"', "}"]:
+            return Parameter(is_total=True)
+        case [":", name, *fields] if tokens[2].kind == "word":
+            return Parameter(type=None if name in _NO_ENTITIES else name, is_total=not fields)
+    return Parameter()
+
+
+def operand_types(paths: PathTypes, operands: Sequence[Path]) -> Types:
+    """Return the types of the operands that are entities, by the types of a request."""
+    found = map(paths.entity_at, operands)
+    return tuple(None if each is None else each.polar for each in found)
+
+
+@dataclass(slots=True)
+class _Selected(Generic[C]):
+    """Clauses that certain types allow, divided by the string of one parameter."""
+
+    clauses: Sequence[C]
+    position: int
+    by_text: dict[str | None, list[C]]
+    """Under None those that any string allows; they stand under each string too."""
+
+
+@dataclass(slots=True)
+class ClauseIndex(Generic[C]):
+    """The clauses of one rule, in their order."""
+
+    clauses: Sequence[C]
+    _groups: dict[tuple[Parameter, ...], list[C]] = field(default_factory=dict)
+    """By their heads without strings: there are few of these."""
+    _selected: dict[tuple[Types, tuple[bool, ...]], _Selected[C]] = field(default_factory=dict)
+
+    def select(self, operands: tuple[Path, ...], types: Types) -> Sequence[C]:
+        """Return the clauses whose heads allow these operands.
+
+        Args:
+            operands: What the rule is called with.
+            types: Their types (`operand_types`).
+        """
+        texts = tuple(map(_text, operands))
+        key = (types, tuple(text is not None for text in texts))
+        if key not in self._selected:
+            self._selected[key] = _divided(sorted(self._of_types(*key), key=lambda c: c.number))
+        selected = self._selected[key]
+        text = texts[selected.position] if texts else None
+        found = selected.clauses
+        if text is not None:
+            found = selected.by_text.get(text, selected.by_text[None])
+        return [clause for clause in found if _fits_texts(clause, operands)]
+
+    def _of_types(self, types: Types, are_texts: tuple[bool, ...]) -> Iterator[C]:
+        if not self._groups:
+            for clause in self.clauses:
+                self._groups.setdefault(_without_texts(clause.parameters), []).append(clause)
+        for head, clauses in self._groups.items():
+            if _fits_types(head, types, are_texts):
+                yield from clauses
+
+
+def _without_texts(head: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    return tuple(each if each.text is None else Parameter(text="") for each in head)
+
+
+def _fits_types(head: Sequence[Parameter], types: Types, are_texts: tuple[bool, ...]) -> bool:
+    """Tell whether the types allow a head, or matching could fail before they are compared.
+
+    Oso matches from left to right. A string never fails to match another string.
+    """
+    for parameter, wanted, is_text in zip(head, types, are_texts, strict=True):
+        if parameter.type is not None and wanted is not None and parameter.type != wanted:
+            return False
+        if not (parameter.is_total or (parameter.text is not None and is_text)):
+            break
+    return True
+
+
+def _fits_texts(clause: Headed, operands: tuple[Path, ...]) -> bool:
+    return all(
+        parameter.text is None or operand[0] != "literal" or _text(operand) == parameter.text
+        for parameter, operand in zip(clause.parameters, operands, strict=True)
+    )
+
+
+def _divided(clauses: Sequence[C]) -> _Selected[C]:
+    """Divide clauses by the parameter that is most often a different string."""
+    arity = len(clauses[0].parameters) if clauses else 0
+    position = max(
+        range(arity),
+        key=lambda at: len({clause.parameters[at].text for clause in clauses}),
+        default=0,
+    )
+    by_text: dict[str | None, list[C]] = {None: []}
+    for clause in clauses if arity else ():
+        by_text.setdefault(clause.parameters[position].text, [])
+    for clause in clauses if arity else ():
+        wanted = clause.parameters[position].text
+        for each in by_text.values() if wanted is None else (by_text[wanted],):
+            each.append(clause)
+    return _Selected(clauses, position, by_text)
+
+
+def _text(operand: Path) -> str | None:
+    """Return the string that a literal operand is; None for what is no literal string."""
+    kind, _, text = str(operand[1]).partition(" ") if operand[0] == "literal" else ("", "", "")
+    return text if kind in {"str", "name"} else None
