@@ -21,7 +21,7 @@ from typing import TypeVar
 from bench.packs import memberships, roles_and_permissions, rules_of_conditions
 from bench.plain_oso import Action, PlainOso, World
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions
 from sidecar.facts import Snapshot, build, read_directory
@@ -75,7 +75,7 @@ def _decisions(policy: Policy, snapshot: Snapshot, plain: PlainOso) -> Sequence[
     differing = [
         str(request)
         for (request, _, _), question in zip(questions, theirs, strict=True)
-        if decide(request, policy, snapshot, NOW).allowed
+        if authorize(request, policy, snapshot, NOW).allowed
         is not (request.action != "create" and plain.allows(*question))
     ]
     lists = [(world.of["user"][s.id], world.of[r.type][r.id]) for s, r in pairs]
@@ -95,7 +95,9 @@ def _decisions(policy: Policy, snapshot: Snapshot, plain: PlainOso) -> Sequence[
         f"{len(questions)} decisions and {len(pairs)} lists of permissions agree with plain Oso\n"
     )
 
-    compiled = _each(lambda: [decide(q, policy, snapshot, NOW) for q, _, _ in questions], questions)
+    compiled = _each(
+        lambda: [authorize(q, policy, snapshot, NOW) for q, _, _ in questions], questions
+    )
     asked = _each(lambda: [plain.objects.is_allowed(*q) for q in theirs], questions, rounds=1)
     searches = [_any_action(subject, resource) for subject, resource in pairs]
     listed = _each(lambda: [permissions(s, policy, snapshot, NOW) for s in searches], pairs)
@@ -119,7 +121,9 @@ def _memberships(policy: Policy) -> Target:
         gc.freeze()  # as a server does: collections do not walk the snapshot
         questions = _questions(count)
         cost[count] = _each(
-            lambda asked=questions, facts=snapshot: [decide(q, policy, facts, NOW) for q in asked],
+            lambda asked=questions, facts=snapshot: [
+                authorize(q, policy, facts, NOW) for q in asked
+            ],
             questions,
         )
         print(f"{count:>9} memberships: built in {loading:.1f} s, {_micro(cost[count])} a decision")

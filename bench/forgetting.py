@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sidecar.engine import authorizer as decide
+from sidecar.engine import authorizer
 from sidecar.http import fast_decoder as quick
 
 
 def forget() -> None:
     """Remember one question from now on: none, where two are asked in turn."""
-    decide.MOST_REMEMBERED = 0
+    authorizer.MOST_REMEMBERED = 0
     quick.MOST_KEPT = 0
 
 
 @contextmanager
 def forgetting() -> Iterator[None]:
     """Forget, and remember again behind it."""
-    kept = decide.MOST_REMEMBERED, quick.MOST_KEPT
+    kept = authorizer.MOST_REMEMBERED, quick.MOST_KEPT
     forget()
     try:
         yield
     finally:
-        decide.MOST_REMEMBERED, quick.MOST_KEPT = kept
+        authorizer.MOST_REMEMBERED, quick.MOST_KEPT = kept

@@ -23,7 +23,7 @@ from bench.servers import Peer, Running, running
 from bench.shapes import authzen, batch
 from sidecar.compiler import load_pack
 from sidecar.diagram.nodes import Node
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
@@ -99,7 +99,7 @@ def with_memberships(oracle: Oracle, sizes: Iterable[int], seconds: float) -> It
 
         def act(asked: Sequence[Request] = asked, facts: Snapshot = snapshot) -> None:
             for each in asked:
-                decide(each, oracle.policy, facts, oracle.now)
+                authorize(each, oracle.policy, facts, oracle.now)
 
         gc.freeze()  # as a server does: collections do not walk the snapshot
         with forgetting():
@@ -147,13 +147,13 @@ def _deciding(policy: Policy, oracle: Oracle, permissions: int, seconds: float) 
         Request(subject=subject, action=f"do.p{number}", resource=resource)
         for number in range(permissions)
     ]
-    allowed = [decide(each, policy, snapshot, oracle.now).allowed for each in asked]
+    allowed = [authorize(each, policy, snapshot, oracle.now).allowed for each in asked]
     if allowed != [(number + 1) % 2 == 0 for number in range(permissions)]:
         raise AssertionError("the generated policy is not decided as it was written")
     forgetful = replace(policy)  # a copy remembers nothing to begin with
     with forgetting():
         return micro(
-            lambda: [decide(each, forgetful, snapshot, oracle.now) for each in asked],
+            lambda: [authorize(each, forgetful, snapshot, oracle.now) for each in asked],
             len(asked),
             seconds,
         )

@@ -16,7 +16,7 @@ from gunicorn.config import Config
 
 from bench.forgetting import forget
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.facts import read_directory
 from sidecar.http import Access, create_app, hot
 from sidecar.http.tokens import Tokens
@@ -105,7 +105,7 @@ def prepared(scenario: str) -> Callable[[], object]:
             forget()
 
         def ask() -> object:
-            return [decide(each, pair.policy, pair.snapshot, NOW) for each in asked]
+            return [authorize(each, pair.policy, pair.snapshot, NOW) for each in asked]
     else:
         ask = _through_the_front(pair, *QUESTIONS[scenario])
     for _ in range(10):

@@ -12,7 +12,7 @@ from bench import engines
 from bench.facts import Facts
 from bench.forgetting import forgetting
 from bench.questions import Oracle, Question, request
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 
 OURS = "compiled"
@@ -32,7 +32,7 @@ def measure(
 
     def compiled(policy: Policy = policy) -> None:
         for each in asked:
-            decide(each, policy, snapshot, now)
+            authorize(each, policy, snapshot, now)
 
     found = {OURS: micro(compiled, len(asked), seconds)}
     with forgetting():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.facts import ACTIONS
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
@@ -56,7 +56,9 @@ class Oracle:
 
     def allows(self, user: str, action: str, account: str) -> bool:
         """Answer one question."""
-        return decide(request(user, action, account), self.policy, self.snapshot, self.now).allowed
+        return authorize(
+            request(user, action, account), self.policy, self.snapshot, self.now
+        ).allowed
 
     def questions(self, users: Sequence[str], accounts: Sequence[str]) -> tuple[Question, ...]:
         """Return every question about these, with its answer."""

@@ -25,7 +25,7 @@ class Reference:
 class Request:
     """One question: may this subject do this action on this resource?
 
-    Properties and context hold JSON values as the caller said them; `decide` admits those that
+    Properties and context hold JSON values as the caller said them; `authorize` admits those that
     the schema declares (requirements R20) and ignores the others.
     """
 

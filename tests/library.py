@@ -16,7 +16,7 @@ from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.policy import assemble
 from sidecar.diagram.questions import Answer, Question
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot, read_directory
@@ -281,7 +281,7 @@ def ask(
     request = Request(
         subject=Reference("user", who), action=action, resource=Reference(kind, identifier), **said
     )
-    return decide(request, policy, snapshot, now)
+    return authorize(request, policy, snapshot, now)
 
 
 def codes(decision: Decision) -> tuple[str, ...]:

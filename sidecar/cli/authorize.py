@@ -10,7 +10,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.options import PLACES, REFERENCE, said_options, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
 from sidecar.cli.request_options import SAID, Pairs, request_of
-from sidecar.engine.authorizer import decide
+from sidecar.engine import authorizer
 from sidecar.model import Reference
 
 
@@ -40,7 +40,7 @@ def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
     }
     pair = load(pack_settings(places))
     request = request_of(pair.policy.schema, (subject, action, resource), said)
-    decision = decide(request, pair.policy, pair.snapshot, at or clock())
+    decision = authorizer.authorize(request, pair.policy, pair.snapshot, at or clock())
     click.echo("allow" if decision.allowed else "deny")
     for reason in decision.reasons:
         click.echo(f"reason {reason.code}: {reason.message}")

@@ -27,7 +27,7 @@ those of one question for a decision in the form of the standard; what else they
 before them."""
 
 
-def decide(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
+def authorize(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
     """Answer a request from one policy and one snapshot: granted, and not forbidden (R20).
 
     Pure, and total over well-formed requests: what does not exist is denied with a reason. `now`

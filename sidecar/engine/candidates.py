@@ -3,7 +3,7 @@
 A tree is followed with one side of the request unknown. Tests of the known side have one outcome.
 A test that ties the unknown side to something known, such as ``resource.owner = subject`` or
 ``resource.membership(subject)`` exists, names its candidates through an index; what holds further
-down is for `decide` to tell of each. A path to an allow without such a test cannot be bounded.
+down is for `authorize` to tell of each. A path to an allow without such a test cannot be bounded.
 """
 
 from __future__ import annotations

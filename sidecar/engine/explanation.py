@@ -68,9 +68,9 @@ class Explanation:
 
 
 def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Explanation:
-    """Return what `decide` answers this request from.
+    """Return what `authorize` answers this request from.
 
-    Pure, as `decide` is. A grant is asked for only where subject and resource are as they must
+    Pure, as `authorize` is. A grant is asked for only where subject and resource are as they must
     be and all that is said is in its domain, and obligations only where it is granted. Of rules
     that could not be compiled, Oso's answer is told and not what it looked at.
 

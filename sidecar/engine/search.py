@@ -1,4 +1,4 @@
-"""Searches: which actions, which subjects, which resources `decide` would allow.
+"""Searches: which actions, which subjects, which resources `authorize` would allow.
 
 The candidates of each are sorted, and can be taken one by one from any place on: a page costs what
 is taken, and not what comes before or after it.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
 from sidecar.engine import Frame, RequestKind, kind_of
-from sidecar.engine.authorizer import decide, decisions_of
+from sidecar.engine.authorizer import authorize, decisions_of
 from sidecar.engine.policy import Policy
 from sidecar.engine.validity import shared_window
 from sidecar.errors import InvalidRequestError
@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
 def permissions(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime
 ) -> tuple[str, ...]:
-    """Return the actions that `decide` would allow, in the schema's order.
+    """Return the actions that `authorize` would allow, in the schema's order.
 
     The action of `request` is not looked at; its action properties are put to every action.
 
@@ -128,7 +128,7 @@ def _permitted_with(
     fits = False
     for name, action in kind.resource.actions.items():
         try:
-            decided[name] = decide(replace(request, action=name), policy, snapshot, now)
+            decided[name] = authorize(replace(request, action=name), policy, snapshot, now)
         except InvalidRequestError as error:
             if not error.member.startswith("action."):
                 raise
@@ -181,7 +181,7 @@ def each_subject(
     kind = request.subject.type
     ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
     asked = (replace(request, subject=Reference(kind, each)) for each in _behind(after, ids))
-    return (Candidate.of(each.subject.id, decide(each, policy, snapshot, now)) for each in asked)
+    return (Candidate.of(each.subject.id, authorize(each, policy, snapshot, now)) for each in asked)
 
 
 def each_resource(
@@ -195,7 +195,9 @@ def each_resource(
     kind = request.resource.type
     ids = _candidates((RESOURCE, kind), request, policy, snapshot, now)
     asked = (replace(request, resource=Reference(kind, each)) for each in _behind(after, ids))
-    return (Candidate.of(each.resource.id, decide(each, policy, snapshot, now)) for each in asked)
+    return (
+        Candidate.of(each.resource.id, authorize(each, policy, snapshot, now)) for each in asked
+    )
 
 
 def each_action(
@@ -218,7 +220,7 @@ def _behind(after: str, names: list[str]) -> Iterator[str]:
 def _obliged(
     kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]
 ) -> list[str] | None:
-    """Return the obligations of an allow, or None where `decide` would deny.
+    """Return the obligations of an allow, or None where `authorize` would deny.
 
     Args:
         kind: Of the request.

@@ -153,7 +153,7 @@ def any_action(said: object) -> Act:
 def as_request(
     subject: Entity | Sought, action: Act, resource: Entity | Sought, context: dict[str, Any]
 ) -> Request:
-    """Return a question as `decide` takes it, or a search."""
+    """Return a question as `authorize` takes it, or a search."""
     return Request(
         subject=_reference(subject),
         action=action.name,

@@ -12,7 +12,7 @@ from msgspec import UnsetType
 
 from sidecar.decision_log import Entries
 from sidecar.engine import Frame, RequestKind, kind_of
-from sidecar.engine.authorizer import Asked, Plain, decide, stale
+from sidecar.engine.authorizer import Asked, Plain, authorize, stale
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import Candidate, list_permissions
 from sidecar.errors import SnapshotUnavailableError
@@ -199,7 +199,7 @@ class Asking(NamedTuple):
         policy, snapshot = self.pair.policy, self.pair.snapshot
         kind = kind_of(question.subject.type, question.resource.type, policy)
         if kind is None:
-            decide(request_of(question), policy, snapshot, self.now)
+            authorize(request_of(question), policy, snapshot, self.now)
         else:
             self._frame(kind, question)
         return stale(policy, snapshot)
@@ -216,7 +216,7 @@ class Asking(NamedTuple):
         subject, name, resource = question.subject, question.action.name, question.resource
         kind = kind_of(subject.type, resource.type, policy)
         if kind is None:
-            return decide(request_of(question), policy, snapshot, self.now)
+            return authorize(request_of(question), policy, snapshot, self.now)
         if self.brief and kind.entry(name).asks_oso:
             raise TakesLongError
         return decisions.decide(kind, name, self._frame(kind, question), asked)
@@ -245,7 +245,7 @@ class Asking(NamedTuple):
         return self._replace(frames={})
 
     def permitted(self, asked: Request, body: bytes | None = None) -> PermittedActions:
-        """List permissions on the pair, and remember them by the `body`, as `decide` does.
+        """List permissions on the pair, and remember them by the `body`, as `authorize` does.
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.

@@ -1,7 +1,7 @@
 """Which few facts would turn a decision: searched in its tree, over the states that can be.
 
 All other facts that the policy looks at keep their answers. What is found is shown to be so: a
-mount and a request are made that have these answers, and `decide` is asked about them.
+mount and a request are made that have these answers, and `authorize` is asked about them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 
 from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Label, Node
 from sidecar.diagram.questions import Path
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
@@ -248,7 +248,7 @@ class Changes:
             return False
         policy = self._asked.policy
         request = example.asking(self._asked.request.action)
-        decision = decide(request, policy, example.snapshot(policy.schema), example.now)
+        decision = authorize(request, policy, example.snapshot(policy.schema), example.now)
         return decision.allowed is allowed
 
     def _hangs(self, test: int, changed: frozenset[Slot]) -> bool:

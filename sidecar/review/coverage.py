@@ -15,7 +15,7 @@ from sidecar.bundle import UNDECLARED_ACTION, RuleDiagram
 from sidecar.diagram.nodes import TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT
 from sidecar.engine import Frame, RequestKind, kind_of
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.facts import Snapshot
@@ -183,7 +183,7 @@ class Covered:
             action = tree.actions[0]
             try:
                 snapshot = example.snapshot(policy.schema)
-                expected = decide(example.asking(action), policy, snapshot, example.now)
+                expected = authorize(example.asking(action), policy, snapshot, example.now)
             except (InvalidSnapshotError, InvalidRequestError):  # no mount and no caller says it
                 continue
             return Witness(example=example, action=action, expected=expected)

@@ -15,7 +15,7 @@ from sidecar.compiler.child_process import Oso
 from sidecar.compiler.proof import Key, Proof, read_proof
 from sidecar.diagram.questions import path_of
 from sidecar.engine import RequestKind, kind_of
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import Explanation, explain
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
@@ -92,7 +92,7 @@ def explain_to_reviewer(request: Request, policy: Policy, facts: Facts, now: dat
         EvaluationError: Oso takes too long over a proof.
     """
     snapshot = facts.snapshot
-    decision = decide(request, policy, snapshot, now)
+    decision = authorize(request, policy, snapshot, now)
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         return Explained(

@@ -158,7 +158,7 @@ def _unchanged(line: DecisionLine) -> Judgement:
 
 
 class _Judging:
-    """Joins the rules of one entry as `decide` does, with all that they can come to."""
+    """Joins the rules of one entry as `authorize` does, with all that they can come to."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from itertools import islice
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.model import Decision
@@ -145,7 +145,7 @@ def _witness(policy: Policy, variant: Policy, example: Example, action: str) -> 
         snapshot = example.snapshot(policy.schema)
         request = example.asking(action)
         expected, found = (
-            decide(request, each, snapshot, example.now) for each in (policy, variant)
+            authorize(request, each, snapshot, example.now) for each in (policy, variant)
         )
     except (InvalidSnapshotError, InvalidRequestError):  # no mount and no caller says it
         return None

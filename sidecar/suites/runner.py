@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
@@ -91,7 +91,7 @@ def _placed(
 def failure(cell: Cell, policy: Policy, snapshot: Snapshot) -> str | None:
     """Return what is wrong with a policy's answer to a cell; None where it is as expected."""
     try:
-        decision = decide(cell.request(), policy, snapshot, cell.case.now)
+        decision = authorize(cell.request(), policy, snapshot, cell.case.now)
     except InvalidRequestError as error:
         return f"cannot be asked: {error}"
     return _difference(cell, decision)

@@ -17,7 +17,7 @@ from sidecar.decision_log import Hashing
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
 from sidecar.decision_log.timestamps import instant
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.trace import facts_read
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
@@ -122,7 +122,7 @@ def _logged(user: str) -> bytes:
     )
     hashing = Hashing(b"0123456789abcdef")
     writing = Lines(hashing)
-    decision = decide(request, policy, snapshot, now)
+    decision = authorize(request, policy, snapshot, now)
     facts = facts_read(request, policy, snapshot, now)
     head = {
         "kind": "decision",

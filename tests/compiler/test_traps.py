@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.compiler import compile as compiling
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.errors import InvalidPackError
 from sidecar.model import Reference, Request
 from sidecar.polar.names import Names
@@ -303,7 +303,7 @@ def test_a_subject_of_no_type_is_told_about_the_resource_as_a_missing_one_is(
         resource=Reference(*resource.split(":")),
     )
 
-    decision = decide(request, ask.policy, ask.snapshot, NOW)
+    decision = authorize(request, ask.policy, ask.snapshot, NOW)
 
     assert set(codes(decision)) == set(ask("nobody", action, resource)) == reasons
 

@@ -29,7 +29,7 @@ from sidecar.decision_log.line import Lines
 from sidecar.decision_log.reader import DecisionLine, read_line
 from sidecar.decision_log.timestamps import instant
 from sidecar.diagram.questions import text_of
-from sidecar.engine.authorizer import decide, decisions_of, plain_of
+from sidecar.engine.authorizer import authorize, decisions_of, plain_of
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
 from sidecar.http import create_app, hot
@@ -635,7 +635,7 @@ def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> 
 
 def _told(log: DecisionLog, path: Path, request: Request, occasion: Occasion) -> bytes:
     before = path.stat().st_size
-    decision = decide(request, occasion.policy, occasion.snapshot, occasion.now)
+    decision = authorize(request, occasion.policy, occasion.snapshot, occasion.now)
     entries = log.entries(occasion)
     entries.decided(request, decision, b"one")
     log.write(entries.pieces)

@@ -20,7 +20,7 @@ from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.decision_log.reader import DecisionLine, read_line
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidDocumentsError, InvalidRequestError
@@ -189,7 +189,7 @@ class Comparison:
         except reference.BadRequest:
             expected = BAD
         try:
-            decision = decide(_request(request), self.policy, self.snapshot, now)
+            decision = authorize(_request(request), self.policy, self.snapshot, now)
             found: object = (
                 decision.allowed,
                 frozenset(reason.code for reason in decision.reasons),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidRequestError
@@ -174,7 +174,7 @@ class _Comparing:
 
     def _decide(self, request: Request) -> Decision | None:
         try:
-            return decide(request, *self._facts)
+            return authorize(request, *self._facts)
         except InvalidRequestError:
             return None
 

@@ -19,9 +19,8 @@ from sidecar.compiler.semantics import Look
 from sidecar.compiler.symbols import Thing
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
-from sidecar.engine import Frame
+from sidecar.engine import Frame, authorizer
 from sidecar.engine import admission as requests
-from sidecar.engine import authorizer as decide
 from sidecar.engine import request_kind as kinds
 from sidecar.engine.admission import Admitted
 from sidecar.engine.policy import Policy
@@ -115,12 +114,12 @@ def _without(declared: EntityType, row: Row | None, said: Mapping[str, Value]) -
 
 
 def _obligations_forgotten(patch: pytest.MonkeyPatch) -> None:
-    allow = decide._allow
+    allow = authorizer._allow
 
     def forgetful(_codes: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decision:
         return allow((), policy, snapshot)
 
-    patch.setattr(decide, "_allow", forgetful)
+    patch.setattr(authorizer, "_allow", forgetful)
 
 
 FAULTS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.engine import authorizer as deciding
-from sidecar.engine.authorizer import decide, decisions_of
+from sidecar.engine.authorizer import authorize, decisions_of
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import NOTHING, Reference, Request
@@ -75,9 +75,9 @@ def test_at_every_moment_what_is_remembered_is_what_would_be_decided(tmp_path: P
             for now in dice.sample(MOMENTS * 2, len(MOMENTS) * 2):
                 tally["recalled"] += recalled(question, policy, snapshot, now)
                 tally["asked"] += 1
-                remembered = decide(question, policy, snapshot, now)
+                remembered = authorize(question, policy, snapshot, now)
                 forgetful.remembered.clear()
-                assert remembered == decide(question, forgetful, snapshot, now), (seed, now)
+                assert remembered == authorize(question, forgetful, snapshot, now), (seed, now)
 
     assert tally["recalled"] > tally["asked"] / 3
 
@@ -116,8 +116,8 @@ def test_answers_change_at_each_of_several_instants_and_nowhere_else(library: Li
         answers = set()
         for now in dice.sample(MOMENTS * 2, len(MOMENTS) * 2):
             forgetful.remembered.clear()
-            answers.add(remembered := decide(question, policy, snapshot, now))
-            assert remembered == decide(question, forgetful, snapshot, now)
+            answers.add(remembered := authorize(question, policy, snapshot, now))
+            assert remembered == authorize(question, forgetful, snapshot, now)
         changing += len(answers) > 1
 
     assert changing >= 10
@@ -166,12 +166,12 @@ def test_a_copy_of_a_policy_remembers_nothing_of_it(library: Library) -> None:
     request = Request(
         subject=Reference("user", "ana"), action="view", resource=Reference("doc", "bare")
     )
-    decide(request, policy, snapshot, NOW)
+    authorize(request, policy, snapshot, NOW)
 
     copy = replace(policy, revision="another")
 
     assert not recalled(request, copy, snapshot, NOW)
-    assert decide(request, copy, snapshot, NOW).revisions.policy == "another"
+    assert authorize(request, copy, snapshot, NOW).revisions.policy == "another"
 
 
 def test_what_is_said_beside_a_question_is_never_passed_over(library: Library) -> None:

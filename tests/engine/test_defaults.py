@@ -14,7 +14,7 @@ from sidecar.cli import main
 from sidecar.compiler.compile import compile_pack
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import explain
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import list_permissions, search_resources, search_subjects
@@ -142,9 +142,9 @@ class World:
             resource=Reference(kind, identifier),
             **said,
         )
-        decision = decide(request, self.policy, self.snapshot, NOW)
+        decision = authorize(request, self.policy, self.snapshot, NOW)
         assert decision.faults == ()
-        assert decision == decide(request, self.twin, self.snapshot, NOW)
+        assert decision == authorize(request, self.twin, self.snapshot, NOW)
         return decision
 
     def forbids(self, who: str, action: str, what: str, **said: Mapping[str, object]) -> bool:
@@ -404,4 +404,4 @@ def test_proofs_know_of_defaults_and_of_what_takes_none(
         for action in counterexample.actions:
             request = example.asking(action)
             snapshot: Snapshot = example.snapshot(schema)
-            assert decide(request, world.policy, snapshot, example.now).allowed, request
+            assert authorize(request, world.policy, snapshot, example.now).allowed, request

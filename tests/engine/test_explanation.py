@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.compiler import load_pack
 from sidecar.config.settings import Settings
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import Explanation, explain
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError
@@ -229,7 +229,7 @@ def test_a_rule_that_was_put_to_oso_is_told_with_its_answer_alone(library: Libra
     assert [(rule.steps, rule.holds) for rule in asked] == [((), True)]
 
 
-# --- agreement with `decide` --------------------------------------------------------------------
+# --- agreement with `authorize` ----------------------------------------------------------------
 
 
 def agree(explanation: Explanation, decision: Decision) -> bool:
@@ -287,7 +287,9 @@ def test_the_rules_that_are_told_are_those_that_decide(
     differences = [
         request
         for request, snapshot in asked
-        if not agree(explain(request, policy, snapshot, AT), decide(request, policy, snapshot, AT))
+        if not agree(
+            explain(request, policy, snapshot, AT), authorize(request, policy, snapshot, AT)
+        )
     ]
     policy.interpreter.close()
 
@@ -304,7 +306,7 @@ def test_the_rules_that_are_told_are_those_that_decide_for_packs_made_by_chance(
     for seed in range(deep(25)):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 10):
             explanation = explain(request, policy, snapshot, START)
-            decision = decide(request, policy, snapshot, START)
+            decision = authorize(request, policy, snapshot, START)
             asked += 1
             assert agree(explanation, decision), (seed, request)
 

@@ -17,7 +17,7 @@ from sidecar.diagram.questions import Path as FactPath
 from sidecar.engine import joint_diagram as joint
 from sidecar.engine import kind_of
 from sidecar.engine import search as search_module
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import (
     each_action,
@@ -80,7 +80,7 @@ def _one_by_one(
         for each in found
     )
     return tuple(
-        getattr(each, side).id for each in asked if decide(each, policy, snapshot, NOW).allowed
+        getattr(each, side).id for each in asked if authorize(each, policy, snapshot, NOW).allowed
     )
 
 
@@ -122,7 +122,7 @@ def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(
             assert listed == tuple(
                 name
                 for name in actions
-                if decide(replace(plain, action=name), policy, snapshot, NOW).allowed
+                if authorize(replace(plain, action=name), policy, snapshot, NOW).allowed
             )
             kind = kind_of(plain.subject.type, plain.resource.type, policy)
             assert kind is not None
@@ -264,11 +264,11 @@ def test_what_is_not_taken_from_a_search_is_not_decided(
 ) -> None:
     decided: list[Request] = []
 
-    def counted(request: Request, *rest: Any) -> Decision:  # noqa: ANN401  as `decide` takes them
+    def counted(request: Request, *rest: Any) -> Decision:  # noqa: ANN401  as `authorize` takes them
         decided.append(request)
-        return decide(request, *rest)
+        return authorize(request, *rest)
 
-    monkeypatch.setattr(search_module, "decide", counted)
+    monkeypatch.setattr(search_module, "authorize", counted)
 
     found = each_subject(_request("user:any", "switch", "account:acme"), policy, demo, NOW)
     next(found)

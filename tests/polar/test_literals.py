@@ -11,7 +11,7 @@ import pytest
 from sidecar.compiler import load_pack
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
 from sidecar.compiler.pack import read_texts
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
@@ -149,7 +149,7 @@ def _reasons(policy: Policy, snapshot: Snapshot, action: str, resource: str) -> 
         action=action,
         resource=Reference(*resource.split(":")),
     )
-    decision = decide(request, policy, snapshot, NOW)
+    decision = authorize(request, policy, snapshot, NOW)
     assert not decision.faults
     return [reason.code for reason in decision.reasons]
 

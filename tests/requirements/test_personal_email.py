@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
@@ -62,7 +62,7 @@ def _reasons(pack: tuple[Policy, Snapshot], domain: str) -> list[str]:
         resource=Reference("invitation", "new"),
         resource_properties={"account": "acme", "email": f"zoe@{domain}", "role": "support"},
     )
-    return [reason.code for reason in decide(request, *pack, NOW).reasons]
+    return [reason.code for reason in authorize(request, *pack, NOW).reasons]
 
 
 @pytest.mark.parametrize("domain", [*MOST_USED.split(), *COUNTRY_DOMAINS.split()])

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
 from tests.depth import deep
@@ -36,7 +36,7 @@ def test_shipped_pack_decides_as_the_requirements_say(tmp_path: Path) -> None:
             question, now = mounts.question(random, rules), random.choice(mounts.MOMENTS)
             expected = rules.answer(question, now)
 
-            decision = decide(_request(question), policy, snapshot, now)
+            decision = authorize(_request(question), policy, snapshot, now)
 
             answer = Answer(
                 decision.allowed,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sidecar.compiler import load_pack
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
@@ -52,7 +52,7 @@ def test_compiled_policy_agrees_with_the_cell_of_the_role_matrix(
         resource=Reference("account", "acme"),
     )
 
-    decision = decide(request, policy, snapshot, NOW)
+    decision = authorize(request, policy, snapshot, NOW)
 
     assert decision.allowed is allowed
     assert [reason.code for reason in decision.reasons] == ([] if allowed else ["not_granted"])

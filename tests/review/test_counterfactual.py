@@ -13,7 +13,7 @@ from sidecar.compiler import load_pack
 from sidecar.diagram.nodes import FALSE, TRUE
 from sidecar.diagram.questions import text_of
 from sidecar.engine import kind_of
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -299,7 +299,7 @@ def _checked_ways(policy: Policy, snapshot: Snapshot, request: Request, now: dat
     changes = _changes(policy, snapshot, request, now, _Checked)
     if changes is None:
         return 0
-    changes.wanted = not decide(request, policy, snapshot, now).allowed
+    changes.wanted = not authorize(request, policy, snapshot, now).allowed
     _ = changes.allowing() if changes.wanted else changes.denying()
     return changes.ways
 
@@ -311,7 +311,7 @@ def _turning(
     changes = _changes(policy, snapshot, request, now, Changes)
     if changes is None:
         return set(), set()
-    allowed = decide(request, policy, snapshot, now).allowed
+    allowed = authorize(request, policy, snapshot, now).allowed
     turns = changes.denying() if allowed else changes.allowing()
     found = {slot for turn in turns if len(turn.facts) == 1 for slot in turn.facts}
     facts = changes.facts(allowed=allowed)
@@ -324,7 +324,7 @@ def _turning(
             changed = _with(snapshot, declared, key, at, value)
         except InvalidSnapshotError:
             continue
-        if decide(request, policy, changed, now).allowed is not allowed:
+        if authorize(request, policy, changed, now).allowed is not allowed:
             turned.add(slot)
     return turned, found
 

@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.engine import Frame, kind_of, walk
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
@@ -44,7 +44,8 @@ def allowed(policies: list[Policy], directory: Path) -> list[tuple[bool, ...]]:
     """What each policy allows, state for state."""
     return [
         tuple(
-            decide(each.request, policy, each.snapshot, NOW).allowed for each in states(directory)
+            authorize(each.request, policy, each.snapshot, NOW).allowed
+            for each in states(directory)
         )
         for policy in policies
     ]
@@ -159,7 +160,7 @@ def test_every_condition_of_a_diff_has_an_example_that_is_decided_so(
 
 def _decided(example: Example, action: str, policy: Policy) -> bool:
     snapshot = example.snapshot(policy.schema)
-    return decide(example.asking(action), policy, snapshot, example.now).allowed
+    return authorize(example.asking(action), policy, snapshot, example.now).allowed
 
 
 def test_a_pack_compared_with_itself_has_no_differences(policies: list[Policy]) -> None:
@@ -195,7 +196,7 @@ def test_proofs_are_what_going_through_all_states_says(directory: Path) -> None:
                 for state in states(directory)
                 if state.request.action == action
                 and within.holds(meant, state)
-                and decide(state.request, policy, state.snapshot, NOW).allowed
+                and authorize(state.request, policy, state.snapshot, NOW).allowed
             ]
             assert counterexamples or not brute
             for each in counterexamples:

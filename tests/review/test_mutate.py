@@ -16,7 +16,7 @@ from sidecar.compiler.compile import compile_pack
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.compiler.variant_process import Variants
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.model import Decision
@@ -209,8 +209,8 @@ def test_no_mutant_is_called_equivalent_that_some_state_tells_apart(tmp_path: Pa
         for mutant, policy, variant in tried:
             told = tell(policy, variant, changed_entries(policy, variant))
             apart = any(
-                answered(decide(each.request, policy, each.snapshot, NOW))
-                != answered(decide(each.request, variant, each.snapshot, NOW))
+                answered(authorize(each.request, policy, each.snapshot, NOW))
+                != answered(authorize(each.request, variant, each.snapshot, NOW))
                 for each in world
             )
             assert told.differs or not apart, (seed, mutant)

@@ -15,7 +15,7 @@ from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
 from sidecar.decision_log.reader import DecisionLine, Told, read_line
 from sidecar.decision_log.timestamps import instant
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
@@ -33,7 +33,7 @@ def line_of(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime, *, with_rules: bool = True
 ) -> DecisionLine:
     lines = Lines(HASHING)
-    decision = decide(request, policy, snapshot, now)
+    decision = authorize(request, policy, snapshot, now)
     facts, rules = record_of(request, policy, snapshot, now)
     made = {
         "policy": policy.revision,
@@ -65,7 +65,7 @@ class Answer:
 
     @classmethod
     def of(cls, request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Answer:
-        decision = decide(request, policy, snapshot, now)
+        decision = authorize(request, policy, snapshot, now)
         reasons = frozenset(reason.code for reason in decision.reasons)
         obligations = frozenset(obligation.code for obligation in decision.obligations)
         if decision.allowed:

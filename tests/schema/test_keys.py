@@ -11,7 +11,7 @@ import pytest
 from sidecar.compiler import load_pack
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.line import Lines
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidSnapshotError
@@ -226,7 +226,7 @@ def test_another_spelling_names_the_same_entity_and_no_other_exists(
 ) -> None:
     policy, snapshot, _ = pack
 
-    decision = decide(_request(subject, action, resource), policy, snapshot, NOW)
+    decision = authorize(_request(subject, action, resource), policy, snapshot, NOW)
 
     assert _told(decision) == told
     assert not decision.faults
