@@ -1,4 +1,4 @@
-"""Polar as reviewers' tools read it: a grammar, and syntax trees with places.
+"""Polar: grammar, syntax trees with places, and explanations of syntax errors.
 
-Nothing that serves needs it.
+The compiler and the reviewers' tools read policies with it; a process that serves never loads it.
 """

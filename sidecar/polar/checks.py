@@ -12,8 +12,9 @@ from math import isfinite
 
 from sidecar.errors import Problem
 from sidecar.polar.literals import MAXIMUM_DIGITS
-from sidecar.polar.mistakes import ABSENT_WORDS, TRUTH_WORDS, absent_word, bracketed_list
+from sidecar.polar.mistakes import absent_word, foreign_list
 from sidecar.polar.source import Rule, Source
+from sidecar.polar.syntax_errors import ABSENT_WORDS, TRUTH_WORDS
 from sidecar.polar.tokens import Token
 
 ENTRY_POINTS = {"allow": 3, "forbid": 4, "oblige": 4}
@@ -105,7 +106,7 @@ def _looks(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     """Find members whose name is computed, and `in` over what is no list."""
     for position, token in enumerate(tokens):
         after = tokens[position + 1].text if position + 1 < len(tokens) else ""
-        if token.text in {"(", "{"} and (mend := bracketed_list(tokens, position)):
+        if token.text in {"(", "{"} and (mend := foreign_list(tokens, position)):
             yield token.line, mend
         if token.text == "." and after == "(":
             yield token.line, "`.(` is not supported: write the name of the member after the dot"

@@ -1,41 +1,129 @@
 """Text of Polar into syntax trees, exactly as far as Oso 0.27.3's own parser goes.
 
 What Oso refuses only after parsing, such as a variable that stands once or a word other than
-`resource` before a block, is parsed here too.
+`resource` before a block, is parsed here too. Each statement is parsed by itself, so that several
+faults of a file are reported together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
 from lark import Lark, Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedToken
+from lark.lark import PostLex
 
 from sidecar.errors import InvalidPackError, Problem
-from sidecar.polar.ast import File, Span
-from sidecar.polar.positions import Misplaced
-from sidecar.polar.tree_builder import plant
+from sidecar.polar.ast import File, Line, Span
+from sidecar.polar.builder import Builder, MisplacedError
+from sidecar.polar.statements import Statement, divide, resume
+from sidecar.polar.syntax_errors import SyntaxFault, explain
 
-_FEW = 3
-_QUOTED = 40
+MAXIMUM_NESTING = 60
+"""Levels of brackets; Oso's parser overflows its stack on deeply nested lists."""
+MAXIMUM_CHAIN = 2000
+"""Tokens without a comma or semicolon; `not not not …` overflows Oso's parser like brackets do."""
+MAXIMUM_FAULTS = 20
+"""Syntax errors that are reported of one file."""
 
 
 def parse(text: str, file: str) -> File:
     """Parse one file of Polar.
 
     Raises:
-        InvalidPackError: Where Oso's parser would refuse it; with the line and what is wrong there.
+        InvalidPackError: Where Oso's parser would refuse it, or it exceeds the bounds on nesting;
+            with a problem for each statement that is wrong.
     """
+    tree, problems = parse_statements(text, file)
+    if problems:
+        raise InvalidPackError(problems)
+    return tree
+
+
+def parse_statements(text: str, file: str) -> tuple[File, list[Problem]]:
+    """Parse the statements of one file that can be parsed.
+
+    Returns:
+        A tree of these statements, and a problem for each of the others.
+    """
+    tokens = tokenize(text)
+    whole = Span(0, len(text), 1, 1)
+    if fault := _beyond_bounds(tokens):
+        return File(whole, ()), [Problem(file, *fault)]
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    at = 0
+    while at < len(tokens) and len(problems) < MAXIMUM_FAULTS:
+        statement = divide(tokens, at)
+        parsed = _parse_statement(statement, text)
+        if isinstance(parsed, SyntaxFault):
+            faults = [parsed, *_other_lines(statement, parsed, text)]
+            problems += [Problem(file, fault.line, fault.message) for fault in faults]
+            at = resume(tokens, at, at + parsed.at)
+        else:
+            lines.append(parsed)
+            at += len(statement.tokens)
+    return File(whole, tuple(lines)), problems
+
+
+def tokenize(text: str) -> list[Token]:
+    """Divide any text into tokens, without blanks and comments; what is no token is `UNKNOWN`."""
+    parser = _parser().parse_interactive(text)
+    return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]  # of lark's
+
+
+def _beyond_bounds(tokens: Sequence[Token]) -> tuple[int, str] | None:
+    depth = chain = 0
+    for token in tokens:
+        depth += (token.type in {"LPAR", "LSQB", "LBRACE"}) - (
+            token.type in {"RPAR", "RSQB", "RBRACE"}
+        )
+        chain = 0 if token.type in {"COMMA", "SEMICOLON", "LBRACE", "RBRACE"} else chain + 1
+        if depth > MAXIMUM_NESTING:
+            return token.line or 0, f"brackets nest deeper than {MAXIMUM_NESTING} levels"
+        if chain > MAXIMUM_CHAIN:
+            advice = "divide the condition into rules of their own"
+            message = f"more than {MAXIMUM_CHAIN} words in one condition; {advice}"
+            return token.line or 0, message
+    return None
+
+
+def _other_lines(statement: Statement, fault: SyntaxFault, text: str) -> Iterator[SyntaxFault]:
+    """Yield what is wrong in the other lines of a block, each found without the faulty ones."""
+    for _ in range(MAXIMUM_FAULTS):
+        rest = statement.without_line(fault.at)
+        parsed = _parse_statement(rest, text) if rest is not None else None
+        if rest is None or not isinstance(parsed, SyntaxFault):
+            return
+        yield parsed
+        statement, fault = rest, parsed
+
+
+def _parse_statement(statement: Statement, text: str) -> Line | SyntaxFault:
+    parser = _parser().parse_interactive("")
+    at = 0
     try:
-        return plant(_parser().parse(text), text)
-    except Misplaced as error:
-        problem = Problem(file, error.line, str(error))
-    except UnexpectedInput as error:
-        problem = Problem(file, *_fault(error, text))
-    except RecursionError:
-        problem = Problem(file, 0, "the conditions are nested too deeply; divide the rule")
-    raise InvalidPackError([problem])
+        for token in statement.tokens:
+            parser.feed_token(token)
+            at += 1
+        line: Line = parser.feed_eof(statement.tokens[-1])  # type: ignore[no-untyped-call]  # of lark's
+    except MisplacedError as error:
+        return SyntaxFault(error.span.line, str(error), at)
+    except UnexpectedToken:
+        expected: set[str] = parser.accepts()  # type: ignore[no-untyped-call]  # of lark's
+        return explain(statement, at, text, frozenset(expected))
+    return line
+
+
+class _KeepAll(PostLex):
+    """Keeps the tokens that no rule takes."""
+
+    always_accept = ("ISA", "UNCLOSED", "UNKNOWN")
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        return stream
 
 
 @cache
@@ -45,60 +133,8 @@ def _parser() -> Lark:
         grammar,
         parser="lalr",
         lexer="basic",
-        propagate_positions=True,
+        keep_all_tokens=True,
         maybe_placeholders=False,
-        lexer_callbacks={"SYMBOL": _symbol},
+        postlex=_KeepAll(),
+        transformer=Builder(),
     )
-
-
-def _symbol(token: Token) -> Token:
-    if str(token) == "isa":
-        raise Misplaced(_place(token), "`isa` is kept for Polar itself; take another name")
-    if token.endswith("::"):
-        raise Misplaced(_place(token), f"a name stands after `{_short(token)}`; write it")
-    return token
-
-
-def _place(token: Token) -> Span:
-    return Span(token.start_pos or 0, token.end_pos or 0, token.line or 0, token.column or 0)
-
-
-def _fault(error: UnexpectedInput, text: str) -> tuple[int, str]:
-    """Return the line and what is wrong in it."""
-    if isinstance(error, UnexpectedToken):
-        if error.token.type == "$END":
-            return text.count("\n", 0, len(text.rstrip())) + 1, (
-                "the file ends in the middle of a rule or a block; is a `;` or a `}` missing?"
-            )
-        return error.line, f"`{_short(error.token)}` cannot stand here; {_advice(error)}"
-    if isinstance(error, UnexpectedCharacters):
-        character = error.char
-        if character == '"':
-            return error.line, 'the text is not closed; write `"` at its end, in the same line'
-        return error.line, f"`{character}` is no part of Polar; take it away"
-    return 0, "the file cannot be read"
-
-
-def _advice(error: UnexpectedToken) -> str:
-    expected = error.accepts or error.expected
-    spelled = sorted(spelling for name in expected if (spelling := _spelling(name)))
-    if "SEMICOLON" in expected and error.token.type in {"SYMBOL", "STRING", "TYPE", "QUERY"}:
-        return "is a `;` missing before it?"
-    if error.token.type in {"NEW", "IN", "CUT", "DEBUG", "PRINT", "FORALL", "TYPE", "MATCHES"}:
-        return "it is a word of Polar; take another name"
-    if 0 < len(expected) <= _FEW and len(spelled) == len(expected):
-        return f"write {' or '.join(spelled)}"
-    return "look for what is missing before it, or take it away"
-
-
-def _spelling(name: str) -> str:
-    named = {"SYMBOL": "a name", "STRING": 'a text in `"`', "SIGNLESS": "a number"}
-    if name in named:
-        return named[name]
-    pattern = next((each.pattern for each in _parser().terminals if each.name == name), None)
-    return f"`{pattern.value}`" if pattern is not None and pattern.type == "str" else ""
-
-
-def _short(token: str) -> str:
-    one = token.splitlines()[0]
-    return one if len(one) <= _QUOTED else f"{one[:_QUOTED]}…"

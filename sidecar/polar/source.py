@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.errors import Problem
-from sidecar.polar.mistakes import bracket_mistakes, rule_mistakes
-from sidecar.polar.tokens import Token, closing, tokenize
+from sidecar.polar.parser import parse_statements
+from sidecar.polar.tokens import Token, closing, text_problems, tokenize
 
 Tokens = tuple[Token, ...]
 
@@ -93,8 +93,10 @@ def read_source(file: str, text: str) -> tuple[Source, list[Problem]]:
     The text may be wrong in any way: what is not a statement of Polar is a problem here, or in
     Oso, which reads the same file before anything is compiled from it.
     """
-    tokens, problems = tokenize(file, text)
-    problems += [Problem(file, *mistake) for mistake in bracket_mistakes(tokens)]
+    problems = text_problems(file, text) or parse_statements(text, file)[1]
+    tokens: Tokens = ()
+    if not problems:
+        tokens, problems = tokenize(file, text)
     if problems:  # what follows would be consequences
         return Source(file, text, (), (), ()), problems
     rules: list[Rule] = []
@@ -159,8 +161,6 @@ def _rule(file: str, tokens: Tokens) -> Rule | Problem:
         return Problem(
             file, first.line, f"`{first.text}` does not begin a rule, a resource or an actor"
         )
-    for mistake in rule_mistakes(tokens):
-        return Problem(file, *mistake)
     if len(tokens) > MAXIMUM_RULE:
         advice = "divide it, or put its list into the settings as a set"
         message = f"`{first.text}` has more than {MAXIMUM_RULE} words; {advice}"

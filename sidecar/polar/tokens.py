@@ -76,19 +76,24 @@ def closing(tokens: Sequence[Token], opening: int) -> int:
     return len(tokens) - 1
 
 
+def text_problems(file: str, text: str) -> list[Problem]:
+    """Return why a text is not even parsed: it is too large, or holds hidden characters."""
+    if len(text.encode("utf-8", "surrogatepass")) > MAXIMUM_FILE_BYTES:
+        message = f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it"
+        return [Problem(file, 0, message)]
+    # Oso ends a comment at a carriage return, which no editor shows: a rule hides there.
+    hidden = islice(hidden_characters(text), MOST_HIDDEN)
+    return [Problem(file, each.line, each.message) for each in hidden]
+
+
 def tokenize(file: str, text: str) -> tuple[tuple[Token, ...], list[Problem]]:
     """Split `text` into tokens, within bounds that keep Oso's parser alive.
 
     Returns:
         The tokens, and the problems found: an unknown character, or nesting beyond the bounds.
     """
-    if len(text.encode("utf-8", "surrogatepass")) > MAXIMUM_FILE_BYTES:
-        return (), [
-            Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")
-        ]
-    if hidden := list(islice(hidden_characters(text), MOST_HIDDEN)):
-        # Oso ends a comment at a carriage return, which no editor shows: a rule hides there.
-        return (), [Problem(file, each.line, each.message) for each in hidden]
+    if problems := text_problems(file, text):
+        return (), problems
     tokens: list[Token] = []
     position, line, depth, chain = 0, 1, 0, 0
     while position < len(text):

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from sidecar.errors import Problem
 from sidecar.polar.checks import CONSTANTS, REFUSED_WORDS
-from sidecar.polar.mistakes import ABSENT_WORDS, TRUTH_WORDS
 from sidecar.polar.source import Rule, Source
+from sidecar.polar.syntax_errors import ABSENT_WORDS, TRUTH_WORDS
 from sidecar.polar.tokens import Token, closing
 
 _BINDING = frozenset({"=", ":="})

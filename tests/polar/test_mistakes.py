@@ -102,7 +102,7 @@ RULES = [
     ),
     (
         'has_permission(user: User, "view", doc: Doc) :- doc.author = user;',
-        "main.polar:4: `:` cannot follow the head of a rule; a condition begins with `if`",
+        "main.polar:4: `:-` has no meaning in Polar (column 46); write `if`",
     ),
     (
         'actor User { roles = ["a"]; }',
