@@ -13,7 +13,7 @@ from typing import Any
 
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
 from sidecar.diagram.questions import Path, Question
-from sidecar.engine.bound_tests import Binder
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
 from sidecar.facts import reader_of
@@ -29,10 +29,10 @@ class Candidates:
     """Candidates for one unknown side, `SUBJECT` or `RESOURCE`, of one kind of request."""
 
     def __init__(
-        self, reader: Reader, binder: Binder, tests: tuple[Test, ...], unknown: Path
+        self, reader: Reader, evaluator: Evaluator, tests: tuple[Test, ...], unknown: Path
     ) -> None:
         self._reader = reader
-        self._binder = binder
+        self._evaluator = evaluator
         self._tests = tests
         self._unknown = unknown
         self._finds: dict[Question, Find | None] = {}
@@ -62,8 +62,7 @@ class Candidates:
         """Yield the branches that can still be taken; add the candidates that a test names."""
         question = self._tests[node.test].question
         if not self._depends(question):
-            taken = self._binder.step(node, frame)
-            yield from (branch for branch in node.branches if self._binder.tree(branch) is taken)
+            yield self._evaluator.step(node, frame)
             return
         if question not in self._finds:
             self._finds[question] = self._find(question)
@@ -107,7 +106,7 @@ class Candidates:
             if self._depends(operand) or back is None:
                 return None
             return lambda frame: back(frame, value(frame))
-        each, back_to = self._binder.members(members), self._back(operand)
+        each, back_to = self._evaluator.members(members), self._back(operand)
         if back_to is None:
             return None
         return lambda frame: (key for member in each(frame) or () for key in back_to(frame, member))

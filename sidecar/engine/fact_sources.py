@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sidecar.diagram.nodes import FAULT, LEAVES, Node
+from sidecar.diagram.nodes import LEAVES, Node
 from sidecar.diagram.questions import (
     ACTION,
     CONTEXT,
@@ -16,7 +16,7 @@ from sidecar.diagram.questions import (
     Path,
     Question,
 )
-from sidecar.engine.bound_tests import Binder
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import UNREAD, Frame
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -45,22 +45,19 @@ class Sources:
         schema = policy.schema
         subject, resource = schema.types[request.subject.type], schema.types[request.resource.type]
         self._reader = Reader(schema, policy.settings, subject, resource)
-        self._binder = Binder(self._reader, policy.tests)
+        self._evaluator = Evaluator(self._reader, policy.tests)
         self._secrecy = Secrecy(self._reader, schema, resource)
 
     def walk(self, node: Node, asked: list[Question]) -> Node:
         """Return the leaf that a tree ends in; add the questions on the way to `asked`."""
         while node not in LEAVES:
             asked.append(self._policy.tests[node.test].question)
-            self._binder.tree(node)
-            self._grow()
-            taken = self._binder.step(node, self._frame)
-            node = next((each for each in node.branches if self._binder.tree(each) is taken), FAULT)
+            node = self._evaluator.step(node, self._frame)
         return node
 
     def answer(self, question: Question) -> Answer | None:
         """Return the answer to a question; None where its facts are absent."""
-        return self._binder.answer(question, self._frame)
+        return self._evaluator.answer(question, self._frame)
 
     def value(self, path: Path) -> Value:
         """Return the value at a path, or the key of the entity there."""

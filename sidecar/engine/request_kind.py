@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.nodes import Node
@@ -24,9 +24,8 @@ from sidecar.engine.admission import (
     defaults_of,
     id_reader,
 )
-from sidecar.engine.bound_tests import FAULT, Binder, walk
 from sidecar.engine.candidates import Candidates
-from sidecar.engine.diagram_codegen import MOST_NODES, Writer, Written
+from sidecar.engine.evaluator import FAULT, Evaluator, evaluate
 from sidecar.engine.frame import Frame
 from sidecar.engine.joint_diagram import Joint
 from sidecar.engine.paths import Reader
@@ -42,7 +41,7 @@ Unadmitted = Mapping[str, object]
 
 
 def prepare_kinds(policy: Policy) -> None:
-    """Write all trees of a policy now, and not when somebody waits for an answer."""
+    """Bind all diagrams of a policy now, and not when a caller waits for an answer."""
     for subject, resource, _ in policy.entries:
         kind_of(subject, resource, policy)
 
@@ -58,7 +57,10 @@ def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
     return kept
 
 
-Rule = tuple[str, str, Written | None]
+Evaluate = Callable[[Frame], Any]
+"""Returns True, False or `FAULT` for a frame; of a joint diagram the value of its leaf."""
+
+Rule = tuple[str, str, Evaluate | None]
 """``allow``, ``forbid`` or ``oblige``; the reason or obligation, empty for ``allow``; and the
 function of its tree, None where Oso has to be asked."""
 
@@ -71,7 +73,7 @@ class BoundEntry:
     """Asked only where `RequestKind.standing` has no reason against it."""
     forbids: tuple[Rule, ...]
     obliges: tuple[Rule, ...]
-    allowed: Written | None
+    allowed: Evaluate | None
     """Granted and not forbidden, in one; None where the rules are asked one by one. Asked only
     where `RequestKind.standing` has no reason against it."""
 
@@ -98,7 +100,7 @@ class RequestKind:
         self.resource = resource
         self._policy = policy
         self._reader = Reader(policy.schema, policy.settings, subject, resource)
-        self._binder = Binder(self._reader, policy.tests)
+        self._evaluator = Evaluator(self._reader, policy.tests)
         self._subject_key = id_reader(policy.schema, subject)
         self._resource_key = id_reader(policy.schema, resource)
         self._exists = self._reader.exists(SUBJECT), self._reader.exists(RESOURCE)
@@ -117,15 +119,13 @@ class RequestKind:
         )
         """Actions for which something is read that is not read for all: their own defaults."""
         self._candidates: dict[Path, Candidates] = {}
-        self.texts: list[str] = []
-        """The functions of all trees, as they are written."""
         entries = {
             name: policy.entries[subject.name, resource.name, name]
             for name in (*resource.actions, UNDECLARED_ACTION)
         }
         pair = (subject.name, resource.name)
         foreign = {key[2]: entry for key, entry in policy.foreign.items() if key[:2] == pair}
-        self._entries = self._written({**entries, **foreign})
+        self._entries = self._bound_entries({**entries, **foreign})
         self._asks_oso = any(entry.asks_oso for entry in self._entries.values())
         self._listing = self._joined(entries)
         self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
@@ -152,7 +152,7 @@ class RequestKind:
             return None
         if unknown not in self._candidates:
             self._candidates[unknown] = Candidates(
-                self._reader, self._binder, self._policy.tests, unknown
+                self._reader, self._evaluator, self._policy.tests, unknown
             )
         frame = self.frame(request, snapshot, now)
         return set() if frame.outside else self._candidates[unknown].of(entry.granted, frame)
@@ -314,8 +314,8 @@ class RequestKind:
             reasons.append("unknown_resource")  # nothing can be made of this id
         return reasons
 
-    def _written(self, entries: Mapping[str, Entry]) -> dict[str, BoundEntry]:
-        """Write the trees of all entries. A grant is asked only about what exists (`standing`)."""
+    def _bound_entries(self, entries: Mapping[str, Entry]) -> dict[str, BoundEntry]:
+        """Bind the diagrams of all entries; grants are asked only of what exists (`standing`)."""
         roots: dict[frozenset[Question], list[Node | None]] = {frozenset(): []}
         for name, entry in entries.items():
             roots[frozenset()] += [*entry.forbids.values(), *entry.obliges.values()]
@@ -327,8 +327,8 @@ class RequestKind:
         }
         return {name: self._bound(name, entry, functions) for name, entry in entries.items()}
 
-    def _joined(self, entries: Mapping[str, Entry]) -> Written | None:
-        """Write one tree for all actions that are allowed or not by one tree each."""
+    def _joined(self, entries: Mapping[str, Entry]) -> Evaluate | None:
+        """Bind one joint diagram for all actions that are allowed or denied by one diagram each."""
         actions = self.resource.actions
         trees = {
             name: entry.allowed
@@ -352,10 +352,8 @@ class RequestKind:
             unsure = [each for each in names if each not in trees or entries[each].obliges]
             leaves[number] = Listed(tuple(names), frozenset(unsure))
         assumed = self._assumed(next(iter(trees)))
-        writer = Writer(self._reader, self._policy.tests, assumed, leaves)
-        functions = writer.functions([joint.root])
-        self.texts += writer.texts.values()
-        return functions[joint.root.number]
+        evaluator = Evaluator(self._reader, self._policy.tests, assumed, leaves)
+        return partial(evaluate, evaluator.bind(joint.root))
 
     def _of_one_vocabulary(self, names: Iterable[str]) -> Iterator[str]:
         """Yield actions that declare each property as those before them do, with the same values.
@@ -372,14 +370,11 @@ class RequestKind:
                 known.update(declared)
                 yield name
 
-    def _functions(self, roots: Sequence[Node], assumed: frozenset[Question]) -> dict[int, Written]:
-        if _is_large(roots):
-            binder = Binder(self._reader, self._policy.tests, assumed)
-            return {node.number: partial(walk, binder.tree(node)) for node in roots}
-        writer = Writer(self._reader, self._policy.tests, assumed)
-        functions = writer.functions(roots)
-        self.texts += writer.texts.values()
-        return functions
+    def _functions(
+        self, roots: Sequence[Node], assumed: frozenset[Question]
+    ) -> dict[int, Evaluate]:
+        evaluator = Evaluator(self._reader, self._policy.tests, assumed)
+        return {node.number: partial(evaluate, evaluator.bind(node)) for node in roots}
 
     def _assumed(self, name: str) -> frozenset[Question]:
         action = self.resource.actions.get(name)
@@ -398,12 +393,12 @@ class RequestKind:
         self,
         name: str,
         entry: Entry,
-        functions: Mapping[frozenset[Question], Mapping[int, Written]],
+        functions: Mapping[frozenset[Question], Mapping[int, Evaluate]],
     ) -> BoundEntry:
         action = self.resource.actions.get(name)
         granting, others = functions[self._assumed(name)], functions[frozenset()]
 
-        def of(known: Mapping[int, Written], node: Node | None) -> Written | None:
+        def of(known: Mapping[int, Evaluate], node: Node | None) -> Evaluate | None:
             return None if node is None else known[node.number]
 
         grant = ("allow", "", of(granting, entry.granted))
@@ -428,7 +423,7 @@ class RequestKind:
         }
         try:
             return self._policy.interpreter.holds(
-                asked, lambda each: self._binder.answer(each, frame)
+                asked, lambda each: self._evaluator.answer(each, frame)
             )
         except EvaluationError as error:
             faults.append(str(error))
@@ -441,15 +436,3 @@ def _roots(entries: Iterable[Entry]) -> Iterator[Node]:
         for node in (entry.granted, *entry.forbids.values(), *entry.obliges.values()):
             if node is not None:
                 yield node
-
-
-def _is_large(roots: Sequence[Node]) -> bool:
-    """Tell whether there are more nodes than are written."""
-    seen: set[int] = set()
-    open_nodes = list(roots)
-    while open_nodes and len(seen) <= MOST_NODES:
-        node = open_nodes.pop()
-        if node.number not in seen:
-            seen.add(node.number)
-            open_nodes += node.branches
-    return len(seen) > MOST_NODES

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.fingerprints import Fingerprints
-from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
+from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
 from sidecar.diagram.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, facts_of
-from sidecar.engine.bound_tests import Binder
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import UNREAD, Frame, Read
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -98,10 +98,6 @@ class _Step(NamedTuple):
 
     notes: Sequence[_Note]
     """Of what its test looks at."""
-    tree: Any
-    """The node as it is bound."""
-    ways: Mapping[int, Node]
-    """Where it goes on, by the identity of the bound tree that is taken."""
     sensitive: bool
     """Whether its test looks at something sensitive."""
 
@@ -117,7 +113,7 @@ class Recorder:
         self._kind = kind
         self._policy = policy
         self._reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
-        self._binder = Binder(self._reader, policy.tests)
+        self._evaluator = Evaluator(self._reader, policy.tests)
         self._secrecy = Secrecy(self._reader, policy.schema, kind.resource)
         self._fingerprints = Fingerprints(policy.tests, policy.settings)
         self._notes: dict[Question, _Note] = {}
@@ -157,14 +153,15 @@ class Recorder:
         """
         sensitive = False
         while node.branches:
-            notes, (read, outcomes, other), ways, secret = self._steps[node.number]
+            notes, secret = self._steps[node.number]
             _keep(notes, frame, found)
             sensitive = sensitive or secret
-            node = ways.get(id(outcomes.get(read(frame), other)), FAULT)
+            node = self._evaluator.step(node, frame)
         return node, sensitive
 
     def _bind(self, root: Node) -> None:
         """Prepare a tree to be walked."""
+        self._evaluator.bind(root)
         below = [root]
         while below:
             node = below.pop()
@@ -173,9 +170,6 @@ class Recorder:
                 test = self._policy.tests[node.test]
                 self._steps[node.number] = _Step(
                     notes=self._notes_of_test(test, node),
-                    tree=self._binder.tree(node),
-                    # Equal trees are one object, and all of them are kept.
-                    ways={id(self._binder.tree(each)): each for each in node.branches},
                     # Whether something is there is told of sensitive facts too.
                     sensitive=test.question[0] not in {"exists", "present"}
                     and any(map(self._secrecy.of, self._paths_of(test.question))),
@@ -197,7 +191,7 @@ class Recorder:
         paths = self._paths_of(question)
         notes = [self._note_of(("value", path)) for path in paths]
         if question[0] in _NOT_OF_A_HASH and any(map(self._secrecy.of, paths)):
-            notes.append(_Note(question, partial(self._binder.answer, question)))
+            notes.append(_Note(question, partial(self._evaluator.answer, question)))
         return notes
 
     def _paths_of(self, question: Question) -> list[Path]:
@@ -232,7 +226,7 @@ class Recorder:
             notes = self._notes_of(question)
             frame.cache.extend([UNREAD] * (self._reader.slots - len(frame.cache)))
             _keep(notes, frame, found)
-            return self._binder.answer(question, frame)
+            return self._evaluator.answer(question, frame)
 
         pair = (self._kind.subject.name, self._kind.resource.name)
         asked = {

@@ -12,8 +12,7 @@ from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, Node, Test
 from sidecar.diagram.questions import RESOURCE, SUBJECT, YES_NO, Question
 from sidecar.engine import Frame
-from sidecar.engine.bound_tests import Binder
-from sidecar.engine.frame import UNREAD
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
@@ -54,7 +53,7 @@ class Walks:
         self.states = States(policy.schema, policy.settings, pair)
         self._tests = policy.tests
         self._reader = Reader(policy.schema, policy.settings, *pair)
-        self._binder = Binder(self._reader, policy.tests)
+        self._evaluator = Evaluator(self._reader, policy.tests)
 
     @staticmethod
     def prepared(frame: Frame) -> Frame:
@@ -71,9 +70,8 @@ class Walks:
 
     def taken(self, tree: Tree, frame: Frame) -> tuple[int, ...] | None:
         """Return the nodes on the way that facts follow; None where the tree is not asked."""
-        self._bind(tree.root, frame)
         for question, holds in tree.known.items():
-            if self._binder.answer(question, frame) is not holds:
+            if self._evaluator.answer(question, frame) is not holds:
                 return None
         node: Node | None = tree.root
         numbers = [tree.root.number]
@@ -109,14 +107,8 @@ class Walks:
         yield from below(tree.root, (tree.root.number,))
 
     def _step(self, node: Node, frame: Frame) -> Node | None:
-        self._bind(node, frame)
-        taken = self._binder.step(node, frame)
-        return next((each for each in node.branches if self._binder.tree(each) is taken), None)
-
-    def _bind(self, node: Node, frame: Frame) -> None:
-        """Bind a tree, and make room in a frame for the rows that it looks for."""
-        self._binder.tree(node)
-        frame.cache.extend([UNREAD] * (self._reader.slots - len(frame.cache)))
+        taken = self._evaluator.step(node, frame)
+        return taken if taken in node.branches else None
 
 
 def trees_of(policy: Policy) -> Iterator[Tree]:

@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.policy import assemble
-from sidecar.engine import Frame, RequestKind, kind_of, walk
-from sidecar.engine.bound_tests import Binder
-from sidecar.engine.paths import Reader
+from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import BoundEntry
 from sidecar.facts import Snapshot, read_directory
@@ -115,8 +111,6 @@ def _compare(
             _compare_whole(entry, kind, request, frame, tally)
             for rule, code in RULES[standing:]:  # a grant is asked only about what exists
                 faults: list[str] = []
-                if differs := _walked_otherwise(policy, kind, (rule, code), request, frame):
-                    tally.differences.append(f"seed {seed} {rule} {code}: {differs}: {request}")
                 tree = known.get((rule, code), _never)
                 ours = kind.holds((rule, code, tree), request.action, frame, faults)
                 if at_request_time:
@@ -134,38 +128,8 @@ def _compare(
     policy.interpreter.close()
 
 
-_BINDERS: WeakKeyDictionary[RequestKind, tuple[Reader, Binder]] = WeakKeyDictionary()
-
-
 def _never(_: Frame) -> bool:
     return False
-
-
-def _walked_otherwise(
-    policy: Policy, kind: RequestKind, rule: tuple[str, str], request: Request, frame: Frame
-) -> str:
-    """Tell how the tree of a rule, walked step by step, differs from the function of it."""
-    names = (kind.subject.name, kind.resource.name)
-    entry = (
-        policy.entries.get((*names, request.action)) or policy.entries[*names, UNDECLARED_ACTION]
-    )
-    node = {"allow": {"": entry.granted}, "forbid": entry.forbids, "oblige": entry.obliges}[
-        rule[0]
-    ].get(rule[1])
-    bound = kind.entry(request.action)
-    written = {each[:2]: each[2] for each in (bound.grant, *bound.forbids, *bound.obliges)}.get(
-        rule
-    )
-    if node is None or written is None:
-        return ""
-    if kind not in _BINDERS:
-        reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
-        _BINDERS[kind] = (reader, Binder(reader, policy.tests))
-    reader, binder = _BINDERS[kind]
-    tree = binder.tree(node)
-    apart = Frame(frame.snapshot, frame.keys, frame.rows, frame.said, reader.slots)
-    walked, called = walk(tree, apart), written(frame)
-    return "" if walked is called else f"walked {walked}, called {called}"
 
 
 def _compare_whole(

@@ -15,7 +15,7 @@ from sidecar.compiler.semantics import Look
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
 from sidecar.diagram.questions import Answer, Question
-from sidecar.engine import bound_tests as binding
+from sidecar.engine import evaluator
 from tests.depth import deep
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
 
@@ -74,7 +74,11 @@ def _always_present(*_: object) -> bool:
 
 
 def _boundary_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binding, "bisect_right", bisect_left)
+    monkeypatch.setattr(evaluator, "bisect_right", bisect_left)
+    above = vars(evaluator)["_above"]  # of a single cut
+    monkeypatch.setattr(
+        evaluator, "_above", lambda value, cut, is_above: above(value, cut, not is_above)
+    )
 
 
 def _or_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sidecar.diagram.nodes import FALSE, TRUE, Node
-from sidecar.engine import Frame, kind_of, walk
+from sidecar.engine import Frame, evaluate, kind_of
+from sidecar.engine.authorizer import decide
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.authorizer import authorize
-from sidecar.engine.bound_tests import Binder
 from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -59,7 +60,7 @@ class Within:
         self._policy = joined.policies[0]
         types = joined.schema.types
         self._reader = Reader(joined.schema, joined.union.settings, types["user"], types["doc"])
-        self._binder = Binder(self._reader, tuple(joined.trees.tests))
+        self._evaluator = Evaluator(self._reader, tuple(joined.trees.tests))
         kind = kind_of("user", "doc", self._policy)
         assert kind is not None
         self._kind = kind
@@ -67,14 +68,14 @@ class Within:
         self._frame: Frame
 
     def holds(self, region: Node, state: State) -> bool:
-        tree = self._binder.tree(region)
+        tree = self._evaluator.bind(region)
         if state is not self._state:
             self._state = state
             self._frame = self._kind.frame(state.request, state.snapshot, NOW)
             self._frame.cache = []
         # What one region asked of this state has the same answer for the next.
         self._frame.cache += [UNREAD] * (self._reader.slots - len(self._frame.cache))
-        return walk(tree, self._frame) is True
+        return evaluate(tree, self._frame) is True
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import pytest
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import Node
 from sidecar.engine import Frame, RequestKind, kind_of
-from sidecar.engine.bound_tests import Binder
-from sidecar.engine.frame import UNREAD
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
@@ -45,7 +44,7 @@ class Walker:
         pair = (types[self.subject], types[self.resource])
         self.states = States(self.policy.schema, self.policy.settings, pair)
         self._reader = Reader(self.policy.schema, self.policy.settings, *pair)
-        self._binder = Binder(self._reader, self.policy.tests)
+        self._evaluator = Evaluator(self._reader, self.policy.tests)
 
     def answers(self, node: Node, frame: Frame, *, may_fail: bool) -> list[Answered]:
         """Return the answers of a state to the tests of a tree.
@@ -59,16 +58,14 @@ class Walker:
         """
         found: list[Answered] = []
         while node.branches:
-            self._binder.tree(node)
-            frame.cache = [UNREAD] * self._reader.slots
-            taken = self._binder.step(node, frame)
-            branch = next(
-                (each for each in node.branches if self._binder.tree(each) is taken), None
-            )
+            frame.cache = []
+            branch = self._evaluator.step(node, frame)
             test = self.policy.tests[node.test]
             # An absent text would pass for any other.
             is_text = test.outcomes == "text"
-            if branch is None or (is_text and self._reader.value(test.question[1])(frame) is None):
+            if branch not in node.branches or (
+                is_text and self._reader.value(test.question[1])(frame) is None
+            ):
                 assert may_fail, f"{test} has no outcome"
                 return found
             found.append(self._answered(node, branch))

@@ -1,13 +1,18 @@
-"""Binds the tests of compiled trees to how their facts are read, for whoever wants each step.
+"""Evaluates decision diagrams on the facts of one request.
 
-The same functions answer the tests of a tree and, one by one, what Oso asks at request time.
+There is one evaluator. It binds the tests of a diagram to functions that read facts, walks from the
+root to a leaf, and reports the path step by step where an explanation, the decision log, coverage
+or a search needs it. The same functions answer single questions that Oso asks at request time.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from sidecar.diagram import nodes
 from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
 from sidecar.diagram.questions import SETTINGS, Answer, Path, Question, value_of
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
@@ -15,58 +20,89 @@ from sidecar.engine.paths import Reader
 from sidecar.schema import Kind, ValueType
 
 FAULT = "fault"
-"""What a walk ends with where the policy fails, or the facts are not what the schema says."""
+"""The value of a leaf where the policy fails, or where a fact is not what the schema declares."""
 
-Tree = bool | str | tuple[Any, Any, Any]
-"""A leaf, or (what to read, outcome to tree, tree for any other outcome)."""
+Bound = Any
+"""A bound diagram: the value of a leaf, or a tuple (function that reads the outcome of a test,
+outcome to bound diagram, bound diagram for every other outcome)."""
 
-
-def walk(tree: Tree, frame: Frame) -> bool | str:
-    """Follow a tree to its leaf: True, False, or `FAULT`."""
-    while tree.__class__ is tuple:
-        read, outcomes, other = tree
-        tree = outcomes.get(read(frame), other)
-    return tree  # type: ignore[return-value]  # no tuple is left
+_Branches = tuple[Read, Mapping[Any, Node], Node]
+"""How a node is left: the function that reads the outcome, outcome to node, node for any other."""
 
 
-class Binder:
-    """Binds trees and questions for one type of subject and one type of resource."""
+def evaluate(bound: Bound, frame: Frame) -> Any:  # noqa: ANN401  whatever the leaves hold
+    """Walk a bound diagram to its leaf and return the value there: True, False or `FAULT`.
+
+    A joint diagram has values of its own at its leaves (`joint_diagram`).
+    """
+    while bound.__class__ is tuple:
+        read, outcomes, other = bound
+        bound = outcomes.get(read(frame), other)
+    return bound
+
+
+class Evaluator:
+    """Evaluates the diagrams of one policy for one type of subject and one type of resource."""
 
     def __init__(
         self,
         reader: Reader,
         tests: tuple[Test, ...],
         assumed: frozenset[Question] = frozenset(),
+        leaves: Mapping[int, object] = MappingProxyType({}),
     ) -> None:
-        """Prepare to bind.
+        """Prepare to evaluate.
 
         Args:
             reader: How facts are read.
             tests: Of the policy.
-            assumed: Questions that are known to be answered yes wherever these trees are walked.
+            assumed: Questions whose answer is yes wherever these diagrams are evaluated.
+            leaves: Values of the leaves of a joint diagram, by their numbers.
         """
         self._reader = reader
         self._tests = tests
         self._assumed = assumed
-        self._trees: dict[int, Tree] = {}
+        self._bound: dict[int, Bound] = {
+            TRUE.number: True,
+            FALSE.number: False,
+            nodes.FAULT.number: FAULT,
+            **leaves,
+        }
+        self._branches: dict[int, _Branches] = {}
         self._answers: dict[Question, Read] = {}
 
-    def tree(self, node: Node) -> Tree:
-        """Return a compiled tree with its tests bound; equal trees are one object."""
-        made = self._trees.get(node.number)
-        if made is None:
-            made = self._trees[node.number] = self._bound(node)
-        return made
+    def bind(self, root: Node) -> Bound:
+        """Return a diagram with its tests bound; equal diagrams are one object.
 
-    def step(self, node: Node, frame: Frame) -> Tree:
-        """Return where one test leads, without following the tree any further."""
-        tree = self.tree(node)
-        if not isinstance(tree, tuple):
-            return tree
-        read, outcomes, other = tree
+        Diagrams are deep, so this does not recurse.
+        """
+        open_nodes = [root]
+        while open_nodes:
+            node = open_nodes[-1]
+            if node.number in self._bound:
+                open_nodes.pop()
+                continue
+            read, outcomes, other = self._branches_of(node)
+            unbound = [
+                below for below in (*outcomes.values(), other) if below.number not in self._bound
+            ]
+            if unbound:
+                open_nodes += unbound
+            elif not outcomes:
+                self._bound[node.number] = self._bound[other.number]
+            else:
+                self._bound[node.number] = (
+                    read,
+                    {outcome: self._bound[below.number] for outcome, below in outcomes.items()},
+                    self._bound[other.number],
+                )
+        return self._bound[root.number]
+
+    def step(self, node: Node, frame: Frame) -> Node:
+        """Return the node to which one test leads; the fault leaf where it has no outcome."""
+        read, outcomes, other = self._branches_of(node)
         self._make_room(frame)
-        taken: Tree = outcomes.get(read(frame), other)
-        return taken
+        return outcomes.get(read(frame), other)
 
     def members(self, path: Path) -> Read:
         """Return how to read a set: of the settings, or of an entity."""
@@ -86,19 +122,23 @@ class Binder:
         if missing:
             frame.cache.extend([UNREAD] * missing)
 
-    def _bound(self, node: Node) -> Tree:
-        if not node.branches:
-            return {TRUE: True, FALSE: False}.get(node, FAULT)
-        test = self._tests[node.test]
+    def _branches_of(self, node: Node) -> _Branches:
+        made = self._branches.get(node.number)
+        if made is None:
+            made = self._branches[node.number] = self._bind_test(node)
+        return made
+
+    def _bind_test(self, node: Node) -> _Branches:
+        test, branches = self._tests[node.test], node.branches
         if test.question in self._assumed:
-            return self.tree(node.branches[node.labels.index(True)])
-        branches = [self.tree(branch) for branch in node.branches]
+            return (constant(value=True), {}, branches[node.labels.index(True)])
         if test.outcomes == "text":
             value = self._reader.value(test.question[1])
             return (value, dict(zip(node.labels, branches, strict=False)), branches[-1])
         if test.outcomes == "number":
-            return (self._region(test, node.labels), dict(enumerate(branches)), FAULT)
-        return (self._asked(test.question), dict(zip(node.labels, branches, strict=True)), FAULT)
+            return (self._region(test, node.labels), dict(enumerate(branches)), nodes.FAULT)
+        outcomes = dict(zip(node.labels, branches, strict=True))
+        return (self._asked(test.question), outcomes, nodes.FAULT)
 
     def _region(self, test: Test, labels: tuple[Any, ...]) -> Read:
         """Return how many cuts a number has reached.
