@@ -142,8 +142,8 @@ class Decisions:
         entry = kind.entry(action)
         faults: list[str] = []
 
-        standing = kind.standing(action, frame)
-        grantable = not standing and not frame.outside
+        always_on = kind.always_on_reasons(action, frame)
+        grantable = not always_on and not frame.outside
         if entry.allowed is not None:
             granted = grantable and entry.allowed(frame) is True
             reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
@@ -155,7 +155,7 @@ class Decisions:
             obliged = _holding(kind, entry.obliges, action, frame, faults)
         if granted and not reasons and not faults:  # the one way to an allow
             return self._equal(_allow, obliged)
-        codes = [*reasons, *standing]
+        codes = [*reasons, *always_on]
         if faults:
             codes.append("policy_error")
         if faults or frame.outside:
@@ -234,7 +234,7 @@ def _undeclared(
     kind = kind_of(asker.type, request.resource.type, policy)
     if kind is not None:
         frame = kind.frame(replace(request, subject=asker, subject_properties={}), snapshot, now)
-        reasons += kind.standing(request.action, frame)
+        reasons += kind.always_on_reasons(request.action, frame)
         return list(dict.fromkeys(reasons))
     reasons.append("unknown_resource")
     if not any(request.action in declared.actions for declared in types.values()):

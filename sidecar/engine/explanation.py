@@ -95,7 +95,7 @@ def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime)
     telling.meet(("exists", SUBJECT))
     telling.meet(("exists", RESOURCE))
     rules = []
-    if not frame.outside and not kind.standing(request.action, frame):
+    if not frame.outside and not kind.always_on_reasons(request.action, frame):
         rules.append(asked("allow", None, entry.granted))
     granted = any(rule.holds for rule in rules)
     rules += [asked("forbid", code, node) for code, node in entry.forbids.items()]

@@ -24,6 +24,7 @@ from sidecar.engine.admission import (
     defaults_of,
     id_reader,
 )
+from sidecar.engine.always_on import always_on_reasons
 from sidecar.engine.candidates import Candidates
 from sidecar.engine.evaluator import FAULT, Evaluator, evaluate
 from sidecar.engine.frame import Frame
@@ -70,12 +71,12 @@ class BoundEntry:
     """The rules of one action."""
 
     grant: Rule
-    """Asked only where `RequestKind.standing` has no reason against it."""
+    """Asked only where `RequestKind.always_on_reasons` has no reason against it."""
     forbids: tuple[Rule, ...]
     obliges: tuple[Rule, ...]
     allowed: Evaluate | None
     """Granted and not forbidden, in one; None where the rules are asked one by one. Asked only
-    where `RequestKind.standing` has no reason against it."""
+    where `RequestKind.always_on_reasons` has no reason against it."""
 
     asks_oso: bool
     """Whether a rule was not compiled, so that its answer takes long."""
@@ -292,30 +293,20 @@ class RequestKind:
             faults.append(f"{said} failed for `{action}` between {pair}")
         return leaf is True
 
-    def standing(self, action: str, frame: Frame) -> list[str]:
-        """Return the reasons that need no policy (R20).
-
-        What does not exist is told, and what is to be made but exists already.
-        """
+    def always_on_reasons(self, action: str, frame: Frame) -> list[str]:
+        """Return the reasons of a denial that needs no policy (R20, `always_on`)."""
         if None not in frame.rows and self._rows_tell and self.entry(action).ordinary:
             return []  # as in most requests
-        known = self._exists[0](frame)
-        exists = self._exists[1](frame)
-        reasons = [] if known else ["unknown_subject"]
-        declared = self.resource.actions.get(action)
-        if declared is None:
-            reasons.append("unknown_action")
-        if declared is None or not declared.creates:
-            if not exists:
-                reasons.append("unknown_resource")
-        elif exists and self.resource.table:
-            reasons.append("already_exists")
-        elif not can_be_created(self.resource, frame.keys[1]):
-            reasons.append("unknown_resource")  # nothing can be made of this id
-        return reasons
+        return always_on_reasons(
+            self.resource,
+            self.resource.actions.get(action),
+            subject_exists=self._exists[0](frame),
+            resource_exists=self._exists[1](frame),
+            can_be_created=lambda: can_be_created(self.resource, frame.keys[1]),
+        )
 
     def _bound_entries(self, entries: Mapping[str, Entry]) -> dict[str, BoundEntry]:
-        """Bind the diagrams of all entries; grants are asked only of what exists (`standing`)."""
+        """Bind the diagrams of all entries; grants are asked only of what exists (`always_on`)."""
         roots: dict[frozenset[Question], list[Node | None]] = {frozenset(): []}
         for name, entry in entries.items():
             roots[frozenset()] += [*entry.forbids.values(), *entry.obliges.values()]

@@ -228,7 +228,7 @@ def _obliged(
         frame: What is answered from.
         known: What is known already of trees that actions share.
     """
-    if kind.standing(action, frame):
+    if kind.always_on_reasons(action, frame):
         return None
     entry = kind.entry(action)
     faults: list[str] = []

@@ -22,6 +22,7 @@ from sidecar.diagram.questions import (
     Question,
     with_default,
 )
+from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
 from sidecar.review.schema_union import Union, unite
@@ -117,7 +118,9 @@ class Joined:
         allowed = self._whole(side, entry, scope, action)
         for said in self._unknown_values(side, scope, action):
             allowed = self.trees.choose(said.node(self), FALSE, allowed)
-        return self.standing(side, scope, action, self.granting(scope, action, allowed))
+        return self.satisfying_always_on_rules(
+            side, scope, action, self.granting(scope, action, allowed)
+        )
 
     def incomparable(self, scope: Scope, action: str) -> tuple[str, ...]:
         """Return why an action cannot be compared; nothing where it can."""
@@ -144,18 +147,21 @@ class Joined:
         questions = [policy.tests[index].question for index in sorted(tests)]
         return self.union.reasons(policy.schema, scope, action, questions)
 
-    def standing(self, side: int, scope: Scope, action: str, region: Node) -> Node:
+    def satisfying_always_on_rules(
+        self, side: int, scope: Scope, action: str, region: Node
+    ) -> Node:
         """Return the part of a region in which nothing is missing that needs no policy (R20).
 
         Subject and resource exist, or the resource does not that is to be created.
         """
         self._order(scope)
         self.trees.scope = scope
-        creates = self.policies[side].schema.types[scope[1]].actions[action].creates
+        declared = self.policies[side].schema.types[scope[1]].actions[action]
         subject, resource = (self.schema.types[name] for name in scope)
-        if creates and resource.table:
+        needed = existence_of_resource(resource, declared)
+        if needed is Existence.EXCLUDED:
             region = self.trees.choose(self._exists(RESOURCE), FALSE, region)
-        elif not creates and _can_lack(resource):
+        elif needed is Existence.REQUIRED and _can_lack(resource):
             region = self.trees.choose(self._exists(RESOURCE), region, FALSE)
         if _can_lack(subject):
             region = self.trees.choose(self._exists(SUBJECT), region, FALSE)

@@ -12,6 +12,7 @@ from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, Node, Test
 from sidecar.diagram.questions import RESOURCE, SUBJECT, YES_NO, Question
 from sidecar.engine import Frame
+from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -117,11 +118,11 @@ def trees_of(policy: Policy) -> Iterator[Tree]:
     for (subject, resource, action), entry in policy.entries.items():
         if action == UNDECLARED_ACTION:
             continue
-        standing = _standing(policy, resource, action)
+        assumed = _assumed(policy, resource, action)
         coded = [
-            *(("granted", entry.granted, standing),),
+            *(("granted", entry.granted, assumed),),
             *((f"forbid {code}", node, {}) for code, node in entry.forbids.items()),
-            *((f"oblige {code}", node, standing) for code, node in entry.obliges.items()),
+            *((f"oblige {code}", node, assumed) for code, node in entry.obliges.items()),
         ]
         for what, node, known in coded:
             # Without a rule there is no tree, and of what Oso is asked nobody knows one.
@@ -134,14 +135,13 @@ def trees_of(policy: Policy) -> Iterator[Tree]:
     yield from found.values()
 
 
-def _standing(policy: Policy, resource: str, action: str) -> dict[Question, bool]:
-    """Return what has to be before a grant is asked (R20)."""
+def _assumed(policy: Policy, resource: str, action: str) -> dict[Question, bool]:
+    """Return what has to be before a grant is asked (`always_on`)."""
     declared = policy.schema.types[resource]
     known: dict[Question, bool] = {("exists", SUBJECT): True}
-    if not declared.actions[action].creates:
-        known["exists", RESOURCE] = True
-    elif declared.table:
-        known["exists", RESOURCE] = False
+    needed = existence_of_resource(declared, declared.actions[action])
+    if needed is not Existence.ANY:
+        known["exists", RESOURCE] = needed is Existence.REQUIRED
     return known
 
 

@@ -185,7 +185,7 @@ class _Drawing:
     def _allowed(self, action: str, column: Node) -> Clauses:
         regions = self._covering.regions
         allowed = self._joined.allowed(0, self._scope, action)
-        care = self._joined.standing(0, self._scope, action, column)
+        care = self._joined.satisfying_always_on_rules(0, self._scope, action, column)
         if regions.is_empty(regions.both(care, allowed)):
             return NO
         if regions.is_empty(regions.minus(care, allowed)):

@@ -17,6 +17,7 @@ from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Question
 from sidecar.engine.admission import can_be_created, key_of_id
+from sidecar.engine.always_on import always_on_reasons
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.engine.trace import RuleAnswer
@@ -178,11 +179,11 @@ class _Judging:
         """What was met and is unknown, by the rule for which it is asked."""
 
     def judgement(self) -> Judgement:
-        standing = self._standing()
+        always_on = self._always_on_reasons()
         # One tree for granted and not forbidden knows more than its parts do.
         joined = self._entry.allowed is not None
         forbids = {code: self._leaves(n, f"forbid {code}") for code, n in self._forbids()}
-        refused = standing or self._known.outside
+        refused = always_on or self._known.outside
         grant = frozenset((FALSE,)) if refused else self._grant(forbids)
         obliges = {}
         if TRUE in grant:
@@ -190,7 +191,7 @@ class _Judging:
         denials = []
         if grant != {TRUE}:
             faults = [*forbids.values()] if joined else [grant - {TRUE}, *forbids.values()]
-            denials.append(_codes(forbids, standing, faults))
+            denials.append(_codes(forbids, always_on, faults))
         obliging = any(FAULT in leaves for leaves in obliges.values())
         if TRUE in grant and joined and obliging:
             denials.append(Codes(frozenset((_ERROR,)), frozenset((_ERROR,))))
@@ -198,7 +199,7 @@ class _Judging:
             against = any(leaves != {FALSE} for leaves in forbids.values())
             if against or obliging:
                 faults = [*forbids.values(), *obliges.values()]
-                denials.append(_codes(forbids, standing, faults))
+                denials.append(_codes(forbids, always_on, faults))
         granting = TRUE in grant and all(leaves != {FAULT} for leaves in obliges.values())
         allows = granting and (joined or all(FALSE in leaves for leaves in forbids.values()))
         decision = None if allows and denials else allows
@@ -230,7 +231,7 @@ class _Judging:
             missing=missing,
         )
 
-    def _standing(self) -> frozenset[str]:
+    def _always_on_reasons(self) -> frozenset[str]:
         """Return the reasons that need no policy (R20), by what the line says exists.
 
         Raises:
@@ -240,18 +241,15 @@ class _Judging:
         if None in there:
             raise UnreadableLineError("does not say whether its subject and its resource exist")
         resource = self._policy.schema.types[self._line.resource.type]
-        action = resource.actions.get(self._line.action.name)
-        reasons = set() if there[0] else {"unknown_subject"}
-        if action is None:
-            reasons.add("unknown_action")
-        if action is None or not action.creates:
-            if not there[1]:
-                reasons.add("unknown_resource")
-        elif there[1] and resource.table:
-            reasons.add("already_exists")
-        elif not self._can_be_created(resource):
-            reasons.add("unknown_resource")
-        return frozenset(reasons)
+        return frozenset(
+            always_on_reasons(
+                resource,
+                resource.actions.get(self._line.action.name),
+                subject_exists=there[0] is True,
+                resource_exists=there[1] is True,
+                can_be_created=lambda: self._can_be_created(resource),
+            )
+        )
 
     def _can_be_created(self, resource: EntityType) -> bool:
         """Tell whether the resource's id can name one; the same for every policy of a schema."""
@@ -326,13 +324,13 @@ _NOTHING: frozenset[str] = frozenset()
 
 def _codes(
     forbids: Mapping[str, frozenset[Node]],
-    standing: frozenset[str],
+    always_on: frozenset[str],
     faults: Iterable[frozenset[Node]],
 ) -> Codes:
     """Return the reasons of a denial by these prohibitions, where these rules can fail."""
     failing = [leaves for leaves in faults if FAULT in leaves]
-    certain = standing | {code for code, leaves in forbids.items() if leaves == {TRUE}}
-    possible = standing | {code for code, leaves in forbids.items() if TRUE in leaves}
+    certain = always_on | {code for code, leaves in forbids.items() if leaves == {TRUE}}
+    possible = always_on | {code for code, leaves in forbids.items() if TRUE in leaves}
     if failing:
         possible |= {_ERROR}
     if any(leaves == {FAULT} for leaves in failing):

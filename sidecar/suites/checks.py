@@ -82,7 +82,7 @@ def missing(cell: Cell, policy: Policy, snapshot: Snapshot) -> Iterator[Problem]
         frame = kind.frame(cell.request(), snapshot, cell.case.now)
     except InvalidRequestError:
         return  # its answer tells that
-    reasons = kind.standing(cell.action, frame)
+    reasons = kind.always_on_reasons(cell.action, frame)
     for member, reason, named in (
         ("subjects", "unknown_subject", cell.subject),
         ("resources", "unknown_resource", cell.resource),

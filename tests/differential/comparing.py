@@ -107,7 +107,7 @@ def _compare(
             entry = kind.entry(request.action)
             bound = (entry.grant, *entry.forbids, *entry.obliges)
             known = {(rule, code): tree for rule, code, tree in bound}
-            standing = bool(kind.standing(request.action, frame))
+            standing = bool(kind.always_on_reasons(request.action, frame))
             _compare_whole(entry, kind, request, frame, tally)
             for rule, code in RULES[standing:]:  # a grant is asked only about what exists
                 faults: list[str] = []
@@ -137,7 +137,7 @@ def _compare_whole(
 ) -> None:
     """Compare the one tree for granted and not forbidden with the trees that it was joined from."""
     faults: list[str] = []
-    if entry.allowed is None or kind.standing(request.action, frame):
+    if entry.allowed is None or kind.always_on_reasons(request.action, frame):
         return
     allowed = kind.holds(entry.grant, request.action, frame, faults) and not any(
         kind.holds(rule, request.action, frame, faults) for rule in entry.forbids

@@ -127,7 +127,7 @@ def test_states_of_a_generated_pack(seed: int, tmp_path: Path) -> None:
 def _is_denied(kind: RequestKind, request: Request, snapshot: Snapshot, now: datetime) -> bool:
     """Tell whether a request is denied without asking what is granted."""
     frame = kind.frame(request, snapshot, now)
-    return bool(frame.outside or kind.standing(request.action, frame))
+    return bool(frame.outside or kind.always_on_reasons(request.action, frame))
 
 
 def _not_shown(walker: Walker, root: Node, action: str, tally: Counter[str]) -> Iterator[str]:

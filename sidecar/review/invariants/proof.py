@@ -168,7 +168,7 @@ class _Proving:
         else:
             answer = joined.allowed(0, scope, asked.action)
             if invariant.always:  # what does not exist is denied by no rule of the policy
-                meant = joined.standing(0, scope, asked.action, meant)
+                meant = joined.satisfying_always_on_rules(0, scope, asked.action, meant)
         trees.scope = scope
         failing = trees.choose(answer, *((FALSE, meant) if invariant.always else (meant, FALSE)))
         if invariant.reason is None:
