@@ -11,9 +11,8 @@ import pytest
 
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.engine import Frame, evaluate, kind_of
-from sidecar.engine.authorizer import decide
-from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.authorizer import authorize
+from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
