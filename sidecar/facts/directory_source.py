@@ -20,7 +20,9 @@ from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.yaml_document import yaml_fault
 from sidecar.watch import Fingerprint, digest_of, read_file, stamp_of
 
-SUFFIXES = (".yaml", ".yml")
+_SUFFIX = ".yaml"
+_REFUSED_SUFFIX = ".yml"
+"""Facts in such a file would be lost without a word if it were ignored, so it is a fault."""
 _SWAPPED = "..data"
 """Where Kubernetes keeps a mount: it swaps this link, so that all files change in one instant."""
 
@@ -90,19 +92,24 @@ def read_tables(schema: Schema, mount: Mount, faults: MountFaults) -> dict[str, 
     types = {declared.table: name for name, declared in schema.types.items() if declared.table}
     found = sorted([*mount.files, *mount.unreadable])
     for name in found:
-        if _stem(name) not in types:
+        if name.endswith(_REFUSED_SUFFIX):
+            faults.add(
+                f"{mount.name}/{name}",
+                0,
+                f"is not read; rename it to {shown(_stem(name) + _SUFFIX)}",
+            )
+        elif _stem(name) not in types:
             mend = nearest(_stem(name), types) or f"; the tables are {one_of(types)}"
             faults.add(f"{mount.name}/{name}", 0, f"belongs to no table{mend}")
     tables = {}
     for table, name in types.items():
-        names = [each for each in found if _stem(each) == table]
-        file = f"{mount.name}/{names[0] if names else f'{table}.yaml'}"
-        tables[name] = Table(file, _rows(mount, names[0], file, faults) if names else ())
-        if not names:
+        base = f"{table}{_SUFFIX}"
+        file = f"{mount.name}/{base}"
+        tables[name] = Table(file, _rows(mount, base, file, faults) if base in found else ())
+        if base not in found:
             faults.broken.add(file)
-            faults.add(file, 0, f"is missing; write `[]` into it where there are no {table}")
-        for repeated in names[1:]:
-            faults.add(f"{mount.name}/{repeated}", 0, f"repeats {shown(file)}; remove one")
+            if f"{table}{_REFUSED_SUFFIX}" not in found:
+                faults.add(file, 0, f"is missing; write `[]` into it where there are no {table}")
     return tables
 
 
@@ -115,7 +122,9 @@ def list_files(directory: Path) -> Mapping[str, Path]:
     return {
         path.name: path
         for path in sorted(_base(directory).iterdir())
-        if path.suffix in SUFFIXES and not path.name.startswith(".") and _may_be_file(path)
+        if path.suffix in (_SUFFIX, _REFUSED_SUFFIX)
+        and not path.name.startswith(".")
+        and _may_be_file(path)
     }
 
 

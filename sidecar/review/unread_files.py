@@ -42,7 +42,7 @@ def _beside_policies(policies: Path, path: Path) -> Iterator[_Told]:
     if path.is_dir():
         yield from _in_folder(policies, path, f"put it into `{policies.absolute().name}` itself")
     elif path.suffix.lower() in _YAML:
-        if not (path.match("*_test.y*ml") or path.match("*invariants.y*ml")):
+        if not (path.match("*_test.y*ml") or path.match("*invariants.yaml")):
             mend = "call a suite `*_test.yaml`, invariants `*invariants.yaml`"
             yield _named(policies, path), _UNREAD, mend
     elif path.suffix != ".polar" and _looks_like_polar(path):

@@ -12,7 +12,7 @@ from sidecar.schema.model import Schema
 from sidecar.schema.values import Value
 from sidecar.schema.yaml_document import Faults, read_document, shown_file
 
-MORE_SETTINGS = "*_settings.yaml"
+MORE_SETTINGS = "*_settings.y*ml"
 """Files beside ``settings.yaml`` for settings that are long, or that somebody else maintains."""
 
 

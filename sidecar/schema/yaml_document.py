@@ -129,8 +129,15 @@ def shown_file(path: Path) -> str:
 def read_document(path: Path, faults: Faults) -> Node | None:
     """Read a file of one document; None, and faults, when it is none.
 
-    An empty file is an empty text.
+    An empty file is an empty text. The name ends with `.yaml`. A file that ends with `.yml` is a
+    fault, and not ignored: what it says would be lost without a word.
     """
+    other = path.with_suffix(".yml")
+    if path == other:
+        faults.add(0, f"is not read; rename it to {shown(path.with_suffix('.yaml').name)}")
+        return None
+    if other.exists():
+        faults.add(0, f"{shown(other.name)} stands beside it and is not read; rename or delete it")
     try:
         content = read_file(path, LARGEST_DOCUMENT + 1)
     except OSError as error:

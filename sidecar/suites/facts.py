@@ -73,13 +73,8 @@ class World:
 
     def _world_rows(self, table: str) -> tuple[Members, ...]:
         if table not in self._rows:
-            path = next(
-                path
-                for path in (self._directory / f"{table}.yaml", self._directory / f"{table}.yml")
-                if path.exists()
-            )
             # It has been read as a mount is, so nothing can be wrong with it here.
-            node = read_document(path, Faults(table))
+            node = read_document(self._directory / f"{table}.yaml", Faults(table))
             items = node.items if isinstance(node, Items) else ()
             self._rows[table] = tuple(item for item in items if isinstance(item, Members))
         return self._rows[table]

@@ -545,13 +545,24 @@ def test_faults_of_all_files_are_told_at_once(schema: Schema, tmp_path: Path) ->
     assert faults_of(schema, directory) == [
         "data/cards.yaml: is missing; write `[]` into it where there are no cards",
         "data/note.yaml: belongs to no table; did you mean `notes`?",
-        "data/notes.yml: repeats `data/notes.yaml`; remove one",
+        "data/notes.yml: is not read; rename it to `notes.yaml`",
         "data/people.yaml:1: column `email` is missing; write `email: ...`",
         (
             "data/seats.yaml:2: is not YAML: while parsing a flow node did"
             " not find expected node content"
         ),
         "data/teams.yaml:1: is not a list of rows; begin each row with `- `, or write `[]`",
+    ]
+
+
+def test_a_table_that_ends_with_yml_is_refused_with_its_right_name(
+    schema: Schema, tmp_path: Path
+) -> None:
+    directory = mount(tmp_path)
+    (directory / "cards.yaml").rename(directory / "cards.yml")
+
+    assert faults_of(schema, directory) == [
+        "data/cards.yml: is not read; rename it to `cards.yaml`"
     ]
 
 

@@ -281,6 +281,7 @@ def test_files_that_look_like_a_part_of_the_pack_and_are_not_read_are_named(tmp_
     named = {
         "policies/lab_tests.yaml": "policies/lab_tests.yaml",
         "policies/test_lab.yml": "policies/test_lab.yml",
+        "policies/invariants.yml": "policies/invariants.yml",
         "policies/other.pol": "policies/other.pol",
         "policies/other.Polar": "policies/other.Polar",
         "policies/old/more.polar": "policies/old",

@@ -548,6 +548,23 @@ def test_setting_may_stand_in_a_file_of_its_own(schema: Schema, tmp_path: Path) 
     assert read_settings(schema, path)["domains"] == frozenset({"b.cd"})
 
 
+def test_settings_that_end_with_yml_are_refused(schema: Schema, tmp_path: Path) -> None:
+    path = settings_file(tmp_path, SETTINGS)
+    path.with_suffix(".yml").write_text("fee: 1\n")
+    path.with_name("more_settings.yml").write_text("limit: 1\n")
+
+    with pytest.raises(InvalidPackError) as raised:
+        read_settings(schema, path)
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        "fixtures/more_settings.yml: is not read; rename it to `more_settings.yaml`",
+        (
+            "fixtures/settings.yaml: `settings.yml` stands beside it and is not read;"
+            " rename or delete it"
+        ),
+    ]
+
+
 def test_faults_of_settings_name_the_file_that_they_are_in(schema: Schema, tmp_path: Path) -> None:
     path = settings_file(tmp_path, SETTINGS)
     path.with_name("more_settings.yaml").write_text("fee: 1\nfees: 2\n")

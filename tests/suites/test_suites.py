@@ -424,6 +424,18 @@ def test_two_cases_of_one_name_are_told(write: Path) -> None:
     assert found == ["9: the case on line 5 has this name too; tell them apart"]
 
 
+def test_suite_that_ends_with_yml_is_refused(write: Path) -> None:
+    path = write.with_suffix(".yml")
+    path.write_text("")
+
+    with pytest.raises(InvalidSuiteError) as raised:
+        read_suites(path.parent)
+
+    assert [problem.message for problem in raised.value.problems] == [
+        f"is not read; rename it to `{path.stem}.yaml`"
+    ]
+
+
 def test_suite_without_cases_is_told(write: Path) -> None:
     found = faults(write, HEAD)
 
