@@ -51,6 +51,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(package_name="sidecar", prog_name="sidecar", message="%(prog)s %(version)s")
 def main() -> None:
     """Answer "may this user do this?" from policy files that reviewers can read.
 

@@ -147,7 +147,11 @@ class Tokens:
 
     def _warn(self, mode: int) -> None:
         if mode & (stat.S_IRWXO | stat.S_IWGRP):
-            LOG.warning("%s: others may read or change it; `chmod 640` it", self._file)
+            LOG.warning(
+                "%s: others may read or change it; `chmod 640` it, and `chgrp` it to the group"
+                " that the sidecar runs as",
+                self._file,
+            )
 
 
 def _parse(file: str, content: bytes) -> _Known:

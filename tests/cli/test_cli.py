@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -42,6 +43,12 @@ def test_every_command_explains_itself(command: str) -> None:
 
     assert result.exit_code == 0
     assert "Usage: main" in result.output
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    result = run("--version")
+
+    assert (result.exit_code, result.output) == (0, f"sidecar {version('sidecar')}\n")
 
 
 def test_the_help_says_where_the_defaults_are_and_what_a_status_means() -> None:
