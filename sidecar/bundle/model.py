@@ -62,6 +62,11 @@ class Uncompiled:
     action: str
     cause: str
 
+    def row(self) -> tuple[str, int, str, str, str, str, str]:
+        """Return its plain data."""
+        place = (self.file, self.line, self.rule)
+        return (*place, self.subject, self.resource, self.action, self.cause)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bundle:

@@ -13,6 +13,7 @@ EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
 
 COMMANDS = (
     "authorize",
+    "build",
     "check",
     "diff",
     "explain",

@@ -17,6 +17,7 @@ from sidecar.schema.values import parse_instant
 
 PACK = ("policies", "fixtures")
 PLACES = (*PACK, "data")
+DECIDING = (*PACK, "bundle", "data")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

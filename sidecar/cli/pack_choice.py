@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from sidecar.config.settings import Settings
+from sidecar.config.variables import variable
 from sidecar.errors import SidecarError
-from sidecar.reload import Pair, Places, Reloading
+from sidecar.reload import BundlePlaces, Pair, Places, Reloading
 
-POLICIES, FIXTURES = "policies", "fixtures"
+POLICIES, FIXTURES, BUNDLE = "policies", "fixtures", "bundle"
 
 
 class HalfAPackError(SidecarError):
@@ -27,9 +28,13 @@ def settings_of(given: Mapping[str, object]) -> Settings:
 
     Raises:
         HalfAPackError: There is none beside it.
+        UsageError: A bundle is given with a directory of a pack, or without facts.
     """
     known = {name: value for name, value in given.items() if value is not None}
     settings = Settings(**known)  # type: ignore[arg-type]  # each read by its own field's reader
+    if BUNDLE in known:
+        _check_bundle(known)
+        return settings
     if POLICIES in known and FIXTURES not in known:
         return replace(settings, fixtures=_beside(settings.policies, FIXTURES))
     if FIXTURES in known and POLICIES not in known:
@@ -47,6 +52,9 @@ def pack_settings(given: Mapping[str, object]) -> Settings:
         HalfAPackError: One directory was named and the other is not beside it.
     """
     settings, why = settings_of(given), "as named"
+    if settings.bundle is not None:
+        click.echo(f"bundle: `{settings.bundle}`", err=True)
+        return settings
     if given.get(POLICIES) is None and given.get(FIXTURES) is None:
         nearest = nearest_pack(Path.cwd())
         why = "the shipped pack"
@@ -73,12 +81,26 @@ def load(settings: Settings) -> Pair:
     Raises:
         InvalidDocumentsError: They cannot be used.
     """
+    if settings.bundle is not None:
+        return Reloading(BundlePlaces(settings.bundle, settings.mount())).load()
     return Reloading(Places(settings.policies, settings.fixtures, settings.mount())).load()
 
 
 def clock() -> datetime:
     """Return the moment of a question for which nobody named one."""
     return datetime.now(UTC)  # noqa: TID251  this is where a person's clock is read
+
+
+def _check_bundle(known: Mapping[str, object]) -> None:
+    """Check what is given beside a bundle, which stands for a pack and has no demo world."""
+    for name in (POLICIES, FIXTURES):
+        if name in known:
+            raise click.UsageError(
+                f"a bundle takes the place of policies and fixtures; leave out `--{BUNDLE}` or"
+                f" `--{name}` (or their variables `{variable(BUNDLE)}` and `{variable(name)}`)"
+            )
+    if "data" not in known:
+        raise click.UsageError("a bundle has no demo world; name the mounted facts with `--data`")
 
 
 def _beside(given: Path, name: str) -> Path:

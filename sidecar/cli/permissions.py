@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
-from sidecar.cli.options import PLACES, REFERENCE, said_options, setting_options
+from sidecar.cli.options import DECIDING, REFERENCE, said_options, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
 from sidecar.cli.request_options import SAID, Pairs, request_of
 from sidecar.engine.search import list_permissions
@@ -19,7 +19,7 @@ from sidecar.schema.messages import in_line
 @click.argument("subject", type=REFERENCE)
 @click.argument("resource", type=REFERENCE)
 @said_options(SAID)
-@setting_options(PLACES)
+@setting_options(DECIDING)
 def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
     subject: Reference,
     resource: Reference,

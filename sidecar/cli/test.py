@@ -52,7 +52,7 @@ def test(junit_file: Path | None, coverage: bool, output: str, **places: object)
         members = _members(policy.revision, cells, failed)
         print_json(members if covering is None else {**members, "coverage": covering.members()})
     else:
-        for line in _markdown(failed) if output == MARKDOWN else map(_line, failed):
+        for line in _markdown(failed) if output == MARKDOWN else map(failure_line, failed):
             click.echo(line)
         click.echo(f"{len(cells) - len(failed)} of {len(cells)} answers are as expected")
         for line in covering.text(output) if covering is not None else ():
@@ -60,7 +60,8 @@ def test(junit_file: Path | None, coverage: bool, output: str, **places: object)
     raise SystemExit(EXIT_NO if failed else EXIT_YES)
 
 
-def _line(cell: Cell) -> str:
+def failure_line(cell: Cell) -> str:
+    """Return what is wrong with the answer to a cell, with its place."""
     return f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}"
 
 

@@ -12,12 +12,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.questions import Answer, Question, from_json
-from sidecar.errors import EvaluationError, InvalidPackError, Problem
+from sidecar.errors import EvaluationError, InvalidPackError, Problem, SidecarError
 
 _MODULE = "import sidecar.compiler.child_main as child; child.main()"
 
@@ -30,6 +31,17 @@ class ChildFailedError(Exception):
     """The child ended, was too slow, or said what is no answer."""
 
 
+class OsoMissingError(SidecarError):
+    """Oso is not installed; whoever wants a policy compiled must do it elsewhere."""
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
+
+
 class Child:
     """One process with one pack in it."""
 
@@ -38,7 +50,14 @@ class Child:
 
         Raises:
             ChildFailedError: Where it does not start, or ends at once.
+            OsoMissingError: Where Oso is not installed.
         """
+        if not _is_installed("polar"):  # the package of the distribution `oso`
+            raise OsoMissingError(
+                "policies cannot be compiled here: Oso is not installed, as it has wheels for"
+                " x86-64 and Python 3.11 and 3.12 alone; build a bundle where it is (`sidecar"
+                " build`) and use that (`--bundle FILE`)"
+            )
         root = str(Path(__file__).resolve().parents[2])
         environment = {
             "PYTHONPATH": root,

@@ -27,6 +27,9 @@ class Settings:
     fixtures: Path = shipped("fixtures")  # noqa: RUF009  a path, computed once
     """Directory of the schema, the settings of the policy, the sentences, and the worlds."""
 
+    bundle: Path | None = None
+    """File of a bundle, in place of `policies` and `fixtures`."""
+
     data: Path | None = None
     """Directory where the facts are mounted; None for the demo world among the fixtures."""
 

@@ -31,6 +31,9 @@ WRITINGS: Mapping[str, Writing] = {
         Path,
         "Schema, settings, sentences and worlds.  [default: the nearest; `serve`: the shipped]",
     ),
+    "bundle": Writing(
+        "FILE", Path, "A bundle that `sidecar build` wrote, in place of policies and fixtures."
+    ),
     "data": Writing("DIR", Path, "The mounted facts.  [default: worlds/demo in the fixtures]"),
     "host": Writing("HOST", str, "Address to listen at."),
     "port": Writing("PORT", texts.whole(0, 65535), "Port to listen at; 0 takes a free one."),

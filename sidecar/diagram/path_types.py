@@ -80,5 +80,7 @@ class PathTypes:
         if base == SETTINGS:
             return self.schema.settings[name]
         if not self.is_entity(base):
+            if name != "domain" or self.attribute(base).type.kind is not Kind.EMAIL:
+                raise LookupError(name)
             return Attribute(name=name, type=ValueType(Kind.DOMAIN, "domain"))
         return self.type_of(base).attributes[name]

@@ -1,7 +1,7 @@
 """Live reload: the newest policy and snapshot that are good, and belong together."""
 
-from sidecar.reload.pair import Pair, Places, State
+from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.reloader import Reloading
 from sidecar.reload.shared_pair import SharedPair
 
-__all__ = ["Pair", "Places", "Reloading", "SharedPair", "State"]
+__all__ = ["BundlePlaces", "Pair", "Places", "Reloading", "SharedPair", "State"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError, Problem
-from sidecar.schema import Sentences
+from sidecar.reload.sources import Source
 from sidecar.watch import Fingerprint, Fingerprints, Motion, Rest
-
-Make = Callable[[PackTexts, Sentences], Policy]
-"""Compiles a pack; raises `InvalidPackError`."""
 
 RETRY_SECONDS = 5.0
 """After this time a reading that failed is tried again though no file has changed."""
@@ -21,24 +17,30 @@ RETRY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A compiled pack, with what it was compiled from."""
+    """A policy, with what it was made from."""
 
     policy: Policy
-    texts: PackTexts
-    sentences: Sentences
+    content: object
+    """What the source read."""
     moment: float
     """When it was read."""
 
 
 class Packs:
-    """Compiles the pack of two directories whenever they have changed and come to rest."""
+    """Makes the policy of a source whenever its files have changed and come to rest."""
 
     def __init__(
-        self, policies: Path, fixtures: Path, make: Make, clock: Callable[[], float]
+        self, source: Source, prepare: Callable[[Policy], None], clock: Callable[[], float]
     ) -> None:
-        self._policies = policies
-        self._fixtures = fixtures
-        self._make = make
+        """Prepare to read.
+
+        Args:
+            source: Where the policy comes from.
+            prepare: Is called with each policy before it answers.
+            clock: Tells how much time has passed.
+        """
+        self._source = source
+        self._prepare = prepare
         self._clock = clock
         self._fingerprints = Fingerprints()
         self._rest = Rest(clock)
@@ -73,41 +75,49 @@ class Packs:
         What was read while files changed is thrown away.
         """
         moment, before = self._clock(), self._fingerprint()
-        pack: tuple[PackTexts, Sentences] | None = None
+        content: object = None
         problems: tuple[Problem, ...] = ()
         try:
-            pack = read_texts(self._policies, self._fixtures)
+            content = self._source.read()
         except InvalidPackError as error:
             problems = error.problems
         except OSError as error:
-            problems = (_unreadable(self._policies, error),)
+            problems = (_unreadable(self._source.path, error),)
         if self._fingerprint() != before:
             if self._rest.is_restless():
                 said = "changes all the time; replace files by renaming new ones over them"
-                self.problems = (Problem(str(self._policies), 0, said),)
+                self.problems = (Problem(str(self._source.path), 0, said),)
             return
         self._rest.settle()
         self._tried, self._retry_at = before, self._clock() + RETRY_SECONDS
-        if pack is not None:
-            problems = self._compile(*pack, moment)
+        if content is not None:
+            problems = self._take(content, moment)
         self.problems = problems
 
-    def _compile(
-        self, texts: PackTexts, sentences: Sentences, moment: float
-    ) -> tuple[Problem, ...]:
+    def policy(self, content: object) -> Policy:
+        """Return the policy of a content that this process or another has read.
+
+        Raises:
+            InvalidPackError: It cannot be used.
+        """
+        policy = self._source.policy(content)
+        self._prepare(policy)
+        return policy
+
+    def _take(self, content: object, moment: float) -> tuple[Problem, ...]:
         try:
-            policy = self._make(texts, sentences)
+            policy = self.policy(content)
         except InvalidPackError as error:
             return error.problems
         except OSError as error:
-            return (_unreadable(self._policies, error),)
+            return (_unreadable(self._source.path, error),)
         except BaseException:
-            self.problems = (Problem(str(self._policies), 0, "cannot be used; see the log"),)
+            self.problems = (Problem(str(self._source.path), 0, "cannot be used; see the log"),)
             raise
         # A policy that has not changed stays the same object, which workers share since the fork.
         if self.newest is not None and _is_same(self.newest.policy, policy):
             policy = self.newest.policy
-        self.newest = Pack(policy, texts, sentences, moment)
+        self.newest = Pack(policy, content, moment)
         return ()
 
     def _is_settled(self, found: Fingerprint) -> bool:
@@ -115,19 +125,11 @@ class Packs:
         return found == self._tried and not retries
 
     def _fingerprint(self) -> Fingerprint:
-        """Take that of every file of the pack; suites and worlds are no part of it."""
         try:
-            files = {
-                **_files(self._policies, (".polar",)),
-                **_files(self._fixtures, (".yaml", ".yml")),
-            }
+            files = self._source.files()
         except OSError as error:
             return {"": error.strerror or str(error)}
         return self._fingerprints.take(files)
-
-
-def _files(directory: Path, suffixes: tuple[str, ...]) -> Mapping[str, Path]:
-    return {str(path): path for path in directory.iterdir() if path.name.endswith(suffixes)}
 
 
 def _is_same(old: Policy, new: Policy) -> bool:

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from sidecar.compiler import PackTexts, compile_in_child
 from sidecar.engine.authorizer import Decisions, decisions_of
 from sidecar.engine.policy import Policy
 from sidecar.errors import Problem
 from sidecar.facts import Snapshot
 from sidecar.model import Revisions
+from sidecar.reload.sources import BundleFile, PackDirectories, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The directories that everything is read from."""
+    """The directories that a pack and the facts are read from."""
 
     policies: Path
     fixtures: Path
     data: Path
+    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_in_child
+    """Compiles the pack."""
+
+    def source(self) -> Source:
+        """Return what the policy is made from."""
+        return PackDirectories(self.policies, self.fixtures, self.compiling)
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePlaces:
+    """The file that a bundle is read from, and the directory of the facts."""
+
+    bundle: Path
+    data: Path
+
+    def source(self) -> Source:
+        """Return what the policy is made from."""
+        return BundleFile(self.bundle)
 
 
 @dataclass(frozen=True, slots=True)

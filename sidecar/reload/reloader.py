@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from threading import Lock
 
-from sidecar.compiler import assemble, compile_in_child
-from sidecar.compiler.pack import PackTexts
 from sidecar.engine.policy import Policy
 from sidecar.errors import (
     InvalidDocumentsError,
@@ -25,10 +23,9 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.facts import Snapshot, capture, list_files, read_mount
-from sidecar.reload.packs import RETRY_SECONDS, Make, Pack, Packs
-from sidecar.reload.pair import Pair, Places, State
+from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
+from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
-from sidecar.schema import Sentences
 from sidecar.watch import (
     Fingerprint,
     Fingerprints,
@@ -50,13 +47,8 @@ PAUSE_SECONDS = 0.05
 WAITING = "the newer pack waits for facts that fit its schema"
 
 
-def compile_pack(texts: PackTexts, sentences: Sentences) -> Policy:
-    """Compile a pack in a process of its own.
-
-    Raises:
-        InvalidPackError: With all that is wrong with it.
-    """
-    return assemble(texts, sentences, compile_in_child(texts))
+def _no_preparation(_: Policy) -> None:
+    """Do nothing: whoever decides once needs no policy that is prepared."""
 
 
 class Reloading:
@@ -68,8 +60,8 @@ class Reloading:
 
     def __init__(
         self,
-        places: Places,
-        make: Make = compile_pack,
+        places: Places | BundlePlaces,
+        prepare: Callable[[Policy], None] = _no_preparation,
         clock: Callable[[], float] = elapsed,
         shared: SharedPair | None = None,
     ) -> None:
@@ -77,16 +69,16 @@ class Reloading:
 
         Args:
             places: What is read.
-            make: Compiles a pack.
+            prepare: Is called with each policy before it answers.
             clock: Tells how much time has passed.
             shared: What the processes of one sidecar share; None where there is one process.
         """
         self._places = places
         self._clock = clock
-        self._make = make
         self._shared = shared
         self._revisions = shared.revisions if shared else SharedRevisions()
-        self._packs = Packs(places.policies, places.fixtures, make, clock)
+        source = places.source()
+        self._packs = Packs(source, prepare, clock)
         self._fingerprints = Fingerprints()
         self._rest = Rest(clock)
         self._lock = Lock()
@@ -108,7 +100,7 @@ class Reloading:
         """Why the newest pack does not answer."""
         self._told: tuple[Problem, ...] = ()
         self._loops = (
-            Loop(str(places.policies), self.look_at_pack, clock),
+            Loop(str(source.path), self.look_at_pack, clock),
             Loop(str(places.data), self.look_at_facts, clock),
         )
 
@@ -174,7 +166,7 @@ class Reloading:
         pack = self._packs.newest
         if pack is None:
             said = "changes all the time"
-            name = str(self._places.policies)
+            name = str(self._places.source().path)
             raise InvalidDocumentsError(self._packs.problems or [Problem(name, 0, said)])
         for last in self._attempts():
             at_rest = self._rest.observe(self._fingerprint()) is not Motion.MOVING
@@ -273,9 +265,8 @@ class Reloading:
             return
         pack, facts = kept
         newest = self._packs.newest
-        if newest is None or (newest.texts, newest.sentences) != (pack.texts, pack.sentences):
-            policy = self._make(pack.texts, pack.sentences)
-            newest = Pack(policy, pack.texts, pack.sentences, pack.moment)
+        if newest is None or newest.content != pack.content:
+            newest = Pack(self._packs.policy(pack.content), pack.content, pack.moment)
             self._packs.use(newest)
         snapshot = read_mount(newest.policy.schema, facts.mount)
         self._taken = facts.mount.fingerprint()
@@ -364,7 +355,7 @@ class Reloading:
             self._pair = pair
             self._log_pair(pair)
         if self._shared:
-            self._shared.put(SharedPack(pack.moment, pack.texts, pack.sentences), facts)
+            self._shared.put(SharedPack(pack.moment, pack.content), facts)
 
     @staticmethod
     def _log_pair(pair: Pair) -> None:

@@ -20,9 +20,7 @@ from hashlib import sha256
 from math import inf
 from typing import Any
 
-from sidecar.compiler.pack import PackTexts
 from sidecar.facts import Mount
-from sidecar.schema import Sentences
 
 _HEAD = struct.Struct("<d32s")
 """When it was read, and the hash of what follows."""
@@ -34,12 +32,12 @@ MOST_REVISIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SharedPack:
-    """A pack before it is compiled."""
+    """What a policy is made from."""
 
     moment: float
     """When it was read, by the clock that all processes have."""
-    texts: PackTexts
-    sentences: Sentences
+    content: object
+    """What its source read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class SharedPair:
         with self._pack.alone():
             if self._pack.moment() > pack.moment:
                 return
-            self._pack.write(pack.moment, (pack.texts, pack.sentences))
+            self._pack.write(pack.moment, pack.content)
             if facts is not None and self._facts.moment() <= facts.moment:
                 mount = facts.mount
                 self._facts.write(facts.moment, (mount.name, dict(mount.files)))
@@ -82,7 +80,7 @@ class SharedPair:
             return None
         name, files = facts[1]
         mount = Mount(name, files, {}, whole=True)
-        return SharedPack(pack[0], *pack[1]), SharedFacts(facts[0], mount)
+        return SharedPack(*pack), SharedFacts(facts[0], mount)
 
 
 class SharedRevisions:

@@ -58,8 +58,23 @@ def read_schema(path: Path) -> Schema:
     """
     faults = Faults(shown_file(path))
     document = read_document(path, faults)
-    schema = _read(document, faults) if document is not None else None
-    if faults.problems or schema is None:
+    if document is None:
+        raise InvalidPackError(faults.problems)
+    return schema_of(document, faults)
+
+
+def schema_of(document: Node, faults: Faults) -> Schema:
+    """Return the schema that a document declares.
+
+    Args:
+        document: The document.
+        faults: What is wrong with it so far.
+
+    Raises:
+        InvalidPackError: The schema cannot be used; all that is wrong with it.
+    """
+    schema = _read(document, faults)
+    if faults.problems:
         raise InvalidPackError(faults.problems)
     return schema
 

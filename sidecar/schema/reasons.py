@@ -38,9 +38,24 @@ def read_sentences(path: Path, settings: Mapping[str, Value] | None = None) -> S
     Raises:
         InvalidPackError: The sentences cannot be used; all that is wrong with them.
     """
-    standard = _read(STANDARD, None)
-    own = _read(path, settings)
-    return Sentences({**standard.reasons, **own.reasons}, own.obligations)
+    return _over_standard(_read(path, settings))
+
+
+def sentences_of(document: Node, faults: Faults) -> Sentences:
+    """Return the sentences of a document, over those of the standard reasons.
+
+    Args:
+        document: The maps `reasons` and `obligations`; what stands in braces stays as it is.
+        faults: Gets what is wrong with it.
+
+    Raises:
+        InvalidPackError: The sentences cannot be used; all that is wrong with them.
+    """
+    return _over_standard(_checked(document, None, faults))
+
+
+def _over_standard(own: Sentences) -> Sentences:
+    return Sentences({**_read(STANDARD, None).reasons, **own.reasons}, own.obligations)
 
 
 def standard_reasons() -> frozenset[str]:
@@ -64,7 +79,12 @@ def written(value: Value) -> str:
 
 def _read(path: Path, settings: Mapping[str, Value] | None) -> Sentences:
     faults = Faults(shown_file(path))
-    document = read_document(path, faults)
+    return _checked(read_document(path, faults), settings, faults)
+
+
+def _checked(
+    document: Node | None, settings: Mapping[str, Value] | None, faults: Faults
+) -> Sentences:
     maps: dict[str, dict[str, str]] = {"reasons": {}, "obligations": {}}
     if document is not None:
         root = faults.members(document, "the file", tuple(maps))

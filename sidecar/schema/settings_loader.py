@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sidecar.errors import InvalidPackError, Problem
@@ -10,7 +10,7 @@ from sidecar.schema.attribute_loader import read_constant
 from sidecar.schema.messages import shown
 from sidecar.schema.model import Schema
 from sidecar.schema.values import Value
-from sidecar.schema.yaml_document import Faults, read_document, shown_file
+from sidecar.schema.yaml_document import Faults, Node, read_document, shown_file
 
 MORE_SETTINGS = "*_settings.y*ml"
 """Files beside ``settings.yaml`` for settings that are long, or that somebody else maintains."""
@@ -27,12 +27,30 @@ def read_settings(schema: Schema, path: Path) -> Mapping[str, Value]:
     Raises:
         InvalidPackError: The settings cannot be used; all that is wrong with them.
     """
+    documents = []
+    for file in _files(path):
+        faults = Faults(shown_file(file))
+        documents.append((file.name, read_document(file, faults), faults))
+    return settings_of(schema, documents)
+
+
+def settings_of(
+    schema: Schema, documents: Sequence[tuple[str, Node | None, Faults]]
+) -> Mapping[str, Value]:
+    """Return the value of every declared setting from documents that give them.
+
+    Args:
+        schema: Declares the settings.
+        documents: The name of each, its content, and what is wrong with it so far; problems with
+            settings that none of them gives are those of the first.
+
+    Raises:
+        InvalidPackError: The settings cannot be used; all that is wrong with them.
+    """
     problems: list[Problem] = []
     settings: dict[str, Value] = {}
     given_in: dict[str, str] = {}
-    for file in _files(path):
-        faults = Faults(shown_file(file))
-        document = read_document(file, faults)
+    for file, document, faults in documents:
         if document is not None:
             given = faults.members(document, "the settings", schema.settings)
             for name, node in given.members.items():
@@ -44,7 +62,7 @@ def read_settings(schema: Schema, path: Path) -> Mapping[str, Value]:
                         f"setting {shown(name)} is in {given_in[name]} too; remove one of them",
                     )
                     continue
-                given_in[name] = file.name
+                given_in[name] = file
                 what = f"setting {shown(name)}"
                 settings[name] = read_constant(schema, schema.settings[name], node, what, faults)
         problems += faults.problems
@@ -55,7 +73,7 @@ def read_settings(schema: Schema, path: Path) -> Mapping[str, Value]:
             settings[name] = declared.default
         else:
             fault = f"setting {shown(name)} is missing; write `{name}: ...`"
-            problems.append(Problem(shown_file(path), 0, fault))
+            problems.append(Problem(documents[0][2].file, 0, fault))
     if problems:
         raise InvalidPackError(problems)
     return {name: settings[name] for name in schema.settings}

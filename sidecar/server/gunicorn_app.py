@@ -8,26 +8,23 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Thread
-from typing import Any, Protocol
+from typing import Protocol
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
-from sidecar.compiler import SharedCompiling, assemble, compile_in_child
-from sidecar.compiler.pack import PackTexts
+from sidecar.compiler import SharedCompiling, compile_in_child
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.engine import prepare_kinds
-from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSettingError
 from sidecar.http import Access, Limits, Paging, Standard, create_app, hot, new_key, read_key
-from sidecar.reload import Places, Reloading, SharedPair
-from sidecar.schema import Sentences
+from sidecar.reload import BundlePlaces, Places, Reloading, SharedPair
 from sidecar.server import STRANGERS, Edge, Worker, is_local, open_edge
 
 LOG = logging.getLogger("sidecar")
@@ -94,8 +91,7 @@ def serve(settings: Settings) -> None:
     """
     _log_to_standard_error(settings.log_level)
     edge, standard, log = open_edge(settings), _standard(settings), _decision_log(settings)
-    places = Places(settings.policies, settings.fixtures, settings.mount())
-    reloading = Reloading(places, partial(_make, _compiling()), shared=SharedPair())
+    reloading = Reloading(_places(settings), prepare_kinds, shared=SharedPair())
     reloading.prepare()
     limits = Limits(
         max_body_bytes=settings.max_body_bytes,
@@ -117,12 +113,11 @@ def serve(settings: Settings) -> None:
     _run(_Server(app, edge, _options(settings, edge, reloading)))
 
 
-def _make(
-    compiling: Callable[[PackTexts], Mapping[str, Any]], texts: PackTexts, sentences: Sentences
-) -> Policy:
-    policy = assemble(texts, sentences, compiling(texts))
-    prepare_kinds(policy)
-    return policy
+def _places(settings: Settings) -> Places | BundlePlaces:
+    if settings.bundle is not None:
+        return BundlePlaces(settings.bundle, settings.mount())
+    compiling = SharedCompiling() if hasattr(os, "memfd_create") else compile_in_child
+    return Places(settings.policies, settings.fixtures, settings.mount(), compiling)
 
 
 def _max_staleness(settings: Settings) -> float:
@@ -158,10 +153,6 @@ def _decision_log(settings: Settings) -> DecisionLog | None:
         message = f"the decision log `{settings.decision_log}` cannot be written: {error.strerror}"
         raise InvalidSettingError(message) from error
     return DecisionLog(file, hashing, OnFailure(settings.decision_log_failure))
-
-
-def _compiling() -> Callable[[PackTexts], Mapping[str, Any]]:
-    return SharedCompiling() if hasattr(os, "memfd_create") else compile_in_child
 
 
 def _run(server: _Server) -> None:

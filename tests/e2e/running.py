@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,12 +152,21 @@ def copy_pack(directory: Path) -> Path:
     return directory
 
 
-def start(root: Path, *options: str, **variables: str) -> subprocess.Popen[bytes]:
+PACK = ("--policies", "policies", "--fixtures", "fixtures")
+"""Options for the pack that `copy_pack` puts there."""
+
+
+def start(
+    root: Path,
+    *options: str,
+    pack: Sequence[str] = PACK,
+    python: str = sys.executable,
+    **variables: str,
+) -> subprocess.Popen[bytes]:
     """Start the program on a pack and a mount that `copy_pack` put there; its log is a file."""
-    pack = ("--policies", "policies", "--fixtures", "fixtures", "--data", "data")
     with (root / "log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "sidecar", "serve", *pack, *options],
+            [python, "-m", "sidecar", "serve", *pack, "--data", "data", *options],
             cwd=root,
             stderr=log,
             env={**os.environ, "PYTHONPATH": str(ROOT), **variables},  # noqa: TID251  a child's
@@ -171,9 +180,12 @@ def serving(
     workers: int = 2,
     context: ssl.SSLContext | None = None,
     variables: Mapping[str, str] = AS_THEY_ARE,
+    pack: Sequence[str] = PACK,
+    python: str = sys.executable,
 ) -> Iterator[Sidecar]:
     """Run it until the block ends, at a free port, once all its workers are there."""
-    process = start(root, "--port", "0", "--workers", str(workers), *options, **variables)
+    chosen = ("--port", "0", "--workers", str(workers), *options)
+    process = start(root, *chosen, pack=pack, python=python, **variables)
     try:
         until(lambda: process.poll() is not None or "Listening at" in (root / "log").read_text())
         found = re.search(r"Listening at: https?://[0-9.]+:(\d+)", (root / "log").read_text())
