@@ -19,7 +19,7 @@ from sidecar.compiler import load_pack
 from sidecar.config.settings import Settings
 from sidecar.diagram.nodes import LEAVES, Node
 from sidecar.engine import prepare_kinds
-from sidecar.engine.authorizer import decide
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import explain
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import list_permissions
@@ -345,7 +345,7 @@ def test_no_document_with_a_right_digest_ends_in_a_traceback(
         request = Request(
             subject=Reference("user", "ana"), action=action, resource=Reference("doc", "full")
         )
-        decide(request, policy, snapshot, NOW)
+        authorize(request, policy, snapshot, NOW)
         explain(request, policy, snapshot, NOW)
         record_of(request, policy, snapshot, NOW)
         list_permissions(request, policy, snapshot, NOW)
