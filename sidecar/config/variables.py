@@ -35,30 +35,32 @@ WRITINGS: Mapping[str, Writing] = {
         "FILE", Path, "A bundle that `sidecar build` wrote, in place of policies and fixtures."
     ),
     "data": Writing("DIR", Path, "The mounted facts.  [default: worlds/demo in the fixtures]"),
-    "host": Writing("HOST", str, "Address to listen at."),
-    "port": Writing("PORT", texts.whole(0, 65535), "Port to listen at; 0 takes a free one."),
-    "bind": Writing("ADDRESS", texts.bind, "unix:PATH or HOST:PORT, in place of host and port."),
-    "tokens": Writing("FILE", Path, "Tokens that may ask, one a line: NAME TOKEN, or TOKEN."),
-    "certificate": Writing("FILE", Path, "Our certificate: with it, TLS 1.2 or newer is spoken."),
+    "host": Writing("HOST", str, "Address to listen on."),
+    "port": Writing("PORT", texts.whole(0, 65535), "Port to listen on; 0 takes a free one."),
+    "bind": Writing("ADDRESS", texts.bind, "unix:PATH or HOST:PORT, instead of host and port."),
+    "tokens": Writing("FILE", Path, "Accepted bearer tokens, one a line: NAME TOKEN, or TOKEN."),
+    "certificate": Writing("FILE", Path, "Certificate of the server; enables TLS 1.2 or newer."),
     "key": Writing("FILE", Path, "Key of the certificate, if it is not in the same file."),
-    "client_ca": Writing("FILE", Path, "Callers must show a certificate that this CA has signed."),
+    "client_ca": Writing("FILE", Path, "CA that must have signed the certificate of each caller."),
     "allow_anonymous": Writing(
         "WORDS",
         texts.anyone,
         f"`{texts.ANYONE}` listens beyond this machine without tokens or client CA.",
     ),
-    "workers": Writing("N", texts.whole(1, 1024), "Processes that answer."),
-    "threads": Writing("N", texts.whole(1, 1024), "Threads of each process."),
+    "workers": Writing("N", texts.whole(1, 1024), "Worker processes."),
+    "threads": Writing(
+        "N", texts.whole(1, 1024), "Threads of each worker process, for slow requests."
+    ),
     "reload_seconds": Writing(
-        "SECONDS", texts.seconds, "How often files are looked at for changes."
+        "SECONDS", texts.seconds, "Interval between checks of the files for changes."
     ),
     "max_staleness": Writing(
         "SECONDS",
         texts.seconds,
-        "Deny once nobody has seen for so long that the facts are current.  [default: never]",
+        "Deny when the last complete check of the facts is older.  [default: never]",
     ),
     "stop_seconds": Writing(
-        "SECONDS", texts.whole(1, 3600), "How long requests may take to end when it stops."
+        "SECONDS", texts.whole(1, 3600), "Time for running requests to end at a stop."
     ),
     "max_body_bytes": Writing(
         "BYTES", texts.whole(1, 16 * 1024 * 1024), "Longest body of a request."
@@ -73,35 +75,37 @@ WRITINGS: Mapping[str, Writing] = {
     "max_waiting": Writing(
         "N",
         texts.whole(1, 100_000),
-        "Most requests at once in each process, waiting ones included.",
+        "Most requests at once in each process, including waiting ones.",
     ),
     "max_connections": Writing("N", texts.whole(2, 100_000), "Most connections of each process."),
     "transfer_seconds": Writing(
-        "SECONDS", texts.seconds, "How long a request may take to come, and its answer to go."
+        "SECONDS", texts.seconds, "Time for a request to arrive, and for its response to be read."
     ),
-    "request_seconds": Writing("SECONDS", texts.seconds, "How long an answer may be waited for."),
+    "request_seconds": Writing(
+        "SECONDS", texts.seconds, "Time until a request without a response gets a 503."
+    ),
     "idle_seconds": Writing(
-        "SECONDS", texts.seconds, "How long a connection may stay open without a request."
+        "SECONDS", texts.seconds, "Time for which a connection may stay open without a request."
     ),
-    "max_evaluations": Writing("N", texts.whole(1, 100_000), "Most questions in one batch."),
+    "max_evaluations": Writing("N", texts.whole(1, 100_000), "Most requests in one batch."),
     "page_size": Writing(
-        "N", texts.whole(1, 100_000), "Results on a page of a search without a limit."
+        "N", texts.whole(1, 100_000), "Results on a page of a search that sets no limit."
     ),
     "max_page_size": Writing("N", texts.whole(1, 100_000), "Most results on a page of a search."),
     "page_key": Writing(
         "FILE",
         Path,
-        "Key for tokens of pages, 32 bytes or more.  [default: a new one at each start]",
+        "Key for page tokens, 32 bytes or more.  [default: a new one at each start]",
     ),
     "public_url": Writing(
-        "URL", texts.public_url, "The https URL callers know it by, for metadata."
+        "URL", texts.public_url, "The https URL that callers use, for the metadata."
     ),
     "authzen_context": Writing(
         "yes|no", texts.flag, "`no` leaves `context` out of AuthZEN decisions without obligations."
     ),
     "decision_log": Writing("FILE", str, "Log each decision to FILE; `-` is standard output."),
     "decision_log_failure": Writing(
-        "refuse|count", texts.failure, "Refuse an answer that cannot be logged, or count it."
+        "refuse|count", texts.failure, "Refuse a response that cannot be logged, or count it."
     ),
     "decision_log_key": Writing(
         "FILE",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -11,9 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
+from tests.docs.examples import console_examples, filter_lines
 from tests.paths import ROOT
 
-DOCUMENT = (ROOT / "docs" / "reviewing.md").read_text(encoding="utf-8")
+PAGE = ROOT / "docs" / "reviewing.md"
+DOCUMENT = PAGE.read_text(encoding="utf-8")
 EDITS = {
     "widened": (
         '  "credentials.view" if "developer";\n',
@@ -34,11 +35,6 @@ EDITS = {
 pytestmark = pytest.mark.many  # each command looks at all states
 
 
-def _transcripts() -> list[tuple[str, str]]:
-    blocks = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```", DOCUMENT, re.MULTILINE)
-    return [(command, output) for command, output in blocks]
-
-
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped pack, and a copy of it for each edit of the document."""
@@ -55,7 +51,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(("command", "output"), _transcripts())
+@pytest.mark.parametrize(("command", "output"), list(console_examples(PAGE, "sidecar")))
 def test_document_shows_what_the_command_prints(
     command: str, output: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,19 +62,7 @@ def test_document_shows_what_the_command_prints(
 
     printed = CliRunner().invoke(main, shlex.split(command)[1:]).stdout
 
-    assert _filtered(printed.splitlines(keepends=True), filters) == output
-
-
-def _filtered(lines: list[str], filters: list[str]) -> str:
-    """Do what `head`, `tail` and `grep -v` do."""
-    for each in filters:
-        program, option, *pattern = each.split()
-        if program == "grep":
-            lines = [line for line in lines if not re.match(pattern[0], line)]
-        else:
-            count = int(option.removeprefix("-"))
-            lines = lines[:count] if program == "head" else lines[-count:]
-    return "".join(lines)
+    assert filter_lines(printed, filters) == output
 
 
 @pytest.mark.parametrize("edit", ["widened", "dropped", "moved"])
