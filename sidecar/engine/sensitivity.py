@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sidecar.diagram.path_types import PathTypes
 from sidecar.diagram.questions import ACTION, CONTEXT, SETTINGS, Path
-from sidecar.engine.paths import Reader
 from sidecar.schema import Attribute, EntityType, Schema
 
 Origin = tuple[str, ...]
@@ -35,7 +35,7 @@ def origin_of_context(schema: Schema, attribute: Attribute) -> Origin:
     return _origin(schema, attribute, ("context", attribute.name))
 
 
-def origin_of_path(reader: Reader, resource: EntityType, path: Path) -> Origin:
+def origin_of_path(reader: PathTypes, resource: EntityType, path: Path) -> Origin:
     """Return the origin of the value at a path, or of the key of the entity there.
 
     Args:
@@ -77,7 +77,7 @@ def is_secret(schema: Schema, attribute: Attribute) -> bool:
 class Secrecy:
     """Tells it of paths, for one type of subject and one type of resource."""
 
-    def __init__(self, reader: Reader, schema: Schema, resource: EntityType) -> None:
+    def __init__(self, reader: PathTypes, schema: Schema, resource: EntityType) -> None:
         self._reader = reader
         self._schema = schema
         self._resource = resource

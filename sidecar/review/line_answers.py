@@ -21,7 +21,7 @@ from sidecar.diagram.questions import (
     worded,
 )
 from sidecar.errors import UnreadableLineError
-from sidecar.review.line_facts import ABSENT, Recollection
+from sidecar.review.line_facts import ABSENT, LineFacts
 from sidecar.schema import Kind, ValueType
 
 Possible = frozenset[Answer | None]
@@ -34,7 +34,7 @@ Cut = tuple[Any, bool]
 class Answering:
     """Answers tests from one line."""
 
-    def __init__(self, known: Recollection) -> None:
+    def __init__(self, known: LineFacts) -> None:
         self._known = known
         self._bounds: dict[Path, tuple[list[Cut], list[Cut]]] = {}
         for question, answer in known.facts.answers.items():
@@ -82,12 +82,12 @@ class Answering:
         return None if found is None else frozenset((found,))
 
     def _value(self, path: Path) -> Possible | None:
-        found = self._known.value(path)
+        found = self._known.comparable(path)
         if found is None:
             return None
         if found.text is None:
             return _ABSENT
-        declared = self._known.reader.attribute(path).type
+        declared = self._known.attribute(path).type
         if not found.hashed:
             return frozenset((self._typed(declared, str(found.text)),))
         values = ("true", "false") if declared.kind is Kind.BOOLEAN else declared.values
@@ -95,7 +95,7 @@ class Answering:
         return frozenset(self._typed(declared, text) for text in meant) or None
 
     def _of_text(self, node: Node, path: Path) -> Iterator[Node]:
-        found = self._known.value(path)
+        found = self._known.comparable(path)
         labels = dict(zip(node.labels, node.branches, strict=False))
         if found is None or (found.hashed and self._known.hashing is None):
             yield from node.branches
@@ -109,7 +109,7 @@ class Answering:
 
     def _of_number(self, node: Node, test: Test) -> tuple[Node, ...]:
         path, kind = test.question[1], test.kind or Kind.DECIMAL
-        found = self._known.value(path)
+        found = self._known.comparable(path)
         if found is not None and found.text is None:
             return (FAULT,)
         cuts = [_cut(kind, limit, above=above) for limit, above in node.labels]
@@ -131,13 +131,13 @@ class Answering:
     def _order(self, first: Path, second: Path) -> Possible | None:
         if (found := self._recorded_of_two("order", first, second)) is not None:
             return found
-        left, right = self._known.value(first), self._known.value(second)
+        left, right = self._known.comparable(first), self._known.comparable(second)
         if ABSENT in (left, right):
             return _ABSENT
         if left is None or right is None:
             return None
         if not left.hashed and not right.hashed:
-            kind = self._known.reader.attribute(first).type.kind
+            kind = self._known.attribute(first).type.kind
             one: Any = value_of(kind, str(left.text))
             other: Any = value_of(kind, str(right.text))
             return frozenset(("lt" if one < other else "gt" if one > other else "eq",))
@@ -147,7 +147,7 @@ class Answering:
     def _same(self, first: Path, second: Path) -> Possible | None:
         if (found := self._recorded_of_two("same", first, second)) is not None:
             return found
-        left, right = self._known.value(first), self._known.value(second)
+        left, right = self._known.comparable(first), self._known.comparable(second)
         if left == ABSENT:
             return _ABSENT
         if left is None or right is None:
@@ -162,7 +162,10 @@ class Answering:
 
     def _equal(self, first: Path, second: Path) -> bool | None:
         """Tell whether two values that are there are equal; None where hashes cannot tell."""
-        left, right = self._known.value(first) or ABSENT, self._known.value(second) or ABSENT
+        left, right = (
+            self._known.comparable(first) or ABSENT,
+            self._known.comparable(second) or ABSENT,
+        )
         if not left.hashed and not right.hashed:
             return left.text == right.text
         if left.hashed and right.hashed:
@@ -177,13 +180,13 @@ class Answering:
         found = self._recorded(members, member)
         if found is not None:
             return found
-        declared = self._known.reader.attribute(members).type
+        declared = self._known.attribute(members).type
         element = declared.element or declared
-        among = self._known.value(members)
+        among = self._known.comparable(members)
         sought = (
             Told(text_of(value_of(element.kind, member[1])))
             if member[0] == "literal"
-            else self._known.value(member)
+            else self._known.comparable(member)
         )
         if among == ABSENT:
             return _ABSENT

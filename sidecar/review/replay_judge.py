@@ -24,7 +24,7 @@ from sidecar.engine.trace import RuleAnswer
 from sidecar.errors import UnreadableLineError
 from sidecar.facts import Snapshot
 from sidecar.review.line_answers import Answering
-from sidecar.review.line_facts import Recollection
+from sidecar.review.line_facts import LineFacts
 from sidecar.review.line_unknowns import unknown
 from sidecar.review.supplied_facts import Supply
 from sidecar.schema import EntityType
@@ -135,8 +135,7 @@ class Judge:
             raise UnreadableLineError(f"has a fact that is none of its type: {error}") from None
 
     def _judged(self, line: DecisionLine, entry: Entry, supply: Supply | None) -> Judgement:
-        reader = self._reader(line.subject.type, line.resource.type)
-        known = Recollection(line, self._policy, reader, self._hashing, supply)
+        known = LineFacts(line, self._policy, self._hashing, supply)
         return _Judging(line, entry, known, self._policy, self._fingerprints).judgement()
 
     def _reader(self, subject: str, resource: str) -> Reader:
@@ -165,7 +164,7 @@ class _Judging:
         self,
         line: DecisionLine,
         entry: Entry,
-        known: Recollection,
+        known: LineFacts,
         policy: Policy,
         fingerprints: Fingerprints,
     ) -> None:

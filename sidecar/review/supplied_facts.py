@@ -62,7 +62,7 @@ class Supply:
         led = {path[1] for path in self._used}
         return tuple(sorted(f"`{show(path)}`" for path in self._used - led))
 
-    def value(self, path: Path) -> Value:
+    def comparable(self, path: Path) -> Value:
         """Return the value at a path, or the key of the entity there."""
         value: Value = self._read(self._reader.comparable(path))
         return value

@@ -20,7 +20,7 @@ from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Request
-from sidecar.review.line_facts import Recollection
+from sidecar.review.line_facts import LineFacts
 from sidecar.review.replay_judge import Effect, Judge, Judgement
 from tests.depth import deep
 from tests.differential.comparing import generated_pairs
@@ -146,11 +146,11 @@ def _absent(*_: object) -> Told:
     return Told(None)
 
 
-@pytest.mark.parametrize("name", ["_said_or_default", "_stored", "_part"])
+@pytest.mark.parametrize("name", ["_said_or_default", "column", "part"])
 def test_a_guess_planted_in_recollecting_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Recollection, name, _absent)
+    monkeypatch.setattr(LineFacts, name, _absent)
 
     assert any(judged((seed,), tmp_path).wrong for seed in range(24))
 
@@ -163,6 +163,6 @@ def _not_there(*_: object) -> bool:
 def test_absence_taken_for_granted_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Recollection, name, _not_there)
+    monkeypatch.setattr(LineFacts, name, _not_there)
 
     assert any(judged((seed,), tmp_path).wrong for seed in range(24))
