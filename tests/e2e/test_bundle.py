@@ -1,0 +1,281 @@
+"""A server of a bundle answers as one of the pack does, and has neither Oso nor the grammar."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from sidecar.cli import main
+from tests.e2e.running import EDIT, PATIENCE, Sidecar, copy_pack, serving, start, until
+
+pytestmark = pytest.mark.e2e
+
+BUNDLE = ("--bundle", "policy.bundle")
+MISSING = """\
+import sys
+
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"oso", "polar", "_polar_lib", "lark"}:
+            raise ModuleNotFoundError(f"{name} is not to be had", name=name)
+
+
+sys.meta_path.insert(0, Missing())
+"""
+"""Makes Oso and the grammar impossible to import, in every process that begins with it."""
+
+OPTIONS = (
+    *("--public-url", "https://pdp.example", "--decision-log", "decisions.jsonl"),
+    *("--page-key", "key", "--decision-log-key", "key"),
+)
+
+
+class Both(NamedTuple):
+    """Two servers of the same policy and facts."""
+
+    pack: Sidecar
+    bundle: Sidecar
+
+
+def without_oso(root: Path) -> Mapping[str, str]:
+    """Return the variables of a process in which Oso cannot be imported."""
+    (root / "missing").mkdir(exist_ok=True)
+    (root / "missing" / "sitecustomize.py").write_text(MISSING)
+    return {"PYTHONPATH": f"{root / 'missing'}{os.pathsep}{Path(__file__).parents[2]}"}
+
+
+def build(root: Path, output: str = "policy.bundle") -> Path:
+    pack = ("--policies", str(root / "policies"), "--fixtures", str(root / "fixtures"))
+    result = CliRunner().invoke(main, ["build", *pack, "--output", str(root / output)])
+    assert result.exit_code == 0, result.output
+    return root / output
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    roots = [copy_pack(tmp_path_factory.mktemp(name)) for name in ("pack", "bundle")]
+    for root in roots:
+        (root / "key").write_bytes(bytes(range(32)))
+    build(roots[1])
+    variables = without_oso(roots[1])
+    with (
+        serving(roots[0], *OPTIONS, workers=1) as pack,
+        serving(roots[1], *OPTIONS, workers=1, pack=BUNDLE, variables=variables) as bundle,
+    ):
+        yield Both(pack, bundle)
+
+
+def entity(text: str) -> dict[str, str]:
+    kind, _, identifier = text.partition(":")
+    return {"type": kind, "id": identifier}
+
+
+def evaluation(subject: str, action: str, resource: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "subject": entity(subject),
+        "action": {"name": action},
+        "resource": entity(resource),
+        **more,
+    }
+
+
+MANAGE = evaluation("user:ana", "team.manage", "account:acme")
+QUESTIONS: list[tuple[str, Any]] = [
+    ("/v1/authorize", EDIT),
+    ("/v1/authorize", {**EDIT, "explain": True}),
+    ("/v1/authorize", {**EDIT, "subject": "user:nobody"}),
+    ("/v1/authorize", {**EDIT, "action": "nothing", "explain": True}),
+    ("/v1/authorize", {"requests": [EDIT, {**EDIT, "subject": "user:bob", "explain": True}]}),
+    ("/v1/authorize", {**EDIT, "resource": "account:"}),
+    ("/v1/permissions", {"subject": "user:ana", "resource": "account:acme"}),
+    ("/v1/permissions", {"subject": "user:bob", "resources": ["account:acme", "account:x"]}),
+    ("/access/v1/evaluation", MANAGE),
+    ("/access/v1/evaluation", {**MANAGE, "subject": entity("user:dora")}),
+    ("/access/v1/evaluation", {**MANAGE, "context": {"now": "no"}}),
+    ("/access/v1/evaluations", {**MANAGE, "evaluations": [{}, {"subject": entity("user:bob")}]}),
+    ("/access/v1/search/subject", {**MANAGE, "subject": {"type": "user"}}),
+    ("/access/v1/search/resource", {**MANAGE, "resource": {"type": "account"}}),
+    (
+        "/access/v1/search/subject",
+        {**MANAGE, "subject": {"type": "user"}, "page": {"limit": 1}},
+    ),
+    (
+        "/access/v1/search/action",
+        {"subject": entity("user:ana"), "resource": entity("account:acme")},
+    ),
+    ("/access/v1/nothing", {}),
+]
+PATHS = (
+    "/v1/catalog",
+    "/openapi.json",
+    "/.well-known/authzen-configuration",
+    "/healthz",
+    "/readyz",
+)
+
+
+def told(sidecar: Sidecar, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    """Return the status and the body of an answer, without what differs from one to the next."""
+    with closing(sidecar.connect()) as connection:
+        content = None if body is None else json.dumps(body).encode()
+        connection.request(method, path, content, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, same(json.loads(_CLOCK.sub("…", response.read().decode())))
+
+
+_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
+"""An instant with its microseconds: no fact is so precise."""
+
+
+def same(told: Any) -> Any:  # noqa: ANN401  JSON
+    if isinstance(told, dict):
+        return {
+            name: "…" if name in {"decision_id", "next_token", "time"} else same(member)
+            for name, member in told.items()
+        }
+    return [same(member) for member in told] if isinstance(told, list) else told
+
+
+@pytest.mark.parametrize("number", range(len(QUESTIONS)))
+def test_a_question_is_answered_as_from_the_pack(both: Both, number: int) -> None:
+    path, body = QUESTIONS[number]
+
+    answers = [told(sidecar, "POST", path, body) for sidecar in both]
+
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_there_is_to_know_is_told_as_from_the_pack(both: Both, path: str) -> None:
+    answers = [told(sidecar, "GET", path) for sidecar in both]
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 200
+
+
+def test_the_decision_log_is_written_as_from_the_pack(both: Both) -> None:
+    def lines(sidecar: Sidecar) -> list[Any]:
+        path, body = QUESTIONS[0]
+        told(sidecar, "POST", path, {**body, "subject": "user:the-last"})
+        file = sidecar.root / "decisions.jsonl"
+        until(lambda: "the-last" in file.read_text() or "the-last" in sidecar.log())
+        return [same(json.loads(line)) for line in file.read_text().splitlines()]
+
+    pack, bundle = map(lines, both)
+
+    shared = min(len(pack), len(bundle))
+    assert shared > 0
+    assert pack[-1] == bundle[-1]
+
+
+def test_a_server_of_a_bundle_is_small(both: Both) -> None:
+    maps = [Path(f"/proc/{worker}/maps").read_text() for worker in both.bundle.workers()]
+    status = [Path(f"/proc/{worker}/status").read_text() for worker in both.bundle.workers()]
+
+    assert "polar" not in "".join(maps)
+    assert all(int(re.findall(r"VmRSS:\s+(\d+)", each)[0]) < 80_000 for each in status)
+
+
+# --- replacement --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(root: Path) -> Iterator[Sidecar]:
+    build(root)
+    with serving(root, pack=BUNDLE, variables=without_oso(root)) as sidecar:
+        yield sidecar
+
+
+def test_a_bundle_that_is_replaced_is_taken_by_every_worker(served: Sidecar) -> None:
+    before = served.ask("/v1/authorize", EDIT)[1]
+    main_file = served.policies / "main.polar"
+    main_file.write_text(main_file.read_text() + "\n# edited\n")
+
+    build(served.root)
+
+    until(served.has_taken(1 + len(served.workers())))
+    answers = served.each(lambda: served.ask("/v1/authorize", EDIT)[1])
+    assert {each["decision"] for each in answers} == {before["decision"]}
+    assert before["revisions"]["policy"] not in {each["revisions"]["policy"] for each in answers}
+
+
+@pytest.mark.parametrize("spoil", ["short", "altered", "newer", "other facts"])
+def test_a_bad_bundle_is_reported_and_the_last_good_one_answers(
+    served: Sidecar, spoil: str
+) -> None:
+    before = served.ask("/v1/authorize", EDIT)[1]["revisions"]
+    file = served.root / "policy.bundle"
+    content = file.read_bytes()
+    if spoil == "other facts":
+        schema = served.root / "fixtures" / "schema.yaml"
+        schema.write_text(schema.read_text().replace("table: accounts", "table: customers"))
+        for world in (served.root / "fixtures" / "worlds").iterdir():
+            (world / "accounts.yaml").rename(world / "customers.yaml")
+        for suite in served.policies.glob("*_test.yaml"):
+            suite.unlink()  # they speak of the table by its name
+        build(served.root)
+    else:
+        new = {
+            "short": content[:1000],
+            "altered": content[:-9] + b"x" + content[-8:],
+            "newer": content.replace(b"bundle 1 ", b"bundle 2 ", 1),
+        }[spoil]
+        (served.root / "new").write_bytes(new)
+        (served.root / "new").rename(file)
+
+    until(lambda: served.ready()[1]["problems"])
+    status, ready = served.ready()
+
+    assert (status, ready["ready"], ready["revisions"]) == (200, True, before)
+    assert served.ask("/v1/authorize", EDIT)[1]["decision"] is True
+    assert "not taken, the last good one stays" in served.log()
+    assert "Traceback" not in served.log()
+
+
+def test_a_worker_that_replaces_a_dead_one_answers_from_the_last_good_bundle(
+    served: Sidecar,
+) -> None:
+    before = served.ready()[1]["revisions"]
+    (served.root / "policy.bundle").write_bytes(b"bad")
+    until(lambda: served.ready()[1]["problems"])
+    os.kill(served.workers()[0], signal.SIGKILL)
+    until(lambda: len(served.workers()) > 2)
+
+    newest = served.workers()[-1]
+    with served.standing_still(but=newest):
+        answer = served.ask("/v1/authorize", EDIT)
+
+    assert (answer[0], answer[1]["revisions"]) == (200, before)
+
+
+# --- the start ----------------------------------------------------------------------------------
+
+
+def test_a_bundle_that_is_bad_at_the_start_ends_it(root: Path) -> None:
+    (root / "policy.bundle").write_bytes(b"bad")
+
+    ended = start(root, "--port", "0", pack=BUNDLE).wait(PATIENCE)
+
+    assert ended == 2
+    assert (
+        "policy.bundle: is no bundle; build one with `sidecar build`" in (root / "log").read_text()
+    )
+
+
+def test_a_pack_is_not_served_without_oso(root: Path) -> None:
+    ended = start(root, "--port", "0", **without_oso(root)).wait(PATIENCE)
+
+    log = (root / "log").read_text()
+    assert ended == 2
+    assert "error: policies cannot be compiled here: Oso is not installed" in log
+    assert "Traceback" not in log
