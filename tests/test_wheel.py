@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -46,3 +47,25 @@ def test_wheel_holds_each_source_file_once(wheel: ZipFile) -> None:
     packed = [name for name in wheel.namelist() if name.endswith(".py")]
 
     assert sorted(packed) == sorted(sources)
+
+
+def test_client_needs_nothing_but_the_wheel_and_the_standard_library(wheel: ZipFile) -> None:
+    program = f"import sys; sys.path.insert(0, {wheel.filename!r}); import sidecar.client as client"
+    program += "; print(client.Client.__name__)"
+
+    # -I and -S leave out everything that is installed.
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  ours
+
+    assert done.stdout == "Client\n"
+
+
+def test_documentation_of_the_client_names_the_wheel() -> None:
+    assert f"sidecar-{VERSION}-py3-none-any.whl" in (ROOT / "docs" / "client.md").read_text()
+
+
+def test_changelog_begins_with_the_version_of_the_project() -> None:
+    first = re.search(r"^## \[(.*?)\] - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert first is not None
+    assert first[1] == VERSION
