@@ -5,8 +5,8 @@ takes Flask besides. The standard library's http.client does all that one kind o
 place needs, and an authorization client is the last thing that should bring new dependencies.
 """
 
-from sidecar.client.asking import Client, StrictClient
-from sidecar.client.nouns import (
+from sidecar.client.client import Client, StrictClient
+from sidecar.client.model import (
     UNAVAILABLE,
     UNFULFILLED,
     Decision,

@@ -13,8 +13,8 @@ from collections import deque
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, NamedTuple
 
-from sidecar.client.nouns import UnavailableError
-from sidecar.client.places import Place, left
+from sidecar.client.address import Place, left
+from sidecar.client.model import UnavailableError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -12,15 +12,15 @@ from uuid import UUID
 from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 
-from sidecar.client.asking import Client
-from sidecar.client.encoding import obligation_codes
-from sidecar.client.nouns import (
+from sidecar.client.client import Client
+from sidecar.client.model import (
     NO_ANSWER,
     Decision,
     Entity,
     Reason,
     UnavailableError,
 )
+from sidecar.client.requests import obligation_codes
 
 P = ParamSpec("P")
 

@@ -30,7 +30,7 @@ from sidecar.client import (
     StrictClient,
     UnavailableError,
     connections,
-    reading,
+    responses,
 )
 from sidecar.client.guard import Guard
 
@@ -345,7 +345,7 @@ def test_a_large_answer_is_not_read_beyond_the_deadline() -> None:
     begun = time.monotonic()
 
     with pytest.raises(UnavailableError, match="took too long"):
-        reading.parse(large, begun + 0.02)
+        responses.parse(large, begun + 0.02)
 
     assert time.monotonic() - begun < 2.0
 

@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from sidecar.client.nouns import (
+from sidecar.client.model import (
     UNFULFILLED,
     Decision,
     Obligation,

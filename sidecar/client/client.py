@@ -12,15 +12,9 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
 
+from sidecar.client.address import place
 from sidecar.client.connections import Connections
-from sidecar.client.encoding import (
-    divided,
-    encode_batch,
-    encode_list_query,
-    encode_question,
-    obligation_codes,
-)
-from sidecar.client.nouns import (
+from sidecar.client.model import (
     NO_ANSWER,
     NOTHING,
     Decision,
@@ -29,8 +23,14 @@ from sidecar.client.nouns import (
     Question,
     UnavailableError,
 )
-from sidecar.client.places import place
-from sidecar.client.reading import (
+from sidecar.client.requests import (
+    divided,
+    encode_batch,
+    encode_list_query,
+    encode_question,
+    obligation_codes,
+)
+from sidecar.client.responses import (
     check_in_time,
     error_message,
     parse,

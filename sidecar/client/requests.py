@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sidecar.client.nouns import Entity, Question
+from sidecar.client.model import Entity, Question
 
 _BEGIN, _END = b'{"requests":[', b"]}"
 
