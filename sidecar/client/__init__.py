@@ -1,8 +1,8 @@
-"""A client of the sidecar for Python services: typed, on kept connections, and closed on failure.
+"""A typed client of the sidecar for Python services; every failure is a denial.
 
-Nothing of the server is imported, and nothing but the standard library; `sidecar.client.guard`
-takes Flask besides. The standard library's http.client does all that one kind of request to one
-place needs, and an authorization client is the last thing that should bring new dependencies.
+It imports nothing of the server, and only the standard library; `sidecar.client.guard` needs Flask
+as well. One kind of request to one address needs no more than http.client, and an authorization
+client should not bring dependencies into every service.
 """
 
 from sidecar.client.client import Client, StrictClient

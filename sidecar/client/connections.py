@@ -1,4 +1,4 @@
-"""Kept connections, shared by the threads of one process, and one deadline for each exchange."""
+"""Idle connections, shared by the threads of one process, and one deadline for each exchange."""
 
 from __future__ import annotations
 
@@ -13,116 +13,110 @@ from collections import deque
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, NamedTuple
 
-from sidecar.client.address import Place, left
+from sidecar.client.address import Address, seconds_left
 from sidecar.client.model import UnavailableError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-LONGEST_ANSWER = 16 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+"""Longest response of any request."""
 
 
 class Response(NamedTuple):
-    """An answer."""
+    """An HTTP response."""
 
     status: int
     content_type: str
     body: bytes
 
 
-class _Asked(NamedTuple):
-    """A question, and what bounds its answer."""
-
+class _Request(NamedTuple):
     path: str
     body: bytes
     headers: dict[str, str]
-    ends: float
-    most: int
+    deadline: float
+    max_bytes: int
+    """Longest response."""
 
 
 class Connections:
-    """Sends requests to one place, over connections that are used again."""
+    """Connections to one address, reused when they are idle."""
 
-    def __init__(self, place: Place, most: int) -> None:
-        """Prepare to connect.
-
-        Args:
-            place: Where to.
-            most: How many idle connections are kept.
-        """
-        self._place = place
+    def __init__(self, address: Address, max_idle: int) -> None:
+        """Prepare to connect; at most `max_idle` idle connections are kept."""
+        self._address = address
         self._idle: deque[_Connection] = deque()
-        self._most = most
+        self._max_idle = max_idle
 
     def post(
-        self, path: str, body: bytes, headers: dict[str, str], ends: float, most: int
+        self, path: str, body: bytes, headers: dict[str, str], deadline: float, max_bytes: int
     ) -> Response:
-        """Send a question and return the answer.
+        """Send a request and return the response.
 
-        A connection that was closed while nobody used it is replaced, and where a place has several
-        addresses they are tried one after the other: asking changes nothing, so that it may be done
-        twice.
+        The request is sent again if an idle connection turns out to be closed, and to each address
+        of a host until one responds. Decisions change nothing, so sending twice is safe.
 
         Args:
-            path: Below the base of the place.
-            body: The question.
-            headers: Beside those that belong to any request.
-            ends: By when the answer must be there, on the monotonic clock.
-            most: Longest answer that is read.
+            path: Below the base path of the address.
+            body: The body of the request.
+            headers: Headers besides those of every request.
+            deadline: When the response must have been read, on the monotonic clock.
+            max_bytes: Longest response.
 
         Raises:
-            UnavailableError: There was no answer, or not in time.
+            UnavailableError: There is no response, or not in time.
         """
-        asked = _Asked(path, body, headers, ends, min(most, LONGEST_ANSWER))
+        request = _Request(path, body, headers, deadline, min(max_bytes, MAX_RESPONSE_BYTES))
         try:
-            kept = self._take()
-            if kept is not None:
+            idle = self._take()
+            if idle is not None:
                 try:
-                    return self._exchange(kept, asked)
+                    return self._exchange(idle, request)
                 except ConnectionError:
-                    pass  # it had been closed
-            return self._anew(asked)
+                    pass  # the server had closed it
+            return self._exchange_anew(request)
         except (OSError, HTTPException, ValueError) as error:
-            raise UnavailableError(f"no answer: {_said(error)}") from error
+            raise UnavailableError(f"no response: {_describe(error)}") from error
 
     def close(self) -> None:
-        """Close all that nobody uses."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().end()
 
-    def _anew(self, asked: _Asked) -> Response:
-        """Exchange over a new connection, to the first address that answers.
+    def _exchange_anew(self, request: _Request) -> Response:
+        """Exchange over a new connection, to the first address that responds.
 
-        Each address has an equal part of the time that is left to connect, so that one which stays
-        silent does not keep the others from being tried.
+        Each address has an equal share of the time that is left to connect, so that a silent one
+        does not keep the others from being tried.
 
         Raises:
-            OSError: None of them answered.
+            OSError: None of them responded.
         """
-        failure = OSError(f"`{self._place.host}` has no address")
-        addresses = self._place.addresses()
+        failure = OSError(f"`{self._address.host}` has no address")
+        addresses = self._address.resolve()
         for index, address in enumerate(addresses):
-            share = left(asked.ends) / (len(addresses) - index)
+            share = seconds_left(request.deadline) / (len(addresses) - index)
             try:
-                wire = self._place.connect(address, time.monotonic() + share)
-                return self._exchange(_Connection(self._place, wire), asked)
+                connected = self._address.connect(address, time.monotonic() + share)
+                return self._exchange(_Connection(self._address, connected), request)
             except OSError as error:
                 failure = error
         raise failure
 
-    def _exchange(self, connection: _Connection, asked: _Asked) -> Response:
+    def _exchange(self, connection: _Connection, request: _Request) -> Response:
         try:
-            connection.wire.begin(asked.ends)
-            path = self._place.base + asked.path
-            connection.request("POST", path, asked.body, asked.headers)
+            connection.stream.begin(request.deadline)
+            path = self._address.base_path + request.path
+            connection.request("POST", path, request.body, request.headers)
             response = connection.getresponse()
             _check_framing(response)
-            told = _whole(response, asked.most)
-        except BaseException:  # whatever is still to come must not answer another question
+            body = _read_body(response, request.max_bytes)
+        except BaseException:  # a response that comes later must not answer another request
             connection.end()
             raise
         self._keep(connection, response)
-        return Response(response.status, response.headers.get_content_type(), told)
+        return Response(response.status, response.headers.get_content_type(), body)
 
     def _take(self) -> _Connection | None:
         while True:
@@ -130,141 +124,139 @@ class Connections:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if connection.is_quiet():
+            if connection.is_reusable():
                 return connection
             connection.end()
 
     def _keep(self, connection: _Connection, response: HTTPResponse) -> None:
-        if response.will_close or len(self._idle) >= self._most:
+        if response.will_close or len(self._idle) >= self._max_idle:
             connection.end()
         else:
             self._idle.append(connection)
 
 
 class _Connection(HTTPConnection):
-    """A connection, and the process that made it: after a fork it is not shared."""
+    """A connection, and the process that opened it: after a fork it is not shared."""
 
-    def __init__(self, place: Place, connected: socket.socket) -> None:
-        super().__init__(place.host, place.port)
-        self.wire = _Wire(connected)
-        self.sock = self.wire  # all of a socket that http.client uses
+    def __init__(self, address: Address, connected: socket.socket) -> None:
+        super().__init__(address.host, address.port)
+        self.stream = _DeadlineSocket(connected)
+        self.sock = self.stream  # it has the methods of a socket that http.client uses
         self.auto_open = 0
         self._owner = os.getpid()
 
-    def is_quiet(self) -> bool:
-        """Tell whether it is ours, open, and silent: what nobody asked for is no answer."""
-        if self._owner != os.getpid():
-            return False
-        return self.wire.is_quiet()
+    def is_reusable(self) -> bool:
+        """Return whether it is of this process, open, and without unread bytes."""
+        return self._owner == os.getpid() and self.stream.is_quiet()
 
     def end(self) -> None:
-        """Close it; unlike `close`, which http.client calls before an answer is read."""
+        """Close it; unlike `close`, which http.client calls before a response is read."""
         self.close()
-        self.wire.end()
+        self.stream.end()
 
 
-class _Wire:
-    """A socket on which everything is done by one deadline, however slowly bytes come."""
+class _DeadlineSocket:
+    """A socket with one deadline for a whole exchange, however slowly bytes come."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._ends = 0.0
+        self._deadline = 0.0
         self._outgoing = b""
-        self._over = False
-        self._left_over = False
+        self._is_finished = False
+        self._has_surplus = False
 
-    def begin(self, ends: float) -> None:
+    def begin(self, deadline: float) -> None:
         """Begin an exchange."""
-        self._ends, self._over, self._outgoing = ends, False, b""
+        self._deadline, self._is_finished, self._outgoing = deadline, False, b""
 
     def is_quiet(self) -> bool:
-        """Tell whether it is open, and nothing has come that was not asked for."""
+        """Return whether it is open and has received nothing beyond the last response."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
-        return not (self._left_over or pending or poll.poll(0))
+        return not (self._has_surplus or pending or poll.poll(0))
 
     def sendall(self, piece: bytes) -> None:
-        """Take a piece of the question; all of it is sent at once, when its answer is awaited."""
+        """Buffer a piece of the request; `makefile` sends all of it at once."""
         self._outgoing += piece
 
     def receive(self, buffer: WriteableBuffer) -> int:
-        if self._over:
+        if self._is_finished:
             return 0
-        self._socket.settimeout(left(self._ends))
+        self._socket.settimeout(seconds_left(self._deadline))
         return self._socket.recv_into(buffer)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        self._socket.settimeout(left(self._ends))
+        self._socket.settimeout(seconds_left(self._deadline))
         self._socket.sendall(self._outgoing)
-        return _Answer(self)
+        return _ResponseReader(self)
 
-    def finish(self, answer: io.BufferedReader) -> None:
-        """Look whether more came with an answer than the answer."""
-        self._over = True
-        self._left_over = self._left_over or bool(answer.peek(1))
+    def finish(self, reader: io.BufferedReader) -> None:
+        """End an exchange, and note whether bytes follow its response."""
+        self._is_finished = True
+        self._has_surplus = self._has_surplus or bool(reader.peek(1))
 
     def close(self) -> None:
-        """Leave it open: an answer may still be read."""
+        """Do nothing: http.client calls this while a response may still be read."""
 
     def end(self) -> None:
         self._socket.close()
 
 
-class _Answer(io.BufferedReader):
-    """What http.client reads an answer from, and closes when it is at its end."""
+class _ResponseReader(io.BufferedReader):
+    """The file from which http.client reads a response, and which it closes at the end of it."""
 
-    def __init__(self, wire: _Wire) -> None:
-        super().__init__(_Incoming(wire))
-        self._wire = wire
+    def __init__(self, stream: _DeadlineSocket) -> None:
+        super().__init__(_RawReader(stream))
+        self._stream = stream
 
     def close(self) -> None:
         if not self.closed:
-            self._wire.finish(self)
+            self._stream.finish(self)
         super().close()
 
 
-class _Incoming(io.RawIOBase):
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
+class _RawReader(io.RawIOBase):
+    def __init__(self, stream: _DeadlineSocket) -> None:
+        self._stream = stream
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        return self._wire.receive(buffer)
-
-
-def _check_framing(response: HTTPResponse) -> None:
-    """Check that there is one way to tell where an answer ends.
-
-    http.client takes the first of two lengths, and passes over what it cannot read; a proxy between
-    may have taken the other, so that a part of one answer would be read as the next.
-
-    Raises:
-        HTTPException: There is not.
-    """
-    lengths = response.headers.get_all("Content-Length", [])
-    codings = response.headers.get_all("Transfer-Encoding", [])
-    if response.headers.defects or len(lengths) + len(codings) > 1:
-        raise HTTPException("the answer says in two ways where it ends")
-    if not all(_LENGTH.fullmatch(each) for each in lengths) or any(
-        each.lower() != "chunked" for each in codings
-    ):
-        raise HTTPException("the answer does not say where it ends")
+        return self._stream.receive(buffer)
 
 
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
-def _whole(response: HTTPResponse, most: int) -> bytes:
-    told = response.read(most + 1)
+def _check_framing(response: HTTPResponse) -> None:
+    """Check that the headers state the end of the body in one way.
+
+    http.client takes the first of two lengths and ignores malformed ones. A proxy in between may
+    have taken the other, so that a part of one response would be read as the next.
+
+    Raises:
+        HTTPException: They state it in several ways, or in none.
+    """
+    lengths = response.headers.get_all("Content-Length", [])
+    codings = response.headers.get_all("Transfer-Encoding", [])
+    if response.headers.defects or len(lengths) + len(codings) > 1:
+        raise HTTPException("the end of the response is ambiguous")
+    if not all(map(_LENGTH.fullmatch, lengths)) or any(
+        coding.lower() != "chunked" for coding in codings
+    ):
+        raise HTTPException("the end of the response is not stated")
+
+
+def _read_body(response: HTTPResponse, max_bytes: int) -> bytes:
+    body = response.read(max_bytes + 1)
     if not response.isclosed() or response.length:
-        raise HTTPException("the answer is cut off, has no length, or is too long")
-    return told
+        raise HTTPException("the response is cut off, has no length, or is too long")
+    return body
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it took too long"
     return getattr(error, "strerror", None) or type(error).__name__

@@ -1,4 +1,4 @@
-"""A guard for views of Flask: the view runs where the sidecar allows it, and not otherwise."""
+"""A guard for Flask views: a view runs only if the sidecar allows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Guard:
-    """Guards views with the decisions of one sidecar.
+    """A guard of views by the decisions of one sidecar.
 
     ::
 
@@ -38,17 +38,18 @@ class Guard:
         @guard.requires("numbers.edit", resource="account:{account}")
         def add_number(account: str) -> str: ...
 
-    What is denied gets 403, what cannot be checked 503, both as JSON with the reasons; an allowed
-    view finds the `Decision` in ``flask.g.sidecar_decision``. Put it below the route: what stands
-    above `requires` is not guarded.
+    A denial is a 403, and a 503 if the sidecar is unavailable, both with the reasons as JSON. An
+    allowed view finds the `Decision` in ``flask.g.sidecar_decision``. Put `requires` below the
+    route: decorators above it are not guarded.
     """
 
     def __init__(self, client: Client, subject: Callable[[], str | Entity | None]) -> None:
-        """Guard by a client.
+        """Create a guard.
 
         Args:
-            client: One that denies where there is no answer, or a strict one.
-            subject: Returns who asks, as ``type:id`` or an `Entity`; None for nobody.
+            client: A client, which may be strict.
+            subject: Returns the subject of the request as ``type:id`` or an `Entity`; None if
+                nobody is signed in.
         """
         self._client = client
         self._subject = subject
@@ -61,32 +62,32 @@ class Guard:
         context: Callable[[], Mapping[str, object]] = dict,
         fulfils: str | Iterable[str] = (),
     ) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
-        """Let a view run only where this action is allowed.
+        """Let a view run only if an action is allowed.
 
         Args:
-            action: Its name.
-            resource: ``account:{account}`` with the names of view arguments, each put in as it is;
-                or what returns the resource when it is called with the view's arguments, None
-                for what there cannot be.
-            context: Returns the context of the question.
-            fulfils: Codes of the obligations that the view sees to, one or a collection of them.
+            action: The name of the action.
+            resource: ``account:{account}`` with the names of view arguments, inserted unchanged;
+                or a function of the view's arguments that returns the resource, or None if there
+                is no such resource.
+            context: Returns the context of the request.
+            fulfils: Codes of the obligations that the view fulfils, one or a collection of them.
 
         Raises:
-            ValueError: The text is no resource.
+            ValueError: `resource` is malformed.
             TypeError: `fulfils` is neither a code nor a collection of codes.
         """
-        named = _Template(resource).entity if isinstance(resource, str) else resource
-        fulfilled = obligation_codes(fulfils)
+        resource_of = _Template(resource).entity if isinstance(resource, str) else resource
+        codes = obligation_codes(fulfils)
 
         def decorate(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
             @wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-                decision = self._decide(action, named(*args, **kwargs), context(), fulfilled)
+                decision = self._decide(action, resource_of(*args, **kwargs), context(), codes)
                 if not decision:
-                    return _refusal(decision)
+                    return _denied_response(decision)
                 g.sidecar_decision = decision
-                told: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
-                return told
+                response: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
+                return response
 
             return guarded
 
@@ -120,9 +121,9 @@ class Guard:
 class _Template:
     """``type:id`` with the names of view arguments in the id.
 
-    The type stands in the text, and never comes from a caller. An argument goes into the id as it
-    is. Where an id is made of several, a value that holds what stands between them could pass for
-    another pair of values; it names nothing.
+    The type is fixed, and never comes from a caller. Arguments are inserted unchanged. In an id of
+    several arguments, a value that contains the text between them could stand for another
+    combination of values; it names no resource.
     """
 
     def __init__(self, text: str) -> None:
@@ -132,23 +133,22 @@ class _Template:
         if not colon or not identifier or not _TYPE.fullmatch(self._type):
             raise ValueError(f"`{text}` is not written like `account:{{account}}`")
         if any("{" in piece or "}" in piece for piece in self._literals):
-            raise ValueError(f"`{text}` has a brace that stands around no name")
+            raise ValueError(f"`{text}` has a brace without a name")
         if not all(self._literals[1:-1]):
-            raise ValueError(f"`{text}` has nothing between two names")
+            raise ValueError(f"`{text}` has no text between two names")
 
     def entity(self, *_: object, **arguments: object) -> Entity | None:
-        """Return the resource; None where the values name nothing.
+        """Return the resource; None if the values name none.
 
         Raises:
-            TypeError: The view has no such argument, or it is no text and no number.
+            TypeError: An argument is missing, or is neither text nor a number.
         """
         values = [_text(name, arguments) for name in self._names]
         between = zip(values, self._literals[1:-1], strict=False)
         if not all(values) or any(literal in value for value, literal in between):
             return None
-        parts = [*values, ""]
-        written = "".join(a + b for a, b in zip(self._literals, parts, strict=True))
-        return Entity(self._type, written)
+        pairs = zip(self._literals, [*values, ""], strict=True)
+        return Entity(self._type, "".join(literal + value for literal, value in pairs))
 
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -163,16 +163,16 @@ def _text(name: str, arguments: Mapping[str, object]) -> str:
 
 
 def _request_id() -> str:
-    said = request.headers.get("X-Request-ID", "")
-    return said if _REQUEST_ID.fullmatch(said) else ""
+    value = request.headers.get("X-Request-ID", "")
+    return value if _REQUEST_ID.fullmatch(value) else ""
 
 
 def _denial(reason: Reason) -> Decision:
     return Decision(allowed=False, reasons=(reason,))
 
 
-def _refusal(decision: Decision) -> Response:
-    reasons = [{"code": each.code, "message": each.message} for each in decision.reasons]
+def _denied_response(decision: Decision) -> Response:
+    reasons = [{"code": reason.code, "message": reason.message} for reason in decision.reasons]
     response = Response(
         json.dumps({"decision": False, "reasons": reasons}),
         503 if decision.unavailable else 403,

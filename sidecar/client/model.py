@@ -1,4 +1,4 @@
-"""What is asked and answered, as the caller's code sees it."""
+"""The questions and decisions of the client's public interface."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-NOTHING: Mapping[str, object] = MappingProxyType({})
+EMPTY: Mapping[str, object] = MappingProxyType({})
 
 UNAVAILABLE = "unavailable"
-"""The reason of a denial that the sidecar did not give: there was no answer that could be used."""
+"""The reason of a denial by the client itself: the sidecar gave no valid response."""
 
 UNFULFILLED = "unfulfilled_obligation"
-"""The reason of a denial where the sidecar allows, but demands what the caller does not do."""
+"""The reason of a denial of an allow with an obligation that the caller does not fulfil."""
 
 
 class UnavailableError(Exception):
-    """There is no answer that can be used; the message says why."""
+    """The sidecar gave no valid response; the message names the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A subject or a resource, with what the caller vouches for."""
+    """A subject or a resource, with the properties that the caller declares."""
 
     type: str
     id: str
-    properties: Mapping[str, object] = field(default_factory=lambda: NOTHING)
+    properties: Mapping[str, object] = field(default_factory=lambda: EMPTY)
 
     @classmethod
-    def of(cls, said: str | Entity) -> Entity:
-        """Read ``type:id``; the id is all that follows the first colon, as it is.
+    def of(cls, reference: str | Entity) -> Entity:
+        """Return the entity of ``type:id``; the id is all text after the first colon, unchanged.
 
         Raises:
-            ValueError: It is not written so.
+            ValueError: The text has another form.
         """
-        if isinstance(said, Entity):
-            return said
-        name, _, identifier = said.partition(":")
+        if isinstance(reference, Entity):
+            return reference
+        name, _, identifier = reference.partition(":")
         if not name or not identifier:
             raise ValueError("an entity must be written `type:id`")
         return cls(name, identifier)
@@ -44,20 +44,20 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """May this subject do this action on this resource?"""
+    """The question whether a subject may perform an action on a resource."""
 
     subject: str | Entity
     action: str
     resource: str | Entity
-    context: Mapping[str, object] = field(default_factory=lambda: NOTHING)
-    action_properties: Mapping[str, object] = field(default_factory=lambda: NOTHING)
+    context: Mapping[str, object] = field(default_factory=lambda: EMPTY)
+    action_properties: Mapping[str, object] = field(default_factory=lambda: EMPTY)
     fulfils: str | Iterable[str] = frozenset()
-    """Codes of the obligations that the caller sees to when it is allowed; a text is one code."""
+    """Codes of the obligations that the caller fulfils if it is allowed; a text is one code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why not: a code, and what a person can do next."""
+    """A reason of a denial: its code, and a message for the user."""
 
     code: str
     message: str
@@ -65,7 +65,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What the caller must do along with an allow."""
+    """A duty of the caller that comes with an allow."""
 
     code: str
     message: str
@@ -73,21 +73,20 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The answer to one question; true exactly where the caller may go on.
+    """The decision on one question; true exactly if the caller may proceed.
 
-    An allow with an obligation is an allow on a condition. Code that does not know the condition
-    cannot meet it, and to go on all the same would be to do what nobody allowed; so such an answer
-    is a denial with the reason `UNFULFILLED`, unless the question said that its caller fulfils each
-    of the obligations. An obligation that is added to a policy later closes what does not know it,
-    and opens nothing.
+    An allow with obligations is conditional. A caller that does not know an obligation cannot
+    fulfil it, so the decision is a denial with the reason `UNFULFILLED` unless the question lists
+    every obligation in `fulfils`. An obligation that is added to a policy later therefore denies
+    callers that do not know it.
     """
 
     allowed: bool
     reasons: tuple[Reason, ...]
-    """Empty exactly where it is allowed."""
+    """Empty exactly if it is allowed."""
     obligations: tuple[Obligation, ...] = ()
     id: str = ""
-    """By which the sidecar's log speaks of it; empty where the sidecar did not answer."""
+    """The identifier in the sidecar's decision log; empty if the sidecar did not respond."""
     policy_revision: str = ""
     data_revision: str = ""
 
@@ -96,7 +95,7 @@ class Decision:
 
     @property
     def unavailable(self) -> bool:
-        """Whether it is a denial only because there was no answer."""
+        """Whether it is a denial because the sidecar gave no valid response."""
         return any(reason.code == UNAVAILABLE for reason in self.reasons)
 
 
@@ -105,20 +104,20 @@ NO_OBLIGATIONS: Mapping[str, tuple[Obligation, ...]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """The actions that would be allowed, to show a person what there is to do.
+    """The actions that would be allowed, to show them to a user.
 
-    To guard an action, ask for a decision on it: only there an obligation that the caller does not
-    see to is a denial.
+    To guard an action, request a decision on it: only a decision denies for an unfulfilled
+    obligation.
     """
 
     actions: tuple[str, ...]
-    """In the order of the schema; empty where there was no answer."""
+    """In the order of the schema; empty if the sidecar is unavailable."""
     reasons: tuple[Reason, ...] = ()
-    """Why there are none, where there was no answer."""
+    """The reason `unavailable`, if the sidecar is."""
     obligations: Mapping[str, tuple[Obligation, ...]] = field(
         default_factory=lambda: NO_OBLIGATIONS
     )
-    """Of those actions that carry any: what the caller must do along with the allow."""
+    """The obligations of each action that has any."""
 
     def __contains__(self, action: object) -> bool:
         return action in self.actions
@@ -131,4 +130,4 @@ class Permissions:
 
 
 NO_ANSWER = Reason(UNAVAILABLE, "Access cannot be checked now; try again later.")
-"""Told to people; what is wrong stands in the log and in `UnavailableError`."""
+"""For users; the cause is in the log and in `UnavailableError`."""

@@ -1,4 +1,4 @@
-"""Writes questions as JSON, each by itself, and divides many into batches that a server takes."""
+"""Encode questions as JSON, and divide them into batches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _BEGIN, _END = b'{"requests":[', b"]}"
 
 
 def obligation_codes(fulfils: object) -> frozenset[str]:
-    """Return the codes of obligations that a caller sees to: one text is one code.
+    """Return the codes of the obligations that a caller fulfils: one text is one code.
 
     Raises:
-        TypeError: It is neither a text nor a collection of texts. A mapping is none: it could say
-            of a code that it is *not* seen to.
+        TypeError: The value is neither text nor a collection of texts. A mapping is refused: it
+            could declare that a code is *not* fulfilled.
     """
     if isinstance(fulfils, str):
         return frozenset((fulfils,))
@@ -29,56 +29,56 @@ def obligation_codes(fulfils: object) -> frozenset[str]:
 
 
 def encode_question(question: object) -> bytes:
-    """Write one question for a decision.
+    """Encode a question for a decision.
 
     Raises:
-        TypeError: It is no `Question`, or a part of it has a type that JSON does not have.
-        ValueError: A part of it cannot be written as JSON that has one meaning.
+        TypeError: The argument is not a `Question`, or has a member that is not of JSON.
+        ValueError: A member cannot be encoded.
     """
     if not isinstance(question, Question):
         raise TypeError("it must be a `Question`")
     action = {
         "name": _text("action", question.action),
-        "properties": _members("action_properties", question.action_properties),
+        "properties": _properties("action_properties", question.action_properties),
     }
     return _encode(
         {
             "subject": _entity("subject", question.subject),
             "action": action,
             "resource": _entity("resource", question.resource),
-            "context": _members("context", question.context),
+            "context": _properties("context", question.context),
         }
     )
 
 
 def encode_list_query(subject: object, resource: object, context: object) -> bytes:
-    """Write the question which actions are allowed.
+    """Encode a request for permissions.
 
     Raises:
-        TypeError: A part of it has a type that JSON does not have.
-        ValueError: A part of it cannot be written as JSON that has one meaning.
+        TypeError: A member is not of JSON.
+        ValueError: A member cannot be encoded.
     """
     return _encode(
         {
             "subject": _entity("subject", subject),
             "resource": _entity("resource", resource),
-            "context": _members("context", context),
+            "context": _properties("context", context),
         }
     )
 
 
 def encode_batch(questions: Sequence[bytes]) -> bytes:
-    """Join questions to the body of one request."""
+    """Return the body of a batch of encoded questions."""
     return _BEGIN + b",".join(questions) + _END
 
 
-def divided(
+def divide(
     questions: Iterable[tuple[int, bytes]], max_bytes: int, max_count: int
 ) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield the questions in batches, each within both bounds.
+    """Yield the encoded questions, with their indexes, in batches within both limits.
 
-    A question that is too large by itself is a batch by itself: the server may take more than we
-    know of, and if it does not, no other question is refused with it.
+    A question that is too large is a batch of its own: the server may have a higher limit, and if
+    not, no other question is refused with it.
     """
     batch: list[tuple[int, bytes]] = []
     size = len(_BEGIN) + len(_END)
@@ -93,7 +93,7 @@ def divided(
 
 
 def _encode(members: Mapping[str, object]) -> bytes:
-    # As UTF-8, in which a lone surrogate cannot be written: no server takes one.
+    # UTF-8 refuses lone surrogates, as every server does.
     text = json.dumps(members, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8")
 
@@ -105,7 +105,7 @@ def _entity(member: str, value: object) -> dict[str, object]:
     return {
         "type": _text(f"{member}.type", entity.type),
         "id": _text(f"{member}.id", entity.id),
-        "properties": _members(f"{member}.properties", entity.properties),
+        "properties": _properties(f"{member}.properties", entity.properties),
     }
 
 
@@ -115,7 +115,7 @@ def _text(member: str, value: object) -> str:
     return value
 
 
-def _members(member: str, value: object) -> dict[str, object]:
+def _properties(member: str, value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise TypeError(f"`{member}` must be a mapping")
     members = dict(value)

@@ -1,4 +1,4 @@
-"""Reads answers, and takes none that is not exactly as it must be."""
+"""Decode responses strictly: a response of any other form is no response."""
 
 from __future__ import annotations
 
@@ -20,59 +20,58 @@ from sidecar.client.model import (
 
 T = TypeVar("T")
 
-_LONGEST_MESSAGE = 200
+_MAX_MESSAGE_CHARACTERS = 200
 
 
-def parse(body: bytes, ends: float) -> object:
-    """Read a body as JSON.
+def parse(body: bytes, deadline: float) -> object:
+    """Return the JSON of a body.
 
     Args:
-        body: All of it.
-        ends: By when, on the monotonic clock. A long body takes long to read.
+        body: The whole body.
+        deadline: On the monotonic clock; it is checked while parsing, as long bodies take long.
 
     Raises:
-        UnavailableError: It is not JSON, two readers could understand it in two ways, or it is too
-            late.
+        UnavailableError: The body is not JSON, has a repeated member, or the deadline has passed.
     """
-    members = partial(_members, ends)
+    members = partial(_unique_members, deadline)
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=members, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise UnavailableError("the answer is not JSON") from error
+        raise UnavailableError("the response is not JSON") from error
 
 
-def check_in_time(ends: float) -> None:
-    """Check that an answer is there before the deadline.
+def check_deadline(deadline: float) -> None:
+    """Check that a deadline on the monotonic clock has not passed.
 
     Raises:
-        UnavailableError: It is too late: what was answered counts no longer.
+        UnavailableError: It has: a late response counts as none.
     """
-    if time.monotonic() >= ends:
-        raise UnavailableError("no answer: it took too long")
+    if time.monotonic() >= deadline:
+        raise UnavailableError("no response: it took too long")
 
 
-def read_decision(told: object, fulfils: frozenset[str]) -> Decision:
-    """Return the decision that an answer holds.
+def read_decision(response: object, fulfils: frozenset[str]) -> Decision:
+    """Return the decision of a response.
 
     Args:
-        told: One answer, or one item of a batch.
-        fulfils: Codes of the obligations that the caller sees to.
+        response: The JSON of a response, or of one item of a batch.
+        fulfils: Codes of the obligations that the caller fulfils.
 
     Raises:
-        UnavailableError: It holds none.
+        UnavailableError: The response has no decision.
     """
-    members = _object(told)
+    members = _object(response)
     if "error" in members:
-        raise UnavailableError(f"the question was refused: {error_message(told)}")
+        raise UnavailableError(f"the question was refused: {error_message(response)}")
     allowed = _typed(members, "decision", bool)
-    reasons = _coded(members, "reasons", Reason)
-    obligations = _coded(members, "obligations", Obligation)
+    reasons = _parse_coded(members, "reasons", Reason)
+    obligations = _parse_coded(members, "obligations", Obligation)
     if allowed is not (not reasons):
-        raise UnavailableError("the answer contradicts itself: `decision` and `reasons`")
+        raise UnavailableError("the response contradicts itself: `decision` and `reasons`")
     unmet = tuple(
-        Reason(UNFULFILLED, f"`{each.code}` is not seen to: {each.message}")
-        for each in obligations
-        if each.code not in fulfils
+        Reason(UNFULFILLED, f"`{obligation.code}` is not fulfilled: {obligation.message}")
+        for obligation in obligations
+        if obligation.code not in fulfils
     )
     revisions = _typed(members, "revisions", dict)
     return Decision(
@@ -85,62 +84,62 @@ def read_decision(told: object, fulfils: frozenset[str]) -> Decision:
     )
 
 
-def read_items(told: object, count: int) -> list[object]:
-    """Return the answers to the questions of a batch.
+def read_items(response: object, count: int) -> list[object]:
+    """Return the items of the response to a batch.
 
     Raises:
-        UnavailableError: They are not as many.
+        UnavailableError: There is not one for each question.
     """
-    items: list[object] = _typed(_object(told), "answers", list)
+    items: list[object] = _typed(_object(response), "answers", list)
     if len(items) != count:
-        raise UnavailableError("the answer has not one item for each question")
+        raise UnavailableError("the response does not have one item for each question")
     return items
 
 
-def read_permissions(told: object) -> Permissions:
-    """Return the permissions that an answer holds.
+def read_permissions(response: object) -> Permissions:
+    """Return the permissions of a response.
 
     Raises:
-        UnavailableError: It holds none.
+        UnavailableError: The response has none.
     """
-    members = _object(told)
+    members = _object(response)
     actions = _typed(members, "permissions", list)
     if not all(isinstance(action, str) for action in actions):
-        raise UnavailableError("the answer is malformed: `permissions`")
-    carried = _object(members.get("obligations", {}))
-    obligations = {name: _coded(carried, name, Obligation) for name in carried}
+        raise UnavailableError("the response is malformed: `permissions`")
+    by_action = _object(members.get("obligations", {}))
+    obligations = {name: _parse_coded(by_action, name, Obligation) for name in by_action}
     return Permissions(actions=tuple(actions), obligations=MappingProxyType(obligations))
 
 
-def error_message(told: object) -> str:
-    """Return what an error says, on one line; empty where it says nothing."""
-    error = told.get("error") if isinstance(told, dict) else None
+def error_message(response: object) -> str:
+    """Return the message of an error response on one line; empty if there is none."""
+    error = response.get("error") if isinstance(response, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
-    return ascii(message[:_LONGEST_MESSAGE])[1:-1] if isinstance(message, str) else ""
+    return ascii(message[:_MAX_MESSAGE_CHARACTERS])[1:-1] if isinstance(message, str) else ""
 
 
-def _coded(
+def _parse_coded(
     members: Mapping[str, object], name: str, make: Callable[[str, str], T]
 ) -> tuple[T, ...]:
     items = map(_object, _typed(members, name, list))
-    return tuple(make(_typed(each, "code", str), _typed(each, "message", str)) for each in items)
+    return tuple(make(_typed(item, "code", str), _typed(item, "message", str)) for item in items)
 
 
-def _object(told: object) -> Mapping[str, object]:
-    if not isinstance(told, dict):
-        raise UnavailableError("the answer is malformed: no object")
-    return told
+def _object(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise UnavailableError("the response is malformed: no object")
+    return value
 
 
 def _typed(members: Mapping[str, object], name: str, kind: type[T]) -> T:
     value = members.get(name)
     if not isinstance(value, kind):
-        raise UnavailableError(f"the answer is malformed: `{name}`")
+        raise UnavailableError(f"the response is malformed: `{name}`")
     return value
 
 
-def _members(ends: float, pairs: list[tuple[str, object]]) -> dict[str, object]:
-    check_in_time(ends)
+def _unique_members(deadline: float, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    check_deadline(deadline)
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member is given twice")

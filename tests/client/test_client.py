@@ -1,4 +1,4 @@
-"""The client: an allow is taken only from an answer that is exactly one, and nothing is raised."""
+"""The client: only a well-formed response is an allow, and no method raises."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ CONFIRM = {"code": "confirm", "message": "Ask first."}
 OBLIGED = {**ALLOW, "obligations": [CONFIRM]}
 
 
-def answer(told: object, status: str = "200 OK", *headers: str) -> bytes:
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+def respond(response: object, status: str = "200 OK", *headers: str) -> bytes:
+    body = response if isinstance(response, bytes) else json.dumps(response).encode()
     head = [f"HTTP/1.1 {status}", "Content-Type: application/json", *headers]
     return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
-def chunked(told: object) -> bytes:
-    body = json.dumps(told).encode()
-    head = answer(told).partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
+def chunked(response: object) -> bytes:
+    body = json.dumps(response).encode()
+    head = respond(response).partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
     return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
 
@@ -64,16 +64,16 @@ Piece = bytes | float | Callable[[bytes], bytes]
 
 
 class Scripted:
-    """A server that says what it was told to, whatever it is asked."""
+    """A server that sends the same script in response to every request."""
 
     def __init__(self, *script: Piece) -> None:
-        """Answer the first question with all of the script, and each one after it likewise.
+        """Send all of the script in response to each request.
 
         Bytes are sent, numbers are seconds of silence, an empty piece ends the connection, and a
-        function makes the answer from the question.
+        function returns the response to a request.
         """
         self.script = script
-        self.questions: list[bytes] = []
+        self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
@@ -91,7 +91,7 @@ class Scripted:
                 self._open.pop().shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # which ends the waiting, as closing does not
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends `accept`, which `close` does not
         self._listener.close()
         self.drop_connections()
 
@@ -113,7 +113,7 @@ class Scripted:
                         if isinstance(piece, float):
                             time.sleep(piece)
                         elif callable(piece):
-                            connection.sendall(piece(self.questions[-1]))
+                            connection.sendall(piece(self.requests[-1]))
                         elif piece:
                             connection.sendall(piece)
                         else:
@@ -132,15 +132,15 @@ class Scripted:
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         while len(body) < length:
             body += connection.recv(65536)
-        self.questions.append(head + b"\r\n\r\n" + body)
+        self.requests.append(head + b"\r\n\r\n" + body)
         return True
 
 
-Say = Callable[..., Scripted]
+StartServer = Callable[..., Scripted]
 
 
 @pytest.fixture
-def say() -> Iterator[Say]:
+def start_server() -> Iterator[StartServer]:
     made: list[Scripted] = []
 
     def script(*pieces: Piece) -> Scripted:
@@ -148,8 +148,8 @@ def say() -> Iterator[Say]:
         return made[-1]
 
     yield script
-    for each in made:
-        each.close()
+    for server in made:
+        server.close()
 
 
 def ask(server: Scripted, seconds: float = 2.0) -> Decision:
@@ -160,8 +160,8 @@ def ask(server: Scripted, seconds: float = 2.0) -> Decision:
 # --- answers ------------------------------------------------------------------------------------
 
 
-def test_an_allow_is_true_and_tells_what_it_was_made_from(say: Say) -> None:
-    decision = ask(say(answer(ALLOW)))
+def test_an_allow_is_true_and_has_its_revisions(start_server: StartServer) -> None:
+    decision = ask(start_server(respond(ALLOW)))
 
     assert decision
     assert decision == Decision(
@@ -169,15 +169,15 @@ def test_an_allow_is_true_and_tells_what_it_was_made_from(say: Say) -> None:
     )
 
 
-def test_a_denial_is_false_and_tells_why(say: Say) -> None:
-    decision = ask(say(answer(DENY)))
+def test_a_denial_is_false_and_has_its_reasons(start_server: StartServer) -> None:
+    decision = ask(start_server(respond(DENY)))
 
     assert not decision
     assert (decision.reasons, decision.unavailable) == ((Reason("not_granted", "No."),), False)
 
 
-def test_what_is_asked_is_sent_as_it_was_said(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_every_member_of_a_question_is_sent_unchanged(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
     member = Entity("invitation", "a:b/\n\u2028é", {"role": "support"})
 
     with Client(server.url, token="s3cret") as client:  # noqa: S106  of nobody
@@ -190,7 +190,7 @@ def test_what_is_asked_is_sent_as_it_was_said(say: Say) -> None:
             request_id="r-1",
         )
 
-    head, _, body = server.questions[0].partition(b"\r\n\r\n")
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/authorize HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Bearer s3cret\r\n" in head
     assert b"\r\nX-Request-ID: r-1" in head
@@ -206,25 +206,25 @@ def test_what_is_asked_is_sent_as_it_was_said(say: Say) -> None:
     }
 
 
-def test_a_base_path_goes_before_all_others(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_a_base_path_precedes_the_path(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
 
     with Client(f"{server.url}/pdp/") as client:
         client.authorize(*EDIT)
 
-    assert server.questions[0].startswith(b"POST /pdp/v1/authorize ")
+    assert server.requests[0].startswith(b"POST /pdp/v1/authorize ")
 
 
 # --- obligations --------------------------------------------------------------------------------
 
 
-def test_an_allow_with_an_obligation_that_nobody_sees_to_is_a_denial(say: Say) -> None:
-    decision = ask(say(answer(OBLIGED)))
+def test_an_allow_with_an_unfulfilled_obligation_is_a_denial(start_server: StartServer) -> None:
+    decision = ask(start_server(respond(OBLIGED)))
 
     assert not decision
     assert not decision.allowed
     assert [reason.code for reason in decision.reasons] == ["unfulfilled_obligation"]
-    assert [each.code for each in decision.obligations] == ["confirm"]
+    assert [obligation.code for obligation in decision.obligations] == ["confirm"]
 
 
 @pytest.mark.parametrize(
@@ -245,71 +245,71 @@ def test_an_allow_with_an_obligation_that_nobody_sees_to_is_a_denial(say: Say) -
         (None, False),
     ],
 )
-def test_an_allow_holds_for_who_sees_to_all_obligations(
-    say: Say, fulfils: set[str], *, allowed: bool
+def test_an_allow_holds_if_the_caller_fulfils_all_obligations(
+    start_server: StartServer, fulfils: set[str], *, allowed: bool
 ) -> None:
     question = Question(
         subject="user:ana", action="numbers.edit", resource="account:acme", fulfils=fulfils
     )
 
-    with Client(say(answer(OBLIGED)).url) as client:
+    with Client(start_server(respond(OBLIGED)).url) as client:
         decision = client.authorize(*EDIT, fulfils=fulfils)
-    with Client(say(answer({"answers": [OBLIGED]})).url) as client:
+    with Client(start_server(respond({"answers": [OBLIGED]})).url) as client:
         (of_batch,) = client.authorize_all([question])
 
     assert (bool(decision), bool(of_batch)) == (allowed, allowed)
 
 
-# --- whatever is no answer ----------------------------------------------------------------------
+# --- malformed responses ------------------------------------------------------------------------
 
-NO_ANSWERS = {
-    "status 500": answer(ALLOW, "500 Internal Server Error"),
-    "status 201": answer(ALLOW, "201 Created"),
-    "status 401": answer({"decision": False, "error": {"message": "who?"}}, "401 Unauthorized"),
-    "redirect": answer(ALLOW, "302 Found", "Location: http://127.0.0.1:1/"),
-    "html": answer(ALLOW).replace(b"application/json", b"text/html"),
-    "no content type": answer(ALLOW).replace(b"Content-Type: application/json\r\n", b""),
-    "two lengths": answer(ALLOW, "200 OK", f"Content-Length: {len(json.dumps(ALLOW))}"),
-    "two other lengths": answer(ALLOW, "200 OK", "content-length: 5"),
-    "lengths in one field": answer(ALLOW).replace(b"Content-Length: ", b"Content-Length: 7, "),
-    "a length with a sign": answer(ALLOW).replace(b"Content-Length: ", b"Content-Length: +"),
-    "a length with a line": answer(ALLOW).replace(b"Content-Length: 1", b"Content-Length: 1_"),
-    "a length and a coding": answer(ALLOW, "200 OK", "Transfer-Encoding: chunked"),
-    "a coding nobody reads": answer(ALLOW, "200 OK", "Transfer-Encoding: gzip"),
-    "a field that is none": answer(ALLOW, "200 OK", "Content-Length : 5"),
+MALFORMED = {
+    "status 500": respond(ALLOW, "500 Internal Server Error"),
+    "status 201": respond(ALLOW, "201 Created"),
+    "status 401": respond({"decision": False, "error": {"message": "who?"}}, "401 Unauthorized"),
+    "redirect": respond(ALLOW, "302 Found", "Location: http://127.0.0.1:1/"),
+    "html": respond(ALLOW).replace(b"application/json", b"text/html"),
+    "no content type": respond(ALLOW).replace(b"Content-Type: application/json\r\n", b""),
+    "two lengths": respond(ALLOW, "200 OK", f"Content-Length: {len(json.dumps(ALLOW))}"),
+    "two other lengths": respond(ALLOW, "200 OK", "content-length: 5"),
+    "lengths in one field": respond(ALLOW).replace(b"Content-Length: ", b"Content-Length: 7, "),
+    "a length with a sign": respond(ALLOW).replace(b"Content-Length: ", b"Content-Length: +"),
+    "a length with a line": respond(ALLOW).replace(b"Content-Length: 1", b"Content-Length: 1_"),
+    "a length and a coding": respond(ALLOW, "200 OK", "Transfer-Encoding: chunked"),
+    "a coding nobody reads": respond(ALLOW, "200 OK", "Transfer-Encoding: gzip"),
+    "a field that is none": respond(ALLOW, "200 OK", "Content-Length : 5"),
     "a chunk that is cut off": chunked(ALLOW)[:-9],
-    "no length": answer(ALLOW).replace(b"Content-Length: ", b"X-Length: "),
-    "cut off": answer(ALLOW)[:-1],
+    "no length": respond(ALLOW).replace(b"Content-Length: ", b"X-Length: "),
+    "cut off": respond(ALLOW)[:-1],
     "cut off in the head": b"HTTP/1.1 200 OK\r\nContent-",
     "not HTTP": b"\x15\x03\x01\x00\x02\x02\x28 garbage\r\n\r\n",
     "an endless line": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
     "nothing": b"",
-    "not JSON": answer(b"yes"),
-    "no object": answer([ALLOW]),
-    "true": answer(True),  # noqa: FBT003  a JSON value
-    "null": answer(None),
-    "not UTF-8": answer(b'{"decision": true, "x": "\xff"}'),
-    "decision twice": answer(b'{"decision": false, ' + json.dumps(ALLOW).encode()[1:]),
-    "NaN": answer(b'{"x": NaN, ' + json.dumps(ALLOW).encode()[1:]),
-    "nested": answer(b"[" * 100_000),
-    "decision 1": answer({**ALLOW, "decision": 1}),
-    'decision "true"': answer({**ALLOW, "decision": "true"}),
-    "decision null": answer({**ALLOW, "decision": None}),
-    "no decision": answer({name: ALLOW[name] for name in ALLOW if name != "decision"}),
-    "no obligations": answer({name: ALLOW[name] for name in ALLOW if name != "obligations"}),
-    "no reasons": answer({name: ALLOW[name] for name in ALLOW if name != "reasons"}),
-    "no revisions": answer({name: ALLOW[name] for name in ALLOW if name != "revisions"}),
-    "allowed with reasons": answer({**ALLOW, "reasons": DENY["reasons"]}),
-    "allowed with an error": answer({**ALLOW, "error": {"message": "but"}}),
-    "denied without reasons": answer({**DENY, "reasons": []}),
-    "obligations of another form": answer({**ALLOW, "obligations": ["confirm"]}),
-    "an obligation without a code": answer({**ALLOW, "obligations": [{"message": "x"}]}),
+    "not JSON": respond(b"yes"),
+    "no object": respond([ALLOW]),
+    "true": respond(True),  # noqa: FBT003  a JSON value
+    "null": respond(None),
+    "not UTF-8": respond(b'{"decision": true, "x": "\xff"}'),
+    "decision twice": respond(b'{"decision": false, ' + json.dumps(ALLOW).encode()[1:]),
+    "NaN": respond(b'{"x": NaN, ' + json.dumps(ALLOW).encode()[1:]),
+    "nested": respond(b"[" * 100_000),
+    "decision 1": respond({**ALLOW, "decision": 1}),
+    'decision "true"': respond({**ALLOW, "decision": "true"}),
+    "decision null": respond({**ALLOW, "decision": None}),
+    "no decision": respond({name: ALLOW[name] for name in ALLOW if name != "decision"}),
+    "no obligations": respond({name: ALLOW[name] for name in ALLOW if name != "obligations"}),
+    "no reasons": respond({name: ALLOW[name] for name in ALLOW if name != "reasons"}),
+    "no revisions": respond({name: ALLOW[name] for name in ALLOW if name != "revisions"}),
+    "allowed with reasons": respond({**ALLOW, "reasons": DENY["reasons"]}),
+    "allowed with an error": respond({**ALLOW, "error": {"message": "but"}}),
+    "denied without reasons": respond({**DENY, "reasons": []}),
+    "obligations of another form": respond({**ALLOW, "obligations": ["confirm"]}),
+    "an obligation without a code": respond({**ALLOW, "obligations": [{"message": "x"}]}),
 }
 
 
-@pytest.mark.parametrize("told", NO_ANSWERS.values(), ids=NO_ANSWERS)
-def test_what_is_no_answer_is_a_denial(say: Say, told: bytes) -> None:
-    server = say(told, b"")
+@pytest.mark.parametrize("response", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_response_is_a_denial(start_server: StartServer, response: bytes) -> None:
+    server = start_server(response, b"")
 
     decision = ask(server)
 
@@ -320,11 +320,13 @@ def test_what_is_no_answer_is_a_denial(say: Say, told: bytes) -> None:
         strict.authorize(*EDIT)
 
 
-def test_an_answer_in_chunks_is_one(say: Say) -> None:
-    assert ask(say(chunked(ALLOW)))
+def test_a_chunked_response_is_accepted(start_server: StartServer) -> None:
+    assert ask(start_server(chunked(ALLOW)))
 
 
-def test_an_answer_that_is_read_too_late_is_none(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_that_is_read_after_the_deadline_is_a_denial(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(body: str, **rest: Any) -> object:  # noqa: ANN401  as of `json.loads`
         time.sleep(0.4)
         return loads(body, **rest)
@@ -333,14 +335,14 @@ def test_an_answer_that_is_read_too_late_is_none(say: Say, monkeypatch: pytest.M
     monkeypatch.setattr(json, "loads", slow)
     question = Question(subject="user:ana", action="read", resource="account:acme")
 
-    with Client(say(answer({"answers": [ALLOW]})).url, seconds=0.3) as client:
+    with Client(start_server(respond({"answers": [ALLOW]})).url, seconds=0.3) as client:
         decisions = client.authorize_all([question])
 
     assert [decision.unavailable for decision in decisions] == [True]
-    assert ask(say(answer(ALLOW)), seconds=0.3).unavailable
+    assert ask(start_server(respond(ALLOW)), seconds=0.3).unavailable
 
 
-def test_a_large_answer_is_not_read_beyond_the_deadline() -> None:
+def test_a_large_response_is_not_parsed_beyond_the_deadline() -> None:
     large = b"[%b]" % b",".join([b'{"a":{}}'] * 200_000)
     begun = time.monotonic()
 
@@ -350,20 +352,22 @@ def test_a_large_answer_is_not_read_beyond_the_deadline() -> None:
     assert time.monotonic() - begun < 2.0
 
 
-def test_a_length_that_is_too_long_is_no_answer(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LONGEST_ANSWER", 100)
+def test_a_response_that_is_too_long_is_a_denial(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_RESPONSE_BYTES", 100)
 
-    assert ask(say(answer(ALLOW))).unavailable
+    assert ask(start_server(respond(ALLOW))).unavailable
 
 
-def test_nobody_listening_is_a_denial(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_connection_is_a_denial(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         decision = Client(f"http://127.0.0.1:{taken.getsockname()[1]}").authorize(*EDIT)
 
     assert decision.unavailable
     assert [record.getMessage() for record in caplog.records] == [
-        "denied for want of an answer: no answer: Connection refused"
+        "denied because the sidecar is unavailable: no response: Connection refused"
     ]
 
 
@@ -375,18 +379,20 @@ def test_a_name_without_an_address_is_a_denial() -> None:
     "script",
     [
         (5.0,),
-        (answer(ALLOW)[:20], 5.0),
-        tuple(piece for byte in answer(ALLOW) for piece in (bytes([byte]), 0.05)),
+        (respond(ALLOW)[:20], 5.0),
+        tuple(piece for byte in respond(ALLOW) for piece in (bytes([byte]), 0.05)),
     ],
     ids=["silence", "silence in the middle", "a byte now and then"],
 )
-def test_what_takes_too_long_is_a_denial_in_time(say: Say, script: tuple[bytes | float]) -> None:
+def test_a_slow_response_is_a_denial_in_time(
+    start_server: StartServer, script: tuple[bytes | float]
+) -> None:
     begun = time.monotonic()
 
-    decision = ask(say(*script), seconds=0.3)
+    decision = ask(start_server(*script), seconds=0.3)
 
     assert decision.unavailable
-    assert time.monotonic() - begun < 4.0  # each of them goes on for five and longer
+    assert time.monotonic() - begun < 4.0  # each script takes five seconds and more
 
 
 @pytest.mark.parametrize(
@@ -403,20 +409,20 @@ def test_what_takes_too_long_is_a_denial_in_time(say: Say, script: tuple[bytes |
         ("user:ana", None),
     ],
 )
-def test_what_cannot_be_asked_is_a_denial(
-    say: Say, subject: str, context: dict[str, object]
+def test_a_question_that_cannot_be_encoded_is_a_denial(
+    start_server: StartServer, subject: str, context: dict[str, object]
 ) -> None:
-    server = say(answer(ALLOW))
+    server = start_server(respond(ALLOW))
 
     with Client(server.url) as client:
         decision = client.authorize(subject, "numbers.edit", "account:acme", context=context)
 
     assert decision.unavailable
-    assert server.questions == []
+    assert server.requests == []
 
 
 class Hostile:
-    """Raises whatever is done with it."""
+    """Raises an error in every operation."""
 
     def __iter__(self) -> Iterator[str]:
         raise KeyError("x")
@@ -432,16 +438,16 @@ ODD = [None, 7, 1.5, b"user:ana", "", "x", [], {}, {"a": 1}, {1: 2}, object(), H
 MEMBERS = ("subject", "action", "resource", "context", "action_properties", "fulfils")
 
 
-def each_allowed(question: bytes) -> bytes:
-    asked = json.loads(question.partition(b"\r\n\r\n")[2])
-    return answer({"answers": [ALLOW] * len(asked["requests"])} if "requests" in asked else ALLOW)
+def allow_all(question: bytes) -> bytes:
+    body = json.loads(question.partition(b"\r\n\r\n")[2])
+    return respond({"answers": [ALLOW] * len(body["requests"])} if "requests" in body else ALLOW)
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_no_argument_is_so_odd_that_a_method_raises(say: Say, odd: Any) -> None:  # noqa: ANN401
+def test_no_method_raises_for_an_argument_of_any_type(start_server: StartServer, odd: Any) -> None:  # noqa: ANN401
     plain: dict[str, Any] = dict(zip(MEMBERS, EDIT, strict=False))
 
-    with Client(say(each_allowed).url) as client:
+    with Client(start_server(allow_all).url) as client:
         for name in (*MEMBERS, "request_id"):
             client.authorize(**{**plain, name: odd})
         for name in ("subject", "resource", "context", "request_id"):
@@ -455,8 +461,8 @@ def test_no_argument_is_so_odd_that_a_method_raises(say: Say, odd: Any) -> None:
     assert (bool(decisions[-2]), bool(decisions[-1])) == (False, True)
 
 
-@pytest.mark.parametrize("odd", [each for each in ODD if not isinstance(each, list)])
-def test_what_is_no_collection_of_questions_is_never_an_empty_success(odd: Any) -> None:  # noqa: ANN401
+@pytest.mark.parametrize("odd", [value for value in ODD if not isinstance(value, list)])
+def test_an_argument_that_is_no_collection_is_a_denial(odd: Any) -> None:  # noqa: ANN401
     with Client("http://127.0.0.1:1") as client, suppress(UnavailableError):
         decisions = client.authorize_all(odd)
         assert decisions
@@ -465,14 +471,14 @@ def test_what_is_no_collection_of_questions_is_never_an_empty_success(odd: Any) 
         strict.authorize_all(odd)
 
 
-def test_a_request_id_that_would_be_another_header_is_not_sent(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_a_request_id_with_a_line_break_is_not_sent(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
 
     with Client(server.url) as client:
         decision = client.authorize(*EDIT, request_id="r\r\nX-Other: 1")
 
     assert decision.unavailable
-    assert server.questions == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -490,34 +496,34 @@ def test_a_request_id_that_would_be_another_header_is_not_sent(say: Say) -> None
         "",
     ],
 )
-def test_a_place_that_is_none_is_told_when_the_client_is_made(url: str) -> None:
+def test_a_malformed_url_is_refused_when_the_client_is_created(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Client(url)
 
 
 @pytest.mark.parametrize(("seconds", "token"), [(0.0, ""), (float("inf"), ""), (1.0, "a b\r\n")])
-def test_settings_that_cannot_be_are_told_when_the_client_is_made(
+def test_invalid_settings_are_refused_when_the_client_is_created(
     seconds: float, token: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"must be a positive|no bearer token"):
+    with pytest.raises(ValueError, match=r"must be a positive|not a bearer token"):
         Client("http://127.0.0.1:1", seconds=seconds, token=token)
 
 
 # --- connections --------------------------------------------------------------------------------
 
 
-def test_one_connection_serves_many_questions(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_one_connection_serves_many_questions(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
 
     with Client(server.url) as client:
         decisions = [client.authorize(*EDIT) for _ in range(5)]
 
     assert all(decisions)
-    assert (len(server.questions), server.connections) == (5, 1)
+    assert (len(server.requests), server.connections) == (5, 1)
 
 
-def test_a_connection_that_was_closed_meanwhile_is_replaced(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_a_closed_idle_connection_is_replaced(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
 
     with Client(server.url) as client:
         first = client.authorize(*EDIT)
@@ -529,8 +535,10 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(say: Say) -> None:
     assert server.connections == 2
 
 
-def test_a_connection_that_ends_with_the_question_is_replaced_once(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_a_connection_that_the_server_closes_on_a_request_is_replaced_once(
+    start_server: StartServer,
+) -> None:
+    server = start_server(respond(ALLOW))
 
     with Client(server.url) as client:
         client.authorize(*EDIT)
@@ -538,15 +546,15 @@ def test_a_connection_that_ends_with_the_question_is_replaced_once(say: Say) -> 
         decision = client.authorize(*EDIT)
 
     assert decision.unavailable
-    assert (len(server.questions), server.connections) == (3, 2)
+    assert (len(server.requests), server.connections) == (3, 2)
 
 
 @pytest.mark.parametrize("pause", [(), (0.05,)], ids=["at once", "later"])
-def test_an_answer_that_nobody_asked_for_answers_no_other_question(
-    say: Say, pause: tuple[float, ...]
+def test_a_surplus_response_answers_no_other_request(
+    start_server: StartServer, pause: tuple[float, ...]
 ) -> None:
-    """Two answers to one question: the second must not be taken for that to the next."""
-    server = say(answer(DENY), *pause, answer(ALLOW))
+    """The second response to one request must not be taken for the response to the next."""
+    server = start_server(respond(DENY), *pause, respond(ALLOW))
 
     with Client(server.url) as client:
         decisions = []
@@ -558,20 +566,20 @@ def test_an_answer_that_nobody_asked_for_answers_no_other_question(
     assert server.connections == 5
 
 
-def test_after_a_time_out_the_late_answer_answers_no_other_question(say: Say) -> None:
-    server = say(1.5, answer(ALLOW))
+def test_a_late_response_answers_no_other_request(start_server: StartServer) -> None:
+    server = start_server(1.5, respond(ALLOW))
 
     with Client(server.url, seconds=0.5) as client:
         first = client.authorize(*EDIT)
-        server.script = (answer(DENY),)
+        server.script = (respond(DENY),)
         second = client.authorize(*EDIT)
 
     assert first.unavailable
     assert [reason.code for reason in second.reasons] == ["not_granted"]
 
 
-def test_threads_share_a_client(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_threads_share_a_client(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
     allowed: list[bool] = []
 
     with Client(server.url, connections=4) as client:
@@ -590,9 +598,9 @@ def test_threads_share_a_client(say: Say) -> None:
 
 
 def test_a_fork_does_not_share_connections_with_its_parent(
-    say: Say, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = say(answer(ALLOW))
+    server = start_server(respond(ALLOW))
 
     with Client(server.url) as client:
         client.authorize(*EDIT)
@@ -603,19 +611,23 @@ def test_a_fork_does_not_share_connections_with_its_parent(
     assert server.connections == 2
 
 
-def test_each_address_of_a_name_is_tried(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = say(answer(ALLOW))
-    ending = say(b"")
+def test_each_address_of_a_name_is_tried(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_server(respond(ALLOW))
+    ending = start_server(b"")
     good = ("127.0.0.1", int(server.url.rpartition(":")[2]))
     ends = ("127.0.0.1", int(ending.url.rpartition(":")[2]))
     with socket.socket() as taken, socket.socket() as silent, socket.socket() as waiting:
         taken.bind(("127.0.0.1", 0))
         silent.bind(("127.0.0.1", 0))
         silent.listen(0)
-        waiting.connect(silent.getsockname())  # after which the kernel answers nobody else
+        waiting.connect(
+            silent.getsockname()
+        )  # fills the backlog, so that the kernel ignores others
         addresses = [taken.getsockname(), silent.getsockname(), ends, good]
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", name) for name in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
         with Client("http://sidecar.example:1", seconds=2.0) as client:
             decision = client.authorize(*EDIT)
 
@@ -626,8 +638,8 @@ def bearer(question: bytes) -> bytes:
     return question.partition(b"Authorization: Bearer ")[2].partition(b"\r\n")[0]
 
 
-def test_a_rotated_token_file_is_read_again(say: Say, tmp_path: Path) -> None:
-    server, file = say(answer(ALLOW)), tmp_path / "token"
+def test_a_rotated_token_file_is_read_again(start_server: StartServer, tmp_path: Path) -> None:
+    server, file = start_server(respond(ALLOW)), tmp_path / "token"
     file.write_bytes(b"\xef\xbb\xbffirst\r\n")
 
     with Client(server.url, token_file=file) as client:
@@ -640,42 +652,42 @@ def test_a_rotated_token_file_is_read_again(say: Say, tmp_path: Path) -> None:
         client.authorize(*EDIT)
 
     tokens = [b"first", b"second", b"second", b"second", b"fourth", b"fourth"]
-    assert list(map(bearer, server.questions)) == tokens
+    assert list(map(bearer, server.requests)) == tokens
 
 
-def test_a_token_that_is_refused_is_read_again_and_asked_with_once(
-    say: Say, tmp_path: Path
+def test_a_refused_token_is_read_again_and_sent_once_more(
+    start_server: StartServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "token"
     file.write_text("first")
 
     def rotated(question: bytes) -> bytes:
         file.write_text("second")
-        refused = answer({"decision": False, "error": {"message": "who?"}}, "401 Unauthorized")
-        return answer(ALLOW) if bearer(question) == b"second" else refused
+        refused = respond({"decision": False, "error": {"message": "who?"}}, "401 Unauthorized")
+        return respond(ALLOW) if bearer(question) == b"second" else refused
 
-    server = say(rotated)
+    server = start_server(rotated)
     with Client(server.url, token_file=file) as client:
         decision = client.authorize(*EDIT)
-        server.script = (answer(REFUSED, "401 Unauthorized"),)
+        server.script = (respond(REFUSED, "401 Unauthorized"),)
         refused = client.authorize(*EDIT)
 
     assert (bool(decision), bool(refused)) == (True, False)
-    assert len(server.questions) == 3
+    assert len(server.requests) == 3
 
 
-def test_a_token_file_that_is_none_is_refused_when_the_client_is_made(tmp_path: Path) -> None:
+def test_an_invalid_token_file_is_refused_when_the_client_is_created(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "two").write_text("two words")
 
     for name in ("missing", "pipe", "two"):
-        with pytest.raises(ValueError, match=r"the token file .* (cannot|must|is no)"):
+        with pytest.raises(ValueError, match=r"the token file .* (cannot|must|is not)"):
             Client("http://127.0.0.1:1", token_file=tmp_path / name)
     with pytest.raises(ValueError, match="cannot both"):
         Client("http://127.0.0.1:1", token="t", token_file=tmp_path / "two")  # noqa: S106
 
 
-def test_it_asks_at_a_unix_socket(tmp_path: Path) -> None:
+def test_a_unix_socket_is_an_address(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -685,7 +697,7 @@ def test_it_asks_at_a_unix_socket(tmp_path: Path) -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(answer(ALLOW))
+                connection.sendall(respond(ALLOW))
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -696,8 +708,8 @@ def test_it_asks_at_a_unix_socket(tmp_path: Path) -> None:
     assert decision
 
 
-def test_a_server_that_cannot_prove_who_it_is_gets_no_question(say: Say) -> None:
-    server = say(answer(ALLOW))
+def test_a_server_without_tls_gets_no_request_over_https(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
 
     with Client(server.url.replace("http:", "https:"), seconds=1) as client:
         decision = client.authorize(*EDIT)
@@ -705,7 +717,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_question(say: Say) -> None
     assert decision.unavailable
 
 
-def test_a_certificate_that_is_not_trusted_is_a_denial() -> None:
+def test_an_untrusted_certificate_is_a_denial() -> None:
     context = ssl.create_default_context()
 
     with closing(socket.socket()) as listener:
@@ -732,18 +744,20 @@ QUESTIONS = [
 REFUSED = {"decision": False, "error": {"status": 400, "message": "no"}}
 
 
-def test_a_batch_is_answered_in_order_each_for_what_it_fulfils(say: Say) -> None:
-    server = say(answer({"answers": [OBLIGED, OBLIGED, DENY]}))
+def test_decisions_of_a_batch_are_in_order_and_use_their_own_fulfils(
+    start_server: StartServer,
+) -> None:
+    server = start_server(respond({"answers": [OBLIGED, OBLIGED, DENY]}))
 
     with Client(server.url) as client:
         decisions = client.authorize_all(QUESTIONS)
 
     assert [bool(decision) for decision in decisions] == [False, True, False]
-    assert len(server.questions) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
-    "told",
+    "response",
     [
         {"answers": []},
         {"answers": [ALLOW, ALLOW]},
@@ -753,32 +767,34 @@ def test_a_batch_is_answered_in_order_each_for_what_it_fulfils(say: Say) -> None
         REFUSED,
     ],
 )
-def test_a_batch_without_its_answers_is_denied_as_a_whole(say: Say, told: object) -> None:
-    with Client(say(answer(told)).url) as client:
+def test_a_batch_with_a_malformed_response_is_denied_as_a_whole(
+    start_server: StartServer, response: object
+) -> None:
+    with Client(start_server(respond(response)).url) as client:
         decisions = client.authorize_all(QUESTIONS)
 
     assert [decision.unavailable for decision in decisions] == [True, True, True]
 
 
-def test_an_item_that_is_no_answer_spoils_no_other(say: Say) -> None:
-    with Client(say(answer({"answers": [REFUSED, OBLIGED, 7]})).url) as client:
+def test_a_malformed_item_denies_no_other(start_server: StartServer) -> None:
+    with Client(start_server(respond({"answers": [REFUSED, OBLIGED, 7]})).url) as client:
         decisions = client.authorize_all(QUESTIONS)
 
     assert [decision.unavailable for decision in decisions] == [True, False, True]
     assert [bool(decision) for decision in decisions] == [False, True, False]
 
 
-def asked_in(question: bytes) -> list[dict[str, Any]]:
-    """Return the questions of a batch that a server was asked."""
-    asked: list[dict[str, Any]] = json.loads(question.partition(b"\r\n\r\n")[2])["requests"]
-    return asked
+def items_in(request: bytes) -> list[dict[str, Any]]:
+    """Return the items of a batch."""
+    items: list[dict[str, Any]] = json.loads(request.partition(b"\r\n\r\n")[2])["requests"]
+    return items
 
 
 def refusing(word: str, status: str, question: bytes) -> bytes:
     """Refuse each batch that holds a word as a whole."""
     if word.encode() in question:
-        return answer({"decision": False, "error": {"message": "no"}}, status)
-    return each_allowed(question)
+        return respond({"decision": False, "error": {"message": "no"}}, status)
+    return allow_all(question)
 
 
 def nested(levels: int) -> dict[str, object]:
@@ -797,10 +813,10 @@ def plain(resource: str, **context: object) -> Question:
     [{"x": object()}, {"x": {1}}, {"x": float("nan")}, {"x": "\ud800"}, nested(100_000)],
     ids=["an odd type", "a set", "NaN", "half a character", "too deep"],
 )
-def test_one_question_that_cannot_be_sent_denies_no_other(
-    say: Say, context: dict[str, object]
+def test_a_question_that_cannot_be_encoded_denies_no_other(
+    start_server: StartServer, context: dict[str, object]
 ) -> None:
-    server = say(each_allowed)
+    server = start_server(allow_all)
 
     with Client(server.url) as client:
         decisions = client.authorize_all(
@@ -808,33 +824,37 @@ def test_one_question_that_cannot_be_sent_denies_no_other(
         )
 
     assert [bool(decision) for decision in decisions] == [True, False, True, False]
-    assert [each["resource"]["id"] for each in asked_in(server.questions[0])] == ["1", "3"]
+    assert [item["resource"]["id"] for item in items_in(server.requests[0])] == ["1", "3"]
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "413 Content Too Large"])
-def test_one_question_that_the_server_refuses_denies_no_other(say: Say, status: str) -> None:
-    server = say(partial(refusing, "odd", status))
+def test_a_question_that_the_server_refuses_denies_no_other(
+    start_server: StartServer, status: str
+) -> None:
+    server = start_server(partial(refusing, "odd", status))
     questions = [plain(f"a:{number}", x="odd" if number == 5 else "") for number in range(11)]
 
     with Client(server.url) as client:
         decisions = client.authorize_all(questions)
 
     assert [index for index, decision in enumerate(decisions) if not decision] == [5]
-    assert len(server.questions) < 11
+    assert len(server.requests) < 11
 
 
-def test_a_batch_that_is_overloaded_is_not_divided(say: Say) -> None:
-    server = say(partial(refusing, "requests", "503 Service Unavailable"))
+def test_a_batch_that_an_overloaded_server_refuses_is_not_divided(
+    start_server: StartServer,
+) -> None:
+    server = start_server(partial(refusing, "requests", "503 Service Unavailable"))
 
     with Client(server.url) as client:
         decisions = client.authorize_all([plain("a:1"), plain("a:2")])
 
     assert [decision.unavailable for decision in decisions] == [True, True]
-    assert len(server.questions) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_batch_beyond_the_bounds_of_the_server_is_divided(say: Say) -> None:
-    server = say(each_allowed)
+def test_a_batch_beyond_the_limits_of_the_server_is_divided(start_server: StartServer) -> None:
+    server = start_server(allow_all)
     questions = [plain(f"a:{number}", x="x" * 300 * (number % 7)) for number in range(100)]
     questions[50] = plain("a:50", x="x" * 9000)  # by itself, and refused only by the server
 
@@ -842,34 +862,34 @@ def test_a_batch_beyond_the_bounds_of_the_server_is_divided(say: Say) -> None:
         decisions = client.authorize_all(iter(questions))
 
     assert all(decisions)
-    bodies = [question.partition(b"\r\n\r\n")[2] for question in server.questions]
+    bodies = [question.partition(b"\r\n\r\n")[2] for question in server.requests]
     assert sum(len(body) > 4000 for body in bodies) == 1
-    batches = list(map(asked_in, server.questions))
+    batches = list(map(items_in, server.requests))
     assert max(map(len, batches)) == 3
-    assert [each["resource"]["id"] for batch in batches for each in batch] == [
+    assert [item["resource"]["id"] for batch in batches for item in batch] == [
         str(number) for number in range(100)
     ]
 
 
-def test_a_batch_of_nothing_asks_nothing() -> None:
+def test_an_empty_batch_sends_nothing() -> None:
     assert Client("http://127.0.0.1:1").authorize_all([]) == ()
 
 
-def test_a_strict_client_raises_for_an_item_too(say: Say) -> None:
-    server = say(answer({"answers": [OBLIGED, OBLIGED, REFUSED]}))
+def test_a_strict_client_raises_for_a_refused_item(start_server: StartServer) -> None:
+    server = start_server(respond({"answers": [OBLIGED, OBLIGED, REFUSED]}))
 
     with Client.strict(server.url) as client, pytest.raises(UnavailableError, match="refused: no"):
         client.authorize_all(QUESTIONS)
 
 
-def test_permissions_are_told_in_order(say: Say) -> None:
-    told = {
+def test_permissions_keep_their_order(start_server: StartServer) -> None:
+    response = {
         "permissions": ["numbers.view", "switch"],
         "obligations": {"switch": [CONFIRM]},
         "revisions": REVISIONS,
     }
 
-    with Client(say(answer(told)).url) as client:
+    with Client(start_server(respond(response)).url) as client:
         permissions = client.permissions("user:ana", "account:acme")
 
     assert list(permissions) == ["numbers.view", "switch"]
@@ -879,7 +899,7 @@ def test_permissions_are_told_in_order(say: Say) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "response",
     [
         {},
         {"permissions": "all"},
@@ -889,29 +909,29 @@ def test_permissions_are_told_in_order(say: Say) -> None:
         REFUSED,
     ],
 )
-def test_without_an_answer_nothing_is_permitted(say: Say, told: object) -> None:
-    with Client(say(answer(told)).url) as client:
+def test_a_malformed_response_permits_nothing(start_server: StartServer, response: object) -> None:
+    with Client(start_server(respond(response)).url) as client:
         permissions = client.permissions("user:ana", "account:acme")
 
     assert len(permissions) == 0
     assert [reason.code for reason in permissions.reasons] == ["unavailable"]
 
 
-# --- the guard of Flask's views -----------------------------------------------------------------
+# --- the guard of Flask views -------------------------------------------------------------------
 
 
 class Fixed(Client):
-    """Answers what it was told to, and keeps what it was asked."""
+    """Returns a given decision, and keeps the arguments of each call."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__("http://127.0.0.1:1")
         self.decision = decision
-        self.asked: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
 
     def authorize(
-        self, subject: str | Entity, action: str, resource: str | Entity, **said: object
+        self, subject: str | Entity, action: str, resource: str | Entity, **options: object
     ) -> Decision:
-        self.asked.append((subject, action, resource, said))
+        self.calls.append((subject, action, resource, options))
         return self.decision
 
 
@@ -951,17 +971,17 @@ def guarded(client: Client, subject: str | None = "user:ana") -> FlaskClient:
     return app.test_client()
 
 
-def test_a_view_runs_where_it_is_allowed() -> None:
+def test_an_allowed_view_runs() -> None:
     client = Fixed(YES)
 
     response = guarded(client).get("/accounts/acme", headers={"X-Request-ID": "r-1"})
 
     assert (response.status_code, response.text) == (200, "acme True")
-    said = {"context": {}, "fulfils": frozenset(), "request_id": "r-1"}
-    assert client.asked == [("user:ana", "numbers.edit", Entity("account", "acme"), said)]
+    options = {"context": {}, "fulfils": frozenset(), "request_id": "r-1"}
+    assert client.calls == [("user:ana", "numbers.edit", Entity("account", "acme"), options)]
 
 
-def test_a_view_does_not_run_where_it_is_denied() -> None:
+def test_a_denied_view_does_not_run() -> None:
     response = guarded(Fixed(NO)).get("/accounts/acme")
 
     assert response.status_code == 403
@@ -973,7 +993,7 @@ def test_a_view_does_not_run_where_it_is_denied() -> None:
 
 
 @pytest.mark.parametrize("kind", [Client, StrictClient])
-def test_a_view_does_not_run_where_it_cannot_be_checked(kind: type[Client]) -> None:
+def test_a_view_does_not_run_if_the_sidecar_is_unavailable(kind: type[Client]) -> None:
     response = guarded(kind("http://127.0.0.1:1")).get("/accounts/acme")
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
@@ -985,41 +1005,41 @@ def test_a_view_does_not_run_where_it_cannot_be_checked(kind: type[Client]) -> N
     }
 
 
-def test_nobody_may_do_anything() -> None:
+def test_a_view_without_a_subject_does_not_run() -> None:
     client = Fixed(YES)
 
     response = guarded(client, subject=None).get("/accounts/acme")
 
     assert response.status_code == 403
-    assert client.asked == []
+    assert client.calls == []
 
 
 @pytest.mark.parametrize(
     "account", ["a:b", "{account}", "{0.__class__}", "%s", "acme/bob", "a\\b", "\u202e", " "]
 )
-def test_an_id_is_taken_as_it_is(account: str) -> None:
+def test_an_id_is_inserted_unchanged(account: str) -> None:
     client = Fixed(YES)
 
     guarded(client).get(f"/accounts/{account.replace('%', '%25')}")
 
-    assert client.asked[0][2] == Entity("account", account)
+    assert client.calls[0][2] == Entity("account", account)
 
 
-def test_an_id_of_several_arguments_is_put_together() -> None:
+def test_an_id_may_have_several_arguments() -> None:
     client = Fixed(YES)
 
     response = guarded(client).get("/members/acme/of/bob/x")
 
     assert response.text == "acme bob/x"
-    assert client.asked[0][2] == Entity("membership", "acme/bob/x")
-    assert client.asked[0][3] == {
+    assert client.calls[0][2] == Entity("membership", "acme/bob/x")
+    assert client.calls[0][3] == {
         "context": {},
         "fulfils": frozenset({"confirm"}),
         "request_id": "",
     }
 
 
-def test_a_value_that_could_pass_for_two_names_nothing() -> None:
+def test_an_ambiguous_value_names_no_resource() -> None:
     client = Fixed(YES)
 
     response = guarded(client).get("/members/acme/bob/of/x")
@@ -1027,15 +1047,15 @@ def test_a_value_that_could_pass_for_two_names_nothing() -> None:
     assert response.status_code == 403
     assert response.json is not None
     assert response.json["reasons"][0]["code"] == "unknown_resource"
-    assert client.asked == []
+    assert client.calls == []
 
 
-def test_a_resource_can_be_made_by_a_function() -> None:
+def test_a_function_may_return_the_resource() -> None:
     client = Fixed(YES)
 
     guarded(client).get("/numbers/7")
 
-    assert client.asked[0][2:] == (
+    assert client.calls[0][2:] == (
         Entity("number", "7", {"account": "acme"}),
         {"context": {"via_proxy": True}, "fulfils": frozenset(), "request_id": ""},
     )
@@ -1047,7 +1067,7 @@ def test_text_may_stand_around_an_argument() -> None:
 
     guarded(client).get(f"/things/{thing}")
 
-    assert client.asked[0][2] == Entity("thing", f"t-{thing}.x")
+    assert client.calls[0][2] == Entity("thing", f"t-{thing}.x")
 
 
 def test_a_view_without_the_argument_does_not_run() -> None:
@@ -1056,7 +1076,7 @@ def test_a_view_without_the_argument_does_not_run() -> None:
     response = guarded(client).get("/members")
 
     assert response.status_code == 500
-    assert client.asked == []
+    assert client.calls == []
 
 
 @pytest.mark.parametrize(
@@ -1075,22 +1095,22 @@ def test_a_view_without_the_argument_does_not_run() -> None:
         "a:{}",
     ],
 )
-def test_a_resource_that_is_none_is_told_when_the_view_is_written(resource: str) -> None:
+def test_a_malformed_resource_is_refused_when_the_view_is_decorated(resource: str) -> None:
     guard = Guard(Fixed(YES), subject=lambda: "user:ana")
 
-    with pytest.raises(ValueError, match=r"is not written like|brace|nothing between"):
+    with pytest.raises(ValueError, match=r"is not written like|brace|no text between"):
         guard.requires("view", resource=resource)
 
 
-def test_a_request_id_that_is_none_is_left_out() -> None:
+def test_a_malformed_request_id_is_left_out() -> None:
     client = Fixed(YES)
 
     guarded(client).get("/accounts/acme", headers={"X-Request-ID": "a b"})
 
-    said = client.asked[0][3]
-    assert isinstance(said, dict)
-    assert said["request_id"] == ""
+    options = client.calls[0][3]
+    assert isinstance(options, dict)
+    assert options["request_id"] == ""
 
 
-def test_permissions_hold_nothing_by_themselves() -> None:
+def test_permissions_without_actions_are_false() -> None:
     assert not Permissions(actions=())

@@ -33,7 +33,7 @@ def url(sidecar: Sidecar) -> str:
     return f"http://127.0.0.1:{sidecar.port}"
 
 
-def test_it_tells_allow_from_deny_and_why(lasting: Sidecar) -> None:
+def test_decisions_have_revisions_and_reasons(lasting: Sidecar) -> None:
     with Client(url(lasting), seconds=30) as client:
         allowed = client.authorize(*EDIT)
         denied = client.authorize("user:mallory", "numbers.edit", "account:acme")
@@ -44,7 +44,7 @@ def test_it_tells_allow_from_deny_and_why(lasting: Sidecar) -> None:
     assert [reason.code for reason in denied.reasons] == ["not_granted"]
 
 
-def test_what_is_said_reaches_the_policy(lasting: Sidecar) -> None:
+def test_properties_and_context_reach_the_policy(lasting: Sidecar) -> None:
     properties = {"account": "acme", "email": "zoe@gmail.com", "role": "support"}
     invitation = Entity("invitation", "new", properties)
 
@@ -54,7 +54,7 @@ def test_what_is_said_reaches_the_policy(lasting: Sidecar) -> None:
     assert [reason.code for reason in decision.reasons] == ["personal_email", "via_proxy"]
 
 
-def test_an_obligation_has_to_be_seen_to(lasting: Sidecar) -> None:
+def test_an_unfulfilled_obligation_is_a_denial(lasting: Sidecar) -> None:
     remove = ("user:bob", "remove", "membership:acme/dora")
 
     with Client(url(lasting), seconds=30) as client:
