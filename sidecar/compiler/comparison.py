@@ -6,8 +6,9 @@ is absent equals nothing and has no order; `!=` is always `not =`.
 
 from __future__ import annotations
 
+from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import is_absent
-from sidecar.compiler.semantics import Answers, has_key
+from sidecar.compiler.semantics import Answers, Narrowing, has_key
 from sidecar.compiler.symbols import ActionName, ActionObject, Constant, Fact, Thing, Truth
 from sidecar.diagram.questions import ORDERS, YES_NO, Path, show, text_of
 from sidecar.errors import PolicyFault
@@ -23,10 +24,11 @@ _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
 class Comparison:
     """Compares what Oso holds, asking only what it must."""
 
-    def __init__(self, names: Names, answers: Answers) -> None:
+    def __init__(self, names: Names, answers: Answers, action_use: ActionUse) -> None:
         self._names = names
         self._actions = names.actions
         self._answers = answers
+        self._action_use = action_use
 
     def holds(self, operator: str, left: object, right: object) -> bool:
         """Answer `left operator right`, the operator by Oso's name: Eq, Neq, Lt, Leq, Gt or Geq.
@@ -67,9 +69,15 @@ class Comparison:
         """Return the text of an action's name, which is compared with names of actions only."""
         if not isinstance(side, ActionName):
             return side
-        if isinstance(other, str) and other not in self._actions:
+        use = self._action_use
+        if not isinstance(other, str):
+            use.is_whole = use.is_whole or not (side.is_operand or other == side)
+            return side.text
+        if other not in self._actions:
             mend = nearest(other, self._actions)
             raise PolicyFault(f"`{other}` is no action of any type; {mend}", f'"{other}"')
+        if not side.is_operand:
+            use.compared[other] = other == side.text
         return side.text
 
     def _entities(self, operator: str, left: object, right: object) -> bool:
@@ -157,7 +165,10 @@ class Comparison:
         if kind is Kind.ENUM:
             if value not in _domain(fact):
                 return False
-            return self._answers.ask(("value", fact.path), _domain(fact)) == value
+            question = ("value", fact.path)
+            if isinstance(self._answers, Narrowing):
+                return self._answers.is_value(question, str(value), _domain(fact))
+            return self._answers.ask(question, _domain(fact)) == value
         return bool(self._answers.ask(("is", fact.path, value), YES_NO))
 
     def _value(self, fact: Fact, other: object) -> Value:

@@ -7,19 +7,20 @@ must not happen to a process that serves.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sidecar.bundle import UNDECLARED_ACTION
-from sidecar.compiler.explorer import Action, Asked, Explorer
+from sidecar.compiler.dead_clauses import never
+from sidecar.compiler.entries import EntryCompiler, requests
+from sidecar.compiler.explorer import Explorer, gone_through
+from sidecar.compiler.findings import Findings, findings_of
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.pack import PackTexts
-from sidecar.compiler.program import Clause, Program, write_program
-from sidecar.compiler.symbols import Unexplorable
-from sidecar.diagram.diagram import TooLargeError
-from sidecar.diagram.nodes import FALSE, Node, Test
-from sidecar.diagram.questions import operands_of, with_default
+from sidecar.compiler.program import Program, write_program
+from sidecar.diagram.diagram import Trees
+from sidecar.diagram.nodes import Node, Test
+from sidecar.digests import digest_of
 from sidecar.errors import Problem
 from sidecar.polar.call_checks import (
     check_action_arguments,
@@ -31,14 +32,12 @@ from sidecar.polar.call_checks import (
 from sidecar.polar.checks import ENTRY_POINTS, check_constructs
 from sidecar.polar.literals import one_spelling
 from sidecar.polar.names import Names
-from sidecar.polar.reachability import BUILT_IN, check_entry_points, refused, unreached
+from sidecar.polar.reachability import check_entry_points, refused, unreached
 from sidecar.polar.source import Rule, Source, read_source
 from sidecar.polar.variable_checks import check_variables, in_own_words
-from sidecar.schema.model import Schema
 
 _TOLD_BEFORE = ("does not call the", "does not contain an allow rule")
 """Warnings of Oso for which `check_entry_points` has better words."""
-_UNDECLARED: Action = (UNDECLARED_ACTION, {})
 
 
 class InvalidPolicyError(Exception):
@@ -87,6 +86,20 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
         raise InvalidPolicyError([in_own_words(each, sources) for each in error.args[0]]) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A compiled pack, and what compiling another text of its policy can take over."""
+
+    compiled: dict[str, Any]
+    explorer: Explorer
+    context: str
+    """Digest of what every clause can look at (`findings`)."""
+
+    def findings(self) -> Findings:
+        """Return the query trees, for compiling another text."""
+        return findings_of(self.explorer.asking, self.explorer.program, self.context)
+
+
 def compile_pack(pack: PackTexts) -> dict[str, Any]:
     """Explore every question that can be put to a pack.
 
@@ -102,24 +115,42 @@ def compile_pack(pack: PackTexts) -> dict[str, Any]:
     Raises:
         InvalidPolicyError: With every fault of the policy.
     """
-    names, program, loaded = load(pack)
-    explorer = Explorer(names, pack.settings, program, loaded, time.monotonic() + pack.seconds)
-    return explore_pack(pack, explorer)
+    return compile_texts(pack).compiled
 
 
-def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
-    """Explore every question that can be put to a loaded pack, as `compile_pack` does.
+def compile_texts(
+    pack: PackTexts, earlier: Findings | None = None, trees: Trees | None = None
+) -> Compilation:
+    """Compile a pack, as `compile_pack` does.
+
+    Args:
+        pack: The pack.
+        earlier: What was found of another text of its policy.
+        trees: Diagrams of another text, which equal ones of this text share.
 
     Raises:
         InvalidPolicyError: With every fault of the policy.
     """
-    compiler = Compiler(explorer)
+    names, program, loaded = load(pack)
+    settings = sorted(pack.settings.items())
+    digest = digest_of(pack.schema, settings, names.respelled, program.blocks)
+    context = digest.bytes().hex()
+    reused = earlier.for_program(program, context) if earlier is not None else None
+    deadline = time.monotonic() + pack.seconds
+    explorer = Explorer(names, pack.settings, program, loaded, deadline, trees, reused)
+    return Compilation(_explore(pack, explorer), explorer, context)
+
+
+def _explore(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
+    compiler = EntryCompiler(explorer)
     entries = compiler.entries(pack)
+    if explorer.problems:
+        raise InvalidPolicyError(list(explorer.problems.values()))
     foreign = list(compiler.foreign(pack.schema, entries))
     probes = [
         found
         for name in pack.probes
-        for asked in _questions(pack.schema)
+        for asked in requests(pack.schema)
         if (found := compiler.probe(name, asked)) is not None
     ]
     if explorer.problems:
@@ -135,216 +166,11 @@ def explore_pack(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
         "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
         "uncompiled": compiler.uncompiled,
         "never": [_plain(problem) for problem in refused],
-        "queries": explorer.queries,
+        "queries": explorer.asking.queries,
         "probes": probes,
         "explored": explored,
-        "gone_through": sorted(explorer.gone_through),
+        "gone_through": sorted(gone_through(explorer)),
     }
-
-
-@dataclass(slots=True)
-class Compiler:
-    """Asks all that can be asked of a pack, and joins what each clause says."""
-
-    explorer: Explorer
-    roots: list[Node] = field(default_factory=list)
-    _put: list[tuple[Clause, Asked, str]] = field(default_factory=list)
-    """What is put to Oso at request time: a clause, for which request, and why."""
-    _coded: dict[tuple[str, str, str], Collection[str]] = field(default_factory=dict)
-
-    @property
-    def uncompiled(self) -> list[list[Any]]:
-        """Return each clause that is put to Oso at request time, as plain data of `Uncompiled`."""
-        return [
-            [
-                clause.file,
-                clause.line,
-                clause.rule,
-                asked.subject,
-                asked.resource,
-                asked.action[0],
-                cause,
-            ]
-            for clause, asked, cause in self._put
-        ]
-
-    @property
-    def notices(self) -> list[Problem]:
-        """What is put to Oso at request time: one notice for each cause."""
-        causes: dict[str, list[tuple[Clause, Asked]]] = {}
-        for clause, asked, cause in self._put:
-            causes.setdefault(cause, []).append((clause, asked))
-        found = []
-        for cause, uses in causes.items():
-            actions: dict[str, dict[str, None]] = {}
-            for _, asked in uses:
-                actions.setdefault(asked.resource, {})[asked.action[0]] = None
-            where = ", ".join(
-                f"{', '.join(f'`{name}`' for name in names)} on a `{resource}`"
-                for resource, names in actions.items()
-            )
-            rules = list(dict.fromkeys(f"`{clause.rule}`" for clause, _ in uses))
-            what = f"{' and '.join(rules)} {'is' if len(rules) == 1 else 'are'}"
-            message = f"{what} put to Oso at request time for {where}: {cause}"
-            found.append(Problem(uses[0][0].file, uses[0][0].line, message))
-        return found
-
-    def entries(self, pack: PackTexts) -> list[list[Any]]:
-        """Explore all that is asked about each kind of request.
-
-        Raises:
-            InvalidPolicyError: With every fault of the policy.
-        """
-        found = [self.entry(asked) for asked in _questions(pack.schema)]
-        if self.explorer.problems:
-            raise InvalidPolicyError(list(self.explorer.problems.values()))
-        return found
-
-    def entry(self, asked: Asked) -> list[Any]:
-        """Explore all that is asked about one kind of request."""
-        granted = self._question("allow", None, asked, grants=True)
-        coded = []
-        for rule in ("forbid", "oblige"):
-            roots = {code: self._question(rule, code, asked) for code in self._codes(rule, asked)}
-            coded.append({code: root for code, root in roots.items() if root is not FALSE})
-        allowed = self._allowed(granted, coded[0].values(), asked)
-        numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
-        names = [asked.subject, asked.resource, asked.action[0]]
-        return [*names, _number(granted), *numbers, _number(allowed)]
-
-    def foreign(self, schema: Schema, entries: Sequence[list[Any]]) -> Iterator[list[Any]]:
-        """Explore the prohibitions for actions that only other types declare.
-
-        Such a request is denied in any case, but all reasons are told. An action that no rule
-        names is like one that nobody declares, so most need nothing of their own.
-        """
-        bases = {tuple(each[:2]): each for each in entries if each[2] == UNDECLARED_ACTION}
-        strings = Strings(self.explorer.program)
-        actions = dict.fromkeys(name for each in schema.types.values() for name in each.actions)
-        for (subject, resource), base in bases.items():
-            declared = schema.types[resource].actions
-            undeclared = Asked(subject, resource, _UNDECLARED)
-            named = {
-                code: strings.of(self._clauses("forbid", code, undeclared))
-                for code in self._codes("forbid", undeclared)
-            }
-            mentioned = frozenset().union(*named.values())
-            for name in actions:
-                if name in declared or name not in mentioned:
-                    continue
-                asked = Asked(subject, resource, (name, {}))
-                roots = {
-                    code: _number(self._question("forbid", code, asked))
-                    if name in named[code]
-                    else base[4].get(code, FALSE.number)
-                    for code in named
-                }
-                forbids = {code: root for code, root in roots.items() if root != FALSE.number}
-                if forbids != base[4]:
-                    yield [subject, resource, name, base[3], forbids, *base[5:]]
-
-    def probe(self, name: str, asked: Asked) -> list[Any] | None:
-        """Explore a rule of a reviewer's for one kind of request; None where it is not for it."""
-        if not self.explorer.matching(name, operands_of(None), asked):
-            return None
-        root = self._question(name, None, asked)
-        return [name, asked.subject, asked.resource, asked.action[0], _number(root)]
-
-    def _assume_defaults(self, node: Node, asked: Asked) -> Node:
-        """Return a tree of what is granted: there a fact with a default is present."""
-        trees, scope = self.explorer.trees, (asked.subject, asked.resource)
-        trees.scope = scope
-        schema = self.explorer.names.schema
-        return trees.assume_present(node, with_default(schema, scope, asked.action[0]))
-
-    def _allowed(
-        self, granted: Node | None, forbids: Iterable[Node | None], asked: Asked
-    ) -> Node | None:
-        """Return one tree for granted and not forbidden.
-
-        None where a rule can fail, so that each has to be looked at, or where it gets too large.
-        """
-        trees = self.explorer.trees
-        if granted is None or trees.can_fail(granted):
-            return None
-        allowed = granted
-        try:
-            for forbid in forbids:
-                if forbid is None or trees.can_fail(forbid):
-                    return None
-                allowed = trees.choose(forbid, FALSE, allowed)
-            allowed = self._assume_defaults(allowed, asked)
-        except TooLargeError:
-            return None
-        self.roots.append(allowed)
-        return allowed
-
-    def _clauses(self, rule: str, code: str | None, asked: Asked) -> Sequence[Clause]:
-        return self.explorer.matching(rule, operands_of(code), asked)
-
-    def _codes(self, rule: str, asked: Asked) -> Collection[str]:
-        """Return the reasons or obligations that a rule has for a pair of types."""
-        key = (rule, asked.subject, asked.resource)
-        if key not in self._coded:
-            declared = self.explorer.program.clauses.get((rule, ENTRY_POINTS[rule]), ())
-            codes = dict.fromkeys(str(clause.literals[-1]) for clause in declared)
-            self._coded[key] = [code for code in codes if self._clauses(rule, code, asked)]
-        return self._coded[key]
-
-    def _question(
-        self, rule: str, code: str | None, asked: Asked, *, grants: bool = False
-    ) -> Node | None:
-        """Return the root of the clauses' joined tree; None where one cannot be explored."""
-        node, operands = FALSE, operands_of(code)
-        clauses = self._clauses(rule, code, asked)
-        for place, clause in enumerate(clauses):
-            try:
-                found = self.explorer.entry(clause, operands, asked)
-                found = self._assume_defaults(found, asked) if grants else found
-                node = self.explorer.trees.either(node, found)
-            except (Unexplorable, TooLargeError) as error:
-                self._put.append((clause, asked, str(error)))
-                self.explorer.give_up(clauses[place + 1 :])
-                return None
-        self.roots.append(node)
-        return node
-
-
-class Strings:
-    """The strings that clauses name, themselves or in the rules that they call."""
-
-    def __init__(self, program: Program) -> None:
-        self._rules = {rule: _Named() for rule, _ in program.clauses}
-        self._clauses: dict[int, _Named] = {}
-        for (rule, _), clauses in program.clauses.items():
-            for clause in clauses:
-                found = self._clauses[clause.number] = self._named(clause)
-                self._rules[rule].strings |= found.strings
-                self._rules[rule].calls |= found.calls
-
-    def of(self, clauses: Sequence[Clause]) -> frozenset[str]:
-        """Return the strings of clauses, and of the rules that they call."""
-        strings: set[str] = set()
-        seen: set[str] = set()
-        waiting = [self._clauses[clause.number] for clause in clauses]
-        while waiting:
-            named = waiting.pop()
-            strings |= named.strings
-            waiting += (self._rules[rule] for rule in named.calls - seen)
-            seen |= named.calls
-        return frozenset(strings)
-
-    def _named(self, clause: Clause) -> _Named:
-        strings = {each for each in clause.literals if each is not None}
-        strings.update(token.literal for token in clause.tokens if token.kind == "string")
-        words = {word.removeprefix("s__") for word in clause.written}
-        return _Named(strings, words & self._rules.keys())
-
-
-@dataclass(slots=True)
-class _Named:
-    strings: set[str] = field(default_factory=set)
-    calls: set[str] = field(default_factory=set)
 
 
 def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
@@ -364,7 +190,8 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
         )
         if found is not None:
             roots.append(found)
-        yield [*place, operands, subject, resource, action[0] if action else None, _number(found)]
+        root = None if found is None else found.number
+        yield [*place, operands, subject, resource, action[0] if action else None, root]
 
 
 def plain_test(test: Test) -> list[Any]:
@@ -383,38 +210,6 @@ def _number(root: Node | None) -> int | None:
 
 def _plain(problem: Problem) -> list[object]:
     return [problem.file, problem.line, problem.message]
-
-
-def never(explorer: Explorer, probes: Collection[str] = ()) -> tuple[list[Problem], list[Problem]]:
-    """Return the rules that hold for no request, those that are refused first.
-
-    A prohibition or an obligation that never holds is lost; and so is a rule of one's own, which
-    grants to everybody where it stands under `not`. A grant that never holds is only useless.
-    A reviewer's probe may well never hold: an invariant is there for the day when it would.
-
-    Args:
-        explorer: What was explored.
-        probes: The rules of a reviewer's, each in a file that is called as it is.
-    """
-    refused: list[Problem] = []
-    noticed: list[Problem] = []
-    files = {f"{name}.polar" for name in probes}
-    for clause in explorer.never():
-        if clause.file in files:
-            continue
-        message = f"this rule of `{clause.rule}` can never hold; mend its types or conditions"
-        grants = clause.rule in {"allow", *BUILT_IN}
-        problem = Problem(clause.file, clause.line, message)
-        (noticed if grants else refused).append(problem)
-    return refused, noticed
-
-
-def _questions(schema: Schema) -> Iterator[Asked]:
-    for subject in schema.subjects():
-        for resource, declared in schema.types.items():
-            for name, action in declared.actions.items():
-                yield Asked(subject, resource, (name, action.properties))
-            yield Asked(subject, resource, _UNDECLARED)
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:

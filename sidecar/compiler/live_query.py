@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sidecar.compiler.explorer import Action
 from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program
+from sidecar.compiler.query_trees import Action
 from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable

@@ -14,7 +14,7 @@ _READ_BACK: Mapping[str, Callable[[str], object]] = {
     "str": str,
     "int": int,
     "bool": lambda text: text == "true",
-    "name": ActionName,
+    "name": lambda text: ActionName(text, is_operand=True),
     "absent": lambda _: ABSENT,
 }
 """How an operand that is known when a rule is called is read back."""

@@ -67,9 +67,7 @@ class Asking:
         maximum_depth: int = MAXIMUM_DEPTH,
     ) -> None:
         self.look = Look(names, settings, things, answers, action, maximum_depth)
-        self.compare = Comparison(names, answers)
-        self.through = False
-        """Whether Oso went through the clauses of a rule, as it does for what is not known yet."""
+        self.compare = Comparison(names, answers, self.look.action_use)
         self.opened: set[str] = set()
         """The rules of which an argument was not known yet."""
         self._answer_rule = answer_rule
@@ -100,11 +98,9 @@ class Asking:
             operands.append(host.to_python(term) if kind in SINGLE_TERMS else None)
         open_ones = [str(at) for at, each in enumerate(operands) if each is None]
         if open_ones:
-            self.through = True
             self.opened.add(attribute.rpartition("__")[0])
             return ["clauses", " ".join([attribute, *open_ones])]
         answer = self._answer_rule(attribute, tuple(operands))
-        self.through = self.through or answer == "clauses"
         return [answer, attribute]
 
     def _found(self, arguments: Sequence[dict[str, Any]], host: Any) -> bool:  # noqa: ANN401

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sidecar.compiler.comparison import Comparison
 from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, action_of
 from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso_answers import Asking
@@ -135,7 +134,7 @@ class _Prover:
 
         asking = Asking(*symbols, via, LIVE_DEPTH)
         asking.look = WatchedLook(run, *symbols, LIVE_DEPTH)
-        asking.compare = WatchedComparison(run, Comparison(self._names, self._answers))
+        asking.compare = WatchedComparison(run, asking.compare)
         return self._policy.prove(asking, clause.name, self._subject, self._resource, operands)
 
     def plain(self, first: tuple[str, tuple[Path, ...]]) -> list[list[Any]]:

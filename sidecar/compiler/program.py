@@ -67,6 +67,10 @@ class Program:
     """File to its text spelled out (`sidecar.polar.desugar`), and nothing else changed."""
     clauses: Mapping[tuple[str, int], tuple[Clause, ...]]
     """(rule, number of parameters) to its clauses, in the order of the files."""
+    blocks: frozenset[tuple[str, str]]
+    """``actor`` or ``resource``, and the type that has such a block."""
+    _rules: frozenset[str]
+    """Names of all rules."""
     _indexes: dict[tuple[str, int], ClauseIndex[Clause]] = field(default_factory=dict)
 
     def mentioning(self, word: str) -> frozenset[str]:
@@ -82,6 +86,12 @@ class Program:
             words = new - found
             found |= new
         return frozenset(found)
+
+    def called_by(self, clause: Clause) -> frozenset[str]:
+        """Return the rules that a clause calls."""
+        return frozenset(
+            word for each in clause.written if (word := each.removeprefix("s__")) in self._rules
+        )
 
     def matching(self, rule: str, operands: tuple[Path, ...], types: Types) -> Sequence[Clause]:
         """Return the clauses of a rule whose heads allow these operands of these types."""
@@ -131,7 +141,9 @@ def write_program(sources: Sequence[Source]) -> Program:
     for (name, arity), clauses in building.clauses.items():
         building.generated += _asking(name, arity, clauses)
     texts[GENERATED] = "\n".join(building.generated)
-    return Program(texts, whole, {key: tuple(clauses) for key, clauses in building.clauses.items()})
+    divided = {key: tuple(clauses) for key, clauses in building.clauses.items()}
+    kinds = frozenset((block.keyword, block.type) for source in sources for block in source.blocks)
+    return Program(texts, whole, divided, kinds, frozenset(rule for rule, _ in divided))
 
 
 def _edited(text: str, edits: list[Edit]) -> str:

@@ -6,9 +6,11 @@ asked at request time, from the snapshot; so both mean the same.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import ABSENT, is_absent, read_back
 from sidecar.compiler.symbols import (
     ActionName,
@@ -56,6 +58,14 @@ class Answers(Protocol):
         """Answer a question with one of `domain`."""
 
 
+class Narrowing(ABC):
+    """Answers whether an enum has one value, without answering which of all values it has."""
+
+    @abstractmethod
+    def is_value(self, question: Question, value: str, domain: Sequence[str]) -> bool:
+        """Answer whether the question for an enum has the answer `value`, one of `domain`."""
+
+
 def has_key(thing: Thing, answers: Answers) -> bool:
     """Tell whether an entity has a key to be compared or looked up by.
 
@@ -89,8 +99,8 @@ class Look:
         self._answers = answers
         self._action = action
         self._maximum_depth = maximum_depth
-        self.saw_action = False
-        """Whether the action was looked at; if not, the answer is the same for every action."""
+        self.action_use = ActionUse()
+        """What was looked at of the action."""
 
     def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
         """Return what Oso is given for `instance.name` or `instance.name(arguments)`.
@@ -110,7 +120,6 @@ class Look:
         if arguments is not None:
             raise PolicyFault(f"`{name}` is no look-up", name)
         if isinstance(instance, ActionObject):
-            self.saw_action = True
             return self._of_action(name)
         if isinstance(instance, ContextObject):
             return self._declared(CONTEXT, "the context", self._names.schema.context, name)
@@ -132,7 +141,8 @@ class Look:
         if path in {SUBJECT, RESOURCE}:
             return self._things[subject if path == SUBJECT else resource](path)
         if path[1] == ACTION:
-            self.saw_action = True  # what may stand in a property differs from action to action
+            # What may stand in a property differs from action to action.
+            self.action_use.is_whole = True
             return self._symbol(path, self._action[1][path[2]], checked=False)
         if path[1] == CONTEXT:
             return self._symbol(path, self._names.schema.context[path[2]], checked=False)
@@ -248,6 +258,7 @@ class Look:
         if is_absent(value):
             return None
         if isinstance(value, ActionName):
+            self.action_use.is_whole = self.action_use.is_whole or not value.is_operand
             value = value.text
         if (
             isinstance(value, Thing)
@@ -304,6 +315,7 @@ class Look:
         action, properties = self._action
         if name == "name":
             return ActionName(action)
+        self.action_use.is_whole = True
         if name in self._names.properties and by_word(properties, name) is None:
             return ABSENT
         return self._declared(ACTION, f"the action `{action}`", properties, name)

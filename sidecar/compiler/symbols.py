@@ -6,7 +6,7 @@ Oso never holds a fact. It holds a symbol, and each look that it takes at one co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question
 from sidecar.schema.model import Attribute, EntityType, ValueType
@@ -70,6 +70,8 @@ class ActionName:
     """The name of the action that was asked: known, and compared with names of actions."""
 
     text: str
+    is_operand: bool = field(default=False, compare=False)
+    """Whether the rule was called with it; otherwise it was read of the action."""
 
 
 class ActionObject:

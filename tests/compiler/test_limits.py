@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.packs import resource_types
-from sidecar.compiler import explorer as exploring
+from sidecar.compiler import query_trees
 from sidecar.compiler.compile import compile_pack
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import read_texts
@@ -96,7 +96,7 @@ def test_endless_backtracking_ends_within_the_limit_of_a_path(
 def test_a_rule_of_too_many_paths_is_put_to_oso(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exploring, "MAXIMUM_QUERIES", 5)
+    monkeypatch.setattr(query_trees, "MAXIMUM_QUERIES", 5)
     grant = allow('doc.public and doc.title = "plan" and doc.pages > 5 and doc.secret')
 
     policy = library.policy(grant)

@@ -1,0 +1,288 @@
+"""What Oso answers about one clause: a tree of the questions that it asks, path by path.
+
+One query follows one path: every look is answered from the path, and the first that the path does
+not answer is where the tree branches. Rules that the clause calls are yes/no questions on its
+path. A tree depends on the text of its clause alone, so it outlives an edit of all others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from sidecar.compiler.action_use import ActionUse
+from sidecar.compiler.operands import operand_of
+from sidecar.compiler.oso import LoadedPolicy
+from sidecar.compiler.oso_answers import Asking
+from sidecar.compiler.program import Clause
+from sidecar.compiler.semantics import Narrowing
+from sidecar.compiler.symbols import ActionName, Unexplorable
+from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node
+from sidecar.diagram.questions import YES_NO, Answer, Path, Question, literal
+from sidecar.errors import PolicyFault
+from sidecar.polar.names import Names
+from sidecar.schema.model import Attribute
+from sidecar.schema.values import Value
+
+MAXIMUM_QUERIES = 20_000
+"""Queries for one clause: 2^14 paths. Conditions of a real rule need fewer than a hundred."""
+
+Action = tuple[str, Mapping[str, Attribute]]
+"""Its name, and the properties that it declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a policy: subject type, resource type, and the action."""
+
+    subject: str
+    resource: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Branching:
+    """A question of Oso's, and what follows each answer."""
+
+    question: Question
+    """As `sidecar.diagram.questions` lists them; ``("value", path, literal)`` asks, yes or no,
+    whether an enum has one value."""
+    labels: tuple[Answer, ...]
+    """All answers that the question can have; of an enum all its values."""
+    branches: tuple[tuple[Answer, Outcome], ...]
+    """Those answers that the path leaves open."""
+
+
+Outcome = Branching | Node
+"""Nodes are leaves here: true, false, or a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTree:
+    """All that Oso answers about one clause, for operands and types of subject and resource."""
+
+    root: Outcome
+    action: str
+    """The action for which it was asked."""
+    use: ActionUse
+    """What it looks at of the action."""
+    through: frozenset[str]
+    """Rules through whose clauses Oso went itself, since an argument was not known yet."""
+
+    def for_action(self, action: str) -> QueryTree | None:
+        """Return the tree for another action; None where it may differ."""
+        if action == self.action:
+            return self
+        if self.use.is_whole or not self.use.compares_alike(action):
+            return None
+        if not self.use.is_passed:
+            return self
+        old, new = literal(f"name {self.action}"), literal(f"name {action}")
+        return replace(self, action=action, root=_renamed(self.root, old, new))
+
+
+def _renamed(outcome: Outcome, old: Path, new: Path) -> Outcome:
+    """Return a tree in which the rules are called with the name of another action."""
+    if isinstance(outcome, Node):
+        return outcome
+    question = outcome.question
+    if question[0] == "rule":
+        operands = tuple(new if operand == old else operand for operand in question[2])
+        question = (*question[:2], operands)
+    branches = tuple((answer, _renamed(below, old, new)) for answer, below in outcome.branches)
+    return Branching(question, outcome.labels, branches)
+
+
+class Earlier(Protocol):
+    """Trees of an earlier text of the policy."""
+
+    def tree(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree | None:
+        """Return the tree of a clause; None where it may differ."""
+
+
+class _UnansweredError(Exception):
+    """The path does not tell the answer to a question."""
+
+    def __init__(
+        self, question: Question, labels: Sequence[Answer], open_ones: Sequence[Answer]
+    ) -> None:
+        self.question = question
+        self.labels = tuple(labels)
+        self.open_ones = tuple(open_ones)
+        super().__init__()
+
+
+class _Path(Narrowing):
+    """The answers given so far."""
+
+    def __init__(self, answers: Mapping[Question, Answer]) -> None:
+        self._answers = answers
+
+    def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
+        """Answer from the path.
+
+        Raises:
+            _UnansweredError: The path does not tell.
+        """
+        if question in self._answers:
+            return self._answers[question]
+        tag = question[0]
+        if tag == "is" and self._is_another(question):
+            return False
+        left = self._left(question, domain) if tag == "value" else domain
+        if len(left) == 1:
+            return left[0]
+        raise _UnansweredError(question, domain, left)
+
+    def is_value(self, question: Question, value: str, domain: Sequence[str]) -> bool:
+        """Answer whether an enum has one value: two branches, however many values there are.
+
+        Raises:
+            _UnansweredError: The path does not tell.
+        """
+        left = self._left(question, domain)
+        if value not in left or len(left) == 1:
+            return value in left
+        raise _UnansweredError((*question, value), domain, YES_NO)
+
+    def _left(self, question: Question, domain: Sequence[Answer]) -> Sequence[Answer]:
+        """Return the values that the path leaves open."""
+        if question in self._answers:
+            return [self._answers[question]]
+        compared = {
+            key[2]: answer
+            for key, answer in self._answers.items()
+            if len(key) > len(question) and key[: len(question)] == question
+        }
+        found = [value for value, answer in compared.items() if answer is True]
+        return found or [value for value in domain if value not in compared]
+
+    def _is_another(self, question: Question) -> bool:
+        """Return whether a text is known to equal another literal: it equals one only."""
+        return any(
+            answer is True and key[0] == "is" and key[1] == question[1]
+            for key, answer in self._answers.items()
+        )
+
+
+Report = Callable[[Clause, Asked, PolicyFault], None]
+"""Keeps a fault that a query met."""
+
+
+@dataclass(slots=True)
+class QueryTrees:
+    """Asks Oso about clauses, once for all actions that look alike to a clause."""
+
+    names: Names
+    settings: Mapping[str, Value]
+    loaded: LoadedPolicy
+    deadline: float
+    """`time.monotonic()` after which no query is put any more."""
+    report: Report
+    earlier: Earlier | None = None
+    queries: int = 0
+    known: dict[tuple[int, tuple[Path, ...], str, str], list[QueryTree]] = field(
+        default_factory=dict
+    )
+    """By the clause's number, the operands, and the types of subject and resource."""
+    _whole: dict[tuple[object, ...], QueryTree] = field(default_factory=dict)
+    """Those that may differ for each action, which comes last in the key."""
+
+    def tree(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree:
+        """Return the tree of a clause.
+
+        Raises:
+            Unexplorable: It cannot be compiled.
+        """
+        key = (clause.number, operands, asked.subject, asked.resource)
+        action = asked.action[0]
+        whole = self._whole.get((*key, action))
+        if whole is not None:
+            return whole
+        for tree in self.known.get(key, ()):
+            fitting = tree.for_action(action) if not tree.use.is_whole else None
+            if fitting is not None:
+                return fitting
+        taken = self.earlier.tree(clause, operands, asked) if self.earlier is not None else None
+        tree = self._explore(clause, operands, asked) if taken is None else taken
+        self.known.setdefault(key, []).append(tree)
+        if tree.use.is_whole:
+            self._whole[*key, action] = tree
+        return tree
+
+    def _explore(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree:
+        exploration = _Exploration(self, clause, operands, asked)
+        root = exploration.follow({})
+        through = frozenset(exploration.through)
+        return QueryTree(root, asked.action[0], exploration.use, through)
+
+
+class _Exploration:
+    """The queries about one clause."""
+
+    def __init__(
+        self, trees: QueryTrees, clause: Clause, operands: tuple[Path, ...], asked: Asked
+    ) -> None:
+        self._trees = trees
+        self._clause = clause
+        self._operands = operands
+        self._asked = asked
+        self._queries = 0
+        self.use = ActionUse()
+        self.through: set[str] = set()
+
+    def follow(self, answers: dict[Question, Answer]) -> Outcome:
+        """Follow one path, and where it is open each way on."""
+        try:
+            return self._query(answers)
+        except PolicyFault as fault:
+            self._trees.report(self._clause, self._asked, fault)
+            return FAULT
+        except _UnansweredError as unanswered:
+            question, labels, answered = (
+                unanswered.question,
+                unanswered.labels,
+                unanswered.open_ones,
+            )
+        branches = [(each, self.follow({**answers, question: each})) for each in answered]
+        return Branching(question, labels, tuple(branches))
+
+    def _query(self, answers: Mapping[Question, Answer]) -> Node:
+        trees, asked = self._trees, self._asked
+        self._queries += 1
+        trees.queries += 1
+        if self._queries > MAXIMUM_QUERIES:
+            raise Unexplorable(
+                f"it has more than {MAXIMUM_QUERIES} paths; divide it into rules of their own"
+            )
+        if time.monotonic() > trees.deadline:
+            raise Unexplorable("there was no time left to explore it")
+        path = _Path(answers)
+
+        def via(rule: str, operands: tuple[object, ...]) -> str:
+            return self._via(path, rule, operands)
+
+        asking = Asking(trees.names, trees.settings, trees.loaded.things, path, asked.action, via)
+        try:
+            types = (asked.subject, asked.resource)
+            holds = trees.loaded.ask(asking, self._clause.name, *types, self._operands)
+        finally:
+            self.use.add(asking.look.action_use)
+            self.through |= asking.opened
+        return TRUE if holds else FALSE
+
+    def _via(self, path: _Path, rule: str, operands: tuple[object, ...]) -> str:
+        """Answer a rule from the path; go through its clauses where an operand is not known."""
+        keys = tuple(operand_of(operand) for operand in operands)
+        if None in keys:
+            self.through.add(rule.rpartition("__")[0])
+            self.use.is_whole = self.use.is_whole or _names_action(operands)
+            return "clauses"
+        self.use.is_passed = self.use.is_passed or _names_action(operands)
+        return "yes" if path.ask(("rule", rule, keys), YES_NO) else "no"
+
+
+def _names_action(operands: Sequence[object]) -> bool:
+    return any(isinstance(each, ActionName) and not each.is_operand for each in operands)
