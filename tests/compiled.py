@@ -21,10 +21,10 @@ _KNOWN: dict[bytes, str] = {}
 class Remembered(Child):
     """A process that compiles; none is started for a pack that one has compiled already."""
 
-    def __init__(self, task: str, pack: PackTexts, seconds: float) -> None:
+    def __init__(self, task: str, pack: PackTexts, seconds: float, earlier: bytes = b"") -> None:
         self._key = pickle.dumps((task, pack)) if task == "compile" else b""
         if self._key not in _KNOWN:
-            super().__init__(task, pack, seconds)
+            super().__init__(task, pack, seconds, earlier)
 
     def receive(self) -> Any:  # noqa: ANN401 - JSON
         if self._key in _KNOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def pytest_configure() -> None:
-    """Compile no pack twice, not even while tests are collected."""
+    """Compile no pack twice, not even while tests are collected; and keep nothing on disk."""
+    os.environ["XDG_CACHE_HOME"] = os.devnull  # noqa: TID251  for the processes that are started
     pytest.MonkeyPatch().setattr(process, "Child", Remembered)
 
 

@@ -1,6 +1,6 @@
 """Compiles a pack by querying Oso in a child process. The only package that needs Oso."""
 
-from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.compiler.policy import assemble, load_pack
 from sidecar.compiler.shared_compile import SharedCompiling
@@ -9,7 +9,7 @@ __all__ = [
     "PackTexts",
     "SharedCompiling",
     "assemble",
-    "compile_in_child",
+    "compile_cached",
     "load_pack",
     "read_texts",
 ]

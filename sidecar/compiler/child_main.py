@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import BinaryIO
 
-from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
+import msgspec
+
+from sidecar.compiler.compile import InvalidPolicyError, compile_texts, load
+from sidecar.compiler.findings import load_findings
 from sidecar.compiler.live_query import answer
 from sidecar.compiler.oso_proof import prove
 from sidecar.compiler.pack import PackTexts
@@ -54,10 +57,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setrecursionlimit(50_000)
-    task, pack = pickle.loads(read_message(questions))  # noqa: S301 - written by our own parent
+    task, pack, earlier = pickle.loads(read_message(questions))  # noqa: S301 - written by our own parent
     try:
         if task == "compile":
-            write_message(answers, json.dumps({"compiled": compile_pack(pack)}).encode())
+            write_message(answers, _compiled(pack, earlier))
             return
         if task == "vary":
             _vary(pack, questions, answers)
@@ -73,6 +76,17 @@ def main() -> None:
         reply = prove if asked.get("proof") else answer
         said = reply(asked, pack, loaded, _Parent((questions, answers)))
         write_message(answers, json.dumps(said).encode())
+
+
+def _compiled(pack: PackTexts, earlier: bytes) -> bytes:
+    """Return the compiled pack and what was found, as JSON."""
+    try:
+        known = load_findings(earlier) if earlier else None
+    except ValueError:
+        known = None  # of another version of this program
+    compilation = compile_texts(pack, known)
+    found = msgspec.Raw(compilation.findings().dump())
+    return msgspec.json.encode({"compiled": compilation.compiled, "findings": found})
 
 
 def _vary(pack: PackTexts, messages: BinaryIO, answers: BinaryIO) -> None:

@@ -12,9 +12,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.questions import Answer, Question, from_json
@@ -45,8 +48,14 @@ def _is_installed(package: str) -> bool:
 class Child:
     """One process with one pack in it."""
 
-    def __init__(self, task: str, pack: PackTexts, seconds: float) -> None:
-        """Start the process and send it the pack; `seconds` is the limit for its first answer.
+    def __init__(self, task: str, pack: PackTexts, seconds: float, earlier: bytes = b"") -> None:
+        """Start the process and send it the pack.
+
+        Args:
+            task: ``compile``, ``vary`` or ``answer``.
+            pack: The pack.
+            seconds: The limit for its first answer.
+            earlier: Findings of another text of the pack, or nothing.
 
         Raises:
             ChildFailedError: Where it does not start, or ends at once.
@@ -82,7 +91,7 @@ class Child:
         self._deadline = time.monotonic() + seconds
         self._buffer = b""
         try:
-            self.send(pickle.dumps((task, pack)))
+            self.send(pickle.dumps((task, pack, earlier)))
         except ChildFailedError:
             self.close()
             raise
@@ -108,7 +117,7 @@ class Child:
         """
         size = int.from_bytes(self._read(4), "big")
         try:
-            said = json.loads(self._read(size))
+            said = msgspec.json.decode(self._read(size))
         except ValueError as error:
             raise ChildFailedError("it said what is no answer") from error
         return said
@@ -150,22 +159,45 @@ def _end(process: subprocess.Popen[bytes], parent: int) -> None:
                 continue
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledPack:
+    """A compiled pack, and what compiling another text of its policy can take over."""
+
+    plain: Mapping[str, Any]
+    """What `sidecar.compiler.compile.compile_pack` returns."""
+    findings: bytes
+    """What `sidecar.compiler.findings` writes; empty where nothing is known."""
+
+
 def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
+    """Compile a pack in a process of its own, every clause anew.
+
+    Raises:
+        InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
+    """
+    return compile_with_findings(pack, b"").plain
+
+
+def compile_with_findings(pack: PackTexts, earlier: bytes) -> CompiledPack:
     """Compile a pack in a process of its own.
+
+    Args:
+        pack: The pack.
+        earlier: Findings of another text of it, of any origin: what does not fit is not used.
 
     Raises:
         InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
     """
     # What exploring may take, and as much again for reading, joining and writing.
     try:
-        child = Child("compile", pack, pack.seconds * 2 + 10)
+        child = Child("compile", pack, pack.seconds * 2 + 10, earlier)
         try:
             answer = child.receive()
         finally:
             child.close()
     except ChildFailedError as error:
         raise failed(pack, error) from error
-    return compiled_of(answer)
+    return CompiledPack(compiled_of(answer), msgspec.json.encode(answer.get("findings")))
 
 
 def compiled_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -167,6 +167,7 @@ def _explore(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
         "uncompiled": compiler.uncompiled,
         "never": [_plain(problem) for problem in refused],
         "queries": explorer.asking.queries,
+        "late": explorer.asking.is_late,
         "probes": probes,
         "explored": explored,
         "gone_through": sorted(gone_through(explorer)),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.bundle.model import diagrams_of, nodes_of
-from sidecar.compiler.child_process import Oso, compile_in_child
+from sidecar.compiler.child_process import Oso
+from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import PackTexts, read_texts, revision_of
 from sidecar.diagram.nodes import Node
 from sidecar.engine.policy import Policy
@@ -21,7 +22,7 @@ ANSWER_SECONDS = 2.0
 def load_pack(
     policies: Path,
     fixtures: Path,
-    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_in_child,
+    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached,
 ) -> Policy:
     """Read and compile a pack.
 

@@ -183,6 +183,8 @@ class QueryTrees:
     report: Report
     earlier: Earlier | None = None
     queries: int = 0
+    is_late: bool = False
+    """Whether the deadline ended any of them."""
     known: dict[tuple[int, tuple[Path, ...], str, str], list[QueryTree]] = field(
         default_factory=dict
     )
@@ -258,6 +260,7 @@ class _Exploration:
                 f"it has more than {MAXIMUM_QUERIES} paths; divide it into rules of their own"
             )
         if time.monotonic() > trees.deadline:
+            trees.is_late = True
             raise Unexplorable("there was no time left to explore it")
         path = _Path(answers)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sidecar.compiler.child_process import compile_in_child
+import msgspec
+
+from sidecar.compiler.child_process import CompiledPack
+from sidecar.compiler.compile_cache import DiskCache, compile_by, pack_key
 from sidecar.compiler.pack import PackTexts
-from sidecar.digests import digest_of
 
 _DIGEST = 32
 _PIECE = 1 << 24
@@ -27,6 +28,7 @@ class SharedCompiling:
 
     def __init__(self) -> None:
         """Reserve the memory; whoever is forked from now on shares it."""
+        self._disk = DiskCache.default()
         self._memory = os.memfd_create("compiled", os.MFD_CLOEXEC)
 
     def __call__(self, pack: PackTexts) -> Mapping[str, Any]:
@@ -35,13 +37,13 @@ class SharedCompiling:
         Raises:
             InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
         """
-        key = _key(pack)
+        key = pack_key(pack)
         with self._alone():
-            kept = self._read(key)
-            if kept is None:
-                kept = compile_in_child(pack)
-                self._write(key, json.dumps(kept).encode())
-        return kept
+            known, kept = self._read()
+            if kept is None or known != key:
+                kept = compile_by(self._disk, pack, kept.findings if kept else b"")
+                self._write(key, kept)
+        return kept.plain
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -52,24 +54,20 @@ class SharedCompiling:
         finally:
             fcntl.lockf(self._memory, fcntl.LOCK_UN)
 
-    def _read(self, key: bytes) -> Mapping[str, Any] | None:
+    def _read(self) -> tuple[bytes, CompiledPack | None]:
+        """Return what was written last, and its key."""
         head, text = os.pread(self._memory, 2 * _DIGEST, 0), b""
         while piece := os.pread(self._memory, _PIECE, len(head) + len(text)):
             text += piece
-        if head != key + hashlib.sha256(text).digest():
-            return None
-        kept: Mapping[str, Any] = json.loads(text)
-        return kept
+        if head[_DIGEST:] != hashlib.sha256(text).digest():
+            return b"", None
+        plain, findings = msgspec.json.decode(text, type=tuple[dict[str, Any], bytes])
+        return head[:_DIGEST], CompiledPack(plain, findings)
 
-    def _write(self, key: bytes, text: bytes) -> None:
+    def _write(self, key: bytes, kept: CompiledPack) -> None:
+        text = msgspec.json.encode((kept.plain, kept.findings))
         whole = memoryview(key + hashlib.sha256(text).digest() + text)
         os.ftruncate(self._memory, 0)
         written = 0
         while written < len(whole):
             written += os.pwrite(self._memory, whole[written:], written)
-
-
-def _key(pack: PackTexts) -> bytes:
-    """Return a hash of all that compiling looks at."""
-    settings = sorted(pack.settings.items())
-    return digest_of(pack.schema.revision, settings, pack.codes, pack.texts).bytes()

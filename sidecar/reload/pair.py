@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidecar.compiler import PackTexts, compile_in_child
+from sidecar.compiler import PackTexts, compile_cached
 from sidecar.engine.authorizer import Decisions, decisions_of
 from sidecar.engine.policy import Policy
 from sidecar.errors import Problem
@@ -23,7 +23,7 @@ class Places:
     policies: Path
     fixtures: Path
     data: Path
-    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_in_child
+    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached
     """Compiles the pack."""
 
     def source(self) -> Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sidecar.bundle.file import decode, read_bundle
-from sidecar.compiler import PackTexts, assemble, compile_in_child, read_texts
+from sidecar.compiler import PackTexts, assemble, compile_cached, read_texts
 from sidecar.engine.policy import Policy
 from sidecar.schema import Sentences
 
@@ -53,7 +53,7 @@ class PackDirectories:
     path: Path
     """That of the Polar files."""
     fixtures: Path
-    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_in_child
+    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached
     """Compiles the pack; several processes can share what one of them compiled."""
 
     def files(self) -> Mapping[str, Path]:

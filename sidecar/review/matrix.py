@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.diagram.diagram import TooLargeError
@@ -90,7 +90,7 @@ def matrix(place: PackPlace) -> tuple[Sheet, ...]:
                     rule = each.rules(name, role, *types)
                     texts[f"{name}.polar"] = texts.get(f"{name}.polar", "") + rule + "\n"
     probed = replace(pack, reviewing=True, texts=texts, probes=tuple(probes.values()))
-    policy = assemble(probed, sentences, compile_in_child(probed))
+    policy = assemble(probed, sentences, compile_cached(probed))
     joined = Joined(policy)
     return tuple(
         _Drawing(joined, (subject, resource), probes).sheet(roles.get(resource, ()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
-from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.engine.policy import Policy
@@ -50,7 +50,7 @@ class PackPlace:
         """
         pack, sentences = read_texts(self.policies, self.fixtures)
         pack = replace(pack, reviewing=True)
-        return assemble(pack, sentences, compile_in_child(pack))
+        return assemble(pack, sentences, compile_cached(pack))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def load_pair(old: PackPlace, new: PackPlace) -> Compiled:
         for (pack, sentences), other in zip(read, others, strict=True)
     ]
     with ThreadPoolExecutor(len(wide)) as pool:
-        compiled = pool.map(compile_in_child, [pack for pack, _ in wide])
+        compiled = pool.map(compile_cached, [pack for pack, _ in wide])
         before, after = (
             assemble(pack, sentences, each)
             for (pack, sentences), each in zip(wide, compiled, strict=True)

@@ -18,7 +18,7 @@ from typing import Protocol
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
-from sidecar.compiler import SharedCompiling, compile_in_child
+from sidecar.compiler import SharedCompiling, compile_cached
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.engine import prepare_kinds
@@ -116,7 +116,7 @@ def serve(settings: Settings) -> None:
 def _places(settings: Settings) -> Places | BundlePlaces:
     if settings.bundle is not None:
         return BundlePlaces(settings.bundle, settings.mount())
-    compiling = SharedCompiling() if hasattr(os, "memfd_create") else compile_in_child
+    compiling = SharedCompiling() if hasattr(os, "memfd_create") else compile_cached
     return Places(settings.policies, settings.fixtures, settings.mount(), compiling)
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from sidecar.compiler import SharedCompiling, load_pack
 from sidecar.compiler import shared_compile as sharing
+from sidecar.compiler.child_process import CompiledPack
+from sidecar.compiler.compile_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.config.settings import Settings
 from sidecar.errors import InvalidPackError, Problem
@@ -21,19 +23,21 @@ class Counting:
 
     def __init__(self) -> None:
         self.compiled: list[str] = []
+        self.found: list[bytes] = []
 
-    def __call__(self, pack: PackTexts) -> Mapping[str, Any]:
+    def __call__(self, _: DiskCache, pack: PackTexts, earlier: bytes) -> CompiledPack:
         text = pack.texts["main.polar"]
         self.compiled.append(text)
+        self.found.append(earlier)
         if text == "bad":
             raise InvalidPackError([Problem("main.polar", 1, "is bad")])
-        return {"text": text}
+        return CompiledPack({"text": text}, earlier + text.encode())
 
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     counted = Counting()
-    monkeypatch.setattr(sharing, "compile_in_child", counted)
+    monkeypatch.setattr(sharing, "compile_by", counted)
     return counted
 
 
@@ -92,6 +96,17 @@ def test_every_part_of_a_pack_counts(
     compiling(replace(with_text(pack, "one"), **changed))
 
     assert counting.compiled == ["one", "one"]
+
+
+def test_an_edit_takes_over_what_was_found_of_the_text_before(
+    counting: Counting, pack: PackTexts
+) -> None:
+    compiling = SharedCompiling()
+
+    for text in ("one", "other", "third"):
+        compiling(with_text(pack, text))
+
+    assert counting.found == [b"", b"one", b"oneother"]
 
 
 def test_a_pack_that_does_not_compile_is_not_kept(counting: Counting, pack: PackTexts) -> None:

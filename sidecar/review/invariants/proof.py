@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.compiler.child_process import compile_in_child
+from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.diagram.diagram import TooLargeError
@@ -83,7 +83,7 @@ def prove(place: PackPlace) -> tuple[Schema, tuple[Verdict, ...]]:
         probes=tuple(probes.conditions.values()),
     )
     try:
-        policy = assemble(probed, sentences, compile_in_child(probed))
+        policy = assemble(probed, sentences, compile_cached(probed))
     except InvalidPackError as error:
         problems = translated(error.problems, probes)
         if any(problem.file in {each.file for each in invariants} for problem in problems):
