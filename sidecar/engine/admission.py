@@ -17,23 +17,23 @@ from sidecar.schema import (
     parse_json,
 )
 
-Said = Mapping[str, Value]
+Values = Mapping[str, Value]
 """Admitted values by name; what is missing or outside its domain is left out."""
 
-NOTHING_SAID: Said = {}
+NO_VALUES: Values = {}
 
 
 class Admitted(NamedTuple):
     """What a caller says of one part of a request."""
 
-    values: Said = NOTHING_SAID
+    values: Values = NO_VALUES
     outside: tuple[str, ...] = ()
     """The members whose values are outside their domain, such as ``context.network``: they are
     absent, take no default, and nothing is granted for their request."""
     refused: frozenset[str] = frozenset()
     """Their names."""
 
-    def over(self, defaults: Said) -> Said:
+    def over(self, defaults: Values) -> Values:
         """Return the values, and the defaults of what is not said."""
         if not self.outside:
             return {**defaults, **self.values} if self.values else defaults
@@ -100,7 +100,7 @@ def admit(schema: Schema, attribute: Attribute, value: object) -> Value:
     return admitted if not attribute.only or admitted in attribute.only else None
 
 
-def defaults_of(declared: Mapping[str, Attribute]) -> Said:
+def defaults_of(declared: Mapping[str, Attribute]) -> Values:
     """Return the defaults among attributes, by name."""
     return {name: each.default for name, each in declared.items() if each.default is not None}
 

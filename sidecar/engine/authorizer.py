@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sidecar.engine import Frame, RequestKind, Rule, Window, kind_of
+from sidecar.engine import BoundRule, Frame, RequestKind, Window, kind_of
 from sidecar.engine.admission import admit_context
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
@@ -175,7 +175,7 @@ class Decisions:
 
 
 def _holding(
-    kind: RequestKind, rules: Sequence[Rule], action: str, frame: Frame, faults: list[str]
+    kind: RequestKind, rules: Sequence[BoundRule], action: str, frame: Frame, faults: list[str]
 ) -> list[str]:
     """Return the reasons or obligations whose rules hold."""
     return [rule[1] for rule in rules if kind.holds(rule, action, frame, faults)]

@@ -8,6 +8,7 @@ from datetime import datetime
 from sidecar.diagram.nodes import FAULT, TRUE, Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question, show, text_of, worded
 from sidecar.engine import kind_of
+from sidecar.engine.bound_rules import BoundRule
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
@@ -89,7 +90,7 @@ def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime)
         if node is not None:
             return telling.rule(rule, code, node)
         faults: list[str] = []
-        holds = kind.holds((rule, code or "", None), request.action, frame, faults)
+        holds = kind.holds(BoundRule(rule, code or "", None), request.action, frame, faults)
         return Rule(rule=rule, code=code, holds=None if faults else holds, steps=())
 
     telling.meet(("exists", SUBJECT))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sidecar.engine.admission import Said
+from sidecar.engine.admission import Values
 from sidecar.facts import Row, Snapshot
 from sidecar.schema import Key
 
@@ -16,14 +16,14 @@ UNREAD = object()
 class Frame:
     """All that one question is answered from."""
 
-    __slots__ = ("action", "cache", "context", "keys", "outside", "rows", "said", "snapshot")
+    __slots__ = ("action", "cache", "context", "keys", "outside", "rows", "sent", "snapshot")
 
     def __init__(
         self,
         snapshot: Snapshot,
         keys: tuple[Key | None, Key | None],
         rows: tuple[Row | None, Row | None],
-        said: tuple[Said, Said, Said, Said],
+        sent: tuple[Values, Values, Values, Values],
         slots: int,
     ) -> None:
         """Gather what is known before any rule is looked at.
@@ -32,15 +32,15 @@ class Frame:
             snapshot: The facts.
             keys: Of the subject and the resource; None for an id that no entity can have.
             rows: Theirs; None for what does not exist.
-            said: Of the subject, the resource, the action and the context, as admitted, with the
-                defaults of what is not said; a stored value wins over both.
+            sent: Admitted values of the subject, the resource, the action and the context, with
+                defaults in place of what is not sent; a stored value wins over both.
             slots: How many other rows the policy may look for.
         """
         self.snapshot = snapshot
         self.keys = keys
         self.rows = rows
-        self.said = said
-        _, _, self.action, self.context = said
+        self.sent = sent
+        _, _, self.action, self.context = sent
         self.outside: tuple[str, ...] = ()
         """Members of the request whose values are outside their domain; while there are any,
         nothing is granted."""

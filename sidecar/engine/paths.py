@@ -63,7 +63,7 @@ class Reader(FactPaths[Read, Read]):
         """Return what the caller sent; the frame holds defaults in place of what is not sent."""
         if base in ROOTS:
             root = _INDEX[base]
-            return lambda frame: frame.said[root].get(name)
+            return lambda frame: frame.sent[root].get(name)
         if base == ACTION:
             return lambda frame: frame.action.get(name)
         return lambda frame: frame.context.get(name)

@@ -13,8 +13,8 @@ from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.policy import assemble
 from sidecar.engine import Frame, RequestKind, kind_of
+from sidecar.engine.bound_rules import BoundRule, BoundRules
 from sidecar.engine.policy import Policy
-from sidecar.engine.request_kind import BoundEntry
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.schema import Sentences, read_schema, read_sentences, read_settings
@@ -112,9 +112,9 @@ def _compare(
             for rule, code in RULES[standing:]:  # a grant is asked only about what exists
                 faults: list[str] = []
                 tree = known.get((rule, code), _never)
-                ours = kind.holds((rule, code, tree), request.action, frame, faults)
+                ours = kind.holds(BoundRule(rule, code, tree), request.action, frame, faults)
                 if at_request_time:
-                    theirs = kind.holds((rule, code, None), request.action, frame, faults)
+                    theirs = kind.holds(BoundRule(rule, code, None), request.action, frame, faults)
                 else:
                     theirs = bool(answer := oracle.ask(rule, asked, code or None))
                     tally.counts["Oso failed"] += answer is None
@@ -133,7 +133,7 @@ def _never(_: Frame) -> bool:
 
 
 def _compare_whole(
-    entry: BoundEntry, kind: RequestKind, request: Request, frame: Frame, tally: Tally
+    entry: BoundRules, kind: RequestKind, request: Request, frame: Frame, tally: Tally
 ) -> None:
     """Compare the one tree for granted and not forbidden with the trees that it was joined from."""
     faults: list[str] = []

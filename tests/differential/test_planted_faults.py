@@ -19,10 +19,10 @@ from sidecar.compiler.semantics import Look
 from sidecar.compiler.symbols import Thing
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
-from sidecar.engine import Frame, authorizer
+from sidecar.engine import Frame, authorizer, frame_builder
 from sidecar.engine import admission as requests
-from sidecar.engine import request_kind as kinds
 from sidecar.engine.admission import Admitted
+from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.policy import Policy
 from sidecar.facts import Row, Snapshot
 from sidecar.model import Decision
@@ -41,12 +41,12 @@ def _ids_as_they_are_sent(patch: pytest.MonkeyPatch) -> None:
             return lambda text: text or None
         return lambda text: tuple(text.split("/", len(declared.key) - 1))
 
-    patch.setattr(kinds, "id_reader", reader)
+    patch.setattr(frame_builder, "id_reader", reader)
 
 
 def _no_defaults_beside_rows(patch: pytest.MonkeyPatch) -> None:
     """Item 4: no default for action properties, context, and types without a table."""
-    patch.setattr(kinds, "defaults_of", lambda _: {})
+    patch.setattr(frame_builder, "defaults_of", lambda _: {})
 
 
 def _defaults_for_values_outside(patch: pytest.MonkeyPatch) -> None:
@@ -91,17 +91,17 @@ def _nothing_optional(patch: pytest.MonkeyPatch) -> None:
 
 
 def _callers_win_over_the_mount(patch: pytest.MonkeyPatch) -> None:
-    add = kinds.RequestKind._add_properties
+    add = FrameBuilder._add_properties
 
-    def forgetful(kind: kinds.RequestKind, frame: Frame, *said: Any) -> None:
-        add(kind, frame, *said)
+    def forgetful(builder: FrameBuilder, frame: Frame, *said: Any) -> None:
+        add(builder, frame, *said)
         subject, resource = frame.rows
         frame.rows = (
-            _without(kind.subject, subject, frame.said[0]),
-            _without(kind.resource, resource, frame.said[1]),
+            _without(builder._subject, subject, frame.sent[0]),
+            _without(builder._resource, resource, frame.sent[1]),
         )
 
-    patch.setattr(kinds.RequestKind, "_add_properties", forgetful)
+    patch.setattr(FrameBuilder, "_add_properties", forgetful)
 
 
 def _without(declared: EntityType, row: Row | None, said: Mapping[str, Value]) -> Row | None:
