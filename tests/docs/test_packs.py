@@ -51,6 +51,13 @@ def write(tmp_path: Path) -> Write:
     return load
 
 
+RELATIONS = re.search(
+    r"^### Between tables\n.*?^```yaml\n(.*?)^```\n\n^```polar\n(.*?)^```$",
+    PAGE,
+    re.MULTILINE | re.DOTALL,
+)
+
+
 def conditions(found: re.Match[str] | None) -> list[str]:
     assert found is not None
     return [re.sub(r"\s+# .*", "", line) for line in found[1].splitlines()]
@@ -127,6 +134,22 @@ def test_hierarchy_of_a_type_with_itself_is_put_to_oso(write: Write) -> None:
         " on a `lab`, `register`, `use`, `retire` on a `instrument`: "
     )
     assert ".part_of." in notice
+
+
+def test_relations_between_tables_are_compiled(write: Write) -> None:
+    assert RELATIONS is not None
+    schema, rules = RELATIONS.groups()
+
+    policy = write(
+        {
+            **{name: f"# {name}\n" for name in FILES if name.endswith(".polar")},
+            **{f"fixtures/{name}.yaml": "" for name in ("settings", "reasons")},
+            "fixtures/schema.yaml": schema,
+            "policies/main.polar": rules,
+        }
+    )
+
+    assert policy.notices == ()
 
 
 @pytest.mark.parametrize("name", ["settings.yaml", "reasons.yaml"])
