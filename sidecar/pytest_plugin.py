@@ -61,12 +61,12 @@ class SuiteFile(pytest.File):
             CollectError: All that is wrong, with file and line.
         """
         from sidecar.errors import SidecarError  # noqa: PLC0415  not before a suite is met
-        from sidecar.suites import cells, read_suite  # noqa: PLC0415
+        from sidecar.suites import read_suite, run_suite  # noqa: PLC0415
 
         fixtures = self._fixtures()
         try:
             policy = _policy(self.config, self.path.parent, fixtures)
-            asked = cells(read_suite(self.path), policy, fixtures / "worlds")
+            asked = run_suite(read_suite(self.path), policy, fixtures / "worlds")
         except SidecarError as error:
             raise self.CollectError(str(error)) from error
         for cell in asked:

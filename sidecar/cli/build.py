@@ -21,7 +21,7 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError, InvalidPackError, InvalidSettingError, Problem
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.yaml_document import Faults, read_document, shown_file
-from sidecar.suites import ask, read_suites
+from sidecar.suites import read_suites, run_suites
 
 Action = tuple[str, str]
 """A type of resource, and an action that it declares."""
@@ -126,7 +126,7 @@ def _failures(policy: Policy, content: bytes, settings: Settings) -> Iterator[st
     """
     served = replace(Policy.of(decode(content, "bundle")), interpreter=policy.interpreter)
     prepare_kinds(served)
-    cells = ask(read_suites(settings.policies), served, settings.fixtures / "worlds")
+    cells = run_suites(read_suites(settings.policies), served, settings.fixtures / "worlds")
     return (failure_line(cell) for cell in cells if cell.failure is not None)
 
 

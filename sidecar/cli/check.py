@@ -18,7 +18,7 @@ from sidecar.errors import InvalidDocumentsError, Problem
 from sidecar.facts import read_directory
 from sidecar.review.lint import Finding, absences, findings, idle_conditions, unread
 from sidecar.review.pack_revisions import NOW, PackPlace
-from sidecar.suites import ask, read_suites
+from sidecar.suites import read_suites, run_suites
 
 
 @main.command()
@@ -90,7 +90,7 @@ def _counted(policy: Policy, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "suites", str(len(suites))
     worlds = settings.fixtures / "worlds"
     if worlds.is_dir():
-        ask(suites, policy, worlds)  # what `test` refuses is told here too
+        run_suites(suites, policy, worlds)  # what `test` refuses is told here too
     elif suites:  # as where only the policy is deployed
         yield "notice", f"there is no `{worlds}`: the suites have only been read"
 

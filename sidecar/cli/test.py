@@ -15,7 +15,7 @@ from sidecar.cli.pack_choice import pack_settings
 from sidecar.compiler import load_pack
 from sidecar.errors import InvalidSettingError
 from sidecar.review.pack_revisions import NOW, PackPlace
-from sidecar.suites import Cell, ask, junit, read_suites
+from sidecar.suites import Cell, junit, read_suites, run_suites
 
 
 @main.command()
@@ -41,7 +41,7 @@ def test(junit_file: Path | None, coverage: bool, output: str, **places: object)
     else:
         policy = load_pack(settings.policies, settings.fixtures)
     suites, worlds = read_suites(settings.policies), settings.fixtures / "worlds"
-    cells = ask(suites, policy, worlds)
+    cells = run_suites(suites, policy, worlds)
     if not cells:
         raise click.UsageError(f"there is no case in `{settings.policies}`; write a `*_test.yaml`")
     if junit_file is not None:

@@ -25,7 +25,7 @@ from sidecar.review.phrases import Wording
 from sidecar.review.suite_case import Desk, case_to_follow
 from sidecar.review.witness import Witness
 from sidecar.suites import Cell, Suite
-from sidecar.suites.runner import placed
+from sidecar.suites.runner import cells_with_facts
 
 _PERMISSION = "has_permission"
 MOST_WAYS = 500
@@ -104,7 +104,7 @@ class Covered:
                 self._idle[clause] = True
                 key = (each.subject, each.resource, each.action or _permission(policy, each))
                 self._clauses[key].append((clause, each.root))
-        for cell, snapshot in placed(suites, policy, worlds):
+        for cell, snapshot in cells_with_facts(suites, policy, worlds):
             self._put(cell, snapshot)
 
     def coverage(self) -> Coverage:

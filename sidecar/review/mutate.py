@@ -24,8 +24,8 @@ from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.states import KnownStates
 from sidecar.review.suite_case import case_to_paste
 from sidecar.review.witness import Entry, changed_entries, tell
-from sidecar.suites import Cell, ask, read_suites
-from sidecar.suites.runner import failure, placed
+from sidecar.suites import Cell, read_suites, run_suites
+from sidecar.suites.runner import cells_with_facts, failure_of
 
 VARIANT_SECONDS = 10.0
 """How long exploring a mutant may take; what is left then is put to Oso at request time."""
@@ -96,7 +96,7 @@ def _check_suites(places: Places) -> None:
     """Check that the suites pass without any edit; a mutant that they kill means nothing else."""
     policy = load_pack(places.policies, places.fixtures)
     with closing(policy.interpreter):
-        cells = ask(read_suites(places.policies), policy, places.fixtures / "worlds")
+        cells = run_suites(read_suites(places.policies), policy, places.fixtures / "worlds")
     failing = sum(cell.failure is not None for cell in cells)
     if failing:
         message = (
@@ -146,7 +146,7 @@ class Trial:
         self._policy: Policy = self._variants.policy
         self._known = KnownStates()
         self._cells: dict[Entry, list[tuple[Cell, Snapshot]]] = defaultdict(list)
-        for cell, snapshot in placed(self._suites, self._policy, self._worlds):
+        for cell, snapshot in cells_with_facts(self._suites, self._policy, self._worlds):
             self._cells[self._entry(cell)].append((cell, snapshot))
         self._uncompiled = UncompiledEntries(self._policy)
 
@@ -189,7 +189,7 @@ class Trial:
     def _killed(self, mutant: Mutant, variant: Policy, changed: Sequence[Entry]) -> Verdict | None:
         for key in changed:
             for cell, snapshot in self._cells.get(key, ()):
-                wrong = failure(cell, variant, snapshot)
+                wrong = failure_of(cell, variant, snapshot)
                 if wrong is not None:
                     why = f"{cell.case.file}:{cell.case.line}: {cell.name} {wrong}"
                     return Verdict(mutant, Fate.KILLED, why)

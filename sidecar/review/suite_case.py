@@ -17,8 +17,8 @@ from sidecar.errors import InvalidDocumentsError
 from sidecar.facts import Quoted, Snapshot
 from sidecar.review.example_text import case_of
 from sidecar.review.witness import Witness
-from sidecar.suites import Cell, Suite, ask, read_suites
-from sidecar.suites.runner import placed
+from sidecar.suites import Cell, Suite, read_suites, run_suites
+from sidecar.suites.runner import cells_with_facts
 
 _INDENT = "  "
 
@@ -105,8 +105,8 @@ def case_to_follow(
         with _pasted(written, suite) as read:
             try:
                 pasted = read()
-                cells = placed(pasted, policy, where.worlds)
-                answers = ask(pasted, policy, where.worlds)
+                cells = cells_with_facts(pasted, policy, where.worlds)
+                answers = run_suites(pasted, policy, where.worlds)
             except InvalidDocumentsError:
                 continue
         passes = all(cell.failure is None for cell in answers)
@@ -160,7 +160,7 @@ def _tells(written: str, suite: Suite, policies: tuple[Policy, Policy], worlds: 
     with _pasted(written, suite) as read:
         try:
             suites = read()
-            answers = [ask(suites, policy, worlds) for policy in policies]
+            answers = [run_suites(suites, policy, worlds) for policy in policies]
         except InvalidDocumentsError:
             return False
     passes = [all(cell.failure is None for cell in cells) for cells in answers]

@@ -1,8 +1,8 @@
-"""Slips that would make a denial true, and so pass for a good case.
+"""Checks for mistakes in a case that would make its expected denials true.
 
-What a request says wrongly is ignored, absent or unknown, and the policy denies it (R20). A case
-that expects such a denial has to say so: its cells stand under `because`, which is compared
-exactly. Names that nothing declares are refused everywhere.
+A request with an undeclared, invalid or unknown part is denied (R20), so that a mistake could pass
+for a good case. A case that expects such a denial must list its cells under `because`, whose codes
+are compared exactly. Undeclared names are refused in every cell.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sidecar.schema.stored_values import not_one_of
 from sidecar.schema.values import id_of, key_of, parse_proposed
 from sidecar.suites.model import Case, Cell
 
-MEANT = " Say so under `because` if that is meant"
+MEANT = " Expect the denial under `because` if that is meant"
 
 
-def slips(case: Case, cells: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
-    """Yield what a case says that its schema does not know."""
-    silent = [cell for cell in cells if cell.silent]
-    yield from _types(case, silent, schema)
+def check_names(case: Case, cells: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
+    """Yield the types, properties and values of a case that its schema does not declare."""
+    silent = [cell for cell in cells if cell.accepts_any_reason]
+    yield from _check_types(case, silent, schema)
     types = schema.types
     actions = dict.fromkeys((cell.resource.type, cell.action) for cell in cells)
     properties = {
@@ -34,19 +34,19 @@ def slips(case: Case, cells: Sequence[Cell], schema: Schema) -> Iterator[Problem
         for action in actions
         if action[0] in types and action[1] in types[action[0]].actions
     }
-    yield from _said(
+    yield from _check_properties(
         case,
         "properties",
         case.action_properties,
         list(properties.values()),
         [
-            properties[asked]
-            for asked in dict.fromkeys((cell.resource.type, cell.action) for cell in silent)
-            if asked in properties
+            properties[action]
+            for action in dict.fromkeys((cell.resource.type, cell.action) for cell in silent)
+            if action in properties
         ],
         schema,
     )
-    for member, said, of, of_silent in (
+    for member, declared, types_of_all, types_of_silent in (
         (
             "subject_properties",
             case.subject_properties,
@@ -60,28 +60,31 @@ def slips(case: Case, cells: Sequence[Cell], schema: Schema) -> Iterator[Problem
             {cell.resource.type for cell in silent},
         ),
     ):
-        yield from _said(
+        yield from _check_properties(
             case,
             member,
-            said,
-            [types[name].attributes for name in sorted(of) if name in types],
-            [types[name].attributes for name in sorted(of_silent) if name in types],
+            declared,
+            [types[name].attributes for name in sorted(types_of_all) if name in types],
+            [types[name].attributes for name in sorted(types_of_silent) if name in types],
             schema,
-            callers=True,
+            caller_only=True,
         )
-    asked = [schema.context] if silent else []
-    yield from _said(case, "context", case.context, [schema.context], asked, schema)
+    yield from _check_properties(
+        case, "context", case.context, [schema.context], [schema.context] if silent else [], schema
+    )
 
 
-def missing(cell: Cell, policy: Policy, snapshot: Snapshot) -> Iterator[Problem]:
-    """Yield what a cell names that is not there, where nothing is expected of that."""
-    kind = kind_of(cell.subject.type, cell.resource.type, policy) if cell.silent else None
+def check_entities(cell: Cell, policy: Policy, snapshot: Snapshot) -> Iterator[Problem]:
+    """Yield the unknown entities of a cell that does not expect a denial for them."""
+    kind = (
+        kind_of(cell.subject.type, cell.resource.type, policy) if cell.accepts_any_reason else None
+    )
     if kind is None:
         return
     try:
         frame = kind.frame(cell.request(), snapshot, cell.case.now)
     except InvalidRequestError:
-        return  # its answer tells that
+        return  # the failure of the cell reports it
     reasons = kind.always_on_reasons(cell.action, frame)
     for member, reason, named in (
         ("subjects", "unknown_subject", cell.subject),
@@ -96,10 +99,10 @@ def missing(cell: Cell, policy: Policy, snapshot: Snapshot) -> Iterator[Problem]
                 (member, str(named), named.id),
                 f"{message} Expect `{reason}` under `because` if that is meant",
             )
-    yield from _dangling(cell, policy.schema, snapshot)
+    yield from _check_references(cell, policy.schema, snapshot)
 
 
-def _types(case: Case, silent: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
+def _check_types(case: Case, silent: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
     for cell in silent:
         for member, reason, named, known in (
             ("subjects", "unknown_subject", cell.subject, schema.subjects()),
@@ -107,83 +110,88 @@ def _types(case: Case, silent: Sequence[Cell], schema: Schema) -> Iterator[Probl
         ):
             if named.type and named.type not in known:
                 mend = nearest(named.type, known) or f"; write one of {one_of(known)}."
-                what = "type of subjects" if member == "subjects" else "type"
+                noun = "type of subjects" if member == "subjects" else "type"
                 yield _problem(
                     case,
                     (member, str(named)),
-                    f"there is no {what} {shown(named.type)}{mend}"
+                    f"there is no {noun} {shown(named.type)}{mend}"
                     f" Expect `{reason}` under `because` if that is meant",
                 )
 
 
-def _said(  # noqa: PLR0913, PLR0917  what is said, and to whom
+def _check_properties(  # noqa: PLR0913, PLR0917  private, and called three times
     case: Case,
     member: str,
-    said: Mapping[str, object],
+    values: Mapping[str, object],
     declared: Sequence[Mapping[str, Attribute]],
     silent: Sequence[Mapping[str, Attribute]],
     schema: Schema,
     *,
-    callers: bool = False,
+    caller_only: bool = False,
 ) -> Iterator[Problem]:
-    """Yield the faults of one member of a case.
+    """Yield the faults of the properties or the context of a case.
 
     Args:
         case: The case.
-        member: The member that says it.
-        said: What it says.
-        declared: What the types or actions of the grid declare.
-        silent: What those of the cells declare that are denied for any reason.
+        member: The member of the case: ``context``, ``properties``, ...
+        values: Its values by name.
+        declared: The declarations of each type or action in the grid.
+        silent: Those of the cells that expect a denial for any reason.
         schema: The schema.
-        callers: Whether only some of what is declared may be said by a caller.
+        caller_only: Whether callers may send only the attributes marked ``caller``.
     """
     if not declared:
-        return  # that none of them is declared is told elsewhere
-    sayable = sorted(
+        return  # the grid reports that its types or actions are unknown
+    allowed = sorted(
         {
             name
             for attributes in declared
             for name, attribute in attributes.items()
-            if name != "now" and (attribute.caller or not callers)
+            if name != "now" and (attribute.caller or not caller_only)
         }
     )
-    for name, value in said.items():
+    for name, value in values.items():
         what = f"{shown(name)} of {shown(member)}"
         if not any(name in attributes for attributes in declared):
-            mend = nearest(name, sayable) or f"; {_offered(sayable)}"
+            mend = nearest(name, allowed) or f"; {_suggest(allowed)}"
             yield _problem(case, (member, name), f"{what} is not declared{mend}")
-        elif name not in sayable:
+        elif name not in allowed:
             if silent:
-                said_of = "is the sidecar's clock; write the `now` of the case."
-                if callers:
-                    said_of = f"is nothing that a caller may say; {_offered(sayable)}."
-                yield _problem(case, (member, name), f"{what} {said_of}{MEANT}")
+                fault = "is the sidecar's clock; write the `now` of the case."
+                if caller_only:
+                    fault = f"cannot be sent by a caller; {_suggest(allowed)}."
+                yield _problem(case, (member, name), f"{what} {fault}{MEANT}")
         else:
-            for attribute in (each[name] for each in silent if name in each):
-                if fault := _outside(schema, attribute, value):
+            for attribute in (types[name] for types in silent if name in types):
+                if fault := _value_fault(schema, attribute, value):
                     yield _problem(case, (member, name), f"{what}: {fault}.{MEANT}")
 
 
-def _offered(sayable: Collection[str]) -> str:
-    return f"write one of {one_of(sayable)}" if sayable else "leave it out"
+def _suggest(allowed: Collection[str]) -> str:
+    return f"write one of {one_of(allowed)}" if allowed else "leave it out"
 
 
-def _outside(schema: Schema, attribute: Attribute, value: object) -> str:
-    """Return why a value is outside the domain of an attribute, and so absent; else nothing."""
+def _value_fault(schema: Schema, attribute: Attribute, value: object) -> str:
+    """Return the fault of a value that an attribute does not admit, or an empty text."""
     try:
         if value is None or admit(schema, attribute, value) is not None:
             return ""
     except TypeError:
-        return ""  # it cannot be asked, and the answer tells that
+        return ""  # the request is invalid, as the failure of the cell reports
     if attribute.only:
         return not_one_of(str(value), attribute.only)
     element = attribute.type.element
     if element is not None and isinstance(value, list):
-        return next((why for each in value if (why := _why(schema, element, each))), "is no set")
-    return _why(schema, attribute.type, value) or f"{shown(str(value))} is no {attribute.type.name}"
+        return next(
+            (why for item in value if (why := _text_fault(schema, element, item))), "is no set"
+        )
+    return (
+        _text_fault(schema, attribute.type, value)
+        or f"{shown(str(value))} is no {attribute.type.name}"
+    )
 
 
-def _why(schema: Schema, value_type: ValueType, value: object) -> str:
+def _text_fault(schema: Schema, value_type: ValueType, value: object) -> str:
     if not isinstance(value, str):
         return ""
     try:
@@ -193,19 +201,19 @@ def _why(schema: Schema, value_type: ValueType, value: object) -> str:
     return ""
 
 
-def _dangling(cell: Cell, schema: Schema, snapshot: Snapshot) -> Iterator[Problem]:
-    """Yield the references that a silent cell says and that name nothing."""
+def _check_references(cell: Cell, schema: Schema, snapshot: Snapshot) -> Iterator[Problem]:
+    """Yield the references in the properties and the context of a cell to unknown entities."""
     types = schema.types
     subject, resource = types[cell.subject.type], types[cell.resource.type]
     action = resource.actions.get(cell.action)
     case = cell.case
-    for member, said, declared in (
+    for member, values, declared in (
         ("properties", case.action_properties, action.properties if action else {}),
         ("subject_properties", case.subject_properties, subject.attributes),
         ("resource_properties", case.resource_properties, resource.attributes),
         ("context", case.context, schema.context),
     ):
-        for name, value in said.items():
+        for name, value in values.items():
             attribute = declared.get(name)
             if attribute is None or attribute.type.kind is not Kind.REFERENCE:
                 continue
@@ -215,13 +223,13 @@ def _dangling(cell: Cell, schema: Schema, snapshot: Snapshot) -> Iterator[Proble
                 continue
             rows = snapshot.rows(target.name)
             if key not in rows:
-                mend = nearest(str(value), [id_of(each) for each in rows]) or "."
+                mend = nearest(str(value), [id_of(other) for other in rows]) or "."
                 message = f"there is no {target.name} {shown(str(value))}{mend}{MEANT}"
                 what = f"{shown(name)} of {shown(member)}"
                 yield _problem(case, (member, name), f"{what}: {message}")
 
 
-def _problem(case: Case, place: tuple[str, ...], message: str) -> Problem:
-    member, *texts = place
+def _problem(case: Case, names: tuple[str, ...], message: str) -> Problem:
+    member, *texts = names
     line = next((case.lines[member, t] for t in texts if (member, t) in case.lines), case.line)
     return Problem(case.file, line, message.replace("?.", "?"))

@@ -1,4 +1,4 @@
-"""Grids of cells with what is expected of each, laid out before anything is asked."""
+"""Expand the cases of a suite into cells with their expectations."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from sidecar.errors import Problem
 from sidecar.model import Reference
 from sidecar.schema import Schema, Sentences
 from sidecar.schema.messages import in_line, nearest, shown
-from sidecar.suites.checks import slips
+from sidecar.suites.checks import check_names
 from sidecar.suites.model import ALL, Case, Cell, Expectation, Suite
 
 UNKNOWN_ACTION = "unknown_action"
 
-_Place = tuple[str, str, str]
+_Triple = tuple[str, str, str]
 """Subject and resource as the case lists them, and action."""
 
 
-def lay_out(
+def expand(
     suite: Suite, schema: Schema, sentences: Sentences, problems: list[Problem]
 ) -> tuple[Cell, ...]:
-    """Return the cells of a suite, not asked yet, in the order of its cases.
+    """Return the cells of a suite in the order of its cases.
 
     Args:
         suite: The suite.
-        schema: What it may name.
-        sentences: The reasons and obligations that it may expect.
-        problems: Gets a fault for each expectation that its grid never asks, each contradiction,
-            and all that the schema does not know.
+        schema: The schema of the policy.
+        sentences: The reasons and obligations that the suite may expect.
+        problems: Receives a fault for each expectation outside its grid, each contradiction, and
+            each name that the schema does not declare.
     """
     cells: list[Cell] = []
     for case in suite.cases:
-        asked = _Grid(case, schema, problems).cells(suite.name, sentences)
-        problems += slips(case, asked, schema)
-        cells += asked
+        cells_of_case = _Grid(case, schema, problems).cells(suite.name, sentences)
+        problems += check_names(case, cells_of_case, schema)
+        cells += cells_of_case
     return tuple(cells)
 
 
@@ -48,22 +48,22 @@ class _Grid:
         case = self.case
         subjects = {text: self._reference(text, "subject") for text in case.subjects}
         resources = {text: self._reference(text, "resource") for text in case.resources}
-        places = [
+        triples = [
             (subject, resource, action)
             for resource in case.resources
             for subject in case.subjects
             for action in self._actions(resources[resource])
         ]
-        if not places and case.subjects and case.resources:
+        if not triples and case.subjects and case.resources:
             self._fault(case.line, "the grid of this case is empty; name an action")
-        allowed = self._explicit(case.allow, "allow", places)
-        because = self._explicit(case.because, "because", places)
-        for place in allowed.keys() & because.keys():
-            line = because[place].line
-            self._fault(line, f"{_told(place)} is allowed on line {allowed[place].line}")
-        self._rest(case.because, "because", places, because, (allowed,))
-        self._rest(case.allow, "allow", places, allowed, (because,))
-        obliges = self._obligations(places, allowed)
+        allowed = self._explicit(case.allow, "allow", triples)
+        because = self._explicit(case.because, "because", triples)
+        for triple in allowed.keys() & because.keys():
+            line = because[triple].line
+            self._fault(line, f"{_quote(triple)} is allowed on line {allowed[triple].line}")
+        self._rest(case.because, "because", triples, because, (allowed,))
+        self._rest(case.allow, "allow", triples, allowed, (because,))
+        obliges = self._obligations(triples, allowed)
         self._check_codes(case.because, "reason", sentences.reasons)
         self._check_codes(case.obliges or (), "obligation", sentences.obligations)
         self._check_actions(resources.values(), because.values())
@@ -71,30 +71,31 @@ class _Grid:
             Cell(
                 suite=suite,
                 case=case,
-                subject=subjects[place[0]],
-                action=place[2],
-                resource=resources[place[1]],
-                allowed=place in allowed,
-                reasons=because[place].codes if place in because else None,
-                obligations=obliges.get(place),
+                subject=subjects[triple[0]],
+                action=triple[2],
+                resource=resources[triple[1]],
+                allowed=triple in allowed,
+                reasons=because[triple].codes if triple in because else None,
+                obligations=obliges.get(triple),
             )
-            for place in places
+            for triple in triples
         ]
 
     @property
     def all(self) -> str:
-        """The word for all actions; empty where a resource of the case has an action `all`."""
+        """The word for all actions; empty if a resource of the case has an action `all`."""
         types = {text.partition(":")[0] for text in self.case.resources}
-        named = any(ALL in self.schema.types[each].actions for each in types & {*self.schema.types})
-        return "" if named else ALL
+        declared = types & {*self.schema.types}
+        is_action = any(ALL in self.schema.types[name].actions for name in declared)
+        return "" if is_action else ALL
 
-    def _matching(self, expectation: Expectation, places: Collection[_Place]) -> list[_Place]:
+    def _matching(self, expectation: Expectation, triples: Collection[_Triple]) -> list[_Triple]:
         return [
-            place
-            for place in places
-            if place[0] == expectation.subject
-            and expectation.resource in {"", place[1]}
-            and expectation.action in {self.all, place[2]}
+            triple
+            for triple in triples
+            if triple[0] == expectation.subject
+            and expectation.resource in {"", triple[1]}
+            and expectation.action in {self.all, triple[2]}
         ]
 
     def _fault(self, line: int, message: str) -> None:
@@ -121,58 +122,61 @@ class _Grid:
         return tuple(declared.actions) if declared is not None else ()
 
     def _explicit(
-        self, expectations: Iterable[Expectation], member: str, places: Collection[_Place]
-    ) -> dict[_Place, Expectation]:
-        """Return what is said of single actions, by the cells that it speaks of."""
-        found: dict[_Place, Expectation] = {}
+        self, expectations: Iterable[Expectation], member: str, triples: Collection[_Triple]
+    ) -> dict[_Triple, Expectation]:
+        """Return the expectation of each cell whose action is named, and not meant by `all`."""
+        expected: dict[_Triple, Expectation] = {}
         for expectation in expectations:
             if expectation.action == self.all:
                 continue
-            spoken_of = self._matching(expectation, places)
-            if not spoken_of:
-                self._fault(expectation.line, f"{_line(member, expectation)} is never asked")
-            for place in spoken_of:
-                if place in found:
-                    first = found[place].line
-                    self._fault(expectation.line, f"{_told(place)} stands on line {first} already")
-                found[place] = expectation
-        return found
+            matching = self._matching(expectation, triples)
+            if not matching:
+                self._fault(
+                    expectation.line, f"{_describe(member, expectation)} is not in the grid"
+                )
+            for triple in matching:
+                if triple in expected:
+                    first = expected[triple].line
+                    self._fault(expectation.line, f"{_quote(triple)} is already on line {first}")
+                expected[triple] = expectation
+        return expected
 
     def _rest(
         self,
         expectations: Iterable[Expectation],
         member: str,
-        places: Collection[_Place],
-        found: dict[_Place, Expectation],
-        others: tuple[Mapping[_Place, Expectation], ...],
+        triples: Collection[_Triple],
+        expected: dict[_Triple, Expectation],
+        others: tuple[Mapping[_Triple, Expectation], ...],
     ) -> None:
-        """Add what is said of `all`: of the cells of which no other line speaks."""
+        """Add the expectations of `all`: of the cells that no other line names."""
         for expectation in expectations:
             if expectation.action != self.all:
                 continue
             left = [
-                place
-                for place in self._matching(expectation, places)
-                if place not in found and not any(place in other for other in others)
+                triple
+                for triple in self._matching(expectation, triples)
+                if triple not in expected and not any(triple in other for other in others)
             ]
             if not left:
                 self._fault(
-                    expectation.line, f"{_line(member, expectation)} speaks of no cell that is left"
+                    expectation.line,
+                    f"{_describe(member, expectation)} matches no cell that is left",
                 )
-            found.update(dict.fromkeys(left, expectation))
+            expected.update(dict.fromkeys(left, expectation))
 
     def _obligations(
-        self, places: Collection[_Place], allowed: Collection[_Place]
-    ) -> dict[_Place, tuple[str, ...]]:
+        self, triples: Collection[_Triple], allowed: Collection[_Triple]
+    ) -> dict[_Triple, tuple[str, ...]]:
         if self.case.obliges is None:
             return {}
-        granted = [place for place in places if place in allowed]
-        found = self._explicit(self.case.obliges, "obliges", places)
-        for place, expectation in found.items():
-            if place not in allowed:
-                self._fault(expectation.line, f"{_told(place)} is denied, and obliges to nothing")
-        self._rest(self.case.obliges, "obliges", granted, found, ())
-        return {place: found[place].codes if place in found else () for place in granted}
+        granted = [triple for triple in triples if triple in allowed]
+        expected = self._explicit(self.case.obliges, "obliges", triples)
+        for triple, expectation in expected.items():
+            if triple not in allowed:
+                self._fault(expectation.line, f"{_quote(triple)} is denied, and obliges to nothing")
+        self._rest(self.case.obliges, "obliges", granted, expected, ())
+        return {triple: expected[triple].codes if triple in expected else () for triple in granted}
 
     def _check_codes(
         self, expectations: Iterable[Expectation], what: str, known: Collection[str]
@@ -188,19 +192,19 @@ class _Grid:
     def _check_actions(
         self, resources: Iterable[Reference], because: Iterable[Expectation]
     ) -> None:
-        """Refuse a slip in an action, which would be denied and so pass for a good case."""
+        """Refuse an undeclared action unless the case expects the denial of it."""
         declared = {
             action
             for resource in resources
             if resource.type in self.schema.types
             for action in self.schema.types[resource.type].actions
         }
-        meant = {self.all} if self.case.actions == (self.all,) else set()
+        intended = {self.all} if self.case.actions == (self.all,) else set()
         for expectation in because:
             if UNKNOWN_ACTION in expectation.codes or not declared:
-                meant.add(expectation.action)
+                intended.add(expectation.action)
         for action in self.case.actions:
-            if declared and action not in declared and not meant & {action, self.all}:
+            if declared and action not in declared and not intended & {action, self.all}:
                 self._fault(
                     self.case.line,
                     f"{shown(action)} is no action of these resources{nearest(action, declared)}"
@@ -208,11 +212,11 @@ class _Grid:
                 )
 
 
-def _line(member: str, expectation: Expectation) -> str:
-    where = " ".join(part for part in (expectation.resource, expectation.action) if part)
-    return f"{shown(member)} of {shown(expectation.subject)}: {shown(where)}"
+def _describe(member: str, expectation: Expectation) -> str:
+    cells = " ".join(part for part in (expectation.resource, expectation.action) if part)
+    return f"{shown(member)} of {shown(expectation.subject)}: {shown(cells)}"
 
 
-def _told(place: _Place) -> str:
-    subject, resource, action = place
+def _quote(triple: _Triple) -> str:
+    subject, resource, action = triple
     return shown(f"{subject} {in_line(action)} {resource}")

@@ -1,4 +1,4 @@
-"""Reading of suites, ``*_test.yaml``, with all their faults at once."""
+"""Read suites, ``*_test.yaml``, and report all their faults at once."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from sidecar.schema.yaml_document import (
 from sidecar.suites.model import Case, Expectation, Suite
 
 SUITE_MEMBERS = ("suite", "world", "now", "cases")
-_REQUEST = ("subject_properties", "properties", "resource_properties", "context")
+_PROPERTIES = ("subject_properties", "properties", "resource_properties", "context")
 _EXPECTED = ("allow", "because", "obliges")
 _GRID = ("subjects", "actions", "resource", "resources")
-CASE_MEMBERS = ("name", "now", *_GRID, *_REQUEST, "facts", *_EXPECTED)
+CASE_MEMBERS = ("name", "now", *_GRID, *_PROPERTIES, "facts", *_EXPECTED)
 
-_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
-"""Stands in a case that is faulty."""
+_NO_INSTANT = datetime.min.replace(tzinfo=UTC)
+"""The `now` of a faulty case."""
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
 
 
 def read_suites(directory: Path) -> tuple[Suite, ...]:
-    """Read every suite of a directory, in the order of their files.
+    """Return every suite of a directory, in the order of their files.
 
     Raises:
-        InvalidSuiteError: Suites cannot be used; all that is wrong with them.
+        InvalidSuiteError: Suites are invalid; all faults of all files.
     """
     problems: list[Problem] = []
     suites: list[Suite] = []
@@ -54,10 +54,10 @@ def read_suites(directory: Path) -> tuple[Suite, ...]:
 
 
 def read_suite(path: Path) -> Suite:
-    """Read the suite of one file.
+    """Return the suite of one file.
 
     Raises:
-        InvalidSuiteError: It cannot be used; all that is wrong with it.
+        InvalidSuiteError: It is invalid; all its faults.
     """
     faults = Faults(shown_file(path))
     document = read_document(path, faults)
@@ -73,15 +73,15 @@ class _Reader:
 
     def suite(self, document: Node) -> Suite:
         root = self._faults.members(document, "the suite", SUITE_MEMBERS)
-        # A `now` that cannot be read is told once, and not again in each case.
-        now = self._now(root, _NO_MOMENT if "now" in root.members else None)
-        cases = root.members.get("cases")
-        if not isinstance(cases, Items) or not cases.items:
+        # An invalid `now` is reported once, and not again in each case.
+        now = self._now(root, _NO_INSTANT if "now" in root.members else None)
+        nodes = root.members.get("cases")
+        if not isinstance(nodes, Items) or not nodes.items:
             self._faults.add(root.line, "the suite has no cases; write `cases:` and a list")
-            cases = Items((), root.line)
-        read = tuple(self._case(node, now) for node in cases.items)
+            nodes = Items((), root.line)
+        cases = tuple(self._case(node, now) for node in nodes.items)
         lines: dict[str, int] = {}
-        for case in read:
+        for case in cases:
             if case.name and lines.setdefault(case.name, case.line) != case.line:
                 self._faults.add(
                     case.line,
@@ -92,38 +92,38 @@ class _Reader:
             file=self._faults.file,
             line=root.lines.get("world", root.line),
             world=self._text(root, "world", "the suite"),
-            cases=read,
+            cases=cases,
         )
 
     def _case(self, node: Node, now: datetime | None) -> Case:
-        found = self._faults.members(node, "a case", CASE_MEMBERS)
-        name = self._text(found, "name", "a case")
-        moment = self._now(found, now)
-        if moment is None:
-            self._faults.add(found.line, f"case {shown(name)} has no `now`; write an instant")
-        if "resource" in found.members and "resources" in found.members:
+        case = self._faults.members(node, "a case", CASE_MEMBERS)
+        name = self._text(case, "name", "a case")
+        instant = self._now(case, now)
+        if instant is None:
+            self._faults.add(case.line, f"case {shown(name)} has no `now`; write an instant")
+        if "resource" in case.members and "resources" in case.members:
             self._faults.add(
-                found.lines["resource"], "a case has `resource` or `resources`, not both"
+                case.lines["resource"], "a case has `resource` or `resources`, not both"
             )
-        resources = "resource" if "resource" in found.members else "resources"
-        said = {member: self._said(found, member) for member in _REQUEST}
+        resources = "resource" if "resource" in case.members else "resources"
+        properties = {member: self._json_members(case, member) for member in _PROPERTIES}
         return Case(
             file=self._faults.file,
-            line=found.line,
+            line=case.line,
             name=name,
-            now=moment or _NO_MOMENT,
-            subjects=self._texts(found, "subjects"),
-            actions=self._texts(found, "actions"),
-            resources=self._texts(found, resources),
-            subject_properties=said["subject_properties"],
-            action_properties=said["properties"],
-            resource_properties=said["resource_properties"],
-            context=said["context"],
-            facts=self._facts(found),
-            allow=tuple(self._allowed(found)),
-            because=tuple(self._coded(found, "because")),
-            obliges=tuple(self._coded(found, "obliges")) if "obliges" in found.members else None,
-            lines=dict(_lines(found)),
+            now=instant or _NO_INSTANT,
+            subjects=self._texts(case, "subjects"),
+            actions=self._texts(case, "actions"),
+            resources=self._texts(case, resources),
+            subject_properties=properties["subject_properties"],
+            action_properties=properties["properties"],
+            resource_properties=properties["resource_properties"],
+            context=properties["context"],
+            facts=self._facts(case),
+            allow=tuple(self._allow(case)),
+            because=tuple(self._with_codes(case, "because")),
+            obliges=tuple(self._with_codes(case, "obliges")) if "obliges" in case.members else None,
+            lines=dict(_lines(case)),
         )
 
     def _text(self, node: Members, member: str, what: str) -> str:
@@ -143,14 +143,14 @@ class _Reader:
             return default
 
     def _texts(self, node: Members, member: str) -> tuple[str, ...]:
-        """Return a list of texts; one text alone is a list of it."""
-        found = node.members.get(member)
-        if found is None:
+        """Return a list of texts; a single text is a list of one."""
+        texts = node.members.get(member)
+        if texts is None:
             self._faults.add(node.line, f"a case has no {shown(member)}; write a list")
             return ()
-        return self._listed(found, shown(member))
+        return self._list(texts, shown(member))
 
-    def _listed(self, node: Node, what: str) -> tuple[str, ...]:
+    def _list(self, node: Node, what: str) -> tuple[str, ...]:
         if isinstance(node, Text):
             text = self._faults.text(node, what)
             return (text,) if text else ()
@@ -159,35 +159,35 @@ class _Reader:
             self._faults.add(node.line, f"{what} is empty; write a name or leave it out")
         return texts
 
-    def _said(self, node: Members, member: str) -> Mapping[str, object]:
+    def _json_members(self, node: Members, member: str) -> Mapping[str, object]:
         if member not in node.members:
             return {}
-        said = self._faults.members(node.members[member], shown(member))
-        return {name: _json(value) for name, value in said.members.items()}
+        values = self._faults.members(node.members[member], shown(member))
+        return {name: _json(value) for name, value in values.members.items()}
 
     def _facts(self, node: Members) -> Mapping[str, tuple[Members, ...]]:
         if "facts" not in node.members:
             return {}
         tables = self._faults.members(node.members["facts"], "`facts`")
-        found: dict[str, tuple[Members, ...]] = {}
+        rows_of: dict[str, tuple[Members, ...]] = {}
         for table, rows in tables.members.items():
             if isinstance(rows, Items):
-                found[table] = tuple(
+                rows_of[table] = tuple(
                     self._faults.members(row, f"a row of {shown(table)}") for row in rows.items
                 )
             else:
                 self._faults.add(rows.line, f"{shown(table)} of `facts` is no list of rows")
-        return found
+        return rows_of
 
-    def _allowed(self, case: Members) -> Iterator[Expectation]:
-        """Yield `allow`: subject -> actions, or subject -> resource -> actions."""
-        for subject, resource, node in self._placed(case, "allow"):
-            for action in self._listed(node, f"`allow` of {shown(subject)}"):
+    def _allow(self, case: Members) -> Iterator[Expectation]:
+        """Yield the expectations of ``{subject: actions}``, or with resources in between."""
+        for subject, resource, node in self._entries(case, "allow"):
+            for action in self._list(node, f"`allow` of {shown(subject)}"):
                 yield Expectation(line=node.line, subject=subject, resource=resource, action=action)
 
-    def _coded(self, case: Members, member: str) -> Iterator[Expectation]:
-        """Yield `because` or `obliges`: as in `allow`, and each action has its codes."""
-        for subject, resource, node in self._placed(case, member):
+    def _with_codes(self, case: Members, member: str) -> Iterator[Expectation]:
+        """Yield those of ``{subject: {action: codes}}``, or with resources in between."""
+        for subject, resource, node in self._entries(case, member):
             actions = self._faults.members(node, f"{shown(member)} of {shown(subject)}")
             for action, codes in actions.members.items():
                 what = f"{shown(member)} of {shown(subject)} and {shown(action)}"
@@ -196,11 +196,11 @@ class _Reader:
                     subject=subject,
                     resource=resource,
                     action=action,
-                    codes=tuple(sorted(self._listed(codes, what))),
+                    codes=tuple(sorted(self._list(codes, what))),
                 )
 
-    def _placed(self, case: Members, member: str) -> Iterator[tuple[str, str, Node]]:
-        """Yield subject, resource (or nothing) and what stands below them."""
+    def _entries(self, case: Members, member: str) -> Iterator[tuple[str, str, Node]]:
+        """Yield the subject, the resource (or an empty text) and the node of each expectation."""
         if member not in case.members:
             return
         subjects = self._faults.members(case.members[member], shown(member))
@@ -209,20 +209,20 @@ class _Reader:
                 yield subject, "", node
                 continue
             by_resource = {
-                name: below
-                for name, below in node.members.items()
-                if member == "allow" or isinstance(below, Members)
+                name: child
+                for name, child in node.members.items()
+                if member == "allow" or isinstance(child, Members)
             }
-            for resource, below in by_resource.items():
-                yield subject, resource, below
-            rest = {name: below for name, below in node.members.items() if name not in by_resource}
+            for resource, child in by_resource.items():
+                yield subject, resource, child
+            rest = {name: child for name, child in node.members.items() if name not in by_resource}
             if rest:
                 yield subject, "", Members(rest, node.lines, node.line)
 
 
 def _lines(case: Members) -> Iterator[tuple[tuple[str, str], int]]:
-    """Yield where each subject, resource and member of what the caller says stands."""
-    for member in ("subjects", "resource", "resources", *_REQUEST):
+    """Yield the line of each subject, resource, property and member of the context."""
+    for member in ("subjects", "resource", "resources", *_PROPERTIES):
         node = case.members.get(member)
         named = "resources" if member == "resource" else member
         if isinstance(node, Members):
@@ -235,7 +235,7 @@ def _lines(case: Members) -> Iterator[tuple[tuple[str, str], int]]:
 
 
 def _json(node: Node) -> object:
-    """Return what a caller would say in JSON."""
+    """Return the JSON value that a caller would send."""
     if isinstance(node, Items):
         return [_json(item) for item in node.items]
     if isinstance(node, Members):
@@ -244,7 +244,7 @@ def _json(node: Node) -> object:
 
 
 def _plain(text: str) -> object:
-    """Return an unquoted scalar: numbers, booleans and nulls are such, all else is a string."""
+    """Return the value of an unquoted scalar: a number, a boolean, null or a string."""
     if text in {"true", "false"}:
         return text == "true"
     if _INTEGER.fullmatch(text):

@@ -1,4 +1,4 @@
-"""The nouns of policy suites: what a case asks, and what it expects."""
+"""Suites, cases, expectations and cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sidecar.schema.messages import in_line
 from sidecar.schema.yaml_document import Members
 
 ALL = "all"
-"""Written in place of actions: each action of the resource's type, or each cell that is left."""
+"""Stands for each action of the resource's type; in an expectation, for each cell that is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +22,16 @@ class Expectation:
     subject: str
     """As the case lists it."""
     resource: str
-    """As the case lists it; empty for each resource of the grid."""
+    """As the case lists it; empty for every resource of the grid."""
     action: str
-    """An action, or `ALL` for each cell that no other line speaks of."""
+    """An action, or `ALL` for each cell that no other line names."""
     codes: tuple[str, ...] = ()
     """The reasons or obligations, sorted; empty in `allow`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A grid of subjects x actions x resources; what it does not allow it expects to be denied."""
+    """A grid of subjects x actions x resources; cells that are not allowed expect a denial."""
 
     file: str
     line: int
@@ -49,10 +49,10 @@ class Case:
     allow: tuple[Expectation, ...]
     because: tuple[Expectation, ...]
     obliges: tuple[Expectation, ...] | None
-    """None when the case says nothing of obligations; else each allowed cell's are checked."""
+    """None if the case has no `obliges`; otherwise those of every allowed cell are checked."""
     lines: Mapping[tuple[str, str], int]
-    """Where each subject, each resource and each member of what the caller says stands, by the
-    member of the case (``resources`` for both forms) and the text."""
+    """The line of each subject, resource, property and member of the context, by the member of the
+    case (``resources`` for both forms) and the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +62,14 @@ class Suite:
     name: str
     file: str
     line: int
-    """Where the world is named."""
+    """The line that names the world."""
     world: str
     cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One request of a grid, with what is expected, and how the answer differed."""
+    """One request of a grid, its expected decision, and how the actual one differs."""
 
     suite: str
     case: Case
@@ -78,24 +78,24 @@ class Cell:
     resource: Reference
     allowed: bool
     reasons: tuple[str, ...] | None
-    """All codes expected of a denial, sorted; None when the case does not say which."""
+    """All codes expected of a denial, sorted; None if any reason will do."""
     obligations: tuple[str, ...] | None
-    """All codes expected of an allow, sorted; None when the case does not say which."""
+    """All codes expected of an allow, sorted; None if they are not checked."""
     failure: str | None = None
-    """What came instead of what was expected; None when it came, or has not been asked yet."""
+    """How the decision differs; None if it does not, or is not known yet."""
 
     @property
     def name(self) -> str:
-        """The sentence of the case, and the request."""
+        """The name of the case, and the request."""
         return f"{self.case.name}: {self.subject} {in_line(self.action)} {self.resource}"
 
     @property
-    def silent(self) -> bool:
-        """Whether a denial is expected for any reason, so that a slip would pass for one."""
+    def accepts_any_reason(self) -> bool:
+        """Whether a denial for any reason is expected, so that a mistake would pass for one."""
         return not self.allowed and self.reasons is None
 
     def request(self) -> Request:
-        """Return what is asked."""
+        """Return the request."""
         return Request(
             subject=self.subject,
             action=self.action,

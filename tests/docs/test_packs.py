@@ -19,7 +19,7 @@ from sidecar.schema.lookup_loader import _MEMBERS as LOOKUP_MEMBERS
 from sidecar.schema.model import COMPOUND
 from sidecar.schema.reasons import STANDARD, read_sentences
 from sidecar.schema.type_loader import _ACTION_MEMBERS, _MEMBERS
-from sidecar.suites import cells, read_suites
+from sidecar.suites import read_suites, run_suite
 from sidecar.suites.loader import CASE_MEMBERS, SUITE_MEMBERS
 from tests.paths import ROOT
 
@@ -69,7 +69,7 @@ def test_example_is_a_pack_whose_suites_pass(write: Write, tmp_path: Path) -> No
     asked = [
         cell
         for suite in read_suites(tmp_path / "policies")
-        for cell in cells(suite, policy, tmp_path / "fixtures" / "worlds")
+        for cell in run_suite(suite, policy, tmp_path / "fixtures" / "worlds")
     ]
 
     assert policy.notices == ()

@@ -18,8 +18,8 @@ from sidecar.errors import InvalidRequestError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
 from sidecar.suites import Suite, read_suites
-from sidecar.suites.facts import World
-from sidecar.suites.grids import lay_out
+from sidecar.suites.grids import expand
+from sidecar.suites.world import World
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
@@ -250,7 +250,7 @@ def agree(explanation: Explanation, decision: Decision) -> bool:
 
 def asked_by(suite: Suite, policy: Policy, worlds: Path) -> Iterator[tuple[Request, Snapshot]]:
     world = World(suite, policy.schema, worlds)
-    for cell in lay_out(suite, policy.schema, policy.sentences, []):
+    for cell in expand(suite, policy.schema, policy.sentences, []):
         yield (
             Request(
                 subject=cell.subject,

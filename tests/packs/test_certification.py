@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.compiler import load_pack
 from sidecar.engine.policy import Policy
-from sidecar.suites import Cell, cells, read_suites
+from sidecar.suites import Cell, read_suites, run_suite
 from tests.paths import PACKS
 
 PACK = PACKS / "certification"
@@ -24,7 +24,7 @@ def grid() -> tuple[Cell, ...]:
     return tuple(
         cell
         for suite in read_suites(PACK / "policies")
-        for cell in cells(suite, certification(), PACK / "fixtures" / "worlds")
+        for cell in run_suite(suite, certification(), PACK / "fixtures" / "worlds")
     )
 
 

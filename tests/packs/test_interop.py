@@ -11,7 +11,7 @@ from sidecar.compiler import load_pack
 from sidecar.facts import read_directory
 from sidecar.http import Standard, create_app
 from sidecar.reload import Pair
-from sidecar.suites import cells, read_suites
+from sidecar.suites import read_suites, run_suite
 from tests.edge import Still, told
 from tests.paths import PACKS
 
@@ -139,5 +139,5 @@ def test_the_suites_pass(scenario: tuple[str, Pair]) -> None:
     name, pair = scenario
     worlds = PACKS / name / "fixtures" / "worlds"
     for suite in read_suites(PACKS / name / "policies"):
-        failures = [cell.failure for cell in cells(suite, pair.policy, worlds)]
+        failures = [cell.failure for cell in run_suite(suite, pair.policy, worlds)]
         assert set(failures) == {None}

@@ -14,7 +14,7 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import read_directory
 from sidecar.review.invariants import prove
 from sidecar.review.pack_revisions import PackPlace
-from sidecar.suites import Cell, cells, read_suites
+from sidecar.suites import Cell, read_suites, run_suite
 from tests.paths import ROOT
 
 POLICIES = ROOT / "policies"
@@ -40,7 +40,7 @@ def grid() -> tuple[Cell, ...]:
     return tuple(
         cell
         for suite in read_suites(POLICIES)
-        for cell in cells(suite, shipped(), FIXTURES / "worlds")
+        for cell in run_suite(suite, shipped(), FIXTURES / "worlds")
     )
 
 

@@ -24,7 +24,7 @@ from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.mutate import Fate, Places, Trial, Verdict, mutate
 from sidecar.review.witness import changed_entries, tell
-from sidecar.suites import ask, read_suites
+from sidecar.suites import read_suites, run_suites
 from tests.depth import deep
 from tests.reviewing.small import NOW, SCHEMA, policy_text, states
 
@@ -394,6 +394,6 @@ def test_the_worlds_of_the_small_pack_answer(places: Places) -> None:
     texts, sentences = read_texts(places.policies, places.fixtures)
     policy = assemble(texts, sentences, compile_in_child(texts))
 
-    cells = ask(read_suites(places.policies), policy, places.fixtures / "worlds")
+    cells = run_suites(read_suites(places.policies), policy, places.fixtures / "worlds")
 
     assert [cell.failure for cell in cells] == [None] * 4

@@ -17,7 +17,7 @@ from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
-from sidecar.suites import ask, read_suites
+from sidecar.suites import read_suites, run_suites
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -327,6 +327,6 @@ def test_suites_go_by_the_canonical_form(pack: tuple[Policy, Snapshot, Path]) ->
     policy, _, path = pack
     (path / "policies" / "keys_test.yaml").write_text(SUITE)
 
-    cells = ask(read_suites(path / "policies"), policy, path / "fixtures" / "worlds")
+    cells = run_suites(read_suites(path / "policies"), policy, path / "fixtures" / "worlds")
 
     assert [cell.failure for cell in cells] == [None, None]

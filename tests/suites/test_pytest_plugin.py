@@ -81,7 +81,7 @@ def test_faults_of_suites_and_packs_are_collection_errors(repository: pytest.Pyt
     result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(
         [
-            "policies/never_test.yaml:9: `allow` of `bob`: `transfer` is never asked",
+            "policies/never_test.yaml:9: `allow` of `bob`: `transfer` is not in the grid",
             "policies/slip_test.yaml:*`suit`*`suite`*",
         ]
     )

@@ -1,4 +1,4 @@
-"""Policy suites: what a case may say, how its grid is checked, and what makes a cell fail."""
+"""Policy suites: the members of a case, the checks of its grid, and the failures of cells."""
 
 # ruff: noqa: E501  a table reads best with one case on one line
 
@@ -12,7 +12,7 @@ import pytest
 from sidecar.compiler import load_pack
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSnapshotError, InvalidSuiteError
-from sidecar.suites import Cell, cells, read_suites
+from sidecar.suites import Cell, read_suites, run_suite
 from tests.paths import ROOT
 
 WORLDS = ROOT / "fixtures" / "worlds"
@@ -44,7 +44,7 @@ def write(tmp_path: Path) -> Path:
 def run(path: Path, text: str, worlds: Path = WORLDS) -> list[Cell]:
     path.write_text(text)
     (suite,) = read_suites(path.parent)
-    return list(cells(suite, policy(), worlds))
+    return list(run_suite(suite, policy(), worlds))
 
 
 def failures(path: Path, expectations: str, case: str = CASE) -> list[str]:
@@ -64,9 +64,9 @@ def faults(path: Path, text: str) -> list[str]:
 def test_grid_is_subjects_by_actions_by_resources(write: Path) -> None:
     case = CASE.replace("resource: account:acme", "resources: [account:acme, account:harbor]")
 
-    found = run(write, f"{HEAD}{case}    allow: {{bob: {{account:acme: [switch]}}}}\n")
+    actual = run(write, f"{HEAD}{case}    allow: {{bob: {{account:acme: [switch]}}}}\n")
 
-    assert [(str(c.subject), c.action, str(c.resource), c.allowed) for c in found] == [
+    assert [(str(c.subject), c.action, str(c.resource), c.allowed) for c in actual] == [
         ("user:bob", "switch", "account:acme", True),
         ("user:bob", "transfer", "account:acme", False),
         ("user:mallory", "switch", "account:acme", False),
@@ -76,15 +76,15 @@ def test_grid_is_subjects_by_actions_by_resources(write: Path) -> None:
         ("user:mallory", "switch", "account:harbor", False),
         ("user:mallory", "transfer", "account:harbor", False),
     ]
-    assert [c.failure for c in found] == [None] * 8
+    assert [c.failure for c in actual] == [None] * 8
 
 
 def test_all_stands_for_every_action_of_the_type(write: Path) -> None:
     case = CASE.replace("[switch, transfer]", "all")
 
-    found = run(write, HEAD + case)
+    actual = run(write, HEAD + case)
 
-    assert [c.action for c in found[:23]] == list(policy().schema.types["account"].actions)
+    assert [c.action for c in actual[:23]] == list(policy().schema.types["account"].actions)
 
 
 @pytest.mark.parametrize(
@@ -135,22 +135,22 @@ def test_all_stands_for_every_action_of_the_type(write: Path) -> None:
         ),
     ],
 )
-def test_cell_fails_where_the_answer_differs(
+def test_cell_fails_if_the_decision_differs(
     write: Path, expectations: str, expected: list[str]
 ) -> None:
-    found = failures(write, expectations)
+    actual = failures(write, expectations)
 
-    assert found == expected
+    assert actual == expected
 
 
-def test_every_obligation_counts_where_a_case_speaks_of_obligations(write: Path) -> None:
+def test_a_case_with_obliges_lists_every_obligation(write: Path) -> None:
     case = CASE.replace("account:acme", "membership:acme/dora").replace(
         "[switch, transfer]", "[remove]"
     )
 
-    found = failures(write, "    allow: {bob: [remove]}\n    obliges: {}\n", case)
+    actual = failures(write, "    allow: {bob: [remove]}\n    obliges: {}\n", case)
 
-    assert found == [
+    assert actual == [
         (
             "bob may switch, mallory may not: user:bob remove membership:acme/dora"
             " obliges to confirm_irreversible, and not to nothing"
@@ -163,27 +163,29 @@ def test_property_of_the_wrong_type_fails_its_cells(write: Path) -> None:
         "[switch, transfer]", "[change_role]"
     )
 
-    found = failures(write, "    properties: {role: 7}\n", case)
+    actual = failures(write, "    properties: {role: 7}\n", case)
 
-    assert [failure.partition("dora ")[2] for failure in found] == [
-        "cannot be asked: `action.properties.role` must be a string"
+    assert [failure.partition("dora ")[2] for failure in actual] == [
+        "is an invalid request: `action.properties.role` must be a string"
     ] * 2
 
 
 @pytest.mark.parametrize(
-    ("said", "value"),
+    ("written", "value"),
     [
         ("7", "7"), ("7.50", "7.50"), ("true", "True"), ('"7"', "'7'"), ("word", "'word'"),
         ("null", "None"), ("[a, 1]", "['a', 1]"), ("{a: false}", "{'a': False}"),
     ],
 )  # fmt: skip
-def test_properties_are_what_a_caller_would_say_in_json(write: Path, said: str, value: str) -> None:
-    write.write_text(f"{HEAD}{CASE}    context: {{extra: {said}}}\n")
+def test_properties_are_the_json_values_that_a_caller_would_send(
+    write: Path, written: str, value: str
+) -> None:
+    write.write_text(f"{HEAD}{CASE}    context: {{extra: {written}}}\n")
 
     (suite,) = read_suites(write.parent)
 
-    said_first = str(suite.cases[0].context)
-    assert said_first.replace("Decimal('7.50')", "7.50") == f"{{'extra': {value}}}"
+    context = str(suite.cases[0].context)
+    assert context.replace("Decimal('7.50')", "7.50") == f"{{'extra': {value}}}"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_properties_are_what_a_caller_would_say_in_json(write: Path, said: str, 
         ),
         (
             "subjects: [mallory], actions: [change_role], resource: membership:acme/dora, properties: {role: suport}",
-            "`role` of `properties`: `suport` is not one of admin, developer, finance_analyst, support; did you mean `support`? Say so under `because` if that is meant",
+            "`role` of `properties`: `suport` is not one of admin, developer, finance_analyst, support; did you mean `support`? Expect the denial under `because` if that is meant",
         ),
         (
             "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {acount: acme}",
@@ -219,15 +221,15 @@ def test_properties_are_what_a_caller_would_say_in_json(write: Path, said: str, 
         ),
         (
             "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {status: pending}",
-            "`status` of `resource_properties` is nothing that a caller may say; write one of account, email, role. Say so under `because` if that is meant",
+            "`status` of `resource_properties` cannot be sent by a caller; write one of account, email, role. Expect the denial under `because` if that is meant",
         ),
         (
             "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {account: acem}",
-            "`account` of `resource_properties`: there is no account `acem`; did you mean `acme`? Say so under `because` if that is meant",
+            "`account` of `resource_properties`: there is no account `acem`; did you mean `acme`? Expect the denial under `because` if that is meant",
         ),
         (
             "subjects: [mallory], actions: [create], resource: invitation:new, resource_properties: {email: at home}",
-            "`email` of `resource_properties`: `at home` is not an e-mail address; write it as `name@example.com`. Say so under `because` if that is meant",
+            "`email` of `resource_properties`: `at home` is not an e-mail address; write it as `name@example.com`. Expect the denial under `because` if that is meant",
         ),
         (
             "subjects: [mallory], actions: [switch], resource: account:acme, subject_properties: {mail: a@b.example}",
@@ -239,14 +241,16 @@ def test_properties_are_what_a_caller_would_say_in_json(write: Path, said: str, 
         ),
         (
             "subjects: [mallory], actions: [switch], resource: account:acme, context: {now: 2026-12-01T12:00:00Z}",
-            "`now` of `context` is the sidecar's clock; write the `now` of the case. Say so under `because` if that is meant",
+            "`now` of `context` is the sidecar's clock; write the `now` of the case. Expect the denial under `because` if that is meant",
         ),
     ],
 )
-def test_slip_that_makes_a_denial_true_is_told(write: Path, case: str, expected: str) -> None:
-    found = faults(write, f"{HEAD}  - {{name: nobody may, {case}}}\n")
+def test_mistake_that_makes_a_denial_true_is_reported(
+    write: Path, case: str, expected: str
+) -> None:
+    actual = faults(write, f"{HEAD}  - {{name: nobody may, {case}}}\n")
 
-    assert found == [f"5: {expected}"]
+    assert actual == [f"5: {expected}"]
 
 
 @pytest.mark.parametrize(
@@ -262,21 +266,21 @@ def test_slip_that_makes_a_denial_true_is_told(write: Path, case: str, expected:
         "subjects: [zoe], actions: [switch], resource: account:acme, facts: {users: [{id: zoe, email: zoe@acme.example}]}",
     ],
 )
-def test_what_is_said_on_purpose_is_no_slip(write: Path, case: str) -> None:
-    found = run(write, f"{HEAD}  - {{name: nobody may, {case}}}\n")
+def test_intended_denial_is_no_mistake(write: Path, case: str) -> None:
+    actual = run(write, f"{HEAD}  - {{name: nobody may, {case}}}\n")
 
-    assert [cell.failure for cell in found] == [None]
+    assert [cell.failure for cell in actual] == [None]
 
 
-def test_slips_are_told_where_they_stand_and_all_at_once(write: Path) -> None:
+def test_mistakes_are_reported_together_with_their_lines(write: Path) -> None:
     case = CASE.replace("mallory]", "malory]").replace("account:acme", "account:acem")
 
-    found = faults(write, f"{HEAD}{case}    context:\n      via_prxy: true\n")
+    actual = faults(write, f"{HEAD}{case}    context:\n      via_prxy: true\n")
 
-    assert [fault.partition(":")[0] for fault in found] == ["6", "7", "10"]
+    assert [fault.partition(":")[0] for fault in actual] == ["6", "7", "10"]
 
 
-def test_a_case_can_be_asked_at_another_moment_than_its_suite(write: Path) -> None:
+def test_a_case_can_have_another_now_than_its_suite(write: Path) -> None:
     early = """\
   - name: cy may accept as long as the invitation holds
     now: 2026-12-23T23:59:59Z
@@ -287,17 +291,17 @@ def test_a_case_can_be_asked_at_another_moment_than_its_suite(write: Path) -> No
     late = early.replace("as long", "no longer").replace("23:59:59", "23:59:59.999999")
     over = early.replace("as long as", "not when").replace("23T23:59:59Z", "24T00:00:00Z")
 
-    found = run(write, HEAD.replace("2026-12-01", "2027-02-01") + early + late + over)
+    actual = run(write, HEAD.replace("2026-12-01", "2027-02-01") + early + late + over)
 
     wrongly_denied = "is allowed, and should be denied"
-    assert [cell.failure for cell in found] == [wrongly_denied, wrongly_denied, None]
+    assert [cell.failure for cell in actual] == [wrongly_denied, wrongly_denied, None]
 
 
-def test_bad_moment_of_a_suite_is_told_once(write: Path) -> None:
-    found = faults(write, f"{HEAD}{CASE}".replace("2026-12-01T12:00:00Z", "2026-12-01"))
+def test_invalid_now_of_a_suite_is_reported_once(write: Path) -> None:
+    actual = faults(write, f"{HEAD}{CASE}".replace("2026-12-01T12:00:00Z", "2026-12-01"))
 
-    assert len(found) == 1
-    assert found[0].startswith("3: `now`: `2026-12-01` is not an instant")
+    assert len(actual) == 1
+    assert actual[0].startswith("3: `now`: `2026-12-01` is not an instant")
 
 
 @pytest.mark.parametrize(
@@ -315,35 +319,35 @@ def test_facts_change_the_world_for_one_case(write: Path, facts: str, allowed: b
     case = CASE.replace("[switch, transfer]", "[switch]")
     changed = case.replace("bob may", "with other facts bob may") + f"    facts: {{{facts}}}\n"
 
-    found = run(write, f"{HEAD}{changed}{case}    allow: {{bob: [switch]}}\n")
+    actual = run(write, f"{HEAD}{changed}{case}    allow: {{bob: [switch]}}\n")
 
-    by_subject = {str(cell.subject): cell for cell in found[:2]}
+    by_subject = {str(cell.subject): cell for cell in actual[:2]}
     subject = "user:mallory" if "mallory" in facts else "user:bob"
     assert (by_subject[subject].failure is not None) is allowed
-    assert [cell.failure for cell in found[2:]] == [None, None]
+    assert [cell.failure for cell in actual[2:]] == [None, None]
 
 
 def test_the_last_row_of_a_repeated_key_is_the_one_that_facts_change(write: Path) -> None:
     case = CASE.replace("[bob, mallory]", "[nia]").replace("[switch, transfer]", "[switch]")
 
-    found = failures(
+    actual = failures(
         write, "    facts: {memberships: [{account: acme, user: nia, status: removed}]}\n", case
     )
 
-    assert found == []
+    assert actual == []
 
 
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ("    allow: {carl: [switch]}", "9: `allow` of `carl`: `switch` is never asked"),
-        ("    allow: {bob: [numbers.view]}", "9: `allow` of `bob`: `numbers.view` is never asked"),
+        ("    allow: {carl: [switch]}", "9: `allow` of `carl`: `switch` is not in the grid"),
+        ("    allow: {bob: [numbers.view]}", "9: `allow` of `bob`: `numbers.view` is not in the grid"),
         (
             "    allow: {bob: {account:harbor: [switch]}}",
-            "9: `allow` of `bob`: `account:harbor switch` is never asked",
+            "9: `allow` of `bob`: `account:harbor switch` is not in the grid",
         ),
-        ("    because: {bob: {numbers.view: not_granted}}", "9: `because` of `bob`: `numbers.view` is never asked"),
-        ("    obliges: {bob: {numbers.view: confirm_irreversible}}", "9: `obliges` of `bob`: `numbers.view` is never asked"),
+        ("    because: {bob: {numbers.view: not_granted}}", "9: `because` of `bob`: `numbers.view` is not in the grid"),
+        ("    obliges: {bob: {numbers.view: confirm_irreversible}}", "9: `obliges` of `bob`: `numbers.view` is not in the grid"),
         ("    obliges: {bob: {switch: confirm_irreversible}}", "9: `bob switch account:acme` is denied, and obliges to nothing"),
         (
             "    allow: {bob: [switch]}\n    because: {bob: {switch: not_granted}}",
@@ -351,11 +355,11 @@ def test_the_last_row_of_a_repeated_key_is_the_one_that_facts_change(write: Path
         ),
         (
             "    because: {bob: {switch: not_granted, account:acme: {switch: plan_required}}}",
-            "9: `bob switch account:acme` stands on line 9 already",
+            "9: `bob switch account:acme` is already on line 9",
         ),
         (
             "    allow: {bob: all}\n    because: {bob: {all: not_granted}}",
-            "9: `allow` of `bob`: `all` speaks of no cell that is left",
+            "9: `allow` of `bob`: `all` matches no cell that is left",
         ),
         ("    because: {bob: {switch: not_grantd}}", "9: reason `not_grantd` has no sentence; did you mean `not_granted`?"),
         (
@@ -375,10 +379,10 @@ def test_the_last_row_of_a_repeated_key_is_the_one_that_facts_change(write: Path
         ("    now: tomorrow", "9: `now`: `tomorrow` is not an instant with an offset; write it as `2026-12-24T00:00:00Z`"),
     ],
 )  # fmt: skip
-def test_slip_in_a_case_is_told_with_its_line(write: Path, lines: str, expected: str) -> None:
-    found = faults(write, f"{HEAD}{CASE}{lines}\n")
+def test_fault_of_a_case_is_reported_with_its_line(write: Path, lines: str, expected: str) -> None:
+    actual = faults(write, f"{HEAD}{CASE}{lines}\n")
 
-    assert expected in found
+    assert expected in actual
 
 
 @pytest.mark.parametrize(
@@ -397,31 +401,31 @@ def test_slip_in_a_case_is_told_with_its_line(write: Path, lines: str, expected:
         ("now: 2026-12-01T12:00:00Z\n", "", "4: case `bob may switch, mallory may not` has no `now`; write an instant"),
     ],
 )  # fmt: skip
-def test_slip_in_a_suite_is_told_with_its_line(
+def test_fault_of_a_suite_is_reported_with_its_line(
     write: Path, before: str, after: str, expected: str
 ) -> None:
     text = f"{HEAD}{CASE}    allow: {{}}\n"
 
-    found = faults(write, text.replace(before, after))
+    actual = faults(write, text.replace(before, after))
 
-    assert expected in found
+    assert expected in actual
 
 
 def test_unknown_type_has_no_actions_that_all_could_name(write: Path) -> None:
     case = CASE.replace("account:acme", "acount:acme").replace("[switch, transfer]", "all")
 
-    found = faults(write, HEAD + case)
+    actual = faults(write, HEAD + case)
 
-    assert found == [
+    assert actual == [
         "5: `all` names nothing: there is no type `acount`; did you mean `account`?",
         "5: the grid of this case is empty; name an action",
     ]
 
 
-def test_two_cases_of_one_name_are_told(write: Path) -> None:
-    found = faults(write, HEAD + CASE + CASE)
+def test_two_cases_of_one_name_are_refused(write: Path) -> None:
+    actual = faults(write, HEAD + CASE + CASE)
 
-    assert found == ["9: the case on line 5 has this name too; tell them apart"]
+    assert actual == ["9: the case on line 5 has this name too; tell them apart"]
 
 
 def test_suite_that_ends_with_yml_is_refused(write: Path) -> None:
@@ -436,13 +440,13 @@ def test_suite_that_ends_with_yml_is_refused(write: Path) -> None:
     ]
 
 
-def test_suite_without_cases_is_told(write: Path) -> None:
-    found = faults(write, HEAD)
+def test_suite_without_cases_is_refused(write: Path) -> None:
+    actual = faults(write, HEAD)
 
-    assert found == ["1: the suite has no cases; write `cases:` and a list"]
+    assert actual == ["1: the suite has no cases; write `cases:` and a list"]
 
 
-def test_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_faults_of_all_files_are_reported_together(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}_test.yaml").write_text("suite: [")
 
@@ -453,14 +457,14 @@ def test_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert files == [f"{tmp_path.name}/one_test.yaml", f"{tmp_path.name}/two_test.yaml"]
 
 
-def test_world_that_is_broken_is_told_as_a_mount_is(write: Path, tmp_path: Path) -> None:
+def test_faults_of_a_world_are_reported_as_those_of_a_mount(write: Path, tmp_path: Path) -> None:
     (tmp_path / "worlds" / "demo").mkdir(parents=True)
 
     with pytest.raises(InvalidSnapshotError):
         run(write, HEAD + CASE, tmp_path / "worlds")
 
 
-def test_denial_by_a_rule_that_failed_does_not_pass_for_a_denial(tmp_path: Path) -> None:
+def test_denial_by_a_failed_rule_is_a_failure(tmp_path: Path) -> None:
     pack = ROOT / "tests" / "packs" / "documents"
     (tmp_path / "cycle_test.yaml").write_text(
         "suite: cycle\nworld: library\nnow: 2026-12-01T12:00:00Z\ncases:\n"
@@ -470,7 +474,7 @@ def test_denial_by_a_rule_that_failed_does_not_pass_for_a_denial(tmp_path: Path)
     )
     (suite,) = read_suites(tmp_path)
 
-    (cell,) = cells(
+    (cell,) = run_suite(
         suite, load_pack(pack / "policies", pack / "fixtures"), pack / "fixtures" / "worlds"
     )
 
