@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint unit policy matrix mutate deep fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
+.PHONY: help serve test test-system lint unit policy matrix mutate deep fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -42,9 +42,12 @@ lint: .venv/testing ## Formatting, lint, types, architecture
 unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
 	$(BIN)/coverage erase
 # A worker with nothing left to do takes tests from the other, so that both end together.
-	$(BYTECODE) $(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(BYTECODE) $(BIN)/coverage run -m pytest --ignore tests/system --numprocesses $(WORKERS) --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-system: .venv/testing ## What needs more than the locks: another Python
+	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
 policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test

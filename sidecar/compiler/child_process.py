@@ -64,8 +64,8 @@ class Child:
         if not _is_installed("polar"):  # the package of the distribution `oso`
             raise OsoMissingError(
                 "policies cannot be compiled here: Oso is not installed, as it has wheels for"
-                " x86-64 and Python 3.11 and 3.12 alone; build a bundle where it is (`sidecar"
-                " build`) and use that (`--bundle FILE`)"
+                " Python 3.11 and 3.12 on x86-64 and macOS alone; build a bundle where it is"
+                " (`sidecar build`) and use that (`--bundle FILE`)"
             )
         root = str(Path(__file__).resolve().parents[2])
         environment = {

@@ -42,6 +42,16 @@ _REFUSALS = {
 }
 
 
+_NAMES = {
+    HTTPStatus.BAD_REQUEST: "BadRequest",
+    HTTPStatus.UNAUTHORIZED: "Unauthorized",
+    HTTPStatus.NOT_FOUND: "NotFound",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "RequestEntityTooLarge",
+    HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailable",
+}
+"""What the document calls them: what Python calls a status depends on its version."""
+
+
 def blueprint(public_url: str, *, tokens: bool) -> Blueprint:
     """Return the view of the document.
 
@@ -91,7 +101,7 @@ def document(public_url: str, *, tokens: bool = False) -> Document:
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {status.phrase.replace(" ", ""): _refusal(status) for status in _REFUSALS},
+            "responses": {name: _refusal(status) for status, name in _NAMES.items()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}} if tokens else {},
         },
     }
@@ -137,8 +147,7 @@ def _operation(
         else:
             responses[str(status.value)] = _response(status, [schema])
     for status in refusals:
-        name = status.phrase.replace(" ", "")
-        responses[str(status.value)] = {"$ref": f"#/components/responses/{name}"}
+        responses[str(status.value)] = {"$ref": f"#/components/responses/{_NAMES[status]}"}
     return {**operation, "responses": responses}
 
 
@@ -146,7 +155,7 @@ def _guard(endpoint: Endpoint, operation: Document) -> None:
     operation["security"] = [] if is_open(endpoint.path) else [{"token": []}]
     if operation["security"]:
         unknown = HTTPStatus.UNAUTHORIZED
-        response = {"$ref": f"#/components/responses/{unknown.phrase}"}
+        response = {"$ref": f"#/components/responses/{_NAMES[unknown]}"}
         operation["responses"][str(unknown.value)] = response
 
 
