@@ -5,6 +5,7 @@ Run as `hot_loop.py SCENARIO TIMES`; the whole of what a worker does between two
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import tempfile
@@ -12,18 +13,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gunicorn.config import Config
-
 from bench.forgetting import forget
 from sidecar.compiler import load_pack
+from sidecar.config.settings import Settings
 from sidecar.engine.authorizer import authorize
 from sidecar.facts import read_directory
 from sidecar.http import Access, create_app, hot
 from sidecar.http.tokens import Tokens
 from sidecar.model import Reference, Request
 from sidecar.reload import Pair, State
-from sidecar.server.bounds import Bounds
-from sidecar.server.front import Front
+from sidecar.server.limits import Limits
+from sidecar.server.protocol import HttpProtocol
+from sidecar.server.service import Service
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -107,44 +108,66 @@ def prepared(scenario: str) -> Callable[[], object]:
         def ask() -> object:
             return [authorize(each, pair.policy, pair.snapshot, NOW) for each in asked]
     else:
-        ask = _through_the_front(pair, *QUESTIONS[scenario])
+        ask = _through_the_server(pair, *QUESTIONS[scenario])
     for _ in range(10):
         ask()
     return ask
 
 
-def _through_the_front(pair: Pair, path: str, question: object) -> Callable[[], object]:
+def _through_the_server(pair: Pair, path: str, question: object) -> Callable[[], object]:
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(f"{TOKEN}\n")
         file.flush()
         tokens = Tokens(Path(file.name))
         tokens.load()
-    app = create_app(Still(pair), lambda: NOW, access=Access(tokens))
-    bounds = Bounds(
-        max_head_bytes=16 * 1024,
-        max_body_bytes=64 * 1024,
-        max_connections=500,
-        max_waiting=256,
-        transfer_seconds=5.0,
-        request_seconds=10.0,
-        idle_seconds=75.0,
+    access = Access(tokens)
+    app = create_app(Still(pair), lambda: NOW, access=access)
+    service = Service(
+        application=app,
+        hot=hot(app),
+        access=access,
+        limits=Limits.from_settings(Settings()),
+        threads=1,
+        access_log=None,
     )
-    front = Front(hot(app), Config(), bounds)
+    service.start(asyncio.new_event_loop())
+    transport = _Transport()
+    connection = HttpProtocol(service, "", is_tls=False)
+    connection.connection_made(transport)
     body = json.dumps(question).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:8181\r\nAuthorization: Bearer {TOKEN}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    said = head.encode() + body
+    request = head.encode() + body
 
     def ask() -> bytes:
-        parts = front.parts(said)
-        told = parts and front.answer_here(*parts, NOW)
-        if not parts or not told or told.status != 200:
-            raise SystemExit(f"not answered by the front: {told}")
-        return front.written(told, keep=True)
+        transport.written = b""
+        connection.data_received(request)
+        if not transport.written.startswith(b"HTTP/1.1 200 "):
+            raise SystemExit(f"not answered at once: {transport.written!r}")
+        return transport.written
 
     return ask
+
+
+class _Transport(asyncio.Transport):
+    """Keeps what is written."""
+
+    written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take it."""
+        self.written = bytes(data)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing waits here."""
+
+    def pause_reading(self) -> None:
+        """Nothing is read."""
+
+    def resume_reading(self) -> None:
+        """Likewise."""
 
 
 def main() -> None:

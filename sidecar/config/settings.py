@@ -41,6 +41,9 @@ class Settings:
     bind: str = ""
     """``unix:PATH`` or ``HOST:PORT``, in place of `host` and `port`."""
 
+    socket_mode: str = "660"
+    """Who may connect to a Unix socket, in octal: by default its owner and its group."""
+
     tokens: Path | None = None
     """File of the tokens that may ask; None where everybody may who can reach us."""
 

@@ -47,6 +47,16 @@ def bind(text: str) -> str:
     return text
 
 
+def mode(text: str) -> str:
+    """Read the mode of a file, as `chmod` takes it."""
+    if not _MODE.fullmatch(text):
+        raise ValueError(f"`{text}` is not a mode in octal, such as `660` or `600`")
+    return text
+
+
+_MODE = re.compile(r"0?[0-7]{3}")
+
+
 def public_url(text: str) -> str:
     """Read a URL that callers may know us by."""
     found = _URL.fullmatch(text)

@@ -38,6 +38,7 @@ WRITINGS: Mapping[str, Writing] = {
     "host": Writing("HOST", str, "Address to listen on."),
     "port": Writing("PORT", texts.whole(0, 65535), "Port to listen on; 0 takes a free one."),
     "bind": Writing("ADDRESS", texts.bind, "unix:PATH or HOST:PORT, instead of host and port."),
+    "socket_mode": Writing("MODE", texts.mode, "Who may connect to a Unix socket, in octal."),
     "tokens": Writing("FILE", Path, "Accepted bearer tokens, one a line: NAME TOKEN, or TOKEN."),
     "certificate": Writing("FILE", Path, "Certificate of the server; enables TLS 1.2 or newer."),
     "key": Writing("FILE", Path, "Key of the certificate, if it is not in the same file."),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import select
 import stat
 import tempfile
 import threading
 from collections.abc import Iterator
-from time import monotonic
+from contextlib import contextmanager
+from time import monotonic, sleep
+
+LOG = logging.getLogger("sidecar")
 
 STDOUT = "-"
 
@@ -26,7 +30,17 @@ this process; a thread of its own would wait no less. That is some hundredths of
 
 SLOW_FOR_SECONDS = 10.0
 
+LOCK_SECONDS = 1.0
+"""How long another process is waited for that writes: longer than any write of one that runs."""
+
+LOCK_PAUSE_SECONDS = 0.0002
+"""Between two attempts to lock."""
+
 _COUNT_BYTES = 8
+
+
+class LogBusyError(Exception):
+    """Writing would wait, and the caller may not."""
 
 
 class UnwrittenError(OSError):
@@ -57,21 +71,35 @@ class LineFile:
         self._turn = _Turn(self._shared)
         self._torn = False
         self._slow_until = 0.0
-        self._file = _Descriptor(1 if self._path is None else _opened(self._path))
+        self._file: _Descriptor | None = self._open()
+        self._regular = self._file.regular
+        if self._path is not None and self._regular:
+            # It can be written, that is enough: a process that never writes, such as the one that
+            # forks the workers, would keep a file that others have deleted, and its space.
+            self._file.close()
+            self._file = None
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes, *, wait: bool = True) -> None:
         """Append lines, one or many, the end of the last included.
+
+        Args:
+            lines: They may be many.
+            wait: Whether the caller may be kept waiting, by other processes or a slow file.
 
         Raises:
             UnwrittenError: They were not written, or not all; then the next begins a new line.
+            LogBusyError: Writing would wait, and the caller may not.
         """
+        if not wait and not self.is_quick():
+            raise LogBusyError
         begun = monotonic()
         written = 0
         try:
-            with self._turn:
-                self._prepare()
+            with self._turn.taken(wait=wait):
+                begun = monotonic()
+                file = self._prepare()
                 self._torn = True
-                for count in self._file.write(lines):
+                for count in file.write(lines):
                     written += count
                 self._torn = False
         except OSError as error:
@@ -83,21 +111,37 @@ class LineFile:
 
     def is_quick(self) -> bool:
         """Tell whether a line keeps nobody waiting: no pipe, and no disk that was slow lately."""
-        return self._file.regular and (not self._slow_until or monotonic() >= self._slow_until)
+        return self._regular and (not self._slow_until or monotonic() >= self._slow_until)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> _Descriptor:
         """Have the file that stands at the path by now, at the beginning of a line."""
-        if self._path is not None and self._file.has_moved(self._path):
-            old, self._file = self._file, _Descriptor(_opened(self._path))
-            old.close()
+        self._close_moved()
+        if self._file is None:
+            self._file = self._open()
+            self._regular = self._file.regular
         if self._torn or self._file.ends_within_a_line():
             self._torn = True
             for _ in self._file.write(b"\n"):
                 self._torn = False
+        return self._file
+
+    def _open(self) -> _Descriptor:
+        return _Descriptor(1 if self._path is None else _opened(self._path))
+
+    def close_if_moved(self) -> None:
+        """Close a file that is no longer the one at its path."""
+        with self._turn.threads:
+            self._close_moved()
+
+    def _close_moved(self) -> None:
+        file = self._file
+        if file is not None and self._path is not None and file.has_moved(self._path):
+            self._file = None
+            file.close()
 
     def count_lost(self, lines: int) -> None:
         """Count lines that were not written."""
-        with self._turn:
+        with self._turn.taken(wait=True):
             lost = self._read_lost() + lines
             os.pwrite(self._shared, lost.to_bytes(_COUNT_BYTES, "little"), 0)
 
@@ -108,7 +152,7 @@ class LineFile:
     def close(self) -> None:
         """Close what was opened."""
         os.close(self._shared)
-        if self._path is not None:
+        if self._path is not None and self._file is not None:
             self._file.close()
 
     def _read_lost(self) -> int:
@@ -116,26 +160,55 @@ class LineFile:
 
 
 class _Turn:
-    """A time in which nobody else writes: no other thread, and no other process."""
+    """A time in which nobody else writes: no other thread, and no other process that runs."""
 
     def __init__(self, shared: int) -> None:
+        self.threads = threading.Lock()
         self._shared = shared
-        self._lock = threading.Lock()
+        self._gave_up = False
+        """Whether another process has kept the lock for so long that it is not waited for."""
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        try:
-            # The lock is of the process: it goes when the process dies in the middle.
-            fcntl.lockf(self._shared, fcntl.LOCK_EX)
-        except BaseException:
-            self._lock.release()
-            raise
+    @contextmanager
+    def taken(self, *, wait: bool) -> Iterator[None]:
+        """Take the turn for a block.
 
-    def __exit__(self, *_: object) -> None:
+        A process that was stopped while it had the turn keeps the others waiting once, for
+        `LOCK_SECONDS`. They go on without the lock: lines that are appended to a file by one write
+        do not mix, and those on a pipe only where they are longer than it takes at once.
+
+        Raises:
+            LogBusyError: It would be waited for, and the caller may not.
+        """
+        if not self.threads.acquire(blocking=wait):
+            raise LogBusyError
         try:
-            fcntl.lockf(self._shared, fcntl.LOCK_UN)
+            locked = self._lock(wait=wait)
+            try:
+                yield
+            finally:
+                if locked:
+                    fcntl.lockf(self._shared, fcntl.LOCK_UN)
         finally:
-            self._lock.release()
+            self.threads.release()
+
+    def _lock(self, *, wait: bool) -> bool:
+        ends = monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                # The lock is of the process: it goes when the process dies in the middle.
+                fcntl.lockf(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # either, by POSIX
+                if self._gave_up:
+                    return False
+                if not wait:
+                    raise LogBusyError from None
+                if monotonic() > ends:
+                    LOG.warning("a process that does not go on has the lock of the decision log")
+                    self._gave_up = True
+                sleep(LOCK_PAUSE_SECONDS)
+            else:
+                self._gave_up = False
+                return True
 
 
 class _Descriptor:

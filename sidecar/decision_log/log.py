@@ -15,6 +15,7 @@ from sidecar.decision_log.line import Lines
 from sidecar.engine.authorizer import Known
 from sidecar.errors import DecisionLogError, Problem
 from sidecar.model import PermittedActions
+from sidecar.watch import Loop
 
 LOG = logging.getLogger("sidecar")
 
@@ -35,8 +36,7 @@ class DecisionLog:
         self._file = file
         self._lines = Lines(hashing)
         self._named, self._moments = self._lines.named, self._lines.moments
-        self.is_quick = file.is_quick
-        """Tells whether a line keeps nobody waiting."""
+        self._loop = Loop("decision log", file.close_if_moved)
         self._on_failure = on_failure
         self._failure = ""
         """Of the last lines that this process wrote; empty when they were written."""
@@ -78,17 +78,29 @@ class DecisionLog:
             return None
         return (PERMISSIONS, self._moments.written(now).head(request_id), rest)
 
-    def write(self, pieces: Sequence[bytes]) -> None:
+    def start(self, seconds: float) -> None:
+        """Close the file so often, in a thread, where it is no longer the one at its path.
+
+        A process that has nothing to log would keep a deleted file, and its space, for ever.
+
+        Raises:
+            RuntimeError: The system gives us no thread.
+        """
+        self._loop.start(seconds)
+
+    def write(self, pieces: Sequence[bytes], *, wait: bool = True) -> None:
         """Write lines, of one request or of several, before any of their answers goes out.
 
         Args:
             pieces: As `Entries` has them.
+            wait: Whether the caller may be kept waiting.
 
         Raises:
             DecisionLogError: They cannot be written, and no answer is to go unlogged.
+            LogBusyError: Writing would wait, and the caller may not.
         """
         try:
-            self._file.write(b"".join(pieces))
+            self._file.write(b"".join(pieces), wait=wait)
         except UnwrittenError as error:
             self._fail(error)
         else:

@@ -15,7 +15,6 @@ from sidecar.errors import Problem
 from sidecar.facts import Snapshot
 from sidecar.http import errors as faults
 from sidecar.http import openapi
-from sidecar.http import overload as load
 from sidecar.http import routes_catalog as catalog
 from sidecar.http import routes_health as health
 from sidecar.http import routes_metadata as metadata
@@ -94,7 +93,6 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
     app.register_blueprint(health.blueprint(lambda: _state(pairs, log, max_staleness), access))
     faults.register(app)
-    load.register(app)
     access.register(app)
     app.after_request(_finish)
     return app

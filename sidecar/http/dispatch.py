@@ -38,7 +38,6 @@ class Hot:
         # Longer bodies are not remembered, so the limit need not be looked at.
         self._again = answers_again(desk) if limits.max_body_bytes >= MOST_KEPT_BYTES else {}
         self._refusal = access.refusal
-        self._is_quick = desk.log.is_quick if desk.log else None
         self._limits = limits
 
     def answer(self, path: str, fields: Fields, body: bytes) -> Told:
@@ -53,12 +52,9 @@ class Hot:
         refusal = self.written(answer.lines)
         return refusal.named(fields) if refusal else answer
 
-    def moment(self) -> datetime | None:
-        """Return the present moment, at which requests that have come are answered briefly.
-
-        None while the decision log would keep others waiting.
-        """
-        return self._desk.now() if self._is_quick is None or self._is_quick() else None
+    def moment(self) -> datetime:
+        """Return the present moment, at which requests that have come are answered briefly."""
+        return self._desk.now()
 
     def answer_briefly(
         self, path: str, fields: Fields, body: bytes, moment: datetime
@@ -89,13 +85,21 @@ class Hot:
         except SidecarError as error:
             return told_of(error).named(fields)
 
-    def written(self, lines: Sequence[bytes]) -> Told | None:
+    def written(self, lines: Sequence[bytes], *, wait: bool = True) -> Told | None:
         """Write lines to the decision log.
 
-        Return what is told in place of their answers where these must not go out.
+        Args:
+            lines: In pieces.
+            wait: Whether the caller may be kept waiting.
+
+        Returns:
+            The response in place of those that the lines are of, where these must not go out.
+
+        Raises:
+            LogBusyError: Writing would wait, and the caller may not.
         """
         try:
-            self._desk.tell(lines)
+            self._desk.tell(lines, wait=wait)
         except DecisionLogError as error:
             return told_of(error)
         return None

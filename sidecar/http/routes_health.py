@@ -9,8 +9,13 @@ from flask import Blueprint, Response
 
 from sidecar.errors import Problem
 from sidecar.http.authentication import Access
+from sidecar.http.errors import rendered
 from sidecar.http.flask_views import answer
+from sidecar.http.message import told
 from sidecar.reload import State
+
+ALIVE = told({"status": "ok"})
+"""Answers that this process serves requests; nothing else is looked at."""
 
 
 def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
@@ -20,7 +25,7 @@ def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
     @views.get("/healthz")
     def healthz() -> Response:
         """Answer that this process serves requests; nothing else is looked at."""
-        return answer({"status": "ok"})
+        return rendered(ALIVE)
 
     @views.get("/readyz")
     def readyz() -> Response:

@@ -76,11 +76,12 @@ class Desk:
         """Tell whether the operator wants no answer from these facts any more."""
         return self.max_staleness is not inf and self.age(snapshot) > self.max_staleness
 
-    def tell(self, lines: Sequence[bytes]) -> None:
+    def tell(self, lines: Sequence[bytes], *, wait: bool = True) -> None:
         """Write lines to the decision log.
 
         Raises:
             DecisionLogError: It cannot be written, and no answer is to go unlogged.
+            LogBusyError: Writing would wait, and the caller may not.
         """
         if lines and self.log is not None:
-            self.log.write(lines)
+            self.log.write(lines, wait=wait)

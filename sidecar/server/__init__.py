@@ -1,12 +1,10 @@
-"""Listening: connections, and whole requests that are taken out of them, one after the other.
+"""The server: connections of HTTP/1.1 in gunicorn's processes, under limits of our own.
 
-gunicorn keeps the processes, reads a request and writes its answer; its workers with threads hold
-a thread for each caller that is slow. Ours holds one for nobody: a request is answered when all of
-it has come, and what is sent to a slow caller waits in memory.
+gunicorn starts and stops the processes; httptools parses requests. A request is answered once all
+of it has arrived, and a response waits in memory for a client that reads slowly, so slow clients
+hold no thread.
 """
 
-from sidecar.server.addresses import is_local
-from sidecar.server.config import STRANGERS, Edge, open_edge
-from sidecar.server.worker import Worker
+from sidecar.server.gunicorn_app import serve
 
-__all__ = ["STRANGERS", "Edge", "Worker", "is_local", "open_edge"]
+__all__ = ["serve"]

@@ -1,16 +1,17 @@
-"""The edge as the settings say: where to listen, who may ask, and how much is taken in."""
+"""What the server takes from the settings: addresses, credentials, tokens and limits."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sidecar.config.settings import Settings
 from sidecar.config.values import ANYONE
 from sidecar.errors import InvalidSettingError
 from sidecar.http.tokens import HOW_TO, Tokens
-from sidecar.server.addresses import Address, resolve
-from sidecar.server.bounds import Bounds
+from sidecar.server.limits import Limits, require_descriptors
+from sidecar.server.sockets import Address, resolve
 from sidecar.server.tls import Credentials
 
 LOG = logging.getLogger("sidecar")
@@ -23,30 +24,32 @@ STRANGERS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """Where to listen, who may ask, and how much is taken in."""
+class ServerConfig:
+    """Addresses, credentials, tokens and limits of the server."""
 
-    address: Address
-    bounds: Bounds
+    addresses: Sequence[Address]
+    limits: Limits
     tls: Credentials | None
     tokens: Tokens | None
-    strangers: bool
-    """Whether others than this machine may be listened to: they are known, or need not be."""
+    allows_strangers: bool
+    """Whether clients on other machines may connect: they are authenticated, or need not be."""
 
 
-def open_edge(settings: Settings) -> Edge:
-    """Read the files of the edge, and make sure that nobody can ask whom nobody thought of.
+def read_config(settings: Settings) -> ServerConfig:
+    """Read the files that the settings name, and refuse to serve clients that nobody meant.
 
     Raises:
-        InvalidSettingError: A file cannot be used, or others than this machine could ask and
-            nothing says who may.
+        InvalidSettingError: A file cannot be used, clients on other machines could ask and nothing
+            says who may, or the system allows too few open files.
     """
-    address = resolve(settings.address())
-    strangers = bool(settings.tokens or settings.client_ca or settings.allow_anonymous)
-    if not address.is_local and not strangers:
-        raise InvalidSettingError(STRANGERS.format(address.text))
+    addresses = resolve(settings.address())
+    beyond = [address for address in addresses if not address.is_local]
+    allows_strangers = bool(settings.tokens or settings.client_ca or settings.allow_anonymous)
+    if beyond and not allows_strangers:
+        raise InvalidSettingError(STRANGERS.format(beyond[0]))
     if settings.certificate is None and (settings.key or settings.client_ca):
         raise InvalidSettingError("a key and a client CA need a certificate: `--certificate FILE`")
+    require_descriptors(settings.max_connections)
     tokens, tls = None, None
     if settings.tokens:
         tokens = Tokens(settings.tokens)
@@ -54,20 +57,12 @@ def open_edge(settings: Settings) -> Edge:
     if settings.certificate:
         tls = Credentials(settings.certificate, settings.key, settings.client_ca)
         tls.load()
-    if tokens and not tls and not address.is_local:
-        LOG.warning("tokens can be read on their way to `%s`, which has no TLS", address.text)
-    return Edge(
-        address=address, bounds=_bounds(settings), tls=tls, tokens=tokens, strangers=strangers
-    )
-
-
-def _bounds(settings: Settings) -> Bounds:
-    return Bounds(
-        max_head_bytes=settings.max_head_bytes,
-        max_body_bytes=settings.max_body_bytes,
-        max_connections=settings.max_connections,
-        max_waiting=settings.max_waiting,
-        transfer_seconds=settings.transfer_seconds,
-        request_seconds=settings.request_seconds,
-        idle_seconds=settings.idle_seconds,
+    if tokens and not tls and beyond:
+        LOG.warning("tokens can be read on their way to `%s`, which has no TLS", beyond[0])
+    return ServerConfig(
+        addresses=addresses,
+        limits=Limits.from_settings(settings),
+        tls=tls,
+        tokens=tokens,
+        allows_strangers=allows_strangers,
     )

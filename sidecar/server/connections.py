@@ -1,163 +1,60 @@
-"""One connection: what has come, what is to go, and until when; nothing here waits."""
+"""The open connections of one worker: deadlines, and which of them makes room for a new one."""
 
 from __future__ import annotations
 
-import selectors
-import socket
-import ssl
-from enum import Enum, auto
-from typing import Any
+from collections.abc import Iterator
 
-from sidecar.server.bounds import Bounds
-from sidecar.server.exchanges import Exchange
-from sidecar.server.framing import Framing, Outcome
-
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-
-_PIECE = 64 * 1024
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-_NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+from sidecar.server.protocol import HttpProtocol, Phase
 
 
-class Stage(Enum):
-    """What a connection waits for."""
+class Connections:
+    """All open connections, those in the handshake of TLS included."""
 
-    GREETING = auto()
-    """The handshake of TLS."""
-    RECEIVING = auto()
-    """The rest of a request, or its beginning on a new connection."""
-    IDLE = auto()
-    """Another request."""
-    ANSWERING = auto()
-    """Ourselves."""
-    SENDING = auto()
-    """A caller that reads."""
-    PARTING = auto()
-    """A caller that closes: what it still sends is dropped, or it would never see our answer."""
+    def __init__(self, max_connections: int) -> None:
+        self._max_connections = max_connections
+        self._open: dict[HttpProtocol, None] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._open)
 
-EXPENDABLE = (
-    frozenset({Stage.PARTING}),
-    frozenset({Stage.IDLE}),
-    frozenset({Stage.GREETING, Stage.RECEIVING, Stage.SENDING}),
-)
-"""Whose connections are closed for new ones, the first of these first."""
+    def __iter__(self) -> Iterator[HttpProtocol]:
+        return iter(list(self._open))
 
+    def add(self, connection: HttpProtocol) -> None:
+        """Count a connection that has just been accepted."""
+        self._open[connection] = None
 
-class Connection:
-    """One connection of one caller."""
+    def discard(self, connection: HttpProtocol) -> None:
+        """Forget a connection that is closed."""
+        self._open.pop(connection, None)
 
-    def __init__(self, sock: socket.socket, ends: tuple[Any, Any], bounds: Bounds) -> None:
-        self.sock = sock
-        self.ends = ends
-        """The addresses of the caller and of ourselves."""
-        self.stage = Stage.GREETING
-        self.deadline = 0.0
-        self.watched = 0
-        self.exchange: Exchange | None = None
-        self.keeps = False
-        """Whether another request may follow the answer that is being sent."""
-        self.received = bytearray()
-        self.is_plain = not isinstance(sock, ssl.SSLSocket)
-        self._bounds = bounds
-        self._framing = Framing(bounds)
-        self._urged = False
-        self._outgoing = memoryview(b"")
+    def is_full(self) -> bool:
+        """Tell whether there may be no more connections."""
+        return len(self._open) >= self._max_connections
 
-    def greet(self) -> int:
-        """Go on with the handshake, and return what it waits for; 0 when it is done.
-
-        Raises:
-            OSError: The caller has left, or is not one of ours.
-        """
-        if not isinstance(self.sock, ssl.SSLSocket):
-            return 0
-        try:
-            self.sock.do_handshake()
-        except ssl.SSLWantReadError:
-            return READ
-        except ssl.SSLWantWriteError:
-            return WRITE
-        return 0
-
-    def receive(self) -> Outcome:
-        """Take in what has come, up to the end of one request.
-
-        Raises:
-            OSError: The caller has left.
-        """
-        while (outcome := self._framing.look(self.received)) is Outcome.MORE:
-            if self._framing.expects_continue and not self._urged:
-                self._urged = True
-                self.sock.send(_CONTINUE)
-            try:
-                piece = self.sock.recv(_PIECE)
-            except _NOT_NOW:
-                break
-            if not piece:
-                raise ConnectionResetError
-            self.received += piece
-        return outcome
-
-    def receive_piece(self) -> bytes | None:
-        """Return what has come; None if nothing has. It is in `received` only if it is put there.
-
-        Raises:
-            OSError: The caller has left.
-        """
-        try:
-            piece = self.sock.recv(_PIECE)
-        except _NOT_NOW:
-            return None
-        if not piece:
-            raise ConnectionResetError
-        return piece
-
-    def take(self) -> bytes:
-        """Take the request out of what has come, and begin with the next one."""
-        end = self._framing.end or len(self.received)
-        said = bytes(self.received[:end])
-        del self.received[:end]
-        self._framing = Framing(self._bounds)
-        self._urged = False
-        return said
-
-    def answer(self, answer: bytes | bytearray, *, keep: bool) -> None:
-        """Have this sent from now on."""
-        self._outgoing = memoryview(answer)
-        self.keeps = keep
-
-    def send(self) -> bool:
-        """Send what can be sent, and tell whether that was all.
-
-        Raises:
-            OSError: The caller has left.
-        """
-        while self._outgoing:
-            try:
-                sent = self.sock.send(self._outgoing)
-            except _NOT_NOW:
-                return False
-            self._outgoing = self._outgoing[sent:]
-        self._outgoing = memoryview(b"")  # even an empty part holds on to the whole answer
+    def make_room(self) -> bool:
+        """Close the connection that is worth least; False where each is being answered."""
+        candidates = [each for each in self._open if each.phase is not Phase.ANSWERING]
+        if not candidates:
+            return False
+        min(candidates, key=_worth).abort()
         return True
 
-    def part(self) -> None:
-        """Send nothing more.
+    def expired(self, now: float) -> list[HttpProtocol]:
+        """Return the connections whose deadline has passed; not those that wait for their turn."""
+        return [each for each in self._open if each.deadline <= now and not each.has_turn]
 
-        Raises:
-            OSError: The caller has left.
-        """
-        self.sock.shutdown(socket.SHUT_WR)
 
-    def drain(self) -> bool:
-        """Drop what has come, and tell whether the caller may have more.
+def _worth(connection: HttpProtocol) -> tuple[int, bool, float]:
+    """Return by what connections are kept, the least first.
 
-        Raises:
-            OSError: The caller has left.
-        """
-        try:
-            return bool(self.sock.recv(_PIECE))
-        except _NOT_NOW:
-            return True
+    Clients that have never been authenticated cannot push out those that have: neither by many
+    connections, nor by requests that they do not complete.
+    """
+    if connection.phase is Phase.CLOSING:
+        rank = 0
+    elif not connection.is_admitted:
+        rank = 1
+    else:
+        rank = 2 if connection.phase is Phase.IDLE else 3
+    return rank, connection.has_turn, connection.deadline

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -17,15 +17,22 @@ from typing import Protocol
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
 from sidecar.compiler import SharedCompiling, compile_cached
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.engine import prepare_kinds
 from sidecar.errors import InvalidSettingError
-from sidecar.http import Access, Limits, Paging, Standard, create_app, hot, new_key, read_key
+from sidecar.http import Access, Paging, Standard, create_app, hot, new_key, read_key
+from sidecar.http import Limits as RequestLimits
 from sidecar.reload import BundlePlaces, Places, Reloading, SharedPair
-from sidecar.server import STRANGERS, Edge, Worker, is_local, open_edge
+from sidecar.server.access_log import AccessLog
+from sidecar.server.config import STRANGERS, ServerConfig, read_config
+from sidecar.server.service import Service
+from sidecar.server.sockets import SocketFile, is_local, listen
+from sidecar.server.tls import Credentials
+from sidecar.server.worker import Worker
 
 LOG = logging.getLogger("sidecar")
 
@@ -39,15 +46,13 @@ SWITCH_SECONDS = 0.0005
 """How long a thread that reads a mount may keep one that answers waiting: the default is 5 ms at
 each of its steps, which measured as 65 ms for a request while 20,000 rows were read, now 11 ms."""
 
+LOG_SECONDS = 1.0
+"""How often a process looks whether its decision log has been moved or deleted."""
+
+_INHERITED_SOCKETS = ("LISTEN_FDS", "GUNICORN_FD")
+"""Variables by which a supervisor, or gunicorn itself, hands sockets over."""
+
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes its own file there, unnamed
-
-
-class _Listener(Protocol):
-    sock: socket.socket
-
-
-class _Arbiter(Protocol):
-    LISTENERS: Sequence[_Listener]
 
 
 class _Worker(Protocol):
@@ -58,13 +63,18 @@ class _Worker(Protocol):
     def notify(self) -> None: ...
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # its base is untyped
+class _Application(BaseApplication):  # type: ignore[misc]  # its base is untyped
     """gunicorn without its command line, its configuration file and its environment variables."""
 
-    def __init__(self, app: Flask, edge: Edge, options: dict[str, object]) -> None:
-        self.bounds = edge.bounds
-        self.tls = edge.tls.context if edge.tls else None
-        self.hot = hot(app)
+    def __init__(
+        self,
+        app: Flask,
+        service: Callable[[], Service],
+        tls: Credentials | None,
+        options: dict[str, object],
+    ) -> None:
+        self.service = service
+        self.tls = tls
         self._app = app
         self._options = options
         super().__init__()
@@ -75,6 +85,32 @@ class _Server(BaseApplication):  # type: ignore[misc]  # its base is untyped
 
     def load(self) -> Flask:
         return self._app
+
+    def run(self) -> None:
+        _Master(self).run()
+
+
+class _Master(Arbiter):  # type: ignore[misc]  # its base is untyped
+    """The process that starts the workers; it removes no socket of another server."""
+
+    def start(self) -> None:
+        super().start()
+        names = [each.sock.getsockname() for each in self.LISTENERS if _is_unix(each.sock)]
+        self.socket_files = [SocketFile.of(name) for name in names if isinstance(name, str)]
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002  gunicorn's signature
+        # A process that gunicorn starts in this one's place goes on with the same socket.
+        if self.reexec_pid == self.master_pid == 0 and not self.systemd:
+            for file in self.socket_files:
+                file.remove()
+        for listener in [each for each in self.LISTENERS if _is_unix(each.sock)]:
+            listener.close()
+            self.LISTENERS.remove(listener)
+        super().stop(graceful)
+
+
+def _is_unix(sock: socket.socket) -> bool:
+    return sock.family is socket.AF_UNIX
 
 
 def serve(settings: Settings) -> None:
@@ -90,15 +126,15 @@ def serve(settings: Settings) -> None:
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
     """
     _log_to_standard_error(settings.log_level)
-    edge, standard, log = open_edge(settings), _standard(settings), _decision_log(settings)
+    config, standard, log = read_config(settings), _standard(settings), _decision_log(settings)
     reloading = Reloading(_places(settings), prepare_kinds, shared=SharedPair())
     reloading.prepare()
-    limits = Limits(
+    limits = RequestLimits(
         max_body_bytes=settings.max_body_bytes,
         max_depth=settings.max_depth,
         max_evaluations=settings.max_evaluations,
     )
-    access = Access(edge.tokens)
+    access = Access(config.tokens)
     app = create_app(
         reloading,
         limits=limits,
@@ -110,7 +146,22 @@ def serve(settings: Settings) -> None:
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
-    _run(_Server(app, edge, _options(settings, edge, reloading)))
+    service = partial(_service, app, access, config, settings)
+    begin = partial(_begin, settings, config, reloading, log)
+    _run(_Application(app, service, config.tls, _options(settings, config, begin)))
+
+
+def _service(app: Flask, access: Access, config: ServerConfig, settings: Settings) -> Service:
+    """Return what answers the requests of one worker, in its process."""
+    access_log = AccessLog() if settings.access_log else None
+    return Service(
+        application=app,
+        hot=hot(app),
+        access=access,
+        limits=config.limits,
+        threads=settings.threads,
+        access_log=access_log,
+    )
 
 
 def _places(settings: Settings) -> Places | BundlePlaces:
@@ -155,7 +206,7 @@ def _decision_log(settings: Settings) -> DecisionLog | None:
     return DecisionLog(file, hashing, OnFailure(settings.decision_log_failure))
 
 
-def _run(server: _Server) -> None:
+def _run(server: _Application) -> None:
     us = os.getpid()
     try:
         server.run()
@@ -166,52 +217,69 @@ def _run(server: _Server) -> None:
         raise
 
 
-def _options(settings: Settings, edge: Edge, reloading: Reloading) -> dict[str, object]:
-    def begin(worker: _Worker) -> None:
-        sys.setswitchinterval(SWITCH_SECONDS)
-        if edge.tokens:
-            edge.tokens.begin()
-            _start(worker, partial(edge.tokens.start, settings.reload_seconds))
-        if worker.age > settings.workers:
-            _catch_up(worker, reloading)
-        _start(worker, partial(reloading.start, settings.reload_seconds))
+def _begin(
+    settings: Settings,
+    config: ServerConfig,
+    reloading: Reloading,
+    log: DecisionLog | None,
+    worker: _Worker,
+) -> None:
+    """Begin in the process of a worker: follow the files from here on."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    if config.tokens:
+        config.tokens.begin()
+        _start(worker, partial(config.tokens.start, settings.reload_seconds))
+    if config.tls:
+        config.tls.look()
+        _start(worker, partial(config.tls.start, settings.reload_seconds))
+    if log:
+        _start(worker, partial(log.start, LOG_SECONDS))
+    if worker.age > settings.workers:
+        _catch_up(worker, reloading)
+    _start(worker, partial(reloading.start, settings.reload_seconds))
 
+
+def _options(
+    settings: Settings, config: ServerConfig, begin: Callable[[_Worker], None]
+) -> dict[str, object]:
     return {
-        # A list: gunicorn would divide a text at its commas.
-        "bind": [edge.address.text],
+        "bind": _bind(settings, config),
         "workers": settings.workers,
-        "threads": settings.threads,
         "worker_class": Worker,
         "preload_app": True,
-        "when_ready": partial(_prepare, strangers=edge.strangers),
+        "when_ready": partial(_prepare, allows_strangers=config.allows_strangers),
         "post_worker_init": begin,
         "certfile": str(settings.certificate) if settings.certificate else None,
         "keyfile": str(settings.key) if settings.key else None,
-        "limit_request_line": settings.max_line_bytes,
-        "limit_request_fields": settings.max_header_fields,
-        "limit_request_field_size": settings.max_header_bytes,
         "graceful_timeout": settings.stop_seconds,
         "worker_tmp_dir": str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None,
         "control_socket_disable": True,
         "proc_name": "sidecar",
         "loglevel": settings.log_level,
         "accesslog": "-" if settings.access_log else None,
-        # Forwarded headers mean nothing to us, so nobody is trusted to set them.
-        "forwarded_allow_ips": "",
-        "forwarder_headers": "",
-        "secure_scheme_headers": {},
     }
 
 
-def _prepare(arbiter: _Arbiter, *, strangers: bool) -> None:
+def _bind(settings: Settings, config: ServerConfig) -> list[str]:
+    """Return where gunicorn listens: at sockets that exist already.
+
+    gunicorn itself would take a Unix socket from a live server, and let everybody connect to it.
+    """
+    if any(name in os.environ for name in _INHERITED_SOCKETS):  # noqa: TID251  gunicorn's own
+        return [str(address) for address in config.addresses]  # not used: sockets are inherited
+    sockets = listen(config.addresses, int(settings.socket_mode, 8))
+    return [f"fd://{sock.detach()}" for sock in sockets]
+
+
+def _prepare(master: _Master, *, allows_strangers: bool) -> None:
     """Look at the sockets before anybody is answered; a supervisor may have handed them to us.
 
     Raises:
         SystemExit: Others can reach one of them, and nothing says that they may.
     """
-    for listener in arbiter.LISTENERS:
+    for listener in master.LISTENERS:
         family, name = listener.sock.family, listener.sock.getsockname()
-        if not strangers and not is_local(family, str(name[0])):
+        if not allows_strangers and not is_local(family, str(name[0])):
             LOG.error("%s", STRANGERS.format(name[0]))
             raise SystemExit(EXIT_TROUBLE)
         if family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):

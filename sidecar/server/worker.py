@@ -1,431 +1,197 @@
-"""The worker: one thread for all connections, beside those that answer whole requests."""
+"""The worker: one process, whose event loop holds all connections."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import os
-import selectors
+import signal
 import socket
 import ssl
-import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from http import HTTPStatus
+from collections.abc import Sequence
+from functools import partial
+from time import monotonic
 from typing import Any, Protocol, cast
 
 from gunicorn.workers import base  # type: ignore[import-untyped]  # it has no types
 
-from sidecar.http import Hot
-from sidecar.http.message import Told
-from sidecar.http.overload import Rejection
-from sidecar.server.bounds import Bounds
-from sidecar.server.connections import EXPENDABLE, READ, WRITE, Connection, Stage
-from sidecar.server.exchanges import Exchange, refusal
-from sidecar.server.framing import Outcome
-from sidecar.server.front import Front, Head
-from sidecar.server.lanes import Lanes
+from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol
+from sidecar.server.service import Service
+from sidecar.server.tls import Credentials
 
-PARTING_SECONDS = 2.0
-"""How long a caller that we have no more to say to may take to close."""
+LOG = logging.getLogger("sidecar")
 
 SWEEP_SECONDS = 0.25
 """How often deadlines are looked at."""
 
-TURN_SECONDS = 0.05
-"""How long those who wait are served before we look at who else does."""
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted at once while others wait for their turn, or at a stop.
 
-CONNECTIONS_AT_ONCE = 64
-"""How many callers that connect are let in before others get their turn, if we lag behind.
+Else it is one, so that another worker may have the next."""
 
-Else it is one, and another worker may have the next."""
+ITERATIONS_BEFORE_SWEEP = 4
+"""In the first a connection is set up, in the next it is watched, and in the third it is read."""
 
-REQUESTS_AT_ONCE = 16
-"""Requests of one connection that are answered before others get their turn."""
-
-MOMENT_SECONDS = 0.001
-"""How long one moment is used. It comes after the requests that have come together; what comes
-later, or waits behind others, is answered at one no older than this."""
-
-AT_ONCE_SECONDS = 0.001
-"""How long requests of one connection are answered before others get their turn, but for one."""
-
-LOGGED_AT_ONCE = 2500
-"""Pieces of lines, a few for each, that wait to be logged together at most, but for one request."""
-
-_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-_REJECTIONS = {Outcome.LONG_BODY: Rejection.LONG_BODY, Outcome.UNCLEAR: Rejection.UNCLEAR}
-
-_ALIVE = (b"GET /healthz ", b"HEAD /healthz ")
-"""What is asked however busy we are, by those who would end us if we did not answer."""
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-def _at_once() -> Iterator[None]:
-    """Yield for each request of a connection that is answered before others get their turn."""
-    ends = time.monotonic() + AT_ONCE_SECONDS
-    for number in range(REQUESTS_AT_ONCE):
-        if number and time.monotonic() > ends:
-            return
-        yield
-
-
-class Listening(Protocol):
+class ServerApplication(Protocol):
     """What the worker needs of gunicorn's application."""
 
-    bounds: Bounds
-    tls: Callable[[], ssl.SSLContext] | None
-    hot: Hot
+    tls: Credentials | None
+
+    def service(self) -> Service:
+        """Return what answers requests, in this process."""
 
 
 class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
-    """One process of the sidecar.
-
-    Slow callers, those that send and those that read, cost memory and none of the threads.
-    """
-
-    def init_process(self) -> None:
-        """Begin, in the new process; returns when the worker has ended."""
-        app = cast("Listening", self.app)
-        self._bounds, self._tls = app.bounds, app.tls
-        self.front = Front(app.hot, self.cfg, app.bounds)
-        self._selector = selectors.DefaultSelector()
-        self._connections: dict[Connection, None] = {}
-        self._lanes = Lanes(self.cfg.threads, self._wake)
-        self._accepts = False
-        self._ready: dict[Connection, None] = {}
-        """Those that can be read or written, in the order in which they have their turns."""
-        self._unfinished: dict[Connection, None] = {}
-        """Those of which more had come than had a turn, likewise."""
-        self._lags = False
-        """Whether more had come than had a turn in the last one."""
-        self._unlogged: list[tuple[Connection, Head, Told, bool]] = []
-        """Answers whose lines are still to be logged, and whether their connections stay."""
-        self._lines: list[bytes] = []
-        """These lines, in pieces."""
-        self._moment: datetime | None = None
-        """At which the front answers; None where it does not."""
-        self._moment_ends = 0.0
-        self._now = self._swept = self._told = 0.0
-        super().init_process()
+    """One process of the sidecar, as gunicorn starts and stops it."""
 
     def run(self) -> None:
-        """Serve until told to end, then see those through who have begun to ask."""
-        # gunicorn writes into the pipe when a signal has come, and so do our threads.
-        self._selector.register(self.PIPE[0], READ, self._woken)
-        self._accept_more(yes=True)
-        while self.alive and self.ppid == os.getppid():
-            self._turn()
-        self._accept_more(yes=False)
-        now = time.monotonic()
-        for each in self._connections:
-            if not each.received and each.stage in {Stage.RECEIVING, Stage.IDLE}:
-                each.deadline = min(each.deadline, now + PARTING_SECONDS)
-        while self._connections and time.monotonic() < now + self.cfg.graceful_timeout:
-            self._turn()
-        self._lanes.end()
+        """Serve until told to stop, and then until all who have asked have their responses."""
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve())
 
-    def _turn(self) -> None:
-        begun = time.monotonic()
-        self._lags = bool(self._ready or self._unfinished)
-        for key, _ in self._selector.select(0 if self._lags else SWEEP_SECONDS):
-            if not isinstance(key.data, Connection):
-                key.data(key.fileobj)  # who connects, and what the threads have answered
-            elif key.data not in self._unfinished:  # where it has its place
-                self._ready[key.data] = None
-        self._now = time.monotonic()
-        self._begin_moment(self._now)
-        self._serve(self._ready)
-        self._serve(self._unfinished)
-        self._log_and_tell()
-        if begun >= self._swept + SWEEP_SECONDS:
-            self._swept = begun
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        application = cast("ServerApplication", self.app)
+        service = application.service()
+        service.start(loop)
+        sockets = [cast("socket.socket", listener.sock) for listener in self.sockets]
+        acceptor = Acceptor(sockets, service, application.tls, loop)
+        stopping = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stopping.set)
+        self.alive: bool
+        if not self.alive:  # told to stop before the event loop began
+            stopping.set()
+        acceptor.resume()
+        sweeping = asyncio.create_task(self._sweep(service, acceptor, stopping))
+        await stopping.wait()
+        self.alive = False
+        ends = monotonic() + self.cfg.graceful_timeout
+        service.stop()
+        # Whatever closes a connection may be the last that was waited for.
+        while (not acceptor.close() or service.connections) and monotonic() < ends:  # noqa: ASYNC110
+            await asyncio.sleep(SWEEP_SECONDS / 10)
+        sweeping.cancel()
+
+    async def _sweep(self, service: Service, acceptor: Acceptor, stopping: asyncio.Event) -> None:
+        """Look at deadlines, and tell gunicorn that this process lives."""
+        while True:
+            now = monotonic()
             self.notify()
-            # If we were stopped meanwhile, what has come by now is known in the next turn.
-            self._sweep(begun)
-            self._accept_more(yes=self.alive)
+            # What had arrived by `now` is read within the next iterations of the event loop: if
+            # this process was stopped for a while, no client is to blame for that.
+            for _ in range(ITERATIONS_BEFORE_SWEEP):
+                await asyncio.sleep(0)
+            service.sweep(now)
+            acceptor.resume()
+            if self.ppid != os.getppid():
+                stopping.set()
+            await asyncio.sleep(SWEEP_SECONDS)
 
-    def _serve(self, waiting: dict[Connection, None]) -> None:
-        """Serve these, for one turn at most; who had none goes first in the next."""
-        ends = time.monotonic() + TURN_SECONDS
-        for connection in list(waiting):
-            del waiting[connection]
-            if connection in self._connections:
-                self._go_on(connection)
-            if len(self._lines) > LOGGED_AT_ONCE:
-                self._log_and_tell()
-            if time.monotonic() > ends:
-                return
 
-    def _begin_moment(self, now: float) -> None:
-        self._moment, self._moment_ends = self.front.moment(), now + MOMENT_SECONDS
+class Acceptor:
+    """Accepts connections, as long as there is room for them."""
 
-    def _wake(self) -> None:
-        try:
-            os.write(self.PIPE[1], b".")
-        except BlockingIOError:
-            return  # it is full, and wakes as it is
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        service: Service,
+        tls: Credentials | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._sockets = sockets
+        self._service = service
+        self._tls = tls
+        self._loop = loop
+        self._accepts = False
+        self._closed = False
+        service.on_closed = self.resume
+        for sock in sockets:
+            sock.setblocking(False)  # noqa: FBT003  its own signature
 
-    def _woken(self, _: object) -> None:
-        try:
-            os.read(self.PIPE[0], 4096)
-        except BlockingIOError:
-            return
-        for connection, exchange, error in self._lanes.finished():
-            if error:
-                self.log.error("a request failed", exc_info=error)
-            # Of a caller that has left, or has been told that it takes too long, nobody waits.
-            if connection.exchange is exchange and connection in self._connections:
-                answer = exchange.answer or refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
-                connection.exchange = None  # an idle connection does not hold on to its answer
-                self._say(connection, answer, keep=exchange.keeps_connection)
+    def resume(self) -> None:
+        """Accept connections again."""
+        if not self._accepts and not self._service.is_stopping:
+            self._accepts = True
+            for sock in self._sockets:
+                self._loop.add_reader(sock, self._accept, sock)
 
-    # --- coming and going -----------------------------------------------------------------------
+    def close(self) -> bool:
+        """Accept the connections that the kernel has for us, and no more.
 
-    def _accept_more(self, *, yes: bool) -> None:
-        if yes is self._accepts:
-            return
-        self._accepts = yes
-        for listener in cast("Sequence[Any]", self.sockets):
-            if yes:
-                listener.settimeout(0.0)
-                self._selector.register(listener, READ, self._accept)
-            else:
-                self._selector.unregister(listener)
+        A connection that is left behind is reset, though its client may have sent a request.
 
-    def _accept(self, listener: Any) -> None:  # noqa: ANN401  gunicorn's
-        for _ in range(CONNECTIONS_AT_ONCE if self._lags else 1):
-            if len(self._connections) >= self._bounds.max_connections and not self._make_room():
-                return self._accept_more(yes=False)
-            try:
-                sock, peer = listener.accept()
-            except OSError as error:
-                if error.errno in _FULL and not self._make_room():
-                    self._accept_more(yes=False)
-                return None
-            self._let_in(sock, (peer, listener.getsockname()))
-        return None
-
-    def _let_in(self, sock: socket.socket, ends: tuple[Any, Any]) -> None:
-        sock.settimeout(0.0)
-        if self._tls:
-            try:
-                sock = self._tls().wrap_socket(
-                    sock, server_side=True, do_handshake_on_connect=False
-                )
-            except OSError:
-                return sock.close()
-        connection = Connection(sock, ends, self._bounds)
-        self._connections[connection] = None
-        connection.deadline = time.monotonic() + self._bounds.transfer_seconds
-        self._ready[connection] = None
-        return None
-
-    def _make_room(self) -> bool:
-        for stages in EXPENDABLE:
-            found = [each for each in self._connections if each.stage in stages]
-            if found:
-                self._drop(min(found, key=lambda each: (self._waits(each), each.deadline)))
-                return True
-        return False
-
-    def _waits(self, connection: Connection) -> bool:
-        """Whether it is our turn, not its: whatever it has sent is still to be looked at."""
-        return connection in self._ready or connection in self._unfinished
-
-    def _drop(self, connection: Connection) -> None:
-        self._connections.pop(connection, None)
-        self._watch(connection, 0)
-        connection.sock.close()
-
-    def _watch(self, connection: Connection, events: int) -> None:
-        if events == connection.watched:
-            return
-        if connection.watched:
-            self._selector.unregister(connection.sock)
-        if events:
-            self._selector.register(connection.sock, events, connection)
-        connection.watched = events
-
-    def _sweep(self, now: float) -> None:
-        for each in [each for each in self._connections if each.deadline <= now]:
-            if self._waits(each):
-                continue
-            exchange = each.exchange
-            if each.stage is Stage.ANSWERING and exchange:
-                # It leaves the queue; if it has left it already, what comes of it is dropped. Told
-                # by this very thread: where one answer takes too long, another would not be sooner.
-                exchange.cancel()
-                each.exchange = None
-                late = Rejection.LATE
-                self._say(each, refusal(late.status, exchange.said, late.sentence), keep=False)
-            elif each.stage is Stage.RECEIVING and each.received:
-                self._say(each, refusal(HTTPStatus.REQUEST_TIMEOUT), keep=False)
-            else:
-                self._drop(each)
-
-    # --- one connection -------------------------------------------------------------------------
-
-    def _go_on(self, connection: Connection) -> None:
-        try:
-            match connection.stage:
-                case Stage.GREETING:
-                    self._greet(connection)
-                case Stage.RECEIVING | Stage.IDLE:
-                    self._receive(connection)
-                case Stage.SENDING:
-                    self._send_and_go_on(connection)
-                case Stage.PARTING if not connection.drain():
-                    self._drop(connection)
-        except OSError:
-            self._drop(connection)
-
-    def _greet(self, connection: Connection) -> None:
-        if events := connection.greet():
-            return self._watch(connection, events)
-        connection.stage = Stage.RECEIVING
-        return self._receive(connection)
-
-    def _receive(self, connection: Connection) -> None:
-        if connection.is_plain and not connection.received:
-            # Most requests come in one piece, alone.
-            piece = connection.receive_piece()
-            if piece is None:
-                return self._watch(connection, READ)
-            if self._answer_here(connection, piece):
-                return None
-            connection.received += piece
-        for _ in _at_once():
-            outcome = connection.receive()
-            if outcome is Outcome.LONG_HEAD:
-                head_too_long = refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-                return self._say(connection, head_too_long, keep=False)
-            if outcome is Outcome.MORE:
-                if connection.stage is Stage.IDLE and connection.received:
-                    connection.stage = Stage.RECEIVING
-                    connection.deadline = time.monotonic() + self._bounds.transfer_seconds
-                return self._watch(connection, READ)
-            said = connection.take()
-            if outcome is not Outcome.WHOLE or not self._answer_here(connection, said):
-                return self._ask(connection, said, _REJECTIONS.get(outcome))
-            if connection.stage is not Stage.IDLE:
-                return None
-        self._unfinished[connection] = None
-        return None
-
-    def _answer_here(self, connection: Connection, said: bytes) -> bool:
-        """Answer a request if it is one that keeps nobody waiting; else do nothing."""
-        if (now := time.monotonic()) > self._moment_ends:
-            self._begin_moment(now)
-        moment = self._moment
-        if moment is None or self._lanes.waiting >= self._bounds.max_waiting:
+        Returns:
+            False where there is no room for all of them yet: then it has to be called again.
+        """
+        self._pause()
+        for sock in [] if self._closed else self._sockets:
+            while self._accept(sock):
+                pass
+        if self._service.connections.is_full():
             return False
-        parts = self.front.parts(said)
-        if parts is None:
-            return False
-        head, body = parts
-        keep = head.keeps and self.alive
-        try:
-            told = self.front.answer_here(head, body, moment)
-            if told is None:
-                return False
-            if told.lines:
-                connection.stage = Stage.ANSWERING
-                connection.deadline = self._now + self._bounds.request_seconds
-                self._unlogged.append((connection, head, told, keep))
-                self._lines += told.lines
-                return True
-            answer = self.front.written(told, keep=keep)
-        except Exception:
-            # What happens in a thread to one request must not happen here to all connections.
-            self.log.exception("a request failed")
-            answer, keep = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, said), False
-        self._begin_to_send(connection, answer, keep=keep)
-        self._send(connection)
+        self._closed = True
+        for sock in self._sockets:
+            sock.close()
         return True
 
-    def _log_and_tell(self) -> None:
-        """Log what was answered in this turn, all at once, and then tell it."""
-        if not self._unlogged:
-            return
-        unlogged, self._unlogged = self._unlogged, []
-        lines, self._lines = self._lines, []
-        failed, refused = False, None
-        try:
-            refused = self.front.logged(lines)
-        except Exception:
-            # As in `_answer_here`: it must not happen to all connections.
-            self.log.exception("requests failed")
-            failed = True
-        self._now = time.monotonic()
-        for connection, head, told, keep in unlogged:
-            if connection not in self._connections:
-                continue
-            if failed:
-                self._tell(connection, refusal(HTTPStatus.INTERNAL_SERVER_ERROR), keep=False)
-            else:
-                answer = refused.named(head.fields) if refused else told
-                self._tell(connection, self.front.written(answer, keep=keep), keep=keep)
+    def _pause(self) -> None:
+        if self._accepts:
+            self._accepts = False
+            for sock in self._sockets:
+                self._loop.remove_reader(sock)
 
-    def _tell(self, connection: Connection, answer: bytes, *, keep: bool) -> None:
-        """Send an answer; what has come behind its request has its turn in the next one."""
-        self._begin_to_send(connection, answer, keep=keep)
-        try:
-            self._send(connection)
-        except OSError:
-            return self._drop(connection)
-        if connection.stage is Stage.IDLE and (connection.received or not connection.is_plain):
-            self._unfinished[connection] = None
-        return None
+    def _accept(self, listener: socket.socket) -> bool:
+        """Accept connections; tell whether there may be more."""
+        connections = self._service.connections
+        is_stopping = self._service.is_stopping
+        is_late = is_stopping or self._service.turns_waiting
+        for _ in range(ACCEPTED_AT_ONCE if is_late else 1):
+            if connections.is_full() and (is_stopping or not connections.make_room()):
+                self._pause()
+                return False
+            try:
+                sock, peer = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return False
+            except OSError as error:
+                if error.errno not in _NO_DESCRIPTOR:
+                    raise
+                if not connections.make_room():
+                    self._pause()
+                return False
+            self._connect(sock, peer)
+        return True
 
-    def _ask(self, connection: Connection, said: bytes, refused: Rejection | None) -> None:
-        busy = self._lanes.waiting >= self._bounds.max_waiting
-        if refused is None and busy and not said.startswith(_ALIVE):
-            self._tell_that_it_is_busy()
-            # At once, by this very thread: another would have to wait for its turn.
-            answer = refusal(HTTPStatus.SERVICE_UNAVAILABLE, said)
-            return self._say(connection, answer, keep=False)
-        self._watch(connection, 0)
-        connection.stage = Stage.ANSWERING
-        connection.deadline = time.monotonic() + self._bounds.request_seconds
-        refused = refused or (Rejection.BUSY if busy else None)
-        connection.exchange = Exchange(said, connection.ends, refused)
-        return self._lanes.ask(connection, connection.exchange, self)
+    def _connect(self, sock: socket.socket, peer: Any) -> None:  # noqa: ANN401  by its family
+        client = str(peer[0]) if isinstance(peer, tuple) else ""
+        sock.setblocking(False)  # noqa: FBT003  its own signature
+        connection = HttpProtocol(self._service, client, is_tls=self._tls is not None)
+        self._service.connections.add(connection)
+        if self._service.is_stopping:
+            connection.close_when_idle(monotonic() + CLOSING_SECONDS)
+        context = self._tls.context if self._tls else None
+        connection.connecting = self._loop.create_task(self._handshake(sock, connection, context))
 
-    def _tell_that_it_is_busy(self) -> None:
-        now = time.monotonic()
-        if now > self._told + 1:
-            self._told = now
-            self.log.warning("refusing: %d requests wait already", self._lanes.waiting)
-
-    def _say(self, connection: Connection, answer: bytes | bytearray, *, keep: bool) -> None:
-        self._now = time.monotonic()
-        self._begin_to_send(connection, answer, keep=keep)
-        self._go_on(connection)
-
-    def _begin_to_send(
-        self, connection: Connection, answer: bytes | bytearray, *, keep: bool
+    async def _handshake(
+        self, sock: socket.socket, connection: HttpProtocol, context: ssl.SSLContext | None
     ) -> None:
-        connection.stage = Stage.SENDING
-        connection.deadline = self._now + self._bounds.transfer_seconds
-        connection.answer(answer, keep=keep)
+        options: dict[str, Any] = {}
+        if context is not None:
+            options = {
+                "ssl": context,
+                "ssl_handshake_timeout": self._service.limits.transfer_seconds,
+                "ssl_shutdown_timeout": CLOSING_SECONDS,
+            }
+        try:
+            await self._loop.connect_accepted_socket(partial(_same, connection), sock, **options)
+        except OSError:
+            self._service.forget(connection)  # the client has left, or is not one of ours
+            sock.close()
 
-    def _send_and_go_on(self, connection: Connection) -> None:
-        self._send(connection)
-        if connection.stage is Stage.IDLE:
-            self._receive(connection)
 
-    def _send(self, connection: Connection) -> None:
-        now = self._now
-        if not connection.send():
-            self._watch(connection, WRITE)
-        elif connection.keeps:
-            connection.stage = Stage.IDLE
-            connection.deadline = now + (
-                self._bounds.idle_seconds if self.alive else PARTING_SECONDS
-            )
-            self._watch(connection, READ)
-        else:
-            connection.stage = Stage.PARTING
-            connection.deadline = now + PARTING_SECONDS
-            connection.part()
-            self._watch(connection, READ)
+def _same(connection: HttpProtocol) -> HttpProtocol:
+    return connection

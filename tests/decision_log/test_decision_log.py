@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.config.settings import Settings
-from sidecar.decision_log import DecisionLog, Hashing, LineFile, Occasion, OnFailure
+from sidecar.decision_log import (
+    DecisionLog,
+    Hashing,
+    LineFile,
+    LogBusyError,
+    Occasion,
+    OnFailure,
+)
 from sidecar.decision_log import file as writing
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
@@ -760,17 +768,76 @@ def test_a_file_is_quick_until_a_line_took_long_and_again_later(
     assert quick == [True, False, True]
 
 
-def test_nothing_is_answered_while_others_wait_as_long_as_the_log_is_slow(
+def test_who_may_not_wait_does_not_write_as_long_as_the_log_is_slow(
     tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ((log, _),) = _logs(tmp_path, "log")
+    ((log, file),) = _logs(tmp_path, "log")
     hot_paths = hot(create_app(Fixed(pair), log=log))
-    before = hot_paths.moment()
     monkeypatch.setattr(writing, "SLOW_SECONDS", -1.0)
 
     answer = hot_paths.answer("/access/v1/evaluation", Fields(json=True), AUTHZEN)
+    with pytest.raises(LogBusyError):
+        hot_paths.written([b"a line\n"], wait=False)
+    hot_paths.written([b"another\n"])
 
-    assert (before is None, hot_paths.moment(), answer.status) == (False, None, 200)
+    assert answer.status == 200
+    assert file.read_text().splitlines()[1:] == ["another"]
+
+
+def test_a_process_that_is_stopped_while_it_writes_silences_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writing, "LOCK_SECONDS", 0.2)
+    file = LineFile(str(tmp_path / "log"))
+    reads, writes = os.pipe()
+    if not (child := os.fork()):
+        with file._turn.taken(wait=True):  # noqa: SLF001  no write takes long enough to be met
+            os.write(writes, b".")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    try:
+        os.read(reads, 1)
+        os.waitpid(child, os.WUNTRACED)
+
+        with pytest.raises(LogBusyError):
+            file.write(b"at once\n", wait=False)
+        file.write(b"after waiting once\n")
+        file.write(b"at once by now\n", wait=False)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reads)
+        os.close(writes)
+    file.write(b"by turns again\n", wait=False)
+
+    assert (tmp_path / "log").read_text() == (
+        "after waiting once\nat once by now\nby turns again\n"
+    )
+    assert len(caplog.messages) == 1
+
+
+def test_a_file_is_held_open_by_those_only_who_write_and_while_it_is_at_its_path(
+    tmp_path: Path,
+) -> None:
+    """Or the space of one that was deleted would never be free again."""
+    path = tmp_path / "log"
+    file = LineFile(str(path))
+    held = [_is_open(path)]
+    file.write(b"a line\n")
+    held.append(_is_open(path))
+    file.close_if_moved()
+    held.append(_is_open(path))
+    path.unlink()
+    file.close_if_moved()
+    held.append(_is_open(path))
+
+    assert held == [False, True, True, False]
+
+
+def _is_open(path: Path) -> bool:
+    own = Path("/proc/self/fd")
+    names = [str(each.readlink()) for each in own.iterdir() if each.is_symlink()]
+    return any(name.removesuffix(" (deleted)") == str(path) for name in names)
 
 
 def test_a_pipe_is_never_quick(tmp_path: Path) -> None:

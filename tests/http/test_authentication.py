@@ -15,11 +15,10 @@ from sidecar.config.settings import Settings
 from sidecar.errors import InvalidSettingError, Problem
 from sidecar.http import Access, create_app
 from sidecar.http import authentication as access
-from sidecar.http.overload import REFUSED, Rejection
 from sidecar.http.tokens import Tokens
 from sidecar.reload import Places, Reloading
-from sidecar.server import is_local, open_edge
-from sidecar.server.addresses import resolve
+from sidecar.server.config import read_config
+from sidecar.server.sockets import is_local, resolve
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -373,39 +372,6 @@ def test_who_may_ask_is_told_why_nobody_else_may(reloading: Reloading) -> None:
     assert told["problems"] == [{"file": "tokens", "line": 3, "message": "is wrong"}]
 
 
-# --- what is refused for what it asks of us -----------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("refused", "status", "retries"),
-    [
-        (Rejection.BUSY, 503, True),
-        (Rejection.LATE, 503, True),
-        (Rejection.LONG_BODY, 413, False),
-        (Rejection.UNCLEAR, 400, False),
-    ],
-)
-def test_a_request_that_is_marked_is_refused_before_anybody_looks_at_it(
-    reloading: Reloading, refused: Rejection, status: int, *, retries: bool
-) -> None:
-    client = create_app(reloading).test_client()
-
-    told = client.post("/v1/authorize", json=EDIT, environ_base={REFUSED: refused})
-
-    assert (told.status_code, told.get_json()["decision"]) == (status, False)
-    assert told.get_json()["error"]["message"] == refused.sentence
-    assert ("Retry-After" in told.headers) == retries
-
-
-def test_whether_it_lives_is_told_however_busy_it_is(reloading: Reloading) -> None:
-    client = create_app(reloading).test_client()
-
-    lives = client.get("/healthz", environ_base={REFUSED: Rejection.BUSY})
-    ready = client.get("/readyz", environ_base={REFUSED: Rejection.BUSY})
-
-    assert (lives.status_code, ready.status_code) == (200, 503)
-
-
 # --- where to listen ----------------------------------------------------------------------------
 
 
@@ -414,7 +380,6 @@ def test_whether_it_lives_is_told_however_busy_it_is(reloading: Reloading) -> No
     [
         ("127.0.0.1:8181", "127.0.0.1:8181", True),
         ("127.8.9.1:0", "127.8.9.1:0", True),
-        ("localhost:8181", "127.0.0.1:8181", True),
         ("127.1:80", "127.0.0.1:80", True),
         ("2130706433:80", "127.0.0.1:80", True),
         ("[::1]:8181", "[::1]:8181", True),
@@ -432,9 +397,9 @@ def test_whether_it_lives_is_told_however_busy_it_is(reloading: Reloading) -> No
 def test_an_address_is_looked_up_once_and_is_local_or_not(
     address: str, text: str, *, local: bool
 ) -> None:
-    found = resolve(address)
+    (found,) = resolve(address)
 
-    assert (found.text, found.is_local) == (text, local)
+    assert (str(found), found.is_local) == (text, local)
 
 
 def test_a_name_is_as_local_as_what_it_resolves_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,7 +413,10 @@ def test_a_name_is_as_local_as_what_it_resolves_to(monkeypatch: pytest.MonkeyPat
 
     found = resolve("innocent.example:80")
 
-    assert (found.text, found.is_local) == ("192.0.2.7:80", False)
+    assert [str(each) for each in found] == ["192.0.2.7:80", "[::1]:80"]
+    assert [each.is_local for each in found] == [False, True]
+    with pytest.raises(InvalidSettingError, match=r"could ask at `192\.0\.2\.7:80`"):
+        read_config(Settings(host="innocent.example", port=80))
 
 
 @pytest.mark.parametrize(
@@ -480,18 +448,22 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104  that is the point
 
 def test_beyond_this_machine_nothing_is_listened_to_when_nobody_is_named() -> None:
     with pytest.raises(InvalidSettingError, match="others than this machine could ask") as told:
-        open_edge(Settings(host=EVERYWHERE))
+        read_config(Settings(host=EVERYWHERE))
 
     assert all(word in str(told.value) for word in ("--tokens", "SIDECAR_TOKENS", "--client-ca"))
     assert "--allow-anonymous yes-anyone-may-ask" in str(told.value)
 
 
 def test_tokens_and_words_open_it_to_others(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with_tokens = open_edge(Settings(host=EVERYWHERE, tokens=file))
-    in_words = open_edge(Settings(host=EVERYWHERE, allow_anonymous=True))
-    local = open_edge(Settings())
+    with_tokens = read_config(Settings(host=EVERYWHERE, tokens=file))
+    in_words = read_config(Settings(host=EVERYWHERE, allow_anonymous=True))
+    local = read_config(Settings())
 
-    assert [edge.strangers for edge in (with_tokens, in_words, local)] == [True, True, False]
+    assert [config.allows_strangers for config in (with_tokens, in_words, local)] == [
+        True,
+        True,
+        False,
+    ]
     assert "which has no TLS" in caplog.text
 
 
@@ -513,18 +485,18 @@ def test_files_that_cannot_be_used_are_refused(
     }
 
     with pytest.raises(InvalidSettingError, match=message):
-        open_edge(Settings(**files))
+        read_config(Settings(**files))
 
 
 def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "certificate").write_text("nonsense")
 
     with pytest.raises(InvalidSettingError, match="the certificates for TLS"):
-        open_edge(Settings(certificate=tmp_path / "certificate"))
+        read_config(Settings(certificate=tmp_path / "certificate"))
 
 
 def test_the_paths_of_the_settings_are_not_looked_for_without_need() -> None:
-    assert open_edge(Settings(bind=f"unix:{os.devnull}")).tls is None
+    assert read_config(Settings(bind=f"unix:{os.devnull}")).tls is None
 
 
 def test_the_document_of_the_interface_says_where_a_token_is_needed(

@@ -1,45 +1,27 @@
-"""The front answers as Flask does, and never answers what it has not read exactly."""
+"""The event loop answers as Flask does, and what it answers at once is what a thread would."""
 
 from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gunicorn.config import Config  # type: ignore[import-untyped]  # it has no types
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.config.settings import Settings
 from sidecar.errors import InvalidRequestError
-from sidecar.http import PATHS, Access, Limits, create_app, hot
+from sidecar.http import PATHS, Access, Fields
 from sidecar.http import fast_decoder as quick
 from sidecar.http.authzen_requests import Evaluation
 from sidecar.http.fast_decoder import Quickly
 from sidecar.http.json_body import convert, parse
-from sidecar.reload import Places, Reloading
-from sidecar.server.bounds import Bounds
-from sidecar.server.connections import Connection
-from sidecar.server.exchanges import Exchange
-from sidecar.server.front import MOST_HEADS, Front
+from sidecar.server import service
+from tests.server.loopback import Loopback, application, loopback, responses
 
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
-BOUNDS = Bounds(
-    max_head_bytes=4000,
-    max_body_bytes=3000,
-    max_connections=10,
-    max_waiting=10,
-    transfer_seconds=1.0,
-    request_seconds=1.0,
-    idle_seconds=1.0,
-)
 
 
 class One:
@@ -53,47 +35,19 @@ class One:
         return "one" if token == TOKEN else None
 
 
-class Ways:
-    """The two ways to an answer, over one application."""
-
-    def __init__(self) -> None:
-        shipped = Settings()
-        reloading = Reloading(Places(shipped.policies, shipped.fixtures, shipped.mount()))
-        reloading.load()
-        limits = Limits(max_body_bytes=BOUNDS.max_body_bytes, max_evaluations=20)
-        app = create_app(reloading, limits=limits, access=Access(One()))
-        self.config = Config()
-        self.front = Front(hot(app), self.config, BOUNDS)
-        self.closed = Front(hot(app), self.config, BOUNDS)
-        self.closed.answers = False
-        self._server = SimpleNamespace(
-            cfg=self.config, log=Logger(self.config), wsgi=app, alive=True, front=self.closed
-        )
-
-    def by_flask(self, said: bytes) -> bytes:
-        exchange = Exchange(said, (("127.0.0.1", 1), ("127.0.0.1", 2)), None)
-        exchange.run(self._server)
-        return bytes(exchange.answer)
-
-    def by_front(self, said: bytes) -> bytes | None:
-        """Return None where the front leaves it to Flask."""
-        parts = self.front.parts(said)
-        if parts is None:
-            return None
-        answered = self.front.answer(*parts)
-        moment = self.front.moment()
-        assert moment is not None
-        briefly = self.front.answer_here(*parts, moment)
-        if briefly is not None:
-            assert comparable(self.front.written(briefly, keep=parts[0].keeps)) == comparable(
-                self.front.written(answered, keep=parts[0].keeps)
-            )
-        return self.front.written(answered, keep=parts[0].keeps)
-
-
 @pytest.fixture(scope="module")
-def ways() -> Ways:
-    return Ways()
+def ways() -> Iterator[Loopback]:
+    """The server, over an application that it also answers by."""
+    access = Access(One())
+    with loopback(application(access), access) as made:
+        yield made
+
+
+def by_flask(ways: Loopback, sent: bytes) -> bytes:
+    """Return the response where no path is answered by the event loop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "PATHS", {})
+        return ways.exchange(sent)
 
 
 def comparable(told: bytes) -> tuple[bytes, dict[str, str], object]:
@@ -210,97 +164,60 @@ fields = st.lists(
     fields,
     st.sampled_from([f"Bearer {TOKEN}", f"bearer  {TOKEN}", "Bearer x", "Basic x", ""]),
 )
-def test_the_front_answers_as_flask_does(
-    ways: Ways, path: str, body: bytes, said: list[str], token: str
+@settings(deadline=None)  # what takes long is left to a thread, and comes back when there is time
+def test_the_event_loop_answers_as_flask_does(
+    ways: Loopback, path: str, body: bytes, said: list[str], token: str
 ) -> None:
-    asked = request(path, body, *said, token=token)
+    sent = request(path, body, *said, token=token)
 
-    told = ways.by_front(asked)
+    received = ways.exchange(sent)
 
-    by_flask = ways.by_flask(asked)
-    if told is not None:
-        assert comparable(told) == comparable(by_flask)
-    elif len(body) <= BOUNDS.max_body_bytes:  # then gunicorn has refused the head
-        assert b"read in one way only" in by_flask
+    assert comparable(received) == comparable(by_flask(ways, sent))
 
 
-def test_a_caller_that_has_the_answer_is_told_so_by_both(ways: Ways) -> None:
+def test_a_client_that_has_the_response_is_told_so_by_both(ways: Loopback) -> None:
     body = b'{"subject":"user:dora","resource":"account:acme"}'
-    first = ways.by_front(request("/v1/permissions", body, JSON))
-    assert first is not None
-    tag = comparable(first)[1]["etag"]
+    tag = comparable(ways.exchange(request("/v1/permissions", body, JSON)))[1]["etag"]
 
     again = request("/v1/permissions", body, JSON, f"If-None-Match: {tag}")
-    front, flask = ways.by_front(again), ways.by_flask(again)
+    received = ways.exchange(again)
 
-    assert front is not None
-    assert front.startswith(b"HTTP/1.1 304 NOT MODIFIED\r\n")
-    assert comparable(front) == comparable(flask)
+    assert received.startswith(b"HTTP/1.1 304 NOT MODIFIED\r\n")
+    assert comparable(received) == comparable(by_flask(ways, again))
 
 
 GOOD = b'{"subject":"user:ana","action":"numbers.edit","resource":"account:acme"}'
-WHOLE = request("/v1/authorize", GOOD, JSON)
-
-NOT_OURS = {
-    "another method": WHOLE.replace(b"POST", b"PUT"),
-    "another path": WHOLE.replace(b"authorize", b"catalog"),
-    "a query": WHOLE.replace(b"authorize", b"authorize?x"),
-    "an escaped path": WHOLE.replace(b"authorize", b"authoriz%65"),
-    "an older version": WHOLE.replace(b"HTTP/1.1", b"HTTP/1.0"),
-    "pieces": WHOLE.replace(b"Content-Length: 72", b"Transfer-Encoding: chunked"),
-    "pieces and a length": WHOLE.replace(b"Host: x", b"Host: x\r\nTransfer-Encoding: chunked"),
-    "two lengths": WHOLE.replace(b"Host: x", b"Host: x\r\nContent-Length: 72"),
-    "a signed length": WHOLE.replace(b"Length: 72", b"Length: +72"),
-    "a length with a zero": WHOLE.replace(b"Length: 72", b"Length: 072"),
-    "no length": WHOLE.replace(b"Content-Length: 72\r\n", b""),
-    "a word that is waited for": WHOLE.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"),
-    "two hosts": WHOLE.replace(b"Host: x", b"Host: x\r\nHost: y"),
-    "a folded field": WHOLE.replace(b"Host: x", b"Host: x\r\n y"),
-    "a blank before the colon": WHOLE.replace(b"Host:", b"Host :"),
-    "a bare LF": WHOLE.replace(b"Host: x\r\n", b"Host: x\n"),
-    "a bare CR": WHOLE.replace(b"Host: x\r\n", b"Host: x\ry\r\n"),
-    "NUL": WHOLE.replace(b"Host: x", b"Host: x\0"),
-    "more than it says": WHOLE + b"x",
-    "less than it says": WHOLE[:-1],
-    "two requests": WHOLE + WHOLE,
-    "a long head": WHOLE.replace(b"Host: x", b"Host: x\r\nX-A: " + b"a" * 4000),
-    "a long body": request("/v1/authorize", b" " * 3001, JSON),
-    "no end": b"POST /v1/authorize HTTP/1.1\r\nHost: x\r\n",
-}  # fmt: skip
 
 
-@pytest.mark.parametrize("said", NOT_OURS.values(), ids=NOT_OURS)
-def test_what_can_be_read_in_another_way_is_left_to_the_worker(ways: Ways, said: bytes) -> None:
-    assert ways.front.parts(WHOLE) is not None
-    assert ways.front.parts(said) is None
-    assert ways.front.parts(said) is None  # nor the second time
+def test_tokens_are_told_apart_by_every_byte(ways: Loopback) -> None:
+    known = request("/v1/authorize", GOOD, JSON)
+    unknown = known.replace(TOKEN.encode(), b"1" + TOKEN[1:].encode())
+
+    received = responses(ways.exchange(known + unknown + known))
+
+    assert [status for status, _, _ in received] == [200, 401, 200]
 
 
-def test_heads_are_told_apart_by_every_byte(ways: Ways) -> None:
-    known = ways.front.parts(WHOLE)
-    unknown = ways.front.parts(WHOLE.replace(TOKEN.encode(), b"1" + TOKEN[1:].encode()))
+def test_each_request_has_its_own_id_however_many_there_are(ways: Loopback) -> None:
+    sent = b"".join(
+        request("/v1/authorize", GOOD, JSON, f"X-Request-ID: n{number}") for number in range(500)
+    )
 
-    assert known is not None
-    assert unknown is not None
-    assert ways.front.answer(*known).status == 200
-    assert ways.front.answer(*unknown).status == 401
+    received = responses(ways.exchange(sent))
 
-
-def test_each_request_has_its_own_id_however_many_there_are(ways: Ways) -> None:
-    for number in range(2 * MOST_HEADS):
-        parts = ways.front.parts(request("/v1/authorize", GOOD, JSON, f"X-Request-ID: n{number}"))
-        assert parts is not None
-        assert parts[0].fields.request_id == f"n{number}"
+    assert [fields["x-request-id"] for _, fields, _ in received] == [f"n{n}" for n in range(500)]
 
 
-def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Ways) -> None:
+def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Loopback) -> None:
     question = b'{"subject":"user:gus","action":"numbers.view","resource":"account:acme"}'
-    parts = ways.front.parts(request("/v1/authorize", question, JSON))
-    assert parts is not None
+    head = Fields(json=True, authorization=f"Bearer {TOKEN}")
     last = datetime(2027, 6, 30, tzinfo=UTC) - timedelta(microseconds=1)
     moments = [last, last, last + timedelta(microseconds=1), last + timedelta(microseconds=2)]
 
-    told = [ways.front.answer_here(*parts, moment) for moment in (*moments, last)]
+    told = [
+        ways.hot.answer_briefly("/v1/authorize", head, question, moment)
+        for moment in (*moments, last)
+    ]
 
     assert [each and json.loads(each.body)["decision"] for each in told] == [
         *(True, True, False, False),
@@ -308,7 +225,9 @@ def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Ways) -> Non
     ]
 
 
-def test_what_is_malformed_in_one_form_is_so_after_it_was_asked_in_the_other(ways: Ways) -> None:
+def test_what_is_malformed_in_one_form_is_so_after_it_was_asked_in_the_other(
+    ways: Loopback,
+) -> None:
     short = b'{"subject":"user:ana","action":"numbers.edit","resource":"account:acme"}'
     long = (
         b'{"subject":{"type":"user","id":"ana"},"action":{"name":"numbers.edit"},'
@@ -317,31 +236,13 @@ def test_what_is_malformed_in_one_form_is_so_after_it_was_asked_in_the_other(way
 
     # The second has the same answer, and writes it in the form of the standard.
     for path, body in (("/v1/authorize", short), ("/access/v1/evaluation", long)):
-        assert b"200 OK" in (ways.by_front(request(path, body, JSON)) or b"")
+        assert b"200 OK" in ways.exchange(request(path, body, JSON))
 
     for path, body in (
         ("/access/v1/evaluation", short),
         ("/access/v1/evaluations", b'{"evaluations":[' + short + b"]}"),
     ):
-        told = ways.by_front(request(path, body, JSON))
-        assert told is not None
-        assert b'"decision":true' not in told
-
-
-def test_a_connection_does_not_hold_on_to_what_was_sent() -> None:
-    ours, theirs = socket.socketpair()
-    with closing(ours), closing(theirs):
-        connection = Connection(ours, (None, None), BOUNDS)
-        answer = bytearray(b"x" * 1000)
-        connection.answer(answer, keep=True)
-
-        assert connection.send()
-        answer.clear()  # which a view of it, even an empty one, would not let us do
-
-
-def test_there_is_no_moment_to_answer_at_where_the_front_does_not_answer(ways: Ways) -> None:
-    assert ways.front.moment() is not None
-    assert ways.closed.moment() is None
+        assert b'"decision":true' not in ways.exchange(request(path, body, JSON))
 
 
 # --- bodies that are read in one step -------------------------------------------------------------

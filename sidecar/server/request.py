@@ -1,0 +1,146 @@
+"""One HTTP request: what its head says, and the heads that are refused.
+
+llhttp has refused whatever is no HTTP. The checks here refuse what it lets pass: what our limits
+forbid, what another reader of the same bytes could take for another request, and what is not
+supported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from sidecar.server.limits import Limits
+
+_VERSIONS = ("1.1", "1.0")
+_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"})
+"""Those of HTTP. llhttp knows others too, and those of RTSP, whose versions look like ours."""
+
+_SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-encoding"})
+"""Fields that two readers could take from different lines."""
+
+_SCHEMES = (b"http://", b"https://")
+
+
+class RefusedError(Exception):
+    """A request that is refused before anybody looks at what it asks; its connection is closed."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(slots=True)
+class Request:
+    """One request; its body is added once all of it has arrived."""
+
+    method: str
+    target: bytes
+    path: str
+    """As it was sent: no path of ours needs escapes, so none are decoded."""
+    query: str
+    version: str
+    """Either `1.0` or `1.1`."""
+    headers: dict[bytes, bytes]
+    """By lower-case names; values of repeated fields are joined by commas."""
+    keep_alive: bool
+    """Whether the client may send another request."""
+    body: bytes = b""
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body is sent in chunks."""
+        return b"transfer-encoding" in self.headers
+
+    @property
+    def content_length(self) -> int:
+        """Return the length of a body that is not sent in chunks."""
+        return int(self.headers.get(b"content-length", 0))
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` before it sends the body."""
+        # Clients of HTTP/1.0 do not know that response (RFC 9110, 10.1.1).
+        return b"expect" in self.headers and self.version != "1.0"
+
+
+def read_head(  # noqa: PLR0913  what the parser has read, one by one
+    method: bytes,
+    target: bytes,
+    version: str,
+    fields: Iterable[tuple[bytes, bytes]],
+    limits: Limits,
+    *,
+    keep_alive: bool,
+) -> Request:
+    """Return the request that a head begins.
+
+    Raises:
+        RefusedError: It is above a limit, ambiguous, or asks for what is not supported.
+    """
+    if len(method) + len(target) + len(" HTTP/1.1 ") > limits.max_line_bytes:
+        raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "the first line is too long")
+    headers = _headers(fields, limits)
+    if version not in _VERSIONS or method not in _METHODS:
+        raise _bad("only HTTP/1.1 and HTTP/1.0 are spoken, with the usual methods")
+    if version == "1.1" and b"host" not in headers:
+        raise _bad("a request of HTTP/1.1 needs a `Host`")
+    if b"transfer-encoding" in headers:
+        _check_transfer_encoding(headers[b"transfer-encoding"], version)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        message = "bodies are read without any `Content-Encoding`"
+        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+        message = "only `Expect: 100-continue` is understood"
+        raise RefusedError(HTTPStatus.EXPECTATION_FAILED, message)
+    path, _, query = _origin_form(target).decode("latin-1").partition("?")
+    request = Request(method.decode("ascii"), target, path, query, version, headers, keep_alive)
+    if request.content_length > limits.max_body_bytes:
+        raise too_large()
+    return request
+
+
+def _headers(fields: Iterable[tuple[bytes, bytes]], limits: Limits) -> dict[bytes, bytes]:
+    headers: dict[bytes, bytes] = {}
+    for count, (written, value) in enumerate(fields, 1):
+        if count > limits.max_header_fields or len(written) + len(value) > limits.max_header_bytes:
+            message = "there are too many header fields, or long ones"
+            raise RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+        name = written.lower()
+        if name not in headers:
+            headers[name] = value.rstrip(b" \t")
+        elif name in _SINGLE:
+            raise _bad(f"there is more than one `{name.decode('latin-1')}`")
+        else:
+            headers[name] += b"," + value.rstrip(b" \t")
+    return headers
+
+
+def _check_transfer_encoding(coding: bytes, version: str) -> None:
+    coding = coding.lower()
+    if coding == b"chunked" and version == "1.1":
+        return
+    if b"," in coding or coding == b"chunked":
+        raise _bad("it is not clear where this request ends")
+    raise RefusedError(HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding is `chunked`")
+
+
+def _origin_form(target: bytes) -> bytes:
+    """Return a target without scheme and authority, which a client may send (RFC 9112, 3.2.2)."""
+    if target.startswith(_SCHEMES):
+        _, slash, rest = target.partition(b"://")[2].partition(b"/")
+        target = slash + rest
+    if b"#" in target or not target.startswith((b"/", b"*")):
+        raise _bad("the target must be a path, without a fragment")
+    return target
+
+
+def too_large() -> RefusedError:
+    """Return the refusal of a body that is too large."""
+    return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+
+
+def _bad(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.BAD_REQUEST, message)

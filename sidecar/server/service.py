@@ -1,0 +1,275 @@
+"""One worker's way from a request to a response: at once, or by a thread.
+
+The event loop answers what keeps nobody waiting: health, requests without a valid token, and the
+decisions of `sidecar.http.PATHS`. All else goes to threads: one pool for authenticated requests,
+and one for `/readyz` and discovery, which anybody may ask, so that neither fills the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from time import monotonic
+
+from werkzeug.http import parse_options_header
+
+from sidecar.http import PATHS, Access, Fields, Hot, Told
+from sidecar.http.authentication import is_open
+from sidecar.http.errors import refused
+from sidecar.http.routes_health import ALIVE
+from sidecar.server.access_log import AccessLog
+from sidecar.server.connections import Connections
+from sidecar.server.decision_log_writer import DecisionLogWriter, Unlogged
+from sidecar.server.limits import Limits
+from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol, Phase
+from sidecar.server.request import Request
+from sidecar.server.response import BUSY, FAILED, LATE, ResponseWriter, refusal
+from sidecar.server.thread_pool import Job, ThreadPool
+from sidecar.server.wsgi import Application, call
+
+LOG = logging.getLogger("sidecar")
+
+MAX_BODY_AT_ONCE = 32 * 1024
+"""Bytes of a body that the event loop answers; longer ones take more than a millisecond."""
+
+MOMENT_SECONDS = 0.001
+"""How long one reading of the clock is used: the decision log writes equal times faster."""
+
+MAX_OPEN_JOBS = 64
+"""Requests that need no token and wait for their thread, which answers some thousands a second."""
+
+_MAX_CONTENT_TYPES = 100
+
+
+class Service:
+    """Answers the requests of all connections of one worker."""
+
+    def __init__(  # noqa: PLR0913  the parts that it joins
+        self,
+        *,
+        application: Application,
+        hot: Hot,
+        access: Access,
+        limits: Limits,
+        threads: int,
+        access_log: AccessLog | None,
+    ) -> None:
+        """Prepare to answer; `start` comes first.
+
+        Args:
+            application: Answers any request, perhaps slowly.
+            hot: Answers the requests of `PATHS`.
+            access: Who may ask.
+            limits: Of this worker.
+            threads: For slow requests.
+            access_log: Where every response is logged; None where it is not.
+        """
+        self.limits = limits
+        self.writer = ResponseWriter()
+        self.connections = Connections(limits.max_connections)
+        self.is_stopping = False
+        self.turns_waiting = 0
+        """Connections that wait for their next turn."""
+        self.on_closed: Callable[[], None] = lambda: None
+        """Called when a connection is closed."""
+        self._application = application
+        self._hot = hot
+        self._access = access
+        self._access_log = access_log
+        self._slow = ThreadPool("slow", threads, limits.max_waiting, self._deliver_later)
+        self._open = ThreadPool("open", 1, MAX_OPEN_JOBS, self._deliver_later)
+        self._pools = (self._slow, self._open)
+        self._jobs: dict[Job, tuple[ThreadPool, HttpProtocol]] = {}
+        self._json_types: dict[bytes, bool] = {}
+        self._moment = datetime.min.replace(tzinfo=UTC)
+        self._moment_ends = 0.0
+        self._warned_at = 0.0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads, before any connection is accepted.
+
+        Raises:
+            RuntimeError: The system gives us no thread for the decision log.
+        """
+        self._loop = loop
+        self.call_soon = loop.call_soon
+        self._log = DecisionLogWriter(self._hot, loop, self._deliver_logged)
+        self._log.start()
+        if self._access_log is not None:
+            self._access_log.start()
+        for pool in self._pools:
+            pool.start()
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def answer(self, connection: HttpProtocol, request: Request) -> None:
+        """Send the response to a request, now or later."""
+        try:
+            response = self._answer_at_once(connection, request)
+        except Exception:
+            # What happens to one request must not happen to all connections.
+            LOG.exception("a request failed")
+            connection.send_last(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            return
+        if response is None:
+            self._answer_later(connection, request)
+        elif response.lines:
+            connection.wait()
+            self._log.add(connection, request, response)
+        else:
+            connection.send(response)
+
+    def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Told | None:
+        """Return the response, or None where a thread has to find it."""
+        fields = self._fields(request)
+        path = request.path
+        if path == "/healthz" and request.method in {"GET", "HEAD"}:
+            return ALIVE.named(fields)
+        if not is_open(path):
+            unauthorized = self._access.refusal(fields.authorization)
+            if unauthorized is not None:
+                return unauthorized.named(fields)
+            connection.is_admitted = True
+        elif not self._access.asks:
+            connection.is_admitted = True
+        if path.startswith("//"):  # Flask would take it for the path without the first slash
+            return refused(HTTPStatus.NOT_FOUND).named(fields)
+        if path in PATHS and request.method == "POST" and len(request.body) <= MAX_BODY_AT_ONCE:
+            return self._hot.answer_briefly(path, fields, request.body, self._now())
+        return None
+
+    def _answer_later(self, connection: HttpProtocol, request: Request) -> None:
+        pool = self._open if is_open(request.path) else self._slow
+        job = Job(partial(self._respond, connection.client, request))
+        if not pool.submit(job):
+            self._warn_that_it_is_busy()
+            busy = refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+            return connection.send(busy.named(self._fields(request)))
+        self._jobs[job] = (pool, connection)
+        connection.job = job
+        return connection.wait()
+
+    def _respond(self, client: str, request: Request) -> Told:
+        """Return a response in a thread, however long it takes; its lines are logged by then."""
+        if request.path in PATHS and request.method == "POST":
+            return self._hot.answer(request.path, self._fields(request), request.body)
+        return call(self._application, request, client)
+
+    def _fields(self, request: Request) -> Fields:
+        """Return the header fields that a response can depend on."""
+        headers = request.headers
+        authorization = headers.get(b"authorization")
+        request_id = headers.get(b"x-request-id")
+        if_none_match = headers.get(b"if-none-match")
+        demand = None
+        if b"sidecar-max-age" in headers or b"sidecar-min-revision" in headers:
+            age, revision = headers.get(b"sidecar-max-age"), headers.get(b"sidecar-min-revision")
+            demand = (_text(age), _text(revision))
+        return Fields(
+            json=self._is_json(headers.get(b"content-type", b"")),
+            authorization=None if authorization is None else authorization.decode("latin-1"),
+            request_id=None if request_id is None else request_id.decode("latin-1"),
+            if_none_match=None if if_none_match is None else if_none_match.decode("latin-1"),
+            demand=demand,
+        )
+
+    def _is_json(self, content_type: bytes) -> bool:
+        known = self._json_types.get(content_type)
+        if known is None:
+            media_type, _ = parse_options_header(content_type.decode("latin-1"))
+            known = media_type.lower() == "application/json"
+            if len(self._json_types) >= _MAX_CONTENT_TYPES:
+                self._json_types.clear()
+            self._json_types[content_type] = known
+        return known
+
+    def _now(self) -> datetime:
+        now = monotonic()
+        if now > self._moment_ends:
+            self._moment, self._moment_ends = self._hot.moment(), now + MOMENT_SECONDS
+        return self._moment
+
+    def _warn_that_it_is_busy(self) -> None:
+        now = monotonic()
+        if now > self._warned_at + 1.0:
+            self._warned_at = now
+            LOG.warning("refusing: %d requests wait already", self._slow.jobs)
+
+    # --- responses ------------------------------------------------------------------------------
+
+    def _deliver_later(self, job: Job, response: Told | None) -> None:
+        """Hand the response that a thread has found to the event loop."""
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, job, response)
+        except RuntimeError:  # it has ended
+            return
+
+    def _deliver(self, job: Job, response: Told | None) -> None:
+        pool, connection = self._jobs.pop(job)
+        pool.finished()
+        if connection.job is not job:
+            return  # the client has left, or has been told that it takes too long
+        if response is None:
+            connection.send_last(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+        else:
+            connection.send(response)
+
+    def _deliver_logged(self, unlogged: Unlogged, instead: Told | None, failed: bool) -> None:  # noqa: FBT001  its only caller has it
+        for connection, request, response in unlogged:
+            if connection.request is not request:
+                continue  # as above
+            if failed:
+                connection.send_last(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            elif instead is not None:
+                connection.send(instead.named(self._fields(request)))
+            else:
+                connection.send(response)
+
+    def log_access(self, connection: HttpProtocol, request: Request | None, told: Told) -> None:
+        """Log a response, if that is wanted."""
+        if self._access_log is not None:
+            self._access_log.add(connection.client, request, told)
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def forget(self, connection: HttpProtocol) -> None:
+        """Count a connection as closed, and cancel its request."""
+        self.connections.discard(connection)
+        self._cancel(connection)
+        self.on_closed()
+
+    def _cancel(self, connection: HttpProtocol) -> None:
+        job, connection.job = connection.job, None
+        if job is not None and self._jobs[job][0].cancel(job):
+            del self._jobs[job]
+
+    def sweep(self, now: float) -> None:
+        """Close connections whose deadline has passed, or answer that it has."""
+        for connection in self.connections.expired(now):
+            if connection.phase is Phase.ANSWERING and connection.request is not None:
+                self._cancel(connection)
+                late = refusal(HTTPStatus.SERVICE_UNAVAILABLE, LATE)
+                connection.send(late.named(self._fields(connection.request)))
+            elif connection.phase is Phase.RECEIVING and connection.has_begun_request():
+                message = "the request did not come to its end in time"
+                connection.send_last(HTTPStatus.REQUEST_TIMEOUT, message)
+            else:
+                connection.abort()
+        for pool in self._pools:
+            if not pool.is_complete():
+                pool.start()
+
+    def stop(self) -> None:
+        """Close connections without a request soon, and the others after their response."""
+        self.is_stopping = True
+        deadline = monotonic() + CLOSING_SECONDS
+        for connection in self.connections:
+            connection.close_when_idle(deadline)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
