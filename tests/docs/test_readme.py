@@ -27,3 +27,17 @@ def test_readme_names_each_page_of_the_documentation() -> None:
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
 
     assert {page for page in pages if page not in README} == set()
+
+
+def test_readme_is_short_and_in_the_order_of_its_readers() -> None:
+    titles = re.findall(r"^## (.*)", README, re.MULTILINE)
+
+    assert len(README.splitlines()) < 250
+    assert titles == [
+        "Run it",
+        "Ask it (HTTP)",
+        "Review it (CLI)",
+        "Change the policy",
+        "Security model",
+        "Develop",
+    ]
