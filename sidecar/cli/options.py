@@ -12,8 +12,8 @@ from sidecar.config.variables import WRITINGS, default_text, variable
 from sidecar.errors import InvalidRequestError
 from sidecar.model import Reference
 from sidecar.schema import Attribute, Kind
+from sidecar.schema.instants import parse_instant
 from sidecar.schema.messages import nearest, shown
-from sidecar.schema.values import parse_instant
 
 PACK = ("policies", "fixtures")
 PLACES = (*PACK, "data")

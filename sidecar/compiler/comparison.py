@@ -14,8 +14,7 @@ from sidecar.diagram.questions import ORDERS, YES_NO, Path, show, text_of
 from sidecar.errors import PolicyFault
 from sidecar.polar.literals import number_value, text_value
 from sidecar.polar.names import Names, nearest
-from sidecar.schema.model import ORDERED, TEXTS, Attribute, Kind
-from sidecar.schema.values import Value
+from sidecar.schema.model import ORDERED, TEXTS, Attribute, Kind, Value
 
 Literal = str | int | float | bool
 _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}

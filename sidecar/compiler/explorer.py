@@ -22,7 +22,7 @@ from sidecar.diagram.path_types import PathTypes, paths_of
 from sidecar.diagram.questions import Path
 from sidecar.errors import PolicyFault, Problem
 from sidecar.polar.names import Names
-from sidecar.schema.values import Value
+from sidecar.schema.model import Value
 
 Key = tuple[Any, ...]
 """``clause`` with its number or ``rule`` with its name, the operands, the types of subject and

@@ -23,8 +23,7 @@ from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.questions import Path, operands_of
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
-from sidecar.schema.model import Schema
-from sidecar.schema.values import Value
+from sidecar.schema.model import Schema, Value
 
 LIVE_DEPTH = 100
 """Steps to a fact when Oso is asked at request time; references that go round end here."""

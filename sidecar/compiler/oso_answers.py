@@ -20,8 +20,7 @@ from sidecar.compiler.symbols import (
 )
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
-from sidecar.schema.model import Attribute, Kind
-from sidecar.schema.values import Value
+from sidecar.schema.model import Attribute, Kind, Value
 
 RuleAnswer = Callable[[str, tuple[object, ...]], str]
 """Given a rule and its operands: ``yes``, ``no``, or ``clauses`` to go through them."""

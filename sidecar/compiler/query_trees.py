@@ -23,8 +23,7 @@ from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node
 from sidecar.diagram.questions import YES_NO, Answer, Path, Question, literal
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
-from sidecar.schema.model import Attribute
-from sidecar.schema.values import Value
+from sidecar.schema.model import Attribute, Value
 
 MAXIMUM_QUERIES = 20_000
 """Queries for one clause: 2^14 paths. Conditions of a real rule need fewer than a hundred."""

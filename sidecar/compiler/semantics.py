@@ -44,8 +44,7 @@ from sidecar.errors import PolicyFault
 from sidecar.polar.desugar import PRESENT
 from sidecar.polar.literals import number_value, text_value
 from sidecar.polar.names import Names, nearest, not_there, with_article
-from sidecar.schema.model import TEXTS, Attribute, Kind, Lookup, ValueType, by_word, words_of
-from sidecar.schema.values import Value
+from sidecar.schema.model import TEXTS, Attribute, Kind, Lookup, Value, ValueType, by_word, words_of
 
 MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; more are references that go round."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question
-from sidecar.schema.model import Attribute, EntityType, ValueType
-from sidecar.schema.values import Value
+from sidecar.schema.model import Attribute, EntityType, Value, ValueType
 
 
 class Unexplorable(Exception):  # noqa: N818 - it is a limit, not an error

@@ -12,7 +12,7 @@ import msgspec
 
 from sidecar.diagram.questions import Answer, Path, Question, path_of
 from sidecar.errors import UnreadableLineError
-from sidecar.schema.values import parse_instant
+from sidecar.schema.instants import parse_instant
 
 _LONGEST_REMEMBERED = 10_000
 """Paths whose text is read once."""

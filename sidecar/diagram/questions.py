@@ -32,8 +32,7 @@ from functools import lru_cache
 from typing import Any
 
 from sidecar.schema.messages import quoted
-from sidecar.schema.model import Kind, Schema
-from sidecar.schema.values import Value
+from sidecar.schema.model import Kind, Schema, Value
 
 Path = tuple[Any, ...]
 Question = tuple[Any, ...]

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from sidecar.facts.errors import MountFaults
 from sidecar.schema import ABSENT, Attribute, EntityType, Key, Kind, Schema, Value, ValueType
 from sidecar.schema.messages import nearest, one_of, shown
-from sidecar.schema.values import Scalar, is_id, is_null, not_one_of, parse_text
+from sidecar.schema.model import Scalar
+from sidecar.schema.values import is_id, is_null, not_one_of, parse_text
 
 Row: TypeAlias = tuple[Value, ...]
 """The values of one entity, in the order of `EntityType.attributes`."""

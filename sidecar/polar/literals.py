@@ -11,8 +11,8 @@ from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names, nearest
 from sidecar.polar.tokens import Token, tokenize
 from sidecar.schema import email_address as addresses
-from sidecar.schema.model import Kind, ValueType
-from sidecar.schema.values import Value, parse_text
+from sidecar.schema.model import Kind, Value, ValueType
+from sidecar.schema.values import parse_text
 
 MAXIMUM_DIGITS = 15
 """A decimal literal with more digits may not be what Polar's binary floats keep of it."""

@@ -10,7 +10,7 @@ from itertools import islice
 
 from sidecar.errors import Problem
 from sidecar.schema.characters import hidden_characters
-from sidecar.schema.yaml_document import MOST_HIDDEN
+from sidecar.schema.yaml_document import MAX_HIDDEN_REPORTED
 
 MAXIMUM_FILE_BYTES = 1_000_000
 """A policy is written by people; Oso's parser is not made for more."""
@@ -82,7 +82,7 @@ def text_problems(file: str, text: str) -> list[Problem]:
         message = f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it"
         return [Problem(file, 0, message)]
     # Oso ends a comment at a carriage return, which no editor shows: a rule hides there.
-    hidden = islice(hidden_characters(text), MOST_HIDDEN)
+    hidden = islice(hidden_characters(text), MAX_HIDDEN_REPORTED)
     return [Problem(file, each.line, each.message) for each in hidden]
 
 

@@ -1,29 +1,23 @@
-"""The nouns that policies and facts share, read from ``schema.yaml``."""
+"""The entity types, attributes and values that policies and facts share."""
 
+from sidecar.schema.caller_values import parse_json
 from sidecar.schema.loader import read_schema
 from sidecar.schema.model import (
+    ABSENT,
     Action,
     Attribute,
     EntityType,
     EnumValue,
+    Key,
     Kind,
     Lookup,
     Schema,
+    Value,
     ValueType,
 )
 from sidecar.schema.reasons import Sentences, read_sentences, standard_reasons
 from sidecar.schema.settings_loader import read_settings
-from sidecar.schema.values import (
-    ABSENT,
-    Key,
-    Value,
-    id_of,
-    is_id,
-    key_of,
-    key_reader,
-    parse_json,
-    parse_text,
-)
+from sidecar.schema.values import id_of, is_id, key_of, key_reader, parse_text
 
 __all__ = [
     "ABSENT",

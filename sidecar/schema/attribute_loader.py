@@ -1,19 +1,29 @@
-"""Reading of attributes: the named facts of entities, of actions, of context and settings."""
+"""Read attributes: of entities, of actions, of the context and of settings."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from sidecar.schema.messages import nearest, shown
-from sidecar.schema.model import COMPOUND, Attribute, Kind, Schema, ValueType, by_word
+from sidecar.schema.model import (
+    ABSENT,
+    COMPOUND,
+    Attribute,
+    Kind,
+    Schema,
+    Value,
+    ValueType,
+    by_word,
+)
 from sidecar.schema.names import WORD, fault_of_name, word_of
-from sidecar.schema.values import ABSENT, Value, not_one_of, parse_text
+from sidecar.schema.values import not_one_of, parse_text
 from sidecar.schema.yaml_document import Faults, Items, Members, Node, Text
 
 _WORDS = "and cut debug false forall if in matches mod new not or print rem true"
 POLAR_WORDS = frozenset(_WORDS.split())
-"""Names that Polar could not read after a dot."""
+"""Names that Polar cannot parse after a dot."""
 
 ENTITY_RESERVED = POLAR_WORDS | {"exists", "includes"}
 ACTION_RESERVED = ENTITY_RESERVED | {"name"}
@@ -25,18 +35,24 @@ OF_CALLER = (*_EVERYWHERE, "sensitive")
 OF_SETTING = _EVERYWHERE
 
 
-class Place(NamedTuple):
-    """Where attributes stand: what they may say and how Polar cannot call them."""
+class AttributeScope(NamedTuple):
+    """The rules for the attributes of one part of a schema."""
 
     what: str
+    """How faults name such an attribute: ``setting``, ``context member``."""
     members: tuple[str, ...]
+    """The members that its declaration may have."""
     reserved: Collection[str]
+    """Names that it cannot have in Polar."""
     taken: Collection[str] = ()
-    """How they may not be called by anybody."""
+    """Names that it cannot have at all."""
 
 
 def check_word(name: str, line: int, what: str, faults: Faults, reserved: Collection[str]) -> bool:
-    """Tell whether a name that only the pack's own files say may stand; a fault when not."""
+    """Return whether a name is a word that is not reserved; report a fault if it is not.
+
+    For names that only the files of a pack use; callers send names of any form.
+    """
     if not WORD.fullmatch(name):
         faults.add(
             line,
@@ -50,41 +66,43 @@ def check_word(name: str, line: int, what: str, faults: Faults, reserved: Collec
 
 
 def check_name(name: str, line: int, what: str, faults: Faults, fault: str) -> bool:
-    """Tell whether a name may stand as `fault_of_name` or its like says; a fault when not."""
+    """Return whether a name has no fault, as a function of `names` returns it; report it if so."""
     if fault:
         faults.add(line, f"{what} {shown(name)} {fault}")
     return not fault
 
 
 def read_attributes(
-    schema: Schema, node: Node, place: Place, faults: Faults
+    schema: Schema, node: Node, scope: AttributeScope, faults: Faults
 ) -> dict[str, Attribute]:
-    """Read a map of attributes. `schema` needs its enums and the names of its types."""
+    """Return a map of attributes. `schema` needs its enums and the names of its types."""
     attributes: dict[str, Attribute] = {}
-    declared = faults.members(node, f"{place.what}s")
+    declared = faults.members(node, f"{scope.what}s")
     for name, member in declared.members.items():
         line = declared.lines[name]
         fault = fault_of_name(name)
-        if name in place.taken:
+        if name in scope.taken:
             fault = "has a name that is taken; choose another"
-        if not check_name(name, line, place.what, faults, fault):
+        if not check_name(name, line, scope.what, faults, fault):
             continue
-        attribute = _read_attribute(schema, name, member, place, faults)
+        attribute = _read_attribute(schema, name, member, scope, faults)
         other = by_word(attributes, attribute.polar)
         if other is not None:
             faults.add(
                 line,
-                f"{place.what} {shown(name)} is {shown(attribute.polar)} in Polar, as"
+                f"{scope.what} {shown(name)} is {shown(attribute.polar)} in Polar, as"
                 f" {shown(other.name)} is; write `polar: ...` with another name in its map",
             )
         attributes[name] = attribute
     return attributes
 
 
-def _read_word(name: str, said: Mapping[str, Node], line: int, place: Place, faults: Faults) -> str:
-    """Return what an attribute is called in Polar where that is another name; else nothing."""
-    what = f"{place.what} {shown(name)}"
-    if "polar" not in said:
+def _read_polar_name(
+    name: str, members: Mapping[str, Node], line: int, scope: AttributeScope, faults: Faults
+) -> str:
+    """Return the name of an attribute in Polar if it has another there; otherwise an empty text."""
+    what = f"{scope.what} {shown(name)}"
+    if "polar" not in members:
         word = word_of(name)
         if not word:
             faults.add(
@@ -92,22 +110,22 @@ def _read_word(name: str, said: Mapping[str, Node], line: int, place: Place, fau
                 f"{what} cannot be named in Polar; write `polar: ...` with a name of letters,"
                 " digits and _ in its map",
             )
-        elif word in place.reserved:
+        elif word in scope.reserved:
             faults.add(
                 line,
                 f"{what} has a name that is taken in Polar; write `polar: ...` with another name"
                 " in its map",
             )
         return word if word != name else ""
-    word = faults.text(said["polar"], f"polar of {what}")
-    line = said["polar"].line
-    if word and check_word(word, line, f"{what}: polar", faults, place.reserved) and "__" in word:
+    word = faults.text(members["polar"], f"polar of {what}")
+    line = members["polar"].line
+    if word and check_word(word, line, f"{what}: polar", faults, scope.reserved) and "__" in word:
         faults.add(line, f"{what}: polar {shown(word)} holds `__`, which is taken; remove it")
     return word if word != name else ""
 
 
 def read_value_type(schema: Schema, node: Node, what: str, faults: Faults) -> ValueType:
-    """Read the name of a type; `string` stands in where it is none."""
+    """Return the type of a name; `string`, and a fault, if there is none."""
     name = faults.text(node, what)
     value_type = schema.value_type(name) if name else None
     if value_type is not None and value_type.kind is Kind.SET:
@@ -126,7 +144,7 @@ def read_value_type(schema: Schema, node: Node, what: str, faults: Faults) -> Va
 def read_constant(
     schema: Schema, attribute: Attribute, node: Node, what: str, faults: Faults
 ) -> Value:
-    """Read one value of an attribute's type; absent, and a fault, when it is none."""
+    """Return a value of an attribute's type; absent, and a fault, if it is invalid."""
     if attribute.type.kind is Kind.SET:
         return _read_set(schema, attribute, node, what, faults)
     if not isinstance(node, Text):
@@ -156,48 +174,41 @@ def _read_set(schema: Schema, attribute: Attribute, node: Node, what: str, fault
 
 
 def _read_attribute(
-    schema: Schema, name: str, node: Node, place: Place, faults: Faults
+    schema: Schema, name: str, node: Node, scope: AttributeScope, faults: Faults
 ) -> Attribute:
-    what = f"{place.what} {shown(name)}"
+    what = f"{scope.what} {shown(name)}"
     if isinstance(node, Text):
-        word = _read_word(name, {}, node.line, place, faults)
+        word = _read_polar_name(name, {}, node.line, scope, faults)
         return Attribute(name=name, type=read_value_type(schema, node, what, faults), word=word)
-    declared = faults.members(node, what, place.members)
-    said = declared.members
-    if "type" not in said:
+    declared = faults.members(node, what, scope.members)
+    members = declared.members
+    if "type" not in members:
         faults.add(node.line, f"{what} has no type; write `type: ...`")
     value_type = (
-        read_value_type(schema, said["type"], what, faults)
-        if "type" in said
+        read_value_type(schema, members["type"], what, faults)
+        if "type" in members
         else ValueType(Kind.STRING, Kind.STRING.value)
     )
     flags = {
-        flag: faults.flag(said[flag], f"{flag} of {what}")
+        flag: faults.flag(members[flag], f"{flag} of {what}")
         for flag in ("optional", "caller", "may_dangle", "sensitive")
-        if flag in said
+        if flag in members
     }
     if flags.get("may_dangle") and value_type.kind is not Kind.REFERENCE:
         faults.add(declared.lines["may_dangle"], f"{what} is no reference and cannot dangle")
     attribute = Attribute(
         name=name,
         type=value_type,
-        optional=flags.get("optional", False) or "default" in said,
+        optional=flags.get("optional", False) or "default" in members,
         caller=flags.get("caller", False),
         may_dangle=flags.get("may_dangle", False),
         sensitive=flags.get("sensitive", False),
         only=_read_only(value_type, declared, what, faults),
-        unit=faults.text(said["unit"], f"unit of {what}") if "unit" in said else "",
-        description=read_description(said, what, faults),
-        word=_read_word(name, said, declared.line, place, faults),
+        unit=faults.member_text(declared, "unit", what),
+        description=faults.member_text(declared, "description", what),
+        word=_read_polar_name(name, members, declared.line, scope, faults),
     )
     return _with_default(schema, attribute, declared, what, faults)
-
-
-def read_description(said: Mapping[str, Node], what: str, faults: Faults) -> str:
-    """Read the description, which may be missing anywhere."""
-    if "description" not in said:
-        return ""
-    return faults.text(said["description"], f"description of {what}")
 
 
 def _read_only(
@@ -233,15 +244,4 @@ def _with_default(
     default = read_constant(
         schema, attribute, declared.members["default"], f"default of {what}", faults
     )
-    return Attribute(
-        name=attribute.name,
-        type=attribute.type,
-        optional=True,
-        caller=attribute.caller,
-        sensitive=attribute.sensitive,
-        only=attribute.only,
-        default=default,
-        unit=attribute.unit,
-        description=attribute.description,
-        word=attribute.word,
-    )
+    return replace(attribute, default=default)

@@ -1,7 +1,6 @@
-"""Values as a caller says them in a request.
+"""Values of requests.
 
-A value outside its domain is absent, so that the policy denies; only a wrong JSON type is an
-error.
+A value outside its domain is absent, so that the policy denies; only a wrong JSON type is an error.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from sidecar.schema.model import ABSENT, Kind, Scalar, Schema, Value, ValueType
-from sidecar.schema.stored_values import LARGEST, LONGEST_NUMBER, SMALLEST, parse_proposed
+from sidecar.schema.values import LARGEST, MAX_DIGITS, SMALLEST, parse_proposed
 
 
 def parse_json(schema: Schema, value_type: ValueType, value: object) -> Value:
-    """Read a property that a caller says; absent when it lies outside its domain.
+    """Return the value of a property; absent if it is outside its domain.
 
     Raises:
         TypeError: The JSON type is wrong; ``must be a string``.
@@ -49,15 +48,15 @@ def _decimal_json(schema: Schema, value_type: ValueType, value: object) -> Value
     if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
         raise TypeError("must be a number, or a string of digits")
     if isinstance(value, float):
-        # Beyond this a float is not what its text said; below it only whole numbers are.
+        # Only whole numbers up to 2**53 are certain to equal the text that the caller sent.
         if not (value.is_integer() and abs(value) < 2**53):
             raise TypeError("must be a string of digits, since it has a fraction")
         value = int(value)
     number = Decimal(value)
-    # A number has as many digits as a text of digits may have, and no more.
-    if not number.is_finite() or abs(number.adjusted()) > LONGEST_NUMBER:
+    # The same limit as for decimals in texts.
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS:
         return ABSENT
-    return number if len(number.as_tuple().digits) <= LONGEST_NUMBER else ABSENT
+    return number if len(number.as_tuple().digits) <= MAX_DIGITS else ABSENT
 
 
 def _set_json(schema: Schema, value_type: ValueType, value: object) -> Value:

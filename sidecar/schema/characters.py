@@ -1,7 +1,7 @@
-"""Characters that a reviewer cannot see, or that end a line for some readers only.
+"""Invisible characters, and those that end a line for some programs only.
 
-A rule can hide behind a line separator in a comment: one program goes on reading there, and an
-editor shows the comment. Text of a pack holds visible characters, spaces, tabs and line feeds.
+A rule can hide in a comment behind a line separator: the parser ends the comment there, and the
+editor does not. The files of a pack hold visible characters, spaces, tabs and line feeds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HIDDEN = re.compile(
     "]|\r(?!\n)"
 )
 _STYLES = "\ufe0e\ufe0f"
-"""Show the symbol before them as text or as a picture: common in sentences, and harmless there."""
+"""Variation selectors of the symbol before them: common in sentences, and harmless there."""
 _NAMES = {
     "\0": "null",
     "\x0b": "vertical tab",
@@ -37,7 +37,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class HiddenCharacter:
-    """A character that is refused, with its place."""
+    """A refused character and its position."""
 
     line: int
     """1-based; only line feeds end a line."""
@@ -47,7 +47,7 @@ class HiddenCharacter:
 
     @property
     def message(self) -> str:
-        """What is wrong. Whether it is deleted or replaced is for its author to say."""
+        """The fault, without a mend: only the author knows what to put in its place."""
         if self.character == "\r":
             return (
                 "a carriage return stands alone here"
@@ -58,7 +58,7 @@ class HiddenCharacter:
 
 
 def hidden_characters(text: str) -> Iterator[HiddenCharacter]:
-    """Yield every character of a text that is refused. A byte order mark may begin the text."""
+    """Yield every refused character of a text, which may begin with a byte order mark."""
     line = start = 0
     for match in _HIDDEN.finditer(text):
         at = match.start()

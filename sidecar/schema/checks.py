@@ -1,4 +1,4 @@
-"""What types owe each other: keys that are texts, tables of their own, properties alike."""
+"""Checks across types: keys of texts, one table for each type, properties of one type each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEY_KINDS = frozenset({Kind.STRING, Kind.ENUM, Kind.EMAIL, Kind.DOMAIN, Kind.RE
 
 
 def check_keys(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults) -> bool:
-    """Tell whether every key is made of plain attributes; faults where one is not."""
+    """Return whether every key column is a text that every row has; report a fault if not."""
     before = len(faults.problems)
     for name, declared in schema.types.items():
         line = readers[name].line_of("key")
@@ -30,7 +30,7 @@ def check_keys(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults
                 )
             elif attribute.optional or attribute.caller:
                 faults.add(line, f"{what}: {shown(column)} can be missing; every row needs its key")
-            elif _chained(schema, attribute):
+            elif _has_compound_key(schema, attribute):
                 faults.add(
                     line,
                     f"{what}: the key of {attribute.type.name} is not one text",
@@ -38,8 +38,8 @@ def check_keys(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults
     return len(faults.problems) == before and all(t.key for t in schema.types.values())
 
 
-def _chained(schema: Schema, attribute: Attribute) -> bool:
-    """Tell whether a key column refers to a type whose key is no single text in the end."""
+def _has_compound_key(schema: Schema, attribute: Attribute) -> bool:
+    """Return whether the key of the entity that a key column refers to is not a single text."""
     seen = set()
     while attribute.type.kind is Kind.REFERENCE:
         target = schema.types[attribute.type.target]
@@ -56,7 +56,7 @@ def _chained(schema: Schema, attribute: Attribute) -> bool:
 def check_types(
     schema: Schema, readers: Mapping[str, TypeReader], line: int, faults: Faults
 ) -> None:
-    """Note what is wrong with the types together: tables, subjects, properties."""
+    """Report the faults of the types together: tables, subjects, properties."""
     tables: dict[str, str] = {}
     properties: dict[str, tuple[Attribute, str]] = {}
     words: dict[str, str] = {}
@@ -69,26 +69,26 @@ def check_types(
         elif declared.table:
             tables[declared.table] = name
         for action in declared.actions.values():
-            for said in action.properties.values():
-                other, where = properties.setdefault(said.name, (said, f"{name} {action.name}"))
-                what = f"property {shown(said.name)} of action {shown(action.name)}"
+            for prop in action.properties.values():
+                other, where = properties.setdefault(prop.name, (prop, f"{name} {action.name}"))
+                what = f"property {shown(prop.name)} of action {shown(action.name)}"
                 line = readers[name].line_of("actions")
-                if other.type.name != said.type.name:
+                if other.type.name != prop.type.name:
                     faults.add(
                         line,
-                        f"{what} is of type {said.type.name} here and {other.type.name} in"
+                        f"{what} is of type {prop.type.name} here and {other.type.name} in"
                         f" {shown(where)}; make them alike",
                     )
-                elif other.polar != said.polar:
+                elif other.polar != prop.polar:
                     faults.add(
                         line,
-                        f"{what} is {shown(said.polar)} in Polar here and {shown(other.polar)} in"
+                        f"{what} is {shown(prop.polar)} in Polar here and {shown(other.polar)} in"
                         f" {shown(where)}; make them alike",
                     )
-                if (same := words.setdefault(said.polar, said.name)) != said.name:
+                if (same := words.setdefault(prop.polar, prop.name)) != prop.name:
                     faults.add(
                         line,
-                        f"{what} is {shown(said.polar)} in Polar, as {shown(same)} is; write"
+                        f"{what} is {shown(prop.polar)} in Polar, as {shown(same)} is; write"
                         " `polar: ...` with another name in one of them",
                     )
     if schema.types and not schema.subjects():

@@ -1,4 +1,4 @@
-"""What facts mean: a hash of what decides how they are read, apart from what people are told."""
+"""The fingerprint of a schema: a hash of all that affects decisions, without descriptions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sidecar.digests import digest_of
 from sidecar.schema.model import Action, Attribute, EntityType
 
 
-def meaning_of(types: Mapping[str, EntityType], context: Mapping[str, Attribute]) -> str:
-    """Return a hash that is the same for schemas under which each recorded fact says the same.
+def fingerprint_of(types: Mapping[str, EntityType], context: Mapping[str, Attribute]) -> str:
+    """Return a hash that is equal for schemas that give every recorded fact the same meaning.
 
-    Descriptions, units, secrecy, the order of names and the settings have no part in it.
+    Descriptions, units, sensitivity, the order of names and the settings do not affect it.
     """
-    content = (_sorted(_type(each) for each in types.values()), _attributes(context))
+    content = (_sorted(_type(declared) for declared in types.values()), _attributes(context))
     return digest_of(*content).revision()
 
 
@@ -29,17 +29,17 @@ def _type(declared: EntityType) -> object:
         _attributes(declared.attributes),
         _sorted(
             (
-                each.name,
-                each.finds,
-                list(each.arguments.items()),
-                sorted(map(repr, each.match.items())),
-                sorted(map(repr, each.where.items())),
-                each.several,
-                each.order,
+                lookup.name,
+                lookup.finds,
+                list(lookup.arguments.items()),
+                sorted(map(repr, lookup.match.items())),
+                sorted(map(repr, lookup.where.items())),
+                lookup.several,
+                lookup.order,
             )
-            for each in declared.lookups.values()
+            for lookup in declared.lookups.values()
         ),
-        _sorted(_action(each) for each in declared.actions.values()),
+        _sorted(_action(action) for action in declared.actions.values()),
     )
 
 
@@ -49,8 +49,8 @@ def _action(action: Action) -> object:
 
 def _attributes(declared: Mapping[str, Attribute]) -> object:
     return _sorted(
-        replace(each, description="", unit="", sensitive=False, word="")
-        for each in declared.values()
+        replace(attribute, description="", unit="", sensitive=False, word="")
+        for attribute in declared.values()
     )
 
 

@@ -1,7 +1,7 @@
-"""Reading of ``schema.yaml`` into a `Schema`, with all its faults at once.
+"""Read ``schema.yaml`` into a `Schema`, and report all its faults at once.
 
-In three rounds, since types speak of each other: the names of enums and types; then attributes and
-keys; then what compares attributes of several types, such as look-ups.
+Types refer to each other, so they are read in three rounds: the names of enums and types; then
+attributes and keys; then look-ups and other comparisons of attributes of several types.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sidecar.schema.attribute_loader import (
     ENTITY_RESERVED,
     OF_CALLER,
     OF_SETTING,
-    Place,
+    AttributeScope,
     check_name,
     check_word,
     read_attributes,
 )
 from sidecar.schema.checks import check_keys, check_types
-from sidecar.schema.fingerprint import meaning_of
+from sidecar.schema.fingerprint import fingerprint_of
 from sidecar.schema.messages import shown
 from sidecar.schema.model import Attribute, EnumValue, Kind, Schema, ValueType
 from sidecar.schema.names import fault_of_name, fault_of_type_name
@@ -40,8 +40,8 @@ from sidecar.schema.yaml_document import (
 
 _MEMBERS = ("enums", "types", "context", "settings")
 
-TAKEN = frozenset(kind.value for kind in Kind)
-"""Names of types and enums that would read as something else in a schema."""
+_RESERVED = frozenset(kind.value for kind in Kind)
+"""Names that no type or enum can have: in a schema they name a kind of value."""
 
 NOW = Attribute(
     name="now",
@@ -51,10 +51,10 @@ NOW = Attribute(
 
 
 def read_schema(path: Path) -> Schema:
-    """Read the schema of a pack.
+    """Return the schema of a pack.
 
     Raises:
-        InvalidPackError: The schema cannot be used; all that is wrong with it.
+        InvalidPackError: The schema is invalid; all its faults.
     """
     faults = Faults(shown_file(path))
     document = read_document(path, faults)
@@ -68,10 +68,10 @@ def schema_of(document: Node, faults: Faults) -> Schema:
 
     Args:
         document: The document.
-        faults: What is wrong with it so far.
+        faults: Its faults so far, which are reported too.
 
     Raises:
-        InvalidPackError: The schema cannot be used; all that is wrong with it.
+        InvalidPackError: The schema is invalid; all its faults.
     """
     schema = _read(document, faults)
     if faults.problems:
@@ -94,15 +94,15 @@ def _read(document: Node, faults: Faults) -> Schema:
     }
     if not declared.members:
         faults.add(root.line, "the schema declares no types; write `types: {...}`")
-    # Each round sees what the rounds before it have read.
+    # Each round uses the results of the rounds before it.
     schema = replace(schema, types={name: reader.stub() for name, reader in readers.items()})
     _check_classes(schema, readers, faults)
     schema = replace(schema, types={n: r.with_attributes(schema) for n, r in readers.items()})
     if check_keys(schema, readers, faults):
         schema = replace(schema, types={n: r.with_relations(schema) for n, r in readers.items()})
     check_types(schema, readers, root.line, faults)
-    context = Place("context member", OF_CALLER, CONTEXT_RESERVED, {NOW.name})
-    setting = Place("setting", OF_SETTING, ENTITY_RESERVED)
+    context = AttributeScope("context member", OF_CALLER, CONTEXT_RESERVED, {NOW.name})
+    setting = AttributeScope("setting", OF_SETTING, ENTITY_RESERVED)
     schema = replace(
         schema,
         context={
@@ -115,13 +115,13 @@ def _read(document: Node, faults: Faults) -> Schema:
     return replace(
         schema,
         revision=digest_of(*content).revision(),
-        meaning=meaning_of(schema.types, schema.context),
+        meaning=fingerprint_of(schema.types, schema.context),
     )
 
 
 def _check_type_name(name: str, declared: Members, schema: Schema, faults: Faults) -> bool:
     line = declared.lines[name]
-    if not check_name(name, line, "type", faults, _fault_of_noun(name)):
+    if not check_name(name, line, "type", faults, _name_fault(name)):
         return False
     if name in schema.enums:
         faults.add(line, f"type {shown(name)} is an enum as well; rename one")
@@ -129,13 +129,17 @@ def _check_type_name(name: str, declared: Members, schema: Schema, faults: Fault
     return True
 
 
-def _fault_of_noun(name: str) -> str:
-    """Return what is wrong with the name of a type or an enum."""
-    return "has a name that is taken; choose another" if name in TAKEN else fault_of_type_name(name)
+def _name_fault(name: str) -> str:
+    """Return the fault of the name of a type or an enum, or an empty text."""
+    return (
+        "has a name that is taken; choose another"
+        if name in _RESERVED
+        else fault_of_type_name(name)
+    )
 
 
 def _check_classes(schema: Schema, readers: Mapping[str, TypeReader], faults: Faults) -> None:
-    """Note types that Polar calls alike."""
+    """Report types with the same class in Polar."""
     first: dict[str, str] = {}
     for name, declared in schema.types.items():
         other = first.setdefault(declared.polar, name)
@@ -151,7 +155,7 @@ def _read_enums(node: Node, faults: Faults) -> dict[str, tuple[EnumValue, ...]]:
     enums = {}
     declared = faults.members(node, "enums")
     for name, member in declared.members.items():
-        if not check_name(name, declared.lines[name], "enum", faults, _fault_of_noun(name)):
+        if not check_name(name, declared.lines[name], "enum", faults, _name_fault(name)):
             continue
         values = (
             tuple(
@@ -180,17 +184,17 @@ def _read_described(enum: str, node: Node, faults: Faults) -> tuple[EnumValue, .
         what = f"value {shown(name)} of enum {shown(enum)}"
         if not _check_enum_value(name, declared.lines[name], enum, faults):
             continue
-        said = faults.members(member, what)
+        described = faults.members(member, what)
         texts = {"label": "", "description": ""}
         marks = {}
-        for mark, content in said.members.items():
+        for mark, content in described.members.items():
             if mark in texts:
                 texts[mark] = faults.text(content, f"{mark} of {what}")
-            elif check_word(mark, said.lines[mark], f"mark of {what}", faults, ()):
+            elif check_word(mark, described.lines[mark], f"mark of {what}", faults, ()):
                 if isinstance(content, Text) and content.text not in {"true", "false"}:
-                    # Marks have free names, so a slip in `label` shows in its value only.
+                    # Marks have any name, so only its value reveals a misspelt `label`.
                     faults.add(
-                        said.lines[mark],
+                        described.lines[mark],
                         f"{what}: {shown(mark)} is neither a label, a description nor a mark",
                     )
                     continue

@@ -1,4 +1,4 @@
-"""Reading of look-ups, the questions that an entity can be asked."""
+"""Read look-ups, by which an entity finds another one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sidecar.schema.model import (
     Kind,
     Lookup,
     Schema,
+    Value,
     ValueType,
     by_word,
 )
-from sidecar.schema.values import Value
 from sidecar.schema.yaml_document import Faults, Members, Node
 
 THIS = "this"
@@ -30,19 +30,19 @@ _MEMBERS = ("finds", "arguments", "match", "where", "several")
 
 
 def read_lookups(
-    schema: Schema, asked: EntityType, node: Node, faults: Faults
+    schema: Schema, owner: EntityType, node: Node, faults: Faults
 ) -> dict[str, Lookup]:
-    """Read the look-ups of one type. `schema` needs the attributes and keys of all types."""
+    """Return the look-ups of one type. `schema` needs the attributes and keys of all types."""
     lookups = {}
-    declared = faults.members(node, f"look-ups of {shown(asked.name)}")
+    declared = faults.members(node, f"look-ups of {shown(owner.name)}")
     for name, member in declared.members.items():
         line = declared.lines[name]
         if not check_word(name, line, "look-up", faults, ENTITY_RESERVED):
             continue
-        if by_word(asked.attributes, name) is not None:
+        if by_word(owner.attributes, name) is not None:
             faults.add(line, f"look-up {shown(name)} is an attribute as well; rename one")
             continue
-        lookup = _LookupReader(schema, asked, name, faults).read(member)
+        lookup = _LookupReader(schema, owner, name, faults).read(member)
         if lookup is not None:
             lookups[name] = lookup
     return lookups
@@ -52,12 +52,12 @@ def attribute_at(schema: Schema, start: EntityType, path: str) -> tuple[tuple[st
     """Return the steps and the attribute of a path such as ``user.email``.
 
     Raises:
-        ValueError: The path leads nowhere, or to two attributes.
+        ValueError: No attribute has this path, or several have.
     """
-    ways = list(_ways(schema, start, path))  # more than one where names have dots
-    if len(ways) > 1:
+    candidates = list(_split(schema, start, path))  # several if names have dots
+    if len(candidates) > 1:
         raise ValueError(f"{shown(path)} can be read in two ways; rename an attribute")
-    steps = ways[0] if ways else tuple(path.split("."))
+    steps = candidates[0] if candidates else tuple(path.split("."))
     if len(steps) > LONGEST_PATH:
         raise ValueError(f"{shown(path)} has more than {LONGEST_PATH} steps; shorten it")
     declared = start
@@ -69,8 +69,8 @@ def attribute_at(schema: Schema, start: EntityType, path: str) -> tuple[tuple[st
     return steps, _attribute(declared, steps[-1])
 
 
-def _ways(schema: Schema, start: EntityType, path: str) -> Iterator[tuple[str, ...]]:
-    """Yield each division of a path into attributes that there are."""
+def _split(schema: Schema, start: EntityType, path: str) -> Iterator[tuple[str, ...]]:
+    """Yield each division of a path into declared attributes."""
     if path in start.attributes:
         yield (path,)
     at = path.find(".")
@@ -93,7 +93,7 @@ def _attribute(declared: EntityType, name: str) -> Attribute:
 def read_constants(
     schema: Schema, declared: EntityType, node: Node, what: str, faults: Faults
 ) -> dict[str, Value]:
-    """Read a map from attributes of a type to the values that they must have."""
+    """Return a map from attributes of a type to required values."""
     constants: dict[str, Value] = {}
     members = faults.members(node, what)
     for name, member in members.members.items():
@@ -115,37 +115,37 @@ def read_constants(
 
 
 class _LookupReader:
-    def __init__(self, schema: Schema, asked: EntityType, name: str, faults: Faults) -> None:
+    def __init__(self, schema: Schema, owner: EntityType, name: str, faults: Faults) -> None:
         self._schema = schema
-        self._asked = asked
+        self._owner = owner
         self._name = name
         self._what = f"look-up {shown(name)}"
         self._faults = faults
 
     def read(self, node: Node) -> Lookup | None:
         declared = self._faults.members(node, self._what, _MEMBERS)
-        found = self._found(declared)
-        if found is None:
+        target = self._target(declared)
+        if target is None:
             return None
-        said = declared.members
-        arguments = self._arguments(said["arguments"]) if "arguments" in said else {}
-        if "match" not in said:
+        members = declared.members
+        arguments = self._arguments(members["arguments"]) if "arguments" in members else {}
+        if "match" not in members:
             self._faults.add(declared.line, f"{self._what} has no match; write `match: {{...}}`")
             return None
-        match = self._match(found, arguments, said["match"], declared.lines["match"])
+        match = self._match(target, arguments, members["match"], declared.lines["match"])
         where = (
             read_constants(
-                self._schema, found, said["where"], f"where of {self._what}", self._faults
+                self._schema, target, members["where"], f"where of {self._what}", self._faults
             )
-            if "where" in said
+            if "where" in members
             else {}
         )
         several, order = (
-            self._several(found, said["several"]) if "several" in said else ("refuse", "")
+            self._several(target, members["several"]) if "several" in members else ("refuse", "")
         )
         return Lookup(
             name=self._name,
-            finds=found.name,
+            finds=target.name,
             arguments=arguments,
             match=match,
             where=where,
@@ -153,22 +153,22 @@ class _LookupReader:
             order=order,
         )
 
-    def _found(self, declared: Members) -> EntityType | None:
+    def _target(self, declared: Members) -> EntityType | None:
         if "finds" not in declared.members:
             self._faults.add(declared.line, f"{self._what} has no finds; name the type it finds")
             return None
         node = declared.members["finds"]
         name = self._faults.text(node, f"finds of {self._what}")
-        found = self._schema.types.get(name)
-        if name and found is None:
+        target = self._schema.types.get(name)
+        if name and target is None:
             mend = nearest(name, self._schema.types)
             self._faults.add(node.line, f"{self._what} finds {shown(name)}, which is no type{mend}")
-        if found is not None and not found.table:
+        if target is not None and not target.table:
             self._faults.add(
                 node.line, f"{self._what} finds {shown(name)}, which has no table to find it in"
             )
             return None
-        return found
+        return target
 
     def _arguments(self, node: Node) -> dict[str, ValueType]:
         arguments = {}
@@ -185,9 +185,9 @@ class _LookupReader:
         return arguments
 
     def _match(
-        self, found: EntityType, arguments: dict[str, ValueType], node: Node, line: int
+        self, target: EntityType, arguments: dict[str, ValueType], node: Node, line: int
     ) -> dict[tuple[str, ...], str]:
-        types = {THIS: ValueType(Kind.REFERENCE, self._asked.name, target=self._asked.name)}
+        types = {THIS: ValueType(Kind.REFERENCE, self._owner.name, target=self._owner.name)}
         types.update(arguments)
         match: dict[tuple[str, ...], str] = {}
         what = f"match of {self._what}"
@@ -198,7 +198,7 @@ class _LookupReader:
                 mend = nearest(source, types) or f"; write one of {one_of(types)}"
                 self._faults.add(member.line, f"{what}: {shown(source)} is no argument{mend}")
             try:
-                steps, attribute = attribute_at(self._schema, found, path)
+                steps, attribute = attribute_at(self._schema, target, path)
             except ValueError as error:
                 self._faults.add(declared.lines[path], f"{what}: {error}")
                 continue
@@ -220,14 +220,14 @@ class _LookupReader:
                     )
         return match
 
-    def _several(self, found: EntityType, node: Node) -> tuple[str, str]:
+    def _several(self, target: EntityType, node: Node) -> tuple[str, str]:
         words = self._faults.text(node, f"several of {self._what}").split(maxsplit=1)
         if words in (["first"], ["refuse"]):
             return words[0], ""
         what = f"several of {self._what}"
         if len(words) == 2 and words[0] in {"latest", "earliest"}:  # noqa: PLR2004 - word, attribute
             try:
-                steps, attribute = attribute_at(self._schema, found, words[1])
+                steps, attribute = attribute_at(self._schema, target, words[1])
             except ValueError as error:
                 self._faults.add(node.line, f"{what}: {error}")
             else:

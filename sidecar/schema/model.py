@@ -1,4 +1,4 @@
-"""What a schema declares: types, attributes, keys, look-ups, actions, context and settings."""
+"""Schemas: entity types, attributes, keys, look-ups, actions, context and settings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Key: TypeAlias = str | tuple[str, ...]
 """The key of an entity: the text of its column, or a tuple for several columns."""
 
 ABSENT = None
-"""The value of what is not there. It equals nothing, not even another absent value."""
+"""The absent value. In a policy it equals nothing, not even another absent value."""
 
 
 class Kind(Enum):
-    """The kinds of value that a policy can look at."""
+    """The kinds of values."""
 
     STRING = "string"
     BOOLEAN = "boolean"
@@ -50,33 +50,33 @@ class ValueType:
     values: tuple[str, ...] = ()
     """Of an enum: every value, in the order of the schema."""
     target: str = ""
-    """Of a reference: the type of entity that it names."""
+    """Of a reference: the entity type that it names."""
     element: ValueType | None = None
     """Of a set: the type of its members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """One named fact of an entity, of an action, of the context or of the settings."""
+    """An attribute of an entity, a property of an action, a member of the context, or a setting."""
 
     name: str
     type: ValueType
     optional: bool = False
-    """Whether a row may lack it. What a caller says may always be lacking."""
+    """Whether a row may lack it. Callers may always leave out their properties."""
     caller: bool = False
-    """Whether a caller may say it where the mount does not hold it."""
+    """Whether a caller may send it; a stored value takes precedence."""
     may_dangle: bool = False
-    """Whether a reference may name an entity that does not exist (any more)."""
+    """Whether a reference may name an entity that does not exist."""
     sensitive: bool = False
     """Whether logs hash it."""
     only: tuple[str, ...] = ()
-    """Of an enum: the values that may stand here; all when empty."""
+    """Of an enum: the allowed values; all if empty."""
     default: Value = None
-    """What an absent value counts as; None when it has no default."""
+    """The value in place of an absent one; None if there is no default."""
     unit: str = ""
     description: str = ""
     word: str = ""
-    """Its name in Polar where that is another one; empty where it is `name`."""
+    """Its name in Polar if it differs from `name`; otherwise empty."""
 
     @property
     def polar(self) -> str:
@@ -86,7 +86,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """A question an entity can be asked, such as ``account.membership(user)``.
+    """A look-up, such as ``account.membership(user)``.
 
     It finds the row of type `finds` for which every attribute of `match` equals its source
     (``this`` or an argument) and every one of `where` its constant. `match` is keyed by
@@ -99,22 +99,22 @@ class Lookup:
     match: Mapping[tuple[str, ...], str]
     where: Mapping[str, Value]
     several: str = "refuse"
-    """When more than one row matches: ``refuse`` the snapshot, take the ``first`` by key, or the
-    ``latest`` or ``earliest`` by the attribute `order`."""
+    """If several rows match: ``refuse`` the snapshot, find the ``first`` by key, or the ``latest``
+    or ``earliest`` by the attribute `order`."""
     order: str = ""
     """Of ``latest`` and ``earliest``: the attribute; a row without it is later than all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What a subject can ask to do with an entity of one type."""
+    """An action on the entities of one type."""
 
     name: str
     properties: Mapping[str, Attribute]
     creates: bool = False
-    """Whether it makes the resource: then the resource must not exist yet (R20)."""
+    """Whether it creates the resource, which then must not exist yet (R20)."""
     nobody: bool = False
-    """Whether it is meant that nobody can ever do it; only reviewers' tools look at this."""
+    """Whether it is intended that nobody is ever allowed; only reviewers' tools use this."""
     description: str = ""
 
 
@@ -124,61 +124,61 @@ class EntityType:
 
     name: str
     polar: str
-    """Its class in Polar: `name` in capitalised words, ``phone_number`` as ``PhoneNumber``, or
-    what the schema says."""
+    """Its class in Polar: as the schema states, or `name` in capitalised words: ``PhoneNumber`` for
+    ``phone_number``."""
     table: str
-    """The file or table that holds its rows; empty when nobody mounts it: then every id exists."""
+    """The table of its rows; empty if it has none: then every id exists."""
     key: tuple[str, ...]
-    """The columns that make the id, joined by ``/``."""
+    """The columns whose values, joined by ``/``, are the id."""
     attributes: Mapping[str, Attribute]
-    """All of them, key columns included, in the order of the schema; rows have this order."""
+    """All attributes, with the key columns, in the order of the schema, which is that of rows."""
     lookups: Mapping[str, Lookup]
     actions: Mapping[str, Action]
     subject: bool = False
     current: Mapping[str, Value]
-    """When not empty, rows may repeat a key: at most one of them has these values, and the id
-    names it; else the id names the last row."""
+    """If not empty, several rows may have one key, and at most one of them these values: the id
+    names that one, or else the last."""
     implied: tuple[tuple[str, ...], str] | None = None
-    """When set to ``(path, key column)``: an id without a row exists all the same when the value
-    at `path` equals that key column (``(("account", "owner"), "user")``)."""
+    """If set to ``(path, key column)``: an id without a row exists if the value at the path equals
+    that key column, as for ``(("account", "owner"), "user")``."""
     description: str = ""
 
     @property
     def keeps_any_id(self) -> bool:
-        """Whether every id is a key, since it is one string; other ids can lie outside a domain."""
+        """Whether every id is a key: the key is one string, and has no narrower domain."""
         return len(self.key) == 1 and self.attributes[self.key[0]].type.kind is Kind.STRING
 
 
 @dataclass(frozen=True, slots=True)
 class EnumValue:
-    """One value of an enum, with what people and forms are told about it."""
+    """A value of an enum, with its label and description for users."""
 
     name: str
     label: str = ""
     description: str = ""
     marks: Mapping[str, bool] | None = None
-    """Further yes/no members of the value, such as ``assignable``."""
+    """Further boolean members, such as ``assignable``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """All nouns of one domain. `revision` is a hash of what it declares."""
+    """A schema. `revision` is a hash of all its declarations."""
 
     types: Mapping[str, EntityType]
     enums: Mapping[str, tuple[EnumValue, ...]]
     context: Mapping[str, Attribute]
-    """Always holds ``now``, the sidecar's clock, which no caller can say."""
+    """Always with ``now``, the sidecar's clock, which callers cannot send."""
     settings: Mapping[str, Attribute]
     revision: str
     meaning: str
-    """A hash of what decides how facts are read: two schemas with the same one read them alike."""
+    """Equal for schemas that give every recorded fact the same meaning; see `fingerprint_of`."""
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the types that can be subjects, in the order of the schema."""
+        """Return the names of the types of subjects, in the order of the schema."""
         return tuple(name for name, declared in self.types.items() if declared.subject)
 
     def value_type(self, name: str) -> ValueType | None:
-        """Return the type that `name` names in a schema, or None."""
+        """Return the type with a name, such as ``set of domain``, or None."""
         if name.startswith("set of "):
             element = self.value_type(name.removeprefix("set of "))
             return element and ValueType(Kind.SET, name, element=element)
@@ -194,17 +194,17 @@ class Schema:
 
 
 def by_word(attributes: Mapping[str, Attribute], word: str) -> Attribute | None:
-    """Return the attribute that Polar calls `word`, or None."""
+    """Return the attribute with a name in Polar, or None."""
     attribute = attributes.get(word)
     if attribute is not None and attribute.polar == word:
         return attribute
-    return next((each for each in attributes.values() if each.word == word), None)
+    return next((other for other in attributes.values() if other.word == word), None)
 
 
 def words_of(attributes: Mapping[str, Attribute]) -> frozenset[str]:
-    """Return what Polar calls attributes."""
-    return frozenset(each.polar for each in attributes.values())
+    """Return the names of attributes in Polar."""
+    return frozenset(attribute.polar for attribute in attributes.values())
 
 
 COMPOUND = frozenset({Kind.ENUM, Kind.REFERENCE, Kind.SET})
-"""Kinds that need more than their name."""
+"""Kinds that a name alone does not define."""

@@ -1,8 +1,8 @@
-"""Names as callers send them, and how Polar calls what they name.
+"""Names in requests, and the names of types and attributes in Polar.
 
-Callers send `GET`, `s3:GetObject`, `ownerID`, `com.example.Doc`; whoever writes the pack cannot
-choose. A name is compared exactly, as it is sent. Polar names types by its classes and attributes
-by words after a dot, so those need a name of their own where theirs is no word.
+Callers send `GET`, `s3:GetObject`, `ownerID`, `com.example.Doc`, and authors of packs cannot choose
+these names. Names are compared exactly. In Polar, types are classes and attributes are words after
+a dot, so names of another form need a second name there.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST_NAME = 200
+MAX_NAME_CHARACTERS = 200
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-"""What can stand after a dot in Polar."""
+"""An attribute in Polar."""
 CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 _SIGNS = re.compile(r"[^A-Za-z0-9]+")
@@ -21,14 +21,14 @@ _HIDDEN = frozenset({"Zl", "Zp"})
 
 
 def fault_of_name(name: str) -> str:
-    """Return what is wrong with a name that callers send, and how to mend it; empty if nothing.
+    """Return the fault of a name in requests and its mend, or an empty text.
 
-    Two names that differ in something that nobody sees would be one name to a reviewer.
+    Names that differ only in invisible characters would look equal to a reviewer.
     """
     if not name:
         return "is empty; write one"
-    if len(name) > LONGEST_NAME:
-        return f"is longer than {LONGEST_NAME} characters; shorten it"
+    if len(name) > MAX_NAME_CHARACTERS:
+        return f"is longer than {MAX_NAME_CHARACTERS} characters; shorten it"
     if name != name.strip():
         return "begins or ends with white space; remove it"
     if not unicodedata.is_normalized("NFC", name):
@@ -43,7 +43,7 @@ def fault_of_name(name: str) -> str:
 
 
 def fault_of_type_name(name: str) -> str:
-    """Return what is wrong with the name of a type or an enum, and how to mend it."""
+    """Return the fault of the name of a type or an enum and its mend, or an empty text."""
     if ":" in name:
         return "holds a `:`, at which a reference `type:id` is divided; leave it out"
     if " " in name:
@@ -52,14 +52,14 @@ def fault_of_type_name(name: str) -> str:
 
 
 def fault_of_table_name(name: str) -> str:
-    """Return what is wrong with the name of a table (that of its file), and how to mend it."""
+    """Return the fault of the name of a table, and so of its file, or an empty text."""
     if "/" in name or "\\" in name or name.startswith("."):
         return "is no name of a file; leave out `/`, `\\` and a `.` at the beginning"
     return fault_of_name(name)
 
 
 def word_of(name: str) -> str:
-    """Return the word that stands for an attribute in Polar; empty where none can be derived."""
+    """Return the name of an attribute in Polar; empty if none can be derived."""
     if WORD.fullmatch(name):
         return name
     word = _SIGNS.sub("_", name).strip("_") if name.isascii() else ""
@@ -67,7 +67,7 @@ def word_of(name: str) -> str:
 
 
 def class_of(name: str) -> str:
-    """Return the class that stands for a type in Polar; empty where none can be derived."""
+    """Return the class of a type in Polar; empty if none can be derived."""
     words = _SIGNS.split(name) if name.isascii() else ()
-    found = "".join(word[:1].upper() + word[1:] for word in words)
-    return found if CLASS.fullmatch(found) else ""
+    name = "".join(word[:1].upper() + word[1:] for word in words)
+    return name if CLASS.fullmatch(name) else ""

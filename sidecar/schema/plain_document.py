@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TypeAlias
 
 from sidecar.schema.model import Value
-from sidecar.schema.stored_values import LARGEST, SMALLEST
-from sidecar.schema.yaml_document import DEEPEST, Items, Members, Node, Text
+from sidecar.schema.values import LARGEST, SMALLEST
+from sidecar.schema.yaml_document import MAX_DEPTH, Items, Members, Node, Text
 
 Plain: TypeAlias = "str | bool | int | list[Plain] | dict[str, Plain] | None"
 
@@ -36,14 +36,14 @@ def plain_of(node: Node) -> Plain:
     return int(node.text) if _is_integer(node.text) else node.text
 
 
-def node_of(plain: object, depth: int = DEEPEST) -> Node:
+def node_of(plain: object, depth: int = MAX_DEPTH) -> Node:
     """Return plain data as a document; every node is in line 0.
 
     Raises:
         ValueError: It is nested too deep, or holds something that no document does.
     """
     if depth == 0:
-        raise ValueError(f"is nested deeper than {DEEPEST}")
+        raise ValueError(f"is nested deeper than {MAX_DEPTH}")
     if isinstance(plain, dict):
         members = {name: node_of(member, depth - 1) for name, member in plain.items()}
         return Members(members, dict.fromkeys(members, 0), 0)

@@ -1,4 +1,4 @@
-"""The sentences that people are told: one for each reason and each obligation."""
+"""The sentences of reasons and obligations, for users."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sidecar.errors import InvalidPackError
 from sidecar.schema.messages import nearest, shown
-from sidecar.schema.values import Value
+from sidecar.schema.model import Value
 from sidecar.schema.yaml_document import Faults, Items, Node, Text, read_document, shown_file
 
 STANDARD = Path(__file__).with_name("standard_reasons.yaml")
-"""Sentences of the reasons that no policy states; a pack may say them in its own words."""
+"""Sentences of the built-in reasons; a pack may replace them."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_.-]*")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -29,42 +29,42 @@ class Sentences:
 
 
 def read_sentences(path: Path, settings: Mapping[str, Value] | None = None) -> Sentences:
-    """Read a pack's sentences, over those of the standard reasons.
+    """Return the sentences of a pack, and of the built-in reasons that it does not replace.
 
     Args:
         path: A file with the maps `reasons` and `obligations`.
-        settings: What ``{name}`` in a sentence stands for; None leaves such places as they are.
+        settings: The values of ``{name}`` in a sentence; None leaves placeholders unchanged.
 
     Raises:
-        InvalidPackError: The sentences cannot be used; all that is wrong with them.
+        InvalidPackError: The sentences are invalid; all their faults.
     """
-    return _over_standard(_read(path, settings))
+    return _with_standard(_read(path, settings))
 
 
 def sentences_of(document: Node, faults: Faults) -> Sentences:
-    """Return the sentences of a document, over those of the standard reasons.
+    """Return the sentences of a document, and of the built-in reasons that it does not replace.
 
     Args:
-        document: The maps `reasons` and `obligations`; what stands in braces stays as it is.
-        faults: Gets what is wrong with it.
+        document: The maps `reasons` and `obligations`; placeholders are left unchanged.
+        faults: Its faults so far, which are reported too.
 
     Raises:
-        InvalidPackError: The sentences cannot be used; all that is wrong with them.
+        InvalidPackError: The sentences are invalid; all their faults.
     """
-    return _over_standard(_checked(document, None, faults))
+    return _with_standard(_parse(document, None, faults))
 
 
-def _over_standard(own: Sentences) -> Sentences:
+def _with_standard(own: Sentences) -> Sentences:
     return Sentences({**_read(STANDARD, None).reasons, **own.reasons}, own.obligations)
 
 
 def standard_reasons() -> frozenset[str]:
-    """Return the codes of the reasons that no policy states."""
+    """Return the codes of the built-in reasons."""
     return frozenset(_read(STANDARD, None).reasons)
 
 
 def written(value: Value) -> str:
-    """Return a setting as a sentence shows it: amounts without zeros at their end."""
+    """Return the text of a setting in a sentence, without trailing zeros of amounts."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
@@ -79,10 +79,10 @@ def written(value: Value) -> str:
 
 def _read(path: Path, settings: Mapping[str, Value] | None) -> Sentences:
     faults = Faults(shown_file(path))
-    return _checked(read_document(path, faults), settings, faults)
+    return _parse(read_document(path, faults), settings, faults)
 
 
-def _checked(
+def _parse(
     document: Node | None, settings: Mapping[str, Value] | None, faults: Faults
 ) -> Sentences:
     maps: dict[str, dict[str, str]] = {"reasons": {}, "obligations": {}}
@@ -117,11 +117,11 @@ def _read_map(
             continue
         sentence = " ".join(member.text.split())
         if settings is not None:
-            sentence = _filled(sentence, settings, what, member.line, faults)
+            sentence = _fill_placeholders(sentence, settings, what, member.line, faults)
         sentences[code] = sentence
 
 
-def _filled(
+def _fill_placeholders(
     sentence: str, settings: Mapping[str, Value], what: str, line: int, faults: Faults
 ) -> str:
     def fill(match: re.Match[str]) -> str:

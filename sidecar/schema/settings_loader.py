@@ -1,4 +1,4 @@
-"""Reading of settings: the numbers and lists that a policy refers to by name."""
+"""Read settings: the constants that a policy refers to by name."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from pathlib import Path
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.schema.attribute_loader import read_constant
 from sidecar.schema.messages import shown
-from sidecar.schema.model import Schema
-from sidecar.schema.values import Value
+from sidecar.schema.model import Schema, Value
 from sidecar.schema.yaml_document import Faults, Node, read_document, shown_file
 
 MORE_SETTINGS = "*_settings.y*ml"
-"""Files beside ``settings.yaml`` for settings that are long, or that somebody else maintains."""
+"""Files beside ``settings.yaml`` for long settings, or those of other maintainers."""
 
 
 def read_settings(schema: Schema, path: Path) -> Mapping[str, Value]:
-    """Read the value of every declared setting; absent where an optional one is not given.
+    """Return the value of every declared setting; absent if an optional one has none.
 
     Args:
         schema: Declares the settings.
-        path: ``settings.yaml``, which has to be there; the files `MORE_SETTINGS` beside it are
-            read too.
+        path: ``settings.yaml``, which must exist; the files `MORE_SETTINGS` beside it are read
+            too.
 
     Raises:
-        InvalidPackError: The settings cannot be used; all that is wrong with them.
+        InvalidPackError: The settings are invalid; all their faults.
     """
     documents = []
     for file in _files(path):
@@ -37,15 +36,15 @@ def read_settings(schema: Schema, path: Path) -> Mapping[str, Value]:
 def settings_of(
     schema: Schema, documents: Sequence[tuple[str, Node | None, Faults]]
 ) -> Mapping[str, Value]:
-    """Return the value of every declared setting from documents that give them.
+    """Return the value of every declared setting from documents.
 
     Args:
         schema: Declares the settings.
-        documents: The name of each, its content, and what is wrong with it so far; problems with
-            settings that none of them gives are those of the first.
+        documents: The name, the content and the faults so far of each; missing settings are faults
+            of the first.
 
     Raises:
-        InvalidPackError: The settings cannot be used; all that is wrong with them.
+        InvalidPackError: The settings are invalid; all their faults.
     """
     problems: list[Problem] = []
     settings: dict[str, Value] = {}

@@ -1,4 +1,4 @@
-"""Reading of entity types: attributes and keys first, then what relates types to each other."""
+"""Read entity types: attributes and keys first, then the relations between types."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from sidecar.schema.attribute_loader import (
     ENTITY_RESERVED,
     OF_CALLER,
     OF_ENTITY,
-    Place,
+    AttributeScope,
     check_name,
     read_attributes,
-    read_description,
 )
 from sidecar.schema.lookup_loader import attribute_at, read_constants, read_lookups
 from sidecar.schema.messages import nearest, one_of, shown
@@ -32,11 +31,11 @@ _OF_POLAR = (
     " Settings String This Timedelta"
 )
 CLASSES_TAKEN = frozenset(_OF_POLAR.split())
-"""Classes that mean something else in Polar, or would seem to."""
+"""Classes that have, or seem to have, another meaning in Polar."""
 
 
 class TypeReader:
-    """Reads one type, round by round."""
+    """The reader of one type, used once in each round."""
 
     def __init__(self, name: str, node: Node, line: int, faults: Faults) -> None:
         self.line = line
@@ -44,14 +43,16 @@ class TypeReader:
         self._what = f"type {shown(name)}"
         self._faults = faults
         self._declared = faults.members(node, self._what, _MEMBERS)
-        self._said = self._declared.members
+        self._members = self._declared.members
 
     def stub(self) -> EntityType:
-        """Return the type with what it says by itself."""
-        said, faults = self._said, self._faults
-        table = faults.text(said["table"], f"table of {self._what}") if "table" in said else ""
+        """Return the type without its relations to other types."""
+        members, faults = self._members, self._faults
+        table = (
+            faults.text(members["table"], f"table of {self._what}") if "table" in members else ""
+        )
         fault = fault_of_table_name(table) if table else ""
-        if not check_name(table, said["table"].line if fault else 0, "table", faults, fault):
+        if not check_name(table, members["table"].line if fault else 0, "table", faults, fault):
             table = ""
         return EntityType(
             name=self._name,
@@ -61,53 +62,54 @@ class TypeReader:
             attributes={},
             lookups={},
             actions={},
-            subject="subject" in said and faults.flag(said["subject"], f"subject of {self._what}"),
+            subject="subject" in members
+            and faults.flag(members["subject"], f"subject of {self._what}"),
             current={},
-            description=read_description(said, self._what, faults),
+            description=faults.member_text(self._declared, "description", self._what),
         )
 
     def _class(self) -> str:
-        """Return the class of Polar, derived where the type does not say it."""
+        """Return the class in Polar, derived from the name if the type does not state it."""
         line, faults = self.line_of("polar"), self._faults
-        if "polar" not in self._said:
-            found = class_of(self._name)
+        if "polar" not in self._members:
+            name = class_of(self._name)
             mend = "write `polar: ...` in it, such as `polar: Item`"
-            if not found:
+            if not name:
                 faults.add(line, f"{self._what} cannot be named in Polar; {mend}")
-            elif found in CLASSES_TAKEN:
-                taken = f"{shown(found)} in Polar, which means something else there"
+            elif name in CLASSES_TAKEN:
+                taken = f"{shown(name)} in Polar, which means something else there"
                 faults.add(line, f"{self._what} has a name that is taken: it is {taken}; {mend}")
-            return found
-        found = faults.text(self._said["polar"], f"polar of {self._what}")
-        if found and not CLASS.fullmatch(found):
+            return name
+        name = faults.text(self._members["polar"], f"polar of {self._what}")
+        if name and not CLASS.fullmatch(name):
             faults.add(
                 line,
-                f"polar of {self._what} is {shown(found)}; write a name of letters and digits"
+                f"polar of {self._what} is {shown(name)}; write a name of letters and digits"
                 " that begins with a capital letter",
             )
-        elif found in CLASSES_TAKEN:
+        elif name in CLASSES_TAKEN:
             faults.add(
-                line, f"polar of {self._what} is {shown(found)}, which is taken; choose another"
+                line, f"polar of {self._what} is {shown(name)}, which is taken; choose another"
             )
-        return found
+        return name
 
     def line_of(self, member: str) -> int:
-        """Return the line of a member, or of the type where it has none."""
+        """Return the line of a member, or of the type if it has none."""
         return self._declared.lines.get(member, self.line)
 
     def line_of_attribute(self, name: str) -> int:
         """Return the line that declares an attribute."""
-        node = self._said.get("attributes")
+        node = self._members.get("attributes")
         return node.lines.get(name, node.line) if isinstance(node, Members) else self.line
 
     def with_attributes(self, schema: Schema) -> EntityType:
         """Return the type with its attributes; `schema` has the names of all types."""
         declared = schema.types[self._name]
-        if "attributes" not in self._said:
+        if "attributes" not in self._members:
             self._faults.add(self.line, f"{self._what} has no attributes; declare its key at least")
             return declared
-        place = Place(f"attribute of {shown(self._name)}:", OF_ENTITY, ENTITY_RESERVED)
-        attributes = read_attributes(schema, self._said["attributes"], place, self._faults)
+        scope = AttributeScope(f"attribute of {shown(self._name)}:", OF_ENTITY, ENTITY_RESERVED)
+        attributes = read_attributes(schema, self._members["attributes"], scope, self._faults)
         for name, attribute in attributes.items():
             if not declared.table and name not in declared.key and not attribute.caller:
                 self._faults.add(
@@ -120,13 +122,13 @@ class TypeReader:
     def with_relations(self, schema: Schema) -> EntityType:
         """Return the whole type; `schema` has the attributes of all types."""
         declared = schema.types[self._name]
-        said, faults = self._said, self._faults
+        members, faults = self._members, self._faults
         for member in ("current", "implied"):
-            if member in said and not declared.table:
+            if member in members and not declared.table:
                 faults.add(self.line_of(member), f"{self._what} has no table; remove `{member}`")
         current = (
-            read_constants(schema, declared, said["current"], f"current of {self._what}", faults)
-            if "current" in said
+            read_constants(schema, declared, members["current"], f"current of {self._what}", faults)
+            if "current" in members
             else {}
         )
         for name in current:
@@ -139,15 +141,15 @@ class TypeReader:
         return replace(
             declared,
             current=current,
-            implied=self._implied(schema, declared) if "implied" in said else None,
-            lookups=read_lookups(schema, declared, said["lookups"], faults)
-            if "lookups" in said
+            implied=self._implied(schema, declared) if "implied" in members else None,
+            lookups=read_lookups(schema, declared, members["lookups"], faults)
+            if "lookups" in members
             else {},
-            actions=self._actions(schema, said["actions"]) if "actions" in said else {},
+            actions=self._actions(schema, members["actions"]) if "actions" in members else {},
         )
 
     def _key(self) -> tuple[str, ...]:
-        node = self._said.get("key")
+        node = self._members.get("key")
         if node is None:
             self._faults.add(self.line, f"{self._what} has no key; write `key: id`")
             return ()
@@ -158,7 +160,7 @@ class TypeReader:
 
     def _implied(self, schema: Schema, declared: EntityType) -> tuple[tuple[str, ...], str] | None:
         what = f"implied of {self._what}"
-        node = self._faults.members(self._said["implied"], what)
+        node = self._faults.members(self._members["implied"], what)
         if len(node.members) != 1:
             self._faults.add(self.line_of("implied"), f"{what} needs one pair, `path: key column`")
             return None
@@ -175,7 +177,7 @@ class TypeReader:
             self._faults.add(line, f"{what}: {error}")
             return None
         if steps[0] not in declared.key or len(steps) == 1:
-            # Without a row only the key is known, so that the path has to start there.
+            # Without a row only the key is known, so the path must start there.
             self._faults.add(
                 line, f"{what}: {shown(path)} must lead from a key column to another type"
             )
@@ -204,16 +206,19 @@ class TypeReader:
 
     def _action(self, schema: Schema, name: str, node: Node) -> Action:
         what = f"action {shown(name)}"
-        said = self._faults.members(node, what, _ACTION_MEMBERS).members
-        place = Place(f"property of {what}:", OF_CALLER, ACTION_RESERVED)
+        declared = self._faults.members(node, what, _ACTION_MEMBERS)
+        members = declared.members
+        scope = AttributeScope(f"property of {what}:", OF_CALLER, ACTION_RESERVED)
         return Action(
             name=name,
-            properties=read_attributes(schema, said["properties"], place, self._faults)
-            if "properties" in said
+            properties=read_attributes(schema, members["properties"], scope, self._faults)
+            if "properties" in members
             else {},
-            creates="creates" in said and self._faults.flag(said["creates"], f"creates of {what}"),
-            nobody="nobody" in said and self._faults.flag(said["nobody"], f"nobody of {what}"),
-            description=read_description(said, what, self._faults),
+            creates="creates" in members
+            and self._faults.flag(members["creates"], f"creates of {what}"),
+            nobody="nobody" in members
+            and self._faults.flag(members["nobody"], f"nobody of {what}"),
+            description=self._faults.member_text(declared, "description", what),
         )
 
     def _check_action(self, name: str, line: int) -> bool:

@@ -1,9 +1,8 @@
-"""YAML documents that people write, as nodes that know their lines.
+"""Parse hand-written YAML documents into nodes with line numbers.
 
-Read from the parser's events and not from its composer: events are flat, so a document that is
-nested a hundred thousand deep is a fault and not a crash, and every scalar keeps its text and
-whether it was quoted. What makes YAML hard to review is refused: anchors, aliases, tags,
-repeated keys.
+The nodes are built from parser events and not by PyYAML's composer: events are flat, so a document
+with a hundred thousand levels is a fault and not a crash, and every scalar keeps its text and its
+quotes. Features that make YAML hard to review are refused: anchors, aliases, tags, repeated keys.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.watch import read_file
 
 NOT_UTF_8 = "is not UTF-8; save it as UTF-8"
-LARGEST_DOCUMENT = 4 * 1024 * 1024
-DEEPEST = 30
-MOST_HIDDEN = 20
-"""Hidden characters of one document that are told."""
+MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 30
+MAX_HIDDEN_REPORTED = 20
+"""Hidden characters of one document that are reported."""
 
 
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
@@ -33,7 +32,7 @@ _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar: its text as written, and whether it stood in quotes."""
+    """A scalar: its text, and whether it was in quotes."""
 
     text: str
     quoted: bool
@@ -50,7 +49,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A map from names to nodes; `lines` has the line of each name."""
+    """A map; `lines` has the line of each name."""
 
     members: Mapping[str, Node]
     lines: Mapping[str, int]
@@ -61,23 +60,23 @@ Node: TypeAlias = Text | Items | Members
 
 
 class Faults:
-    """What is wrong with one file, gathered."""
+    """The faults of one file."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
 
     def add(self, line: int, message: str) -> None:
-        """Note one fault; `line` 0 is the file as a whole."""
+        """Add a fault; `line` 0 is the file as a whole."""
         self.problems.append(Problem(self.file, line, message))
 
     def members(self, node: Node, what: str, known: Collection[str] | None = None) -> Members:
-        """Return `node` as a map; an empty one, and a fault, when it is something else.
+        """Return a node as a map; an empty map, and a fault, if it is not one.
 
         Args:
             node: The node.
-            what: What it describes, for the fault: ``type `user` ``.
-            known: The names that may stand in it, or None for any.
+            what: How faults name it: ``type `user` ``.
+            known: The names that it may have, or None for any.
         """
         if isinstance(node, Text) and not node.quoted and node.text in {"", "~", "null"}:
             return Members({}, {}, node.line)
@@ -91,7 +90,7 @@ class Faults:
         return node
 
     def text(self, node: Node, what: str) -> str:
-        """Return the text of `node`; empty, and a fault, when it is something else."""
+        """Return the text of a node; empty, and a fault, if it has none."""
         if isinstance(node, Text) and node.text:
             return node.text
         written = "empty" if isinstance(node, Text) else _shape(node)
@@ -99,15 +98,23 @@ class Faults:
         return ""
 
     def flag(self, node: Node, what: str) -> bool:
-        """Return the boolean of `node`; false, and a fault, when it is something else."""
+        """Return the boolean of a node; false, and a fault, if it is not one."""
         if isinstance(node, Text) and not node.quoted and node.text in {"true", "false"}:
             return node.text == "true"
         written = shown(node.text) if isinstance(node, Text) else _shape(node)
         self.add(node.line, f"{what} is {written}; write true or false")
         return False
 
+    def member_text(self, node: Members, name: str, what: str) -> str:
+        """Return the text of an optional member of a map; empty if it is missing."""
+        return self.text(node.members[name], f"{name} of {what}") if name in node.members else ""
+
+    def member_flag(self, node: Members, name: str, what: str) -> bool:
+        """Return the boolean of an optional member of a map; false if it is missing."""
+        return name in node.members and self.flag(node.members[name], f"{name} of {what}")
+
     def texts(self, node: Node, what: str) -> Iterator[tuple[str, int]]:
-        """Yield each text of a list with its line; faults for whatever else it holds."""
+        """Yield each text of a list with its line; add faults for its other items."""
         if not isinstance(node, Items):
             self.add(node.line, f"{what} is {_shape(node)}; write a list, such as `[a, b]`")
             return
@@ -122,15 +129,15 @@ class Faults:
 
 
 def shown_file(path: Path) -> str:
-    """Return how faults name a file: with the directory that it lies in."""
+    """Return the name of a file for faults: with its directory."""
     return f"{path.absolute().parent.name}/{path.name}"
 
 
 def read_document(path: Path, faults: Faults) -> Node | None:
-    """Read a file of one document; None, and faults, when it is none.
+    """Return the document of a file; None, and faults, if it is invalid.
 
     An empty file is an empty text. The name ends with `.yaml`. A file that ends with `.yml` is a
-    fault, and not ignored: what it says would be lost without a word.
+    fault: if it were ignored, its content would be lost without notice.
     """
     other = path.with_suffix(".yml")
     if path == other:
@@ -139,7 +146,7 @@ def read_document(path: Path, faults: Faults) -> Node | None:
     if other.exists():
         faults.add(0, f"{shown(other.name)} stands beside it and is not read; rename or delete it")
     try:
-        content = read_file(path, LARGEST_DOCUMENT + 1)
+        content = read_file(path, MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
         faults.add(0, f"cannot be read: {error.strerror or 'unreadable'}")
         return None
@@ -147,9 +154,9 @@ def read_document(path: Path, faults: Faults) -> Node | None:
 
 
 def parse_document(content: bytes, faults: Faults) -> Node | None:
-    """Parse the bytes of one document; None, and faults, when they are none."""
-    if len(content) > LARGEST_DOCUMENT:
-        faults.add(0, f"is larger than {LARGEST_DOCUMENT // 1024 // 1024} MB; split it")
+    """Return the document of a content; None, and faults, if it is invalid."""
+    if len(content) > MAX_DOCUMENT_BYTES:
+        faults.add(0, f"is larger than {MAX_DOCUMENT_BYTES // 1024 // 1024} MB; split it")
         return None
     try:
         text = content.decode()
@@ -157,9 +164,9 @@ def parse_document(content: bytes, faults: Faults) -> Node | None:
         line = content.count(b"\n", 0, error.start) + 1
         faults.add(line, NOT_UTF_8)
         return None
-    hidden = list(islice(hidden_characters(text), MOST_HIDDEN))
-    for each in hidden:
-        faults.add(each.line, each.message)
+    hidden = list(islice(hidden_characters(text), MAX_HIDDEN_REPORTED))
+    for character in hidden:
+        faults.add(character.line, character.message)
     if hidden:
         return None
     try:
@@ -170,20 +177,22 @@ def parse_document(content: bytes, faults: Faults) -> Node | None:
 
 
 def tag_fault(event: yaml.Event, tag: str) -> str:
-    """Return the words for an event that has a tag."""
+    """Return the message for a tag."""
     plain_text = isinstance(event, yaml.ScalarEvent) and not event.style
     mend = "quote the text instead" if plain_text and tag in _TEXT_TAGS else "remove it"
     return f"tag {shown(tag)} is not allowed; {mend}"
 
 
 def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
-    """Return the line and the words of an error of the parser."""
+    """Return the line and the message of a parser error."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         if error.context_mark and "end of stream" in (error.problem or ""):
-            mark = error.context_mark  # what was opened is nearer to the slip than the end
-        said = " ".join(part for part in (error.context, error.problem) if part)
-        return (mark.line + 1 if mark else 0), f"is not YAML: {said}"
+            mark = (
+                error.context_mark
+            )  # the mistake is nearer to the beginning than to the end of the file
+        detail = " ".join(part for part in (error.context, error.problem) if part)
+        return (mark.line + 1 if mark else 0), f"is not YAML: {detail}"
     if isinstance(error, yaml.reader.ReaderError):
         line = content.count(b"\n", 0, error.position) + 1 if content else 0
         return line, NOT_UTF_8 if "UTF-8" in error.reason else f"is not YAML: {error.reason}"
@@ -192,7 +201,7 @@ def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or a map whose end has not been seen."""
+    """A list or a map before its end."""
 
     line: int
     is_map: bool
@@ -202,7 +211,7 @@ class _Open:
     name: str | None = None
     name_line: int = 0
     skipping: bool = False
-    """Whether the value of a name that is no text, or repeated, follows."""
+    """Whether the next value is ignored, as its name is repeated or not a text."""
 
 
 class _Builder:
@@ -225,13 +234,13 @@ class _Builder:
                 if isinstance(event, yaml.AliasEvent):
                     self._close(Text("", quoted=True, line=line))
                 elif isinstance(event, yaml.ScalarEvent):
-                    # Whoever writes `!!str` means text: that alone is told, and mended by quotes.
+                    # `!!str` is one fault, for the tag; reading the value as text avoids a second.
                     quoted = bool(event.style) or event.tag in _TEXT_TAGS
                     self._close(Text(event.value, quoted=quoted, line=line))
                 else:
                     self._stack.append(_Open(line, isinstance(event, yaml.MappingStartEvent)))
-                    if len(self._stack) > DEEPEST:
-                        self._faults.add(line, f"is nested deeper than {DEEPEST}; flatten it")
+                    if len(self._stack) > MAX_DEPTH:
+                        self._faults.add(line, f"is nested deeper than {MAX_DEPTH}; flatten it")
                         return None
             elif isinstance(event, yaml.CollectionEndEvent):
                 top = self._stack.pop()
@@ -254,7 +263,7 @@ class _Builder:
             self._faults.add(line, tag_fault(event, tag))
 
     def _close(self, node: Node) -> None:
-        """Put a finished node where it belongs."""
+        """Add a complete node to its list or map."""
         if not self._stack:
             self._root = node
             return

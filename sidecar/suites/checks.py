@@ -16,8 +16,7 @@ from sidecar.errors import InvalidRequestError, Problem
 from sidecar.facts import Snapshot
 from sidecar.schema import Attribute, Kind, Schema, ValueType
 from sidecar.schema.messages import nearest, one_of, shown
-from sidecar.schema.stored_values import not_one_of
-from sidecar.schema.values import id_of, key_of, parse_proposed
+from sidecar.schema.values import id_of, key_of, not_one_of, parse_proposed
 from sidecar.suites.model import Case, Cell
 
 MEANT = " Expect the denial under `because` if that is meant"

@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from sidecar.errors import InvalidSuiteError, Problem
+from sidecar.schema.instants import parse_instant
 from sidecar.schema.messages import shown
-from sidecar.schema.values import is_null, parse_instant
+from sidecar.schema.values import is_null
 from sidecar.schema.yaml_document import (
     Faults,
     Items,

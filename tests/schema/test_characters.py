@@ -58,7 +58,7 @@ def _load(directory: Path, **texts: str) -> Policy:
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_a_hidden_character_is_refused_where_it_stands(tmp_path: Path, name: str) -> None:
+def test_a_hidden_character_is_refused_with_its_position(tmp_path: Path, name: str) -> None:
     character = HIDDEN[name]
     policy = f"{POLICY}# nothing{character}is here\n"
 
@@ -114,7 +114,7 @@ def test_letters_of_any_script_and_a_byte_order_mark_at_the_start_load(tmp_path:
 
 @pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\r"])
 @pytest.mark.parametrize("before", ["", "- {id: ana}\n"])
-def test_no_row_of_facts_hides_behind_what_ends_a_line_in_yaml_alone(
+def test_no_row_of_facts_hides_behind_a_line_end_of_yaml_alone(
     tmp_path: Path, character: str, before: str
 ) -> None:
     (tmp_path / "schema.yaml").write_text(SCHEMA)

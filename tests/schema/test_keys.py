@@ -296,7 +296,7 @@ def test_the_decision_log_has_an_id_as_it_was_sent_and_its_canonical_form(
         ("bans", '- {doc: d, who: "z@y.example\\u200b"}', "is no id of type staff"),
     ],
 )
-def test_two_rows_of_one_key_and_a_key_that_no_id_names_are_faults_of_the_mount(
+def test_repeated_and_unreachable_keys_are_faults_of_the_mount(
     pack: tuple[Policy, Snapshot, Path], tmp_path: Path, table: str, row: str, message: str
 ) -> None:
     policy, _, _ = pack

@@ -107,7 +107,7 @@ def test_requests_are_decided_by_names_as_they_are_sent(client: FlaskClient) -> 
     assert [each["decision"] for each in batch["evaluations"]] == expected
 
 
-def test_searches_and_lists_tell_names_as_they_are_sent(client: FlaskClient) -> None:
+def test_searches_and_lists_return_names_as_they_are_sent(client: FlaskClient) -> None:
     fay, eve = ({"type": "user", "id": name} for name in ("fay", "eve"))
     found = told(client, "/access/v1/search/action", {"subject": fay, "resource": ASSET})
     listed = told(client, "/v1/permissions", {"subject": "user:eve", "resource": ASSET})
@@ -134,7 +134,7 @@ def test_searches_and_lists_tell_names_as_they_are_sent(client: FlaskClient) -> 
     assert [each["name"] for each in catalog["context"]] == ["x-forwarded-for"]
 
 
-def test_explanations_quote_what_polar_could_not_write(client: FlaskClient) -> None:
+def test_explanations_quote_names_that_polar_cannot_write(client: FlaskClient) -> None:
     said = {**next(requests())[0], "action": {"name": "tools/call", "properties": SEARCH}}
     explained = told(client, "/v1/authorize", {**said, "explain": True})["explanation"]
     facts = {each["path"]: each["value"] for each in explained["facts"]}
@@ -185,7 +185,7 @@ def test_suites_and_invariants_hold(pack: Path) -> None:
     assert proved.exit_code == EXIT_YES, proved.output
 
 
-def test_cases_to_paste_pass_when_they_are_pasted(pack: Path) -> None:
+def test_suggested_cases_pass(pack: Path) -> None:
     cases = json.loads(run(pack, "test", "--coverage", "--json").stdout)["coverage"]["cases"]
     suite = pack / "policies" / "names_test.yaml"
     pasted = "".join(f"  {line}\n" for case in cases for line in case.splitlines())
@@ -197,7 +197,7 @@ def test_cases_to_paste_pass_when_they_are_pasted(pack: Path) -> None:
     assert tested.exit_code == EXIT_YES, tested.output
 
 
-def test_matrix_and_differences_show_them(pack: Path, tmp_path: Path) -> None:
+def test_matrix_and_differences_show_such_names(pack: Path, tmp_path: Path) -> None:
     matrix = run(pack, "matrix")
     shutil.copytree(pack, tmp_path / "new")
     policy = tmp_path / "new" / "policies" / "main.polar"
@@ -227,7 +227,7 @@ PATHS: list[tuple[FactPath, str]] = [
 
 
 @pytest.mark.parametrize(("path", "text"), PATHS)
-def test_a_path_is_read_back_as_it_is_shown(path: FactPath, text: str) -> None:
+def test_a_shown_path_is_parsed_back(path: FactPath, text: str) -> None:
     assert show(path) == text
     assert path_of(text) == path
 
@@ -247,7 +247,7 @@ def test_a_path_is_read_back_as_it_is_shown(path: FactPath, text: str) -> None:
         ("-", ""),
     ],
 )
-def test_polar_calls_an_attribute_as_it_is_called_where_it_can(name: str, polar: str) -> None:
+def test_an_attribute_keeps_its_name_in_polar_if_it_can(name: str, polar: str) -> None:
     assert word_of(name) == polar
 
 
@@ -264,5 +264,5 @@ def test_polar_calls_an_attribute_as_it_is_called_where_it_can(name: str, polar:
         ("3d", ""),
     ],
 )
-def test_polar_calls_a_type_in_capitalised_words(name: str, polar: str) -> None:
+def test_the_class_of_a_type_has_capitalised_words(name: str, polar: str) -> None:
     assert class_of(name) == polar

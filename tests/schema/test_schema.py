@@ -22,7 +22,7 @@ from sidecar.schema import (
     read_settings,
 )
 from sidecar.schema.reasons import written
-from sidecar.schema.yaml_document import DEEPEST, LARGEST_DOCUMENT, Faults, parse_document
+from sidecar.schema.yaml_document import MAX_DEPTH, MAX_DOCUMENT_BYTES, Faults, parse_document
 from tests.paths import ROOT
 
 SCHEMA = """\
@@ -120,7 +120,7 @@ def test_the_shipped_schema_settings_and_sentences_are_read() -> None:
     assert not any("{" in sentence for sentence in sentences.reasons.values())
 
 
-def test_short_forms_mean_what_long_forms_say(schema: Schema) -> None:
+def test_short_forms_equal_long_forms(schema: Schema) -> None:
     person = schema.types["person"]
 
     assert person.key == ("id",)
@@ -140,13 +140,13 @@ def test_short_forms_mean_what_long_forms_say(schema: Schema) -> None:
     )
 
 
-def test_an_attribute_with_a_default_may_be_lacking(schema: Schema) -> None:
+def test_an_attribute_with_a_default_is_optional(schema: Schema) -> None:
     level = schema.types["team"].attributes["level"]
 
     assert (level.optional, level.default) == (True, "low")
 
 
-def test_a_type_is_read_with_all_that_it_declares(schema: Schema) -> None:
+def test_a_type_is_read_with_all_its_members(schema: Schema) -> None:
     seat = schema.types["seat"]
 
     assert (seat.name, seat.polar, seat.table) == ("seat", "Seat", "seats")
@@ -162,7 +162,7 @@ def test_a_type_is_read_with_all_that_it_declares(schema: Schema) -> None:
     assert seat.actions["take.back"].properties == {}
 
 
-def test_a_lookup_is_read_with_all_that_it_declares(schema: Schema) -> None:
+def test_a_lookup_is_read_with_all_its_members(schema: Schema) -> None:
     lookups = schema.types["team"].lookups
 
     assert lookups["held_by"] == Lookup(
@@ -177,13 +177,13 @@ def test_a_lookup_is_read_with_all_that_it_declares(schema: Schema) -> None:
     assert (lookups["seat"].several, lookups["seat"].order) == ("refuse", "")
 
 
-def test_the_context_always_has_the_moment(schema: Schema) -> None:
+def test_the_context_always_has_now(schema: Schema) -> None:
     assert list(schema.context) == ["now", "safe"]
     assert schema.context["now"].type == ValueType(Kind.INSTANT, "instant")
     assert schema.context["safe"].default is False
 
 
-def test_the_revision_follows_what_is_declared_and_not_how_it_is_written(tmp_path: Path) -> None:
+def test_the_revision_depends_on_declarations_and_not_on_notation(tmp_path: Path) -> None:
     revision = read(tmp_path, SCHEMA).revision
 
     assert read(tmp_path, f"# A comment.\n{SCHEMA}").revision == revision
@@ -191,7 +191,7 @@ def test_the_revision_follows_what_is_declared_and_not_how_it_is_written(tmp_pat
     assert re.fullmatch(r"[0-9a-f]{16}", revision)
 
 
-def test_all_faults_are_told_at_once_with_file_and_line(tmp_path: Path) -> None:
+def test_all_faults_are_reported_together_with_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidPackError) as refused:
         read(
             tmp_path,
@@ -385,7 +385,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("correct", "slip", "message"), FAULTS)
-def test_a_slip_in_the_schema_is_told_on_its_line(
+def test_a_fault_of_the_schema_is_reported_with_its_line(
     tmp_path: Path, correct: str, slip: str, message: str | None
 ) -> None:
     assert correct in SCHEMA
@@ -448,10 +448,10 @@ def test_a_key_may_be_the_key_of_another_type_but_not_lead_in_a_circle(tmp_path:
         (b"null", "the schema declares no types; write `types: {...}`"),
         (b"[]", "the schema is a list; write a map, such as `name: ...`"),
         (b"types: {a: {}}\n\xff", "is not UTF-8; save it as UTF-8"),
-        (b"[" * (DEEPEST + 1), f"is nested deeper than {DEEPEST}; flatten it"),
-        (b"[" * 100_000, f"is nested deeper than {DEEPEST}; flatten it"),
-        (b"- " * 100_000, f"is nested deeper than {DEEPEST}; flatten it"),
-        (b" " * (LARGEST_DOCUMENT + 1), "is larger than 4 MB; split it"),
+        (b"[" * (MAX_DEPTH + 1), f"is nested deeper than {MAX_DEPTH}; flatten it"),
+        (b"[" * 100_000, f"is nested deeper than {MAX_DEPTH}; flatten it"),
+        (b"- " * 100_000, f"is nested deeper than {MAX_DEPTH}; flatten it"),
+        (b" " * (MAX_DOCUMENT_BYTES + 1), "is larger than 4 MB; split it"),
         (b"types: {a: 1", "is not YAML: while parsing a flow mapping did not find expected"),
     ],
 )
@@ -465,7 +465,7 @@ def test_a_document_that_cannot_be_a_schema_is_refused(
         read_schema(path)
 
 
-def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidPackError) as refused:
         read_schema(tmp_path / "schema.yaml")
 
@@ -475,7 +475,7 @@ def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None
     )
 
 
-def test_the_line_of_a_bad_byte_is_told(tmp_path: Path) -> None:
+def test_an_invalid_byte_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "schema.yaml"
     path.write_bytes(b"# one\n# two \xff\n")
 
@@ -504,7 +504,7 @@ WORDS = ["id", "string", "type", "this", "person", "team.founder", "true", "[]",
     start=st.floats(0, 1),
     word=st.one_of(st.sampled_from(WORDS), st.text(max_size=5)),
 )
-def test_a_schema_with_any_slip_raises_nothing_but_its_faults(
+def test_an_invalid_schema_raises_nothing_but_its_faults(
     tmp_path: Path, line: int, start: float, word: str
 ) -> None:
     lines = SCHEMA.split("\n")
@@ -541,7 +541,7 @@ def test_settings_are_read_as_values(schema: Schema, tmp_path: Path) -> None:
     }
 
 
-def test_setting_may_stand_in_a_file_of_its_own(schema: Schema, tmp_path: Path) -> None:
+def test_a_setting_may_be_in_a_file_of_its_own(schema: Schema, tmp_path: Path) -> None:
     path = settings_file(tmp_path, "fee: 750.00\n")
     path.with_name("domain_settings.yaml").write_text("domains: [b.cd]\n")
 
@@ -565,7 +565,7 @@ def test_settings_that_end_with_yml_are_refused(schema: Schema, tmp_path: Path) 
     ]
 
 
-def test_faults_of_settings_name_the_file_that_they_are_in(schema: Schema, tmp_path: Path) -> None:
+def test_faults_of_settings_name_their_file(schema: Schema, tmp_path: Path) -> None:
     path = settings_file(tmp_path, SETTINGS)
     path.with_name("more_settings.yaml").write_text("fee: 1\nfees: 2\n")
 
@@ -613,7 +613,7 @@ def test_faults_of_settings_name_the_file_that_they_are_in(schema: Schema, tmp_p
         ),
     ],
 )
-def test_all_faults_of_settings_are_told(
+def test_all_faults_of_settings_are_reported(
     schema: Schema, tmp_path: Path, text: str, problems: list[str]
 ) -> None:
     with pytest.raises(InvalidPackError) as refused:
@@ -684,7 +684,7 @@ def test_a_setting_is_written_for_people(value: object, text: str) -> None:
         ),
     ],
 )
-def test_a_slip_in_the_sentences_is_told_on_its_line(
+def test_a_fault_of_the_sentences_is_reported_with_its_line(
     tmp_path: Path, text: str, problem: str
 ) -> None:
     with pytest.raises(InvalidPackError) as refused:

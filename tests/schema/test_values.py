@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sidecar.schema import Kind, Schema, ValueType, id_of, key_of, parse_json, parse_text
 from sidecar.schema import read_schema as read
 from sidecar.schema.email_address import email_domain
-from sidecar.schema.values import Value
+from sidecar.schema.model import Value
 
 SCHEMA = """
 enums:
@@ -114,9 +114,7 @@ def test_text_is_read_as_its_value(
     ],
 )
 @pytest.mark.parametrize("name", ["string", "person"])
-def test_unquoted_text_that_another_reader_takes_for_something_else_is_refused(
-    schema: Schema, name: str, text: str
-) -> None:
+def test_ambiguous_unquoted_text_is_refused(schema: Schema, name: str, text: str) -> None:
     with pytest.raises(ValueError, match=r"^`.*quote it$"):
         parse_text(schema, type_of(schema, name), text, quoted=False)
 
@@ -169,7 +167,7 @@ def test_unquoted_text_that_another_reader_takes_for_something_else_is_refused(
         ),
     ],
 )
-def test_text_that_is_no_value_is_refused_with_how_to_mend_it(
+def test_invalid_text_is_refused_with_a_mend(
     schema: Schema, name: str, text: str, *, quoted: bool, message: str
 ) -> None:
     with pytest.raises(ValueError, match=r"^`") as refused:
@@ -244,7 +242,7 @@ def test_an_instant_is_read_into_utc(
         "2026-12-24T00:00:00Z\n",
     ],
 )
-def test_what_is_no_instant_with_an_offset_is_refused(schema: Schema, text: str) -> None:
+def test_a_text_that_is_no_instant_with_an_offset_is_refused(schema: Schema, text: str) -> None:
     with pytest.raises(ValueError, match=r"^`"):
         parse_text(schema, type_of(schema, "instant"), text, quoted=True)
 
@@ -293,7 +291,7 @@ def test_what_is_no_instant_with_an_offset_is_refused(schema: Schema, text: str)
         ("decimal", "e1", "is not a decimal; write digits such as `12.50`"),
     ],
 )
-def test_a_fault_says_how_to_mend_it(schema: Schema, name: str, text: str, message: str) -> None:
+def test_a_fault_has_a_mend(schema: Schema, name: str, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"^`") as refused:
         parse_text(schema, type_of(schema, name), text, quoted=False)
 
@@ -366,7 +364,7 @@ NO_ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", HELD)
-def test_an_odd_address_is_taken_from_the_mount_and_not_from_a_caller(
+def test_an_odd_address_is_accepted_from_the_mount_and_not_from_a_caller(
     schema: Schema, address: str
 ) -> None:
     held = parse_text(schema, type_of(schema, "email"), address, quoted=True)
@@ -377,7 +375,7 @@ def test_an_odd_address_is_taken_from_the_mount_and_not_from_a_caller(
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
-def test_what_is_no_address_is_refused_and_absent(schema: Schema, address: str) -> None:
+def test_an_invalid_address_is_refused_and_absent(schema: Schema, address: str) -> None:
     with pytest.raises(ValueError, match="is not an e-mail address"):
         parse_text(schema, type_of(schema, "email"), address, quoted=True)
     assert parse_json(schema, type_of(schema, "email"), address) is None
@@ -410,7 +408,7 @@ def test_each_spelling_of_a_domain_is_read_as_one(
         assert proposed in {None, address}
 
 
-def test_an_address_that_is_composed_and_one_that_is_not_are_the_same(schema: Schema) -> None:
+def test_composed_and_decomposed_addresses_are_equal(schema: Schema) -> None:
     composed = parse_json(schema, type_of(schema, "email"), "J\u00d6RG@acme.example")
     decomposed = parse_json(schema, type_of(schema, "email"), "jo\u0308rg@acme.example")
 
@@ -477,7 +475,7 @@ def test_reading_an_address_again_changes_nothing(schema: Schema, local: str, ho
         ("set of role", ["boss", "bos"], None),
     ],
 )
-def test_what_a_caller_says_is_its_value_or_absent_outside_its_domain(
+def test_a_property_outside_its_domain_is_absent(
     schema: Schema, name: str, said: object, value: Value
 ) -> None:
     admitted = parse_json(schema, type_of(schema, name), said)
@@ -640,7 +638,7 @@ def test_every_decimal_that_is_written_is_read_back_exactly(
 
 @hypothesis_settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_the_id_of_a_key_names_that_key(schema: Schema, team: str, person: str) -> None:
+def test_the_id_of_a_key_has_that_key(schema: Schema, team: str, person: str) -> None:
     key = key_of(schema, "seat", f"{team}/{person}")
 
     if key is not None:

@@ -13,7 +13,7 @@ from sidecar.review.states.chase import Chase
 from sidecar.review.states.things import ABSENT, Absent, Fact, Slot, Thing, find, settled
 from sidecar.review.states.valuing import EPOCH, Valuing
 from sidecar.schema import Kind, Schema
-from sidecar.schema.stored_values import LARGEST
+from sidecar.schema.values import LARGEST
 
 _DEEPEST = 1
 """Steps from what was asked about to entities that are made up only because others need them."""
