@@ -1,12 +1,12 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-system lint unit policy matrix mutate deep fuzz bench bench-core bench-instructions bench-instructions-accept image lock clean
+.PHONY: help serve test test-system lint unit policy matrix mutate deep fuzz bench bench-core image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
 SERVE ?=
-# BENCH="--quick" measures everything shortly, to try it.
+# BENCH="--quick" measures one round, to try it.
 BENCH ?=
 BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
@@ -70,12 +70,6 @@ bench-core: .venv/serving ## Compiled decisions against Oso, in one run
 
 bench: .venv/bench/installed ## This sidecar beside its peers, in one run; writes bench/RESULTS.md
 	@.venv/bench/bin/python -m bench.run $(BENCH)
-
-bench-instructions: .venv/serving ## Whether the hot path has become dearer, by counted instructions (valgrind)
-	$(BIN)/python -m bench.instructions
-
-bench-instructions-accept: .venv/serving ## Take what it costs now as the baseline
-	$(BIN)/python -m bench.instructions --accept
 
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .
