@@ -15,6 +15,7 @@ from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
 from sidecar.cli.test import failure_line
 from sidecar.compiler import load_pack
+from sidecar.compiler.child_process import compile_in_child
 from sidecar.config.settings import Settings
 from sidecar.engine import prepare_kinds
 from sidecar.engine.policy import Policy
@@ -54,7 +55,8 @@ def build(target: Path, texts: tuple[str, ...], **places: object) -> None:
     """
     settings = pack_settings(places)
     try:
-        policy = load_pack(settings.policies, settings.fixtures)
+        # Every clause anew: what an edit leaves of an earlier text could order the tests otherwise.
+        policy = load_pack(settings.policies, settings.fixtures, compile_in_child)
         accepted = {_action(text, policy) for text in texts}
         content = _content(policy, settings)
         wrong = [*_refused(policy, accepted), *_failures(policy, content, settings)]
