@@ -64,11 +64,8 @@ class LoadedPolicy:
         self._polar = Polar()
         self.messages: list[str] = []
         _instead(self._polar.ffi_polar, self._collect(self._polar.ffi_polar))
-        for thing in self.things.values():
-            self._polar.register_class(thing)
-        self._polar.register_class(ActionObject, name="Action")
-        self._polar.register_class(_Decimal, name="Decimal")
-        self._polar.register_class(_Instant, name="Instant")
+        classes = {"Action": ActionObject, "Decimal": _Decimal, "Instant": _Instant}
+        self._register({**{thing.__name__: thing for thing in self.things.values()}, **classes})
         self._polar.register_constant(ContextObject(), "context")
         self._polar.register_constant(SettingsObject(), "settings")
         self._polar.register_constant(Asker(), ASKER)
@@ -77,6 +74,16 @@ class LoadedPolicy:
             self._polar.ffi_polar.load([PolarSource(text, file) for file, text in texts.items()])
         except OsoError as error:
             raise ValueError([_problem(str(error.message), next(iter(texts), ""))]) from None
+
+    def _register(self, classes: Mapping[str, type]) -> None:
+        """Register classes, as `Polar.register_class` does one by one.
+
+        With each of them it would tell Oso about all others again.
+        """
+        for name, cls in classes.items():
+            self._polar.host.cache_class(cls, name=name)
+            self._polar.register_constant(cls, name)
+        self._polar.host.register_mros()
 
     def _collect(self, ffi: Any) -> Callable[[], None]:  # noqa: ANN401 - polar's ffi has no types
         def collect() -> None:

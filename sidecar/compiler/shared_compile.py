@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from sidecar.compiler.child_process import CompiledPack
-from sidecar.compiler.compile_cache import DiskCache, compile_by, pack_key
+from sidecar.compiler.compile_cache import compile_by, pack_key
+from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 
 _DIGEST = 32

@@ -60,8 +60,12 @@ def unreached(sources: Sequence[Source], roots: Iterable[str] = ENTRY_POINTS) ->
     asked = set(roots)
     reached = {id(clause) for clause in clauses if clause.name in asked}
     waiting = [clause for clause in clauses if id(clause) in reached]
+    followed: set[tuple[str, _Literals]] = set()  # thousands of lines make the same few calls
     while waiting:
         for name, arguments in waiting.pop().calls:
+            if (name, arguments) in followed:
+                continue
+            followed.add((name, arguments))
             for called in by_name[name, len(arguments)]:
                 if id(called) not in reached and _can_match(called.literals, arguments):
                     reached.add(id(called))

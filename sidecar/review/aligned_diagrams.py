@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.bundle import Entry
+from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
 from sidecar.diagram.questions import (
@@ -89,6 +89,11 @@ class Joined:
         self._taken: dict[tuple[int, int, Scope], Node] = {}
         self._known = KnownStates() if known is None else known
         self._absent: dict[tuple[int, int], Node] = {}
+        self._of_scopes = [_OfScopes(policy) for policy in policies]
+
+    def explored(self, side: int, scope: Scope) -> Sequence[RuleDiagram]:
+        """Return the rules and clauses of a pack that were explored for a pair of types."""
+        return self._of_scopes[side].explored.get(scope, ())
 
     def scopes(self) -> Iterator[Scope]:
         """Yield each pair of types that can be asked about, in the order of the schema."""
@@ -279,7 +284,7 @@ class Joined:
         for path in (SUBJECT, RESOURCE):
             tests["exists", path] = Test(("exists", path), "finite")
         for side, policy in enumerate(self.policies):
-            for test, labels in _tests(policy, scope):
+            for test, labels in _tests(policy, self._of_scopes[side].roots(scope)):
                 # Of no action: a property that changes in one may be the same in another.
                 if self.union.reasons(policy.schema, scope, "", (test.question,)):
                     continue  # no tree that asks it is taken
@@ -384,15 +389,31 @@ def _can_lack(declared: EntityType) -> bool:
     return bool(declared.table) or len(declared.key) > 1
 
 
-def _tests(policy: Policy, scope: Scope) -> Iterator[tuple[Test, tuple[Label, ...]]]:
-    """Yield the tests of all trees of a pair of types, in their order."""
-    roots: list[Node | None] = []
-    for (subject, resource, _), entry in policy.entries.items():
-        if (subject, resource) == scope:
+class _OfScopes:
+    """The diagrams of a pack by the pair of types that they are for."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.explored: dict[Scope, list[RuleDiagram]] = {}
+        self._roots: dict[Scope, list[Node | None]] = {}
+        for (subject, resource, _), entry in policy.entries.items():
+            roots = self._roots.setdefault((subject, resource), [])
             roots += [entry.granted, entry.allowed]
             roots += [*entry.forbids.values(), *entry.obliges.values()]
-    roots += [each.root for each in policy.explored if (each.subject, each.resource) == scope]
-    roots += [root for (_, *pair, _), root in policy.probes.items() if tuple(pair) == scope]
+        for each in policy.explored:
+            self.explored.setdefault((each.subject, each.resource), []).append(each)
+            self._roots.setdefault((each.subject, each.resource), []).append(each.root)
+        for (_, subject, resource, _), root in policy.probes.items():
+            self._roots.setdefault((subject, resource), []).append(root)
+
+    def roots(self, scope: Scope) -> Sequence[Node | None]:
+        """Return all of them for one pair."""
+        return self._roots.get(scope, ())
+
+
+def _tests(
+    policy: Policy, roots: Iterable[Node | None]
+) -> Iterator[tuple[Test, tuple[Label, ...]]]:
+    """Yield the tests of diagrams of one pair of types, in their order."""
     known = [root for root in roots if root is not None]
     labels: dict[int, dict[Label, None]] = {}
     for node in Trees().reachable(known):

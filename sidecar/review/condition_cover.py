@@ -239,9 +239,8 @@ def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[
     probes = tuple({name for name, *_ in policy.probes})  # rules of a reviewer's own, and of theirs
     return {
         (each.rule, each.operands): joined.take(side, each.root, scope)
-        for each in policy.explored
+        for each in joined.explored(side, scope)
         if each.root is not None
-        and (each.subject, each.resource) == scope
         and not each.file
         and each.rule not in BUILT_IN
         and not each.rule.startswith(probes)

@@ -9,20 +9,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from sidecar.bundle import RuleDiagram
+from sidecar.compiler.compile_cache import compiler_digest
+from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.variant_process import Variants
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.questions import Path as QuestionPath
+from sidecar.digests import digest_of
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.polar.ast import File, Group, Junction, Rule, ShorthandRule, walk
 from sidecar.polar.parser import parse
 from sidecar.polar.reachability import unreached
 from sidecar.polar.source import Rule as PolarRule
-from sidecar.polar.source import read_source
+from sidecar.polar.source import Source, read_source
 from sidecar.review.absent_grants import grants_by_absence
 from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
 from sidecar.review.condition_cover import MOST_NODES
@@ -71,10 +76,23 @@ def findings(
         fixtures: That of its schema.
         missed: Takes sentences about what is too large to be looked at.
     """
-    joined = Joined(policy)
-    linting = _Linting(joined, policies, fixtures, [] if missed is None else missed)
-    found = {*linting.permissions(), *linting.rules(), *linting.sentences(), *linting.unreached()}
-    return tuple(sorted(found))
+    texts = {file: (policies / file).read_text(encoding="utf-8-sig") for file in policy.files}
+    schema = fixtures / "schema.yaml"
+    cache, missing = DiskCache.default(), missed if missed is not None else []
+    depends = (compiler_digest(), policy.revision, texts, schema.read_bytes())
+    key = digest_of("findings of lint", *depends).bytes()
+    kept = cache.read(key)
+    if kept is not None:
+        found, told = msgspec.json.decode(kept, type=tuple[tuple[Finding, ...], list[str]])
+        missing += told
+        return found
+    too_large: list[str] = []
+    linting = _Linting(Joined(policy), texts, schema, too_large)
+    every = {*linting.permissions(), *linting.rules(), *linting.sentences(), *linting.unreached()}
+    found = tuple(sorted(every))
+    cache.write(key, msgspec.json.encode((found, too_large)))
+    missing += too_large
+    return found
 
 
 def unread(policies: Path, fixtures: Path) -> tuple[Finding, ...]:
@@ -175,25 +193,23 @@ def _places_of(rules: Iterable[PolarRule]) -> frozenset[tuple[str, int]]:
 
 
 class _Linting:
-    def __init__(self, joined: Joined, policies: Path, fixtures: Path, missed: list[str]) -> None:
+    def __init__(
+        self, joined: Joined, texts: Mapping[str, str], schema: Path, missed: list[str]
+    ) -> None:
         self._joined = joined
         self._missed = missed
         self._uses: dict[int, list[tuple[Scope, tuple[QuestionPath, ...]]]] = {}
         self._policy = joined.policies[0]
-        texts = {
-            file: (policies / file).read_text(encoding="utf-8-sig") for file in self._policy.files
-        }
         self._files = {file: (text, parse(text, file)) for file, text in texts.items()}
-        self._fixtures = fixtures
-        self._signatures = {
-            place: found
-            for file, (text, _) in self._files.items()
-            for place, found in _signatures(file, text).items()
-        }
+        self._schema = schema
+        self._sources = [read_source(file, text)[0] for file, text in texts.items()]
+        self._signatures: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+        for source in self._sources:
+            self._signatures.update(_signatures(source))
 
     def permissions(self) -> Iterator[Finding]:
         """Yield permissions that nobody can have, unless that is meant; and the opposite."""
-        lines = _lines_of_actions(self._fixtures / "schema.yaml")
+        lines = _lines_of_actions(self._schema)
         for name, declared in self._policy.schema.types.items():
             for action, each in declared.actions.items():
                 can = self._can(name, action)
@@ -238,8 +254,7 @@ class _Linting:
 
     def unreached(self) -> Iterator[Finding]:
         """Yield the rules that no entry point reaches, directly or through others."""
-        sources = [read_source(file, text)[0] for file, (text, _) in self._files.items()]
-        for rule in unreached(sources):
+        for rule in unreached(self._sources):
             text = self._files[rule.file][0]
             column = rule.head.start - text.rfind("\n", 0, rule.head.start)
             message = f"nothing asks this rule of {shown(rule.name)}, so it decides nothing"
@@ -293,8 +308,8 @@ class _Linting:
     def _clauses(self, scope: Scope) -> Iterator[tuple[RuleDiagram, bool, bool]]:
         """Yield each clause as it is used: whether others make it useless, whether it is empty."""
         together: dict[tuple[object, ...], list[RuleDiagram]] = {}
-        for each in self._policy.explored:
-            if (each.subject, each.resource) == scope and each.file:
+        for each in self._joined.explored(0, scope):
+            if each.file:
                 self._uses.setdefault(each.number, []).append((scope, each.operands))
                 key = (each.rule, each.operands, each.action)
                 together.setdefault(key, []).append(each)
@@ -351,19 +366,18 @@ class _Linting:
         )
 
 
-def _signatures(file: str, text: str) -> dict[tuple[str, int], list[tuple[str, ...]]]:
+def _signatures(source: Source) -> dict[tuple[str, int], list[tuple[str, ...]]]:
     """Return the types of the parameters of each clause, by its place; empty where it has none."""
     found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
-    source, _ = read_source(file, text)
     for rule in source.rules:
         types = (
             parameter[2].text if [t.text for t in parameter[1:2]] == [":"] else ""
             for parameter in rule.parameters
         )
-        found.setdefault((file, rule.line), []).append(tuple(types))
+        found.setdefault((source.file, rule.line), []).append(tuple(types))
     for block in source.blocks:
         for line in block.implications:
-            found.setdefault((file, line.line), []).append(("", "", block.type))
+            found.setdefault((source.file, line.line), []).append(("", "", block.type))
     return found
 
 
@@ -379,7 +393,10 @@ class _Places:
                     place = (file, node.span.line)
                     found = (str(head) if head is not None else None, node.span.column)
                     self._columns.setdefault(place, []).append(found)
-        self._order = sorted({(e.file, e.line, e.number) for e in explored if e.file})
+        self._numbers: dict[tuple[str, int], set[int]] = {}
+        for each in explored:
+            if each.file:
+                self._numbers.setdefault((each.file, each.line), set()).add(each.number)
 
     def column(self, clause: RuleDiagram) -> int:
         """Return where a clause begins in its line."""
@@ -393,11 +410,8 @@ class _Places:
             None,
         )
         fitting = [column for head, column in known if head in {None, granted}] or [1]
-        beside = [
-            number
-            for file, line, number in self._order
-            if (file, line) == (clause.file, clause.line) and number <= clause.number
-        ]
+        numbers = self._numbers[clause.file, clause.line]
+        beside = [number for number in numbers if number <= clause.number]
         return fitting[min(len(beside), len(fitting)) - 1]
 
 

@@ -110,6 +110,8 @@ class _Drawing:
         self._probes = probes
         self._covering = Covering(joined, scope)
         self._wording = Wording(joined.schema, scope)
+        self._rows: dict[tuple[int, int], Clauses] = {}
+        """What was drawn, by where an action is allowed and by the column."""
         self._told: dict[str, list[tuple[Node, Clauses]]] = {}
         """For each action what was told of it: where it is allowed, and in words."""
 
@@ -183,9 +185,15 @@ class _Drawing:
             return Unlisted(str(error))
 
     def _allowed(self, action: str, column: Node) -> Clauses:
-        regions = self._covering.regions
         allowed = self._joined.allowed(0, self._scope, action)
         care = self._joined.satisfying_always_on_rules(0, self._scope, action, column)
+        key = (allowed.number, care.number)
+        if key not in self._rows:
+            self._rows[key] = self._clauses(action, allowed, care)
+        return self._rows[key]
+
+    def _clauses(self, action: str, allowed: Node, care: Node) -> Clauses:
+        regions = self._covering.regions
         if regions.is_empty(regions.both(care, allowed)):
             return NO
         if regions.is_empty(regions.minus(care, allowed)):

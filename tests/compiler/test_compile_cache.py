@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from sidecar.compiler import compile_cache
+from sidecar.compiler import compile_cache, disk_cache
 from sidecar.compiler.child_process import CompiledPack
-from sidecar.compiler.compile_cache import DiskCache, compile_by
+from sidecar.compiler.compile_cache import compile_by
+from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.schema.model import Attribute, Kind, ValueType
 from tests.library import Library, allow
@@ -196,7 +197,7 @@ def test_where_nothing_can_be_written_everything_is_compiled(
 def test_the_oldest_files_go_when_the_cache_is_full(
     disk: DiskCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compile_cache, "MOST_BYTES", 400)
+    monkeypatch.setattr(disk_cache, "MOST_BYTES", 400)
     keys = [bytes([number]) * 32 for number in range(5)]
 
     for key in keys:

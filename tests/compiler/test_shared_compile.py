@@ -12,7 +12,7 @@ import pytest
 from sidecar.compiler import SharedCompiling, load_pack
 from sidecar.compiler import shared_compile as sharing
 from sidecar.compiler.child_process import CompiledPack
-from sidecar.compiler.compile_cache import DiskCache
+from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.config.settings import Settings
 from sidecar.errors import InvalidPackError, Problem
