@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from sidecar.compiler.child_process import OUT_OF_MEMORY
 from sidecar.compiler.compile import InvalidPolicyError, compile_texts, load
 from sidecar.compiler.findings import load_findings
 from sidecar.compiler.live_query import answer
@@ -50,6 +51,13 @@ def write_message(stream: BinaryIO, message: bytes) -> None:
 
 def main() -> None:
     """Compile the pack that is sent, and answer questions about it until the parent goes."""
+    try:
+        _serve()
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # what else there is to be done at an end needs memory too
+
+
+def _serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     questions = os.fdopen(os.dup(0), "rb")

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -30,8 +31,23 @@ QUERY_MILLISECONDS = 5_000
 """How long Oso may take for one path; its own limit is 30 s, and an ordinary path takes 1 ms."""
 
 
+OUT_OF_MEMORY = 77
+"""Exit status of a child that needed more memory than it may have."""
+
+_LONG_CONDITION = "look for a condition that is very long or calls itself"
+_MORE_MEMORY = "give the sidecar more memory, or divide the pack"
+
+
+_EXIT_SECONDS = 5.0
+"""How long a process that has closed its end may take to end."""
+
+
 class ChildFailedError(Exception):
     """The child ended, was too slow, or said what is no answer."""
+
+    def __init__(self, message: str, mend: str = _LONG_CONDITION) -> None:
+        super().__init__(message)
+        self.mend = mend
 
 
 class OsoMissingError(SidecarError):
@@ -85,7 +101,8 @@ class Child:
                 process_group=0,
             )
         except OSError as error:
-            raise ChildFailedError("the process does not start") from error
+            message = f"the process does not start: {error.strerror or error}"
+            raise ChildFailedError(message, _MORE_MEMORY) from error
         # A policy that is replaced, or a test's that is forgotten, takes its process with it.
         self._end = weakref.finalize(self, _end, self._process, os.getpid())
         self._deadline = time.monotonic() + seconds
@@ -107,7 +124,7 @@ class Child:
             self._process.stdin.write(len(message).to_bytes(4, "big") + message)
             self._process.stdin.flush()
         except OSError as error:
-            raise ChildFailedError("the process ended") from error
+            raise self._ended() from error
 
     def receive(self) -> Any:  # noqa: ANN401 - JSON
         """Return the next message as plain data.
@@ -141,10 +158,22 @@ class Child:
                 raise ChildFailedError("it took too long")
             chunk = os.read(descriptor, 1 << 20)
             if not chunk:
-                raise ChildFailedError("the process ended")
+                raise self._ended()
             self._buffer += chunk
         message, self._buffer = self._buffer[:size], self._buffer[size:]
         return message
+
+    def _ended(self) -> ChildFailedError:
+        """Return why the process has ended."""
+        try:
+            status = self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ChildFailedError("the process does not answer any more")
+        if status in {OUT_OF_MEMORY, -signal.SIGABRT}:  # Rust aborts where it cannot allocate
+            return ChildFailedError("the process ended for want of memory", _MORE_MEMORY)
+        if status == -signal.SIGKILL:  # as Linux does where all memory is used
+            return ChildFailedError("the process ended", f"it was killed, so {_MORE_MEMORY}")
+        return ChildFailedError("the process ended")
 
 
 def _end(process: subprocess.Popen[bytes], parent: int) -> None:
@@ -214,7 +243,7 @@ def compiled_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def failed(pack: PackTexts, error: ChildFailedError) -> InvalidPackError:
     """Return what is told of a pack whose child failed."""
-    message = f"compiling failed: {error}; look for a condition that is very long or calls itself"
+    message = f"compiling failed: {error}; {error.mend}"
     return InvalidPackError([Problem(next(iter(pack.texts), "policies"), 0, message)])
 
 

@@ -10,7 +10,7 @@ from sidecar.facts.errors import MountFaults
 from sidecar.facts.row_parser import Cell, Cells, Quoted, Refused
 from sidecar.schema.messages import shown
 from sidecar.schema.values import is_null
-from sidecar.schema.yaml_document import tag_fault
+from sidecar.schema.yaml_document import MAX_DEPTH, tag_fault
 
 EMPTY = "is empty, and may be half-written; write `[]` where there are no rows"
 
@@ -26,6 +26,10 @@ def check_end(content: bytes, file: str, faults: MountFaults) -> None:
     if not content.endswith(b"\n"):
         line = content.count(b"\n") + 1
         faults.add(file, line, "the last line has no end, so the file may be half-written; end it")
+
+
+class _TooDeepError(Exception):
+    """What is wrong is among the faults already."""
 
 
 class RowEvents:
@@ -80,6 +84,8 @@ class RowEvents:
                 self._faults.lose(self._file, 0, EMPTY)
             elif self._is_block and not self._is_piece:
                 check_end(self._content, self._file, self._faults)
+        except _TooDeepError:
+            return  # the rest of the file is not read
         finally:
             self._parser.dispose()
 
@@ -170,8 +176,16 @@ class RowEvents:
             self._fault(event, tag_fault(event, tag))
 
     def _skip(self, event: yaml.Event) -> None:
-        """Pass over what an event opens."""
+        """Pass over what an event opens.
+
+        Raises:
+            _TooDeepError: It is nested so deep that the parser, whose time for each token grows
+                with the nesting, would take long.
+        """
         depth = int(isinstance(event, _OPENING))
         while depth:
             event = self._next()
             depth += isinstance(event, _OPENING) - isinstance(event, _CLOSING)
+            if depth > MAX_DEPTH:
+                self._lose(event, f"is nested deeper than {MAX_DEPTH}; write flat rows")
+                raise _TooDeepError

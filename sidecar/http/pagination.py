@@ -24,6 +24,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sidecar.engine.search import Candidate
 from sidecar.errors import InvalidRequestError, InvalidSettingError
 from sidecar.http.authzen_requests import Page
+from sidecar.http.cancellation import check
 from sidecar.model import Request
 
 _PURPOSE = b"sidecar page token 1\0"
@@ -109,6 +110,7 @@ class Paging:
         shown: list[Candidate] = []
         last, token = start.after, ""
         for scanned, candidate in enumerate(each(start.after)):
+            check()
             if scanned >= MAX_SCANNED or (candidate.allowed and len(shown) >= size):
                 token = self._token(question, _Position(start.limit, last))
                 break

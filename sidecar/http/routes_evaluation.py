@@ -11,6 +11,7 @@ from sidecar.errors import InvalidRequestError
 from sidecar.http import fast_batches as quick_batches
 from sidecar.http import fast_decoder as quick
 from sidecar.http.authzen_requests import INHERITED, STOPS_AFTER, Batch, Evaluation
+from sidecar.http.cancellation import check
 from sidecar.http.errors import fault_of
 from sidecar.http.fast_decoder import Quickly
 from sidecar.http.incoming_request import Incoming
@@ -92,6 +93,7 @@ def _answer(
     *,
     with_context: bool,
 ) -> tuple[bool, bytes]:
+    check()
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
     try:

@@ -17,6 +17,7 @@ from sidecar.engine.explanation import explain
 from sidecar.errors import InvalidRequestError
 from sidecar.http import fast_decoder as quick
 from sidecar.http.authzen_requests import Act, Entity, any_action
+from sidecar.http.cancellation import check
 from sidecar.http.errors import fault_of
 from sidecar.http.fast_decoder import Quickly
 from sidecar.http.freshness import NO_DEMAND, Demand
@@ -151,6 +152,7 @@ def _answer(
 
 
 def _item(place: str, item: object, defaults: dict[str, object], asking: Asking) -> bytes:
+    check()
     if not isinstance(item, dict):
         return _refusal(InvalidRequestError(place, "must be an object"))
     try:
@@ -189,6 +191,7 @@ def _permitted_on_many(question: PermissionsOfMany, asking: Asking) -> Permitted
     asking.require_fresh(_demand(question))
 
     def on(index: int, resource: Entity | quick.Entity) -> PermittedOn:
+        check()
         asked = request_of(_Long(subject, action, resource, question.context))
         try:
             found = asking.permitted(asked)

@@ -7,6 +7,7 @@ import hmac
 import logging
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,9 @@ MIN_LENGTH = 16
 """Characters of a token: fewer can be guessed."""
 
 MAX_FILE_BYTES = 1024 * 1024
+
+MAX_PROBLEMS = 20
+"""Faults of a file that are told: one that is no file of tokens has one in each line."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
@@ -76,7 +80,7 @@ class Tokens:
         """
         self._read()
         if self.problems:
-            raise InvalidSettingError("\n".join(str(problem) for problem in self.problems))
+            raise InvalidSettingError(_first(self.problems))
 
     @property
     def failures(self) -> tuple[Problem, ...]:
@@ -122,8 +126,7 @@ class Tokens:
         self._rest.settle()
         self.reading, self._taken = self._reading()
         if self.problems and self.problems != told:
-            for problem in self.problems:
-                LOG.error("nobody may ask: %s", problem)
+            LOG.error("nobody may ask: %s", _first(self.problems))
         elif not self.problems:
             LOG.info("%d tokens may ask", len(self.reading.names))
 
@@ -154,10 +157,16 @@ class Tokens:
             )
 
 
+def _first(problems: Sequence[Problem]) -> str:
+    """Return one line for what is wrong."""
+    others = len(problems) - 1
+    return f"{problems[0]} ({others} more lines are wrong)" if others else str(problems[0])
+
+
 def _parse(file: str, content: bytes) -> _Known:
     """Read all lines; not even a part of what somebody wrote is told, for it may be a token."""
     names: dict[bytes, str] = {}
-    problems = []
+    problems: list[Problem] = []
     if content.startswith(_WIDE_MARKS) or b"\0" in content:
         return _Known(problems=(Problem(file, 0, _WIDE),))
     content = content.removeprefix(codecs.BOM_UTF8)
@@ -166,6 +175,8 @@ def _parse(file: str, content: bytes) -> _Known:
             continue
         *name, token = words
         key = sha256(token.encode()).digest()
+        if len(problems) == MAX_PROBLEMS:
+            break
         if fault := _fault(name, token) or ("the token is there twice" if key in names else ""):
             problems.append(Problem(file, line, fault))
         names[key] = " ".join(name)

@@ -57,7 +57,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         loop = asyncio.get_running_loop()
         application = cast("ServerApplication", self.app)
         service = application.service()
-        service.start(loop)
+        await self._start(service, loop)
         sockets = [cast("socket.socket", listener.sock) for listener in self.sockets]
         acceptor = Acceptor(sockets, service, application.tls, loop)
         stopping = asyncio.Event()
@@ -75,6 +75,17 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
         while (not acceptor.close() or service.connections) and monotonic() < ends:  # noqa: ASYNC110
             await asyncio.sleep(SWEEP_SECONDS / 10)
         sweeping.cancel()
+
+    async def _start(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads as soon as the system has them; nothing could be logged without."""
+        while self.alive:
+            try:
+                return service.start(loop)
+            except RuntimeError:
+                LOG.warning("no thread can be started; trying again")
+                self.notify()
+                await asyncio.sleep(1.0)
+        return None
 
     async def _sweep(self, service: Service, acceptor: Acceptor, stopping: asyncio.Event) -> None:
         """Look at deadlines, and tell gunicorn that this process lives."""

@@ -180,7 +180,7 @@ def test_a_policy_that_takes_all_memory_is_refused(
     monkeypatch.setattr(process, "_MODULE", starving)
     words = ", ".join(f'"{number}"' for number in range(300))
 
-    with pytest.raises(InvalidPackError, match="compiling failed: the process ended"):
+    with pytest.raises(InvalidPackError, match="for want of memory; give the sidecar more memory"):
         compile_in_child(library.texts(allow(f"doc.title in [{words}]")))
 
 

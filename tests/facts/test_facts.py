@@ -508,6 +508,15 @@ ROW_FAULTS = [
 ]
 
 
+def test_a_row_that_is_nested_very_deep_is_refused_at_once(schema: Schema, tmp_path: Path) -> None:
+    """The parser takes minutes for it: its time for each bracket grows with their number."""
+    row = f"- {{id: zed, email: {'[' * 100_000}{']' * 100_000}}}\n"
+
+    faults = faults_of(schema, mount(tmp_path, people=row))
+
+    assert any("is nested deeper than 30; write flat rows" in fault for fault in faults)
+
+
 @pytest.mark.parametrize(("table", "row", "message"), ROW_FAULTS)
 @pytest.mark.parametrize("before", [0, 3])
 def test_a_slip_in_a_row_is_told_on_its_line(

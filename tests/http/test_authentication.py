@@ -125,6 +125,21 @@ def test_the_place_of_each_fault_is_told(file: Path, tokens: Tokens) -> None:
     assert [problem.line for problem in tokens.problems] == [2, 4]
 
 
+def test_a_file_that_is_none_of_tokens_is_one_line_of_the_log(
+    file: Path, tokens: Tokens, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.write_bytes(bytes(range(1, 127)) * 8000)
+
+    settle(tokens)
+
+    assert len(tokens.problems) == 20
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "(19 more lines are wrong)" in line
+    with pytest.raises(InvalidSettingError, match="19 more lines are wrong") as told:
+        Tokens(file).load()
+    assert "\n" not in str(told.value)
+
+
 def test_a_file_that_is_gone_lets_nobody_ask_until_it_is_back(file: Path, tokens: Tokens) -> None:
     content = file.read_text()
 
