@@ -60,7 +60,7 @@ class Explorer:
         self.names = names
         self.program = program
         self.trees = Trees() if trees is None else trees
-        self.asking = QueryTrees(names, settings, loaded, deadline, self._report, earlier)
+        self.asking = QueryTrees(names, settings, program, loaded, deadline, self._report, earlier)
         self.problems: dict[tuple[str, int, str], Problem] = {}
         """Faults of the policy, each once."""
         self.found: dict[Key, Found] = {}

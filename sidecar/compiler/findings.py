@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -36,8 +37,8 @@ class Identities:
     def clause(self, clause: Clause) -> str:
         """Return the digest of one clause, wherever it stands."""
         if clause.number not in self._clauses:
-            found = digest_of(clause.rule, clause.written).bytes().hex()
-            self._clauses[clause.number] = found
+            words = msgspec.json.encode((clause.rule, clause.written))
+            self._clauses[clause.number] = sha256(words).hexdigest()
         return self._clauses[clause.number]
 
     def rule(self, name: str) -> str:

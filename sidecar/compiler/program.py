@@ -41,6 +41,9 @@ class Clause:
     """Parameters and body, to find the place of a name; empty for a line of a block."""
     written: tuple[str, ...]
     """What stands in it, word for word; of a line of a block what Oso makes of it."""
+    implier: tuple[str, str] | None = None
+    """Of a line of a block without a relation: the rule that it calls, and the role or permission
+    that it calls it with."""
 
     @property
     def literals(self) -> tuple[str | None, ...]:
@@ -107,17 +110,18 @@ class _Building:
     generated: list[str] = field(default_factory=list)
     count: int = 0
 
-    def add(
+    def add(  # noqa: PLR0913, PLR0917 - all that a clause is but its number
         self,
         rule: str,
         parameters: Sequence[Parameter],
         place: tuple[str, int],
         tokens: tuple[Token, ...],
         written: Sequence[str],
+        implier: tuple[str, str] | None = None,
     ) -> Clause:
         number = self.count
         self.count += 1
-        clause = Clause(number, rule, tuple(parameters), *place, tokens, tuple(written))
+        clause = Clause(number, rule, tuple(parameters), *place, tokens, tuple(written), implier)
         self.clauses[rule, len(parameters)].append(clause)
         return clause
 
@@ -169,9 +173,8 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
     for line in block.implications:
         granted = block.names.get(line.granted)
         related = blocks.get(block.relations[line.relation].text) if line.relation else None
-        implier = (related if line.relation else block) and (related or block).names.get(
-            line.implier
-        )
+        owner = related if line.relation else block
+        implier = owner.names.get(line.implier) if owner is not None else None
         if (
             granted is None or implier is None
         ):  # pragma: no cover - Oso has refused the block before
@@ -190,7 +193,8 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
             Parameter(text=line.granted),
             Parameter(type=block.type, is_total=True),
         ]
-        clause = building.add(granted, parameters, (block.file, line.line), (), written)
+        place, alone = (block.file, line.line), None if line.relation else (implier, line.implier)
+        clause = building.add(granted, parameters, place, (), written, alone)
         building.generated.append(f"{clause.name}{head}{body}")
 
 

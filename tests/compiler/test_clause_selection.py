@@ -12,6 +12,7 @@ from sidecar.bundle.model import nodes_of
 from sidecar.bundle.model import tests_of as read_tests
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
 from sidecar.compiler.pack import PackTexts
+from sidecar.compiler.query_trees import QueryTrees
 from sidecar.compiler.selection import ClauseIndex, Headed
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
@@ -146,6 +147,22 @@ def test_a_pack_compiles_to_the_same_when_every_clause_is_asked(
 
     assert everything.left_out > 0
     mine, others = comparable(ours, theirs)
+    assert mine == others
+
+
+def test_lines_of_blocks_that_are_not_asked_mean_what_oso_makes_of_them(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = library.texts(PACKS["resource blocks that share the names of roles and actions"])
+    unasked = outcome(pack)
+    monkeypatch.setattr(QueryTrees, "_line", lambda *_: None)
+
+    asked = outcome(pack)
+
+    assert not isinstance(unasked, list)
+    assert not isinstance(asked, list)
+    assert unasked["queries"] < asked["queries"]
+    mine, others = comparable(unasked, asked)
     assert mine == others
 
 
