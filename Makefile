@@ -52,10 +52,10 @@ test-system: .venv/testing ## What needs more than the locks: another Python
 policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test
 
-matrix: .venv/serving ## Write the matrix anew, after a change of access that is meant
+matrix: .venv/reviewing ## Write the matrix anew, after a change of access that is meant
 	$(BIN)/sidecar matrix > policies/matrix.txt
 
-mutate: .venv/serving ## Would the suites notice a slip in the policy?
+mutate: .venv/reviewing ## Would the suites notice a slip in the policy?
 	$(BIN)/sidecar mutate
 
 deep: .venv/testing ## A million requests against the reference, and five times as many other cases
@@ -75,8 +75,9 @@ image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .
 
 lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows into the locks
-	$(LOCK) --group dev --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra review --group dev --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements-dev.lock --extra review --output-file requirements-review.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --constraint requirements-dev.lock --group bench --output-file requirements-bench.lock pyproject.toml
 
@@ -96,6 +97,12 @@ clean: ## Remove all that make made
 	@echo "installing requirements.lock"
 	@$(PIP_INSTALL) $(LOCKED) -r requirements-build.lock -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# The solver, which only reviewers' tools need; those of `make test` have it too.
+.venv/reviewing: requirements-review.lock .venv/serving
+	@echo "installing the solver of requirements-review.lock"
+	@$(PIP_INSTALL) $(LOCKED) -r requirements-review.lock
 	@touch $@
 
 # Peers get an environment of their own; wrk and a C compiler come from Debian where they are

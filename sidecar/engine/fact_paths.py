@@ -11,8 +11,9 @@ an entity. Its meaning is fixed here (docs/packs.md, "The value of an attribute"
   entity of a type without a table exists if it has a key.
 * An absent value equals nothing.
 
-A subclass says how single facts are read: `sidecar.engine.paths` from a snapshot, and
-`sidecar.review.line_facts` from a line of the decision log.
+A subclass says how single facts are read: `sidecar.engine.paths` from a snapshot,
+`sidecar.review.line_facts` from a line of the decision log, and `sidecar.review.symbolic_facts` as
+terms of a solver, for all facts that there can be.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         if base in (ACTION, CONTEXT):
             return self.sent(base, name)
         if base == SETTINGS:
-            return self.constant(self.settings.get(name))
+            return self.constant(self.settings.get(name), self.attribute(path).type)
         if not self.is_entity(base):  # the only member of a value is the domain of an address
             return self.domain(self.comparable(base))
         declared = self.type_of(base)
@@ -69,7 +70,8 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
             return self.first(stored, self.sent(base, name)) if can_be_sent else stored
         if attribute.default is None:
             return stored
-        return self.first(stored, self.given(self.exists(base), self.constant(attribute.default)))
+        default = self.constant(attribute.default, attribute.type)
+        return self.first(stored, self.given(self.exists(base), default))
 
     def key(self, path: Path) -> V:
         """Return the key of an entity, whether it exists or not."""
@@ -106,7 +108,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
     def operand(self, operand: Path, declared: ValueType) -> V:
         """Return the value of an operand: of a literal by its declared type, or of a path."""
         if operand[0] == "literal":
-            return self.constant(self.literal(declared, operand[1]))
+            return self.constant(self.literal(declared, operand[1]), declared)
         return self.comparable(operand)
 
     def literal(self, declared: ValueType, text: str) -> Value:
@@ -157,8 +159,8 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
     # How a backend reads single facts.
 
     @abstractmethod
-    def constant(self, value: Value) -> V:
-        """Return a value that is always the same; None stands for an absent one."""
+    def constant(self, value: Value, declared: ValueType) -> V:
+        """Return a value of a type that is always the same; None stands for an absent one."""
 
     @abstractmethod
     def key_sent(self, root: Path) -> V:

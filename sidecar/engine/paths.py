@@ -12,7 +12,7 @@ from sidecar.diagram.questions import ACTION, RESOURCE, SUBJECT, Path
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
 from sidecar.facts import Row
-from sidecar.schema import Attribute, EntityType, Schema, Value, is_id
+from sidecar.schema import Attribute, EntityType, Schema, Value, ValueType, is_id
 
 _INDEX = {SUBJECT: 0, RESOURCE: 1}
 
@@ -50,7 +50,7 @@ class Reader(FactPaths[Read, Read]):
             self._rows[path] = read
         return self._rows[path]
 
-    def constant(self, value: Value) -> Read:
+    def constant(self, value: Value, _declared: ValueType) -> Read:
         """Return a value that is the same for all requests."""
         return constant(value)
 

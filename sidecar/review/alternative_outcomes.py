@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from sidecar.diagram.nodes import Label, Node, Test
 from sidecar.diagram.questions import value_of
 from sidecar.engine.fact_sources import Sources
-from sidecar.review.states import Answered
-from sidecar.review.states.answers import outcomes_of
+from sidecar.review.states import Answered, outcomes_of
 from sidecar.schema import Kind
 
 

@@ -17,8 +17,7 @@ from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
-from sidecar.review.states import Answered, States
-from sidecar.review.states.answers import outcomes_of
+from sidecar.review.states import Answered, States, outcomes_of
 
 Known = Mapping[Question, bool]
 """Answers without which a tree is not asked."""

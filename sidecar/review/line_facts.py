@@ -28,7 +28,7 @@ from sidecar.engine.policy import Policy
 from sidecar.engine.sensitivity import Origin, origin_of_path
 from sidecar.errors import UnreadableLineError
 from sidecar.review.supplied_facts import Supply
-from sidecar.schema import Attribute, EntityType, Kind, Value, id_of, is_id
+from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType, id_of, is_id
 from sidecar.schema.messages import shown
 
 ABSENT = Told(None)
@@ -122,7 +122,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
 
     # How single facts are read from a line.
 
-    def constant(self, value: Value) -> Told | None:
+    def constant(self, value: Value, _declared: ValueType) -> Told | None:
         """Return a value of the settings or of a literal."""
         return told(value)
 

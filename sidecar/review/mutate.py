@@ -21,6 +21,7 @@ from sidecar.errors import InvalidPackError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
 from sidecar.review.edit_reach import UncompiledEntries
 from sidecar.review.mutants import Mutant, mutants_of
+from sidecar.review.solver import load_solver
 from sidecar.review.states import KnownStates
 from sidecar.review.suite_case import case_to_paste
 from sidecar.review.witness import Entry, changed_entries, tell
@@ -79,9 +80,11 @@ def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
         How many there are, and their fates, in their order.
 
     Raises:
+        MissingSolverError: The solver is not installed.
         InvalidPackError: The pack cannot be used.
         InvalidSuiteError: Its suites cannot be used, or fail without any mutant.
     """
+    load_solver()  # before any process is started that needs it
     pack, _ = read_texts(places.policies, places.fixtures)
     mutants = mutants_of(pack.texts, pack.schema)
     _check_suites(places)

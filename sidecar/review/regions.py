@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
-from sidecar.diagram.questions import YES_NO, Question, value_of
+from sidecar.diagram.questions import YES_NO, value_of
 from sidecar.review.aligned_diagrams import Joined, Scope, presupposed
-from sidecar.review.states import Answered, Example
-from sidecar.review.states.answers import outcomes_of
+from sidecar.review.solver import FALSE as NO
+from sidecar.review.solver import TRUE as YES
+from sidecar.review.solver import Term
+from sidecar.review.states import Answered, Example, outcomes_of
 
 Cube = Mapping[int, Answered]
 """Conditions that hold together: the place of a test to the outcomes that it may have."""
@@ -25,6 +27,9 @@ class Regions:
         self._simpler: dict[tuple[int, int], Node] = {}
         self._known_regions: dict[tuple[int, frozenset[tuple[int, Answered]]], Node] = {}
         self._known_ways: dict[int, tuple[tuple[Answered, Node], ...]] = {}
+        self._leading: dict[int, Term] = {}
+        """Nodes to what the solver calls that they lead to yes, in one session."""
+        self._session = 0
         joined.trees.scope = scope
 
     def both(self, left: Node, right: Node) -> Node:
@@ -37,14 +42,16 @@ class Regions:
 
     def is_empty(self, region: Node, cube: Cube | None = None) -> bool:
         """Tell whether no state that can be is in a region, and in a cube."""
-        return next(self.cubes(region, cube), None) is None
+        self.states.tidy()
+        if self._session != self.states.session:
+            self._session = self.states.session
+            self._leading = {TRUE.number: YES, FALSE.number: NO, FAULT.number: NO}
+        return not self.states.possible_where((cube or {}).values(), self._leads(region))
 
     def cubes(self, region: Node, within: Cube | None = None) -> Iterator[Cube]:
         """Yield the ways to the yes-leaves of a region that can be, each a cube."""
-        path = dict(within or {})
-        if not path or self.states.possible(path.values()):
-            answers = {each.test.question: each for each in path.values()}
-            yield from self._cubes(region, path, answers, within or {})
+        if not self.is_empty(region, within):
+            yield from self._cubes(region, dict(within or {}), within or {})
 
     def region(self, cube: Cube) -> Node:
         """Return the region of a cube: where its answers can be given, and are these."""
@@ -121,34 +128,30 @@ class Regions:
         fallback = known[-1]
         return self.trees.place(test, labels, [fallback if each is None else each for each in kept])
 
-    def _cubes(
-        self,
-        node: Node,
-        path: dict[int, Answered],
-        answers: dict[Question, Answered],
-        within: Cube,
-    ) -> Iterator[Cube]:
-        """Go down each way to a yes-leaf; whether it can be is settled there, and remembered."""
+    def _cubes(self, node: Node, path: dict[int, Answered], within: Cube) -> Iterator[Cube]:
+        """Go down each way that leads to a yes-leaf in a state that can be; there is one."""
         if node is TRUE:
-            if self.states.possible(path.values()):
-                yield dict(path)
+            yield dict(path)
             return
-        if node is FALSE or node is FAULT:
-            return
-        test = self.trees.tests[node.test]
         given = within.get(node.test)
         for answered, branch in self._ways(node):
             both = answered if given is None else meet(given, answered)
-            if branch is FALSE or both is None:
+            if branch is FALSE or branch is FAULT or both is None:
                 continue
-            path[node.test] = answers[test.question] = both
-            if not self.states.refuted(answers, test.question):
-                yield from self._cubes(branch, path, answers, within)
+            path[node.test] = both
+            if not self.is_empty(branch, path):
+                yield from self._cubes(branch, path, within)
         if given is None:
             path.pop(node.test, None)
-            answers.pop(test.question, None)
         else:
-            path[node.test] = answers[test.question] = given
+            path[node.test] = given
+
+    def _leads(self, node: Node) -> Term:
+        known = self._leading.get(node.number)
+        if known is None:
+            ways = [(answered, self._leads(branch)) for answered, branch in self._ways(node)]
+            known = self._leading[node.number] = self.states.leading(ways)
+        return known
 
     def _ways(self, node: Node) -> tuple[tuple[Answered, Node], ...]:
         """Return the branches of a node, each with all outcomes that lead to it."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from sidecar.bundle import UNDECLARED_ACTION
+from sidecar.cli import main
 from sidecar.diagram.nodes import Node
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.evaluator import Evaluator
@@ -18,10 +22,13 @@ from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
-from sidecar.review.states import Answered, States, laws
+from sidecar.review import solver
+from sidecar.review.states import Answered, States
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
+from tests.paths import ROOT
 
+PLACES = ["--policies", str(ROOT / "policies"), "--fixtures", str(ROOT / "fixtures")]
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PACKS = sorted({*range(deep(24)), 57, 100})
 """Generated packs that use all that a schema can declare. 57: a grant reads a default where nothing
@@ -149,12 +156,12 @@ def _not_shown(walker: Walker, root: Node, action: str, tally: Counter[str]) -> 
             yield f"{example} does not answer {way}"
 
 
-def test_a_state_that_nobody_can_settle_is_called_possible(
+def test_a_state_that_nobody_can_settle_is_neither_possible_nor_impossible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Impossible is what contradicts itself, and not what the laws come to no end of."""
     questions = list(generated_requests(3, tmp_path / "pack", worlds=1, requests=1))
     policy, _, request = questions[0]
+    monkeypatch.setattr(solver, "MOST_WORK", 1)
     walker = Walker(policy, request.subject.type, request.resource.type)
     entry = next(
         each
@@ -162,8 +169,50 @@ def test_a_state_that_nobody_can_settle_is_called_possible(
         if (subject, resource) == (walker.subject, walker.resource) and each.granted is not None
     )
     assert entry.granted is not None
-    monkeypatch.setattr(laws, "MOST_ROUNDS", 0)
-
-    assert list(walker.ways(entry.granted, []))
-    assert all(walker.states.example(way) is None for way in walker.ways(entry.granted, []) if way)
     policy.interpreter.close()
+
+    with pytest.raises(solver.UnsettledError, match="the solver gave up"):
+        list(walker.ways(entry.granted, []))
+
+
+def test_commands_that_need_the_solver_say_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "z3", None)
+
+    found = {
+        command: CliRunner().invoke(main, [command, *PLACES], catch_exceptions=False)
+        for command in ("check", "matrix", "mutate", "prove")
+    }
+
+    message = (
+        "error: this command needs the solver z3; install it with `pip install 'sidecar[review]'`"
+    )
+    assert {each.exit_code for each in found.values()} == {2}
+    assert all(each.stderr.splitlines()[-1] == message for each in found.values())
+
+
+def test_serving_and_testing_do_not_need_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "z3", None)
+
+    for arguments in (["--help"], ["test", *PLACES]):
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+
+
+def test_a_state_is_shown_by_the_same_mount_in_each_run(tmp_path: Path) -> None:
+    policy, _, request = next(generated_requests(5, tmp_path / "pack", worlds=1, requests=1))
+    shown = []
+    for asked_before in (False, True):
+        pair = (request.subject.type, request.resource.type)
+        walker = Walker(policy, *pair)
+        entries = [each for key, each in policy.entries.items() if key[:2] == pair]
+        roots = [each.granted for each in entries if each.granted is not None]
+        ways = [way for root in roots for way in islice(walker.ways(root, []), 5)]
+        if asked_before:
+            for way in reversed(ways):
+                walker.states.example(way)
+        shown.append([walker.states.example(way) for way in ways])
+    policy.interpreter.close()
+
+    assert len(shown[0]) > 1
+    assert shown[0] == shown[1]

@@ -1,0 +1,248 @@
+"""States that can be: whether a set of answers has a world, and which world that is.
+
+A tree knows what was answered, and not what that implies: that an absent membership has no role,
+that two references which lead to one account lead to one owner, that what a look-up finds is what
+it was asked for. `States` decides it with a solver; `Example` is a mount and a request with these
+answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sidecar.diagram.nodes import Label, Test
+from sidecar.diagram.questions import value_of
+from sidecar.review.example import Example, smallest_example
+from sidecar.review.solver import (
+    FALSE,
+    TRUE,
+    Solver,
+    Term,
+    Vocabulary,
+    all_of,
+    any_of,
+    equal,
+    negated,
+)
+from sidecar.review.symbolic_facts import SymbolicFacts
+from sidecar.schema import EntityType, Kind, Schema, Value
+
+MOST_NODES = 1_000
+"""Nodes of regions that one session of the solver is told of."""
+
+__all__ = ["Answered", "Example", "KnownStates", "States", "outcomes_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One test with the outcomes that it may have; never none, and never all of them."""
+
+    test: Test
+    labels: tuple[Label, ...]
+    """As `Node.labels`; of a text or a number there is one outcome more than labels."""
+    outcomes: frozenset[int]
+    """Places of outcomes: of a finite test of its labels; of a text of its literals, and behind
+    them any other; of a number of the intervals between its cuts."""
+
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Sets of answers are looked up all the time, and questions are deep."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.test.question, self.labels, self.outcomes)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def labelled(self) -> tuple[Label, ...]:
+        """The labels of the outcomes that are left; of a text without any other."""
+        return tuple(label for at, label in enumerate(self.labels) if at in self.outcomes)
+
+    @property
+    def is_other(self) -> bool:
+        """Of a text: whether it may be none of the literals."""
+        return len(self.labels) in self.outcomes
+
+
+def outcomes_of(test: Test, labels: tuple[Label, ...]) -> range:
+    """Return the places of all outcomes that a test with these labels has."""
+    return range(len(labels) + (test.outcomes != "finite"))
+
+
+class SymbolicState:
+    """The facts of any mount and request, with what answers say of them."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        settings: Mapping[str, Value],
+        types: tuple[EntityType, EntityType],
+    ) -> None:
+        self.terms = Vocabulary()
+        self.facts = SymbolicFacts(schema, settings, types, self.terms)
+
+    def formula(self, answered: Answered) -> Term:
+        """Return that a test has one of the outcomes that are left; so all it asks of is there."""
+        test, (kind, *operands) = answered.test, answered.test.question
+        facts = self.facts
+        if kind == "includes":
+            held = facts.includes(*operands)
+            return all_of([held.present, self._is(held.value[0], answered)])
+        if kind == "exists":
+            return self._is(facts.exists(operands[0]), answered)
+        read = [facts.comparable(path) for path in operands if isinstance(path, tuple)]
+        if kind == "present":
+            return self._is(read[0].present, answered)
+        present = all_of(each.present for each in read)
+        if test.outcomes == "number":
+            outcome = self._intervals(read[0].value[0], answered)
+        elif kind == "order":
+            outcome = self._order(read[0].value[0], read[1].value[0], answered)
+        elif kind == "same":
+            outcome = self._is(equal(read[0].value, read[1].value), answered)
+        else:
+            outcome = self._values(read[0].value[0], answered)
+        return all_of([present, outcome])
+
+    def _is(self, holds: Term, answered: Answered) -> Term:
+        """Return that a yes or no is as answered."""
+        ways = [holds if label is True else negated(holds) for label in answered.labelled]
+        return any_of(ways)
+
+    def _values(self, value: Term, answered: Answered) -> Term:
+        """Return that an enum, a flag or a text is one of some labels, or none of them."""
+        kind = self.facts.attribute(answered.test.question[1]).type.kind
+        literals = {label: self.terms.literal(kind, label) for label in answered.labels}
+        ways = [f"(= {value} {literals[label]})" for label in answered.labelled]
+        if answered.is_other:
+            others = (negated(f"(= {value} {each})") for each in literals.values())
+            ways.append(all_of(others))
+        return any_of(ways)
+
+    def _intervals(self, value: Term, answered: Answered) -> Term:
+        """Return that a number lies in one of some intervals between cuts."""
+        kind, terms = answered.test.kind or Kind.DECIMAL, self.terms
+        reached = [TRUE]
+        for text, above in answered.labels:
+            cut = terms.literal(kind, value_of(kind, text))
+            reached.append(f"({'>' if above else '>='} {value} {cut})")
+        reached.append(FALSE)
+        return any_of(
+            all_of([reached[at], negated(reached[at + 1])]) for at in sorted(answered.outcomes)
+        )
+
+    def _order(self, left: Term, right: Term, answered: Answered) -> Term:
+        signs = {"lt": "<", "eq": "=", "gt": ">"}
+        return any_of(f"({signs[str(label)]} {left} {right})" for label in answered.labelled)
+
+
+class States:
+    """Tells which answers can be given together, for one type of subject and one of resource."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        settings: Mapping[str, Value],
+        types: tuple[EntityType, EntityType],
+    ) -> None:
+        self._of = (schema, settings, types)
+        self._known: dict[frozenset[Answered], bool] = {}
+        self.session = 0
+        """How often the solver was begun anew; what it was told of regions ends with a session."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state = SymbolicState(*self._of)
+        self._solver = Solver(self._state.terms)
+        self._assumed: dict[Answered, Term] = {}
+        self._leading: dict[Term, Term] = {}
+        """What formulas about nodes are called."""
+        self._known_leading: dict[tuple[frozenset[Answered], Term], bool] = {}
+        self.session += 1
+
+    def possible(self, answers: Iterable[Answered]) -> bool:
+        """Tell whether there is a mount and a request with all these answers.
+
+        Raises:
+            UnsettledError: The solver gives up.
+        """
+        key = frozenset(answers)
+        if key not in self._known:
+            self._known[key] = self._ask(key, TRUE)
+        return self._known[key]
+
+    def possible_where(self, answers: Iterable[Answered], leading: Term) -> bool:
+        """Tell whether there is one with all these answers that leads from a node to yes.
+
+        Args:
+            answers: Of each test one at most.
+            leading: What `leading` has returned for the node, in this session.
+
+        Raises:
+            UnsettledError: The solver gives up.
+        """
+        key = (frozenset(answers), leading)
+        if key not in self._known_leading:
+            self._known_leading[key] = self._ask(*key)
+        return self._known_leading[key]
+
+    def leading(self, ways: Iterable[tuple[Answered, Term]]) -> Term:
+        """Return that a node leads to yes: by one of its answers, and a branch that does.
+
+        Args:
+            ways: The answers of the node, each with the same of the branch that it takes; of the
+                leaves that is `TRUE` or `FALSE`.
+        """
+        formula = any_of(all_of([self._assume(each), branch]) for each, branch in ways)
+        if formula not in self._leading:
+            self._leading[formula] = self._solver.name(formula)
+        return self._leading[formula]
+
+    def tidy(self) -> None:
+        """Begin a new session where the solver was told of so many nodes that it gets slow."""
+        if len(self._leading) > MOST_NODES:
+            self._begin()
+
+    def _ask(self, answers: frozenset[Answered], leading: Term) -> bool:
+        return self._solver.is_satisfiable([leading, *sorted(map(self._assume, answers))])
+
+    def example(self, answers: Iterable[Answered]) -> Example | None:
+        """Return the smallest mount and request with all these answers; None where there is none.
+
+        It depends on nothing that was asked before.
+
+        Raises:
+            UnsettledError: The solver gives up.
+        """
+        state = SymbolicState(*self._of)
+        ordered = sorted(set(answers), key=lambda each: repr(each.test.question))
+        return smallest_example(state.facts, [state.formula(each) for each in ordered])
+
+    def _assume(self, answered: Answered) -> Term:
+        """Return a name for what an answer says, so that it can be assumed and dropped."""
+        known = self._assumed.get(answered)
+        if known is None:
+            known = self._assumed[answered] = self._solver.name(self._state.formula(answered))
+        return known
+
+
+class KnownStates:
+    """What was found to be possible, for packs that are compared one after another.
+
+    What can be is a matter of the schema and the settings alone, and most edits leave both.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[Schema, Mapping[str, Value]] | None = None
+        self._states: dict[tuple[str, str], States] = {}
+
+    def of(self, schema: Schema, settings: Mapping[str, Value], scope: tuple[str, str]) -> States:
+        """Return what can be for a pair of types; another schema or other settings begin anew."""
+        if self._of != (schema, settings):
+            self._of = (schema, settings)
+            self._states.clear()
+        if scope not in self._states:
+            pair = (schema.types[scope[0]], schema.types[scope[1]])
+            self._states[scope] = States(schema, settings, pair)
+        return self._states[scope]

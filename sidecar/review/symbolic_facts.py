@@ -1,0 +1,521 @@
+"""The facts of any mount and request as terms of a solver, under the laws that every mount keeps.
+
+What a path means is defined in `engine.fact_paths`. The laws are those by which a snapshot is
+built (`facts`): a row has its required attributes, a reference that may not dangle leads to
+something, one key has one row, and a look-up finds the row that matches, or the one that it
+prefers, and nothing only where none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
+
+from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, Path
+from sidecar.engine.fact_paths import ROOTS, FactPaths
+from sidecar.review.solver import (
+    FALSE,
+    TRUE,
+    Term,
+    Terms,
+    Vocabulary,
+    all_of,
+    any_of,
+    equal,
+    negated,
+)
+from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is at a path."""
+
+    value: Terms
+    """Of an entity its key; it says nothing where nothing is present."""
+    present: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entity:
+    """What a key of a type names, whether it exists or not."""
+
+    type: EntityType
+    key: Terms
+
+    @property
+    def number(self) -> tuple[str, ...]:
+        """What tells it from others; two with different ones may be the same all the same."""
+        return (self.type.name, *self.key)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """A look-up that searches, with what it is asked and what it finds."""
+
+    lookup: Lookup
+    asked: Mapping[str, Terms]
+    found: Entity
+    hit: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallerValue:
+    """What a caller sends as one member of a request."""
+
+    base: Path
+    attribute: Attribute
+    value: Terms
+    sent: Term
+    refused: Term
+    """Whether it is sent, and outside its domain, so that the default does not apply."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sets:
+    """All sets of one type of members, each with a term that stands for it."""
+
+    element: ValueType
+    sets: dict[Terms, None] = field(default_factory=dict)
+    members: dict[Terms, None] = field(default_factory=dict)
+    """What they were asked to include."""
+
+    @property
+    def name(self) -> str:
+        """Name whether a set includes a member."""
+        return f"in a set of {self.element.name}"
+
+
+class SymbolicFacts(FactPaths[Reading, Term]):
+    """Reads paths as terms, and says what laws there are about them."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        settings: Mapping[str, Value],
+        types: tuple[EntityType, EntityType],
+        terms: Vocabulary,
+    ) -> None:
+        super().__init__(schema, settings, *types)
+        self.terms = terms
+        self.entities: dict[tuple[str, ...], Entity] = {}
+        """Those that paths lead to; the laws of look-ups are said of them."""
+        self.rows: dict[tuple[str, ...], Entity] = {}
+        """Those of which it matters whether they have a row."""
+        self.caller_values: dict[Path, CallerValue] = {}
+        self.sets: dict[str, Sets] = {}
+        """Mounted and said sets, by the type of their members."""
+        self._readings: dict[Path, Reading] = {}
+        self._columns: dict[tuple[str, ...], tuple[Entity, Attribute, Reading]] = {}
+        self._searches: dict[tuple[str, ...], Search] = {}
+        self._refusing = [
+            lookup
+            for declared in schema.types.values()
+            for lookup in declared.lookups.values()
+            if lookup.several == "refuse" and not _is_by_key(lookup, schema)
+        ]
+
+    # --- paths -----------------------------------------------------------------------------------
+
+    def comparable(self, path: Path) -> Reading:
+        """Return what is at a path: a value, or the key of an entity."""
+        known = self._readings.get(path)
+        if known is None:
+            known = self._readings[path] = super().comparable(path)
+            if self.is_entity(path):
+                self.note(Entity(self.type_of(path), known.value))
+        return known
+
+    def constant(self, value: Value, declared: ValueType) -> Reading:
+        """Return a value of a type that is always the same."""
+        if value is None or declared.kind is Kind.SET:  # what a set includes is asked apart
+            return Reading((), FALSE if value is None else TRUE)
+        parts = value if isinstance(value, tuple) else (value,)
+        kinds = self._kinds(Attribute(name="", type=declared))
+        pairs = zip(kinds, parts, strict=True)
+        return Reading(
+            tuple(self.terms.literal(kind.type.kind, part) for kind, part in pairs), TRUE
+        )
+
+    def key_sent(self, root: Path) -> Reading:
+        """Return the key that the id of the subject or the resource names."""
+        declared = self.type_of(root)
+        key = tuple(
+            self._plain(f"{root[0]}.{column}", declared.attributes[column], ())[0]
+            for column in declared.key
+        )
+        if declared.keeps_any_id:
+            return Reading(key, TRUE)
+        present = self.terms.flag(f"{root[0]} has a key")
+        for part in key:
+            self.terms.imply(present, self.terms.is_proper(part))
+        return Reading(key, present)
+
+    def sent(self, base: Path, name: str) -> Reading:
+        """Return what the caller sent as an attribute or a property, or else its default."""
+        path = ("member", base, name)
+        attribute = self.attribute(path)
+        if base in ROOTS:
+            default = self.given(
+                self._has_defaults(base), self.constant(attribute.default, attribute.type)
+            )
+            if not attribute.caller:
+                return default
+            sent = self._caller_value(path, attribute)
+            return self.first(
+                Reading(sent.value, sent.sent), self.given(negated(sent.refused), default)
+            )
+        # Which action it is, and so what its defaults are, is open; a default that applies is no
+        # other than one that is sent.
+        sent = self._caller_value(path, attribute)
+        is_flag = attribute.default is not None and attribute.type.kind is Kind.BOOLEAN
+        certain = base == CONTEXT and (name == "now" or is_flag)
+        return Reading(sent.value, TRUE if certain else sent.sent)
+
+    def _has_defaults(self, base: Path) -> Term:
+        creates = any(each.creates for each in self.type_of(base).actions.values())
+        if base == RESOURCE and creates:
+            # The action is still open: it may make the resource, which then has its defaults.
+            return any_of([self.exists(base), self.terms.flag("the action creates")])
+        return self.exists(base)
+
+    def _caller_value(self, path: Path, attribute: Attribute) -> CallerValue:
+        if path not in self.caller_values:
+            base, terms = path[1], self.terms
+            name = f"{base[0]} sent {attribute.name}"
+            # A boolean is either, or of the wrong JSON type.
+            refusable = attribute.default is not None and attribute.type.kind is not Kind.BOOLEAN
+            self.caller_values[path] = CallerValue(
+                base=base,
+                attribute=attribute,
+                value=self._plain(name, self._of_all_actions(path, attribute), ()),
+                sent=terms.flag(f"is {name}"),
+                refused=terms.flag(f"is refused {name}") if refusable else FALSE,
+            )
+        return self.caller_values[path]
+
+    def _of_all_actions(self, path: Path, attribute: Attribute) -> Attribute:
+        """Return a property with the values that any action of the resource lets it have."""
+        if path[1] != ACTION or not attribute.only:
+            return attribute
+        actions = self.type_of(RESOURCE).actions.values()
+        of_name = (each.properties.get(attribute.name) for each in actions)
+        domains = [each.only for each in of_name if each is not None] or [attribute.only]
+        only = dict.fromkeys(chain.from_iterable(domains) if all(domains) else ())
+        return replace(attribute, only=tuple(only))
+
+    def column(self, path: Path, attribute: Attribute) -> Reading:
+        """Return a value of the row of an entity."""
+        owner = self.comparable(path)
+        stored = self.cell(Entity(self.type_of(path), owner.value), attribute.name)
+        return self.given(owner.present, stored)
+
+    def key_of_row(self, path: Path) -> Reading:
+        """Return the key of the row that a look-up finds."""
+        asked_type, lookup = self.type_of(path[1]), self.lookup(path)
+        found = self.schema.types[lookup.finds]
+        given = self.arguments(path)
+        asked = dict(zip(("this", *lookup.arguments), (each.value for each in given), strict=True))
+        name = f"{asked_type.name}.{lookup.name}"
+        arguments = tuple(part for value in asked.values() for part in value)
+        hit = self.terms.flag(f"{name} finds one", arguments)
+        key = tuple(
+            self._plain(f"{name} {column}", found.attributes[column], arguments)[0]
+            for column in found.key
+        )
+        if (name, *arguments) not in self._searches:
+            search = Search(lookup, asked, Entity(found, key), hit)
+            self._searches[name, *arguments] = search
+            self.terms.imply(hit, self._matches(lookup, search.found, asked))
+            for entity in list(self.entities.values()):
+                self._meet(search, entity)
+        return Reading(key, all_of([hit, *(each.present for each in given)]))
+
+    def has_row(self, path: Path) -> Term:
+        """Tell whether an entity has a row."""
+        owner = self.comparable(path)
+        if path[0] == "lookup" and not self.names_key(path):
+            return owner.present
+        return all_of([owner.present, self.row(Entity(self.type_of(path), owner.value))])
+
+    def first(self, preferred: Reading, other: Reading) -> Reading:
+        """Return a value, or another one where it is absent."""
+        if other.present == FALSE:
+            return preferred
+        value = self.terms.choose(preferred.present, preferred.value, other.value)
+        return Reading(value, any_of([preferred.present, other.present]))
+
+    def given(self, condition: Term, value: Reading) -> Reading:
+        """Return a value where a condition holds, and absent elsewhere."""
+        return Reading(value.value, all_of([condition, value.present]))
+
+    def part(self, key: Reading, declared: EntityType, name: str) -> Reading:
+        """Return one column of a key."""
+        return Reading((key.value[declared.key.index(name)],), key.present)
+
+    def whole(self, parts: Sequence[Reading]) -> Reading:
+        """Return the key of these columns; absent where one of them is."""
+        key = tuple(term for part in parts for term in part.value)
+        return Reading(key, all_of(part.present for part in parts))
+
+    def domain(self, address: Reading) -> Reading:
+        """Return the domain of an address."""
+        return Reading((self.terms.domain_of(address.value[0]),), address.present)
+
+    def is_present(self, value: Reading) -> Term:
+        """Tell whether a value is there."""
+        return value.present
+
+    def is_id(self, value: Reading) -> Term:
+        """Tell whether a text can be an id."""
+        return self.terms.is_proper(value.value[0])
+
+    def same(self, left: Reading, right: Reading) -> Term:
+        """Tell whether two values are there and equal."""
+        return all_of([left.present, right.present, equal(left.value, right.value)])
+
+    def either(self, left: Term, right: Term) -> Term:
+        """Tell whether one of two conditions holds."""
+        return any_of([left, right])
+
+    # --- rows ------------------------------------------------------------------------------------
+
+    def row(self, entity: Entity) -> Term:
+        """Return whether an entity has a row."""
+        declared = entity.type
+        if not declared.table:
+            return FALSE
+        row = self.terms.flag(f"row of {declared.name}", entity.key)
+        if entity.number not in self.rows:
+            self.rows[entity.number] = entity
+            for part, column in zip(entity.key, declared.key, strict=True):
+                self.terms.imply(row, self.terms.is_proper(part))
+                self._refer(row, declared.attributes[column], (part,))
+        return row
+
+    def is_there(self, entity: Entity) -> Term:
+        """Return whether what a key names exists, as rows see it."""
+        declared = entity.type
+        if not declared.table:
+            return TRUE
+        row = self.row(entity)
+        if declared.implied is None:
+            return row
+        steps, column = declared.implied
+        reach = self._along(entity, steps)
+        part = (entity.key[declared.key.index(column)],)
+        implied = all_of([reach.present, equal(reach.value, part)])
+        return any_of([row, implied])
+
+    def cell(self, entity: Entity, name: str) -> Reading:
+        """Return what the row of an entity holds, defaults apart."""
+        declared, attribute = entity.type, entity.type.attributes[name]
+        if name in declared.key:
+            part = entity.key[declared.key.index(name)]
+            return Reading((part,), self.row(entity))
+        number = (name, *entity.number)
+        if number not in self._columns:
+            terms, named = self.terms, f"{declared.name}.{name}"
+            value = self._plain(named, attribute, entity.key)
+            has = self.row(entity)
+            if attribute.optional:
+                has = all_of([has, terms.flag(f"has {named}", entity.key)])
+            self._columns[number] = (entity, attribute, Reading(value, has))
+            self._refer(has, attribute, value)
+        return self._columns[number][2]
+
+    def known_cell(self, entity: Entity, name: str) -> Reading | None:
+        """Return what a row holds, if that was read of it."""
+        if name in entity.type.key:
+            return self.cell(entity, name)
+        known = self._columns.get((name, *entity.number))
+        return None if known is None else known[2]
+
+    def stored(self) -> Iterator[tuple[Entity, Attribute, Reading]]:
+        """Yield all that was read of rows, keys apart, entity by entity."""
+        order = {number: at for at, number in enumerate(self.entities)}
+        columns = self._columns.values()
+        yield from sorted(columns, key=lambda each: order.get(each[0].number, len(order)))
+
+    def _plain(self, name: str, attribute: Attribute, owner: Terms) -> Terms:
+        """Return a value of the type of an attribute: of an entity as many terms as its key has."""
+        made = []
+        for at, part in enumerate(self._kinds(attribute)):
+            term = self.terms.value(f"{name} {at}" if at else name, part.type.kind, owner)
+            self.terms.limit(term, part)
+            if attribute.type.kind is Kind.REFERENCE and part.type.kind is Kind.STRING:
+                self.terms.say(self.terms.is_proper(term))
+            made.append(term)
+        return tuple(made)
+
+    def _kinds(self, attribute: Attribute) -> Iterator[Attribute]:
+        """Yield what a value is made of: of an entity its key columns, else the attribute."""
+        if attribute.type.kind is not Kind.REFERENCE:
+            yield attribute
+            return
+        target = self.schema.types[attribute.type.target]
+        for column in target.key:
+            yield from self._kinds(target.attributes[column])
+
+    def _refer(self, has: Term, attribute: Attribute, value: Terms) -> None:
+        """Say that a reference leads to something, where there is one."""
+        if attribute.type.kind is Kind.REFERENCE:
+            target = Entity(self.schema.types[attribute.type.target], value)
+            if not attribute.may_dangle:
+                self.terms.imply(has, self.is_there(target))
+            if any(part.type.kind is Kind.ENUM for part in self._kinds(attribute)):
+                self.note(target)  # of which there are but few
+
+    def _or_default(self, held: Reading, attribute: Attribute, exists: Term) -> Reading:
+        default = self.constant(attribute.default, attribute.type)
+        return self.first(held, self.given(exists, default))
+
+    def _along(self, entity: Entity, steps: tuple[str, ...]) -> Reading:
+        """Return what a path of a look-up leads to from a row, or from a key."""
+        first = self.cell(entity, steps[0])
+        declared, attribute = entity.type, entity.type.attributes[steps[0]]
+        if steps[0] in declared.key:
+            first = Reading(first.value, TRUE)
+        if len(steps) == 1:
+            return self._or_default(first, attribute, self.row(entity))
+        target = Entity(self.schema.types[attribute.type.target], first.value)
+        second = self.cell(target, steps[1])
+        if steps[1] in target.type.key:
+            return Reading(second.value, first.present)
+        second = self._or_default(second, target.type.attributes[steps[1]], self.is_there(target))
+        return Reading(second.value, all_of([first.present, second.present]))
+
+    # --- look-ups --------------------------------------------------------------------------------
+
+    def note(self, entity: Entity) -> None:
+        """Say what look-ups make of an entity, once."""
+        number = entity.number
+        if number in self.entities or not entity.type.table:
+            return
+        others = [each for each in self.entities.values() if each.type.name == entity.type.name]
+        self.entities[number] = entity
+        self.row(entity)
+        for search in list(self._searches.values()):
+            self._meet(search, entity)
+        for lookup in self._refusing if others else ():
+            if lookup.finds == entity.type.name:
+                for other in others:
+                    self._refuse(lookup, entity, other)
+
+    def _matches(self, lookup: Lookup, entity: Entity, asked: Mapping[str, Terms]) -> Term:
+        """Return that a look-up finds an entity, or one that it prefers."""
+        parts = [self.row(entity)]
+        for steps, source in lookup.match.items():
+            held = self._along(entity, steps)
+            parts += [held.present, equal(held.value, asked[source])]
+        return all_of([*parts, *self._fits(lookup, entity)])
+
+    def _fits(self, lookup: Lookup, entity: Entity) -> Iterator[Term]:
+        for name, value in lookup.where.items():
+            held = self._along(entity, (name,))
+            yield self.same(held, self.constant(value, entity.type.attributes[name].type))
+
+    def _meet(self, search: Search, entity: Entity) -> None:
+        """Say that a look-up finds a row that matches, or one that it prefers."""
+        lookup, found = search.lookup, search.found
+        if lookup.finds != entity.type.name or found.number == entity.number:
+            return
+        matches = self._matches(lookup, entity, search.asked)
+        ways = [equal(found.key, entity.key)]
+        if lookup.several != "refuse":
+            ways.append(self._is_preferred(lookup, found, entity))
+        self.terms.imply(matches, search.hit)
+        self.terms.imply(matches, any_of(ways))
+
+    def _is_preferred(self, lookup: Lookup, found: Entity, other: Entity) -> Term:
+        """Return that a look-up takes the first of two different rows that match."""
+        first = self.terms.comes_first(found.key, other.key)
+        if lookup.several == "first":
+            return first
+        mine, theirs = (self._along(each, (lookup.order,)) for each in (found, other))
+        both = all_of([mine.present, theirs.present])
+        neither = all_of([negated(mine.present), negated(theirs.present)])
+        ((left,), (right,)) = (mine.value, theirs.value)
+        # What has no such moment is later than all others.
+        latest = lookup.several == "latest"
+        alone, lacking = (theirs, mine) if latest else (mine, theirs)
+        return any_of(
+            [
+                all_of([alone.present, negated(lacking.present)]),
+                all_of([both, f"(> {left} {right})" if latest else f"(< {left} {right})"]),
+                all_of([any_of([neither, all_of([both, f"(= {left} {right})"])]), first]),
+            ]
+        )
+
+    def _refuse(self, lookup: Lookup, one: Entity, other: Entity) -> None:
+        """Say that a look-up which refuses several rows would not find these two together."""
+        terms = self.terms
+        parts = [self.row(one), self.row(other)]
+        first: dict[str, Terms] = {}
+        for steps, source in lookup.match.items():
+            left, right = self._along(one, steps), self._along(other, steps)
+            parts += [left.present, right.present, equal(left.value, right.value)]
+            parts.append(equal(first.setdefault(source, left.value), left.value))
+        for entity in (one, other):
+            parts += self._fits(lookup, entity)
+        terms.imply(all_of(parts), equal(one.key, other.key))
+
+    # --- sets ------------------------------------------------------------------------------------
+
+    def includes(self, members: Path, operand: Path) -> Reading:
+        """Return whether a set includes a value, and whether both are there."""
+        declared = self.attribute(members).type.element
+        assert declared is not None  # noqa: S101 - only sets include something
+        held, member = self.comparable(members), self.operand(operand, declared)
+        present = all_of([held.present, member.present])
+        if members[1] == SETTINGS:
+            return Reading((self._is_set(members[2], declared, member.value),), present)
+        if self.entity_at(members[1]) is not None:
+            self._refer_members(members, declared, member)
+        return Reading((self._holds(declared, held.value, member.value),), present)
+
+    def _is_set(self, name: str, element: ValueType, member: Terms) -> Term:
+        """Return whether a set of the settings includes a value."""
+        known = self.settings.get(name)
+        held = known if isinstance(known, frozenset) else frozenset()
+        if element.kind is Kind.DOMAIN:
+            return self.terms.includes_domain(held, name, *member)
+        literals = (self.constant(each, element) for each in sorted(held, key=str))
+        return any_of(equal(member, each.value) for each in literals)
+
+    def _refer_members(self, members: Path, declared: ValueType, member: Reading) -> None:
+        base, attribute = members[1], self.attribute(members)
+        if declared.kind is Kind.REFERENCE and not attribute.may_dangle:
+            owner = Entity(self.type_of(base), self.comparable(base).value)
+            stored = self.cell(owner, attribute.name)
+            holds = self._holds(declared, stored.value, member.value)
+            target = Entity(self.schema.types[declared.target], member.value)
+            condition = all_of([stored.present, holds])
+            self.terms.imply(condition, self.is_there(target))
+
+    def _holds(self, element: ValueType, held: Terms, member: Terms) -> Term:
+        """Return whether a mounted or a said set holds a value."""
+        of = self.sets.setdefault(element.name, Sets(element))
+        known = len(of.sets), len(of.members)
+        of.sets.setdefault(held)
+        of.members.setdefault(member)
+        if element.kind is Kind.DOMAIN and known != (len(of.sets), len(of.members)):
+            self._hold_subdomains(of)
+        return self.terms.flag(of.name, (*held, *member))
+
+    def _hold_subdomains(self, of: Sets) -> None:
+        """Say that a set which holds a domain holds all that lies under it."""
+        for above in of.members:
+            (domain,) = above
+            anchor = self.terms.anchor(domain)
+            for held, (below,) in product(of.sets, of.members if anchor else ()):
+                lies = self.terms.lies_under(below, str(anchor))
+                given = all_of([self.terms.flag(of.name, (*held, domain)), lies])
+                self.terms.imply(given, self.terms.flag(of.name, (*held, below)))
+
+
+def _is_by_key(lookup: Lookup, schema: Schema) -> bool:
+    columns = {steps[0] for steps in lookup.match if len(steps) == 1}
+    whole = len(lookup.match) == len(columns) and columns == set(schema.types[lookup.finds].key)
+    return whole and not lookup.where
