@@ -54,20 +54,19 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
     Raises:
         InvalidPolicyError: Where they break a rule of ours, or Oso refuses them or warns.
     """
-    texts, respelled = one_spelling(pack.texts)
-    names = Names(pack.schema, pack.codes, respelled)
     sources: list[Source] = []
     problems: list[Problem] = []
-    for file, text in texts.items():
+    for file, text in pack.texts.items():
         source, found = read_source(file, text)
         sources.append(source)
         problems += found
+    sources, respelled = one_spelling(sources)
+    names = Names(pack.schema, pack.codes, respelled)
     left: list[Rule] = []
     if not problems:
         for source in sources:
-            problems += [*names.check(source), *check_constructs(source)]
-            for rule in source.rules:
-                problems += [Problem(rule.file, *problem) for problem in check_variables(rule)]
+            problems += names.check(source)
+            problems += [*check_constructs(source), *check_variables(source)]
         problems += [*check_calls(sources), *check_literals(sources)]
         problems += check_action_arguments(sources)
         problems += [*check_blocks(sources), *check_heads(sources, names)]
@@ -76,7 +75,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
     if problems:
         raise InvalidPolicyError(problems)
     try:
-        whole = LoadedPolicy(pack.schema, texts)
+        whole = LoadedPolicy(pack.schema, {source.file: source.text for source in sources})
         problems = [*check_entry_points(sources, left), *_warnings(whole, sources)]
         if problems:
             raise InvalidPolicyError(problems)

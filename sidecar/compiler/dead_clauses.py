@@ -47,7 +47,7 @@ def _dead(explorer: Explorer) -> Iterator[Clause]:
     for clauses in explorer.program.clauses.values():
         for clause in clauses:
             if (
-                clause.tokens
+                clause.node is not None
                 and clause.number in dead
                 and clause.rule not in inlined
                 and not _can_vary(clause, of_settings)
@@ -68,4 +68,4 @@ def _can_vary(clause: Clause, of_settings: frozenset[str]) -> bool:
     if clause.rule not in ENTRY_POINTS:
         return clause.rule in of_settings
     called = of_settings - ENTRY_POINTS.keys()
-    return any(token.text == "settings" or token.text in called for token in clause.tokens)
+    return any(map(clause.names, ("settings", *called)))

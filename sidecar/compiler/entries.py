@@ -221,9 +221,7 @@ class Strings:
         return frozenset(strings)
 
     def _named(self, clause: Clause) -> _Named:
-        strings = {each for each in clause.literals if each is not None}
-        strings.update(token.literal for token in clause.tokens if token.kind == "string")
-        return _Named(strings, set(self._program.called_by(clause)))
+        return _Named(set(clause.strings), set(self._program.called_by(clause)))
 
 
 @dataclass(slots=True)

@@ -10,16 +10,15 @@ Resource blocks are written out as the rules that Oso makes of them. Line number
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.compiler.selection import ClauseIndex, Parameter, Types, read_head
 from sidecar.diagram.questions import Path
-from sidecar.polar.desugar import ASKER, Edit, guard, spell_out
-from sidecar.polar.source import Block, Rule, Source
-from sidecar.polar.tokens import Token
+from sidecar.polar import ast
+from sidecar.polar.desugar import ASKER, guard, spell_out
+from sidecar.polar.source import Block, Edit, Rule, Source, apply_edits
 
 FOUND = "found__"
 """What is called of it when a clause has found what its caller did not know."""
@@ -37,13 +36,17 @@ class Clause:
     """Its head."""
     file: str
     line: int
-    tokens: tuple[Token, ...]
-    """Parameters and body, to find the place of a name; empty for a line of a block."""
-    written: tuple[str, ...]
-    """What stands in it, word for word; of a line of a block what Oso makes of it."""
+    node: ast.Rule | None
+    """None for a line of a block."""
+    written: str
+    """Its text; of a line of a block the rule that Oso makes of it."""
+    calls: frozenset[str]
+    """The rules that it calls."""
     implier: tuple[str, str] | None = None
     """Of a line of a block without a relation: the rule that it calls, and the role or permission
     that it calls it with."""
+    _lines: dict[str, int] = field(default_factory=dict, compare=False)
+    """Its words, once they are needed, and the lines in which they stand first."""
 
     @property
     def literals(self) -> tuple[str | None, ...]:
@@ -55,9 +58,34 @@ class Clause:
         """The name by which Oso is asked about this clause alone."""
         return f"c__{self.number}"
 
+    @property
+    def strings(self) -> frozenset[str]:
+        """All strings in it; of a line of a block the name in the head of its rule."""
+        nodes = ast.walk(self.node) if self.node is not None else ()
+        texts = [ast.text_of(node) for node in nodes if isinstance(node, ast.Literal)]
+        return frozenset(text for text in (*self.literals, *texts) if text is not None)
+
+    def names(self, word: str) -> bool:
+        """Tell whether a name stands in it: of a variable, a rule, a member, a type or a key."""
+        return word in self._words()
+
     def line_of(self, word: str) -> int:
-        """Return the line where `word` stands in the clause, or the line where it begins."""
-        return next((token.line for token in self.tokens if token.text == word), self.line)
+        """Return the line where a name or a string in quotes stands, or where the clause begins."""
+        return self._words().get(word, self.line)
+
+    def _words(self) -> Mapping[str, int]:
+        lines = self._lines
+        for node in ast.walk(self.node) if self.node is not None and not lines else ():
+            if isinstance(node, ast.Name):
+                word = node.text
+            elif isinstance(node, ast.Variable):
+                word = node.name
+            elif isinstance(node, ast.Literal) and isinstance(node.value, str):
+                word = f'"{node.value}"'
+            else:
+                continue
+            lines[word] = min(node.span.line, lines.get(word, node.span.line))
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +112,7 @@ class Program:
             new = {
                 name
                 for (name, _), clauses in self.clauses.items()
-                if any(token.text in words for clause in clauses for token in clause.tokens)
+                if any(clause.names(each) for clause in clauses for each in words)
             }
             words = new - found
             found |= new
@@ -92,9 +120,7 @@ class Program:
 
     def called_by(self, clause: Clause) -> frozenset[str]:
         """Return the rules that a clause calls."""
-        return frozenset(
-            word for each in clause.written if (word := each.removeprefix("s__")) in self._rules
-        )
+        return clause.calls & self._rules
 
     def matching(self, rule: str, operands: tuple[Path, ...], types: Types) -> Sequence[Clause]:
         """Return the clauses of a rule whose heads allow these operands of these types."""
@@ -110,20 +136,9 @@ class _Building:
     generated: list[str] = field(default_factory=list)
     count: int = 0
 
-    def add(  # noqa: PLR0913, PLR0917 - all that a clause is but its number
-        self,
-        rule: str,
-        parameters: Sequence[Parameter],
-        place: tuple[str, int],
-        tokens: tuple[Token, ...],
-        written: Sequence[str],
-        implier: tuple[str, str] | None = None,
-    ) -> Clause:
-        number = self.count
+    def add(self, clause: Clause) -> None:
         self.count += 1
-        clause = Clause(number, rule, tuple(parameters), *place, tokens, tuple(written), implier)
-        self.clauses[rule, len(parameters)].append(clause)
-        return clause
+        self.clauses[clause.rule, len(clause.parameters)].append(clause)
 
 
 def write_program(sources: Sequence[Source]) -> Program:
@@ -133,15 +148,17 @@ def write_program(sources: Sequence[Source]) -> Program:
     whole: dict[str, str] = {}
     blocks = {block.type: block for source in sources for block in source.blocks}
     for source in sources:
-        spelled = [edit for rule in source.rules for edit in spell_out(rule.body)]
+        spelled = [edit for rule in source.rules for edit in spell_out(rule)]
         edits = [*spelled, *(edit for rule in source.rules for edit in guard(rule))]
         for rule in source.rules:
-            edits += _divide(rule, building)
+            edits += _divide(rule, source, building)
         for block in source.blocks:
-            edits.append((*block.span, "\n" * source.text[slice(*block.span)].count("\n")))
+            inside = block.node.inside
+            lines = source.text.count("\n", inside.start, inside.end)
+            edits.append((inside.start, inside.end, "\n" * lines))
             _write_out(block, blocks, building)
-        texts[source.file] = _edited(source.text, edits)
-        whole[source.file] = _edited(source.text, spelled)
+        texts[source.file] = apply_edits(source.text, edits)
+        whole[source.file] = apply_edits(source.text, spelled)
     for (name, arity), clauses in building.clauses.items():
         building.generated += _asking(name, arity, clauses)
     texts[GENERATED] = "\n".join(building.generated)
@@ -150,22 +167,23 @@ def write_program(sources: Sequence[Source]) -> Program:
     return Program(texts, whole, divided, kinds, frozenset(rule for rule, _ in divided))
 
 
-def _edited(text: str, edits: list[Edit]) -> str:
-    for start, end, replacement in sorted(edits, reverse=True):
-        text = text[:start] + replacement + text[end:]
-    return text
-
-
-def _divide(rule: Rule, building: _Building) -> Iterator[Edit]:
-    tokens = tuple(token for parameter in rule.parameters for token in parameter) + rule.body
-    written = [text for each in rule.parameters for text in (*(t.text for t in each), ",")]
-    written += [token.text for token in rule.body]
-    clause = building.add(
-        rule.name, read_head(rule.parameters), (rule.file, rule.line), tokens, written
+def _divide(rule: Rule, source: Source, building: _Building) -> Iterator[Edit]:
+    calls = list(rule.calls())
+    clause = Clause(
+        number=building.count,
+        rule=rule.name,
+        parameters=read_head(rule.parameters),
+        file=rule.file,
+        line=rule.line,
+        node=rule.node,
+        written=source.written(rule.node),
+        calls=frozenset(call.name.text for call in calls),
     )
-    yield rule.head.start, rule.head.end, clause.name
-    for token, _ in rule.calls():
-        yield token.start, token.end, f"s__{token.text}"
+    building.add(clause)
+    head = rule.node.head.name.span
+    yield head.start, head.end, clause.name
+    for call in calls:
+        yield call.name.span.start, call.name.span.end, f"s__{call.name.text}"
 
 
 def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -> None:
@@ -179,22 +197,33 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
             granted is None or implier is None
         ):  # pragma: no cover - Oso has refused the block before
             continue
+        calls = [implier]
         head = f'(actor: Actor, "{_quoted(line.granted)}", resource: {block.type}) if '
         if line.relation:
+            calls.append("has_relation")
             body = (
                 f's__has_relation(related, "{_quoted(line.relation)}", resource) and '
                 f's__{implier}(actor, "{_quoted(line.implier)}", related);'
             )
         else:
             body = f's__{implier}(actor, "{_quoted(line.implier)}", resource);'
-        written = re.findall(r"\w+|\W", head + body)
-        parameters = [
+        parameters = (
             Parameter(is_total=True),
             Parameter(text=line.granted),
             Parameter(type=block.type, is_total=True),
-        ]
-        place, alone = (block.file, line.line), None if line.relation else (implier, line.implier)
-        clause = building.add(granted, parameters, place, (), written, alone)
+        )
+        clause = Clause(
+            number=building.count,
+            rule=granted,
+            parameters=parameters,
+            file=block.file,
+            line=line.line,
+            node=None,
+            written=head + body,
+            calls=frozenset(calls),
+            implier=None if line.relation else (implier, line.implier),
+        )
+        building.add(clause)
         building.generated.append(f"{clause.name}{head}{body}")
 
 

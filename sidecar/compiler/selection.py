@@ -14,9 +14,9 @@ from typing import Generic, Protocol, TypeVar
 
 from sidecar.diagram.path_types import PathTypes
 from sidecar.diagram.questions import Path
+from sidecar.polar import ast
 from sidecar.polar.checks import CONSTANTS
 from sidecar.polar.names import SCALARS
-from sidecar.polar.source import Tokens
 
 _NO_ENTITIES = frozenset({*SCALARS, "Action", "Actor", "Resource"})
 """Types of parameters that are no type of the schema: values, the action, and Oso's unions."""
@@ -52,32 +52,40 @@ class Headed(Protocol):
 C = TypeVar("C", bound=Headed)
 
 
-def read_head(parameters: Sequence[Tokens]) -> tuple[Parameter, ...]:
+def read_head(parameters: Sequence[ast.Parameter]) -> tuple[Parameter, ...]:
     """Return what the head of a rule demands of its operands."""
     found: list[Parameter] = []
     earlier: set[str] = set()
-    for tokens in parameters:
-        found.append(_parameter(tokens, earlier))
-        earlier.update(token.text for token in tokens if token.text != "_")
+    for parameter in parameters:
+        found.append(_parameter(parameter, earlier))
+        names = (node.name for node in ast.walk(parameter) if isinstance(node, ast.Variable))
+        earlier.update(name for name in names if name != "_")
     return tuple(found)
 
 
-def _parameter(tokens: Tokens, earlier: set[str]) -> Parameter:
+def _parameter(parameter: ast.Parameter, earlier: set[str]) -> Parameter:
     """Read one parameter; `earlier` holds the variables that already have a value."""
-    first = tokens[0]
-    if len(tokens) == 1 and first.kind == "string":
-        return Parameter(text=first.literal)
-    if first.kind != "word" or first.text in CONSTANTS or first.text in earlier:
-        return Parameter()
-    match [token.text if token.kind != "string" else '"' for token in tokens[1:]]:
-        case []:
+    match parameter.term, parameter.specializer:
+        case ast.Literal(value=str(text)), None:
+            return Parameter(text=text)
+        case ast.Variable(name=name), _ if name in CONSTANTS or name in earlier:
+            return Parameter()
+        case ast.Variable(), None:
             return Parameter(is_total=True)
-        # `Action{name: "…"}` compares names of actions, of which `names.py` refuses others.
-        case [":", "Action", "{", "name", ":", '"', "}"]:
-            return Parameter(is_total=True)
-        case [":", name, *fields] if tokens[2].kind == "word":
-            return Parameter(type=None if name in _NO_ENTITIES else name, is_total=not fields)
-    return Parameter()
+        case ast.Variable(), ast.Instance(type=type_name, fields=fields):
+            entity = None if type_name.text in _NO_ENTITIES else type_name.text
+            # `Action{name: "…"}` compares names of actions, of which `names.py` refuses others.
+            named = fields is not None and type_name.text == "Action" and _is_name(fields)
+            return Parameter(type=entity, is_total=fields is None or named)
+        case _:
+            return Parameter()
+
+
+def _is_name(fields: ast.Dictionary) -> bool:
+    """Tell whether fields are a name alone, as in `Action{name: "read"}`."""
+    return [(each.key.text, ast.text_of(each.value) is None) for each in fields.entries] == [
+        ("name", False)
+    ]
 
 
 def operand_types(paths: PathTypes, operands: Sequence[Path]) -> Types:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal as OneOf
 
 
@@ -241,6 +242,8 @@ class Block(Node):
     keyword: Name | None
     """`actor` or `resource`; other words, and none, Oso refuses later."""
     type: Name
+    inside: Span
+    """What stands between the braces."""
     declarations: tuple[Declaration, ...]
     rules: tuple[ShorthandRule, ...]
 
@@ -255,10 +258,15 @@ class File(Node):
     lines: tuple[Line, ...]
 
 
+@cache
+def _fields_of(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name != "span")
+
+
 def children(node: Node) -> Iterator[Node]:
-    """Give the nodes right below, in the order of their fields."""
-    for field in fields(node):
-        value = getattr(node, field.name)
+    """Yield the nodes right below, in the order of their fields."""
+    for name in _fields_of(type(node)):  # type: ignore[arg-type]  # a class has a hash
+        value = getattr(node, name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
@@ -266,9 +274,33 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Give a node and all below it, each before those below it."""
+    """Yield a node and all below it, each before those below it."""
     waiting = [node]
     while waiting:
         found = waiting.pop()
         yield found
         waiting += reversed(tuple(children(found)))
+
+
+def calls_in(node: Node) -> Iterator[Call]:
+    """Yield the calls of rules in a node, and not those of look-ups and of `new`."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Call):
+            yield found
+        below: list[Node] = list(children(found))
+        if isinstance(found, Member | New) and isinstance(below[-1], Call):
+            below[-1:] = [*below[-1].arguments, *below[-1].named]
+        waiting += reversed(below)
+
+
+def text_of(term: Term) -> str | None:
+    """Return the text that a term is, None for any other term."""
+    return term.value if isinstance(term, Literal) and isinstance(term.value, str) else None
+
+
+def type_of(parameter: Parameter) -> str | None:
+    """Return the type that a parameter has to have, None where it has none."""
+    pattern = parameter.specializer
+    return pattern.type.text if isinstance(pattern, Instance) else None

@@ -100,6 +100,7 @@ class Builder:
             _span(parts),
             keywords[0] if keywords else None,
             named,
+            _inside(parts[len(keywords) + 1], parts[-1]),
             tuple(line for line in lines if isinstance(line, Declaration)),
             tuple(line for line in lines if isinstance(line, ShorthandRule)),
         )
@@ -162,9 +163,7 @@ class Builder:
         return Literal(span, -value if parts[0] == "-" else value)
 
     def string(self, parts: Parts) -> Literal:
-        written = str(parts[0])[1:-1]
-        read = re.sub(r"\\([\s\S])", lambda match: ESCAPES.get(match[1], match[1]), written)
-        return Literal(_span(parts), read)
+        return Literal(_span(parts), read_string(parts[0]))
 
     def boolean(self, parts: Parts) -> Literal:
         return Literal(_span(parts), parts[0] == "true")
@@ -217,6 +216,11 @@ class Builder:
         return Builtin(_span(parts), _name(parts[0]), tuple(_nodes(parts)))
 
 
+def read_string(written: str) -> str:
+    """Return the text that a string in quotes stands for."""
+    return re.sub(r"\\([\s\S])", lambda match: ESCAPES.get(match[1], match[1]), written[1:-1])
+
+
 def span_of_token(token: Token) -> Span:
     """Return the place of a token."""
     return Span(token.start_pos or 0, token.end_pos or 0, token.line or 0, token.column or 0)
@@ -227,6 +231,12 @@ def _span(parts: Sequence[Token | Node]) -> Span:
     start = span_of_token(first) if isinstance(first, Token) else first.span
     end = last.end_pos or 0 if isinstance(last, Token) else last.span.end
     return Span(start.start, end, start.line, start.column)
+
+
+def _inside(opening: Token, closing: Token) -> Span:
+    """Return what stands between two brackets."""
+    start = span_of_token(opening)
+    return Span(start.end, closing.start_pos or 0, start.line, start.column + 1)
 
 
 def _name(part: Token | Name) -> Name:

@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sidecar.errors import Problem
+from sidecar.polar.ast import Call, Instance, Literal, Variable, text_of, type_of
 from sidecar.polar.checks import ENTRY_POINTS
 from sidecar.polar.names import Names, nearest
 from sidecar.polar.reachability import BUILT_IN
-from sidecar.polar.source import Block, Rule, Source, called_block
-from sidecar.polar.tokens import Token
+from sidecar.polar.source import Block, Rule, Source
 
+BUILT_IN_PARAMETERS = 3
+"""An actor, a name and a resource."""
 _Heads = Mapping[tuple[str, int], Sequence[Sequence[str | None]]]
 
 
@@ -24,36 +26,35 @@ def check_calls(sources: Sequence[Source]) -> Iterator[Problem]:
     for source in sources:
         for rule in source.rules:
             known[rule.name].add(len(rule.parameters))
-        for _ in source.blocks:
-            for name in BUILT_IN:
-                known[name].add(3)
-    for source in sources:
-        for rule in source.rules:
-            for token, arguments in rule.calls():
-                if token.text not in known:
-                    message = f"there is no rule `{token.text}`; {nearest(token.text, known)}"
-                    yield Problem(source.file, token.line, message)
-                elif len(arguments) not in known[token.text]:
-                    takes = " or ".join(map(str, sorted(known[token.text])))
-                    message = f"`{token.text}` takes {takes} arguments, not {len(arguments)}"
-                    yield Problem(source.file, token.line, message)
+        for name in BUILT_IN if source.blocks else ():
+            known[name].add(BUILT_IN_PARAMETERS)
+    for rule, call in _calls(sources):
+        name, count = call.name.text, len(call.arguments) + len(call.named)
+        if name not in known:
+            message = f"there is no rule `{name}`; {nearest(name, known)}"
+            yield Problem(rule.file, call.span.line, message)
+        elif count not in known[name]:
+            takes = " or ".join(map(str, sorted(known[name])))
+            message = f"`{name}` takes {takes} arguments, not {count}"
+            yield Problem(rule.file, call.span.line, message)
 
 
 def check_literals(sources: Sequence[Source]) -> Iterator[Problem]:
     """Yield strings in calls that stand in no head of the rule that is called."""
     heads = _heads(sources)
-    for source in sources:
-        for rule in source.rules:
-            for token, arguments in rule.calls():
-                called = heads.get((token.text, len(arguments)), ())
-                for position, argument in enumerate(arguments):
-                    if not called or len(argument) != 1 or argument[0].kind != "string":
-                        continue
-                    said, wanted = argument[0].literal, {head[position] for head in called}
-                    if None not in wanted and said not in wanted:
-                        mend = nearest(said, [text for text in wanted if text is not None])
-                        message = f"no rule `{token.text}` is for `{said}`; {mend}"
-                        yield Problem(source.file, argument[0].line, message)
+    wanted = {
+        key: [{head[position] for head in called} for position in range(key[1])]
+        for key, called in heads.items()
+    }
+    for rule, call in _calls(sources):
+        name = call.name.text
+        known = wanted.get((name, len(call.arguments)), [])
+        for argument, texts in zip(call.arguments, known, strict=False):
+            text = text_of(argument)
+            if text is not None and None not in texts and text not in texts:
+                mend = nearest(text, [each for each in texts if each is not None])
+                message = f"no rule `{name}` is for `{text}`; {mend}"
+                yield Problem(rule.file, argument.span.line, message)
 
 
 def check_action_arguments(sources: Sequence[Source]) -> Iterator[Problem]:
@@ -62,10 +63,17 @@ def check_action_arguments(sources: Sequence[Source]) -> Iterator[Problem]:
     The rules that are called would be faulted one by one, and they are right.
     """
     texts = _taking_texts(sources)
-    for rule, token, at, word in _given_actions(sources):
-        if (token.text, at) in texts:
-            message = f"`{token.text}` takes a text here, and the action is an object"
-            yield Problem(rule.file, word.line, f"{message}; write `{word.text}.name`")
+    for rule, call, at, variable in _given_actions(sources):
+        if (call.name.text, at) in texts:
+            message = f"`{call.name.text}` takes a text here, and the action is an object"
+            yield Problem(rule.file, variable.span.line, f"{message}; write `{variable.name}.name`")
+
+
+def _calls(sources: Sequence[Source]) -> Iterator[tuple[Rule, Call]]:
+    for source in sources:
+        for rule in source.rules:
+            for call in rule.calls():
+                yield rule, call
 
 
 def _taking_texts(sources: Sequence[Source]) -> frozenset[tuple[str, int]]:
@@ -80,44 +88,50 @@ def _taking_texts(sources: Sequence[Source]) -> frozenset[tuple[str, int]]:
     for source in sources:
         for rule in source.rules:
             for at, parameter in enumerate(rule.parameters):
-                if [token.text for token in parameter[1:3]] == [":", "String"]:
+                if type_of(parameter) == "String":
                     found.add((rule.name, at))
     return frozenset(found)
 
 
-def _given_actions(sources: Sequence[Source]) -> Iterator[tuple[Rule, Token, int, Token]]:
-    """Yield each argument that is the action: the rule, the rule it calls, the place, the word."""
-    rules = [rule for source in sources for rule in source.rules]
+def _given_actions(
+    sources: Sequence[Source],
+) -> Iterator[tuple[Rule, Call, int, Variable]]:
+    """Yield each argument that is the action: its rule, the call, the place and the variable."""
+    calls = [
+        (rule, [(call, *each) for call in rule.calls() for each in _variables(call)])
+        for source in sources
+        for rule in source.rules
+    ]
     taking = {(name, 1) for name in ENTRY_POINTS}
     size = 0
     while size < len(taking):
         size = len(taking)
-        for rule in rules:
+        for rule, arguments in calls:
             known = _actions_of(rule, taking)
-            for token, arguments in rule.calls():
-                taking.update(
-                    (token.text, at)
-                    for at, argument in enumerate(arguments)
-                    if len(argument) == 1 and argument[0].text in known
-                )
-    for rule in rules:
+            taking.update((c.name.text, at) for c, at, var in arguments if var.name in known)
+    for rule, arguments in calls:
         known = _actions_of(rule, taking)
-        for token, arguments in rule.calls():
-            for at, argument in enumerate(arguments):
-                if len(argument) == 1 and argument[0].text in known:
-                    yield rule, token, at, argument[0]
+        for call, at, variable in arguments:
+            if variable.name in known:
+                yield rule, call, at, variable
+
+
+def _variables(call: Call) -> Iterator[tuple[int, Variable]]:
+    for at, argument in enumerate(call.arguments):
+        if isinstance(argument, Variable):
+            yield at, argument
 
 
 def _actions_of(rule: Rule, taking: Collection[tuple[str, int]]) -> frozenset[str]:
     """Return the parameters of a rule that are the action, by their types or by who calls it."""
     return frozenset(
-        parameter[0].text
+        parameter.term.name
         for at, parameter in enumerate(rule.parameters)
-        if parameter[0].kind == "word"
-        and parameter[0].text != "_"
+        if isinstance(parameter.term, Variable)
+        and parameter.term.name != "_"
         and (
-            [token.text for token in parameter[1:3]] == [":", "Action"]
-            or (len(parameter) == 1 and (rule.name, at) in taking)
+            type_of(parameter) == "Action"
+            or (parameter.specializer is None and (rule.name, at) in taking)
         )
     )
 
@@ -129,73 +143,74 @@ def check_blocks(sources: Sequence[Source]) -> Iterator[Problem]:
         for block in source.blocks:
             before = first.setdefault((block.keyword, block.type), block)
             if before is not block:
-                what = called_block(block.keyword)
-                message = f"`{block.type}` has {what} at {before.file}:{before.line}"
-                yield Problem(block.file, block.line, f"{message} already; write one")
+                place = f"{before.file}:{before.line}"
+                message = f"`{block.type}` has {block.called} at {place} already; write one"
+                yield Problem(block.file, block.line, message)
 
 
 def check_heads(sources: Sequence[Source], names: Names) -> Iterator[Problem]:
     """Yield heads that name what their type does not have: such a rule never holds."""
     blocks = {block.type: block for source in sources for block in source.blocks}
+    with_block = {(block.keyword, block.type) for source in sources for block in source.blocks}
     for source in sources:
         for rule in source.rules:
-            if missing := _missing_block(rule, names, sources):
+            if missing := _missing_block(rule, names, with_block):
                 yield Problem(source.file, rule.line, missing)
                 continue
-            declared = names.schema.types.get(names.classes.get(_class_of(rule), ""))
-            token = _named(rule)
-            if declared is None or token is None:
+            declared = names.schema.types.get(names.classes.get(_type_at(rule, 2), ""))
+            literal = _named(rule)
+            if declared is None or literal is None:
                 continue
             block = blocks.get(declared.polar)
             if rule.name == "has_role":
-                what, known = "role", {each.literal for each in block.roles} if block else None
+                what, known = "role", {str(r.value) for r in block.roles} if block else None
             elif rule.name == "has_relation":
                 what, known = "relation", set(block.relations) if block else None
             else:
                 what, known = "action", set(declared.actions)
-            if known is not None and token.literal not in known:
-                mend = nearest(token.literal, known)
-                message = f"`{token.literal}` is no {what} of `{declared.name}`; {mend}"
-                yield Problem(source.file, token.line, message)
+            text = str(literal.value)
+            if known is not None and text not in known:
+                message = f"`{text}` is no {what} of `{declared.name}`; {nearest(text, known)}"
+                yield Problem(source.file, literal.span.line, message)
 
 
-def _missing_block(rule: Rule, names: Names, sources: Sequence[Source]) -> str | None:
+def _missing_block(rule: Rule, names: Names, with_block: Collection[tuple[str, str]]) -> str | None:
     """Return what is wrong where a role or a permission is given to or on a type without a block.
 
     Oso has these two rules for actors and resources alone.
     """
     if (
         rule.name not in {"has_role", "has_permission"}
-        or len(rule.parameters) != ENTRY_POINTS["allow"]
+        or len(rule.parameters) != BUILT_IN_PARAMETERS
     ):
         return None
-    known = {(b.keyword, b.type) for source in sources for b in source.blocks}
     for keyword, position in (("actor", 0), ("resource", 2)):
-        polar = _class_of(rule, position)
-        if polar in names.classes and (keyword, polar) not in known:
+        polar = _type_at(rule, position)
+        if polar in names.classes and (keyword, polar) not in with_block:
             block = f"{keyword} {polar} {{{'' if keyword == 'actor' else ' … '}}}"
             mend = f"write `{block}`, or a rule of another name"
             return f"`{rule.name}` is for types with a block; {mend}"
     return None
 
 
-def _class_of(rule: Rule, position: int = 2) -> str:
-    """Return the type of the resource in a rule's head, empty where it has none."""
+def _type_at(rule: Rule, position: int) -> str:
+    """Return the type of a parameter, empty where it has none."""
     for parameter in rule.parameters[position : position + 1]:
-        texts = [token.text for token in parameter]
-        if texts[1:2] == [":"]:
-            return "".join(texts[2:3])
+        return type_of(parameter) or ""
     return ""
 
 
-def _named(rule: Rule) -> Token | None:
+def _named(rule: Rule) -> Literal | None:
     """Return the string in a head that names an action, a permission, a role or a relation."""
     for parameter in rule.parameters[1:2]:
+        term, pattern = parameter.term, parameter.specializer
         if rule.name in BUILT_IN:
-            return parameter[0] if rule.literal(1) is not None else None
-        for name, colon, token in zip(parameter, parameter[1:], parameter[2:], strict=False):
-            if (name.text, colon.text, token.kind) == ("name", ":", "string"):
-                return token if rule.name in ENTRY_POINTS else None
+            is_text = pattern is None and text_of(term) is not None
+            return term if is_text and isinstance(term, Literal) else None
+        if rule.name in ENTRY_POINTS and isinstance(pattern, Instance) and pattern.fields:
+            for entry in pattern.fields.entries:
+                if entry.key.text == "name" and isinstance(entry.value, Literal):
+                    return entry.value
     return None
 
 
@@ -204,10 +219,9 @@ def _heads(sources: Sequence[Source]) -> _Heads:
     heads: dict[tuple[str, int], list[Sequence[str | None]]] = defaultdict(list)
     for source in sources:
         for rule in source.rules:
-            literals = [rule.literal(position) for position in range(len(rule.parameters))]
-            heads[rule.name, len(literals)].append(literals)
+            heads[rule.name, len(rule.parameters)].append(rule.literals)
         for block in source.blocks:
-            declared = [token.literal for token in (*block.roles, *block.permissions)]
+            declared = [str(literal.value) for literal in (*block.roles, *block.permissions)]
             for name in (*declared, *block.relations):
-                heads[str(block.names.get(name)), 3].append([None, name, None])
+                heads[str(block.names.get(name)), BUILT_IN_PARAMETERS].append([None, name, None])
     return heads

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import isfinite
 
 from sidecar.errors import PolicyFault
+from sidecar.polar.ast import Literal, walk
 from sidecar.polar.names import Names, nearest
-from sidecar.polar.tokens import Token, tokenize
+from sidecar.polar.source import Edit, Source, apply_edits, read_source
 from sidecar.schema import email_address as addresses
 from sidecar.schema.model import Kind, Value, ValueType
 from sidecar.schema.values import parse_text
@@ -18,32 +19,46 @@ MAXIMUM_DIGITS = 15
 """A decimal literal with more digits may not be what Polar's binary floats keep of it."""
 
 
-def one_spelling(texts: Mapping[str, str]) -> tuple[Mapping[str, str], frozenset[str]]:
+def one_spelling(sources: Sequence[Source]) -> tuple[list[Source], frozenset[str]]:
     """Write every address that stands in several spellings in its canonical form.
 
     Oso compares two strings itself, letter by letter, so literals that are one address have to be
     one text before it is given them.
 
     Returns:
-        The texts by file, and the addresses that were written otherwise.
+        The sources, and the addresses that were written otherwise.
     """
-    found: dict[str, list[tuple[str, Token]]] = defaultdict(list)
-    for file, text in texts.items():
-        for token in tokenize(file, text)[0] if "@" in text else ():
-            address = addresses.email(token.literal) if token.kind == "string" else None
+    found: dict[str, list[tuple[str, Literal]]] = defaultdict(list)
+    for source in sources:
+        for literal in _strings(source) if "@" in source.text else ():
+            address = addresses.email(str(literal.value))
             if address is not None:
-                found[address].append((file, token))
-    edited = dict(texts)
+                found[address].append((source.file, literal))
     respelled = {
         address: places
         for address, places in found.items()
-        if len({token.literal for _, token in places}) > 1
+        if len({literal.value for _, literal in places}) > 1
     }
-    edits = [(*place, address) for address, places in respelled.items() for place in places]
-    for file, token, address in sorted(edits, key=lambda edit: edit[1].start, reverse=True):
+    edits: dict[str, list[Edit]] = defaultdict(list)
+    for address, places in respelled.items():
         written = address.replace("\\", "\\\\").replace('"', '\\"')
-        edited[file] = f'{edited[file][: token.start]}"{written}"{edited[file][token.end :]}'
+        for file, literal in places:
+            edits[file].append((literal.span.start, literal.span.end, f'"{written}"'))
+    edited = [
+        read_source(source.file, apply_edits(source.text, edits[source.file]))[0]
+        if source.file in edits
+        else source
+        for source in sources
+    ]
     return edited, frozenset(respelled)
+
+
+def _strings(source: Source) -> Iterator[Literal]:
+    statements = (*(rule.node for rule in source.rules), *(block.node for block in source.blocks))
+    for statement in statements:
+        for node in walk(statement):
+            if isinstance(node, Literal) and isinstance(node.value, str):
+                yield node
 
 
 def text_value(names: Names, value_type: ValueType, text: str) -> Value:

@@ -7,11 +7,25 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sidecar.errors import Problem
+from sidecar.polar.ast import (
+    Binary,
+    Call,
+    Instance,
+    Items,
+    Member,
+    Name,
+    Node,
+    Term,
+    Variable,
+    text_of,
+    walk,
+)
 from sidecar.polar.source import Block, Rule, Source
-from sidecar.polar.tokens import Token, closing
 from sidecar.schema.messages import close_match
 from sidecar.schema.model import Attribute, EntityType, Schema, words_of
 
+CODED_PARAMETERS = 4
+"""Parameters of `forbid` and `oblige`; the last one is the reason or the obligation."""
 SCALARS = ("String", "Boolean", "Integer", "Decimal", "Instant")
 """Specializers for values that are not entities."""
 
@@ -98,133 +112,103 @@ class Names:
         for block in source.blocks:
             yield from self._block(block)
         for rule in source.rules:
-            yield from self._rule(rule)
+            yield from self._codes(rule)
+            for node in walk(rule.node):
+                for name, message in self._node(node, source):
+                    yield Problem(source.file, name.span.line, message)
 
     def _block(self, block: Block) -> Iterator[Problem]:
         name = self.classes.get(block.type)
         if name is None:
-            message = (
-                f"`{block.type}` is no type of the schema; {nearest(block.type, self.classes)}"
-            )
-            yield Problem(block.file, block.line, message)
+            yield Problem(block.file, block.line, self._no_type(block.type))
             return
         actions = self.schema.types[name].actions
-        for token in block.permissions:
-            if token.literal not in actions:
-                message = (
-                    f"`{token.literal}` is no action of `{name}`; {nearest(token.literal, actions)}"
-                )
-                yield Problem(block.file, token.line, message)
-        for token in block.relations.values():
-            if token.text not in self.classes:
-                message = (
-                    f"`{token.text}` is no type of the schema; {nearest(token.text, self.classes)}"
-                )
-                yield Problem(block.file, token.line, message)
+        for literal in block.permissions:
+            if literal.value not in actions:
+                text = str(literal.value)
+                message = f"`{text}` is no action of `{name}`; {nearest(text, actions)}"
+                yield Problem(block.file, literal.span.line, message)
+        for related in block.relations.values():
+            if related.text not in self.classes:
+                yield Problem(block.file, related.span.line, self._no_type(related.text))
 
-    def _rule(self, rule: Rule) -> Iterator[Problem]:
-        for parameter in rule.parameters:
-            yield from self._tokens(rule.file, parameter)
-        yield from self._tokens(rule.file, rule.body)
+    def _no_type(self, name: str) -> str:
+        return f"`{name}` is no type of the schema; {nearest(name, self.classes)}"
+
+    def _codes(self, rule: Rule) -> Iterator[Problem]:
+        """Check the reason of a `forbid`, or the obligation of an `oblige`."""
         kind = {"forbid": "reason", "oblige": "obligation"}.get(rule.name)
-        if (
-            kind
-            and len(rule.parameters) == 4
-            and (code := rule.literal(3)) is not None
-            and (code not in self.codes[kind])
-        ):
+        code = rule.literals[3] if len(rule.parameters) == CODED_PARAMETERS else None
+        if kind and code is not None and code not in self.codes[kind]:
             advice = nearest(code, self.codes[kind])
             message = f"{kind} `{code}` has no sentence in reasons.yaml; {advice}"
-            yield Problem(rule.file, rule.parameters[3][0].line, message)
+            yield Problem(rule.file, rule.parameters[3].span.line, message)
 
-    def _tokens(self, file: str, tokens: Sequence[Token]) -> Iterator[Problem]:
-        for position, token in enumerate(tokens):
-            before = tokens[position - 1].text if position else ""
-            after = tokens[position + 1].text if position + 1 < len(tokens) else ""
-            if token.kind != "word":
-                continue
-            if before == ".":
-                known = self._members_of(tokens, position)
-                if token.text not in known:
-                    message = (
-                        f"nothing has a member `{token.text}` here; {nearest(token.text, known)}"
-                    )
-                    yield Problem(file, token.line, message)
-                elif token.text == "name" and tokens[position - 2].text == "action":
-                    yield from self._action_names(file, tokens[position + 1 :])
-            elif (
-                before in {":", "matches"} and after != "(" and token.text not in self.specializers
-            ):
-                around = _innermost(tokens, position) if before == ":" else ""
-                if around == "{" and after != "{":
-                    continue
-                if around == "(":
-                    mend = f"write `{token.text}` without `{tokens[position - 2].text}:`"
-                    yield Problem(file, token.line, f"a call takes no named arguments; {mend}")
-                    continue
-                advice = nearest(token.text, self.specializers)
-                message = f"`{token.text}` is no type of the schema; {advice}"
-                yield Problem(file, token.line, message)
-            if after == "{" and token.text in self.specializers:
-                yield from self._fields(file, token, tokens[position + 1 :])
+    def _node(self, node: Node, source: Source) -> Iterator[tuple[Node, str]]:
+        if isinstance(node, Member):
+            yield from self._member(node)
+        elif isinstance(node, Instance):
+            yield from self._instance(node)
+        elif isinstance(node, Binary) and _is_name_of_action(node.left):
+            yield from self._undeclared_actions(_compared(node))
+        elif isinstance(node, Call):
+            for entry in node.named:
+                mend = f"write `{source.written(entry.value)}` without `{entry.key.text}:`"
+                yield entry, f"a call takes no named arguments; {mend}"
 
-    def _members_of(self, tokens: Sequence[Token], position: int) -> frozenset[str]:
-        root = tokens[position - 2].text if position >= 2 else ""
-        first = position < 3 or tokens[position - 3].text != "."
-        if first and root == "context":
-            return words_of(self.schema.context)
-        if first and root == "settings":
-            return words_of(self.schema.settings)
-        return self.members
+    def _member(self, node: Member) -> Iterator[tuple[Node, str]]:
+        name = node.member.name if isinstance(node.member, Call) else node.member
+        if not isinstance(name, Name):
+            return  # `checks` refuses members whose names are computed
+        known = self.members
+        if isinstance(node.head, Variable) and node.head.name in {"context", "settings"}:
+            declared = self.schema.context if node.head.name == "context" else self.schema.settings
+            known = words_of(declared)
+        if name.text not in known:
+            yield name, f"nothing has a member `{name.text}` here; {nearest(name.text, known)}"
 
-    def _action_names(self, file: str, rest: Sequence[Token]) -> Iterator[Problem]:
-        """Check the literals in `action.name = "…"` and `action.name in ["…", …]`."""
-        literals: Sequence[Token] = ()
-        if len(rest) > 1 and rest[0].text in {"=", "==", "!="}:
-            literals = rest[1:2]
-        elif len(rest) > 1 and rest[0].text == "in" and rest[1].text == "[":
-            literals = rest[2 : closing(rest, 1)]
-        yield from self._undeclared_actions(file, literals)
+    def _instance(self, node: Instance) -> Iterator[tuple[Node, str]]:
+        """Check a type, and the fields in `Document{status: "draft"}`."""
+        type_name = node.type.text
+        if type_name not in self.specializers:
+            advice = nearest(type_name, self.specializers)
+            yield node, f"`{type_name}` is no type of the schema; {advice}"
+            return
+        known: frozenset[str] = frozenset()
+        if type_name == "Action":
+            known = frozenset({"name", *self.properties})
+        elif type_name in self.classes:
+            declared = self.schema.types[self.classes[type_name]]
+            known = frozenset({"exists", *words_of(declared.attributes)})
+        for entry in node.fields.entries if node.fields is not None else ():
+            key = entry.key.text
+            if key not in known:
+                message = f"`{type_name}` has no member `{key}`; {nearest(key, known)}"
+                yield entry, message
+            elif type_name == "Action" and key == "name":
+                yield from self._undeclared_actions([entry.value])
 
-    def _undeclared_actions(self, file: str, literals: Iterable[Token]) -> Iterator[Problem]:
-        for token in literals:
-            if token.kind == "string" and token.literal not in self.actions:
-                advice = nearest(token.literal, self.actions)
-                message = f"`{token.literal}` is no action of any type; {advice}"
-                yield Problem(file, token.line, message)
-
-    def _fields(self, file: str, type_token: Token, rest: Sequence[Token]) -> Iterator[Problem]:
-        """Check the field names in `Document{status: "draft"}`."""
-        if type_token.text == "Action":
-            known = {"name", *self.properties}
-        elif type_token.text in self.classes:
-            declared = self.schema.types[self.classes[type_token.text]]
-            known = {"exists", *words_of(declared.attributes)}
-        else:
-            known = set()
-        depth = 0
-        for position in range(1, closing(rest, 0)):
-            token = rest[position]
-            depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
-            if depth:
-                continue
-            if (
-                token.kind == "word"
-                and rest[position - 1].text in {"{", ","}
-                and token.text not in known
-            ):
-                advice = nearest(token.text, known)
-                message = f"`{type_token.text}` has no member `{token.text}`; {advice}"
-                yield Problem(file, token.line, message)
-            if type_token.text == "Action" and rest[position - 2].text == "name":
-                yield from self._undeclared_actions(file, [token])
+    def _undeclared_actions(self, terms: Iterable[Term]) -> Iterator[tuple[Node, str]]:
+        for term in terms:
+            text = text_of(term)
+            if text is not None and text not in self.actions:
+                yield term, f"`{text}` is no action of any type; {nearest(text, self.actions)}"
 
 
-def _innermost(tokens: Sequence[Token], position: int) -> str:
-    """Return the innermost bracket that is open at `position`, empty where none is."""
-    depth = 0
-    for token in reversed(tokens[:position]):
-        depth += (token.text in {")", "]", "}"}) - (token.text in {"(", "[", "{"})
-        if depth < 0:
-            return token.text
-    return ""
+def _is_name_of_action(term: Term) -> bool:
+    return (
+        isinstance(term, Member)
+        and isinstance(term.member, Name)
+        and term.member.text == "name"
+        and isinstance(term.head, Variable)
+        and term.head.name == "action"
+    )
+
+
+def _compared(node: Binary) -> Sequence[Term]:
+    """Return what the left side of a comparison is compared with: a term, or those of a list."""
+    if node.operator.text in {"=", "==", "!="}:
+        return (node.right,)
+    if node.operator.text == "in" and isinstance(node.right, Items):
+        return node.right.items
+    return ()

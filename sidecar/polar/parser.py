@@ -25,6 +25,8 @@ MAXIMUM_NESTING = 60
 """Levels of brackets; Oso's parser overflows its stack on deeply nested lists."""
 MAXIMUM_CHAIN = 2000
 """Tokens without a comma or semicolon; `not not not …` overflows Oso's parser like brackets do."""
+MAXIMUM_RULE = 2000
+"""Tokens of one rule. Each string in a list is a question that Oso asks again on every path."""
 MAXIMUM_FAULTS = 20
 """Syntax errors that are reported of one file."""
 
@@ -102,6 +104,11 @@ def _other_lines(statement: Statement, fault: SyntaxFault, text: str) -> Iterato
 
 
 def _parse_statement(statement: Statement, text: str) -> Line | SyntaxFault:
+    first = statement.tokens[0]
+    if not statement.is_block and len(statement.tokens) > MAXIMUM_RULE:
+        advice = "divide it, or put its list into the settings as a set"
+        message = f"`{first}` has more than {MAXIMUM_RULE} words; {advice}"
+        return SyntaxFault(first.line or 0, message, len(statement.tokens) - 1)
     parser = _parser().parse_interactive("")
     at = 0
     try:

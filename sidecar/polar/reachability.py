@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from sidecar.errors import Problem
+from sidecar.polar.ast import text_of
 from sidecar.polar.checks import ENTRY_POINTS
 from sidecar.polar.source import Block, Rule, Source
 
@@ -125,11 +126,11 @@ def _is_asked(name: str, sources: Sequence[Source], left: Collection[Rule]) -> b
     """Tell whether a rule that is reached calls another."""
     lost = {id(rule) for rule in left}
     return any(
-        token.text == name
+        call.name.text == name
         for source in sources
         for rule in source.rules
         if id(rule) not in lost
-        for token, _ in rule.calls()
+        for call in rule.calls()
     )
 
 
@@ -142,18 +143,10 @@ def _clauses(sources: Sequence[Source]) -> Iterator[_Clause]:
     blocks = {block.type: block for source in sources for block in source.blocks}
     for source in sources:
         for rule in source.rules:
-            literals = tuple(rule.literal(at) for at in range(len(rule.parameters)))
             calls = tuple(
-                (
-                    token.text,
-                    tuple(
-                        each[0].literal if len(each) == 1 and each[0].kind == "string" else None
-                        for each in arguments
-                    ),
-                )
-                for token, arguments in rule.calls()
+                (call.name.text, tuple(map(text_of, call.arguments))) for call in rule.calls()
             )
-            yield _Clause(rule.name, literals, calls, rule)
+            yield _Clause(rule.name, rule.literals, calls, rule)
         for block in source.blocks:
             yield from _lines(block, blocks)
 

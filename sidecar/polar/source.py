@@ -1,49 +1,70 @@
-"""The statements of a policy: its rules, and its actor and resource blocks."""
+"""One Polar file as the compiler reads it: its rules, and its actor and resource blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from sidecar.errors import Problem
+from sidecar.polar import ast
+from sidecar.polar.ast import Call, Dictionary, InlineQuery, Literal, Name, Parameter, Term
 from sidecar.polar.parser import parse_statements
-from sidecar.polar.tokens import Token, closing, text_problems, tokenize
+from sidecar.polar.statements import BLOCK_KEYWORDS
+from sidecar.polar.syntax_errors import foreign_character
+from sidecar.schema.characters import hidden_characters
+from sidecar.schema.yaml_document import MOST_HIDDEN
 
-Tokens = tuple[Token, ...]
+Edit = tuple[int, int, str]
+"""Where to begin and end in the text, and what to put there."""
 
-MAXIMUM_RULE = 2000
-"""Tokens of one rule. Each string in a list is a question that Oso asks again on every path."""
-
-KEYWORDS = frozenset({"and", "or", "not", "in", "if", "forall", "matches", "new", "print", "debug"})
-"""Words that a bracket may follow without calling a rule."""
+MAXIMUM_FILE_BYTES = 1_000_000
+"""A policy is written by people; Oso's parser is not made for more."""
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = frozenset({"n", "t", "r", "0", '"', "\\"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One clause: `name(parameters) if body;`."""
+    """One rule, `name(parameters) if body;`, and the file in which it stands."""
 
     file: str
-    line: int
-    name: str
-    head: Token
-    """The token of the name."""
-    parameters: tuple[Tokens, ...]
-    body: Tokens
-    """What stands between `if` and `;`, empty for a fact."""
+    node: ast.Rule
 
-    def literal(self, position: int) -> str | None:
-        """Return the string that stands as the parameter at `position`, None for anything else."""
-        tokens = self.parameters[position]
-        return tokens[0].literal if len(tokens) == 1 and tokens[0].kind == "string" else None
+    @property
+    def line(self) -> int:
+        """The line in which it begins."""
+        return self.node.span.line
 
-    def calls(self) -> Iterator[tuple[Token, tuple[Tokens, ...]]]:
-        """Yield the rules that the body calls, with their arguments."""
-        for position, token in enumerate(self.body[:-1]):
-            called = token.kind == "word" and self.body[position + 1].text == "("
-            member = position > 0 and self.body[position - 1].text == "."
-            if called and not member and token.text not in KEYWORDS:
-                inside = self.body[position + 2 : closing(self.body, position + 1)]
-                yield token, tuple(split(inside, ","))
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.node.head.name.text
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What its head demands."""
+        return self.node.head.parameters
+
+    @property
+    def body(self) -> Term | None:
+        """What stands between `if` and `;`, None for a fact."""
+        return self.node.body
+
+    @property
+    def literals(self) -> tuple[str | None, ...]:
+        """The strings in its head; None for every other parameter."""
+        return tuple(map(_literal, self.parameters))
+
+    def calls(self) -> Iterator[Call]:
+        """Yield the calls of rules in its body."""
+        if self.node.body is not None:
+            yield from ast.calls_in(self.node.body)
+
+
+def _literal(parameter: Parameter) -> str | None:
+    return None if parameter.specializer is not None else ast.text_of(parameter.term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +79,37 @@ class Implication:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`resource Document { … }` or `actor User { … }`."""
+    """`resource Document { … }` or `actor User { … }`, and the file in which it stands."""
 
     file: str
-    line: int
-    keyword: str
-    type: str
-    type_token: Token
-    span: tuple[int, int]
-    """Where the inside of the braces begins and ends in the text."""
-    roles: tuple[Token, ...]
-    permissions: tuple[Token, ...]
-    relations: Mapping[str, Token]
-    """The relation's name to the token of the related type."""
+    node: ast.Block
+    roles: tuple[Literal, ...]
+    permissions: tuple[Literal, ...]
+    relations: Mapping[str, Name]
+    """The relation's name to the related type."""
     implications: tuple[Implication, ...]
     names: Mapping[str, str]
     """Each role, permission and relation to the rule that asks about it."""
+
+    @property
+    def line(self) -> int:
+        """The line in which it begins."""
+        return self.node.span.line
+
+    @property
+    def keyword(self) -> str:
+        """`actor` or `resource`."""
+        return self.node.keyword.text if self.node.keyword is not None else ""
+
+    @property
+    def type(self) -> str:
+        """The type that it is about, by its Polar name."""
+        return self.node.type.text
+
+    @property
+    def called(self) -> str:
+        """What it is called in messages, with its article."""
+        return f"{'an' if self.keyword == 'actor' else 'a'} {self.keyword} block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,164 +118,134 @@ class Source:
 
     file: str
     text: str
-    tokens: Tokens
     rules: tuple[Rule, ...]
     blocks: tuple[Block, ...]
 
+    def written(self, node: ast.Node) -> str:
+        """Return the text of a node."""
+        return self.text[node.span.start : node.span.end]
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """Return a text with edits that do not overlap; of two at one place the first in order wins."""
+    pieces: list[str] = []
+    end = 0
+    for start, stop, replacement in sorted(edits):
+        pieces += text[end:start], replacement
+        end = stop
+    return "".join((*pieces, text[end:]))
+
 
 def read_source(file: str, text: str) -> tuple[Source, list[Problem]]:
-    """Divide one file into statements.
+    """Read one file, which may be wrong in any way.
 
-    The text may be wrong in any way: what is not a statement of Polar is a problem here, or in
-    Oso, which reads the same file before anything is compiled from it.
+    Returns:
+        Its statements, and why it cannot be used; every other fault could be a consequence.
     """
-    problems = text_problems(file, text) or parse_statements(text, file)[1]
-    tokens: Tokens = ()
-    if not problems:
-        tokens, problems = tokenize(file, text)
-    if problems:  # what follows would be consequences
-        return Source(file, text, (), (), ()), problems
+    if problems := list(_text_problems(file, text)):
+        return Source(file, text, (), ()), problems
+    tree, problems = parse_statements(text, file)
     rules: list[Rule] = []
     blocks: list[Block] = []
-    for statement in _statements(tokens):
-        found = _block(file, statement) if _is_block(statement) else _rule(file, statement)
-        if isinstance(found, Problem):
-            problems.append(found)
-        elif isinstance(found, Rule):
-            rules.append(found)
+    for line in tree.lines:
+        problems += [Problem(file, *problem) for problem in _statement_problems(line, text)]
+        if isinstance(line, ast.Rule):
+            rules.append(Rule(file, line))
+        elif isinstance(line, ast.Block):
+            blocks.append(_block(file, line))
+    return Source(file, text, tuple(rules), tuple(blocks)), problems
+
+
+def _text_problems(file: str, text: str) -> Iterator[Problem]:
+    """Yield why a text is not even parsed: it is too large, or holds hidden characters."""
+    if len(text.encode("utf-8", "surrogatepass")) > MAXIMUM_FILE_BYTES:
+        yield Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")
+        return
+    # Oso ends a comment at a carriage return, which no editor shows: a rule hides there.
+    for hidden in islice(hidden_characters(text), MOST_HIDDEN):
+        yield Problem(file, hidden.line, hidden.message)
+
+
+def _statement_problems(line: ast.Line, text: str) -> Iterator[tuple[int, str]]:
+    """Yield why a statement that Oso can parse is no statement of a policy."""
+    start = line.span.line
+    if isinstance(line, InlineQuery):
+        yield start, "`?=` would run when the policy is loaded; write a case of a suite"
+    elif isinstance(line, ast.RuleType):
+        yield start, "`type` declarations are not supported; give the parameters types"
+    elif isinstance(line, ast.Block):
+        yield from _block_problems(line)
+    for node in ast.walk(line):
+        if isinstance(node, Name | ast.Variable):
+            name = node.text if isinstance(node, Name) else node.name
+            letter = next((at for at, sign in enumerate(name) if not sign.isascii()), None)
+            if letter is not None:
+                yield node.span.line, foreign_character(text, node.span.start + letter)
+        elif isinstance(node, Literal) and isinstance(node.value, str):
+            written = text[node.span.start : node.span.end]
+            yield from ((node.span.line, fault) for fault in _unknown_escapes(written))
+
+
+def _unknown_escapes(string: str) -> Iterator[str]:
+    """Yield what is wrong with the escapes of a string.
+
+    Of one that it does not know, Oso drops the backslash, so that the string means another.
+    """
+    for match in _ESCAPED.finditer(string):
+        if match[1] not in _ESCAPES:
+            mend = "write the character itself, or `\\\\` for a backslash"
+            yield f"`{match[0]}` is no escape of Polar; {mend}"
+
+
+def _block_problems(block: ast.Block) -> Iterator[tuple[int, str]]:
+    keyword = block.keyword.text if block.keyword is not None else ""
+    if keyword not in BLOCK_KEYWORDS:
+        first = keyword or block.type.text
+        yield block.span.line, f"`{first}` does not begin a rule, a resource or an actor"
+        return
+    called = f"{'an' if keyword == 'actor' else 'a'} {keyword} block"
+    for declaration in block.declarations:
+        word, line = declaration.keyword.text, declaration.span.line
+        is_list = not isinstance(declaration.value, Dictionary)
+        if word not in {"roles", "permissions", "relations"}:
+            yield line, f"`{word}` does not begin a line of {called}"
+        elif word == "relations" and is_list:
+            yield line, "relations are written `{name: Type}`"
+        elif word != "relations" and not is_list:
+            yield line, f"{word} are written as a list, `[…]`"
+    for rule in block.rules:
+        if rule.keyword is not None and rule.keyword.text != "on":
+            yield rule.keyword.span.line, f"`{rule.keyword.text}` cannot stand here; write `on`"
+
+
+def _block(file: str, block: ast.Block) -> Block:
+    lists: dict[str, tuple[Literal, ...]] = {"roles": (), "permissions": ()}
+    relations: dict[str, Name] = {}
+    for declaration in block.declarations:
+        value = declaration.value
+        if isinstance(value, Dictionary):
+            for entry in value.entries:
+                if isinstance(entry.value, ast.Variable):
+                    relations[entry.key.text] = Name(entry.value.span, entry.value.name)
         else:
-            blocks.append(found)
-    return Source(file, text, tokens, tuple(rules), tuple(blocks)), problems
-
-
-def called_block(keyword: str) -> str:
-    """Return what a block is called, with its article."""
-    return f"{'an' if keyword == 'actor' else 'a'} {keyword} block"
-
-
-def split(tokens: Sequence[Token], mark: str) -> Iterator[Tokens]:
-    """Divide tokens at `mark` where it stands outside all brackets; empty pieces are left out."""
-    piece: list[Token] = []
-    depth = 0
-    for token in tokens:
-        depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
-        if token.text == mark and token.kind == "mark" and depth == 0:
-            if piece:
-                yield tuple(piece)
-            piece = []
-        else:
-            piece.append(token)
-    if piece:
-        yield tuple(piece)
-
-
-def _statements(tokens: Tokens) -> Iterator[Tokens]:
-    start = depth = 0
-    block = False
-    for position, token in enumerate(tokens):
-        if position == start:
-            block = _is_block(tokens[position : position + 2])
-        depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
-        if depth <= 0 and token.text == ("}" if block else ";"):
-            yield tokens[start : position + 1]
-            start, depth = position + 1, 0
-    if start < len(tokens):
-        yield tokens[start:]
-
-
-def _rule(file: str, tokens: Tokens) -> Rule | Problem:
-    first = tokens[0]
-    if first.text == "?=":
-        return Problem(
-            file, first.line, "`?=` would run when the policy is loaded; write a case of a suite"
-        )
-    if first.text == "type" and len(tokens) > 1 and tokens[1].kind == "word":
-        return Problem(
-            file, first.line, "`type` declarations are not supported; give the parameters types"
-        )
-    if first.kind != "word" or len(tokens) < 3 or tokens[1].text != "(":
-        return Problem(
-            file, first.line, f"`{first.text}` does not begin a rule, a resource or an actor"
-        )
-    if len(tokens) > MAXIMUM_RULE:
-        advice = "divide it, or put its list into the settings as a set"
-        message = f"`{first.text}` has more than {MAXIMUM_RULE} words; {advice}"
-        return Problem(file, first.line, message)
-    end = closing(tokens, 1)
-    rest = tokens[end + 1 : -1]
-    if rest and rest[0].text != "if":
-        message = f"`{rest[0].text}` cannot follow the head of a rule; a condition begins with `if`"
-        return Problem(file, rest[0].line, message)
-    parameters = tuple(split(tokens[2:end], ","))
-    return Rule(file, first.line, first.text, first, parameters, rest[1:])
-
-
-def _is_block(tokens: Tokens) -> bool:
-    """Tell whether a statement begins as a block does."""
-    return tokens[0].text in {"actor", "resource"} and len(tokens) > 1 and tokens[1].kind == "word"
-
-
-def _missing_end(line: Tokens) -> tuple[int, str] | None:
-    """Return where a `;` is missing, if what stands as one line of a block is two."""
-    for before, token, after in zip(line, line[1:], line[2:], strict=False):
-        implies = token.kind == "string" and after.text == "if"
-        if before.text not in {"if", "on"} and (
-            implies or (token.kind == "word" and after.text == "=")
-        ):
-            return before.line, f"a `;` is missing at the end of line {before.line}"
-    return None
-
-
-def _block(file: str, tokens: Tokens) -> Block | Problem:
-    if len(tokens) < 4 or tokens[2].text != "{" or tokens[-1].text != "}":
-        return Problem(file, tokens[0].line, f"`{tokens[0].text}` needs a type and `{{ … }}`")
-    inside = tokens[3:-1]
-    lists: dict[str, Tokens] = {"roles": (), "permissions": ()}
-    relations: dict[str, Token] = {}
-    implications: list[Implication] = []
-    if inside and inside[-1].text != ";":
-        return Problem(
-            file, inside[-1].line, f"a `;` is missing at the end of line {inside[-1].line}"
-        )
-    for line in split(inside, ";"):
-        texts = [token.text for token in line]
-        if mistake := _missing_end(line):
-            return Problem(file, *mistake)
-        if len(line) > 1 and texts[1] == "=" and texts[0] in lists:
-            lists[texts[0]] = tuple(token for token in line[2:] if token.kind == "string")
-        elif len(line) > 1 and texts[:2] == ["relations", "="]:
-            for entry in split(line[3:-1], ","):
-                if len(entry) == 3:
-                    relations[entry[0].text] = entry[2]
-        elif [token.kind for token in line[::2]] in (["string"] * 2, ["string"] * 3) and texts[
-            1:4:2
-        ] in (
-            ["if"],
-            ["if", "on"],
-        ):
-            on = line[4].literal if len(line) == 5 else None
-            implications.append(Implication(line[0].line, line[0].literal, line[2].literal, on))
-        else:
-            return Problem(
-                file,
-                line[0].line,
-                f"`{texts[0]}` does not begin a line of {called_block(tokens[0].text)}",
+            lists[declaration.keyword.text] = tuple(
+                item for item in value.items if isinstance(item, Literal)
             )
-    span = (tokens[2].end, tokens[-1].start)
     return Block(
         file,
-        tokens[0].line,
-        tokens[0].text,
-        tokens[1].text,
-        tokens[1],
-        span,
+        block,
         lists["roles"],
         lists["permissions"],
         relations,
-        tuple(implications),
+        tuple(map(_implication, block.rules)),
         {
             **dict.fromkeys(relations, "has_relation"),
-            **{token.literal: "has_permission" for token in lists["permissions"]},
-            **{token.literal: "has_role" for token in lists["roles"]},
+            **{str(literal.value): "has_permission" for literal in lists["permissions"]},
+            **{str(literal.value): "has_role" for literal in lists["roles"]},
         },
     )
+
+
+def _implication(rule: ast.ShorthandRule) -> Implication:
+    relation = str(rule.relation.value) if rule.relation is not None else None
+    return Implication(rule.span.line, str(rule.head.value), str(rule.implier.value), relation)

@@ -11,32 +11,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sidecar.errors import Problem
-from sidecar.polar.checks import CONSTANTS, REFUSED_WORDS
-from sidecar.polar.source import Rule, Source
-from sidecar.polar.syntax_errors import ABSENT_WORDS, TRUTH_WORDS
-from sidecar.polar.tokens import Token, closing
-
-_BINDING = frozenset({"=", ":="})
-_OPEN = frozenset({"(", "[", "{"})
-_CLOSE = frozenset({")", "]", "}"})
-_WORDS = frozenset(
-    {
-        "and",
-        "or",
-        "not",
-        "in",
-        "if",
-        "matches",
-        "forall",
-        "_",
-        *CONSTANTS,
-        *ABSENT_WORDS,
-        *TRUTH_WORDS,
-    }
+from sidecar.polar.ast import (
+    Binary,
+    Call,
+    Entry,
+    Items,
+    Member,
+    Name,
+    Node,
+    Not,
+    Term,
+    Variable,
+    children,
+    walk,
 )
-
+from sidecar.polar.checks import NO_VARIABLES, is_short
+from sidecar.polar.source import Rule, Source
 
 _SINGLETON = re.compile(r"Singleton variable (\S+) is unused or undefined")
+
+_Finds = bool | Variable
+"""Whether a variable gets a value where it stands; or another one, with whose value it does."""
 
 
 def in_own_words(problem: Problem, sources: Sequence[Source]) -> Problem:
@@ -54,109 +49,99 @@ def in_own_words(problem: Problem, sources: Sequence[Source]) -> Problem:
         for rule in source.rules
         if rule.file == problem.file and rule.line <= problem.line
     ]
-    parameters = rules[-1].parameters if rules else ()
-    if any([token.text for token in each[:2]] == [found[1], ":"] for each in parameters):
+    typed = (each.term for each in (rules[-1].parameters if rules else ()) if each.specializer)
+    if any(isinstance(term, Variable) and term.name == found[1] for term in typed):
         return replace(problem, message=f"{message}; write `_` in its place")
     advice = "was a text in quotes or another name meant?"
     return replace(problem, message=f"{message}, so it stands for anything; {advice}")
 
 
-def check_variables(rule: Rule) -> Iterator[tuple[int, str]]:
-    """Yield the line of every variable that is not known where it stands, and how to mend it."""
-    yield from _unknown(rule)
-    yield from _unbound_in_not(rule)
+def check_variables(source: Source) -> Iterator[Problem]:
+    """Yield every variable that is not known where it stands, and how to mend it."""
+    for rule in source.rules:
+        for variable, message in (*_unknown(rule), *_first_under_not(rule)):
+            yield Problem(source.file, variable.span.line, f"`{variable.name}` {message}")
 
 
-def _parameters(rule: Rule) -> set[str]:
+def named_in_head(rule: Rule) -> set[str]:
+    """Return all words of the parameters of a rule: types and keys are no variables of its body."""
+    nodes = (node for parameter in rule.parameters for node in walk(parameter))
     return {
-        token.text for parameter in rule.parameters for token in parameter if token.kind == "word"
+        node.text if isinstance(node, Name) else node.name
+        for node in nodes
+        if isinstance(node, Name | Variable)
     }
 
 
-def _unknown(rule: Rule) -> Iterator[tuple[int, str]]:
-    """Find variables that are read where they first stand: compared, or a member taken of them."""
-    known, body = _parameters(rule), rule.body
-    for position, token in enumerate(body):
-        if token.kind == "word" and position and body[position - 1].text == ":":
-            known.add(token.text)  # the value of a field: `matches Folder{author: person}`
-        if not _is_name(body, position) or token.text in known:
-            continue
-        if not _finds(body, position, known):
-            message = f"`{token.text}` is not known here; put the condition that finds it before"
-            yield token.line, message
-        known.add(token.text)
+def is_variable(node: Node) -> bool:
+    """Tell whether a node is a variable, and no constant or word that `checks` refuses."""
+    return isinstance(node, Variable) and node.name not in NO_VARIABLES and "__" not in node.name
 
 
-def _finds(body: Sequence[Token], position: int, known: set[str]) -> bool:
-    """Tell whether a value is found for the variable that stands at `position`."""
-    before = body[position - 1].text if position else ""
-    after = body[position + 1].text if position + 1 < len(body) else ""
-    if after == "in" or _is_argument(body, position):
-        return True
-    for sign, other in ((after, position + 2), (before, position - 2)):
-        if sign in _BINDING:
-            alone = (
-                0 <= other < len(body) and _is_name(body, other) and not _has_member(body, other)
-            )
-            return not alone or body[other].text in known
-    return False
+def _unknown(rule: Rule) -> Iterator[tuple[Variable, str]]:
+    """Yield variables that are read where they first stand: compared, or a member taken of them."""
+    known = named_in_head(rule)
+    waiting: list[tuple[Node, _Finds]] = [(rule.body, False)] if rule.body is not None else []
+    while waiting:
+        node, finds = waiting.pop()
+        if not isinstance(node, Variable):
+            waiting += reversed(list(_parts(node)))
+        elif is_variable(node) and node.name not in known:
+            found = finds if isinstance(finds, bool) else finds.name in known
+            if not found:
+                yield node, "is not known here; put the condition that finds it before"
+            known.add(node.name)
 
 
-def _has_member(body: Sequence[Token], position: int) -> bool:
-    return position + 1 < len(body) and body[position + 1].text == "."
+def _parts(node: Node) -> Iterator[tuple[Node, _Finds]]:
+    """Yield the parts of a node, and whether one that is a variable gets a value there."""
+    if isinstance(node, Binary):
+        yield from _sides(node)
+    elif isinstance(node, Member):
+        yield node.head, False
+        if isinstance(node.member, Call):  # a look-up: its arguments are read
+            yield from ((argument, False) for argument in node.member.arguments)
+            yield from ((entry.value, True) for entry in node.member.named)
+    else:
+        finds = isinstance(node, Call | Items | Entry)
+        yield from ((part, finds) for part in children(node))
 
 
-def _is_argument(body: Sequence[Token], position: int) -> bool:
-    """Tell whether the innermost bracket around `position` is a rule's, a list's or a pattern's."""
-    if _has_member(body, position):
-        return False
-    depth = 0
-    for at in range(position - 1, -1, -1):
-        depth += (body[at].text in _CLOSE) - (body[at].text in _OPEN)
-        if depth < 0:
-            called = at > 0 and body[at - 1].kind == "word" and body[at - 1].text not in _WORDS
-            member = at > 1 and body[at - 2].text == "."
-            return body[at].text != "(" or (called and not member)
-    return False
+def _sides(node: Binary) -> Iterator[tuple[Node, _Finds]]:
+    operator = node.operator.text
+    if operator in {"=", ":="}:
+        yield node.left, _given_by(node.right)
+        yield node.right, _given_by(node.left)
+    else:
+        yield node.left, operator == "in"
+        yield node.right, False
 
 
-def _unbound_in_not(rule: Rule) -> Iterator[tuple[int, str]]:
-    """Find variables that first stand under `not` and again after it.
+def _given_by(other: Term) -> _Finds:
+    return other if isinstance(other, Variable) and is_variable(other) else True
+
+
+def _first_under_not(rule: Rule) -> Iterator[tuple[Variable, str]]:
+    """Yield variables that first stand under `not` and again after it.
 
     Polar does not bind them there: `not x = "a" and x = document.name` never holds.
     """
-    bound, body = _parameters(rule), rule.body
-    for position, token in enumerate(body):
-        if token.text == "not" and token.kind == "word":
-            end = _operand_end(body, position + 1)
-            outside = {body[at].text for at in range(end, len(body)) if _is_name(body, at)}
-            for at in range(position + 1, end):
-                word = body[at].text
-                if _is_name(body, at) and word not in bound and word in outside:
-                    advice = "put the condition that finds it before"
-                    message = f"`{word}` is not known yet under this `not`; {advice}"
-                    yield body[at].line, message
-        elif _is_name(body, position):
-            bound.add(token.text)
-
-
-def _operand_end(tokens: Sequence[Token], start: int) -> int:
-    position = start
-    while position < len(tokens) and tokens[position].text not in {"and", "or", ")", ",", ";"}:
-        position = closing(tokens, position) + 1 if tokens[position].text in _OPEN else position + 1
-    return position
-
-
-def _is_name(tokens: Sequence[Token], position: int) -> bool:
-    """Tell whether a word is a variable: not a member, a rule, a type or a keyword."""
-    token = tokens[position]
-    before = tokens[position - 1].text if position else ""
-    after = tokens[position + 1].text if position + 1 < len(tokens) else ""
-    return (
-        token.kind == "word"
-        and before not in {".", ":", "matches"}
-        and after not in {"(", ":", "{"}
-        and token.text not in _WORDS
-        and token.text not in REFUSED_WORDS
-        and "__" not in token.text
-    )
+    nodes = list(walk(rule.body)) if rule.body is not None else []
+    fields = {id(node.value) for node in nodes if isinstance(node, Entry) and not is_short(node)}
+    variables = [
+        node
+        for node in nodes
+        if isinstance(node, Variable) and is_variable(node) and id(node) not in fields
+    ]
+    bound = named_in_head(rule)
+    for node in nodes:
+        if isinstance(node, Not):
+            start, end = node.span.start, node.span.end
+            later = {each.name for each in variables if each.span.start >= end}
+            for each in variables:
+                inside = start <= each.span.start < end
+                if inside and each.name in later - bound:
+                    message = "is not known yet under this `not`"
+                    yield each, f"{message}; put the condition that finds it before"
+        elif isinstance(node, Variable):
+            bound.add(node.name)

@@ -23,7 +23,7 @@ from sidecar.diagram.questions import Path as QuestionPath
 from sidecar.digests import digest_of
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
-from sidecar.polar.ast import File, Group, Junction, Rule, ShorthandRule, walk
+from sidecar.polar.ast import File, Group, Junction, Rule, ShorthandRule, type_of, walk
 from sidecar.polar.parser import parse
 from sidecar.polar.reachability import unreached
 from sidecar.polar.source import Rule as PolarRule
@@ -255,11 +255,9 @@ class _Linting:
     def unreached(self) -> Iterator[Finding]:
         """Yield the rules that no entry point reaches, directly or through others."""
         for rule in unreached(self._sources):
-            text = self._files[rule.file][0]
-            column = rule.head.start - text.rfind("\n", 0, rule.head.start)
             message = f"nothing asks this rule of {shown(rule.name)}, so it decides nothing"
             fix = "call it where it should decide, or delete it"
-            yield Finding(rule.file, rule.line, column, UNREACHED, message, fix)
+            yield Finding(rule.file, rule.line, rule.node.span.column, UNREACHED, message, fix)
 
     def sentences(self) -> Iterator[Finding]:
         """Yield the sentences that no rule leads to."""
@@ -370,11 +368,8 @@ def _signatures(source: Source) -> dict[tuple[str, int], list[tuple[str, ...]]]:
     """Return the types of the parameters of each clause, by its place; empty where it has none."""
     found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
     for rule in source.rules:
-        types = (
-            parameter[2].text if [t.text for t in parameter[1:2]] == [":"] else ""
-            for parameter in rule.parameters
-        )
-        found.setdefault((source.file, rule.line), []).append(tuple(types))
+        types = tuple(type_of(parameter) or "" for parameter in rule.parameters)
+        found.setdefault((source.file, rule.line), []).append(types)
     for block in source.blocks:
         for line in block.implications:
             found.setdefault((source.file, line.line), []).append(("", "", block.type))

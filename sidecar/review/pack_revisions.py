@@ -17,7 +17,7 @@ from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
-from sidecar.polar.tokens import tokenize
+from sidecar.polar.parser import tokenize
 from sidecar.review.declaration_diff import Declaration, declarations
 from sidecar.review.schema_union import widened
 from sidecar.schema import Schema
@@ -113,8 +113,8 @@ def load_pair(old: PackPlace, new: PackPlace) -> Compiled:
 
 
 def _rules(pack: PackTexts) -> Iterator[str]:
-    for file, text in pack.texts.items():
-        yield from (f"{token.kind} {token.text}" for token in tokenize(file, text)[0])
+    for text in pack.texts.values():
+        yield from (f"{token.type} {token}" for token in tokenize(text))
 
 
 def _narrowed(policy: Policy, written: Schema) -> Policy:

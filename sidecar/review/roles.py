@@ -81,10 +81,10 @@ def roles_of(texts: Mapping[str, str], schema: Schema) -> dict[str, tuple[Roles,
 
 def _roles(block: Block, blocks: Mapping[str, Block]) -> Iterator[Roles]:
     if block.roles:
-        yield Roles(tuple(token.literal for token in block.roles), None, block)
+        yield Roles(tuple(str(role.value) for role in block.roles), None, block)
         return
-    for relation, token in block.relations.items():
-        related = blocks.get(token.text)
+    for relation, target in block.relations.items():
+        related = blocks.get(target.text)
         if related is not None and related.roles:
-            names = tuple(each.literal for each in related.roles)
+            names = tuple(str(role.value) for role in related.roles)
             yield Roles(names, relation, related)

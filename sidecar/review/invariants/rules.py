@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.errors import Problem
-from sidecar.polar.tokens import tokenize
+from sidecar.polar.builder import read_string
+from sidecar.polar.parser import tokenize
 from sidecar.review.invariants.loader import InvalidInvariantError, Invariant
 from sidecar.review.roles import roles_of
 from sidecar.schema import Schema
@@ -80,7 +81,7 @@ class _Writer:
         return probes
 
     def _rules(self, name: str, invariant: Invariant, condition: str) -> Iterator[str]:
-        if any(token.text == ";" for token in tokenize(invariant.file, condition)[0]):
+        if any(token.type == "SEMICOLON" for token in tokenize(condition)):
             self._problem(invariant, "a condition ends at `;`; write a list of conditions")
             return
         pairs = dict.fromkeys((asked.subject, asked.resource) for asked in invariant.asked)
@@ -127,17 +128,15 @@ class _Writer:
 
 def _words_of(condition: str) -> frozenset[str]:
     """Return the variables of a condition: words that are no members of others."""
-    tokens, _ = tokenize("", condition)
+    tokens = tokenize(condition)
     return frozenset(
-        token.text
+        str(token)
         for at, token in enumerate(tokens)
-        if token.kind == "word" and not (at and tokens[at - 1].text == ".")
+        if token.type == "SYMBOL" and not (at and tokens[at - 1].type == "DOT")
     )
 
 
 def _words(text: str) -> list[str]:
     """Return the roles of a list: each a text, or a word without quotes."""
     found = re.findall(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^,\"'\s]+", text)
-    return [
-        tokenize("", each)[0][0].literal if each[0] == '"' else each.strip("'") for each in found
-    ]
+    return [read_string(each) if each[0] == '"' else each.strip("'") for each in found]
