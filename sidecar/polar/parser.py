@@ -7,7 +7,7 @@ faults of a file are reported together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -17,8 +17,8 @@ from lark.lark import PostLex
 
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.polar.ast import File, Line, Span
-from sidecar.polar.builder import Builder, MisplacedError
-from sidecar.polar.statements import Statement, divide, resume
+from sidecar.polar.builder import Builder, MisplacedError, span_of_token
+from sidecar.polar.statements import CLOSING, Statement, divide, resume
 from sidecar.polar.syntax_errors import SyntaxFault, explain
 
 MAXIMUM_NESTING = 60
@@ -50,10 +50,11 @@ def parse_statements(text: str, file: str) -> tuple[File, list[Problem]]:
     Returns:
         A tree of these statements, and a problem for each of the others.
     """
-    tokens = tokenize(text)
     whole = Span(0, len(text), 1, 1)
-    if fault := _beyond_bounds(tokens):
-        return File(whole, ()), [Problem(file, *fault)]
+    try:
+        tokens = list(_within_bounds(_lex(text)))
+    except MisplacedError as error:
+        return File(whole, ()), [Problem(file, error.span.line, str(error))]
     lines: list[Line] = []
     problems: list[Problem] = []
     at = 0
@@ -72,24 +73,31 @@ def parse_statements(text: str, file: str) -> tuple[File, list[Problem]]:
 
 def tokenize(text: str) -> list[Token]:
     """Divide any text into tokens, without blanks and comments; what is no token is `UNKNOWN`."""
+    return list(_lex(text))
+
+
+def _lex(text: str) -> Iterator[Token]:
     parser = _parser().parse_interactive(text)
-    return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]  # of lark's
+    yield from parser.lexer_thread.lex(parser.parser_state)  # type: ignore[no-untyped-call]  # of lark's
 
 
-def _beyond_bounds(tokens: Sequence[Token]) -> tuple[int, str] | None:
+def _within_bounds(tokens: Iterator[Token]) -> Iterator[Token]:
+    """Yield tokens as long as neither brackets nor conditions grow beyond what Oso survives."""
     depth = chain = 0
     for token in tokens:
-        depth += (token.type in {"LPAR", "LSQB", "LBRACE"}) - (
-            token.type in {"RPAR", "RSQB", "RBRACE"}
-        )
-        chain = 0 if token.type in {"COMMA", "SEMICOLON", "LBRACE", "RBRACE"} else chain + 1
+        kind = token.type
+        depth = max(0, depth + (kind in CLOSING) - (kind in CLOSING.values()))
+        if kind == "SEMICOLON":  # of a rule, or of a line of a block
+            depth = min(depth, 1)
+        chain = 0 if kind in {"COMMA", "SEMICOLON", "LBRACE", "RBRACE"} else chain + 1
         if depth > MAXIMUM_NESTING:
-            return token.line or 0, f"brackets nest deeper than {MAXIMUM_NESTING} levels"
+            message = f"brackets nest deeper than {MAXIMUM_NESTING} levels"
+            raise MisplacedError(span_of_token(token), message)
         if chain > MAXIMUM_CHAIN:
             advice = "divide the condition into rules of their own"
             message = f"more than {MAXIMUM_CHAIN} words in one condition; {advice}"
-            return token.line or 0, message
-    return None
+            raise MisplacedError(span_of_token(token), message)
+        yield token
 
 
 def _other_lines(statement: Statement, fault: SyntaxFault, text: str) -> Iterator[SyntaxFault]:

@@ -235,7 +235,7 @@ def shape(node: object) -> object:
         return [shape(each) for each in node]
     if not isinstance(node, Node):
         return node
-    parts = [getattr(node, field.name) for field in fields(node) if field.name != "span"]
+    parts = [getattr(node, field.name) for field in fields(node) if field.type != "Span"]
     return [type(node).__name__, *map(shape, parts)]
 
 
