@@ -14,7 +14,7 @@ from sidecar.polar.parser import parse_statements
 from sidecar.polar.statements import BLOCK_KEYWORDS
 from sidecar.polar.syntax_errors import foreign_character
 from sidecar.schema.characters import hidden_characters
-from sidecar.schema.yaml_document import MOST_HIDDEN
+from sidecar.schema.yaml_document import MAX_HIDDEN_REPORTED
 
 Edit = tuple[int, int, str]
 """Where to begin and end in the text, and what to put there."""
@@ -162,7 +162,7 @@ def _text_problems(file: str, text: str) -> Iterator[Problem]:
         yield Problem(file, 0, f"the file is larger than {MAXIMUM_FILE_BYTES} bytes; split it")
         return
     # Oso ends a comment at a carriage return, which no editor shows: a rule hides there.
-    for hidden in islice(hidden_characters(text), MOST_HIDDEN):
+    for hidden in islice(hidden_characters(text), MAX_HIDDEN_REPORTED):
         yield Problem(file, hidden.line, hidden.message)
 
 
