@@ -11,7 +11,7 @@ from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import PLACES, REFERENCE, said_options, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
 from sidecar.cli.request_options import SAID, Pairs, request_of
-from sidecar.facts import read_places
+from sidecar.facts import read_positions
 from sidecar.model import Reference
 from sidecar.review.explain import Facts, explain_to_reviewer
 from sidecar.review.explain_output import as_json, as_markdown, as_text
@@ -53,7 +53,7 @@ def explain(  # noqa: PLR0913, PLR0917  click passes each option by its name
     pair = load(settings)
     request = request_of(pair.policy.schema, (subject, action, resource), said)
     shown = frozenset({"sensitive"} if show_sensitive else ())
-    rows = read_places(pair.policy.schema, settings.mount())
+    rows = read_positions(pair.policy.schema, settings.mount())
     facts = Facts(pair.snapshot, rows, shown)
     explained = explain_to_reviewer(request, pair.policy, facts, at or clock())
     if output == JSON:

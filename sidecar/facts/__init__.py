@@ -1,28 +1,29 @@
-"""The facts: mounted rows, checked against the schema and indexed, as immutable snapshots."""
+"""Facts: mounted rows, checked against the schema and indexed, as immutable snapshots."""
 
 from sidecar.facts.builder import build
 from sidecar.facts.directory_source import (
     Mount,
+    RowPositions,
     capture,
     list_files,
     read_directory,
     read_mount,
+    read_positions,
     read_tables,
 )
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.locations import Places, read_places
 from sidecar.facts.row_parser import Cell, Cells, Quoted, Row, Table, reader_of
-from sidecar.facts.snapshot import Asked, Snapshot
+from sidecar.facts.snapshot import LookupKey, Snapshot
 
 __all__ = [
-    "Asked",
     "Cell",
     "Cells",
+    "LookupKey",
     "Mount",
     "MountFaults",
-    "Places",
     "Quoted",
     "Row",
+    "RowPositions",
     "Snapshot",
     "Table",
     "build",
@@ -30,7 +31,7 @@ __all__ = [
     "list_files",
     "read_directory",
     "read_mount",
-    "read_places",
+    "read_positions",
     "read_tables",
     "reader_of",
 ]

@@ -1,4 +1,4 @@
-"""A mounted directory of YAML files, one for each table."""
+"""The source of a mounted directory with a YAML file for each table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.builder import build
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.plain_yaml import read_rows
-from sidecar.facts.row_parser import Cells, Table
+from sidecar.facts.row_parser import Cells, Row, RowReader, Table
 from sidecar.facts.snapshot import Snapshot
 from sidecar.schema import Schema
 from sidecar.schema.messages import nearest, one_of, shown
@@ -22,23 +22,27 @@ from sidecar.watch import Fingerprint, digest_of, read_file, stamp_of
 
 _SUFFIX = ".yaml"
 _REFUSED_SUFFIX = ".yml"
-"""Facts in such a file would be lost without a word if it were ignored, so it is a fault."""
+"""A fault: if such a file were ignored, its facts would be lost without notice."""
 _SWAPPED = "..data"
-"""Where Kubernetes keeps a mount: it swaps this link, so that all files change in one instant."""
+"""The link that Kubernetes replaces to change all files of a mount at once."""
+
+
+RowPositions = Mapping[tuple[str, Row], tuple[str, int]]
+"""The file and line of each row, by type and values; of the first of several equal rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """The content of a mount: each file as it was at one instant."""
+    """The content of a mount."""
 
     name: str
-    """How faults name the directory."""
+    """The name of the directory in faults."""
     files: Mapping[str, bytes]
     """Content by name, in the order of the names."""
     unreadable: Mapping[str, str]
-    """Files that could not be read, and why; ``""`` is the directory itself."""
+    """Files that could not be read, and the causes; ``""`` is the directory itself."""
     whole: bool
-    """Whether no file changed between the reading of the first and of the last."""
+    """Whether no file changed while they were read."""
 
     def fingerprint(self) -> Fingerprint:
         """Return the fingerprint of these files."""
@@ -46,7 +50,7 @@ class Mount:
 
 
 def capture(directory: Path) -> Mount:
-    """Read all files of a mount into memory, which takes a small part of the time of parsing."""
+    """Read all files of a mount into memory, which is much faster than parsing them."""
     name, files, unreadable = directory.absolute().name, dict[str, bytes](), dict[str, str]()
     try:
         before = _stamps(directory)
@@ -62,26 +66,26 @@ def capture(directory: Path) -> Mount:
 
 
 def read_directory(schema: Schema, directory: Path) -> Snapshot:
-    """Read the facts of a mount.
+    """Return the facts of a mount.
 
     Raises:
-        InvalidSnapshotError: The mount cannot be used; what is wrong with it.
+        InvalidSnapshotError: The mount is invalid; its faults.
     """
     return read_mount(schema, capture(directory))
 
 
 def read_mount(schema: Schema, mount: Mount) -> Snapshot:
-    """Read the facts of a mount whose files are in memory.
+    """Return the facts of a mount whose files are in memory.
 
     Raises:
-        InvalidSnapshotError: The mount cannot be used; what is wrong with it.
+        InvalidSnapshotError: The mount is invalid; its faults.
     """
     faults = MountFaults()
     return build(schema, read_tables(schema, mount, faults), faults)
 
 
 def read_tables(schema: Schema, mount: Mount, faults: MountFaults) -> dict[str, Table]:
-    """Return the table of each type, whose rows are read as they are asked for.
+    """Return the table of each type, whose rows are parsed while they are iterated.
 
     Raises:
         InvalidSnapshotError: There is no such directory.
@@ -90,8 +94,8 @@ def read_tables(schema: Schema, mount: Mount, faults: MountFaults) -> dict[str, 
         faults.add(mount.name, 0, f"cannot be read: {mount.unreadable['']}")
         raise InvalidSnapshotError(faults.problems())
     types = {declared.table: name for name, declared in schema.types.items() if declared.table}
-    found = sorted([*mount.files, *mount.unreadable])
-    for name in found:
+    names = sorted([*mount.files, *mount.unreadable])
+    for name in names:
         if name.endswith(_REFUSED_SUFFIX):
             faults.add(
                 f"{mount.name}/{name}",
@@ -105,19 +109,38 @@ def read_tables(schema: Schema, mount: Mount, faults: MountFaults) -> dict[str, 
     for table, name in types.items():
         base = f"{table}{_SUFFIX}"
         file = f"{mount.name}/{base}"
-        tables[name] = Table(file, _rows(mount, base, file, faults) if base in found else ())
-        if base not in found:
+        tables[name] = Table(file, _rows(mount, base, file, faults) if base in names else ())
+        if base not in names:
             faults.broken.add(file)
-            if f"{table}{_REFUSED_SUFFIX}" not in found:
+            if f"{table}{_REFUSED_SUFFIX}" not in names:
                 faults.add(file, 0, f"is missing; write `[]` into it where there are no {table}")
     return tables
 
 
-def list_files(directory: Path) -> Mapping[str, Path]:
-    """Return the files of a mount by name, sorted; what stands in the place of one is among them.
+def read_positions(schema: Schema, directory: Path) -> RowPositions:
+    """Return the file and the line of each row of a mount.
+
+    A snapshot has no lines, since serving needs none, so the mount is read again. A row that has
+    changed since the snapshot has no position.
 
     Raises:
-        OSError: The directory cannot be looked at.
+        InvalidSnapshotError: There is no such directory.
+    """
+    faults = MountFaults()
+    positions: dict[tuple[str, Row], tuple[str, int]] = {}
+    for name, table in read_tables(schema, capture(directory), faults).items():
+        reader = RowReader(schema, schema.types[name], table.file, faults)
+        file = table.file.rpartition("/")[2]
+        for line, cells in table.rows:
+            positions.setdefault((name, reader.read(line, cells)), (file, line))
+    return positions
+
+
+def list_files(directory: Path) -> Mapping[str, Path]:
+    """Return the files of a mount by name, sorted, with pipes and unreadable paths.
+
+    Raises:
+        OSError: The directory cannot be read.
     """
     return {
         path.name: path
@@ -129,7 +152,7 @@ def list_files(directory: Path) -> Mapping[str, Path]:
 
 
 def _may_be_file(path: Path) -> bool:
-    """Tell whether a path is neither a directory nor a link to nothing."""
+    """Return whether a path is neither a directory nor a dangling link."""
     try:
         return not stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
@@ -165,5 +188,5 @@ def _rows(mount: Mount, name: str, file: str, faults: MountFaults) -> Iterator[t
 
 
 def _before(content: bytes, error: yaml.YAMLError) -> bytes:
-    """Return what stands before a character that cannot be read, to count its lines."""
+    """Return the content before an unreadable character, to count its lines."""
     return content[: error.position] if isinstance(error, yaml.reader.ReaderError) else b""

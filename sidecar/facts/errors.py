@@ -1,50 +1,50 @@
-"""What is wrong with a mount, gathered across its files."""
+"""The faults of a mount."""
 
 from __future__ import annotations
 
 from sidecar.errors import Problem
 
-MOST_TOLD = 100
-"""A table exported with a wrong column is wrong in every row; nobody reads more of them."""
+MAX_REPORTED = 100
+"""Faults that are reported: a wrong column is a fault in every row of a table."""
 
 
 class MountFaults:
-    """Faults of all tables of one mount: the first ones in full, the others counted."""
+    """The faults of all tables of one mount: the first ones in full, the others counted."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
         self._count = 0
         self.broken: set[str] = set()
-        """Files of which rows are missing, so that references into them cannot be judged."""
+        """Files with missing rows, so that references to them cannot be checked."""
 
     def __bool__(self) -> bool:
         return self._count > 0
 
     @property
     def full(self) -> bool:
-        """Whether further faults are only counted, so that their words need no thought."""
-        return self._count >= MOST_TOLD
+        """Whether further faults are only counted, so that their messages need not be composed."""
+        return self._count >= MAX_REPORTED
 
     def add(self, file: str, line: int, message: str) -> None:
-        """Note one fault; `line` 0 is the file as a whole."""
+        """Add a fault; `line` 0 is the file as a whole."""
         if not self.full:
             self._problems.append(Problem(file, line, message))
         self._count += 1
 
     def lose(self, file: str, line: int, message: str) -> None:
-        """Note a fault by which rows of a file are missing: no reference into it can be judged."""
+        """Add a fault that leaves rows out, so that references to the file are not checked."""
         self.broken.add(file)
         self.add(file, line, message)
 
-    def take(self, other: MountFaults) -> None:
-        """Note all that another has noted."""
+    def extend(self, other: MountFaults) -> None:
+        """Add all faults of another object."""
         for problem in other._problems:
             self.add(problem.file, problem.line, problem.message)
         self._count += other._count - len(other._problems)
         self.broken |= other.broken
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the faults that are told, and how many more there are."""
+        """Return the reported faults, and the number of the others."""
         rest = self._count - len(self._problems)
         # The ellipsis sorts after the names of files.
         return (*self._problems, *([Problem("…", 0, f"and {rest} more")] if rest else []))

@@ -1,10 +1,10 @@
-"""Rows of a large YAML file, quickly: rows of the plainest form are read without the parser.
+"""Read the rows of large YAML files fast: rows in plain form need no YAML parser.
 
-The parser takes twenty seconds over a million rows. Nearly all rows of nearly all mounts are
-one flow map on one line, or a block map of one line for each column, with cells of letters, digits
-and a few signs; those mean what they show. A list in block style is cut where a line begins with
-``- ``, and each piece that has another form goes to the parser by itself. Where a piece is no
-YAML by itself, the parser reads the whole file.
+The parser needs twenty seconds for a million rows. Nearly all rows of mounts are a flow map on one
+line, or a block map with a line for each column, whose cells have letters, digits and a few signs.
+Regular expressions read such rows. A block list is divided at each line that begins with ``- ``;
+each piece in another form goes to the parser. If a piece is not YAML by itself, the parser reads
+the whole file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from sidecar.facts.row_parser import Cells, Quoted
 from sidecar.facts.yaml_events import RowEvents, check_end
 from sidecar.schema.characters import HiddenCharacter
 
-MOST_SHAPES = 8
-"""Shapes of rows (columns and quotes) that are remembered; optional columns make some."""
+MAX_SHAPES = 8
+"""Shapes of rows (columns and quotes) whose patterns are kept; optional columns make several."""
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,60}"
 _SIGNS = r"[A-Za-z0-9_.@+/-]"
@@ -34,15 +34,15 @@ _FLOW = re.compile(rf"- \{{ ?({_NAME}: {_CELL}(?:, {_NAME}: {_CELL})*) ?\}}{_END
 _BLOCK = re.compile(rf"- ({_NAME}: {_CELL}(?:\r?\n  {_NAME}: {_CELL})*){_END}")
 _PAIR = re.compile(rf"(?:^|, |\n  )({_NAME}): (?:({_PLAIN})|\"({_TEXT})\"|'({_TEXT})')")
 _HEAD = re.compile(r"(?:#[ -~]*\r?\n|\r?\n)*(?:---\r?\n)?(?:#[ -~]*\r?\n|\r?\n)*")
-# Signs of another document, and breaks of lines that only YAML counts, in UTF-8.
+# Signs of another document, and line ends of YAML 1.1 alone, in UTF-8.
 _NOT_PIECEWISE = re.compile("^(?:---|\\.\\.\\.)|\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]", re.MULTILINE)
 
 
-_BREAK = re.compile(b"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
+_YAML_LINE_END = re.compile(b"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
 
 
 class _NotPiecewiseError(Exception):
-    """A piece has no meaning by itself; `line` is where it begins."""
+    """A piece, which begins at `line`, is not YAML by itself."""
 
     def __init__(self, line: int) -> None:
         self.line = line
@@ -50,45 +50,45 @@ class _NotPiecewiseError(Exception):
 
 
 def read_rows(content: bytes, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
-    """Yield each row of a file with its line; faults for whatever is no row.
+    """Yield each row of a file with its line; add faults for other items.
 
-    A writer that is interrupted leaves the beginning of a file. So a file without rows has to say
-    `[]`, and a block list, which has no closing bracket, has to end with the end of a line.
+    An interrupted writer leaves a truncated file. So a file without rows must contain `[]`, and a
+    block list, which has no closing bracket, must end with a line end.
 
     Raises:
-        yaml.YAMLError: It is not YAML.
+        yaml.YAMLError: The content is not YAML.
     """
     try:
         yield from _read_pieces(content, file, faults)
     except _NotPiecewiseError as error:
-        if _refuse_breaks(content, file, faults):
+        if _refuse_line_ends(content, file, faults):
             return
         yield from RowEvents(content, file, faults, first=error.line).read()
     else:
         check_end(content, file, faults)
 
 
-def _refuse_breaks(content: bytes, file: str, faults: MountFaults) -> bool:
-    """Refuse what ends a line for YAML 1.1 alone: a row can hide behind it in a comment.
+def _refuse_line_ends(content: bytes, file: str, faults: MountFaults) -> bool:
+    """Refuse the line ends of YAML 1.1 alone: a row can hide behind one in a comment.
 
-    Other hidden characters are harmless in facts, and must not keep later facts from being seen.
+    Other hidden characters are harmless in facts, and must not keep new facts from being served.
     """
-    found = False
+    refused = False
     for number, line in enumerate(BytesIO(content), 1):
-        for match in _BREAK.finditer(line):
-            found = True
+        for match in _YAML_LINE_END.finditer(line):
+            refused = True
             text = line[: match.end()].decode("utf-8", "replace")
             hidden = HiddenCharacter(number, len(text), text[-1])
             faults.add(file, number, hidden.message)
             break
-    if found:
+    if refused:
         faults.broken.add(file)
-    return found
+    return refused
 
 
 def _read_pieces(content: bytes, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
     shapes = _Shapes()
-    # Latin-1 reads any bytes, and no sign beyond ASCII is plain.
+    # Latin-1 decodes any bytes; plain rows are ASCII.
     for line, piece in _pieces(TextIOWrapper(BytesIO(content), encoding="latin-1", newline="\n")):
         cells = shapes.read(piece)
         if cells is not None:
@@ -98,7 +98,7 @@ def _read_pieces(content: bytes, file: str, faults: MountFaults) -> Iterator[tup
 
 
 def _pieces(text: TextIOWrapper) -> Iterator[tuple[int, str]]:
-    """Yield what begins with ``- `` at a line's start, up to the next, with its line."""
+    """Yield each piece that begins with a line of ``- ``, with the number of that line."""
     head: list[str] = []
     piece: list[str] = []
     start = 0
@@ -121,30 +121,32 @@ def _read_piece(
 ) -> Iterator[tuple[int, Cells]]:
     if _NOT_PIECEWISE.search(piece):
         raise _NotPiecewiseError(line)
-    found = MountFaults()
+    piece_faults = MountFaults()
     try:
-        events = RowEvents(piece.encode("latin-1"), file, found, before=line - 1, is_piece=True)
+        events = RowEvents(
+            piece.encode("latin-1"), file, piece_faults, before=line - 1, is_piece=True
+        )
         rows = list(events.read())
     except yaml.YAMLError:
         raise _NotPiecewiseError(line) from None
-    faults.take(found)
+    faults.extend(piece_faults)
     yield from rows
 
 
 class _Shapes:
-    """Patterns of rows that a file has shown, the last one that matched first."""
+    """Patterns for the rows of a file, beginning with the one that matched last."""
 
     def __init__(self) -> None:
         self._known: list[tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]]] = []
 
     def read(self, piece: str) -> Cells | None:
-        """Return the cells of a row in plain form; None for any other."""
+        """Return the cells of a row in plain form; None if it has another form."""
         known = self._known
-        for place, (pattern, names, quoted) in enumerate(known):
+        for index, (pattern, names, quoted) in enumerate(known):
             match = pattern.fullmatch(piece)
             if match:
-                if place:
-                    known[0], known[place] = known[place], known[0]
+                if index:
+                    known[0], known[index] = known[index], known[0]
                 cells = dict(zip(names, match.groups(), strict=True))
                 for name in quoted:
                     cells[name] = Quoted(cells[name])
@@ -172,5 +174,5 @@ class _Shapes:
         pattern = rf"- \{{ ?{', '.join(patterns)} ?\}}{_END}" if flow else f"- {lines}{_END}"
         quoted = tuple(name for name, text in cells.items() if isinstance(text, Quoted))
         self._known.insert(0, (re.compile(pattern), tuple(cells), quoted))
-        del self._known[MOST_SHAPES:]
+        del self._known[MAX_SHAPES:]
         return cells

@@ -1,4 +1,4 @@
-"""The one parser of rows, whatever the source: a row's texts become values of the schema."""
+"""Parse the rows of any source: texts become values of the schema."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ from sidecar.schema.values import is_id, is_null, not_one_of, parse_text
 Row: TypeAlias = tuple[Value, ...]
 """The values of one entity, in the order of `EntityType.attributes`."""
 
-MOST_REMEMBERED, MOST_REMEMBERED_KEYS = 4_096, 1_048_576
-"""Texts that a column remembers the value of while it is read. Keys come again in the rows that
-refer to them; most other texts are few, as roles are, or never come again, as addresses do."""
+MAX_CACHED_VALUES, MAX_CACHED_KEYS = 4_096, 1_048_576
+"""Cached values of a column while it is read. Keys recur in the rows that refer to them; most other
+texts are few, such as roles, or never recur, such as addresses."""
 
 
 class Quoted(str):
-    """A text that its writer marked as text, so that ``"7"`` is no number.
+    """A cell that is marked as text, so that ``"7"`` is not a number.
 
-    Sources that know the types of their columns give texts as this, and the rest as `str`.
+    Sources with typed columns use it for texts, and `str` for all other values.
     """
 
     __slots__ = ()
 
 
 class Refused(str):
-    """What stands where a source has told already that a cell is wrong."""
+    """A cell whose fault the source has reported already."""
 
     __slots__ = ()
 
 
 Cell: TypeAlias = str | list[str]
 Cells: TypeAlias = Mapping[str, Cell]
-"""A row as its source gives it: columns that are absent are left out, or an unquoted ``null``."""
+"""A row of a source: absent columns are missing, or an unquoted ``null``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of one type, each with its line, and how faults name where they come from."""
+    """The rows of one type, each with its line, and their file for faults."""
 
     file: str
     rows: Iterable[tuple[int, Cells]]
 
 
 def reader_of(declared: EntityType, name: str) -> Callable[[Row], Value]:
-    """Return what reads an attribute from a row: what it holds, or else the default.
+    """Return a function from a row to the value of an attribute, or its default.
 
-    So look-ups and searches see it. Of the subject and the resource of a request, what a caller
-    says comes between the two: where a caller may say something, rows do not hold the default.
+    For look-ups and searches. For the subject and the resource of a request, a value of the caller
+    precedes the default; so rows do not hold the defaults of attributes that callers may send.
     """
-    place = list(declared.attributes).index(name)
+    index = list(declared.attributes).index(name)
     attribute = declared.attributes[name]
     if not attribute.caller or attribute.default is None:
-        return itemgetter(place)
+        return itemgetter(index)
     default = attribute.default
 
     def read(row: Row) -> Value:
-        value = row[place]
+        value = row[index]
         return default if value is None else value
 
     return read
 
 
 class RowReader:
-    """Reads the rows of one type."""
+    """The parser of the rows of one type."""
 
     def __init__(
         self, schema: Schema, declared: EntityType, file: str, faults: MountFaults
@@ -80,14 +80,14 @@ class RowReader:
         columns = [
             _Column(schema, declared, attribute) for attribute in declared.attributes.values()
         ]
-        # What is looked at for every cell, at hand.
+        # A tuple for each column: attribute look-ups for every cell would be slower.
         self._readers = [(column.name, column.known.get, column) for column in columns]
         names = list(declared.attributes)
         self._key = [names.index(column) for column in declared.key]
 
     def read(self, line: int, cells: Cells) -> Row:
-        """Return the values of a row; absent, and a fault, where a cell is wrong."""
-        found = 0
+        """Return the values of a row; absent, and a fault, for each invalid cell."""
+        known_cells = 0
         values: list[Value] = []
         for name, known, column in self._readers:
             cell = cells.get(name)
@@ -96,7 +96,7 @@ class RowReader:
                 if not column.optional:
                     self._missing(line, name)
             else:
-                found += 1
+                known_cells += 1
                 if cell.__class__ is str:
                     value = known(cell)
                     if value is None:
@@ -104,12 +104,12 @@ class RowReader:
                 else:
                     value = self._parse(line, column, cell)
             values.append(value)
-        if found < len(cells):
+        if known_cells < len(cells):
             self._refuse_unknown(line, cells)
         return tuple(values)
 
     def key(self, row: Row) -> Key | None:
-        """Return the key of a row, or None when the row was wrong in it."""
+        """Return the key of a row, or None if it is invalid."""
         if len(self._key) == 1:
             value = row[self._key[0]]
             return value if isinstance(value, str) else None
@@ -117,7 +117,7 @@ class RowReader:
         return None if None in parts else parts  # type: ignore[return-value]  # columns of keys are str
 
     def id_text(self, cells: Cells) -> str:
-        """Return the id of a row, whose key could be read, as its source spells it."""
+        """Return the id of a row with a valid key, as its source writes it."""
         return "/".join(str(cells[column]) for column in self._declared.key)
 
     def _parse(self, line: int, column: _Column, cell: Cell) -> Value:
@@ -131,16 +131,16 @@ class RowReader:
             value = column.parse(cell)
         except ValueError as error:
             if not self._faults.full:
-                # A log of faults is no place for what the schema says to hide.
-                said = str(error)
+                # Faults are logged, and logs must not contain sensitive values.
+                message = str(error)
                 if column.sensitive:
                     for text in [cell] if isinstance(cell, str) else cell:
-                        said = said.replace(shown(text), "its value")
-                self._faults.add(self._file, line, f"column {shown(column.name)}: {said}")
+                        message = message.replace(shown(text), "its value")
+                self._faults.add(self._file, line, f"column {shown(column.name)}: {message}")
             else:
                 self._faults.add(self._file, line, "")
             return ABSENT
-        if cell.__class__ is str and len(column.known) < column.most_known:
+        if cell.__class__ is str and len(column.known) < column.max_known:
             column.known[cell] = value
         return value
 
@@ -161,10 +161,10 @@ class RowReader:
 
 
 class _Column:
-    """How the cells of one column are read."""
+    """The parser of the cells of one column."""
 
     __slots__ = (
-        "_attribute", "_inner_key", "_is_key", "_schema", "default", "known", "most_known", "name",
+        "_attribute", "_inner_key", "_is_key", "_schema", "default", "known", "max_known", "name",
         "optional", "sensitive",
     )  # fmt: skip
 
@@ -175,31 +175,31 @@ class _Column:
         self._is_key = attribute.name in declared.key
         self.name = attribute.name
         self.optional = attribute.optional
-        # Where a caller may say what a row lacks, the default comes after the caller.
+        # A value of the caller precedes the default, so a row does not hold it.
         self.default = ABSENT if attribute.caller else attribute.default
         self.sensitive = attribute.sensitive
         self.known: dict[str, Value] = {}
         refers = attribute.type.kind is Kind.REFERENCE
-        self.most_known = MOST_REMEMBERED_KEYS if refers else MOST_REMEMBERED
+        self.max_known = MAX_CACHED_KEYS if refers else MAX_CACHED_VALUES
 
     def parse(self, cell: Cell) -> Value:
         """Return the value of a cell.
 
         Raises:
-            ValueError: It has none. The message begins with the text in backticks.
+            ValueError: It is invalid. The message begins with the text in backticks.
         """
         value_type = self._attribute.type
         if value_type.kind is Kind.SET and value_type.element and isinstance(cell, list):
             return frozenset([self._scalar(value_type.element, member) for member in cell])
         if not isinstance(cell, str):
-            raise ValueError(f"`[...]` is a list; write one {value_type.name}")  # noqa: TRY004 - a person's slip
+            raise ValueError(f"`[...]` is a list; write one {value_type.name}")  # noqa: TRY004 - a fault of the file
         value = self._scalar(value_type, cell)
         if self._attribute.only and value not in self._attribute.only:
             raise ValueError(not_one_of(cell, self._attribute.only))
         if self._is_key and not is_id(cell):
-            raise ValueError(f"{shown(cell)} begins or ends with what nobody sees; remove it")
+            raise ValueError(f"{shown(cell)} begins or ends with an invisible character; remove it")
         if self._inner_key and isinstance(value, str) and "/" in value:
-            raise ValueError(f"{shown(cell)} has a `/`, which ends a part of an id; rename it")
+            raise ValueError(f"{shown(cell)} has a `/`, which divides an id; rename it")
         return value
 
     def _scalar(self, value_type: ValueType, text: str) -> Scalar:

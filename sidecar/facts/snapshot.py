@@ -1,4 +1,4 @@
-"""An immutable reading of the facts."""
+"""An immutable snapshot of the facts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import TypeAlias
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.schema import Key, Schema, Value, id_of
 
-Asked: TypeAlias = tuple[Value, ...]
-"""What a look-up is asked with: the key of the entity, then the arguments in their order."""
+LookupKey: TypeAlias = tuple[Value, ...]
+"""The key of the entity that has the look-up, then the arguments in their order."""
 
 
 class Snapshot:
-    """All rows of one moment, with the indexes that look-ups and searches need.
+    """All rows at one time, with the indexes that look-ups and searches need.
 
-    Nothing changes after building; the mappings that it hands out are its own, and whoever asks
-    only reads them. Equal texts are one object.
+    It is immutable. The mappings that it returns are its own, and must only be read. Equal texts
+    are one object.
     """
 
     __slots__ = ("_found", "_holders", "_referring", "_rows", "_spellings", "revision", "schema")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that it is made of, by the one builder
+    def __init__(  # noqa: PLR0913, PLR0917 - called by the builder alone
         self,
         schema: Schema,
         revision: str,
         rows: Mapping[str, Mapping[Key, Row]],
-        found: Mapping[tuple[str, str], Mapping[Asked, Row]],
+        found: Mapping[tuple[str, str], Mapping[LookupKey, Row]],
         referring: Mapping[tuple[str, str], Mapping[Key, tuple[Key, ...]]],
         spellings: Mapping[str, Mapping[Key, str]] | None = None,
     ) -> None:
@@ -40,20 +40,20 @@ class Snapshot:
         self._holders: dict[tuple[str, str], Mapping[Value, tuple[Key, ...]]] = {}
 
     def rows(self, type_name: str) -> Mapping[Key, Row]:
-        """Return the rows of a type by key: one for each key, the one that the id names.
+        """Return the rows of a type by key: for each key the row that the id names.
 
-        A key is a `str`, or a tuple of them where the type has several key columns. A row holds
+        A key is a `str`, or a tuple of them if the type has several key columns. A row holds
         the values of `EntityType.attributes`, in their order. A type without a table has no rows.
         """
         return self._rows[type_name]
 
     def id_of(self, type_name: str, key: Key) -> str:
-        """Return the id of an entity as the mount spells it; it need not have a row."""
+        """Return the id of an entity as the mount writes it; the entity need not have a row."""
         if not self._spellings:
             return id_of(key)
-        spelled = self._spellings.get(type_name, {}).get(key)
-        if spelled is not None or key in self._rows[type_name]:
-            return spelled or id_of(key)
+        spelling = self._spellings.get(type_name, {}).get(key)
+        if spelling is not None or key in self._rows[type_name]:
+            return spelling or id_of(key)
         declared = self.schema.types[type_name]
         parts = zip(declared.key, (key,) if isinstance(key, str) else key, strict=True)
         return "/".join(
@@ -63,19 +63,18 @@ class Snapshot:
             for column, part in parts
         )
 
-    def find(self, type_name: str, lookup_name: str) -> Mapping[Asked, Row]:
+    def find(self, type_name: str, lookup_name: str) -> Mapping[LookupKey, Row]:
         """Return the rows that a look-up of a type finds.
 
-        The mapping is asked with ``(key of the asked entity, *arguments)``, the arguments in the
-        order of `Lookup.arguments`; what it does not hold does not exist. Look-ups see the rows
-        that ids name, so a tombstone behind a current row is not found. Where a look-up matches
-        exactly the key columns, the mapping is `rows` itself, or a thin view that puts the
-        arguments into the order of the key.
+        Its keys are ``(key of the entity that has the look-up, *arguments)``, the arguments in the
+        order of `Lookup.arguments`. Look-ups find the rows that ids name, so a tombstone behind a
+        current row is not found. If a look-up matches exactly the key columns, the mapping is
+        `rows` itself, or a view that puts the arguments into the order of the key.
         """
         return self._found[type_name, lookup_name]
 
     def referring(self, type_name: str, attribute: str) -> Mapping[Key, tuple[Key, ...]]:
-        """Return, for each key that a reference attribute names, who names it.
+        """Return, for each key that a reference attribute names, the keys of the rows that do.
 
         Args:
             type_name: The type that has the attribute.
@@ -87,10 +86,10 @@ class Snapshot:
         return self._referring[type_name, attribute]
 
     def holders(self, type_name: str, attribute: str) -> Mapping[Value, tuple[Key, ...]]:
-        """Return, for each value of an attribute, the keys of the rows that hold it, or default it.
+        """Return, for each value of an attribute, the keys of the rows that have it.
 
-        Of a set the values are its members. What `referring` does not know already is indexed
-        when it is first asked for, and kept.
+        Defaults count as values; the values of a set are its members. The index of an attribute
+        that is not a reference is built on first use, and kept.
         """
         known = self._referring.get((type_name, attribute)) or self._holders.get(
             (type_name, attribute)
@@ -98,12 +97,12 @@ class Snapshot:
         if known is None:
             declared = self.schema.types[type_name]
             read = reader_of(declared, attribute)
-            held: dict[Value, list[Key]] = {}
+            holders: dict[Value, list[Key]] = {}
             for key, row in self._rows[type_name].items():
                 value = read(row)
-                for each in value if isinstance(value, frozenset) else (value,):
-                    if each is not None:
-                        held.setdefault(each, []).append(key)
-            known = {value: tuple(keys) for value, keys in held.items()}
+                for member in value if isinstance(value, frozenset) else (value,):
+                    if member is not None:
+                        holders.setdefault(member, []).append(key)
+            known = {value: tuple(keys) for value, keys in holders.items()}
             self._holders[type_name, attribute] = known
         return known  # type: ignore[return-value]  # keys are values too

@@ -1,4 +1,4 @@
-"""Rows of a mounted YAML file, event by event, so that a large file is never one tree."""
+"""Read the rows of a YAML file from parser events, so that a large file is never one tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sidecar.facts.errors import MountFaults
 from sidecar.facts.row_parser import Cell, Cells, Quoted, Refused
 from sidecar.schema.messages import shown
 from sidecar.schema.values import is_null
-from sidecar.schema.yaml_document import MAX_DEPTH, tag_fault
+from sidecar.schema.yaml_document import MAX_DEPTH, feature_faults
 
 EMPTY = "is empty, and may be half-written; write `[]` where there are no rows"
 
@@ -21,7 +21,7 @@ _CLOSING = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 def check_end(content: bytes, file: str, faults: MountFaults) -> None:
     """Refuse a block list whose last line has no end: its writer may have been interrupted.
 
-    A list in brackets needs no such sign: it is complete when it is closed.
+    A list in brackets needs no such check: a truncated one is not YAML.
     """
     if not content.endswith(b"\n"):
         line = content.count(b"\n") + 1
@@ -29,13 +29,13 @@ def check_end(content: bytes, file: str, faults: MountFaults) -> None:
 
 
 class _TooDeepError(Exception):
-    """What is wrong is among the faults already."""
+    """The fault has been reported."""
 
 
 class RowEvents:
-    """Reads one YAML list of flat maps."""
+    """The reader of a YAML list of flat maps."""
 
-    def __init__(  # noqa: PLR0913  each has its name
+    def __init__(  # noqa: PLR0913  most are keywords
         self,
         content: bytes,
         file: str,
@@ -48,12 +48,12 @@ class RowEvents:
         """Prepare to read.
 
         Args:
-            content: What is read.
-            file: How faults name it.
-            faults: Where they go.
-            before: How many lines of the file stand before it.
-            first: The line before which rows and faults are known already.
-            is_piece: Whether it is one row of a file, so that it may lack its end.
+            content: The content of a file, or of a piece of it.
+            file: The name of the file in faults.
+            faults: Receives the faults.
+            before: The number of lines before the piece.
+            first: The first line of which rows and faults are new.
+            is_piece: Whether the content is a piece, which may lack the end of its last line.
         """
         self._parser = yaml.CSafeLoader(content)
         self._file = file
@@ -65,10 +65,10 @@ class RowEvents:
         self._is_block = False
 
     def read(self) -> Iterator[tuple[int, Cells]]:
-        """Yield each row with its line; faults for whatever is no row.
+        """Yield each row with its line; add faults for other items.
 
         Raises:
-            yaml.YAMLError: It is not YAML.
+            yaml.YAMLError: The content is not YAML.
         """
         try:
             self._next()  # the stream's start
@@ -91,7 +91,7 @@ class RowEvents:
 
     def _next(self) -> yaml.Event:
         event = self._parser.get_event()
-        if event is None:  # the callers stop at the event that ends what they read
+        if event is None:  # callers stop at the end event of the node that they read
             raise yaml.YAMLError("ends too early")
         return event
 
@@ -108,7 +108,7 @@ class RowEvents:
 
     def _root(self) -> Iterator[tuple[int, Cells]]:
         event = self._next()
-        self._refuse_signs(event)
+        self._refuse_features(event)
         if not isinstance(event, yaml.SequenceStartEvent):
             empty = isinstance(event, yaml.ScalarEvent) and not event.style and is_null(event.value)
             if empty:
@@ -119,7 +119,7 @@ class RowEvents:
             return
         self._is_block = not event.flow_style
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            self._refuse_signs(event)
+            self._refuse_features(event)
             if isinstance(event, yaml.MappingStartEvent):
                 line, row = self._line(event), self._row()
                 if line >= self._first:
@@ -131,13 +131,13 @@ class RowEvents:
     def _row(self) -> dict[str, Cell]:
         cells: dict[str, Cell] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            self._refuse_signs(event)
+            self._refuse_features(event)
             name = event.value if isinstance(event, yaml.ScalarEvent) else None
             if name is None:
                 self._fault(event, "the name of a column is no text; write `column: value`")
                 self._skip(event)
             elif name in cells:
-                self._fault(event, f"column {shown(name)} stands here again; remove one")
+                self._fault(event, f"column {shown(name)} is repeated; remove one")
             value = self._next()
             if name is None or name in cells:
                 self._skip(value)
@@ -148,16 +148,16 @@ class RowEvents:
     def _cell(self, event: yaml.Event, name: str) -> Cell:
         if not isinstance(event, yaml.SequenceStartEvent):
             return self._scalar(event, name)
-        self._refuse_signs(event)
+        self._refuse_features(event)
         members = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             members.append(self._scalar(event, name))
         return Refused() if any(isinstance(member, Refused) for member in members) else members
 
     def _scalar(self, event: yaml.Event, name: str) -> str:
-        self._refuse_signs(event)
+        self._refuse_features(event)
         if isinstance(event, yaml.ScalarEvent) and event.tag is not None:
-            return Refused()  # how it would be read without its tag is another question
+            return Refused()  # its value without the tag is unknown
         if isinstance(event, yaml.ScalarEvent):
             return Quoted(event.value) if event.style else str(event.value)
         if not isinstance(event, yaml.AliasEvent):
@@ -165,22 +165,16 @@ class RowEvents:
         self._skip(event)
         return Refused()
 
-    def _refuse_signs(self, event: yaml.Event) -> None:
-        """Refuse what makes YAML say more than it shows."""
-        if isinstance(event, yaml.AliasEvent):
-            self._fault(event, f"alias {shown(event.anchor or '')} is not allowed; write it out")
-        elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-            self._fault(event, f"anchor {shown(event.anchor)} is not allowed; remove it")
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            self._fault(event, tag_fault(event, tag))
+    def _refuse_features(self, event: yaml.Event) -> None:
+        for message in feature_faults(event):
+            self._fault(event, message)
 
     def _skip(self, event: yaml.Event) -> None:
-        """Pass over what an event opens.
+        """Skip the rest of a list or a map.
 
         Raises:
-            _TooDeepError: It is nested so deep that the parser, whose time for each token grows
-                with the nesting, would take long.
+            _TooDeepError: It is nested too deep for the parser, whose time for each token grows with
+                the nesting.
         """
         depth = int(isinstance(event, _OPENING))
         while depth:

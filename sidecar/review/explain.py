@@ -21,8 +21,7 @@ from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError
-from sidecar.facts import Snapshot
-from sidecar.facts.locations import Places
+from sidecar.facts import RowPositions, Snapshot
 from sidecar.model import Decision, Request
 from sidecar.review.aligned_diagrams import UncompiledError
 from sidecar.review.condition_text import facts_of_step
@@ -79,7 +78,7 @@ class Facts:
     """Where the facts come from, and what of them may be told."""
 
     snapshot: Snapshot
-    places: Places
+    places: RowPositions
     shown: frozenset[str] = frozenset()
     """Holds `sensitive` where sensitive values may be told."""
 

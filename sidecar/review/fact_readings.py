@@ -19,8 +19,7 @@ from sidecar.engine.explanation import WITHHELD
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.frame import UNREAD, Frame
 from sidecar.engine.paths import Reader
-from sidecar.facts import Row
-from sidecar.facts.locations import Places
+from sidecar.facts import Row, RowPositions
 from sidecar.schema import Attribute, Value
 
 MOST_MEMBERS = 8
@@ -71,7 +70,12 @@ class Readings:
     """Reads paths of one request; sensitive values only where they may be shown."""
 
     def __init__(
-        self, sources: Sources, reader: Reader, frame: Frame, places: Places, shown: frozenset[str]
+        self,
+        sources: Sources,
+        reader: Reader,
+        frame: Frame,
+        places: RowPositions,
+        shown: frozenset[str],
     ) -> None:
         """Prepare to read.
 

@@ -176,11 +176,17 @@ def parse_document(content: bytes, faults: Faults) -> Node | None:
         return None
 
 
-def tag_fault(event: yaml.Event, tag: str) -> str:
-    """Return the message for a tag."""
-    plain_text = isinstance(event, yaml.ScalarEvent) and not event.style
-    mend = "quote the text instead" if plain_text and tag in _TEXT_TAGS else "remove it"
-    return f"tag {shown(tag)} is not allowed; {mend}"
+def feature_faults(event: yaml.Event) -> Iterator[str]:
+    """Yield a message for each refused feature of an event: an alias, an anchor, a tag."""
+    if isinstance(event, yaml.AliasEvent):
+        yield f"alias {shown(event.anchor or '')} is not allowed; write it out"
+    elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+        yield f"anchor {shown(event.anchor)} is not allowed; remove it"
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        is_plain = isinstance(event, yaml.ScalarEvent) and not event.style
+        mend = "quote the text instead" if is_plain and tag in _TEXT_TAGS else "remove it"
+        yield f"tag {shown(tag)} is not allowed; {mend}"
 
 
 def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
@@ -230,7 +236,8 @@ class _Builder:
                     self._faults.add(line, "holds a second document; remove the `---` before it")
                     return None
             elif isinstance(event, yaml.NodeEvent):
-                self._refuse(event, line)
+                for message in feature_faults(event):
+                    self._faults.add(line, message)
                 if isinstance(event, yaml.AliasEvent):
                     self._close(Text("", quoted=True, line=line))
                 elif isinstance(event, yaml.ScalarEvent):
@@ -250,17 +257,6 @@ class _Builder:
                     else Items(tuple(top.items), top.line)
                 )
         return self._root if self._documents else Text("", quoted=False, line=1)
-
-    def _refuse(self, event: yaml.NodeEvent, line: int) -> None:
-        if isinstance(event, yaml.AliasEvent):
-            self._faults.add(
-                line, f"alias {shown(event.anchor or '')} is not allowed; write it out"
-            )
-        elif event.anchor is not None:
-            self._faults.add(line, f"anchor {shown(event.anchor)} is not allowed; remove it")
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            self._faults.add(line, tag_fault(event, tag))
 
     def _close(self, node: Node) -> None:
         """Add a complete node to its list or map."""
@@ -283,7 +279,7 @@ class _Builder:
             first = top.lines[node.text]
             self._faults.add(
                 node.line,
-                f"{shown(node.text)} stands here again (first on line {first}); remove one",
+                f"{shown(node.text)} is repeated (first on line {first}); remove one",
             )
             top.skipping = True
         else:

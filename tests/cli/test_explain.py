@@ -17,7 +17,7 @@ from sidecar.compiler import load_pack
 from sidecar.compiler.proof import Proof, read_proof
 from sidecar.config.settings import Settings
 from sidecar.engine.policy import Policy
-from sidecar.facts import Cells, Table, build, read_directory, read_places
+from sidecar.facts import Cells, Table, build, read_directory, read_positions
 from sidecar.model import Request
 from sidecar.review import explain as explaining
 from sidecar.review.explain import Explained, Facts, explain_to_reviewer
@@ -45,7 +45,7 @@ def packs() -> Mapping[str, tuple[Policy, Facts]]:
     ):
         policy = load_pack(policies, fixtures)
         schema = policy.schema
-        facts = Facts(read_directory(schema, mount), read_places(schema, mount))
+        facts = Facts(read_directory(schema, mount), read_positions(schema, mount))
         found[name] = policy, facts
     return found
 

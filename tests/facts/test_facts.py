@@ -151,7 +151,7 @@ def snapshot(schema: Schema, tmp_path: Path) -> Snapshot:
         ("- {email: a@x.example}\n", 1, "column `id` is missing"),
     ],
 )
-def test_a_table_that_cannot_be_read_has_no_consequences_elsewhere(
+def test_an_unreadable_table_causes_no_faults_of_others(
     schema: Schema, tmp_path: Path, people: str, line: int, message: str
 ) -> None:
     found = faults_of(schema, mount(tmp_path, people=people))
@@ -177,7 +177,7 @@ def test_the_shipped_worlds_are_read() -> None:
     )
 
 
-def test_rows_hold_the_values_of_their_attributes_in_the_order_of_the_schema(
+def test_rows_have_the_order_of_the_schema(
     snapshot: Snapshot,
 ) -> None:
     assert snapshot.rows("person") == {
@@ -196,7 +196,7 @@ def test_rows_hold_the_values_of_their_attributes_in_the_order_of_the_schema(
     assert snapshot.rows("seat")["bob", "core"] == ("bob", "core", "helper", "held", None)
 
 
-def test_a_default_stands_in_a_row_unless_a_caller_may_say_more(snapshot: Snapshot) -> None:
+def test_rows_hold_defaults_unless_callers_may_send_the_attribute(snapshot: Snapshot) -> None:
     assert snapshot.rows("team")["edge"][2] == Decimal("0.50")
     assert snapshot.rows("person")["bob"][4] is None
 
@@ -213,15 +213,13 @@ def test_equal_texts_are_one_object(snapshot: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("absent", ["", "null", "~", "Null"])
-def test_an_optional_cell_may_be_written_as_nothing(
-    schema: Schema, tmp_path: Path, absent: str
-) -> None:
+def test_an_optional_cell_may_be_null(schema: Schema, tmp_path: Path, absent: str) -> None:
     directory = mount(tmp_path, notes=f"- id: n\n  role: none\n  seat: {absent}\n")
 
     assert read_directory(schema, directory).rows("note")["n"] == ("n", "none", None, None, None)
 
 
-def test_a_lookup_of_the_key_is_the_rows_themselves_or_a_view_of_them(snapshot: Snapshot) -> None:
+def test_a_lookup_of_the_key_is_the_rows_or_a_view_of_them(snapshot: Snapshot) -> None:
     by_seat = snapshot.find("team", "seat")
     by_card = snapshot.find("person", "card")
 
@@ -261,7 +259,7 @@ def test_a_lookup_in_the_order_of_the_key_is_no_second_index() -> None:
         assert demo.find(declared.name, lookup.name) is demo.rows(lookup.finds)
 
 
-def test_a_lookup_finds_by_attributes_of_what_a_row_refers_to(snapshot: Snapshot) -> None:
+def test_a_lookup_matches_attributes_of_a_referenced_entity(snapshot: Snapshot) -> None:
     found = snapshot.find("team", "held_by")
 
     assert found == {("core", "bob@acme.example"): snapshot.rows("seat")["bob", "core"]}
@@ -304,7 +302,7 @@ def test_a_row_without_an_instant_is_later_than_all_others(
     assert snapshot.find("team", "earliest")["core", "none"][0] == earliest
 
 
-def test_the_key_of_what_a_row_refers_to_is_known_without_its_row(
+def test_the_key_of_a_referenced_entity_is_known_without_its_row(
     schema: Schema, tmp_path: Path
 ) -> None:
     # Ann has no row among the seats of core; as its founder she has the seat all the same.
@@ -315,7 +313,7 @@ def test_the_key_of_what_a_row_refers_to_is_known_without_its_row(
     assert list(snapshot.find("team", "latest")) == [("core", "none")]
 
 
-def test_two_rows_for_a_lookup_that_refuses_them_are_told(schema: Schema, tmp_path: Path) -> None:
+def test_two_rows_of_a_lookup_that_allows_one_are_refused(schema: Schema, tmp_path: Path) -> None:
     notes = "- {id: n, role: none, team: core}\n- {id: m, role: none, team: edge}\n"
     directory = mount(tmp_path, notes=f"{notes}- {{id: o, role: boss, team: core}}\n")
 
@@ -327,7 +325,7 @@ def test_two_rows_for_a_lookup_that_refuses_them_are_told(schema: Schema, tmp_pa
     ]
 
 
-def test_who_refers_to_an_entity_is_indexed(snapshot: Snapshot) -> None:
+def test_references_to_an_entity_are_indexed(snapshot: Snapshot) -> None:
     assert snapshot.referring("person", "lead") == {"bob": ("ann", "cy")}
     assert snapshot.referring("person", "home") == {"gone": ("ann",)}
     assert snapshot.referring("seat", "team") == {
@@ -370,7 +368,7 @@ def test_two_current_rows_of_one_key_are_refused(schema: Schema, tmp_path: Path)
 
     assert faults_of(schema, directory) == [
         (
-            "data/seats.yaml:4: seat `cy/core` stands here again with state `held`"
+            "data/seats.yaml:4: seat `cy/core` is repeated with state `held`"
             " (first on line 1); remove one"
         )
     ]
@@ -430,7 +428,7 @@ ROW_FAULTS = [
     ),
     ("people", "- {id: zed, email: {a: b}}", "column `email` is nested; write one value or a"),
     ("people", "- {id: zed, email: [[a]]}", "column `email` is nested; write one value or a"),
-    ("people", "- {id: zed, id: zed, email: a@b.cd}", "column `id` stands here again; remove one"),
+    ("people", "- {id: zed, id: zed, email: a@b.cd}", "column `id` is repeated; remove one"),
     ("people", "- {id: zed, email: a@b.cd, badge: 1.0}", "column `badge`: `1.0` is not an integer"),
     ("people", "- {id: zed, email: a@b.cd, badge: *x}", "alias `x` is not allowed; write it out"),
     ("people", "- {id: &x zed, email: a@b.cd}", "anchor `x` is not allowed; remove it"),
@@ -493,7 +491,7 @@ ROW_FAULTS = [
     (
         "teams",
         "- {id: core, founder: ann}",
-        "team `core` stands here again (first on line 2); remove one",
+        "team `core` is repeated (first on line 2); remove one",
     ),
     (
         "notes",
@@ -519,7 +517,7 @@ def test_a_row_that_is_nested_very_deep_is_refused_at_once(schema: Schema, tmp_p
 
 @pytest.mark.parametrize(("table", "row", "message"), ROW_FAULTS)
 @pytest.mark.parametrize("before", [0, 3])
-def test_a_slip_in_a_row_is_told_on_its_line(
+def test_a_fault_of_a_row_is_reported_with_its_line(
     schema: Schema, tmp_path: Path, table: str, row: str, message: str, before: int
 ) -> None:
     rows = WORLD[table].removesuffix("[]\n") + "# a comment\n" * before + row + "\n"
@@ -534,18 +532,18 @@ def test_a_slip_in_a_row_is_told_on_its_line(
     assert len(faults) == 1, faults
 
 
-def test_a_slip_in_a_key_part_that_would_make_two_ids_one_is_refused(
+def test_a_slash_in_a_key_part_that_would_make_two_ids_equal_is_refused(
     schema: Schema, tmp_path: Path
 ) -> None:
     people = WORLD["people"] + "- {id: a/b, email: ab@b.cd}\n"
     seats = "- {person: a/b, team: core, role: helper, state: held}\n"
 
     assert faults_of(schema, mount(tmp_path, people=people, seats=seats)) == [
-        "data/seats.yaml:1: column `person`: `a/b` has a `/`, which ends a part of an id; rename it"
+        "data/seats.yaml:1: column `person`: `a/b` has a `/`, which divides an id; rename it"
     ]
 
 
-def test_faults_of_all_files_are_told_at_once(schema: Schema, tmp_path: Path) -> None:
+def test_faults_of_all_files_are_reported_together(schema: Schema, tmp_path: Path) -> None:
     directory = mount(tmp_path, people="- {id: ann}\n", teams="{}\n", seats="- {\n")
     (directory / "cards.yaml").unlink()
     (directory / "note.yaml").write_text("[]")
@@ -576,7 +574,7 @@ def test_a_table_that_ends_with_yml_is_refused_with_its_right_name(
 
 
 @pytest.mark.parametrize("before", [0, 2_000])
-def test_a_file_in_another_encoding_is_told_with_its_line(
+def test_a_file_in_another_encoding_is_refused_with_its_line(
     schema: Schema, tmp_path: Path, before: int
 ) -> None:
     directory = mount(tmp_path)
@@ -590,9 +588,7 @@ def test_a_file_in_another_encoding_is_told_with_its_line(
     ]
 
 
-def test_a_broken_table_is_not_told_again_by_all_that_refers_to_it(
-    schema: Schema, tmp_path: Path
-) -> None:
+def test_references_to_a_broken_table_are_no_further_faults(schema: Schema, tmp_path: Path) -> None:
     directory = mount(tmp_path, people="- {id: ann, email: a@b.cd}\n- {id: 'b\n")
 
     faults = faults_of(schema, directory)
@@ -601,7 +597,7 @@ def test_a_broken_table_is_not_told_again_by_all_that_refers_to_it(
     assert faults[0].startswith("data/people.yaml:2: is not YAML: while scanning a quoted scalar")
 
 
-def test_a_hundred_faults_are_told_and_the_rest_counted(schema: Schema, tmp_path: Path) -> None:
+def test_a_hundred_faults_are_reported_and_the_rest_counted(schema: Schema, tmp_path: Path) -> None:
     directory = mount(tmp_path, notes="".join(f"- {{id: n{i}, role: x}}\n" for i in range(150)))
 
     faults = faults_of(schema, directory)
@@ -643,7 +639,7 @@ def test_faults_of_every_kind_are_counted(
     assert faults[-1] == "…: and 1 more"
 
 
-def test_no_fault_tells_a_value_that_the_schema_hides(tmp_path: Path) -> None:
+def test_no_fault_shows_a_sensitive_value(tmp_path: Path) -> None:
     path = tmp_path / "schema.yaml"
     path.write_text(
         "types:\n  user:\n    subject: true\n    table: users\n    key: email\n    attributes:\n"
@@ -669,7 +665,9 @@ def test_no_fault_tells_a_value_that_the_schema_hides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", "---\n[]\n", "# nothing\n[]", "[ ]  # none"])
-def test_a_table_without_rows_says_so(schema: Schema, tmp_path: Path, content: str) -> None:
+def test_a_table_without_rows_is_an_empty_list(
+    schema: Schema, tmp_path: Path, content: str
+) -> None:
     assert read_directory(schema, mount(tmp_path, notes=content)).rows("note") == {}
 
 
@@ -709,7 +707,7 @@ def test_a_list_in_brackets_is_complete_when_it_is_closed(
     assert faults_of(schema, mount(tmp_path, notes=content[: content.index("]")]))
 
 
-def test_no_beginning_of_a_file_but_whole_rows_is_read(schema: Schema, tmp_path: Path) -> None:
+def test_a_truncated_file_is_read_only_at_the_end_of_a_row(schema: Schema, tmp_path: Path) -> None:
     """What an interrupted writer leaves is refused, or ends where a row does."""
     content = WORLD["people"].strip().replace(", lead: bob", "") + "\n"
     empty = dict.fromkeys(("teams", "seats", "cards"), "[]\n")
@@ -733,21 +731,21 @@ def test_a_second_document_is_refused(
     ]
 
 
-def test_a_directory_that_is_not_there_is_refused(schema: Schema, tmp_path: Path) -> None:
+def test_a_missing_directory_is_refused(schema: Schema, tmp_path: Path) -> None:
     assert faults_of(schema, tmp_path / "data") == [
         "data: cannot be read: No such file or directory"
     ]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_that_may_not_be_read_is_refused(schema: Schema, tmp_path: Path) -> None:
+def test_a_file_without_permission_to_read_is_refused(schema: Schema, tmp_path: Path) -> None:
     directory = mount(tmp_path)
     (directory / "people.yaml").chmod(0)
 
     assert faults_of(schema, directory) == ["data/people.yaml: cannot be read: Permission denied"]
 
 
-def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(schema: Schema, tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_file_does_not_block(schema: Schema, tmp_path: Path) -> None:
     directory = mount(tmp_path)
     (directory / "notes.yaml").unlink()
     os.mkfifo(directory / "notes.yaml")
@@ -757,9 +755,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(schema: Schema, tmp_pat
     ]
 
 
-def test_the_revision_follows_the_facts_and_not_how_they_are_written(
-    schema: Schema, tmp_path: Path
-) -> None:
+def test_the_revision_depends_on_facts_and_not_on_notation(schema: Schema, tmp_path: Path) -> None:
     revision = read_directory(schema, mount(tmp_path)).revision
     rewritten = WORLD["people"].replace("Ann@Acme.example", "'ann@acme.example'")
     changed = WORLD["people"].replace("badge: 8", "badge: 9")
@@ -769,7 +765,7 @@ def test_the_revision_follows_the_facts_and_not_how_they_are_written(
     assert read_directory(schema, mount(tmp_path, people=changed)).revision != revision
 
 
-def test_a_mount_that_is_swapped_by_its_link_is_read_from_one_side(
+def test_a_mount_whose_link_is_replaced_is_read_from_one_directory(
     schema: Schema, tmp_path: Path
 ) -> None:
     first, second = mount(tmp_path), tmp_path / "second"
@@ -856,7 +852,7 @@ PIECES = [
 @hypothesis_settings(max_examples=deep(3000), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6))
 @pytest.mark.many
-def test_plain_rows_are_read_as_the_parser_reads_them(pieces: list[str]) -> None:
+def test_the_fast_reader_and_the_parser_agree_on_plain_rows(pieces: list[str]) -> None:
     content = "".join(pieces).encode()
 
     assert_read_alike(content)
@@ -864,7 +860,7 @@ def test_plain_rows_are_read_as_the_parser_reads_them(pieces: list[str]) -> None
 
 @hypothesis_settings(deadline=None)
 @given(st.text("-{}[]:,#'\"\n\r \tabk1&*!|>%@`?.\u00e9\u0085\ufeff"))
-def test_any_text_is_read_as_the_parser_reads_it(text: str) -> None:
+def test_the_fast_reader_and_the_parser_agree_on_any_text(text: str) -> None:
     content = f"- {{id: a}}\n{text}".encode()
 
     assert_read_alike(content)
@@ -887,7 +883,7 @@ def assert_read_alike(content: bytes) -> None:
         st.lists(st.sampled_from(PIECES)).map(lambda pieces: "".join(pieces).encode()),
     )
 )
-def test_reading_any_bytes_raises_nothing_but_what_is_wrong_with_them(
+def test_reading_any_bytes_raises_nothing_but_faults(
     schema: Schema, tmp_path: Path, content: bytes
 ) -> None:
     directory = mount(tmp_path)

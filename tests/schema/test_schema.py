@@ -371,7 +371,7 @@ FAULTS = [
     ),
     ("    table: seats\n", "", "`seat` finds `seat`, which has no table to find it in"),
     ("    table: seats\n", "", "type `seat` has no table; remove `current`"),
-    ("context:\n", "context: {}\ncontext:\n", "`context` stands here again (first on line"),
+    ("context:\n", "context: {}\ncontext:\n", "`context` is repeated (first on line"),
     ("founder: person", "founder: &f person", "anchor `f` is not allowed; remove it"),
     ("founder: person", "founder: *f", "alias `f` is not allowed; write it out"),
     ("founder: person", "founder: !!str person", "tag `tag:yaml.org,2002:str` is not allowed"),
