@@ -290,8 +290,12 @@ def test_the_decision_log_has_an_id_as_it_was_sent_and_its_canonical_form(
     [
         ("people", "- {email: ANA@acme.example}", "ana@acme.example` is repeated"),
         ("bans", "- {doc: d, who: EVE@evil.example}", "d/eve@evil.example` is repeated"),
-        ("docs", "- {id: 'd ', owner: a@b.c, reader: ana@acme.example, host: b.c}", "nobody sees"),
-        ("docs", '- {id: "\\u200bx", owner: a@b.c, reader: ana@acme.example, host: b.c}', "nobody"),
+        ("docs", "- {id: 'd ', owner: a@b.c, reader: ana@acme.example, host: b.c}", "invisible"),
+        (
+            "docs",
+            '- {id: "\\u200bx", owner: a@b.c, reader: ana@acme.example, host: b.c}',
+            "invisible",
+        ),
         ("people", "- {email: ' zoe@acme.example'}", "begins or ends with an invisible character"),
         ("bans", '- {doc: d, who: "z@y.example\\u200b"}', "is no id of type staff"),
     ],
