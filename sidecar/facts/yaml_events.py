@@ -173,8 +173,8 @@ class RowEvents:
         """Skip the rest of a list or a map.
 
         Raises:
-            _TooDeepError: It is nested too deep for the parser, whose time for each token grows with
-                the nesting.
+            _TooDeepError: It is nested too deep: the time of the parser for a token grows with the
+                nesting.
         """
         depth = int(isinstance(event, _OPENING))
         while depth:
