@@ -1,17 +1,22 @@
-"""The nouns of the AuthZEN standard: what is asked, and what is answered."""
+"""The entities of AuthZEN: requests, and the decisions about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
+from typing import TypeAlias
+
+from msgspec import Struct, field
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 """No properties, or an empty context."""
 
+Window: TypeAlias = tuple[datetime, datetime]
+"""Two instants, neither of which belongs to it."""
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+
+class Reference(Struct, frozen=True):
     """A subject or a resource by its name, written ``type:id``."""
 
     type: str
@@ -21,11 +26,10 @@ class Reference:
         return f"{self.type}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One question: may this subject do this action on this resource?
+class Request(Struct, frozen=True, kw_only=True):
+    """May this subject do this action on this resource?
 
-    Properties and context hold JSON values as the caller said them; `authorize` admits those that
+    Properties and context hold JSON values as the caller sent them; `authorize` admits those that
     the schema declares (requirements R20) and ignores the others.
     """
 
@@ -38,55 +42,51 @@ class Request:
     context: Mapping[str, object] = field(default_factory=lambda: NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """Why a request is denied: a code that is part of the API, and what a person can do next."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Obligation:
+class Obligation(Struct, frozen=True):
     """What the caller must do along with an allow."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Revisions:
-    """What the answer was made from: content hashes of the pack and of the facts."""
+class Revisions(Struct, frozen=True):
+    """What a decision was made from: content hashes of the pack and of the facts."""
 
     policy: str
     data: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The answer to one request. `reasons` is empty exactly when `allowed` is true."""
+class Decision(Struct, frozen=True, kw_only=True):
+    """The decision about one request. `reasons` is empty exactly when `allowed` is true."""
 
     allowed: bool
     reasons: tuple[Reason, ...]
     obligations: tuple[Obligation, ...]
     revisions: Revisions
-    faults: tuple[str, ...] = field(default=())
+    faults: tuple[str, ...] = ()
     """Rules that failed while they were evaluated: for the alarm and the log, not the caller."""
-    outside: tuple[str, ...] = field(default=())
+    outside: tuple[str, ...] = ()
     """Members of the request whose values are outside their domain, such as `context.network`:
     while there are any, nothing is granted."""
-    written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
-    """How transports write it, by a name for each form; kept as long as the decision is."""
+    valid: Window | None = None
+    """Between these instants the same request has the same decision, from the same policy and
+    facts; None where that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class PermittedActions:
+class PermittedActions(Struct, frozen=True):
     """The actions that would be allowed, in the order of the schema."""
 
     actions: tuple[str, ...]
-    obligations: Mapping[str, tuple[Obligation, ...]] = field(default_factory=dict)
+    obligations: Mapping[str, tuple[Obligation, ...]] = {}
     """Of those actions that carry any: what the caller must do along with the allow."""
-    written: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    valid: Window | None = None
     """As of a decision."""
 
     def of(self, action: str) -> tuple[Obligation, ...]:

@@ -12,7 +12,6 @@ from functools import partial
 
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.json_text import plain
-from sidecar.decision_log.timestamps import Moments
 from sidecar.diagram.questions import SETTINGS, show, text_of
 from sidecar.digests import digest_of
 from sidecar.engine.admission import key_of_id
@@ -39,11 +38,8 @@ class Lines:
     """Members of lines, with everything sensitive hashed."""
 
     def __init__(self, hashing: Hashing) -> None:
-        self.moments = Moments()
         self._hashing = hashing
         self._key = hashing.key_name()
-        self.named = f"line, by the key {self._key}"
-        """Names what is kept of a line, by the key of its hashes."""
 
     def asked(self, request: Request, schema: Schema) -> dict[str, object]:
         """Return what was asked; of what a caller says, all that the schema lets a caller say.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
-from sidecar.decision_log.decision_text import Rest
-from sidecar.decision_log.entry import DECISION, PERMISSIONS, Entries, Occasion
+from sidecar.decision_log.entry import PERMISSIONS, SEARCH, Entry, entry_of, entry_of_decision
 from sidecar.decision_log.file import LineFile, UnwrittenError
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.line import Lines
-from sidecar.engine.authorizer import Known
+from sidecar.decision_log.timestamps import Stamps
+from sidecar.engine.policy import Policy
+from sidecar.engine.trace import record_of
 from sidecar.errors import DecisionLogError, Problem
-from sidecar.model import PermittedActions
+from sidecar.facts import Snapshot
+from sidecar.model import Decision, PermittedActions, Request
 from sidecar.watch import Loop
 
 LOG = logging.getLogger("sidecar")
@@ -35,48 +37,60 @@ class DecisionLog:
     def __init__(self, file: LineFile, hashing: Hashing, on_failure: OnFailure) -> None:
         self._file = file
         self._lines = Lines(hashing)
-        self._named, self._moments = self._lines.named, self._lines.moments
+        self.stamp = Stamps().stamp
         self._loop = Loop("decision log", file.close_if_moved)
         self._on_failure = on_failure
         self._failure = ""
         """Of the last lines that this process wrote; empty when they were written."""
 
-    def entries(self, occasion: Occasion) -> Entries:
-        """Return what is to hold the lines of one request."""
-        return Entries(self._lines, occasion)
+    def decision(
+        self, request: Request, decision: Decision, policy: Policy, facts: Snapshot, now: datetime
+    ) -> Entry:
+        """Return the entry of a decision, with the facts that it was made from."""
+        read, rules = record_of(request, policy, facts, now)
+        return entry_of_decision(
+            {
+                "revisions": _revisions(policy, facts),
+                **self._lines.asked(request, policy.schema),
+                **self._lines.answered(decision, read, policy.settings, rules),
+            }
+        )
 
-    def decided_again(
-        self, known: Known, identifier: bytes, now: datetime, request_id: str | None
-    ) -> Sequence[bytes] | None:
-        """Return the line of a decision that was made before, in pieces.
+    def permissions(
+        self, request: Request, permitted: PermittedActions, policy: Policy, facts: Snapshot
+    ) -> Entry:
+        """Return the entry of a list of permissions, which an action search is too."""
+        obligations = {
+            name: [obligation.code for obligation in obligations]
+            for name, obligations in permitted.obligations.items()
+        }
+        return entry_of(
+            PERMISSIONS,
+            {
+                "revisions": _revisions(policy, facts),
+                **self._lines.asked_of_all(request, policy.schema),
+                "found": permitted.actions,
+                "obligations": obligations,
+            },
+        )
 
-        None where it is not known what is written of it.
-
-        Args:
-            known: What was decided.
-            identifier: The id of the decision.
-            now: The moment, in UTC.
-            request_id: As the caller said it.
-        """
-        # As `rest_of` and `Moments.written`, whose calls are 3 % of what a logged request costs.
-        rest: Rest | None = known.line
-        if rest is None or rest.named is not self._named:
-            return None
-        moment = self._moments.last
-        if moment.now is not now:
-            moment = self._moments.written(now)
-        written = rest.whole or moment.text.join(rest.pieces)
-        head = moment.unnamed if request_id is None else moment.head(request_id)
-        return (DECISION, identifier, head, written)
-
-    def permitted_again(
-        self, permitted: PermittedActions, now: datetime, request_id: str | None
-    ) -> Sequence[bytes] | None:
-        """Return the line of a list of permissions in the same way."""
-        rest = permitted.written.get(self._lines.named)
-        if not rest:
-            return None
-        return (PERMISSIONS, self._moments.written(now).head(request_id), rest)
+    def search(
+        self,
+        request: Request,
+        type_name: str,
+        ids: Sequence[str],
+        policy: Policy,
+        facts: Snapshot,
+    ) -> Entry:
+        """Return the entry of a search for entities; the request leaves their id empty."""
+        return entry_of(
+            SEARCH,
+            {
+                "revisions": _revisions(policy, facts),
+                **self._lines.asked(request, policy.schema),
+                **self._lines.found(type_name, ids, policy.schema),
+            },
+        )
 
     def start(self, seconds: float) -> None:
         """Close the file so often, in a thread, where it is no longer the one at its path.
@@ -92,7 +106,7 @@ class DecisionLog:
         """Write lines, of one request or of several, before any of their answers goes out.
 
         Args:
-            pieces: As `Entries` has them.
+            pieces: One after the other they are the lines, each with its end.
             wait: Whether the caller may be kept waiting.
 
         Raises:
@@ -127,3 +141,7 @@ class DecisionLog:
                 "the decision log cannot be written; the log says why"
             ) from error
         self._file.count_lost(error.lines)
+
+
+def _revisions(policy: Policy, facts: Snapshot) -> Mapping[str, str]:
+    return {"policy": policy.revision, "data": facts.revision, "schema": policy.schema.meaning}

@@ -1,10 +1,9 @@
-"""Moments as lines of the decision log say them: one after the other, many of one second."""
+"""The time and the request id of lines: many lines in a row share them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-
-import msgspec
+from typing import NamedTuple
 
 from sidecar.decision_log.json_text import encode
 from sidecar.diagram.questions import text_of
@@ -15,46 +14,47 @@ def instant(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-class Moment(msgspec.Struct, frozen=True, gc=False):
-    """What lines say of a moment, as it is written."""
+class Stamp(NamedTuple):
+    """What all lines of one HTTP request share, as it is written."""
 
-    now: datetime
-    text: bytes
-    """As the policy saw it (`text_of`)."""
-    begun: bytes
-    """What all lines of one request say behind their kind or the id of a decision, up to the id
-    of the request."""
-    unnamed: bytes
-    """All of that where the caller gave the request no id."""
-
-    def head(self, request_id: str | None) -> bytes:
-        """Return what all lines of one request say so; its id is as the caller said it."""
-        return self.unnamed if request_id is None else self.begun + encode(request_id) + b","
+    members: bytes
+    """Between the kind or the decision id of a line and what was decided."""
+    now: bytes
+    """The moment as policies see it (`text_of`)."""
 
 
-class Moments:
-    """Writes moments in UTC."""
+class Stamps:
+    """Writes stamps in UTC; equal moments are written once."""
 
     def __init__(self) -> None:
         self._second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), b"")
         """Its first and its last moment, and what all between them begin with."""
-        self.last = self._written(datetime.min.replace(tzinfo=UTC))
-        """The moment that was written last."""
+        now = datetime.min.replace(tzinfo=UTC)
+        self._last = (now, *self._written(now))
 
-    def written(self, now: datetime) -> Moment:
-        """Return how `now` is written; requests that came together have the same."""
-        last = self.last
-        if last.now is not now:
-            last = self.last = self._written(now)  # at once: threads write too
-        return last
+    def stamp(self, now: datetime, request_id: str | None) -> Stamp:
+        """Return the stamp of the lines of one request.
 
-    def _written(self, now: datetime) -> Moment:
-        first, last, begin = self._second
+        Args:
+            now: The moment of its decisions.
+            request_id: As the caller sent it; None where it sent none.
+        """
+        last = self._last
+        if last[0] is not now:
+            last = self._last = (now, *self._written(now))  # at once: threads write too
+        _, prefix, anonymous = last
+        if request_id is None:
+            return anonymous
+        return Stamp(prefix + encode(request_id) + b",", anonymous.now)
+
+    def _written(self, now: datetime) -> tuple[bytes, Stamp]:
+        """Return what stands before the request id, and the stamp of a request without one."""
+        first, last, prefix = self._second
         if not first <= now <= last:
             first, last = now.replace(microsecond=0), now.replace(microsecond=999_999)
-            begin = instant(first).removesuffix("000000Z").encode("ascii")
-            self._second = first, last, begin  # likewise
-        digits = begin + b"%06d" % now.microsecond
+            prefix = instant(first).removesuffix("000000Z").encode("ascii")
+            self._second = first, last, prefix  # likewise
+        digits = prefix + b"%06d" % now.microsecond
         text = digits + b"+00:00" if now.microsecond else text_of(now).encode("ascii")
-        begun = b'","time":"' + digits + b'Z","request_id":'
-        return Moment(now, text, begun, begun + b"null,")
+        members = b'","time":"' + digits + b'Z","request_id":'
+        return members, Stamp(members + b"null,", text)

@@ -4,6 +4,5 @@ from sidecar.engine.bound_rules import BoundRule
 from sidecar.engine.evaluator import evaluate
 from sidecar.engine.frame import Frame
 from sidecar.engine.request_kind import RequestKind, kind_of, prepare_kinds
-from sidecar.engine.validity import Window
 
-__all__ = ["BoundRule", "Frame", "RequestKind", "Window", "evaluate", "kind_of", "prepare_kinds"]
+__all__ = ["BoundRule", "Frame", "RequestKind", "evaluate", "kind_of", "prepare_kinds"]

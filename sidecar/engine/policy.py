@@ -49,11 +49,9 @@ class Policy(Bundle):
     """A bundle that the engine decides by. Nothing in it changes."""
 
     interpreter: Interpreter = field(default_factory=NoInterpreter)
-    # Neither is copied by `replace`: what was derived from one policy does not hold for another.
+    # Not copied by `replace`: what was derived from one policy does not hold for another.
     derived: dict[Any, Any] = field(init=False, default_factory=dict)
     """What the engine derives from the diagrams, kept as long as they are."""
-    remembered: dict[Any, Any] = field(init=False, default_factory=dict)
-    """Decisions, for one snapshot."""
 
     @classmethod
     def of(cls, bundle: Bundle) -> Self:

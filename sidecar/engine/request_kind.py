@@ -20,10 +20,10 @@ from sidecar.engine.frame_builder import FrameBuilder, Properties
 from sidecar.engine.joint_diagram import Joint
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
-from sidecar.engine.validity import Moments, Window
+from sidecar.engine.validity import Moments
 from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot
-from sidecar.model import Request
+from sidecar.model import Request, Window
 from sidecar.schema import EntityType, Key
 
 

@@ -7,25 +7,22 @@ is taken, and not what comes before or after it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
 from sidecar.engine import Frame, RequestKind, kind_of
-from sidecar.engine.authorizer import authorize, decisions_of
+from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.validity import shared_window
 from sidecar.errors import InvalidRequestError
-from sidecar.facts import Snapshot, reader_of
+from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
-from sidecar.schema import EntityType, Key, Schema, id_of
-
-PERMISSIONS = "permissions"
-"""Names a question for a list, where answers are remembered."""
 
 
 class Candidate(NamedTuple):
@@ -56,20 +53,9 @@ def permissions(
 
 
 def list_permissions(
-    request: Request,
-    policy: Policy,
-    snapshot: Snapshot,
-    now: datetime,
-    asked: bytes | None = None,
+    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
 ) -> PermittedActions:
-    """Do the same with the obligations of each action, and remember the answer.
-
-    Args:
-        request: As for `permissions`.
-        policy: The policy.
-        snapshot: The facts.
-        now: The moment.
-        asked: The whole question in the bytes of a caller, to be remembered by.
+    """Do the same with the obligations of each action.
 
     Raises:
         InvalidRequestError: A declared property has the wrong JSON type.
@@ -107,11 +93,14 @@ def list_permissions(
             for name, each in codes.items()
             if each
         }
-    permitted = PermittedActions(names, obligations)
-    if asked is not None:
-        window = shared_window([kind.window(each) for each in (frame, *frames.values())])
-        decisions_of(policy, snapshot).remember((PERMISSIONS, asked), window, permitted)
-    return permitted
+    valid = shared_window([kind.window(each) for each in (frame, *frames.values())])
+    return PermittedActions(names, obligations, valid)
+
+
+def needs_interpreter(request: Request, policy: Policy) -> bool:
+    """Tell whether a rule of any action was not compiled, so that a list takes long."""
+    kind = kind_of(request.subject.type, request.resource.type, policy)
+    return kind is not None and any(kind.entry(name).asks_oso for name in kind.resource.actions)
 
 
 def _permitted_with(
@@ -213,7 +202,7 @@ def each_action(
     return (Candidate(name, allowed=True, obligations=found.of(name)) for name in names)
 
 
-def _behind(after: str, names: list[str]) -> Iterator[str]:
+def _behind(after: str, names: Sequence[str]) -> Iterator[str]:
     return islice(names, bisect_right(names, after), None)
 
 
@@ -252,15 +241,14 @@ def _candidates(
     policy: Policy,
     snapshot: Snapshot,
     now: datetime,
-) -> list[str]:
+) -> Sequence[str]:
     """Return ids that hold all that is sought, sorted: from an index, or else every id there is."""
     unknown, type_name = sought
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         return []
-    declared = policy.schema.types[type_name]
     member = "subject.type" if unknown == SUBJECT else "resource.type"
-    if not declared.table:
+    if not policy.schema.types[type_name].table:
         raise InvalidRequestError(member, f"cannot be searched: nobody mounts `{type_name}`")
     action = kind.resource.actions.get(request.action)
     if action is None or (action.creates and unknown == RESOURCE):
@@ -268,34 +256,4 @@ def _candidates(
     keys = kind.candidates(unknown, request, snapshot, now)
     if keys is not None:
         return sorted(snapshot.id_of(type_name, key) for key in keys)
-    # Sorting all of a large table for each page would cost more than the page.
-    ids = decisions_of(policy, snapshot).sorted_ids
-    found = ids.get(type_name)
-    if found is None:
-        every = {*snapshot.rows(type_name), *_implied_keys(declared, policy.schema, snapshot)}
-        found = ids[type_name] = sorted(snapshot.id_of(type_name, key) for key in every)
-    return found
-
-
-def _implied_keys(declared: EntityType, schema: Schema, snapshot: Snapshot) -> Iterator[Key]:
-    """Yield the keys of what exists by implication.
-
-    One column of the key refers to an entity, and a path from that one names the other column.
-    """
-    if declared.implied is None:
-        return
-    (reference, *steps), column = declared.implied
-    start = declared.attributes[reference].type.target
-    for key in snapshot.rows(start):
-        current, value = schema.types[start], key
-        for step in steps:
-            row = snapshot.rows(current.name).get(value)
-            found = None if row is None else reader_of(current, step)(row)
-            if not isinstance(found, str):
-                break
-            current = schema.types.get(current.attributes[step].type.target, current)
-            value = found
-        else:
-            parts = {reference: id_of(key), column: id_of(value)}
-            implied = tuple(parts[name] for name in declared.key)
-            yield implied if len(implied) > 1 else implied[0]
+    return snapshot.ids(type_name)

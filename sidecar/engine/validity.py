@@ -10,10 +10,8 @@ from sidecar.diagram.nodes import Node, Test
 from sidecar.diagram.questions import NOW, value_of
 from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
+from sidecar.model import Window
 from sidecar.schema import Kind
-
-Window = tuple[datetime, datetime]
-"""Two instants, neither of which belongs to it."""
 
 ALWAYS: Window = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from sidecar.facts.row_parser import Row, reader_of
@@ -19,7 +19,16 @@ class Snapshot:
     are one object.
     """
 
-    __slots__ = ("_found", "_holders", "_referring", "_rows", "_spellings", "revision", "schema")
+    __slots__ = (
+        "_found",
+        "_holders",
+        "_ids",
+        "_referring",
+        "_rows",
+        "_spellings",
+        "revision",
+        "schema",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - called by the builder alone
         self,
@@ -38,6 +47,7 @@ class Snapshot:
         self._referring = referring
         self._spellings = spellings or {}
         self._holders: dict[tuple[str, str], Mapping[Value, tuple[Key, ...]]] = {}
+        self._ids: dict[str, Sequence[str]] = {}
 
     def rows(self, type_name: str) -> Mapping[Key, Row]:
         """Return the rows of a type by key: for each key the row that the id names.
@@ -106,3 +116,39 @@ class Snapshot:
             known = {value: tuple(keys) for value, keys in holders.items()}
             self._holders[type_name, attribute] = known
         return known  # type: ignore[return-value]  # keys are values too
+
+    def ids(self, type_name: str) -> Sequence[str]:
+        """Return the ids of all entities of a type, those that exist by implication too, sorted.
+
+        Kept once they are asked for: sorting a large table for each page of a search would cost
+        more than the page.
+        """
+        known = self._ids.get(type_name)
+        if known is None:
+            keys = {*self._rows[type_name], *self._implied_keys(type_name)}
+            known = self._ids[type_name] = sorted(self.id_of(type_name, key) for key in keys)
+        return known
+
+    def _implied_keys(self, type_name: str) -> Iterator[Key]:
+        """Yield the keys of what exists by implication.
+
+        One column of the key refers to an entity, and a path from that one names the other column.
+        """
+        declared = self.schema.types[type_name]
+        if declared.implied is None:
+            return
+        (reference, *steps), column = declared.implied
+        start = declared.attributes[reference].type.target
+        for key in self._rows[start]:
+            current, value = self.schema.types[start], key
+            for step in steps:
+                row = self._rows[current.name].get(value)
+                read = None if row is None else reader_of(current, step)(row)
+                if not isinstance(read, str):
+                    break
+                current = self.schema.types.get(current.attributes[step].type.target, current)
+                value = read
+            else:
+                parts = {reference: id_of(key), column: id_of(value)}
+                implied = tuple(parts[name] for name in declared.key)
+                yield implied if len(implied) > 1 else implied[0]

@@ -1,24 +1,23 @@
-"""HTTP: translates between JSON and the nouns of the core, and decides nothing."""
+"""HTTP: translates between JSON and the model, and decides nothing."""
 
-from sidecar.http.app import create_app, hot
+from sidecar.http.app import Standard, create_app, service_of
 from sidecar.http.authentication import Access
-from sidecar.http.dispatch import PATHS, Hot
-from sidecar.http.incoming_request import Limits
-from sidecar.http.message import Fields, Told
+from sidecar.http.environment import Limits
+from sidecar.http.message import RequestHead, Response
 from sidecar.http.pagination import Paging, new_key, read_key
-from sidecar.http.routes_search import Standard
+from sidecar.http.service import ENDPOINTS, Service
 
 __all__ = [
-    "PATHS",
+    "ENDPOINTS",
     "Access",
-    "Fields",
-    "Hot",
     "Limits",
     "Paging",
+    "RequestHead",
+    "Response",
+    "Service",
     "Standard",
-    "Told",
     "create_app",
-    "hot",
     "new_key",
     "read_key",
+    "service_of",
 ]

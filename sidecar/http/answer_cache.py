@@ -1,85 +1,104 @@
-"""Questions that come again, byte for byte: answered by what is remembered of them.
+"""Answers that hold until a known instant, kept by the bytes of their requests.
 
-Most questions are such. So what does not change is bound once, and little is done for each.
+Most requests come again, byte for byte. What is answered from one policy and one snapshot changes
+only where the moment passes an instant that a rule compares it with (`Decision.valid`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from math import inf
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TypeAlias
 
-from sidecar.engine.search import PERMISSIONS
-from sidecar.http.decision_ids import new_id, spare_id
-from sidecar.http.message import NO_LINES, OK, PLAIN, Fields, Told
-from sidecar.http.request_context import END_OF_STANDARD, STANDARD
-from sidecar.http.routes_native import END_OF_NATIVE, NATIVE, unless_known
-from sidecar.http.service import Desk
+from msgspec import Struct
+from werkzeug.http import parse_etags
 
-Again = Callable[[bytes, Fields, datetime], Told | None]
-"""Answers the body of an admitted request, said to be JSON, at a moment; None where it was not
-answered before, or may be answered otherwise by now. Raises `SnapshotUnavailableError` where there
-is nothing to answer from."""
+from sidecar.decision_log import Entry
+from sidecar.http.message import COMMON_HEADERS, JSON_HEADERS, OK, Headers, RequestHead, Response
+from sidecar.model import Window
+from sidecar.reload import Pair
 
+MAX_ANSWERS = 16_384
+"""Answers that are kept, 1 to 3 KB each with their keys and log entries; then all are dropped."""
 
-def answers_again(desk: Desk) -> Mapping[str, Again]:
-    """Return what answers so, by path."""
-    answers = {
-        "/v1/authorize": _deciding(desk, NATIVE, END_OF_NATIVE, NATIVE),
-        "/v1/permissions": _listing(desk),
-    }
-    if desk.with_context:  # what is kept of an answer has a `context`
-        answers["/access/v1/evaluation"] = _deciding(desk, STANDARD, END_OF_STANDARD)
-    return answers
+MAX_KEY_BYTES = 512
+
+CacheKey: TypeAlias = tuple[str | bytes, ...]
+"""The endpoint, and all bytes of the request that the answer depends on. Bytes that are well-formed
+at one endpoint can be malformed at another."""
 
 
-def _deciding(desk: Desk, form: str, end: bytes, named: str | None = None) -> Again:
-    """Return what answers with decisions.
+class Answer(Struct, frozen=True, gc=False):
+    """What an endpoint answers to a request, but for what differs from one time to the next."""
 
-    Args:
-        desk: Where questions come in.
-        form: In which a decision is written up to its id.
-        end: What follows the id in that form.
-        named: What names its questions (`Asked`). Bytes that are well-formed in one form can be
-            malformed in another, so none may answer for the other.
-    """
-    current, log = desk.current, desk.log
-    is_stale = None if desk.max_staleness is inf else desk.is_stale
+    prefix: bytes
+    """The body up to the decision id; all of it where it has none."""
+    suffix: bytes = b""
+    """The body behind the decision id."""
+    allowed: bool | None = None
+    """None of what is no decision, and has no id in the log."""
+    entry: Entry | None = None
+    """For the decision log; None where there is none."""
+    headers: Headers = JSON_HEADERS
+    etag: str = ""
+    valid: Window | None = None
+    """Between these instants the same request has this answer; None where that is not known."""
 
-    def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
-        pair = current()
-        if is_stale is not None and is_stale(pair.snapshot):
+    def body(self, identifier: bytes) -> bytes:
+        """Return the body of the response."""
+        return self.prefix + identifier + self.suffix if self.suffix else self.prefix
+
+    def response(
+        self, identifier: bytes, head: RequestHead, log_lines: Sequence[bytes]
+    ) -> Response:
+        """Return the response, which is a 304 to a caller that has this very body."""
+        if self.etag and head.if_none_match is not None:
+            known = parse_etags(head.if_none_match)
+            if not known.star_tag and known.contains_weak(self.etag):
+                return Response(HTTPStatus.NOT_MODIFIED, self.headers[1:], b"", log_lines)
+        return Response(OK, self.headers, self.body(identifier), log_lines)
+
+
+def validated(body: bytes, entry: Entry | None, valid: Window | None) -> Answer:
+    """Return an answer that callers keep, and ask each time whether it still holds."""
+    etag = sha256(body).hexdigest()[:32]
+    headers = (JSON_HEADERS[0], ("ETag", f'"{etag}"'), *_VALIDATED)
+    return Answer(body, entry=entry, headers=headers, etag=etag, valid=valid)
+
+
+_VALIDATED = (("Cache-Control", "private, no-cache"), *COMMON_HEADERS)
+
+
+class AnswerCache:
+    """The answers that were made from one policy and one snapshot."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self._answers: dict[CacheKey, Answer] = {}
+
+    def get(self, key: CacheKey, now: datetime) -> Answer | None:
+        """Return the answer to a request, if it is known and still holds."""
+        answer = self._answers.get(key)
+        if answer is None or answer.valid is None:
             return None
-        known = pair.decisions.recall(body if named is None else (named, body), now)
-        if known is None or not (lead := known.answer.written.get(form)):
-            return None
-        try:
-            identifier = spare_id()
-        except IndexError:
-            identifier = new_id()
-        lines: Sequence[bytes] | None = NO_LINES
-        if log is not None:
-            lines = log.decided_again(known, identifier, now, fields.request_id)
-        return None if lines is None else Told(OK, PLAIN, lead + identifier + end, lines)
+        since, until = answer.valid
+        return answer if since < now < until else None
 
-    return again
+    def get_all(self, keys: Iterable[CacheKey], now: datetime) -> list[Answer | None]:
+        """Return the answers to several requests, as `get` does."""
+        return [
+            answer
+            if answer is not None and answer.valid and answer.valid[0] < now < answer.valid[1]
+            else None
+            for answer in map(self._answers.get, keys)
+        ]
 
-
-def _listing(desk: Desk) -> Again:
-    """Return what answers with lists of permissions."""
-    current, log = desk.current, desk.log
-    is_stale = None if desk.max_staleness is inf else desk.is_stale
-
-    def again(body: bytes, fields: Fields, now: datetime) -> Told | None:
-        pair = current()
-        if is_stale is not None and is_stale(pair.snapshot):
-            return None
-        known = pair.decisions.recall((PERMISSIONS, body), now)
-        if known is None or not (written := known.answer.written.get(NATIVE)):
-            return None
-        lines: Sequence[bytes] | None = NO_LINES
-        if log is not None:
-            lines = log.permitted_again(known.answer, now, fields.request_id)
-        return None if lines is None else unless_known(written, fields, lines)
-
-    return again
+    def put(self, key: CacheKey, answer: Answer) -> None:
+        """Keep an answer, unless it may change at any moment or its key is long."""
+        if answer.valid is None or sum(map(len, key)) > MAX_KEY_BYTES:
+            return
+        if len(self._answers) >= MAX_ANSWERS:
+            self._answers.clear()
+        self._answers[key] = answer

@@ -1,38 +1,40 @@
-"""The application: its paths, its limits, and what every answer carries."""
+"""The Flask application: its paths, its errors, and what every response carries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http import HTTPStatus
 from math import inf
 from typing import Protocol
 
-from flask import Flask, Response, request
+import flask
+from flask import Flask, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from sidecar.decision_log import DecisionLog
-from sidecar.errors import Problem
+from sidecar.errors import Problem, SidecarError
 from sidecar.facts import Snapshot
-from sidecar.http import errors as faults
-from sidecar.http import openapi
-from sidecar.http import routes_catalog as catalog
-from sidecar.http import routes_health as health
-from sidecar.http import routes_metadata as metadata
-from sidecar.http import routes_search as authzen
+from sidecar.http import (
+    openapi,
+    routes_catalog,
+    routes_health,
+    routes_metadata,
+)
 from sidecar.http.authentication import Access
-from sidecar.http.dispatch import PATHS, Hot
-from sidecar.http.errors import rendered
-from sidecar.http.flask_views import whole_body
-from sidecar.http.incoming_request import Limits
+from sidecar.http.environment import Environment, Limits, utc_now
+from sidecar.http.errors import error_response, rejection_of
+from sidecar.http.flask_response import rendered
 from sidecar.http.json_body import prepare
-from sidecar.http.message import Fields
-from sidecar.http.routes_search import Standard
-from sidecar.http.service import Desk, utc_now
+from sidecar.http.message import RequestHead
+from sidecar.http.pagination import Paging
+from sidecar.http.service import ENDPOINTS, Service
 from sidecar.reload import Pair, State
 
 
 class Pairs(Protocol):
-    """Where the views take the current policy and snapshot from."""
+    """Where the current policy and snapshot come from."""
 
     def current(self) -> Pair:
         """Return the pair to answer from."""
@@ -44,7 +46,20 @@ class Pairs(Protocol):
         """Tell whether a snapshot is of a revision, or newer."""
 
     def state(self) -> State:
-        """Return what there is to know about it."""
+        """Return the revisions of the pair, and what is wrong with the newest files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """What an operator sets for AuthZEN."""
+
+    public_url: str = ""
+    """The URL that callers know us by; without it there is no metadata."""
+
+    context: bool = True
+    """Whether decisions have a `context` where there are no obligations to be seen to."""
+
+    paging: Paging = field(default_factory=Paging)
 
 
 DEFAULT_LIMITS = Limits()
@@ -60,62 +75,111 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     access: Access | None = None,
     max_staleness: float = inf,
 ) -> Flask:
-    """Wire the edge to a source of pairs and a clock. Holds no other state.
+    """Connect the service to a source of pairs and a clock.
 
-    Without `standard` nobody has told our public URL, and tokens of pages are made with a key of
-    this very application; without `log` no decision is logged, and without `access` everybody may
-    ask who can reach us. Facts that nobody has seen to be current for `max_staleness` seconds
-    answer nothing.
+    Args:
+        pairs: The source of pairs.
+        now: The clock.
+        limits: Of one request.
+        standard: The settings for AuthZEN; without it tokens of pages are good for this
+            application alone.
+        log: The decision log; without it no decision is logged.
+        access: Who may ask; without it everybody who can reach us.
+        max_staleness: Facts that nobody has seen to be current for so many seconds answer nothing.
     """
     standard = standard or Standard()
     prepare()
     access = access or Access()
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `views.whole_body`
-    app.config["MAX_DEPTH"] = limits.max_depth
+    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `_whole_body`
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A path is what it says: no redirect to a similar one.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    desk = Desk(
+    environment = Environment(
         current=pairs.current,
         age=pairs.age,
-        now=now,
         follows=pairs.follows,
+        now=now,
+        limits=limits,
+        paging=standard.paging,
         log=log,
         max_staleness=max_staleness,
         with_context=standard.context,
     )
-    _register_hot(app, Hot(desk, access, limits))
-    app.register_blueprint(authzen.blueprint(desk, standard.paging))
-    app.register_blueprint(metadata.blueprint(standard.public_url))
-    app.register_blueprint(catalog.blueprint(desk))
+    _register_service(app, Service(environment, access))
+    app.register_blueprint(routes_metadata.blueprint(standard.public_url))
+    app.register_blueprint(routes_catalog.blueprint(pairs.current))
     app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
-    app.register_blueprint(health.blueprint(lambda: _state(pairs, log, max_staleness), access))
-    faults.register(app)
-    access.register(app)
+    app.register_blueprint(
+        routes_health.blueprint(lambda: _state(pairs, log, max_staleness), access)
+    )
+    _register_errors(app)
+    _register_access(app, access)
     app.after_request(_finish)
     return app
 
 
-def hot(app: Flask) -> Hot:
-    """Return what answers the paths that are asked all the time."""
-    found: Hot = app.extensions[_HOT]
-    return found
+def service_of(app: Flask) -> Service:
+    """Return the service behind an application."""
+    service: Service = app.extensions[_SERVICE]
+    return service
 
 
-_HOT = "sidecar.hot"
+_SERVICE = "sidecar.service"
 
 
-def _register_hot(app: Flask, answering: Hot) -> None:
-    app.extensions[_HOT] = answering
+def _register_service(app: Flask, service: Service) -> None:
+    app.extensions[_SERVICE] = service
 
-    def view() -> Response:
-        answer = answering.answer(request.path, Fields.of(request.environ), whole_body())
-        return rendered(answer)
+    def view() -> flask.Response:
+        head = RequestHead.of(request.environ)
+        return rendered(service.answer(request.path, head, _whole_body()))
 
-    for path in PATHS:
+    for path in ENDPOINTS:
         app.add_url_rule(path, path, view, methods=["POST"])
+
+
+def _whole_body() -> bytes:
+    """Return all that the present caller sent.
+
+    Raises:
+        RequestEntityTooLarge: It is longer than it may be.
+    """
+    # Of a body that comes in pieces, werkzeug returns the first `max_content_length` bytes as if
+    # they were all; so it is told one more than may be, and that one is counted here.
+    most = request.max_content_length
+    body = request.get_data(cache=False)
+    if most is not None and len(body) >= most:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _register_errors(app: Flask) -> None:
+    """Make every error of this application JSON."""
+
+    @app.errorhandler(SidecarError)
+    def own(error: SidecarError) -> flask.Response:
+        return rendered(error_response(error))
+
+    @app.errorhandler(HTTPException)
+    def foreign(error: HTTPException) -> flask.Response:
+        # Flask hands every error that nobody expected over as a 500, after it has logged it.
+        response = rendered(rejection_of(HTTPStatus(error.code or 500)))
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+
+def _register_access(app: Flask, access: Access) -> None:
+    """Refuse whoever may not ask, before anything else is looked at."""
+
+    @app.before_request
+    def admit() -> flask.Response | None:
+        path = request.url_rule.rule if request.url_rule else ""
+        refusal = access.refusal_at(path, request.headers.get("Authorization"))
+        return rendered(refusal) if refusal else None
 
 
 def _state(pairs: Pairs, log: DecisionLog | None, max_staleness: float) -> State:
@@ -126,11 +190,11 @@ def _state(pairs: Pairs, log: DecisionLog | None, max_staleness: float) -> State
     age = pairs.age(pairs.current().snapshot)
     if age <= max_staleness:
         return replace(state, problems=problems)
-    said = f"nobody has seen for {age:.0f} s that they are current, {max_staleness:g} s at most"
-    return replace(state, stale=True, problems=(*problems, Problem("facts", 0, said)))
+    message = f"nobody has seen for {age:.0f} s that they are current, {max_staleness:g} s at most"
+    return replace(state, stale=True, problems=(*problems, Problem("facts", 0, message)))
 
 
-def _finish(response: Response) -> Response:
+def _finish(response: flask.Response) -> flask.Response:
     if (request_id := request.headers.get("X-Request-ID")) is not None:
         response.headers["X-Request-ID"] = request_id
     # What is allowed now may not be in a moment.

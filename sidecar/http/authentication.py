@@ -1,20 +1,15 @@
-"""Who may ask: whoever shows a token, where tokens are asked for."""
+"""Who may ask: callers with a token, where tokens are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Protocol
 
-from flask import Flask, Response, request
-
 from sidecar.errors import Problem
-from sidecar.http.errors import refused, rendered
-from sidecar.http.message import Told
+from sidecar.http.errors import Rejection
+from sidecar.http.message import Response
 
 _CHALLENGE = 'Bearer realm="sidecar"'
-_NEEDED = "send a token: `Authorization: Bearer TOKEN`"
-_UNKNOWN = "this token is not known"
 
 MOST_ADMITTED = 1000
 """Header fields that are remembered; then all are forgotten."""
@@ -68,12 +63,8 @@ class Access:
         """Return what is wrong with looking at the tokens, though callers may ask."""
         return self._tokens.failures if self._tokens else ()
 
-    def is_known(self) -> bool:
-        """Tell whether the present caller may ask, and so may be told of our files."""
-        return self.refusal(request.headers.get("Authorization")) is None
-
-    def refusal(self, authorization: str | None) -> Told | None:
-        """Return what a caller is told that may not ask; None if it may.
+    def refusal(self, authorization: str | None) -> Response | None:
+        """Return the response to a caller that may not ask; None if it may.
 
         Args:
             authorization: The header field; None where there is none.
@@ -82,29 +73,22 @@ class Access:
         # Found by its keyed hash, a header tells nobody how much of a guess is right.
         if tokens is None or self._admitted.get(authorization, _NOTHING) is tokens.reading:
             return None
-        reading, token = tokens.reading, _said(authorization or "")
+        reading, token = tokens.reading, _token(authorization or "")
         if token and tokens.holder(token) is not None:
             if len(self._admitted) >= MOST_ADMITTED:
                 self._admitted.clear()
             self._admitted[authorization] = reading
             return None
-        shown = authorization is not None
-        fault = ', error="invalid_token"' if shown else ""
-        answer = refused(HTTPStatus.UNAUTHORIZED, _UNKNOWN if shown else _NEEDED)
-        return answer.also(("WWW-Authenticate", _CHALLENGE + fault))
+        if authorization is None:
+            response, challenge = Rejection.NO_TOKEN.response(), _CHALLENGE
+        else:
+            response = Rejection.UNKNOWN_TOKEN.response()
+            challenge = f'{_CHALLENGE}, error="invalid_token"'
+        return response.with_headers(("WWW-Authenticate", challenge))
 
-    def register(self, app: Flask) -> None:
-        """Let nobody else ask anything but whether we live, and what we are."""
-        if self._tokens is None:
-            return
-
-        @app.before_request
-        def admit() -> Response | None:
-            path = request.url_rule.rule if request.url_rule else ""
-            if is_open(path):
-                return None
-            answer = self.refusal(request.headers.get("Authorization"))
-            return rendered(answer) if answer else None
+    def refusal_at(self, path: str, authorization: str | None) -> Response | None:
+        """Return the same, where not everybody may ask at a path."""
+        return None if is_open(path) else self.refusal(authorization)
 
 
 def is_open(path: str) -> bool:
@@ -112,6 +96,6 @@ def is_open(path: str) -> bool:
     return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
-def _said(header: str) -> str:
+def _token(header: str) -> str:
     scheme, _, token = header.partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""

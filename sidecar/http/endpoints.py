@@ -8,24 +8,30 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from sidecar.http.authzen_requests import (
+from sidecar.http.requests import (
     ActionSearch,
+    Authorize,
+    AuthorizeMany,
     Batch,
     Evaluation,
+    Permissions,
+    PermissionsOfMany,
     ResourceSearch,
     SubjectSearch,
 )
-from sidecar.http.authzen_responses import (
+from sidecar.http.responses import (
     Alive,
+    Answer,
+    Answers,
     Evaluated,
     EvaluatedMany,
     FoundActions,
     FoundEntities,
     Metadata,
+    Permitted,
+    PermittedOnMany,
     Readiness,
 )
-from sidecar.http.native_requests import Authorize, AuthorizeMany, Permissions, PermissionsOfMany
-from sidecar.http.native_responses import Answer, Answers, Permitted, PermittedOnMany
 from sidecar.http.routes_catalog import Catalog
 
 Example = dict[str, Any]

@@ -1,16 +1,16 @@
-"""Errors on their way out: one table from class to status, and one shape of body.
+"""Every response that is an error: one table of statuses and sentences for all transports.
 
-Every body says ``"decision": false``, so that a caller that reads nothing else is safe.
+Every body has ``"decision": false``, so that a caller that reads nothing else is safe.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from enum import Enum
 from http import HTTPStatus
 
-from flask import Flask, Response
 from msgspec import UNSET
-from werkzeug.exceptions import HTTPException
 
 from sidecar.errors import (
     DecisionLogError,
@@ -18,9 +18,10 @@ from sidecar.errors import (
     SidecarError,
     SnapshotUnavailableError,
 )
-from sidecar.http.message import Told, told
-from sidecar.http.native_responses import Fault, Refusal
-from sidecar.http.request_context import LOG
+from sidecar.http.message import Response, json_response
+from sidecar.http.responses import Fault, Refusal
+
+LOG = logging.getLogger("sidecar")
 
 STATUS: Mapping[type[SidecarError], HTTPStatus] = {
     InvalidRequestError: HTTPStatus.BAD_REQUEST,
@@ -30,64 +31,102 @@ STATUS: Mapping[type[SidecarError], HTTPStatus] = {
 """What a caller can do about it decides the status; any other error is ours to mend, and a 500."""
 
 RETRY_SECONDS = "1"
-RETRY = ("Retry-After", RETRY_SECONDS)
 
-_SENTENCES = {
-    HTTPStatus.NOT_FOUND: "there is nothing at this path",
-    HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is too large",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "the sidecar failed; its log says how",
+
+class Rejection(Enum):
+    """Why a request is refused, whatever is in its body: a status and a sentence."""
+
+    MALFORMED_HTTP = (HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1.1: {}")
+    VERSION_OR_METHOD = (
+        HTTPStatus.BAD_REQUEST,
+        "only HTTP/1.1 and HTTP/1.0 are spoken, with the usual methods",
+    )
+    NO_HOST = (HTTPStatus.BAD_REQUEST, "a request of HTTP/1.1 needs a `Host`")
+    REPEATED_FIELD = (HTTPStatus.BAD_REQUEST, "there is more than one `{}`")
+    UNCLEAR_END = (HTTPStatus.BAD_REQUEST, "it is not clear where this request ends")
+    NO_PATH = (HTTPStatus.BAD_REQUEST, "the target must be a path, without a fragment")
+    EMPTY_LINES = (HTTPStatus.BAD_REQUEST, "there are empty lines before the request")
+    LONG_CHUNK_EXTENSIONS = (
+        HTTPStatus.BAD_REQUEST,
+        "the extensions of chunks, or the trailers, are too long",
+    )
+    NO_TOKEN = (HTTPStatus.UNAUTHORIZED, "send a token: `Authorization: Bearer TOKEN`")
+    UNKNOWN_TOKEN = (HTTPStatus.UNAUTHORIZED, "this token is not known")
+    NOT_FOUND = (HTTPStatus.NOT_FOUND, "there is nothing at this path")
+    NO_METADATA = (
+        HTTPStatus.NOT_FOUND,
+        "there is no metadata: the setting `public-url` is not set",
+    )
+    WRONG_METHOD = (HTTPStatus.METHOD_NOT_ALLOWED, "this path does not take this method")
+    INCOMPLETE = (HTTPStatus.REQUEST_TIMEOUT, "the request did not come to its end in time")
+    LONG_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+    LONG_LINE = (HTTPStatus.REQUEST_URI_TOO_LONG, "the first line is too long")
+    CONTENT_ENCODING = (
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "bodies are read without any `Content-Encoding`",
+    )
+    EXPECTATION = (HTTPStatus.EXPECTATION_FAILED, "only `Expect: 100-continue` is understood")
+    MANY_FIELDS = (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "there are too many header fields, or long ones",
+    )
+    LONG_HEAD = (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "the head of the request is too long",
+    )
+    FAILED = (HTTPStatus.INTERNAL_SERVER_ERROR, "the sidecar failed; its log says how")
+    TRANSFER_CODING = (HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding is `chunked`")
+    BUSY = (HTTPStatus.SERVICE_UNAVAILABLE, "there are too many requests at once; try again")
+    LATE = (HTTPStatus.SERVICE_UNAVAILABLE, "the answer took too long; try again, or ask for less")
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        self.status = status
+        self.sentence = sentence
+
+    def response(self, detail: str = "") -> Response:
+        """Return the response to a request that is refused so.
+
+        Args:
+            detail: What stands at `{}` in the sentence.
+        """
+        return _response(Fault(self.status.value, self.sentence.format(detail)))
+
+
+_BY_STATUS = {
+    rejection.status: rejection
+    for rejection in (
+        Rejection.NOT_FOUND,
+        Rejection.WRONG_METHOD,
+        Rejection.LONG_BODY,
+        Rejection.FAILED,
+    )
 }
 
 
+def rejection_of(status: HTTPStatus) -> Response:
+    """Return the response to a request that a framework has refused with a status."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status].response()
+    return _response(Fault(status.value, status.phrase.lower()))
+
+
 def fault_of(error: SidecarError) -> Fault:
-    """Return what a caller is told of an error; the member of the question if one is to blame."""
+    """Return what is wrong, and the member of the request if one is to blame."""
     status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     member = error.member if isinstance(error, InvalidRequestError) else ""
     return Fault(status=status.value, message=str(error), member=member or UNSET)
 
 
-def register(app: Flask) -> None:
-    """Make every error of this application JSON."""
-
-    @app.errorhandler(SidecarError)
-    def own(error: SidecarError) -> Response:
-        return rendered(told_of(error))
-
-    @app.errorhandler(HTTPException)
-    def foreign(error: HTTPException) -> Response:
-        # Flask hands every error that nobody expected over as a 500, after it has logged it.
-        response = refusal(HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR))
-        for name, value in error.get_headers():
-            if name == "Allow":
-                response.headers[name] = value
-        return response
+def error_response(error: SidecarError) -> Response:
+    """Return the response in place of an answer; an error that is ours is logged."""
+    if type(error) in STATUS:
+        return _response(fault_of(error))
+    LOG.error("a request failed", exc_info=error)
+    return Rejection.FAILED.response()
 
 
-def told_of(error: SidecarError) -> Told:
-    """Return what a caller is told in place of an answer; an error that is ours is logged."""
-    status = STATUS.get(type(error))
-    if status is None:
-        LOG.error("a request failed", exc_info=error)
-        return refused(HTTPStatus.INTERNAL_SERVER_ERROR)
-    answer = told(Refusal(error=fault_of(error)), status)
-    return answer.also(RETRY) if status is HTTPStatus.SERVICE_UNAVAILABLE else answer
-
-
-def refused(status: HTTPStatus, sentence: str = "") -> Told:
-    """Return an answer that is none, with a sentence of its own or that of its status."""
-    message = sentence or _SENTENCES.get(status, status.phrase.lower())
-    return told(Refusal(error=Fault(status=status.value, message=message)), status)
-
-
-def refusal(status: HTTPStatus, sentence: str = "") -> Response:
-    """Render an answer that is none, with a sentence of its own or that of its status."""
-    return rendered(refused(status, sentence))
-
-
-def rendered(answer: Told) -> Response:
-    """Give an answer to Flask."""
-    response = Response(answer.body, answer.status)
-    response.headers.clear()
-    response.headers.extend(answer.fields)
+def _response(fault: Fault) -> Response:
+    response = json_response(Refusal(error=fault), fault.status)
+    if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return response.with_headers(("Retry-After", RETRY_SECONDS))
     return response

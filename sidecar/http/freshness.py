@@ -1,4 +1,4 @@
-"""How new the facts of an answer have to be: what the operator demands, and what a caller does."""
+"""How new the facts of an answer have to be, as the operator and the caller demand it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeAlias
 from sidecar.errors import InvalidRequestError
 
 MAX_AGE = "Sidecar-Max-Age"
-"""The header by which every caller says `max_age`: AuthZEN has unknown members ignored."""
+"""The header that demands `max_age` at every path: AuthZEN has unknown members ignored."""
 
 MIN_REVISION = "Sidecar-Min-Revision"
-"""The header by which every caller says `min_revision`."""
+"""The header that demands `min_revision` at every path."""
 
 SECONDS_PATTERN = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 REVISION_PATTERN = r"[0-9a-f]{1,64}"
@@ -34,25 +34,25 @@ class Demand(NamedTuple):
 NO_DEMAND = Demand()
 
 
-Headers: TypeAlias = tuple[str | None, str | None]
-"""Both headers as they were sent."""
+FreshnessHeaders: TypeAlias = tuple[str | None, str | None]
+"""`Sidecar-Max-Age` and `Sidecar-Min-Revision` as they were sent."""
 
 
-def said_in(environ: Mapping[str, Any]) -> Headers | None:
+def freshness_headers(environ: Mapping[str, Any]) -> FreshnessHeaders | None:
     """Return both headers of a WSGI environment; None for most requests, which have neither."""
-    found = (environ.get("HTTP_SIDECAR_MAX_AGE"), environ.get("HTTP_SIDECAR_MIN_REVISION"))
-    return None if found == (None, None) else found
+    headers = (environ.get("HTTP_SIDECAR_MAX_AGE"), environ.get("HTTP_SIDECAR_MIN_REVISION"))
+    return None if headers == (None, None) else headers
 
 
-def demand_of(said: Headers | None) -> Demand:
+def demand_of(headers: FreshnessHeaders | None) -> Demand:
     """Return what the headers of a request demand.
 
     Raises:
         InvalidRequestError: One of them is not written as it must be.
     """
-    if said is None:
+    if headers is None:
         return NO_DEMAND
-    max_age, revision = said
+    max_age, revision = headers
     if max_age is not None and not re.fullmatch(SECONDS_PATTERN, max_age):
         message = "must be a number of seconds, 0 or more, such as `5` or `0.5`"
         raise InvalidRequestError(MAX_AGE, message)

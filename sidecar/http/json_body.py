@@ -1,19 +1,19 @@
-"""Bodies of requests: strict JSON, and the typed question that is read from it."""
+"""Bodies of requests: strict JSON, and the typed request that is read from it."""
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
+import jiter
 import msgspec
 
 from sidecar.errors import InvalidRequestError
 
 MAX_DEPTH = 32
-"""Levels of nesting that a body may have: far more than any question needs."""
+"""Levels of nesting that a body may have: far more than any request needs."""
 
 _MAX_DIGITS = 400
 _EXPONENTS = range(-324, 309)
@@ -27,45 +27,46 @@ def parse(body: bytes, max_depth: int = MAX_DEPTH) -> object:
 
     Args:
         body: What the caller sent, at most as long as the transport allows.
-        max_depth: Levels of nesting that it may have.
+        max_depth: Levels of nesting that it may have, 200 at most.
 
     Raises:
         InvalidRequestError: It is not JSON, or JSON that two readers could understand in two
             ways: a duplicate member, NaN, a lone surrogate, malformed UTF-8.
     """
     try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _invalid("is not UTF-8") from error
-    if not text.strip(" \t\r\n"):
-        raise _invalid("is empty; send a JSON object")
-    if _deeper_than(max_depth, text):
-        raise _invalid(f"is nested more than {max_depth} levels deep")
-    try:
-        value: object = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise _invalid(f"is not JSON: line {error.lineno}, column {error.colno}") from error
-    if "\\u" in text:
-        _refuse_lone_surrogates(body)
+        value: object = jiter.from_json(
+            body,
+            allow_inf_nan=False,
+            catch_duplicate_keys=True,
+            float_mode="decimal",
+            cache_mode="keys",
+        )
+    except ValueError as error:
+        raise _malformed(body, str(error), max_depth) from error
+    if body.count(b"{") + body.count(b"[") > max_depth and _is_deeper(body, max_depth):
+        raise _too_deep(max_depth)
+    marked = body.translate(_NUMBER_MARKS)
+    if b"0." in marked or _MANY_DIGITS in marked:
+        _refuse_extreme_numbers(value)
     return value
 
 
-def convert(value: object, question: type[T]) -> T:
-    """Check a JSON value against the type of a question.
+def convert(value: object, kind: type[T]) -> T:
+    """Check a JSON value against the type of a request.
 
     Raises:
         InvalidRequestError: A member is missing or has the wrong type; it is named.
     """
     try:
-        return msgspec.convert(value, question)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _named(str(error)) from error
 
 
 def prepare() -> None:
-    """Have msgspec look at all types of questions and answers, before there are threads.
+    """Have msgspec inspect all types of requests and responses, before there are threads.
 
-    It looks at each when it is first used, and ends the process when two threads do that at the
+    It inspects each when it is first used, and ends the process when two threads do that at the
     same moment.
     """
     kinds = msgspec.Struct.__subclasses__()
@@ -76,77 +77,87 @@ def prepare() -> None:
                 msgspec.convert(None, kind)
 
 
+# --- what makes JSON unacceptable ---------------------------------------------------------------
+
+_POSITION = re.compile(r"(?P<what>.*) at line (?P<line>\d+) column (?P<column>\d+)", re.DOTALL)
+_DUPLICATE = re.compile(r'Detected duplicate key "(?P<name>.*)"', re.DOTALL)
+_NOT_A_NUMBER = re.compile(rb"-?(?:NaN|Infinity)")
+
+
+def _malformed(body: bytes, message: str, max_depth: int) -> InvalidRequestError:
+    """Say what the decoder found in our own words."""
+    if not body.strip(b" \t\r\n"):
+        return _invalid("is empty; send a JSON object")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return _invalid("is not UTF-8")
+    found = _POSITION.fullmatch(message)
+    what, line, column = found.groups() if found else (message, "1", "1")
+    if duplicate := _DUPLICATE.fullmatch(what):
+        return InvalidRequestError(_shown(duplicate["name"]), "is given twice")
+    if what == "recursion limit exceeded":
+        return _too_deep(max_depth)
+    if "hex escape" in what:
+        return _invalid("holds half of a surrogate pair")
+    if "InvalidOperation" in what or what == "number out of range":
+        return _invalid("holds a number that is out of range")
+    rest = body.splitlines()[int(line) - 1][max(int(column) - 2, 0) :]
+    if word := _NOT_A_NUMBER.match(rest) or _NOT_A_NUMBER.match(rest, 1):
+        return _invalid(f"holds `{word[0].decode()}`, which is not JSON")
+    return _invalid(f"is not JSON: line {line}, column {column}")
+
+
 def _invalid(message: str) -> InvalidRequestError:
     return InvalidRequestError("", f"the body {message}")
 
 
-# --- JSON ---------------------------------------------------------------------------------------
+def _too_deep(max_depth: int) -> InvalidRequestError:
+    return _invalid(f"is nested more than {max_depth} levels deep")
 
 
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequestError(_shown(twice), "is given twice")
-    return members
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_AS_BRACES = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_BRACKETS_OR_QUOTES = bytes(set(_NO_BRACKETS) - set(b'"'))
 
 
-def _decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation as error:
-        raise _invalid("holds a number that is out of range") from error
-    # Beyond these an innocent conversion to an integer would fill the memory.
-    if len(text) > _MAX_DIGITS or number.adjusted() not in _EXPONENTS:
+def _is_deeper(body: bytes, most: int) -> bool:
+    """Tell whether well-formed JSON has more levels; the decoder itself bounds them at 200."""
+    braces = body.translate(_AS_BRACES, _NO_BRACKETS_OR_QUOTES).replace(b'""', b"")
+    if b'"' in braces or b"\\" in body:  # a string holds brackets, or perhaps a quote
+        braces = _STRING.sub(b"", body).translate(_AS_BRACES, _NO_BRACKETS)
+    for _ in range(most):
+        braces = braces.replace(b"{}", b"")  # the innermost level
+    return bool(braces)
+
+
+_NUMBER_MARKS = bytes.maketrans(b"123456789eE", b"000000000..")
+"""Makes ``0.`` of each digit before a point or an exponent."""
+_MANY_DIGITS = b"0" * _MAX_DIGITS
+
+
+def _refuse_extreme_numbers(value: object) -> None:
+    """Refuse numbers beyond all bounds: an innocent conversion to an integer fills the memory.
+
+    Raises:
+        InvalidRequestError: There is one.
+    """
+    if isinstance(value, dict):
+        for each in value.values():
+            _refuse_extreme_numbers(each)
+    elif isinstance(value, list):
+        for each in value:
+            _refuse_extreme_numbers(each)
+    elif isinstance(value, Decimal):
+        if value.adjusted() not in _EXPONENTS or len(str(value)) > _MAX_DIGITS:
+            raise _invalid("holds a number that is out of range")
+    elif isinstance(value, int) and not -_LEAST_INTEGER < value < _END_OF_INTEGERS:
         raise _invalid("holds a number that is out of range")
-    return number
 
 
-def _integer(text: str) -> int:
-    if len(text) > _MAX_DIGITS:
-        raise _invalid("holds a number that is out of range")
-    return int(text)
-
-
-def _not_a_number(text: str) -> object:
-    raise _invalid(f"holds `{text}`, which is not JSON")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_members,
-    parse_float=_decimal,
-    parse_int=_integer,
-    parse_constant=_not_a_number,
-)
-
-_STRICT = msgspec.json.Decoder(float_hook=str)
-
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_OPENING, _CLOSING = "[{", "]}"
-
-
-def _deeper_than(most: int, text: str) -> bool:
-    """Tell before decoding, which takes one level of the stack for each level of the body."""
-    if text.count("[") + text.count("{") <= most:
-        return False
-    depth = 0
-    for character in _STRING.sub("", text):
-        if character in _OPENING:
-            depth += 1
-            if depth > most:
-                return True
-        elif character in _CLOSING:
-            depth -= 1
-    return False
-
-
-def _refuse_lone_surrogates(body: bytes) -> None:
-    """Python's decoder lets half a character pass; such a string can be written nowhere."""
-    try:
-        _STRICT.decode(body)
-    except msgspec.DecodeError as error:
-        raise _invalid("holds half of a surrogate pair") from error
+_LEAST_INTEGER, _END_OF_INTEGERS = 10 ** (_MAX_DIGITS - 1), 10**_MAX_DIGITS
+"""Integers of so many characters, a sign included, lie between these."""
 
 
 # --- names of members ---------------------------------------------------------------------------
@@ -171,8 +182,8 @@ _WORDS = {
 
 def _named(fault: str) -> InvalidRequestError:
     """Say what msgspec found in our own words, with the path as a person writes it."""
-    found = _FAULT.fullmatch(fault)
-    what, path = (found["what"], (found["path"] or "").removeprefix(".")) if found else (fault, "")
+    parts = _FAULT.fullmatch(fault)
+    what, path = (parts["what"], (parts["path"] or "").removeprefix(".")) if parts else (fault, "")
     if missing := _MISSING.fullmatch(what):
         return InvalidRequestError(f"{path}.{missing['name']}".removeprefix("."), "is missing")
     if expected := _EXPECTED.fullmatch(what):

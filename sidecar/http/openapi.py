@@ -12,11 +12,11 @@ import msgspec
 from flask import Blueprint, Response
 
 from sidecar.http.authentication import is_open
-from sidecar.http.authzen_responses import Faulty
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
-from sidecar.http.flask_views import answer
+from sidecar.http.flask_response import rendered
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION, REVISION_PATTERN, SECONDS_PATTERN
-from sidecar.http.native_responses import Refusal
+from sidecar.http.message import json_response
+from sidecar.http.responses import Faulty, Refusal
 from sidecar.http.routes_metadata import WELL_KNOWN
 
 Document = dict[str, Any]
@@ -60,12 +60,12 @@ def blueprint(public_url: str, *, tokens: bool) -> Blueprint:
         tokens: Whether callers must show one.
     """
     views = Blueprint("openapi", __name__)
-    told = document(public_url, tokens=tokens)
+    response = json_response(document(public_url, tokens=tokens))
 
     @views.get("/openapi.json")
     def openapi() -> Response:
         """Answer with the document, which does not change while this process runs."""
-        return answer(told)
+        return rendered(response)
 
     return views
 

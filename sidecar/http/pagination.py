@@ -1,7 +1,7 @@
 """Pages of a search, and the tokens by which callers come back for the next.
 
-A token holds the position (the last id that was looked at), the limit that the caller said, and a
-hash of the whole question; it is authenticated with a key, so that nobody can make or change one.
+A token holds the position (the last id that was looked at), the limit of the caller, and a hash of
+the whole request; it is authenticated with a key, so that nobody can make or change one.
 Nothing is kept between two pages: any worker, and any sidecar with the same key, can answer the
 next, from the facts that are current then.
 """
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_bytes
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from sidecar.engine.search import Candidate
 from sidecar.errors import InvalidRequestError, InvalidSettingError
-from sidecar.http.authzen_requests import Page
-from sidecar.http.cancellation import check
+from sidecar.http.cancellation import check as check_cancelled
+from sidecar.http.requests import Page
+from sidecar.http.responses import ResultPage
 from sidecar.model import Request
 
 _PURPOSE = b"sidecar page token 1\0"
@@ -56,8 +56,8 @@ def read_key(file: Path) -> bytes:
     try:
         key = file.read_bytes()
     except OSError as error:
-        said = error.strerror or str(error)
-        raise InvalidSettingError(f"the key `{file}` cannot be read: {said}") from error
+        cause = error.strerror or str(error)
+        raise InvalidSettingError(f"the key `{file}` cannot be read: {cause}") from error
     if len(key) < _LEAST_KEY_BYTES:
         message = f"the key `{file}` must have at least {_LEAST_KEY_BYTES} bytes"
         raise InvalidSettingError(message)
@@ -65,10 +65,10 @@ def read_key(file: Path) -> bytes:
 
 
 class _Position(Struct, frozen=True, array_like=True):
-    """What is in a token beside the hash of the question."""
+    """What is in a token beside the hash of the request."""
 
     limit: int | None
-    """What the caller said; None for nothing, or 0, with which nobody would get on."""
+    """Of the caller; None for nothing, or 0, with which nobody would get on."""
     after: str
 
 
@@ -83,79 +83,78 @@ class Paging:
     def results(
         self,
         search: str,
-        asked: Request,
+        request: Request,
         page: Page | UnsetType,
-        each: Callable[[str], Iterator[Candidate]],
-    ) -> tuple[dict[str, Any], list[Candidate]]:
-        """Return one page of a search: the members to say of it, and what is allowed.
+        candidates: Callable[[str], Iterator[Candidate]],
+    ) -> tuple[ResultPage | UnsetType, list[Candidate]]:
+        """Return one page of a search: its place among the results, and what is allowed.
 
-        There are no members when the caller asked for no page and everything fits into the
-        largest.
+        The place is unset when the caller asked for no page and everything fits into the largest.
 
         Args:
             search: Which search it is; a token is good for one of them.
-            asked: The question.
-            page: What the caller said about pages.
-            each: Yields all candidates that come after an id, sorted.
+            request: What is searched for.
+            page: The page that the caller asks for.
+            candidates: Yields all candidates that come after an id, sorted.
 
         Raises:
-            InvalidRequestError: The token is not ours, or belongs to another question.
+            InvalidRequestError: The token is not ours, or belongs to another request.
         """
-        question = _hash(search, asked)
+        query = _hash(search, request)
         if page is UNSET:
             start, size = _Position(None, ""), self.max_page_size
         else:
-            start = self._start(question, page)
+            start = self._start(query, page)
             size = self._size(start, page)
         shown: list[Candidate] = []
         last, token = start.after, ""
-        for scanned, candidate in enumerate(each(start.after)):
-            check()
+        for scanned, candidate in enumerate(candidates(start.after)):
+            check_cancelled()
             if scanned >= MAX_SCANNED or (candidate.allowed and len(shown) >= size):
-                token = self._token(question, _Position(start.limit, last))
+                token = self._token(query, _Position(start.limit, last))
                 break
             last = candidate.id
             if candidate.allowed:
                 shown.append(candidate)
         if page is UNSET and not token:
-            return {}, shown
-        return {"page": {"next_token": token, "count": len(shown)}}, shown
+            return UNSET, shown
+        return ResultPage(token, len(shown)), shown
 
-    def _start(self, question: bytes, page: Page) -> _Position:
-        said = None if page.limit is UNSET else min(page.limit, self.max_page_size)
+    def _start(self, query: bytes, page: Page) -> _Position:
+        limit = None if page.limit is UNSET else min(page.limit, self.max_page_size)
         if not page.token:
-            return _Position(said or None, "")
-        start = self._read(question, page.token)
-        if said is not None and start.limit not in {None, said}:
+            return _Position(limit or None, "")
+        start = self._read(query, page.token)
+        if limit is not None and start.limit not in {None, limit}:
             raise InvalidRequestError("page.token", _CHANGED)
-        return _Position(start.limit or said or None, start.after)
+        return _Position(start.limit or limit or None, start.after)
 
     def _size(self, start: _Position, page: Page) -> int:
         if page.limit == 0:
             return 0
         return min(start.limit or self.page_size, self.max_page_size)
 
-    def _token(self, question: bytes, position: _Position) -> str:
-        said = question + msgspec.json.encode(position)
-        return urlsafe_b64encode(self._mac(said) + said).decode("ascii")
+    def _token(self, query: bytes, position: _Position) -> str:
+        payload = query + msgspec.json.encode(position)
+        return urlsafe_b64encode(self._mac(payload) + payload).decode("ascii")
 
-    def _read(self, question: bytes, token: str) -> _Position:
+    def _read(self, query: bytes, token: str) -> _Position:
         try:
             raw = urlsafe_b64decode(token.encode("ascii"))
         except (NotBase64, UnicodeEncodeError) as error:
             raise InvalidRequestError("page.token", _FORGED) from error
-        said = raw[_MAC_BYTES:]
+        payload = raw[_MAC_BYTES:]
         # The text as a whole, since more than one text can stand for the same bytes.
-        ours = urlsafe_b64encode(self._mac(said) + said)
+        ours = urlsafe_b64encode(self._mac(payload) + payload)
         if not hmac.compare_digest(ours, token.encode("ascii")):
             raise InvalidRequestError("page.token", _FORGED)
-        if said[:_HASH_BYTES] != question:
+        if payload[:_HASH_BYTES] != query:
             raise InvalidRequestError("page.token", _CHANGED)
-        return msgspec.json.decode(said[_HASH_BYTES:], type=_Position)
+        return msgspec.json.decode(payload[_HASH_BYTES:], type=_Position)
 
-    def _mac(self, said: bytes) -> bytes:
-        return hmac.digest(self.key, _PURPOSE + said, "sha256")
+    def _mac(self, payload: bytes) -> bytes:
+        return hmac.digest(self.key, _PURPOSE + payload, "sha256")
 
 
-def _hash(search: str, asked: Request) -> bytes:
-    return sha256(msgspec.json.encode((search, asked), order="sorted")).digest()[:_HASH_BYTES]
+def _hash(search: str, request: Request) -> bytes:
+    return sha256(msgspec.json.encode((search, request), order="sorted")).digest()[:_HASH_BYTES]

@@ -1,22 +1,23 @@
-"""The words of the pack, for forms and documentation: what can be asked, and what is answered."""
+"""The catalog: types, actions, enums, reasons and obligations, for forms and documentation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated
 
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
 from sidecar.engine.policy import Policy
-from sidecar.http.flask_views import answer
-from sidecar.http.service import Desk
+from sidecar.http.flask_response import rendered
+from sidecar.http.message import json_response
 from sidecar.model import Obligation, Reason, Revisions
+from sidecar.reload import Pair
 from sidecar.schema import Action, Attribute, EntityType, EnumValue
 
 
-class Property(Struct, frozen=True):
-    """What a caller may say of a subject, a resource, an action, or the context."""
+class CatalogProperty(Struct, frozen=True):
+    """A property that a caller may send of a subject, a resource, an action, or the context."""
 
     name: str
     type: Annotated[str, Meta(description="As the schema writes it: decimal, role, account.")]
@@ -27,27 +28,27 @@ class Property(Struct, frozen=True):
     description: str
 
 
-class Doing(Struct, frozen=True):
+class CatalogAction(Struct, frozen=True):
     """An action."""
 
     name: str
     description: str
     creates: Annotated[bool, Meta(description="Whether it makes the resource.")]
-    properties: tuple[Property, ...]
+    properties: tuple[CatalogProperty, ...]
 
 
-class Noun(Struct, frozen=True):
-    """A type of subject or resource, with the properties that a caller may say."""
+class CatalogType(Struct, frozen=True):
+    """A type of subject or resource, with the properties that a caller may send."""
 
     name: str
     description: str
     subject: Annotated[bool, Meta(description="Whether it can be a subject.")]
-    properties: tuple[Property, ...]
-    actions: tuple[Doing, ...]
+    properties: tuple[CatalogProperty, ...]
+    actions: tuple[CatalogAction, ...]
 
 
-class Word(Struct, frozen=True):
-    """A value of an enum, with what people are told about it."""
+class CatalogValue(Struct, frozen=True):
+    """A value of an enum, with its label and description."""
 
     name: str
     label: str
@@ -55,33 +56,33 @@ class Word(Struct, frozen=True):
     marks: Annotated[dict[str, bool], Meta(description="Every mark that values of this enum have.")]
 
 
-class Enumeration(Struct, frozen=True):
+class CatalogEnum(Struct, frozen=True):
     """An enum, its values in the order of the schema."""
 
     name: str
-    values: tuple[Word, ...]
+    values: tuple[CatalogValue, ...]
 
 
 class Catalog(Struct, frozen=True):
     """All that the pack declares."""
 
-    types: tuple[Noun, ...]
-    enums: tuple[Enumeration, ...]
-    context: tuple[Property, ...]
+    types: tuple[CatalogType, ...]
+    enums: tuple[CatalogEnum, ...]
+    context: tuple[CatalogProperty, ...]
     reasons: tuple[Reason, ...]
     obligations: tuple[Obligation, ...]
     revisions: Revisions
 
 
-def blueprint(desk: Desk) -> Blueprint:
+def blueprint(current: Callable[[], Pair]) -> Blueprint:
     """Return the view of the catalog."""
     views = Blueprint("catalog", __name__)
 
     @views.get("/v1/catalog")
     def catalog() -> Response:
-        """Answer all words of the pack; nothing in it comes from the mount."""
-        pair = desk.current()
-        return answer(_catalog(pair.policy, pair.revisions()))
+        """Answer all that the pack declares; nothing in it comes from the mount."""
+        pair = current()
+        return rendered(json_response(_catalog(pair.policy, pair.revisions())))
 
     return views
 
@@ -89,8 +90,8 @@ def blueprint(desk: Desk) -> Blueprint:
 def _catalog(policy: Policy, revisions: Revisions) -> Catalog:
     schema, sentences = policy.schema, policy.sentences
     return Catalog(
-        types=tuple(map(_noun, schema.types.values())),
-        enums=tuple(Enumeration(*each) for each in _words(schema.enums)),
+        types=tuple(map(_type, schema.types.values())),
+        enums=tuple(CatalogEnum(*each) for each in _enums(schema.enums)),
         # Nobody can say what the time is.
         context=_properties(each for each in schema.context.values() if each.name != "now"),
         reasons=tuple(Reason(*each) for each in sentences.reasons.items()),
@@ -99,18 +100,18 @@ def _catalog(policy: Policy, revisions: Revisions) -> Catalog:
     )
 
 
-def _noun(declared: EntityType) -> Noun:
-    return Noun(
+def _type(declared: EntityType) -> CatalogType:
+    return CatalogType(
         name=declared.name,
         description=declared.description,
         subject=declared.subject,
         properties=_properties(each for each in declared.attributes.values() if each.caller),
-        actions=tuple(map(_doing, declared.actions.values())),
+        actions=tuple(map(_action, declared.actions.values())),
     )
 
 
-def _doing(declared: Action) -> Doing:
-    return Doing(
+def _action(declared: Action) -> CatalogAction:
+    return CatalogAction(
         name=declared.name,
         description=declared.description,
         creates=declared.creates,
@@ -118,9 +119,9 @@ def _doing(declared: Action) -> Doing:
     )
 
 
-def _properties(declared: Iterable[Attribute]) -> tuple[Property, ...]:
+def _properties(declared: Iterable[Attribute]) -> tuple[CatalogProperty, ...]:
     return tuple(
-        Property(
+        CatalogProperty(
             name=each.name,
             type=each.type.name,
             values=each.only or each.type.values,
@@ -131,16 +132,14 @@ def _properties(declared: Iterable[Attribute]) -> tuple[Property, ...]:
     )
 
 
-def _words(
+def _enums(
     enums: Mapping[str, tuple[EnumValue, ...]],
-) -> Iterable[tuple[str, tuple[Word, ...]]]:
+) -> Iterable[tuple[str, tuple[CatalogValue, ...]]]:
     for name, values in enums.items():
         # A value without a mark says so, so that a form can ask each of them.
         marks = dict.fromkeys((mark for value in values for mark in value.marks or {}), False)
-        yield (
-            name,
-            tuple(
-                Word(each.name, each.label, each.description, {**marks, **(each.marks or {})})
-                for each in values
-            ),
-        )
+        catalog_values = [
+            CatalogValue(each.name, each.label, each.description, {**marks, **(each.marks or {})})
+            for each in values
+        ]
+        yield name, tuple(catalog_values)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from sidecar.errors import Problem
 from sidecar.http.authentication import Access
-from sidecar.http.errors import rendered
-from sidecar.http.flask_views import answer
-from sidecar.http.message import told
+from sidecar.http.flask_response import rendered
+from sidecar.http.message import json_response
+from sidecar.http.responses import Alive, Readiness
 from sidecar.reload import State
 
-ALIVE = told({"status": "ok"})
+ALIVE = json_response(Alive("ok"))
 """Answers that this process serves requests; nothing else is looked at."""
 
 
@@ -37,15 +36,10 @@ def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
         """
         now = state()
         ready = now.revisions is not None and not now.stale and not access.problems()
-        members: dict[str, object] = {"ready": ready}
-        if access.is_known():
-            problems = (*access.problems(), *access.failures(), *now.problems)
-            members["revisions"] = now.revisions
-            members["problems"] = [_problem(problem) for problem in problems]
-        return answer(members, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        if access.refusal(request.headers.get("Authorization")) is not None:
+            return rendered(json_response(Readiness(ready), status))
+        problems = (*access.problems(), *access.failures(), *now.problems)
+        return rendered(json_response(Readiness(ready, now.revisions, problems), status))
 
     return views
-
-
-def _problem(problem: Problem) -> dict[str, object]:
-    return {"file": problem.file, "line": problem.line, "message": problem.message}

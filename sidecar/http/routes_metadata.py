@@ -1,17 +1,18 @@
 """Metadata: where a caller that knows our public URL finds what.
 
-The URL is a setting. What a request says of its host is never looked at: a cache would keep an
-answer that somebody else has named.
+The URL is a setting. The host that a request names is never looked at: a cache would keep a
+response that names somebody else's.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response
 
-from sidecar.http.flask_views import answer
+from sidecar.http.errors import Rejection
+from sidecar.http.flask_response import rendered
+from sidecar.http.message import json_response
 
 WELL_KNOWN = "/.well-known/authzen-configuration"
 
@@ -38,17 +39,14 @@ def blueprint(public_url: str) -> Blueprint:
             comes behind the well-known one, as the standard has it.
     """
     views = Blueprint("metadata", __name__)
-    told = members(public_url)
+    response = (
+        json_response(members(public_url)) if public_url else Rejection.NO_METADATA.response()
+    )
 
     @views.get(WELL_KNOWN + urlsplit(public_url).path)
     def metadata() -> Response:
         """Answer with our endpoints, or with a 404 where the public URL is not set."""
-        if public_url:
-            return answer(told)
-        status = HTTPStatus.NOT_FOUND
-        message = "there is no metadata: the setting `public-url` is not set"
-        error = {"status": status.value, "message": message}
-        return answer({"decision": False, "error": error}, status)
+        return rendered(response)
 
     return views
 
@@ -57,5 +55,5 @@ def members(public_url: str) -> dict[str, object]:
     """Return the metadata of a sidecar that is known by this URL; what has no value is left out."""
     endpoints = {name: public_url + path for name, path in _ENDPOINTS.items()}
     lists = {"capabilities": _CAPABILITIES, "supported_obligations": _OBLIGATIONS}
-    told = {name: values for name, values in lists.items() if values}
-    return {"policy_decision_point": public_url, **endpoints, **told}
+    filled = {name: values for name, values in lists.items() if values}
+    return {"policy_decision_point": public_url, **endpoints, **filled}

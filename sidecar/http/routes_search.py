@@ -1,94 +1,126 @@
-"""AuthZEN Authorization API 1.0: searches; evaluations stand in `batches`."""
+"""AuthZEN: searches. They always take long."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TypeAlias
 
-from flask import Blueprint, Response, request
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
+from sidecar.engine.policy import Policy
 from sidecar.engine.search import Candidate, each_action, each_resource, each_subject
-from sidecar.http.authzen_requests import ActionSearch, Page, ResourceSearch, SubjectSearch
-from sidecar.http.flask_views import answer, question
-from sidecar.http.message import Fields
-from sidecar.http.pagination import Paging
-from sidecar.http.request_context import Each, custom
-from sidecar.http.service import Desk
+from sidecar.facts import Snapshot
+from sidecar.http.message import Response, json_response
+from sidecar.http.request_context import RequestContext
+from sidecar.http.requests import ActionSearch, Page, ResourceSearch, SubjectSearch
+from sidecar.http.responses import (
+    CustomOfResults,
+    Found,
+    FoundAction,
+    FoundActions,
+    FoundEntities,
+    ResultPage,
+    SearchContext,
+)
 from sidecar.model import Obligation, PermittedActions, Request
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standard:
-    """What an operator says of this surface."""
-
-    public_url: str = ""
-    """The URL that callers know us by; without it there is no metadata."""
-
-    context: bool = True
-    """Whether decisions have a `context` where there are no obligations to be seen to."""
-
-    paging: Paging = field(default_factory=Paging)
+Search: TypeAlias = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[Candidate]]
+"""Yields the candidates behind an id, each decided when it is taken."""
 
 
-def blueprint(desk: Desk, paging: Paging) -> Blueprint:
-    """Return the views of searches under `/access/v1`."""
-    views = Blueprint("authzen", __name__, url_prefix="/access/v1")
+def search_subjects(context: RequestContext) -> Response:
+    """Answer who may do it.
 
-    @views.post("/search/subject")
-    def subject() -> Response:
-        """Answer who may do it."""
-        said = question(SubjectSearch)
-        asked = said.request()
-        return entities("subject", each_subject, asked, asked.subject.type, said.page)
-
-    @views.post("/search/resource")
-    def resource() -> Response:
-        """Answer on what it may be done."""
-        said = question(ResourceSearch)
-        asked = said.request()
-        return entities("resource", each_resource, asked, asked.resource.type, said.page)
-
-    @views.post("/search/action")
-    def action() -> Response:
-        """Answer what may be done."""
-        said = question(ActionSearch)
-        asked = said.request()
-        asking = desk.open(Fields.of(request.environ))
-        asking.require_fresh()
-        each = partial(asking.each, each_action, asked)
-        page, found = paging.results("action", asked, said.page, each)
-        obligations = {each.id: each.obligations for each in found if each.obligations}
-        names = tuple(each.id for each in found)
-        asking.tell_permitted(asked, PermittedActions(names, obligations))
-        desk.tell(asking.lines())
-        results = [{"name": name} for name in names]
-        return answer({**page, **_context(found), "results": results})
-
-    def entities(
-        search: str, each: Each, asked: Request, type_name: str, page: Page | UnsetType
-    ) -> Response:
-        """Answer a search for entities of one type."""
-        asking = desk.open(Fields.of(request.environ))
-        asking.require_fresh()
-        told, found = paging.results(search, asked, page, partial(asking.each, each, asked))
-        if asking.entries is not None:
-            asking.entries.found(type_name, asked, [each.id for each in found])
-        desk.tell(asking.lines())
-        results = [{"type": type_name, "id": each.id} for each in found]
-        return answer({**told, **_context(found), "results": results})
-
-    return views
+    Raises:
+        SidecarError: There is no answer.
+        TakesLongError: Other connections wait.
+    """
+    context.allow_slow(slow=True)
+    query = context.read(SubjectSearch)
+    return _entities(context, each_subject, query, query.subject.type)
 
 
-def _context(found: Sequence[Candidate]) -> dict[str, object]:
-    """Return the `context` of results that carry obligations; nothing where none of them does."""
-    results: dict[Obligation, list[str]] = {}
-    for each in found:
+def search_resources(context: RequestContext) -> Response:
+    """Answer on what it may be done.
+
+    Raises:
+        SidecarError: There is no answer.
+        TakesLongError: Other connections wait.
+    """
+    context.allow_slow(slow=True)
+    query = context.read(ResourceSearch)
+    return _entities(context, each_resource, query, query.resource.type)
+
+
+def search_actions(context: RequestContext) -> Response:
+    """Answer what may be done.
+
+    Raises:
+        SidecarError: There is no answer.
+        TakesLongError: Other connections wait.
+    """
+    context.allow_slow(slow=True)
+    query = context.read(ActionSearch)
+    request = query.request()
+    page, results = _results(context, "action", each_action, request, query.page)
+    log = context.environment.log
+    if log is not None:
+        obligations = {each.id: each.obligations for each in results if each.obligations}
+        permitted = PermittedActions(tuple(each.id for each in results), obligations)
+        context.log(log.permissions(request, permitted, context.policy, context.snapshot))
+    body = FoundActions(
+        page=page,
+        context=_context(results),
+        results=tuple(FoundAction(each.id) for each in results),
+    )
+    return _response(context, body)
+
+
+def _entities(
+    context: RequestContext,
+    search: Search,
+    query: SubjectSearch | ResourceSearch,
+    type_name: str,
+) -> Response:
+    """Answer a search for entities of one type."""
+    request = query.request()
+    name = "subject" if search is each_subject else "resource"
+    page, results = _results(context, name, search, request, query.page)
+    log = context.environment.log
+    if log is not None:
+        ids = [each.id for each in results]
+        context.log(log.search(request, type_name, ids, context.policy, context.snapshot))
+    body = FoundEntities(
+        page=page,
+        context=_context(results),
+        results=tuple(Found(type_name, each.id) for each in results),
+    )
+    return _response(context, body)
+
+
+def _results(
+    context: RequestContext, name: str, search: Search, request: Request, page: Page | UnsetType
+) -> tuple[ResultPage | UnsetType, Sequence[Candidate]]:
+    context.require_fresh()
+
+    def candidates(after: str) -> Iterator[Candidate]:
+        return search(request, context.policy, context.snapshot, context.now, after)
+
+    return context.environment.paging.results(name, request, page, candidates)
+
+
+def _response(context: RequestContext, body: FoundEntities | FoundActions) -> Response:
+    return replace(json_response(body), log_lines=context.log_lines)
+
+
+def _context(results: Sequence[Candidate]) -> SearchContext | UnsetType:
+    """Return the `context` of results that carry obligations; unset where none of them does."""
+    names: dict[Obligation, list[str]] = {}
+    for each in results:
         for obligation in each.obligations:
-            results.setdefault(obligation, []).append(each.id)
-    if not results:
-        return {}
-    obligations = [{**custom(each), "results": names} for each, names in results.items()]
-    return {"context": {"obligations": obligations}}
+            names.setdefault(obligation, []).append(each.id)
+    if not names:
+        return UNSET
+    return SearchContext(tuple(CustomOfResults.by(each, ids) for each, ids in names.items()))

@@ -1,87 +1,136 @@
-"""The desk: where questions come in, with all that their answers are taken from."""
+"""From the head and the body of a request to its response, the same for every transport.
+
+Token, size of the body, cache; then decode, decide, encode, and keep the answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from math import inf
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
-from sidecar.decision_log import DecisionLog, Entries, Occasion
-from sidecar.facts import Snapshot
-from sidecar.http.freshness import NO_DEMAND, Demand, demand_of
-from sidecar.http.message import Fields
-from sidecar.http.request_context import Asking
-from sidecar.reload import Pair
+from sidecar.errors import DecisionLogError, SidecarError
+from sidecar.http import routes_evaluation, routes_native, routes_search
+from sidecar.http.answer_cache import MAX_KEY_BYTES, Answer, AnswerCache
+from sidecar.http.authentication import Access
+from sidecar.http.decision_ids import new_id
+from sidecar.http.environment import Environment
+from sidecar.http.errors import Rejection, error_response
+from sidecar.http.message import NO_LINES, RequestHead, Response
+from sidecar.http.request_context import MAX_BYTES_AT_ONCE, RequestContext, TakesLongError
 
-utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is asked
-"""Returns the moment, aware, in UTC."""
+ENDPOINTS: Mapping[str, Callable[[RequestContext], Response]] = {
+    "/v1/authorize": routes_native.authorize,
+    "/v1/permissions": routes_native.permissions,
+    "/access/v1/evaluation": routes_evaluation.evaluation,
+    "/access/v1/evaluations": routes_evaluation.evaluations,
+    "/access/v1/search/subject": routes_search.search_subjects,
+    "/access/v1/search/resource": routes_search.search_resources,
+    "/access/v1/search/action": routes_search.search_actions,
+}
+"""By path; the method is POST."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Where questions come in: the source of pairs, their age, the clock, and the decision log."""
+class Service:
+    """Answers requests at `ENDPOINTS`."""
 
-    current: Callable[[], Pair]
-    age: Callable[[Snapshot], float]
-    now: Callable[[], datetime]
-    follows: Callable[[Snapshot, str], bool]
-    """Tells whether a snapshot is of a revision, or newer."""
-    log: DecisionLog | None = None
-    max_staleness: float = inf
-    """Facts of which nobody has seen for so many seconds that the mount still holds them answer
-    nothing."""
-    with_context: bool = True
-    """Whether AuthZEN's decisions have a `context` where there are no obligations."""
+    def __init__(self, environment: Environment, access: Access) -> None:
+        self._environment = environment
+        self._access = access
+        self._cache: AnswerCache | None = None
 
-    def open(
-        self,
-        fields: Fields,
-        *,
-        moment: datetime | None = None,
-        aged: bool = True,
-    ) -> Asking:
-        """Take the pair that is current at this moment, for all of one request.
+    def now(self) -> datetime:
+        """Return the moment for `answer_now`."""
+        return self._environment.now()
+
+    def answer(self, endpoint: str, head: RequestHead, body: bytes) -> Response:
+        """Return the response to a request, however long it takes; it is logged by then.
 
         Args:
-            fields: What the head of the request says.
-            moment: At which it is answered while others wait; None where nobody waits.
-            aged: Whether the caller may want to know how old the facts are.
-
-        Raises:
-            SnapshotUnavailableError: There is none.
-            InvalidRequestError: A header that demands new facts is malformed.
+            endpoint: One of `ENDPOINTS`.
+            head: Its header fields.
+            body: All of its bytes.
         """
-        demand = NO_DEMAND
-        if fields.demand is not None or self.max_staleness is not inf:
-            said = demand_of(fields.demand)
-            demand = Demand(min(self.max_staleness, said.max_age), said.min_revision)
-        pair, now = self.current(), moment or self.now()
-        age = self.age(pair.snapshot) if aged or demand is not NO_DEMAND else inf
-        entries: Entries | None = None
-        if self.log is not None:
-            entries = self.log.entries(Occasion(pair.policy, pair.snapshot, now, fields.request_id))
-        return Asking(
-            pair,
-            now,
-            age,
-            entries,
-            brief=moment is not None,
-            demand=demand,
-            follows=self.follows,
-        )
+        try:
+            response = self._answer(endpoint, head, body, self._environment.now(), at_once=False)
+        except SidecarError as error:
+            response = error_response(error).for_request(head)
+        refusal = self.write_log(response.log_lines)
+        return refusal.for_request(head) if refusal else response
 
-    def is_stale(self, snapshot: Snapshot) -> bool:
-        """Tell whether the operator wants no answer from these facts any more."""
-        return self.max_staleness is not inf and self.age(snapshot) > self.max_staleness
+    def answer_now(
+        self, endpoint: str, head: RequestHead, body: bytes, now: datetime
+    ) -> Response | None:
+        """Return the response to a request; None where `answer` has to make it in a thread.
 
-    def tell(self, lines: Sequence[bytes], *, wait: bool = True) -> None:
+        Whoever sends it writes its `log_lines` before (`write_log`), perhaps with those of others.
+
+        Args:
+            endpoint: One of `ENDPOINTS`.
+            head: Its header fields.
+            body: All of its bytes.
+            now: The moment, at most a millisecond old.
+        """
+        if len(body) > MAX_BYTES_AT_ONCE:
+            return None
+        try:
+            return self._answer(endpoint, head, body, now, at_once=True)
+        except TakesLongError:
+            return None
+        except SidecarError as error:
+            return error_response(error).for_request(head)
+
+    def write_log(self, lines: Sequence[bytes], *, wait: bool = True) -> Response | None:
         """Write lines to the decision log.
 
+        Args:
+            lines: In pieces.
+            wait: Whether the caller may be kept waiting.
+
+        Returns:
+            The response in place of those that the lines belong to, where these must not be sent.
+
         Raises:
-            DecisionLogError: It cannot be written, and no answer is to go unlogged.
             LogBusyError: Writing would wait, and the caller may not.
         """
-        if lines and self.log is not None:
-            self.log.write(lines, wait=wait)
+        log = self._environment.log
+        if log is None or not lines:
+            return None
+        try:
+            log.write(lines, wait=wait)
+        except DecisionLogError as error:
+            return error_response(error)
+        return None
+
+    def _answer(
+        self, endpoint: str, head: RequestHead, body: bytes, now: datetime, *, at_once: bool
+    ) -> Response:
+        refusal = self._access.refusal(head.authorization)
+        if refusal is not None:
+            return refusal.for_request(head)
+        if len(body) > self._environment.limits.max_body_bytes:
+            return Rejection.LONG_BODY.response().for_request(head)
+        cache = self._current_cache()
+        uses_cache = head.freshness is None and not self._environment.is_stale(cache.pair.snapshot)
+        if uses_cache and head.json and len(body) <= MAX_KEY_BYTES:
+            known = cache.get((endpoint, body), now)
+            if known is not None:
+                return self._again(known, head, now).for_request(head)
+        context = RequestContext(
+            self._environment, cache, endpoint, head, body, now, at_once=at_once
+        )
+        return ENDPOINTS[endpoint](context).for_request(head)
+
+    def _current_cache(self) -> AnswerCache:
+        """Return the answers from the current pair, so that none outlives its pair."""
+        pair, cache = self._environment.current(), self._cache
+        if cache is None or cache.pair is not pair:
+            cache = self._cache = AnswerCache(pair)
+        return cache
+
+    def _again(self, answer: Answer, head: RequestHead, now: datetime) -> Response:
+        identifier = b"" if answer.allowed is None else new_id()
+        log_lines = NO_LINES
+        if answer.entry is not None and self._environment.log is not None:
+            stamp = self._environment.log.stamp(now, head.request_id)
+            log_lines = answer.entry.line(identifier, stamp)
+        return answer.response(identifier, head, log_lines)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sidecar.compiler import PackTexts, compile_cached
-from sidecar.engine.authorizer import Decisions, decisions_of
 from sidecar.engine.policy import Policy
 from sidecar.errors import Problem
 from sidecar.facts import Snapshot
@@ -49,11 +48,6 @@ class Pair:
 
     policy: Policy
     snapshot: Snapshot
-    decisions: Decisions = field(init=False, compare=False, repr=False)
-    """Decides from both, and remembers."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "decisions", decisions_of(self.policy, self.snapshot))
 
     def revisions(self) -> Revisions:
         """Return the content hashes of both."""

@@ -7,9 +7,11 @@ is said. What is open besides gets a plain value: the first of an enum, the next
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations, product
+
+from msgspec.structs import replace
 
 from sidecar.diagram.questions import ACTION, CONTEXT, NOW, RESOURCE, SUBJECT, Path, text_of
 from sidecar.engine.fact_paths import ROOTS

@@ -7,7 +7,7 @@ import threading
 from datetime import datetime
 from queue import SimpleQueue
 
-from sidecar.http.message import Told
+from sidecar.http.message import Response
 from sidecar.server.request import Request
 
 LOG = logging.getLogger("gunicorn.access")
@@ -33,7 +33,7 @@ class AccessLog:
         if not self._thread.is_alive():
             self._thread.start()
 
-    def add(self, client: str, request: Request | None, response: Told) -> None:
+    def add(self, client: str, request: Request | None, response: Response) -> None:
         """Have a line written; without a request one that could not be read."""
         if self._queue.qsize() >= MAX_LINES:
             self._dropped += 1

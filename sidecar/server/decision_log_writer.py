@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TypeAlias
 
 from sidecar.decision_log import LogBusyError
-from sidecar.http import Hot, Told
+from sidecar.http import Response, Service
 from sidecar.server.protocol import HttpProtocol
 from sidecar.server.request import Request
 
@@ -23,25 +23,25 @@ LOG = logging.getLogger("sidecar")
 MAX_PIECES = 2500
 """Pieces of lines, a few a line, that wait to be written together, but for those of one request."""
 
-Unlogged: TypeAlias = list[tuple[HttpProtocol, Request, Told]]
+Unlogged: TypeAlias = list[tuple[HttpProtocol, Request, Response]]
 """Responses whose lines are not written yet."""
 
-Deliver: TypeAlias = Callable[[Unlogged, Told | None, bool], None]
+Deliver: TypeAlias = Callable[[Unlogged, Response | None, bool], None]
 """Sends responses; in place of each of them a refusal, or an error where writing failed."""
 
 
 class DecisionLogWriter:
     """Gathers responses, writes their lines and has them sent."""
 
-    def __init__(self, hot: Hot, loop: asyncio.AbstractEventLoop, deliver: Deliver) -> None:
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop, deliver: Deliver) -> None:
         """Prepare to write.
 
         Args:
-            hot: Writes lines.
+            service: Writes lines.
             loop: The event loop, which calls `add` and `deliver`.
             deliver: Sends what has been logged.
         """
-        self._hot = hot
+        self._service = service
         self._loop = loop
         self._deliver = deliver
         self._unlogged: Unlogged = []
@@ -58,12 +58,12 @@ class DecisionLogWriter:
         if not self._thread.is_alive():
             self._thread.start()
 
-    def add(self, connection: HttpProtocol, request: Request, response: Told) -> None:
+    def add(self, connection: HttpProtocol, request: Request, response: Response) -> None:
         """Have the lines of a response written, and then the response sent."""
         if not self._unlogged:
             self._loop.call_soon(self.flush)
         self._unlogged.append((connection, request, response))
-        self._pieces += len(response.lines)
+        self._pieces += len(response.log_lines)
         if self._pieces > MAX_PIECES:
             self.flush()
 
@@ -79,15 +79,15 @@ class DecisionLogWriter:
         else:
             self._deliver(unlogged, refused, failed)
 
-    def _write(self, unlogged: Unlogged, *, wait: bool) -> tuple[Told | None, bool]:
+    def _write(self, unlogged: Unlogged, *, wait: bool) -> tuple[Response | None, bool]:
         pieces: list[bytes] = []
         for _, _, response in unlogged:
-            pieces += response.lines
+            pieces += response.log_lines
         return self._written(pieces, wait=wait)
 
-    def _written(self, pieces: Sequence[bytes], *, wait: bool) -> tuple[Told | None, bool]:
+    def _written(self, pieces: Sequence[bytes], *, wait: bool) -> tuple[Response | None, bool]:
         try:
-            return self._hot.written(pieces, wait=wait), False
+            return self._service.write_log(pieces, wait=wait), False
         except LogBusyError:
             raise
         except Exception:

@@ -24,7 +24,7 @@ from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.engine import prepare_kinds
 from sidecar.errors import InvalidSettingError
-from sidecar.http import Access, Paging, Standard, create_app, hot, new_key, read_key
+from sidecar.http import Access, Paging, Standard, create_app, new_key, read_key, service_of
 from sidecar.http import Limits as RequestLimits
 from sidecar.reload import BundlePlaces, Places, Reloading, SharedPair
 from sidecar.server.access_log import AccessLog
@@ -156,7 +156,7 @@ def _service(app: Flask, access: Access, config: ServerConfig, settings: Setting
     access_log = AccessLog() if settings.access_log else None
     return Service(
         application=app,
-        hot=hot(app),
+        http=service_of(app),
         access=access,
         limits=config.limits,
         threads=settings.threads,

@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from enum import Enum, auto
-from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from sidecar.http.message import Told
-from sidecar.server.request import RefusedError, Request, read_head, too_large
-from sidecar.server.response import CONTINUE, refusal
+from sidecar.http.errors import Rejection
+from sidecar.http.message import Response
+from sidecar.server.request import RefusedError, Request, read_head
+from sidecar.server.response import CONTINUE
 
 if TYPE_CHECKING:
     from sidecar.server.service import Service
@@ -171,7 +171,7 @@ class HttpProtocol(asyncio.Protocol):
 
     # --- called by the service ----------------------------------------------------------------
 
-    def send(self, response: Told) -> None:
+    def send(self, response: Response) -> None:
         """Send the response to the request that is being answered.
 
         A connection that waited for it goes on in its next turn.
@@ -185,11 +185,11 @@ class HttpProtocol(asyncio.Protocol):
             if self.phase is Phase.IDLE and self._has_data():
                 self._schedule_turn()
 
-    def send_last(self, status: HTTPStatus, message: str) -> None:
+    def send_last(self, rejection: Rejection) -> None:
         """Send a refusal of what cannot be read on with, and close."""
         self.request = None
         self._keep_alive = False
-        self._write(refusal(status, message))
+        self._write(rejection.response())
         self._flush()
 
     def wait(self) -> None:
@@ -281,7 +281,7 @@ class HttpProtocol(asyncio.Protocol):
         seconds = CLOSING_SECONDS if self._service.is_stopping else limits.idle_seconds
         self.deadline = monotonic() + seconds
 
-    def _write(self, response: Told) -> None:
+    def _write(self, response: Response) -> None:
         request, self.request, self.job = self.request, None, None
         is_head = request is not None and request.method == "HEAD"
         self._output.append(
@@ -319,10 +319,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, refused: RefusedError) -> None:
         self._keep_alive = False
-        response = refusal(refused.status, refused.message)
+        response = refused.rejection.response(refused.detail)
         for name, value in self._fields:
             if name.lower() == b"x-request-id":
-                response = response.also(("X-Request-ID", value.decode("latin-1")))
+                response = response.with_headers(("X-Request-ID", value.decode("latin-1")))
         self._write(response)
 
     def _await_more(self) -> None:
@@ -341,8 +341,7 @@ class HttpProtocol(asyncio.Protocol):
             end = self._end_of_head(data, start)
             self._head_bytes += end - start
             if self._head_bytes > self._service.limits.max_head_bytes:
-                status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                self._refused = RefusedError(status, "the head of the request is too long")
+                self._refused = RefusedError(Rejection.LONG_HEAD)
                 return
         elif self._incoming.is_chunked:
             end = min(start + CHUNKED_PIECE, len(data))
@@ -357,8 +356,8 @@ class HttpProtocol(asyncio.Protocol):
             self._position = start + upgrade.args[0]
             self._ignore_upgrade()
         except httptools.HttpParserError as error:
-            message = f"this is no request of HTTP/1.1: {str(error).lower()}"
-            self._refused = self._refused or RefusedError(HTTPStatus.BAD_REQUEST, message)
+            malformed = RefusedError(Rejection.MALFORMED_HTTP, str(error).lower())
+            self._refused = self._refused or malformed
         else:
             self._check_piece(piece)
 
@@ -375,20 +374,17 @@ class HttpProtocol(asyncio.Protocol):
         """Hold limits that depend on more than one piece."""
         if self._incoming is None:
             if len(self._target) > self._service.limits.max_line_bytes:
-                status = HTTPStatus.REQUEST_URI_TOO_LONG
-                self._refused = RefusedError(status, "the first line is too long")
+                self._refused = RefusedError(Rejection.LONG_LINE)
             elif not self._begun and self._head_bytes > len(b"\r\n"):
-                message = "there are empty lines before the request"
-                self._refused = self._refused or RefusedError(HTTPStatus.BAD_REQUEST, message)
+                self._refused = self._refused or RefusedError(Rejection.EMPTY_LINES)
             if self._begun or self._head_bytes:
                 self._tail = (self._tail + piece)[-3:]
             return
         extra = self._body_sent - self._body_bytes - CHUNK_FRAMING * (self._chunks + 1)
         if self._chunks > MAX_CHUNKS:
-            self._refused = too_large()
+            self._refused = RefusedError(Rejection.LONG_BODY)
         elif self._incoming.is_chunked and extra > MAX_CHUNK_EXTRA:
-            message = "the extensions of chunks, or the trailers, are too long"
-            self._refused = RefusedError(HTTPStatus.BAD_REQUEST, message)
+            self._refused = RefusedError(Rejection.LONG_CHUNK_EXTENSIONS)
 
     def _ignore_upgrade(self) -> None:
         """Parse a request anew that offers another protocol, without that offer.
@@ -443,7 +439,7 @@ class HttpProtocol(asyncio.Protocol):
         """Take in a part of the body."""
         self._body_bytes += len(part)
         if self._body_bytes > self._service.limits.max_body_bytes:
-            self._refused = self._refused or too_large()
+            self._refused = self._refused or RefusedError(Rejection.LONG_BODY)
         else:
             self._body.append(part)
 

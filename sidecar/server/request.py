@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 
+from sidecar.http.errors import Rejection
 from sidecar.server.limits import Limits
 
 _VERSIONS = ("1.1", "1.0")
@@ -26,10 +26,10 @@ _SCHEMES = (b"http://", b"https://")
 class RefusedError(Exception):
     """A request that is refused before anybody looks at what it asks; its connection is closed."""
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+    def __init__(self, rejection: Rejection, detail: str = "") -> None:
+        super().__init__(rejection.sentence.format(detail))
+        self.rejection = rejection
+        self.detail = detail
 
 
 @dataclass(slots=True)
@@ -81,24 +81,22 @@ def read_head(  # noqa: PLR0913  what the parser has read, one by one
         RefusedError: It is above a limit, ambiguous, or asks for what is not supported.
     """
     if len(method) + len(target) + len(" HTTP/1.1 ") > limits.max_line_bytes:
-        raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "the first line is too long")
+        raise RefusedError(Rejection.LONG_LINE)
     headers = _headers(fields, limits)
     if version not in _VERSIONS or method not in _METHODS:
-        raise _bad("only HTTP/1.1 and HTTP/1.0 are spoken, with the usual methods")
+        raise RefusedError(Rejection.VERSION_OR_METHOD)
     if version == "1.1" and b"host" not in headers:
-        raise _bad("a request of HTTP/1.1 needs a `Host`")
+        raise RefusedError(Rejection.NO_HOST)
     if b"transfer-encoding" in headers:
         _check_transfer_encoding(headers[b"transfer-encoding"], version)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        message = "bodies are read without any `Content-Encoding`"
-        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+        raise RefusedError(Rejection.CONTENT_ENCODING)
     if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
-        message = "only `Expect: 100-continue` is understood"
-        raise RefusedError(HTTPStatus.EXPECTATION_FAILED, message)
+        raise RefusedError(Rejection.EXPECTATION)
     path, _, query = _origin_form(target).decode("latin-1").partition("?")
     request = Request(method.decode("ascii"), target, path, query, version, headers, keep_alive)
     if request.content_length > limits.max_body_bytes:
-        raise too_large()
+        raise RefusedError(Rejection.LONG_BODY)
     return request
 
 
@@ -106,13 +104,12 @@ def _headers(fields: Iterable[tuple[bytes, bytes]], limits: Limits) -> dict[byte
     headers: dict[bytes, bytes] = {}
     for count, (written, value) in enumerate(fields, 1):
         if count > limits.max_header_fields or len(written) + len(value) > limits.max_header_bytes:
-            message = "there are too many header fields, or long ones"
-            raise RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+            raise RefusedError(Rejection.MANY_FIELDS)
         name = written.lower()
         if name not in headers:
             headers[name] = value.rstrip(b" \t")
         elif name in _SINGLE:
-            raise _bad(f"there is more than one `{name.decode('latin-1')}`")
+            raise RefusedError(Rejection.REPEATED_FIELD, name.decode("latin-1"))
         else:
             headers[name] += b"," + value.rstrip(b" \t")
     return headers
@@ -123,8 +120,8 @@ def _check_transfer_encoding(coding: bytes, version: str) -> None:
     if coding == b"chunked" and version == "1.1":
         return
     if b"," in coding or coding == b"chunked":
-        raise _bad("it is not clear where this request ends")
-    raise RefusedError(HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding is `chunked`")
+        raise RefusedError(Rejection.UNCLEAR_END)
+    raise RefusedError(Rejection.TRANSFER_CODING)
 
 
 def _origin_form(target: bytes) -> bytes:
@@ -133,14 +130,5 @@ def _origin_form(target: bytes) -> bytes:
         _, slash, rest = target.partition(b"://")[2].partition(b"/")
         target = slash + rest
     if b"#" in target or not target.startswith((b"/", b"*")):
-        raise _bad("the target must be a path, without a fragment")
+        raise RefusedError(Rejection.NO_PATH)
     return target
-
-
-def too_large() -> RefusedError:
-    """Return the refusal of a body that is too large."""
-    return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
-
-
-def _bad(message: str) -> RefusedError:
-    return RefusedError(HTTPStatus.BAD_REQUEST, message)

@@ -1,4 +1,4 @@
-"""Responses in the bytes of HTTP/1.1, and those of requests that never reach the application."""
+"""Responses in the bytes of HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from email.utils import formatdate
 from http import HTTPStatus
 from time import time
 
-from sidecar.http.errors import RETRY, refused
-from sidecar.http.message import OK, PLAIN, Told
-
-BUSY = "there are too many requests at once; try again"
-LATE = "the answer took too long; try again, or ask for less"
-FAILED = "the sidecar failed; its log says how"
+from sidecar.http.message import JSON_HEADERS, OK, Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _LENGTH = "Content-Length"
 _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-
-
-def refusal(status: HTTPStatus, message: str) -> Told:
-    """Return the response to a request that the application never sees."""
-    response = refused(status, message)
-    return response.also(RETRY) if status is HTTPStatus.SERVICE_UNAVAILABLE else response
 
 
 class ResponseWriter:
@@ -35,7 +24,7 @@ class ResponseWriter:
         self._usual = (b"", b"")
         """The head of a usual response up to its length, by whether the connection is kept."""
 
-    def write(self, response: Told, *, keep_alive: bool, is_head: bool = False) -> bytes:
+    def write(self, response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
         """Return the bytes of a response.
 
         Args:
@@ -47,18 +36,18 @@ class ResponseWriter:
         if not self._second <= now < self._second + 1.0:
             self._begin_second(int(now))
         body = response.body
-        if response.fields is PLAIN and response.status == OK and not is_head:
+        if response.headers is JSON_HEADERS and response.status == OK and not is_head:
             return b"%b%d\r\n\r\n%b" % (self._usual[keep_alive], len(body), body)
-        head = self._head(response.status, response.fields, keep_alive=keep_alive)
+        head = self._head(response.status, response.headers, keep_alive=keep_alive)
         if response.status in _WITHOUT_BODY:
             return head + b"\r\n"
-        if not any(name == _LENGTH for name, _ in response.fields):
+        if not any(name == _LENGTH for name, _ in response.headers):
             head += b"Content-Length: %d\r\n" % len(body)
         return head + b"\r\n" if is_head else b"%b\r\n%b" % (head, body)
 
     def _begin_second(self, second: int) -> None:
         self._date = f"Server: sidecar\r\nDate: {formatdate(second, usegmt=True)}\r\n".encode()
-        close, keep = (self._head(OK, PLAIN, keep_alive=keep) for keep in (False, True))
+        close, keep = (self._head(OK, JSON_HEADERS, keep_alive=keep) for keep in (False, True))
         self._usual = (close + b"Content-Length: ", keep + b"Content-Length: ")
         self._second = float(second)
 

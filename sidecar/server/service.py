@@ -1,8 +1,9 @@
 """One worker's way from a request to a response: at once, or by a thread.
 
 The event loop answers what keeps nobody waiting: health, requests without a valid token, and the
-decisions of `sidecar.http.PATHS`. All else goes to threads: one pool for authenticated requests,
-and one for `/readyz` and discovery, which anybody may ask, so that neither fills the other.
+decisions of `sidecar.http.ENDPOINTS`. All else goes to threads: one pool for authenticated
+requests, and one for `/readyz` and discovery, which anybody may ask, so that neither fills the
+other.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from time import monotonic
 
 from werkzeug.http import parse_options_header
 
-from sidecar.http import PATHS, Access, Fields, Hot, Told
+from sidecar.http import ENDPOINTS, Access, RequestHead, Response
+from sidecar.http import Service as HttpService
 from sidecar.http.authentication import is_open
-from sidecar.http.errors import refused
+from sidecar.http.errors import Rejection
 from sidecar.http.routes_health import ALIVE
 from sidecar.server.access_log import AccessLog
 from sidecar.server.connections import Connections
@@ -27,7 +28,7 @@ from sidecar.server.decision_log_writer import DecisionLogWriter, Unlogged
 from sidecar.server.limits import Limits
 from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol, Phase
 from sidecar.server.request import Request
-from sidecar.server.response import BUSY, FAILED, LATE, ResponseWriter, refusal
+from sidecar.server.response import ResponseWriter
 from sidecar.server.thread_pool import Job, ThreadPool
 from sidecar.server.wsgi import Application, call
 
@@ -52,7 +53,7 @@ class Service:
         self,
         *,
         application: Application,
-        hot: Hot,
+        http: HttpService,
         access: Access,
         limits: Limits,
         threads: int,
@@ -62,7 +63,7 @@ class Service:
 
         Args:
             application: Answers any request, perhaps slowly.
-            hot: Answers the requests of `PATHS`.
+            http: Answers the requests of `ENDPOINTS`.
             access: Who may ask.
             limits: Of this worker.
             threads: For slow requests.
@@ -77,7 +78,7 @@ class Service:
         self.on_closed: Callable[[], None] = lambda: None
         """Called when a connection is closed."""
         self._application = application
-        self._hot = hot
+        self._http = http
         self._access = access
         self._access_log = access_log
         self._slow = ThreadPool("slow", threads, limits.max_waiting, self._deliver_later)
@@ -97,7 +98,7 @@ class Service:
         """
         self._loop = loop
         self.call_soon = loop.call_soon
-        self._log = DecisionLogWriter(self._hot, loop, self._deliver_logged)
+        self._log = DecisionLogWriter(self._http, loop, self._deliver_logged)
         self._log.start()
         if self._access_log is not None:
             self._access_log.start()
@@ -113,33 +114,33 @@ class Service:
         except Exception:
             # What happens to one request must not happen to all connections.
             LOG.exception("a request failed")
-            connection.send_last(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            connection.send_last(Rejection.FAILED)
             return
         if response is None:
             self._answer_later(connection, request)
-        elif response.lines:
+        elif response.log_lines:
             connection.wait()
             self._log.add(connection, request, response)
         else:
             connection.send(response)
 
-    def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Told | None:
+    def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Response | None:
         """Return the response, or None where a thread has to find it."""
         fields = self._fields(request)
         path = request.path
         if path == "/healthz" and request.method in {"GET", "HEAD"}:
-            return ALIVE.named(fields)
+            return ALIVE.for_request(fields)
         if not is_open(path):
             unauthorized = self._access.refusal(fields.authorization)
             if unauthorized is not None:
-                return unauthorized.named(fields)
+                return unauthorized.for_request(fields)
             connection.is_admitted = True
         elif not self._access.asks:
             connection.is_admitted = True
         if path.startswith("//"):  # Flask would take it for the path without the first slash
-            return refused(HTTPStatus.NOT_FOUND).named(fields)
-        if path in PATHS and request.method == "POST" and len(request.body) <= MAX_BODY_AT_ONCE:
-            return self._hot.answer_briefly(path, fields, request.body, self._now())
+            return Rejection.NOT_FOUND.response().for_request(fields)
+        if path in ENDPOINTS and request.method == "POST" and len(request.body) <= MAX_BODY_AT_ONCE:
+            return self._http.answer_now(path, fields, request.body, self._now())
         return None
 
     def _answer_later(self, connection: HttpProtocol, request: Request) -> None:
@@ -147,34 +148,34 @@ class Service:
         job = Job(partial(self._respond, connection.client, request))
         if not pool.submit(job):
             self._warn_that_it_is_busy()
-            busy = refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
-            return connection.send(busy.named(self._fields(request)))
+            busy = Rejection.BUSY.response()
+            return connection.send(busy.for_request(self._fields(request)))
         self._jobs[job] = (pool, connection)
         connection.job = job
         return connection.wait()
 
-    def _respond(self, client: str, request: Request) -> Told:
+    def _respond(self, client: str, request: Request) -> Response:
         """Return a response in a thread, however long it takes; its lines are logged by then."""
-        if request.path in PATHS and request.method == "POST":
-            return self._hot.answer(request.path, self._fields(request), request.body)
+        if request.path in ENDPOINTS and request.method == "POST":
+            return self._http.answer(request.path, self._fields(request), request.body)
         return call(self._application, request, client)
 
-    def _fields(self, request: Request) -> Fields:
+    def _fields(self, request: Request) -> RequestHead:
         """Return the header fields that a response can depend on."""
         headers = request.headers
         authorization = headers.get(b"authorization")
         request_id = headers.get(b"x-request-id")
         if_none_match = headers.get(b"if-none-match")
-        demand = None
+        freshness = None
         if b"sidecar-max-age" in headers or b"sidecar-min-revision" in headers:
             age, revision = headers.get(b"sidecar-max-age"), headers.get(b"sidecar-min-revision")
-            demand = (_text(age), _text(revision))
-        return Fields(
+            freshness = (_text(age), _text(revision))
+        return RequestHead(
             json=self._is_json(headers.get(b"content-type", b"")),
             authorization=None if authorization is None else authorization.decode("latin-1"),
             request_id=None if request_id is None else request_id.decode("latin-1"),
             if_none_match=None if if_none_match is None else if_none_match.decode("latin-1"),
-            demand=demand,
+            freshness=freshness,
         )
 
     def _is_json(self, content_type: bytes) -> bool:
@@ -190,7 +191,7 @@ class Service:
     def _now(self) -> datetime:
         now = monotonic()
         if now > self._moment_ends:
-            self._moment, self._moment_ends = self._hot.moment(), now + MOMENT_SECONDS
+            self._moment, self._moment_ends = self._http.now(), now + MOMENT_SECONDS
         return self._moment
 
     def _warn_that_it_is_busy(self) -> None:
@@ -201,38 +202,40 @@ class Service:
 
     # --- responses ------------------------------------------------------------------------------
 
-    def _deliver_later(self, job: Job, response: Told | None) -> None:
+    def _deliver_later(self, job: Job, response: Response | None) -> None:
         """Hand the response that a thread has found to the event loop."""
         try:
             self._loop.call_soon_threadsafe(self._deliver, job, response)
         except RuntimeError:  # it has ended
             return
 
-    def _deliver(self, job: Job, response: Told | None) -> None:
+    def _deliver(self, job: Job, response: Response | None) -> None:
         pool, connection = self._jobs.pop(job)
         pool.finished()
         if connection.job is not job:
             return  # the client has left, or has been told that it takes too long
         if response is None:
-            connection.send_last(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+            connection.send_last(Rejection.FAILED)
         else:
             connection.send(response)
 
-    def _deliver_logged(self, unlogged: Unlogged, instead: Told | None, failed: bool) -> None:  # noqa: FBT001  its only caller has it
+    def _deliver_logged(self, unlogged: Unlogged, instead: Response | None, failed: bool) -> None:  # noqa: FBT001  its only caller has it
         for connection, request, response in unlogged:
             if connection.request is not request:
                 continue  # as above
             if failed:
-                connection.send_last(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+                connection.send_last(Rejection.FAILED)
             elif instead is not None:
-                connection.send(instead.named(self._fields(request)))
+                connection.send(instead.for_request(self._fields(request)))
             else:
                 connection.send(response)
 
-    def log_access(self, connection: HttpProtocol, request: Request | None, told: Told) -> None:
+    def log_access(
+        self, connection: HttpProtocol, request: Request | None, response: Response
+    ) -> None:
         """Log a response, if that is wanted."""
         if self._access_log is not None:
-            self._access_log.add(connection.client, request, told)
+            self._access_log.add(connection.client, request, response)
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -252,11 +255,10 @@ class Service:
         for connection in self.connections.expired(now):
             if connection.phase is Phase.ANSWERING and connection.request is not None:
                 self._cancel(connection)
-                late = refusal(HTTPStatus.SERVICE_UNAVAILABLE, LATE)
-                connection.send(late.named(self._fields(connection.request)))
+                late = Rejection.LATE.response()
+                connection.send(late.for_request(self._fields(connection.request)))
             elif connection.phase is Phase.RECEIVING and connection.has_begun_request():
-                message = "the request did not come to its end in time"
-                connection.send_last(HTTPStatus.REQUEST_TIMEOUT, message)
+                connection.send_last(Rejection.INCOMPLETE)
             else:
                 connection.abort()
         for pool in self._pools:

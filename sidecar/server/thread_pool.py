@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from sidecar.http.cancellation import CancelledError, cancellable
-from sidecar.http.message import Told
+from sidecar.http.message import Response
 
 LOG = logging.getLogger("sidecar")
 
@@ -16,7 +16,7 @@ LOG = logging.getLogger("sidecar")
 class Job:
     """One request to be answered by a thread."""
 
-    def __init__(self, work: Callable[[], Told]) -> None:
+    def __init__(self, work: Callable[[], Response]) -> None:
         self.work = work
         self.is_cancelled = False
         self._claim = threading.Lock()
@@ -37,7 +37,7 @@ class ThreadPool:
         name: str,
         threads: int,
         max_jobs: int,
-        deliver: Callable[[Job, Told | None], None],
+        deliver: Callable[[Job, Response | None], None],
     ) -> None:
         """Prepare the queue.
 
@@ -101,7 +101,7 @@ class ThreadPool:
                 self._deliver(job, self._response(job))
 
     @staticmethod
-    def _response(job: Job) -> Told | None:
+    def _response(job: Job) -> Response | None:
         try:
             with cancellable(lambda: job.is_cancelled):
                 return job.work()

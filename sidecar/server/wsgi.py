@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from sidecar.http.message import Told
+from sidecar.http.message import Response
 from sidecar.server.request import Request
 
 _NOT_PREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
@@ -25,7 +25,7 @@ class Application(Protocol):
         """Return the body in pieces, after `start_response` was called."""
 
 
-def call(application: Application, request: Request, client: str) -> Told:
+def call(application: Application, request: Request, client: str) -> Response:
     """Return the response of the application.
 
     Args:
@@ -47,7 +47,7 @@ def call(application: Application, request: Request, client: str) -> Told:
     status, headers = started[-1]
     # The server writes the length itself; that of a response to HEAD it could not know.
     kept = [field for field in headers if request.method == "HEAD" or field[0] != "Content-Length"]
-    return Told(int(status.partition(" ")[0]), tuple(kept), body)
+    return Response(int(status.partition(" ")[0]), tuple(kept), body)
 
 
 def environment(request: Request, client: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
@@ -28,22 +28,22 @@ from sidecar.decision_log import (
     Hashing,
     LineFile,
     LogBusyError,
-    Occasion,
     OnFailure,
 )
 from sidecar.decision_log import file as writing
+from sidecar.decision_log.entry import Entry
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
 from sidecar.decision_log.reader import DecisionLine, read_line
-from sidecar.decision_log.timestamps import instant
+from sidecar.decision_log.timestamps import Stamps, instant
 from sidecar.diagram.questions import text_of
-from sidecar.engine.authorizer import authorize, decisions_of, plain_of
+from sidecar.engine.authorizer import authorize
+from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Snapshot
-from sidecar.http import create_app, hot
-from sidecar.http.message import Fields
-from sidecar.http.service import utc_now
-from sidecar.model import NOTHING, Reference, Request
+from sidecar.http import RequestHead, create_app, service_of
+from sidecar.http.environment import utc_now
+from sidecar.model import Reference, Request, Window
 from sidecar.reload import Pair, Places, Reloading, State
 from sidecar.review.replay_judge import Effect, Judge
 from sidecar.schema import read_schema
@@ -638,16 +638,18 @@ def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> 
     )
 
 
-# --- what is remembered ---------------------------------------------------------------------------
+# --- entries that are kept ------------------------------------------------------------------------
 
 
-def _told(log: DecisionLog, path: Path, request: Request, occasion: Occasion) -> bytes:
-    before = path.stat().st_size
-    decision = authorize(request, occasion.policy, occasion.snapshot, occasion.now)
-    entries = log.entries(occasion)
-    entries.decided(request, decision, b"one")
-    log.write(entries.pieces)
-    return path.read_bytes()[before:]
+Facts = tuple[Policy, Snapshot, datetime]
+
+
+def _entry(log: DecisionLog, request: Request, facts: Facts) -> Entry:
+    return log.decision(request, authorize(request, *facts), *facts)
+
+
+def _line(log: DecisionLog, entry: Entry, now: datetime) -> bytes:
+    return b"".join(entry.line(b"one", log.stamp(now, None)))
 
 
 def _logs(tmp_path: Path, *names: str) -> list[tuple[DecisionLog, Path]]:
@@ -656,95 +658,51 @@ def _logs(tmp_path: Path, *names: str) -> list[tuple[DecisionLog, Path]]:
 
 
 @pytest.mark.many
-def test_a_line_that_is_remembered_is_the_line_that_would_be_written(tmp_path: Path) -> None:
-    remembering, forgetful = _logs(tmp_path, "remembering", "forgetful")
+def test_an_entry_that_is_kept_makes_the_line_that_would_be_written(tmp_path: Path) -> None:
+    ((log, _),) = _logs(tmp_path, "log")
     moments = [
         START + timedelta(days=days, microseconds=further)
         for days in range(4)
         for further in (-1, 0, 1, 5)
     ]
-    changing = told = remembered = 0
+    changing = lines = kept = 0
     for seed in range(8):
         asked = generated_requests(seed, tmp_path / str(seed), worlds=2, requests=8)
         for policy, snapshot, request in asked:
-            question = replace(
-                request,
-                subject_properties=NOTHING,
-                resource_properties=NOTHING,
-                action_properties=NOTHING,
-                context=NOTHING,
-            )
-            plain = plain_of(question)
-            assert plain is not None
-            copy = replace(policy)
+            entries: list[tuple[Window, Entry]] = []
             for now in random.Random(seed).sample(moments * 2, len(moments) * 2):  # noqa: S311
-                copy.remembered.clear()
-                known = decisions_of(policy, snapshot).recall(plain, now)
-                remembered += known is not None and known.line is not None
-                lines = [
-                    _told(
-                        *log,
-                        question,
-                        Occasion(policy=each, snapshot=snapshot, now=now, request_id=None),
-                    )
-                    for log, each in ((remembering, policy), (forgetful, copy))
-                ]
-                assert lines[0] == lines[1]
-                told += 1
-                changing += b'"value":"context.now"' in lines[0]
+                facts = (policy, snapshot, now)
+                decision = authorize(request, *facts)
+                line = _line(log, log.decision(request, decision, *facts), now)
+                for (since, until), entry in entries:
+                    if since < now < until:
+                        assert _line(log, entry, now) == line
+                        kept += 1
+                if decision.valid is not None:
+                    entries.append((decision.valid, log.decision(request, decision, *facts)))
+                lines += 1
+                changing += b'"value":"context.now"' in line
 
-    assert told > 1000
+    assert lines > 1000
     assert changing > 50
-    assert remembered > told * 3 / 4
+    assert kept > lines
 
 
 @pytest.mark.parametrize("identifier", ["\0the moment\0", "\\u0000the moment\\u0000"])
-def test_nobody_can_be_called_as_the_moment_is_kept(
+def test_an_id_that_looks_like_the_moment_stays_an_id(
     tmp_path: Path, pair: Pair, identifier: str
 ) -> None:
-    ((log, path),) = _logs(tmp_path, "log")
-    policy = replace(pair.policy)
+    ((log, _),) = _logs(tmp_path, "log")
     request = Request(
         subject=Reference("user", "dora"),
         action="billing.view",
         resource=Reference("account", identifier),
     )
 
-    lines = [
-        json.loads(
-            _told(
-                log,
-                path,
-                request,
-                Occasion(policy=policy, snapshot=pair.snapshot, now=now, request_id=None),
-            )
-        )
-        for now in (NOW, NOW + timedelta(seconds=1))
-    ]
+    entry = _entry(log, request, (pair.policy, pair.snapshot, NOW))
+    lines = [json.loads(_line(log, entry, now)) for now in (NOW, NOW + timedelta(seconds=1))]
 
     assert [line["resource"]["id"] for line in lines] == [identifier] * 2
-
-
-def test_a_line_is_remembered_by_the_key_of_its_hashes(tmp_path: Path, pair: Pair) -> None:
-    files = [LineFile(str(tmp_path / name)) for name in ("one", "other")]
-    keys = [HASHING, Hashing(b"another key that is long enough")]
-    occasion = Occasion(
-        policy=replace(pair.policy), snapshot=pair.snapshot, now=NOW, request_id=None
-    )
-    request = Request(
-        subject=Reference("user", "ana"),
-        action="numbers.edit",
-        resource=Reference("account", "acme"),
-    )
-
-    lines = [
-        json.loads(
-            _told(DecisionLog(file, key, OnFailure.REFUSE), Path(file.name), request, occasion)
-        )
-        for file, key in zip(files, keys, strict=True)
-    ]
-
-    assert [line["key"] for line in lines] == [key.key_name() for key in keys]
 
 
 # --- answering while others wait ------------------------------------------------------------------
@@ -772,13 +730,13 @@ def test_who_may_not_wait_does_not_write_as_long_as_the_log_is_slow(
     tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    hot_paths = hot(create_app(Fixed(pair), log=log))
+    service = service_of(create_app(Fixed(pair), log=log))
     monkeypatch.setattr(writing, "SLOW_SECONDS", -1.0)
 
-    answer = hot_paths.answer("/access/v1/evaluation", Fields(json=True), AUTHZEN)
+    answer = service.answer("/access/v1/evaluation", RequestHead(json=True), AUTHZEN)
     with pytest.raises(LogBusyError):
-        hot_paths.written([b"a line\n"], wait=False)
-    hot_paths.written([b"another\n"])
+        service.write_log([b"a line\n"], wait=False)
+    service.write_log([b"another\n"])
 
     assert answer.status == 200
     assert file.read_text().splitlines()[1:] == ["another"]
@@ -851,15 +809,15 @@ def test_what_is_answered_while_others_wait_is_logged_before_it_is_told(
     tmp_path: Path, pair: Pair, path: str
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True)
+    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(json=True)
     one = json.loads(AUTHZEN)
     body = AUTHZEN if path.endswith("evaluation") else json.dumps({"evaluations": [one] * 3})
     said = body if isinstance(body, bytes) else body.encode()
 
-    answers = [hot_paths.answer_briefly(path, fields, said, utc_now()) for _ in range(3)]
+    answers = [service.answer_now(path, head, said, utc_now()) for _ in range(3)]
     before = file.read_bytes()
     told = [each for each in answers if each is not None]
-    refusal = hot_paths.written([piece for each in told for piece in each.lines])
+    refusal = service.write_log([piece for each in told for piece in each.log_lines])
 
     lines = [json.loads(line) for line in file.read_bytes().splitlines()]
     ids = [
@@ -879,7 +837,7 @@ def test_items_that_were_decided_before_and_new_ones_are_logged_in_the_order_of_
     tmp_path: Path, pair: Pair, semantic: str, default: object
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True)
+    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(json=True)
     names = ("ana", "dora", "nobody", "sue")
     batches: list[list[int]] = [[0, 1], [1, 3, 0], [0, 1, 2, 3, 0], [0, 1, 2, 3, 0]]
 
@@ -900,7 +858,7 @@ def test_items_that_were_decided_before_and_new_ones_are_logged_in_the_order_of_
             **of_batch,
         }
         before = len(file.read_bytes())
-        answer = hot_paths.answer("/access/v1/evaluations", fields, json.dumps(said).encode())
+        answer = service.answer("/access/v1/evaluations", head, json.dumps(said).encode())
 
         told = json.loads(answer.body)["evaluations"]
         lines = [json.loads(line) for line in file.read_bytes()[before:].splitlines()]
@@ -913,11 +871,11 @@ def test_items_that_were_decided_before_and_new_ones_are_logged_in_the_order_of_
 
 @given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1))
 def test_moments_are_written_one_after_the_other_as_each_alone(moments: list[datetime]) -> None:
-    lines = Lines(HASHING)
+    stamps = Stamps()
     near = [each.replace(microsecond=at) for each in moments for at in (0, 5, 999_999)]
 
-    heads = [lines.moments.written(each).head(None) for each in near]
-    texts = [lines.moments.written(each).text.decode() for each in near]
+    heads = [stamps.stamp(each, None).members for each in near]
+    texts = [stamps.stamp(each, None).now.decode() for each in near]
 
     written = [json.loads(b'{"' + head[3:-1] + b"}") for head in heads]
     assert written == [{"time": instant(each), "request_id": None} for each in near]
@@ -929,24 +887,27 @@ def test_a_batch_with_a_faulty_item_is_logged_once_without_it(
     tmp_path: Path, pair: Pair, faulty: object
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True)
+    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(json=True)
     batch = json.dumps({"evaluations": [json.loads(AUTHZEN)] * 3 + [faulty]}).encode()
 
     for _ in range(2):
-        answer = hot_paths.answer_briefly("/access/v1/evaluations", fields, batch, utc_now())
+        answer = service.answer_now("/access/v1/evaluations", head, batch, utc_now())
         assert answer is not None
-        hot_paths.written(answer.lines)
+        service.write_log(answer.log_lines)
 
     assert len(file.read_bytes().splitlines()) == 6
 
 
 def test_a_list_of_permissions_is_logged_each_time_it_is_told(tmp_path: Path, pair: Pair) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    hot_paths, fields = hot(create_app(Fixed(pair), log=log)), Fields(json=True, request_id="r")
+    service, head = (
+        service_of(create_app(Fixed(pair), log=log)),
+        RequestHead(json=True, request_id="r"),
+    )
     said = b'{"subject":"user:sue","resource":"account:acme"}'
 
     for _ in range(3):
-        hot_paths.answer("/v1/permissions", fields, said)
+        service.answer("/v1/permissions", head, said)
 
     lines = [json.loads(line) for line in file.read_bytes().splitlines()]
     assert [line["request_id"] for line in lines] == ["r"] * 3

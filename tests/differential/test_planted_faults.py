@@ -25,7 +25,7 @@ from sidecar.engine.admission import Admitted
 from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.policy import Policy
 from sidecar.facts import Row, Snapshot
-from sidecar.model import Decision
+from sidecar.model import Decision, Window
 from sidecar.schema import EntityType, Key, Value
 from tests.differential.test_against_reference import Tally, compare_pack
 
@@ -116,8 +116,10 @@ def _without(declared: EntityType, row: Row | None, said: Mapping[str, Value]) -
 def _obligations_forgotten(patch: pytest.MonkeyPatch) -> None:
     allow = authorizer._allow
 
-    def forgetful(_codes: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decision:
-        return allow((), policy, snapshot)
+    def forgetful(
+        _codes: Sequence[str], policy: Policy, snapshot: Snapshot, valid: Window | None
+    ) -> Decision:
+        return allow((), policy, snapshot, valid)
 
     patch.setattr(authorizer, "_allow", forgetful)
 

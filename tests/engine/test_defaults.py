@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from sidecar.bundle import Entry
 from sidecar.cli import main
@@ -144,7 +145,9 @@ class World:
         )
         decision = authorize(request, self.policy, self.snapshot, NOW)
         assert decision.faults == ()
-        assert decision == authorize(request, self.twin, self.snapshot, NOW)
+        # For how long the interpreter's decision is valid nobody knows.
+        by_oso = authorize(request, self.twin, self.snapshot, NOW)
+        assert structs.replace(decision, valid=None) == structs.replace(by_oso, valid=None)
         return decision
 
     def forbids(self, who: str, action: str, what: str, **said: Mapping[str, object]) -> bool:
@@ -292,18 +295,18 @@ def test_searches_find_nothing_for_a_value_outside_its_domain(tmp_path: Path) ->
     searches = (search_subjects, search_resources)
 
     def found(asked: Request) -> list[int]:
-        listed = list_permissions(asked, world.policy, world.snapshot, NOW, b"asked")
+        listed = list_permissions(asked, world.policy, world.snapshot, NOW)
         return [
             *(len(search(asked, world.policy, world.snapshot, NOW)) for search in searches),
             len(listed.actions),
         ]
 
     assert found(request) == [3, 2, 3]
-    assert found(replace(request, context={"level": "x"})) == [0, 0, 0]
-    assert found(replace(request, subject_properties={"mood": "x"})) == [0, 0, 0]
-    assert found(replace(request, resource_properties={"kind": "x"})) == [0, 0, 0]
+    assert found(structs.replace(request, context={"level": "x"})) == [0, 0, 0]
+    assert found(structs.replace(request, subject_properties={"mood": "x"})) == [0, 0, 0]
+    assert found(structs.replace(request, resource_properties={"kind": "x"})) == [0, 0, 0]
     # Only `use` declares it.
-    assert found(replace(request, action_properties={"level": "x"})) == [0, 0, 2]
+    assert found(structs.replace(request, action_properties={"level": "x"})) == [0, 0, 2]
 
 
 def test_a_permission_list_reads_the_defaults_of_each_action(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from sidecar.errors import InvalidSettingError, Problem
 from sidecar.facts import read_directory
 from sidecar.http import Access, Limits, Paging, Standard, create_app, read_key
 from sidecar.http import pagination as pages
-from sidecar.http.authzen_requests import Page, SubjectSearch
+from sidecar.http.requests import Page, SubjectSearch
+from sidecar.http.responses import ResultPage
 from sidecar.reload import Pair, Places, Reloading
 from tests.edge import Still, post, told
 from tests.paths import PACKS
@@ -797,7 +798,8 @@ def test_pages_without_a_result_lead_to_the_end(monkeypatch: pytest.MonkeyPatch)
     paging = Paging()
     while not found or page.token:
         members, shown = paging.results("subject", asked, page, each)
-        page = Page(token=members["page"]["next_token"])
+        assert isinstance(members, ResultPage)
+        page = Page(token=members.next_token)
         found.append((page.token, [one.id for one in shown]))
 
     assert [names for _, names in found] == [[], [], ["i"]]

@@ -16,7 +16,7 @@ from sidecar.config.settings import Settings
 from sidecar.config.variables import WRITINGS
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.facts import Snapshot
-from sidecar.http import Fields, create_app, hot
+from sidecar.http import RequestHead, create_app, service_of
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION
 from sidecar.reload import Pair, Places, Reloading, State
 
@@ -99,7 +99,7 @@ def asker(aged: Aged, max_staleness: float, log: Path | None = None) -> Ask:
         DecisionLog(LineFile(str(log)), Hashing.for_this_start(), OnFailure.REFUSE) if log else None
     )
     app = create_app(aged, lambda: NOW, log=kept, max_staleness=max_staleness)
-    front, client = hot(app), app.test_client()
+    service, client = service_of(app), app.test_client()
 
     def ask(path: str, said: object, **headers: str) -> tuple[int, Any]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -107,13 +107,13 @@ def asker(aged: Aged, max_staleness: float, log: Path | None = None) -> Ask:
         status, told = response.status_code, response.get_json()
         if "search" not in path:
             environ = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
-            fields = Fields.of({**environ, "CONTENT_TYPE": "application/json"})
+            head = RequestHead.of({**environ, "CONTENT_TYPE": "application/json"})
             body = json.dumps(said).encode()
-            brief = front.answer_briefly(path, fields, body, NOW)
-            if brief is not None:
-                front.written(brief.lines)
-                assert brief.status == status
-                assert reasons(json.loads(brief.body)) == reasons(told)
+            at_once = service.answer_now(path, head, body, NOW)
+            if at_once is not None:
+                service.write_log(at_once.log_lines)
+                assert at_once.status == status
+                assert reasons(json.loads(at_once.body)) == reasons(told)
         return status, told
 
     return ask

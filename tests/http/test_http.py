@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
 from math import inf
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.facts import Snapshot
-from sidecar.http import Limits, create_app
+from sidecar.http import Limits, create_app, request_context
 from sidecar.http.json_body import MAX_DEPTH, parse
 from sidecar.model import Decision, Reason, Revisions
 from sidecar.reload import Pair, Places, Reloading, State
@@ -695,20 +694,18 @@ def test_nothing_to_answer_from_is_a_503_to_ask_again() -> None:
 
 
 @pytest.fixture
-def failing(pair: Pair) -> tuple[FlaskClient, list[Any]]:
+def failing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient, list[Any]]:
     """A client whose next decision is what the test puts into the list: an answer or an error."""
     prepared: list[Any] = []
 
-    def decide(*_: object) -> Decision:
+    def authorize(*_: object) -> Decision:
         if isinstance(prepared[0], Exception):
             raise prepared[0]
         decision: Decision = prepared[0]
         return decision
 
-    deciding = SimpleNamespace(recall=lambda *_: None, decide=decide)
-    failing = replace(pair)
-    object.__setattr__(failing, "decisions", deciding)
-    return create_app(Fixed(failing)).test_client(), prepared
+    monkeypatch.setattr(request_context, "authorize", authorize)
+    return create_app(Fixed(pair)).test_client(), prepared
 
 
 @pytest.mark.parametrize(

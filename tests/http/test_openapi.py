@@ -14,10 +14,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from sidecar.config.settings import Settings
-from sidecar.http import create_app
+from sidecar.http import Standard, create_app
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
 from sidecar.http.openapi import document
-from sidecar.http.routes_search import Standard
 from sidecar.reload import Places, Reloading
 
 Document = dict[str, Any]

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sidecar.config.settings import Settings
+from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.facts import Snapshot
 from sidecar.http import Limits, create_app
-from sidecar.http.request_context import Asking
-from sidecar.model import PermittedActions, Request
 from sidecar.reload import Pair, Places, Reloading, State
 
 AUTHORIZE, PERMISSIONS = "/v1/authorize", "/v1/permissions"
@@ -393,21 +393,21 @@ def test_a_faulty_context_is_blamed_and_not_a_resource(client: FlaskClient) -> N
     assert refusal(client, PERMISSIONS, said)["member"] == "context.via_proxy"
 
 
-def test_every_list_of_permissions_is_told_to_the_decision_log(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logged: list[tuple[str, bool]] = []
-
-    def note(_: Asking, asked: Request, permitted: PermittedActions) -> None:
-        logged.append((str(asked.resource), "land" in permitted.actions))
-
-    monkeypatch.setattr(Asking, "tell_permitted", note)
+def test_every_list_of_permissions_is_logged(served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log = DecisionLog(LineFile(str(file)), Hashing.for_this_start(), OnFailure.REFUSE)
+    client = create_app(served, lambda: served.now, log=log).test_client()
 
     answer(client, PERMISSIONS, PERMITTED)
     many = {"subject": "user:ana", "resources": ["account:acme", "account:nowhere"]}
     answer(client, PERMISSIONS, many)
 
-    assert logged == [("account:acme", True), ("account:acme", True), ("account:nowhere", False)]
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+    assert [(line["resource"]["id"], "land" in line["found"]) for line in lines] == [
+        ("acme", True),
+        ("acme", True),
+        ("nowhere", False),
+    ]
 
 
 # --- validators ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 
 from sidecar.config.settings import Settings
-from sidecar.http import Access, create_app, hot
+from sidecar.http import Access, create_app, service_of
 from sidecar.http import Limits as RequestLimits
 from sidecar.reload import Places, Reloading
 from sidecar.server.limits import Limits
@@ -56,9 +56,9 @@ class Loopback:
     ) -> None:
         self.loop = asyncio.SelectorEventLoop()
         given = {"limits": LIMITS, "threads": 2, "access_log": None, **parts}
-        self.hot = hot(app)
+        self.http = service_of(app)
         self.service = Service(
-            application=wsgi or app, hot=self.hot, access=access or Access(), **given
+            application=wsgi or app, http=self.http, access=access or Access(), **given
         )
         self.service.start(self.loop)
 

@@ -12,12 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.errors import InvalidRequestError
-from sidecar.http import PATHS, Access, Fields
-from sidecar.http import fast_decoder as quick
-from sidecar.http.authzen_requests import Evaluation
-from sidecar.http.fast_decoder import Quickly
-from sidecar.http.json_body import convert, parse
+from sidecar.http import ENDPOINTS, Access, RequestHead
 from sidecar.server import service
 from tests.server.loopback import Loopback, application, loopback, responses
 
@@ -46,7 +41,7 @@ def ways() -> Iterator[Loopback]:
 def by_flask(ways: Loopback, sent: bytes) -> bytes:
     """Return the response where no path is answered by the event loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "PATHS", {})
+        patch.setattr(service, "ENDPOINTS", {})
         return ways.exchange(sent)
 
 
@@ -159,7 +154,7 @@ fields = st.lists(
 
 
 @given(
-    st.sampled_from(sorted(PATHS)),
+    st.sampled_from(sorted(ENDPOINTS)),
     written(),
     fields,
     st.sampled_from([f"Bearer {TOKEN}", f"bearer  {TOKEN}", "Bearer x", "Basic x", ""]),
@@ -210,13 +205,12 @@ def test_each_request_has_its_own_id_however_many_there_are(ways: Loopback) -> N
 
 def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Loopback) -> None:
     question = b'{"subject":"user:gus","action":"numbers.view","resource":"account:acme"}'
-    head = Fields(json=True, authorization=f"Bearer {TOKEN}")
+    head = RequestHead(json=True, authorization=f"Bearer {TOKEN}")
     last = datetime(2027, 6, 30, tzinfo=UTC) - timedelta(microseconds=1)
     moments = [last, last, last + timedelta(microseconds=1), last + timedelta(microseconds=2)]
 
     told = [
-        ways.hot.answer_briefly("/v1/authorize", head, question, moment)
-        for moment in (*moments, last)
+        ways.http.answer_now("/v1/authorize", head, question, moment) for moment in (*moments, last)
     ]
 
     assert [each and json.loads(each.body)["decision"] for each in told] == [
@@ -243,61 +237,3 @@ def test_what_is_malformed_in_one_form_is_so_after_it_was_asked_in_the_other(
         ("/access/v1/evaluations", b'{"evaluations":[' + short + b"]}"),
     ):
         assert b'"decision":true' not in ways.exchange(request(path, body, JSON))
-
-
-# --- bodies that are read in one step -------------------------------------------------------------
-
-
-def readings() -> Iterator[tuple[bytes, bool]]:
-    plain = (
-        b'{"subject":{"type":"user","id":"ana"},"action":{"name":"x"},'
-        b'"resource":{"type":"a","id":"b"}}'
-    )
-    yield plain, True
-    yield plain.replace(b":", b" : ").replace(b",", b"\r\n,\t"), True
-    yield plain.replace(b"ana", b"a: n, a"), True
-    yield (
-        plain.replace(b'"action"', b'"context":{"a":1,"b":-7,"c":true,"d":null,"e":"x"},"action"'),
-        True,
-    )
-    yield plain.replace(b'"id":"ana"', b'"id":"x","id":"ana"'), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","id":"ana"'), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","properties":{"a":1,"a":1}'), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","other":1'), False
-    yield plain.replace(b"ana", b"an\\u0061"), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","properties":{"a":1.0}'), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","properties":{"a":-0}'), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","properties":{"a":[]}'), False
-    yield plain.replace(b'"id":"ana"', b'"id":"ana","properties":{"a":9007199254740993}'), False
-    yield plain.replace(b"ana", b"an\xff"), False
-    yield plain.replace(b"ana", b"an\x01"), False
-    yield plain + b"x", False
-    yield b"", False
-
-
-@pytest.mark.parametrize(("body", "read"), list(readings()))
-def test_only_what_is_sure_to_be_exact_is_read_in_one_step(body: bytes, *, read: bool) -> None:
-    assert (Quickly(quick.Evaluation).read(body) is not None) is read
-
-
-@given(written())
-def test_what_is_read_in_one_step_is_what_strict_reading_finds(body: bytes) -> None:
-    found = Quickly(quick.Evaluation).read(body)
-    if found is None:
-        return
-    try:
-        expected = convert(parse(body), Evaluation)
-    except InvalidRequestError as error:
-        raise AssertionError(body) from error
-
-    assert _members(found) == _members(expected)
-
-
-def _members(question: Any) -> object:  # noqa: ANN401  of either reading
-    subject, action, resource = question.subject, question.action, question.resource
-    return (
-        (subject.type, subject.id, subject.properties or {}),
-        (action.name, action.properties or {}),
-        (resource.type, resource.id, resource.properties or {}),
-        question.context or {},
-    )

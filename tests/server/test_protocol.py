@@ -15,7 +15,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.http.message import Told
+from sidecar.http.message import Response
 from sidecar.server.protocol import MAX_CHUNKS, REQUESTS_PER_TURN
 from tests.server.loopback import LIMITS, Loopback, application, loopback, responses
 
@@ -392,10 +392,10 @@ def test_an_error_while_answering_is_that_of_one_request(
 ) -> None:
     with loopback(app) as server:
 
-        def fail(*_: object) -> Told:
+        def fail(*_: object) -> Response:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(server.service._hot, "answer_briefly", fail)  # noqa: SLF001  a fault that no test knows how to cause
+        monkeypatch.setattr(server.service._http, "answer_now", fail)  # noqa: SLF001  a fault that no test knows how to cause
         failed, alive = server.exchange(posted()), server.exchange(NEXT)
 
     assert (statuses(failed), statuses(alive)) == ([500], [200])

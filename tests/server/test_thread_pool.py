@@ -10,28 +10,28 @@ from queue import SimpleQueue
 import pytest
 
 from sidecar.http.cancellation import CancelledError, check
-from sidecar.http.message import PLAIN, Told
+from sidecar.http.message import JSON_HEADERS, Response
 from sidecar.server.thread_pool import Job, ThreadPool
 
-ANSWER = Told(200, PLAIN, b"{}")
+ANSWER = Response(200, JSON_HEADERS, b"{}")
 
 
 class Running:
     """A pool, and the jobs that it has delivered."""
 
     def __init__(self, threads: int, max_jobs: int) -> None:
-        self.delivered: SimpleQueue[tuple[Job, Told | None]] = SimpleQueue()
+        self.delivered: SimpleQueue[tuple[Job, Response | None]] = SimpleQueue()
         self.pool = ThreadPool("test", threads, max_jobs, lambda *each: self.delivered.put(each))
         self.pool.start()
 
-    def next(self) -> tuple[Job, Told | None]:
+    def next(self) -> tuple[Job, Response | None]:
         delivered = self.delivered.get(timeout=20)
         self.pool.finished()
         return delivered
 
 
-def waiting(end: threading.Event) -> Callable[[], Told]:
-    def work() -> Told:
+def waiting(end: threading.Event) -> Callable[[], Response]:
+    def work() -> Response:
         end.wait(20)
         return ANSWER
 
@@ -47,7 +47,7 @@ def test_a_job_is_run_and_delivered() -> None:
 
 
 def test_a_job_that_fails_is_delivered_without_a_response(caplog: pytest.LogCaptureFixture) -> None:
-    def fail() -> Told:
+    def fail() -> Response:
         raise ZeroDivisionError
 
     running, job = Running(1, 1), Job(fail)
@@ -73,7 +73,7 @@ def test_a_cancelled_job_that_waits_never_runs_and_makes_room() -> None:
     running, end = Running(1, 2), threading.Event()
     ran: list[str] = []
 
-    def work() -> Told:
+    def work() -> Response:
         ran.append("second")
         return ANSWER
 
@@ -93,7 +93,7 @@ def test_a_cancelled_job_that_waits_never_runs_and_makes_room() -> None:
 def test_a_cancelled_job_that_runs_ends_at_its_next_check() -> None:
     running, begun, ended = Running(1, 1), threading.Event(), threading.Event()
 
-    def search() -> Told:
+    def search() -> Response:
         begun.set()
         try:
             while True:

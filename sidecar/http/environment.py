@@ -1,0 +1,51 @@
+"""What all requests are answered from, and within which bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from math import inf
+
+from sidecar.decision_log import DecisionLog
+from sidecar.facts import Snapshot
+from sidecar.http.json_body import MAX_DEPTH
+from sidecar.http.pagination import Paging
+from sidecar.reload import Pair
+
+utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is read
+"""Returns the moment, aware, in UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may ask for at most."""
+
+    max_body_bytes: int = 64 * 1024
+    max_depth: int = MAX_DEPTH
+    max_evaluations: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The source of pairs, their age, the clock, the decision log, and the operator's bounds."""
+
+    current: Callable[[], Pair]
+    """Returns the pair to answer from; raises `SnapshotUnavailableError` where there is none."""
+    age: Callable[[Snapshot], float]
+    """Returns for how many seconds nobody has seen that the mount still holds a snapshot."""
+    follows: Callable[[Snapshot, str], bool]
+    """Tells whether a snapshot is of a revision, or newer."""
+    now: Callable[[], datetime]
+    limits: Limits
+    paging: Paging
+    log: DecisionLog | None = None
+    max_staleness: float = inf
+    """Facts of a greater age answer nothing."""
+    with_context: bool = True
+    """Whether AuthZEN's decisions have a `context` where there are no obligations."""
+
+    def is_stale(self, snapshot: Snapshot) -> bool:
+        """Tell whether the operator wants no answer from these facts any more."""
+        return self.max_staleness is not inf and self.age(snapshot) > self.max_staleness
