@@ -18,7 +18,7 @@ from sidecar.compiler.selection import ClauseIndex, Parameter, Types, read_head
 from sidecar.diagram.questions import Path
 from sidecar.polar import ast
 from sidecar.polar.desugar import ASKER, guard, spell_out
-from sidecar.polar.source import Block, Edit, Rule, Source, apply_edits
+from sidecar.polar.source import Block, Edit, Rule, Source, apply_edits, implied_rules
 
 FOUND = "found__"
 """What is called of it when a clause has found what its caller did not know."""
@@ -187,41 +187,28 @@ def _divide(rule: Rule, source: Source, building: _Building) -> Iterator[Edit]:
 
 
 def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -> None:
-    """Add the rules that Oso makes of a block's lines (polar-core, resource_block.rs)."""
-    for line in block.implications:
-        granted = block.names.get(line.granted)
-        related = blocks.get(block.relations[line.relation].text) if line.relation else None
-        owner = related if line.relation else block
-        implier = owner.names.get(line.implier) if owner is not None else None
-        if (
-            granted is None or implier is None
-        ):  # pragma: no cover - Oso has refused the block before
-            continue
-        calls = [implier]
+    """Add the rules that Oso makes of a block's lines."""
+    for line in implied_rules(block, blocks):
         head = f'(actor: Actor, "{_quoted(line.granted)}", resource: {block.type}) if '
-        if line.relation:
-            calls.append("has_relation")
-            body = (
-                f's__has_relation(related, "{_quoted(line.relation)}", resource) and '
-                f's__{implier}(actor, "{_quoted(line.implier)}", related);'
-            )
-        else:
-            body = f's__{implier}(actor, "{_quoted(line.implier)}", resource);'
-        parameters = (
-            Parameter(is_total=True),
-            Parameter(text=line.granted),
-            Parameter(type=block.type, is_total=True),
-        )
+        asks = f's__{line.asks}(actor, "{_quoted(line.implier)}", '
+        body = f"{asks}resource);"
+        if line.relation is not None:
+            relation = f's__has_relation(related, "{_quoted(line.relation)}", resource)'
+            body = f"{relation} and {asks}related);"
         clause = Clause(
             number=building.count,
-            rule=granted,
-            parameters=parameters,
+            rule=line.granted_by,
+            parameters=(
+                Parameter(is_total=True),
+                Parameter(text=line.granted),
+                Parameter(type=block.type, is_total=True),
+            ),
             file=block.file,
             line=line.line,
             node=None,
             written=head + body,
-            calls=frozenset(calls),
-            implier=None if line.relation else (implier, line.implier),
+            calls=frozenset({line.asks, *(["has_relation"] if line.relation else [])}),
+            implier=None if line.relation else (line.asks, line.implier),
         )
         building.add(clause)
         building.generated.append(f"{clause.name}{head}{body}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from sidecar.errors import Problem
+from sidecar.polar import ast
 from sidecar.polar.ast import text_of
 from sidecar.polar.checks import ENTRY_POINTS
-from sidecar.polar.source import Block, Rule, Source
+from sidecar.polar.source import Rule, Source, implied_rules
+from sidecar.schema.model import Attribute, Kind, Schema
 
 BUILT_IN = ("has_role", "has_permission", "has_relation")
 """Rules that resource blocks speak of, with an actor, a name and a resource."""
@@ -33,18 +35,19 @@ _OF_OSO = re.compile(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _Literals = tuple[str | None, ...]
+_Call = tuple[str, _Literals]
+"""A rule, and the strings that it is called with; None for every other argument."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Clause:
-    """A rule, or a line of a block, with what it calls."""
+@dataclass(slots=True)
+class _Group:
+    """Clauses of one rule that have the same strings in their heads."""
 
     name: str
     literals: _Literals
-    """The strings in its head; None for every other parameter."""
-    calls: tuple[tuple[str, _Literals], ...]
-    rule: Rule | None
-    """None for a line of a block."""
+    """None for every parameter that is no string."""
+    rules: list[Rule] = field(default_factory=list)
+    calls: set[_Call] = field(default_factory=set)
 
 
 def unreached(sources: Sequence[Source], roots: Iterable[str] = ENTRY_POINTS) -> list[Rule]:
@@ -54,24 +57,24 @@ def unreached(sources: Sequence[Source], roots: Iterable[str] = ENTRY_POINTS) ->
         sources: The whole policy.
         roots: The names of the rules that are asked from outside.
     """
-    clauses = [*_clauses(sources)]
-    by_name: dict[tuple[str, int], list[_Clause]] = defaultdict(list)
-    for clause in clauses:
-        by_name[clause.name, len(clause.literals)].append(clause)
+    groups = _groups(sources)
+    by_name: dict[tuple[str, int], list[_Group]] = defaultdict(list)
+    for group in groups:
+        by_name[group.name, len(group.literals)].append(group)
     asked = set(roots)
-    reached = {id(clause) for clause in clauses if clause.name in asked}
-    waiting = [clause for clause in clauses if id(clause) in reached]
-    followed: set[tuple[str, _Literals]] = set()  # thousands of lines make the same few calls
+    waiting = [group for group in groups if group.name in asked]
+    reached = {id(group) for group in waiting}
+    followed: set[_Call] = set()
     while waiting:
-        for name, arguments in waiting.pop().calls:
-            if (name, arguments) in followed:
-                continue
-            followed.add((name, arguments))
+        new = waiting.pop().calls - followed
+        followed |= new
+        for name, arguments in new:
             for called in by_name[name, len(arguments)]:
                 if id(called) not in reached and _can_match(called.literals, arguments):
                     reached.add(id(called))
                     waiting.append(called)
-    return [each.rule for each in clauses if each.rule is not None and id(each) not in reached]
+    lost = {id(rule) for group in groups if id(group) not in reached for rule in group.rules}
+    return [rule for source in sources for rule in source.rules if id(rule) in lost]
 
 
 def refused(rules: Collection[Rule]) -> Iterator[Problem]:
@@ -139,30 +142,76 @@ def _can_match(wanted: _Literals, arguments: _Literals) -> bool:
     return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
-def _clauses(sources: Sequence[Source]) -> Iterator[_Clause]:
+def _groups(sources: Sequence[Source]) -> list[_Group]:
+    groups: dict[_Call, _Group] = {}
+
+    def group(name: str, literals: _Literals) -> _Group:
+        return groups.setdefault((name, literals), _Group(name, literals))
+
     blocks = {block.type: block for source in sources for block in source.blocks}
     for source in sources:
         for rule in source.rules:
-            calls = tuple(
+            found = group(rule.name, rule.literals)
+            found.rules.append(rule)
+            found.calls.update(
                 (call.name.text, tuple(map(text_of, call.arguments))) for call in rule.calls()
             )
-            yield _Clause(rule.name, rule.literals, calls, rule)
         for block in source.blocks:
-            yield from _lines(block, blocks)
+            for line in implied_rules(block, blocks):
+                granted = group(line.granted_by, (None, line.granted, None))
+                granted.calls.add((line.asks, (None, line.implier, None)))
+                if line.relation is not None:
+                    granted.calls.add(("has_relation", (None, line.relation, None)))
+    return list(groups.values())
 
 
-def _lines(block: Block, blocks: dict[str, Block]) -> Iterator[_Clause]:
-    """Yield the rules that the lines of a block stand for."""
-    for line in block.implications:
-        owner: Block | None = block
-        if line.relation is not None:
-            related = block.relations.get(line.relation)
-            owner = blocks.get(related.text) if related is not None else None
-        granted = block.names.get(line.granted)
-        implier = owner.names.get(line.implier) if owner else None
-        if granted is None or implier is None:
-            continue  # Oso refuses such a line
-        calls: list[tuple[str, _Literals]] = [(implier, (None, line.implier, None))]
-        if line.relation:
-            calls.append(("has_relation", (None, line.relation, None)))
-        yield _Clause(granted, (None, line.granted, None), tuple(calls), None)
+def named_types(statement: ast.Rule | ast.Block) -> frozenset[str]:
+    """Return the types that a rule demands of its operands, or the type of a block, by Polar names.
+
+    Where an operand has another type, the rule does not hold whatever its body says.
+    """
+    if isinstance(statement, ast.Block):
+        return frozenset({statement.type.text})
+    types = map(ast.type_of, statement.head.parameters)
+    return frozenset(name for name in types if name is not None)
+
+
+def named_action(statement: ast.Rule | ast.Block) -> str | None:
+    """Return the only action for which a rule of an entry point can hold, None where any may do."""
+    if not isinstance(statement, ast.Rule) or statement.head.name.text not in ENTRY_POINTS:
+        return None
+    for parameter in statement.head.parameters[1:2]:
+        pattern = parameter.specializer
+        if isinstance(pattern, ast.Instance) and pattern.fields is not None:
+            for entry in pattern.fields.entries:
+                if entry.key.text == "name":
+                    return ast.text_of(entry.value)
+    return None
+
+
+def reachable_types(schema: Schema, roots: Iterable[str]) -> frozenset[str]:
+    """Return the types of the entities that a rule can be asked about in a request.
+
+    Args:
+        schema: The types.
+        roots: The types of the subject and the resource.
+    """
+    members = [*schema.context.values(), *schema.settings.values()]
+    for declared in schema.types.values():
+        for action in declared.actions.values():
+            members += action.properties.values()
+    waiting = [*roots, *_targets(members)]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in schema.types:
+            continue
+        found.add(name)
+        declared = schema.types[name]
+        waiting += _targets(declared.attributes.values())
+        waiting += [lookup.finds for lookup in declared.lookups.values()]
+    return frozenset(found)
+
+
+def _targets(members: Iterable[Attribute]) -> list[str]:
+    return [member.type.target for member in members if member.type.kind is Kind.REFERENCE]

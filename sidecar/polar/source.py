@@ -113,6 +113,40 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class ImpliedRule:
+    """The rule that Oso makes of a line of a block (polar-core, resource_block.rs)."""
+
+    line: int
+    granted: str
+    granted_by: str
+    """The rule that holds then: `has_role`, `has_permission` or `has_relation`."""
+    implier: str
+    asks: str
+    """The rule that it asks about the implier, of the resource itself or of a related one."""
+    relation: str | None
+
+
+def implied_rules(block: Block, blocks: Mapping[str, Block]) -> Iterator[ImpliedRule]:
+    """Yield the rules that the lines of a block stand for; Oso refuses the lines that are left out.
+
+    Args:
+        block: The block.
+        blocks: Every block, by its type.
+    """
+    for line in block.implications:
+        owner: Block | None = block
+        if line.relation is not None:
+            related = block.relations.get(line.relation)
+            owner = blocks.get(related.text) if related is not None else None
+        granted_by = block.names.get(line.granted)
+        asks = owner.names.get(line.implier) if owner is not None else None
+        if granted_by is not None and asks is not None:
+            yield ImpliedRule(
+                line.line, line.granted, granted_by, line.implier, asks, line.relation
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One Polar file, divided into statements."""
 
