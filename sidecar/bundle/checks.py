@@ -66,13 +66,16 @@ def check_diagrams(plain: Mapping[str, Any], schema: Schema, sentences: Sentence
         below.append(_check_node(row, tests, below))
     pairs = [(subject, resource) for subject in schema.subjects() for resource in schema.types]
     _check_entries(plain["entries"], plain["foreign"], schema, pairs)
-    for subject, resource in pairs:
-        types = schema.types
-        scope = _Scope(PathTypes(schema, types[subject], types[resource]), nodes, tests)
-        for key in ("entries", "foreign"):
-            for place, row in enumerate(plain[key]):
-                if row[:2] == (subject, resource):
-                    _check_row(f"{key}[{place}]", row, sentences, scope)
+    of_action = _speaking_of_action(nodes, tests)
+    checked: dict[tuple[str, str], set[int]] = {pair: set() for pair in pairs}
+    for key in ("entries", "foreign"):
+        for place, row in enumerate(plain[key]):
+            subject, resource = (schema.types[name] for name in row[:2])
+            action = resource.actions.get(row[2])
+            types = PathTypes(schema, subject, resource, action.properties if action else {})
+            scope = _Scope(types, nodes, tests, checked[row[:2]] - of_action)
+            _check_row(f"{key}[{place}]", row, sentences, scope)
+            checked[row[:2]] |= scope.checked
 
 
 def _fault(place: str, what: str) -> BundleError:
@@ -154,6 +157,28 @@ def _check_node(row: Sequence[Any], tests: Sequence[Any], below: Sequence[int]) 
     return int(test)
 
 
+def _speaking_of_action(nodes: Sequence[Any], tests: Sequence[Any]) -> set[int]:
+    """Return the nodes below which a property of the action is tested.
+
+    What such a property is depends on the action, and all else on the types alone.
+    """
+    speaking = {
+        place for place, (question, _, _) in enumerate(tests) if _mentions(question, "action")
+    }
+    found: set[int] = set()
+    for number, test, _, branches in nodes:
+        if test in speaking or not found.isdisjoint(branches):
+            found.add(number)
+    return found
+
+
+def _mentions(part: Sequence[Any], root: str) -> bool:
+    """Return whether a question or a path begins somewhere at this root."""
+    return list(part) == [root] or any(
+        isinstance(each, list) and _mentions(each, root) for each in part
+    )
+
+
 # --- entries ------------------------------------------------------------------------------------
 
 
@@ -193,13 +218,23 @@ def _check_row(place: str, row: Sequence[Any], sentences: Sentences, scope: _Sco
 
 
 class _Scope:
-    """Checks the nodes below the entries of one pair of types, each once."""
+    """Checks the nodes below an entry, each once."""
 
-    def __init__(self, types: PathTypes, nodes: Sequence[Any], tests: Sequence[Any]) -> None:
+    def __init__(
+        self, types: PathTypes, nodes: Sequence[Any], tests: Sequence[Any], checked: set[int]
+    ) -> None:
+        """Prepare to check.
+
+        Args:
+            types: The types of subject and resource, and the action.
+            nodes: All nodes.
+            tests: All tests.
+            checked: Nodes that were checked for the same types, whatever the action.
+        """
         self._types = types
         self._nodes = nodes
         self._tests = tests
-        self._checked = set(range(len(LEAVES)))
+        self.checked = {*checked, *range(len(LEAVES))}
         self._outcomes: dict[int, _Outcomes] = {}
         self._paths: set[Path] = set()
 
@@ -214,9 +249,9 @@ class _Scope:
         waiting = [root]
         while waiting:
             number = waiting.pop()
-            if number in self._checked:
+            if number in self.checked:
                 continue
-            self._checked.add(number)
+            self.checked.add(number)
             _, test, labels, branches = self._nodes[number - len(LEAVES)]
             if test not in self._outcomes:
                 self._outcomes[test] = self._outcomes_of(test)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path
 from sidecar.schema.model import Attribute, EntityType, Kind, Lookup, Schema, ValueType
 
@@ -17,9 +20,25 @@ class PathTypes:
     Every method raises LookupError for a path that the schema does not declare.
     """
 
-    def __init__(self, schema: Schema, subject: EntityType, resource: EntityType) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        subject: EntityType,
+        resource: EntityType,
+        properties: Mapping[str, Attribute] = MappingProxyType({}),
+    ) -> None:
+        """Prepare to resolve paths.
+
+        Args:
+            schema: What declares everything.
+            subject: The type of the subject.
+            resource: The type of the resource.
+            properties: Those of the action, where it is known: two actions may call different
+                things alike.
+        """
         self.schema = schema
         self._root_types = {SUBJECT: subject, RESOURCE: resource}
+        self._properties = properties
         self._attributes: dict[Path, Attribute] = {}
 
     def is_entity(self, path: Path) -> bool:
@@ -69,6 +88,8 @@ class PathTypes:
     def _declared(self, path: Path) -> Attribute:
         base, name = path[1], path[2]
         if base == ACTION:
+            if name in self._properties:
+                return self._properties[name]
             # A rule may name a property that only actions of other types have: absent here.
             for declared in (self._root_types[RESOURCE], *self.schema.types.values()):
                 for action in declared.actions.values():

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.bundle import Bundle
-from sidecar.bundle.file import FORMAT, LARGEST_BUNDLE, decode, encode, read_bundle, write_bundle
+from sidecar.bundle.file import FORMAT, LARGEST_BUNDLE, decode, read_bundle, write_bundle
 from sidecar.compiler import load_pack
 from sidecar.config.settings import Settings
 from sidecar.diagram.nodes import LEAVES, Node
@@ -27,19 +27,13 @@ from sidecar.engine.trace import record_of
 from sidecar.errors import InvalidDocumentsError, InvalidPackError
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
-from sidecar.schema.yaml_document import Faults, read_document
+from tests.bundled import written
 from tests.library import Library, allow, forbid
 from tests.paths import PACKS
 
 NAME = "policy.bundle"
 SHIPPED = Settings()
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
-
-
-def written(policy: Policy, fixtures: Path) -> bytes:
-    document = read_document(fixtures / "schema.yaml", Faults("schema.yaml"))
-    assert document is not None
-    return encode(policy, document, "0.0.0")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +131,19 @@ CONDITIONS = [
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_every_kind_of_question_is_read_back(library: Library, condition: str) -> None:
     compiled = library.policy(forbid(condition))
+
+    read = decode(written(compiled, library.fixtures()), NAME)
+
+    assert shapes(read) == shapes(compiled)
+
+
+def test_actions_that_call_different_things_alike_are_read_back(library: Library) -> None:
+    heads = "actor User {}\n"
+    rules = (
+        'allow(_: User, action: Action{name: "edit"}, _: Doc) if action.role = "writer";\n',
+        'allow(_: User, action: Action{name: "tag"}, _: Doc) if action.role = "owner";\n',
+    )
+    compiled = library.policy(heads, *rules)
 
     read = decode(written(compiled, library.fixtures()), NAME)
 

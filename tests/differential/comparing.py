@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sidecar.bundle.file import decode, encode
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.policy import assemble
@@ -19,7 +18,7 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Reference, Request
 from sidecar.schema import Sentences, read_schema, read_sentences, read_settings
-from sidecar.schema.yaml_document import Faults, read_document
+from tests.bundled import through_a_bundle
 from tests.compiled import compiled
 from tests.differential.generating import START, Generator
 from tests.differential.oracle import Asked, Oracle, World
@@ -156,11 +155,7 @@ def _pack(generator: Generator, directory: Path) -> tuple[Policy, Oracle] | None
     """
     pack, sentences = _texts(generator, directory)
     try:
-        made = assemble(pack, sentences, compile_pack(pack))
-        document = read_document(directory / "schema.yaml", Faults("schema.yaml"))
-        assert document is not None
-        bundle = decode(encode(made, document, "0.0.0"), "bundle")
-        policy = replace(Policy.of(bundle), interpreter=made.interpreter)
+        policy = through_a_bundle(assemble(pack, sentences, compile_pack(pack)), directory)
         _, program, _ = load(pack)
     except InvalidPolicyError as error:
         (directory / "problems.txt").write_text("\n".join(map(str, error.problems)))

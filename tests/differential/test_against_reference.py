@@ -30,6 +30,7 @@ from sidecar.model import Reference, Request
 from sidecar.reload import Pair
 from sidecar.review.replay_judge import Effect, Judge
 from tests import reference
+from tests.bundled import through_a_bundle
 from tests.depth import deep
 from tests.edge import Still, post
 from tests.generated.packs import GeneratedPack, without_refused_rules, write_pack
@@ -153,13 +154,17 @@ class Variant:
 
 
 def _load(pack: GeneratedPack) -> Policy | None:
-    """Compile a pack without the rules that are refused; None where that is not enough."""
+    """Compile a pack without the rules that are refused; None where that is not enough.
+
+    It is read from a bundle that was written of it, so that this is compared too.
+    """
     taken: list[Policy] = []
 
     def refused() -> list[int]:
         try:
             texts, sentences = read_texts(pack.policies, pack.fixtures)
-            taken.append(assemble(texts, sentences, compile_pack(texts)))
+            policy = assemble(texts, sentences, compile_pack(texts))
+            taken.append(through_a_bundle(policy, pack.fixtures))
         except (InvalidDocumentsError, InvalidPolicyError) as error:
             return [
                 problem.line if problem.file.endswith("main.polar") else 0

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.bundle.file import FORMAT, encode, write_bundle
+from sidecar.bundle.file import FORMAT, write_bundle
 from sidecar.compiler import load_pack
 from sidecar.engine.authorizer import authorize
 from sidecar.errors import InvalidDocumentsError
 from sidecar.model import Reference, Request
 from sidecar.reload import BundlePlaces, Reloading, SharedPair
 from sidecar.reload.reloader import WAITING
-from sidecar.schema.yaml_document import Faults, read_document
+from tests.bundled import written
 
 SCHEMA = """
 types:
@@ -41,9 +41,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], byte
             "reasons.yaml": "{}\n",
         }.items():
             (pack / name).write_text(text)
-        document = read_document(pack / "schema.yaml", Faults("schema.yaml"))
-        assert document is not None
-        return encode(load_pack(pack, pack), document, "0.0.0")
+        return written(load_pack(pack, pack), pack)
 
     return built
 
