@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from sidecar.bundle import UNDECLARED_ACTION
@@ -12,12 +13,16 @@ from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.query_trees import Action, Asked
 from sidecar.compiler.symbols import Unexplorable
-from sidecar.diagram.diagram import TooLargeError
-from sidecar.diagram.nodes import FALSE, Node
+from sidecar.compiler.variable_order import small_order
+from sidecar.diagram.diagram import MAXIMUM_NODES, TooLargeError
+from sidecar.diagram.nodes import FALSE, Node, Test
 from sidecar.diagram.questions import operands_of, with_default
 from sidecar.errors import Problem
 from sidecar.polar.checks import ENTRY_POINTS
 from sidecar.schema.model import Schema
+
+LARGE = 5_000
+"""Nodes of a pair of types in the order in which Oso asks; with more another order is tried."""
 
 _UNDECLARED: Action = (UNDECLARED_ACTION, {})
 
@@ -83,7 +88,45 @@ class EntryCompiler:
 
     def entries(self, pack: PackTexts) -> list[list[Any]]:
         """Explore all that is asked about each kind of request."""
-        return [self.entry(asked) for asked in requests(pack.schema)]
+        of_pairs = groupby(requests(pack.schema), key=lambda each: (each.subject, each.resource))
+        return [entry for _, asked in of_pairs for entry in self._pair(list(asked))]
+
+    def _pair(self, asked: Sequence[Asked]) -> list[list[Any]]:
+        """Explore all requests of one pair of types, whose tests have an order of their own.
+
+        It is that in which Oso asks, which reads well; another where that takes many nodes; and
+        the first again where the other one is no better.
+        """
+        found = self._within(LARGE, asked)
+        if found is None:
+            for test in self._small_order(asked):
+                self.explorer.trees.index_of(test)
+            found = self._within(MAXIMUM_NODES, asked)
+        return [self.entry(each) for each in asked] if found is None else found
+
+    def _within(self, nodes: int, asked: Sequence[Asked]) -> list[list[Any]] | None:
+        """Explore requests of one pair; None, and nothing is kept, where it takes more nodes."""
+        explorer, trees = self.explorer, self.explorer.trees
+        roots, put, unsettled = len(self.roots), len(self._put), set(explorer.unsettled)
+        trees.is_full = False
+        with trees.bounded(min(nodes, MAXIMUM_NODES - trees.size)):
+            found = [self.entry(each) for each in asked]
+        if not trees.is_full:
+            return found
+        del self.roots[roots:], self._put[put:]
+        explorer.unsettled = unsettled
+        explorer.forget(asked[0])
+        trees.forget_order()
+        return None
+
+    def _small_order(self, asked: Sequence[Asked]) -> list[Test]:
+        calls = [
+            ((rule, operands_of(code)), each)
+            for each in asked
+            for rule in ENTRY_POINTS
+            for code in ([None] if rule == "allow" else self._codes(rule, each))
+        ]
+        return small_order(self.explorer, calls)
 
     def entry(self, asked: Asked) -> list[Any]:
         """Explore all that is asked about one kind of request."""

@@ -84,6 +84,13 @@ class Explorer:
         types = operand_types(self._paths[scope], operands)
         return self.program.matching(rule, operands, types)
 
+    def forget(self, asked: Asked) -> None:
+        """Forget the diagrams of a pair of types, but not what Oso answered about clauses."""
+        scope = (asked.subject, asked.resource)
+        for kept in (self.found, self._alike):
+            for key in [key for key in kept if key[3:5] == scope]:
+                del kept[key]
+
     def give_up(self, clauses: Iterable[Clause]) -> None:
         """Note that a question is put to Oso at request time: its clauses may well hold."""
         self.unsettled.update(clause.number for clause in clauses)

@@ -23,6 +23,16 @@ class TooLargeError(SidecarError):
     """The trees of this policy do not fit into the bound."""
 
 
+def test_of(question: Question) -> Test:
+    """Return the test that answers a question."""
+    tag = question[0]
+    if tag == "is":
+        return Test(("text", question[1]), "text")
+    if tag in {"least", "above"}:
+        return Test(("number", question[1]), "number", Kind(question[3]))
+    return Test(question[:2] if tag == "value" else question, "finite")
+
+
 class Trees:
     """All nodes of one policy, and the operations on them."""
 
@@ -39,6 +49,8 @@ class Trees:
         self._assumed: dict[tuple[int, frozenset[int]], Node] = {}
         self._failing: dict[int, bool] = {}
         self._most = MAXIMUM_NODES
+        self.is_full = False
+        """Whether a bound has ever been met."""
 
     @staticmethod
     def leaf(holds: bool) -> Node:  # noqa: FBT001 - the leaf of a truth
@@ -52,6 +64,15 @@ class Trees:
             return next(iter(branches.values()))
         selector = [branches[answer] for answer in order]
         return self.place(test, labels, selector)
+
+    @property
+    def size(self) -> int:
+        """How many nodes have been made."""
+        return len(self._nodes)
+
+    def forget_order(self) -> None:
+        """Give the tests of the pair of types that is explored new places when they are met."""
+        self._index = {key: at for key, at in self._index.items() if key[0] != self.scope}
 
     def meet(self, question: Question, answers: Sequence[Answer]) -> None:
         """Give a question its place in the order of tests, if it has none yet.
@@ -164,18 +185,13 @@ class Trees:
         self, question: Question, answers: tuple[Answer, ...]
     ) -> tuple[int, tuple[Label, ...], tuple[Answer, ...]]:
         """Return the test of a question, its labels, and its answers in their order."""
-        tag = question[0]
+        tag, index = question[0], self.index_of(test_of(question))
         if tag == "is":
-            return self.index_of(Test(("text", question[1]), "text")), (question[2],), (True, False)
+            return index, (question[2],), (True, False)
         if tag in {"least", "above"}:
-            cut = (question[2], tag == "above")
-            return (
-                self.index_of(Test(("number", question[1]), "number", Kind(question[3]))),
-                (cut,),
-                (False, True),
-            )
+            return index, ((question[2], tag == "above"),), (False, True)
         labels = YES_NO if set(answers) <= set(YES_NO) else ORDERS if tag == "order" else answers
-        return self.index_of(Test(question, "finite")), labels, labels
+        return index, labels, labels
 
     def index_of(self, test: Test) -> int:
         """Return the place of a test in the order; the next one where it has none yet."""
@@ -213,6 +229,7 @@ class Trees:
         node = self._nodes.get(key)
         if node is None:
             if len(self._nodes) >= self._most:
+                self.is_full = True
                 raise TooLargeError("its decision diagram exceeds the limit")
             node = self._nodes[key] = Node(
                 test, labels, tuple(branches), len(self._nodes) + len(LEAVES)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
+from sidecar.diagram.presupposition import presuppositions_first
 from sidecar.diagram.questions import (
     ACTION,
     CONTEXT,
@@ -299,7 +300,7 @@ class Joined:
                 tests.setdefault(question, Test(question, "finite"))
             key = (scope, value)
             self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *said.labels)))
-        for question in _sorted(tests):
+        for question in presuppositions_first(tests):
             self.trees.index_of(tests[question])
 
     def _all_unknown(self, scope: Scope) -> Iterator[_Said]:
@@ -423,52 +424,6 @@ def _tests(
         test = policy.tests[index]
         given = tuple(labels[index])
         yield test, YES_NO if set(given) <= set(YES_NO) else given
-
-
-def _sorted(tests: Mapping[Question, Test]) -> list[Question]:
-    """Return questions in their order, each behind those that it presupposes."""
-    order: dict[Question, None] = {}
-
-    def place(question: Question) -> None:
-        if question in tests and question not in order:
-            for before in presupposed(question):
-                if before != question:
-                    place(before)
-            order[question] = None
-
-    for question in tests:
-        place(question)
-    return list(order)
-
-
-def presupposed(question: Question) -> Iterator[Question]:
-    """Yield the questions that have to be answered yes before this one has a meaning."""
-    if question[0] == "present":
-        yield from _before(question[1])
-        return
-    for path in _paths(question):
-        if question[0] != "exists":
-            yield ("exists", path)
-            yield ("present", path)
-        yield from _before(path)
-
-
-def _before(path: Path) -> Iterator[Question]:
-    parts: Sequence[Path] = (path[1],) if path[0] in {"member", "lookup"} else ()
-    if path[0] == "lookup":
-        parts = (path[1], *(each for each in path[3] if each[0] != "literal"))
-    for part in parts:
-        yield from _before(part)
-        yield ("present", part)
-        yield ("exists", part)
-    if path[0] == "member":
-        yield ("present", path)
-
-
-def _paths(question: Question) -> Iterator[Path]:
-    for part in question[1:]:
-        if isinstance(part, tuple) and part and part[0] in {"member", "lookup"}:
-            yield part
 
 
 __all__ = ["FAULT", "NEW_SIDE", "OLD_SIDE", "Joined", "Scope", "UncompiledError", "uncompiled"]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
+from sidecar.diagram.presupposition import presupposed
 from sidecar.diagram.questions import YES_NO, value_of
-from sidecar.review.aligned_diagrams import Joined, Scope, presupposed
+from sidecar.review.aligned_diagrams import Joined, Scope
 from sidecar.review.solver import FALSE as NO
 from sidecar.review.solver import TRUE as YES
 from sidecar.review.solver import Term
