@@ -1,4 +1,4 @@
-"""`sidecar authorize`: one decision, from a pack and facts."""
+"""`sidecar authorize`: one decision."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
-from sidecar.cli.options import DECIDING, REFERENCE, said_options, setting_options
+from sidecar.cli.options import PACK_OR_BUNDLE, REFERENCE, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
-from sidecar.cli.request_options import SAID, Pairs, request_of
+from sidecar.cli.request_options import Properties, request_of, request_options
 from sidecar.engine import authorizer
 from sidecar.model import Reference
 
@@ -18,28 +18,19 @@ from sidecar.model import Reference
 @click.argument("subject", type=REFERENCE)
 @click.argument("action")
 @click.argument("resource", type=REFERENCE)
-@said_options(SAID)
-@setting_options(DECIDING)
-def authorize(  # noqa: PLR0913, PLR0917  click passes each option by its name
+@request_options
+@setting_options(PACK_OR_BUNDLE)
+def authorize(
     subject: Reference,
     action: str,
     resource: Reference,
-    property: Pairs,  # noqa: A002  the name of the option
-    context: Pairs,
-    subject_property: Pairs,
-    resource_property: Pairs,
+    properties: Properties,
     at: datetime | None,
-    **places: object,
+    **given: object,
 ) -> None:
-    """Decide one question: `authorize user:ana read document:plan`."""
-    said = {
-        "property": property,
-        "context": context,
-        "subject_property": subject_property,
-        "resource_property": resource_property,
-    }
-    pair = load(pack_settings(places))
-    request = request_of(pair.policy.schema, (subject, action, resource), said)
+    """Decide one request: `authorize user:ana read document:plan`."""
+    pair = load(pack_settings(given))
+    request = request_of(pair.policy.schema, (subject, action, resource), properties)
     decision = authorizer.authorize(request, pair.policy, pair.snapshot, at or clock())
     click.echo("allow" if decision.allowed else "deny")
     for reason in decision.reasons:

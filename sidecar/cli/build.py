@@ -47,13 +47,13 @@ Action = tuple[str, str]
     "denies it with `policy_error`. Can be repeated.",
 )
 @setting_options(PACK)
-def build(target: Path, texts: tuple[str, ...], **places: object) -> None:
+def build(target: Path, texts: tuple[str, ...], **given: object) -> None:
     """Compile the pack into a bundle: a file that `serve --bundle` serves without Oso.
 
     The pack is checked and its suites are run; nothing is written where something is wrong, and
     the status is 1. The same pack gives the same bytes.
     """
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     try:
         # Every clause anew: what an edit leaves of an earlier text could order the tests otherwise.
         policy = load_pack(settings.policies, settings.fixtures, compile_in_child)

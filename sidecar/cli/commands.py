@@ -1,4 +1,4 @@
-"""The group of all commands, and what their exit statuses mean."""
+"""The group of all commands, and their exit statuses."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ COMMANDS = (
     "test",
     "tree",
 )
-"""Each is defined in the module of its name, which is imported when the command is called."""
+"""Each command is in the module of its name, which is imported when the command is called."""
 
 
 class _Commands(click.Group):
-    """Commands whose trouble is told on standard error, with its own status."""
+    """Commands whose errors are printed on standard error, with `EXIT_TROUBLE`."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            import_module(f"sidecar.cli.{cmd_name}")  # which adds it
+            import_module(f"sidecar.cli.{cmd_name}")  # adds it to the group
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:

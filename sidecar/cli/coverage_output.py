@@ -1,4 +1,4 @@
-"""How `sidecar test` prints what the suites try."""
+"""The output of `sidecar test --coverage`."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from sidecar.engine.policy import Policy
 from sidecar.review.coverage import MOST_WAYS, Clause, Coverage, Covered, Untried
 from sidecar.suites import Suite
 
-_MOST_CASES = 20
-"""Cases that people get at once; programs get all."""
+_MAX_CASES = 20
+"""Cases that are printed as text; the JSON has all."""
 
 
-class Covering:
-    """What the suites of a pack try, with the cases that would try more."""
+class CoverageReport:
+    """The coverage of the suites of a pack, with cases that would extend it."""
 
     def __init__(self, policy: Policy, suites: Sequence[Suite], worlds: Path, output: str) -> None:
-        """Put the suites to all trees of a policy that was loaded for review.
+        """Measure the coverage of the suites in a policy that was loaded for review.
 
         Raises:
-            InvalidSuiteError: Suites cannot be used.
+            InvalidSuiteError: Suites are invalid.
             InvalidSnapshotError: A world cannot be read.
         """
         covered = Covered(policy, suites, worlds)
         self._coverage: Coverage = covered.coverage()
-        most = None if output == JSON else _MOST_CASES
+        most = None if output == JSON else _MAX_CASES
         self._cases = list(islice(covered.cases(self._coverage.untried), most))
 
     def text(self, output: str) -> Iterator[str]:
-        """Yield lines: both percentages, the rules that hold in no cell, the cases."""
-        found = self._coverage
-        held = found.clauses - len(found.idle)
-        followed = found.ways - len(found.untried)
+        """Yield lines: the percentages, the rules that hold in no cell, the cases."""
+        coverage = self._coverage
+        held = coverage.clauses - len(coverage.idle)
+        followed = coverage.ways - len(coverage.untried)
         mark = "- " if output == MARKDOWN else ""
-        at_least = "at least " if found.cut else ""
+        at_least = "at least " if coverage.cut else ""
         yield (
-            f"{mark}rules: {percent(held, found.clauses)} %, "
-            f"{held} of {found.clauses} hold in a request of the suites"
+            f"{mark}rules: {percent(held, coverage.clauses)} %, "
+            f"{held} of {coverage.clauses} hold in a request of the suites"
         )
         yield (
-            f"{mark}leaves: {percent(followed, found.ways)} %, {followed} of {at_least}"
-            f"{found.ways} ways to them are followed by a request of the suites"
+            f"{mark}leaves: {percent(followed, coverage.ways)} %, {followed} of {at_least}"
+            f"{coverage.ways} ways to them are followed by a request of the suites"
         )
-        if found.cut:
+        if coverage.cut:
             yield (
-                f"{mark}{found.cut} trees have more ways: {MOST_WAYS} not followed are counted "
+                f"{mark}{coverage.cut} trees have more ways: {MOST_WAYS} not followed are counted "
                 "of each"
             )
-        for clause in found.idle:
+        for clause in coverage.idle:
             yield f"{mark}{_place(clause)} holds in no request of the suites"
-        for clause in found.unknown:
+        for clause in coverage.unknown:
             yield f"{mark}{_place(clause)} is put to Oso, and is not counted"
-        if not found.untried:
+        if not coverage.untried:
             return
         yield f"{mark}cases to paste, each follows a way that no other does: {len(self._cases)}"
         if output == MARKDOWN:
@@ -65,31 +65,31 @@ class Covering:
             yield "```"
 
     def members(self) -> dict[str, object]:
-        """Return all of it as JSON."""
-        found = self._coverage
-        held = found.clauses - len(found.idle)
-        followed = found.ways - len(found.untried)
+        """Return the report as JSON."""
+        coverage = self._coverage
+        held = coverage.clauses - len(coverage.idle)
+        followed = coverage.ways - len(coverage.untried)
         return {
             "rules": {
-                "percent": percent(held, found.clauses),
+                "percent": percent(held, coverage.clauses),
                 "covered": held,
-                "total": found.clauses,
-                "uncovered": [_clause(each) for each in found.idle],
-                "not_counted": [_clause(each) for each in found.unknown],
+                "total": coverage.clauses,
+                "uncovered": [_clause(clause) for clause in coverage.idle],
+                "not_counted": [_clause(clause) for clause in coverage.unknown],
             },
             "leaves": {
-                "percent": percent(followed, found.ways),
+                "percent": percent(followed, coverage.ways),
                 "covered": followed,
-                "total": found.ways,
-                "trees_cut": found.cut,
-                "uncovered": [_way(each) for each in found.untried],
+                "total": coverage.ways,
+                "trees_cut": coverage.cut,
+                "uncovered": [_way(untried) for untried in coverage.untried],
             },
             "cases": self._cases,
         }
 
 
 def percent(part: int, whole: int) -> int:
-    """Return a percentage, rounded down: only all of it is 100."""
+    """Return a percentage, rounded down, so that only the whole is 100."""
     return 100 * part // whole if whole else 100
 
 

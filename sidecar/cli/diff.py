@@ -1,4 +1,4 @@
-"""`sidecar diff`: what an edit changes, in every situation, for people and for log lines."""
+"""`sidecar diff`: the changes of an edit in every situation, for entitlements and log lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.cli.diff_output import Compared, as_markdown, as_plain, as_text
+from sidecar.cli.diff_output import DiffReport, as_markdown, as_plain, as_text
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import INSTANT, PACK, setting_options
 from sidecar.cli.pack_choice import clock, pack_settings
@@ -31,23 +31,21 @@ from sidecar.review.replay import replay
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Tell which users of this mount gain or lose what.",
+    help="List the entitlements of this mount that subjects gain or lose.",
 )
 @click.option(
     "--old-data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The mount before the edit, where the facts are edited too.",
+    help="The mount before the edit, if the facts are edited too.",
 )
 @click.option(
     "--log",
     type=click.File("rb"),
-    help="Tell how many lines of this decision log each change would have affected.",
+    help="Count the lines of this decision log that each change would have affected.",
 )
+@click.option("--at", type=INSTANT, metavar="INSTANT", help="The time for --data.  [default: now]")
 @click.option(
-    "--at", type=INSTANT, metavar="INSTANT", help="The moment for --data.  [default: now]"
-)
-@click.option(
-    "--examples", is_flag=True, help="Show a mount and a question for each change, not for one."
+    "--examples", is_flag=True, help="Show a mount and a request for each change, not for one."
 )
 @output_options(JSON, MARKDOWN)
 @setting_options((*PACK, "decision_log_key"))
@@ -60,50 +58,50 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     at: datetime | None,
     examples: bool,
     output: str,
-    **places: object,
+    **given: object,
 ) -> None:
-    """Show what an edit changes in every situation; status 1 when anything does.
+    """Show the changes of an edit in every situation; status 1 if there are any.
 
-    Status 2 when something could not be compared, whatever else changes.
+    Status 2 if something could not be compared, whatever else changes.
 
     OLD and NEW are whole packs, each a directory with `policies` and `fixtures`, or a revision of
-    git: `diff main`, `diff v1.2 HEAD`. Without NEW the files as they are now are compared.
+    git: `diff main`, `diff v1.2 HEAD`. Without NEW, OLD is compared with the files as they are now.
     """
     if old_data is not None and data is None:
         raise click.UsageError("--old-data needs --data, the mount after the edit")
 
     @cache
-    def pack() -> PackPlace:  # chosen, and printed, only where it is compared or located
-        settings = pack_settings(places)
+    def pack() -> PackPlace:  # chosen and printed only if it is used
+        settings = pack_settings(given)
         return PackPlace(NOW, settings.policies, settings.fixtures)
 
-    beside: Any = places.get("fixtures")
-    with found([old, *([new] if new else [])], pack, beside) as packs:
+    fixtures: Any = given.get("fixtures")
+    with found([old, *([new] if new else [])], pack, fixtures) as packs:
         last = packs[1] if new else pack()
         compiled = load_pair(packs[0], last)
-        answer = _compared(compiled, (old_data or data, data), at or clock())
+        report = _report(compiled, (old_data or data, data), at or clock())
         if log is not None:
-            key: Any = places.get("decision_log_key")
+            key: Any = given.get("decision_log_key")
             hashing = None if key is None else Hashing.by_file(key)
-            answer = replace(answer, replayed=replay(log, compiled.deciding()[1], hashing))
+            report = replace(report, replayed=replay(log, compiled.deciding()[1], hashing))
     if output == JSON:
-        print_json(as_plain(answer))
+        print_json(as_plain(report))
     else:
-        lines = as_markdown(answer) if output == MARKDOWN else as_text(answer, examples=examples)
+        lines = as_markdown(report) if output == MARKDOWN else as_text(report, examples=examples)
         for line in lines:
             click.echo(line)
-    if not answer.complete:
+    if not report.complete:
         raise SystemExit(EXIT_TROUBLE)
-    raise SystemExit(EXIT_NO if answer.differs else EXIT_YES)
+    raise SystemExit(EXIT_NO if report.differs else EXIT_YES)
 
 
-def _compared(packs: Compiled, data: tuple[Path | None, Path | None], now: datetime) -> Compared:
+def _report(packs: Compiled, data: tuple[Path | None, Path | None], now: datetime) -> DiffReport:
     compared = differences(
         packs.old, packs.new, declared=packs.schemas, same_rules=packs.same_rules
     )
     declared = packs.declarations
     if data[0] is None or data[1] is None:
-        return Compared(compared, declared, (), (), (), with_data=False, replayed=None)
+        return DiffReport(compared, declared, (), (), (), with_data=False, replayed=None)
     old, new = packs.deciding()
     before = Given(old, read_directory(old.schema, data[0]), now)
     after = Given(new, read_directory(new.schema, data[1]), now)
@@ -115,4 +113,4 @@ def _compared(packs: Compiled, data: tuple[Path | None, Path | None], now: datet
             for action in change.actions
         }
     gained, lost, unlisted = changed_entitlements(before, after, only)
-    return Compared(compared, declared, gained, lost, unlisted, with_data=True, replayed=None)
+    return DiffReport(compared, declared, gained, lost, unlisted, with_data=True, replayed=None)

@@ -1,10 +1,11 @@
-"""What `sidecar diff` prints: as text, as Markdown and as JSON."""
+"""The output of `sidecar diff`: as text, as Markdown and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sidecar.cli.formats import in_cell, indented
 from sidecar.review.declaration_diff import Declaration
 from sidecar.review.diff import (
     ALLOWED,
@@ -33,48 +34,48 @@ _HEADS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """All that is told of an edit."""
+class DiffReport:
+    """The changes of an edit."""
 
     differences: Differences
     declarations: tuple[Declaration, ...]
     gained: tuple[Entitlement, ...]
     lost: tuple[Entitlement, ...]
     unlisted: tuple[str, ...]
-    """What of the mount cannot be listed, and why."""
+    """The entitlements of the mount that cannot be listed, and the causes."""
     with_data: bool
     replayed: Replay | None
-    """A decision log, asked again of the new pack."""
+    """The replay of a decision log with the new pack."""
 
     @property
     def differs(self) -> bool:
         """Whether anything changes."""
-        found = self.differences
-        changed = found.changes or found.reasons or self.declarations
+        differences = self.differences
+        changed = differences.changes or differences.reasons or self.declarations
         return bool(changed or self.gained or self.lost)
 
     @property
     def complete(self) -> bool:
-        """Whether all could be compared, listed and judged."""
-        found = self.differences
-        return not (found.uncompared or found.unlisted or self.unjudged)
+        """Whether everything could be compared, listed and judged."""
+        differences = self.differences
+        return not (differences.uncompared or differences.unlisted or self.unjudged)
 
     def lines(self, change: Change) -> int | None:
-        """Return how many lines of the log a change affects; None without a log."""
+        """Return the number of lines of the log that a change affects; None without a log."""
         if self.replayed is None or change.what not in {ALLOWED, DENIED}:
             return None
         return sum(
             lines.count
-            for each, lines in self.replayed.changes.items()
-            if (each.question.subject, each.question.resource) == change.scope
-            and each.question.action in change.actions
-            and each.before.allowed is not each.after.allowed
-            and each.after.allowed is (change.what == ALLOWED)
+            for effect, lines in self.replayed.changes.items()
+            if (effect.question.subject, effect.question.resource) == change.scope
+            and effect.question.action in change.actions
+            and effect.before.allowed is not effect.after.allowed
+            and effect.after.allowed is (change.what == ALLOWED)
         )
 
     @property
     def unjudged(self) -> int:
-        """How many lines of the log cannot be judged, or are no decisions."""
+        """The number of lines of the log that cannot be judged, or are not decisions."""
         if self.replayed is None:
             return 0
         judged = (Effect.SAME, Effect.CHANGED)
@@ -85,84 +86,76 @@ class Compared:
 # --- as text ----------------------------------------------------------------------------------
 
 
-def as_text(answer: Compared, *, examples: bool) -> Iterator[str]:
-    """Yield it line by line, with an example of the first change or of each."""
-    found = answer.differences
-    yield _summary(answer)
-    for rule in found.rules:
+def as_text(report: DiffReport, *, examples: bool) -> Iterator[str]:
+    """Yield the lines of the text, with an example for the first change or for each."""
+    differences = report.differences
+    yield _summary(report)
+    for rule in differences.rules:
         for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
             if conditions:
                 yield f"rule {rule.rule} {verb}"
                 yield from indented(conditions)
-    for at, change in enumerate(found.changes):
-        yield from _change(change, answer, with_example=examples or not at)
-    for change in found.reasons:
-        yield from _change(change, answer, with_example=examples)
-    for declaration in answer.declarations:
+    for index, change in enumerate(differences.changes):
+        yield from _change(change, report, with_example=examples or index == 0)
+    for change in differences.reasons:
+        yield from _change(change, report, with_example=examples)
+    for declaration in report.declarations:
         yield f"declared: {declaration}"
-    for sentence in found.uncompared:
+    for sentence in differences.uncompared:
         yield f"not compared: {sentence}"
-    yield from _people(answer)
+    yield from _people(report)
 
 
-def _change(change: Change, answer: Compared, *, with_example: bool) -> Iterator[str]:
+def _change(change: Change, report: DiffReport, *, with_example: bool) -> Iterator[str]:
     actions = ", ".join(map(in_line, change.actions))
     code = f" ({change.code})" if change.code else ""
     yield f"{_HEADS[change.what]}{code}: {actions} on {change.resource}, for {change.subject}"
     if change.unlisted:
         yield f"  when, is not listed: {change.unlisted}"
-    if (count := answer.lines(change)) is not None:
+    if (count := report.lines(change)) is not None:
         yield f"  affects {count} lines of the log"
     yield from indented(change.clauses)
-    example = next((each for each in change.examples if each is not None), None)
+    example = next(filter(None, change.examples), None)
     if example is not None and with_example:
         yield "  for example"
-        schema = answer.differences.joined.schema
+        schema = report.differences.joined.schema
         yield from (f"    {line}" for line in told(example, change.actions[0], schema))
 
 
-def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield conditions below a head, one clause a line."""
-    for at, clauses in enumerate(conditions):
-        if not clauses:
-            yield "  always"
-        for place, clause in enumerate(clauses):
-            start = "   and " if place else "or when " if at else "  when "
-            yield f"{start}{clause}"
-
-
-def _people(answer: Compared) -> Iterator[str]:
-    for sign, entitlements in (("+", answer.gained), ("-", answer.lost)):
+def _people(report: DiffReport) -> Iterator[str]:
+    for sign, entitlements in (("+", report.gained), ("-", report.lost)):
         yield from (f"{sign} {entitlement}" for entitlement in entitlements)
-    yield from (f"not listed: {sentence}" for sentence in answer.unlisted)
+    yield from (f"not listed: {sentence}" for sentence in report.unlisted)
 
 
-def _summary(answer: Compared) -> str:
-    found = answer.differences
+def _summary(report: DiffReport) -> str:
+    differences = report.differences
     counts = [
-        (sum(len(each.actions) for each in found.changes if each.what == what), word)
+        (sum(len(change.actions) for change in differences.changes if change.what == what), word)
         for what, word in _HEADS.items()
     ]
     parts = [f"{count} {word}" for count, word in counts if count]
     if parts:
-        told_of = f"actions: {', '.join(parts)}"
-    elif found.uncompared:
-        told_of = "what could be compared is decided as before"
+        summary = f"actions: {', '.join(parts)}"
+    elif differences.uncompared:
+        summary = "what could be compared is decided as before"
     else:
-        told_of = "no situation is decided otherwise"
-    if reasons := {(each.scope, action) for each in found.reasons for action in each.actions}:
-        told_of += f"; other reasons for {_counted(len(reasons))}"
-    if found.missed:
-        told_of += f"; {_counted(found.missed)} could not be compared"
-    if found.unlisted:
-        told_of += "; not all conditions are listed"
-    if answer.declarations:
-        told_of += f"; {len(answer.declarations)} declared differently"
-    if answer.with_data:
-        told_of += f"; people gain {len(answer.gained)} and lose {len(answer.lost)} permissions"
-    if answer.replayed is not None:
-        told_of += f"; {answer.unjudged} lines of the log cannot be judged"
-    return told_of
+        summary = "no situation is decided otherwise"
+    if reasons := {
+        (change.scope, action) for change in differences.reasons for action in change.actions
+    }:
+        summary += f"; other reasons for {_counted(len(reasons))}"
+    if differences.missed:
+        summary += f"; {_counted(differences.missed)} could not be compared"
+    if differences.unlisted:
+        summary += "; not all conditions are listed"
+    if report.declarations:
+        summary += f"; {len(report.declarations)} declared differently"
+    if report.with_data:
+        summary += f"; people gain {len(report.gained)} and lose {len(report.lost)} permissions"
+    if report.replayed is not None:
+        summary += f"; {report.unjudged} lines of the log cannot be judged"
+    return summary
 
 
 def _counted(actions: int) -> str:
@@ -172,28 +165,28 @@ def _counted(actions: int) -> str:
 # --- as Markdown ------------------------------------------------------------------------------
 
 
-def as_markdown(answer: Compared) -> Iterator[str]:
-    """Yield it for a pull request."""
-    yield f"**Access:** {_summary(answer)}."
-    found = answer.differences
-    for rule in found.rules:
+def as_markdown(report: DiffReport) -> Iterator[str]:
+    """Yield the lines of Markdown for a pull request."""
+    yield f"**Access:** {_summary(report)}."
+    differences = report.differences
+    for rule in differences.rules:
         for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
             if conditions:
                 yield ""
                 yield f"Rule `{rule.rule}` {verb}"
                 yield from _bullets(conditions)
-    for change in (*found.changes, *found.reasons):
-        yield from _markdown_change(change, answer)
-    if answer.declarations:
+    for change in (*differences.changes, *differences.reasons):
+        yield from _markdown_change(change, report)
+    if report.declarations:
         yield ""
-        yield from (f"- declared: {declaration}" for declaration in answer.declarations)
-    yield from _markdown_people(answer)
-    for sentence in (*found.uncompared, *answer.unlisted):
+        yield from (f"- declared: {declaration}" for declaration in report.declarations)
+    yield from _markdown_people(report)
+    for sentence in (*differences.uncompared, *report.unlisted):
         yield ""
         yield f"Not compared: {sentence}"
 
 
-def _markdown_change(change: Change, answer: Compared) -> Iterator[str]:
+def _markdown_change(change: Change, report: DiffReport) -> Iterator[str]:
     yield ""
     actions = ", ".join(f"`{action}`" for action in change.actions)
     code = f" (`{change.code}`)" if change.code else ""
@@ -203,46 +196,43 @@ def _markdown_change(change: Change, answer: Compared) -> Iterator[str]:
         yield ""
         yield f"When, is not listed: {change.unlisted}"
     yield from _bullets(change.clauses)
-    if (count := answer.lines(change)) is not None:
+    if (count := report.lines(change)) is not None:
         yield ""
         yield f"Affects {count} lines of the log."
 
 
-def _markdown_people(answer: Compared) -> Iterator[str]:
-    if answer.gained or answer.lost:
+def _markdown_people(report: DiffReport) -> Iterator[str]:
+    if report.gained or report.lost:
         yield ""
         yield "| | who | may |"
         yield "|---|---|---|"
-        for sign, entitlements in (("gains", answer.gained), ("loses", answer.lost)):
-            for each in entitlements:
-                may = str(each).removeprefix(f"{in_line(each.subject)} ")
-                yield f"| {sign} | `{in_cell(each.subject)}` | `{in_cell(may)}` |"
-
-
-def in_cell(text: str) -> str:
-    """Return a text that ends no cell of a table."""
-    return text.replace("|", "\\|")
+        for sign, entitlements in (("gains", report.gained), ("loses", report.lost)):
+            for entitlement in entitlements:
+                subject = entitlement.subject
+                permission = str(entitlement).removeprefix(f"{in_line(subject)} ")
+                yield f"| {sign} | `{in_cell(subject)}` | `{in_cell(permission)}` |"
 
 
 def _bullets(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
     yield ""
     for clauses in conditions:
-        said = ", and ".join(f"`{each}`" for each in clauses)
-        yield f"- when {said}" if clauses else "- always"
+        condition = ", and ".join(f"`{clause}`" for clause in clauses)
+        yield f"- when {condition}" if clauses else "- always"
 
 
 # --- as JSON ----------------------------------------------------------------------------------
 
 
-def as_plain(answer: Compared) -> dict[str, object]:
-    """Return it as JSON."""
-    found = answer.differences
-    schema = found.joined.schema
+def as_plain(report: DiffReport) -> dict[str, object]:
+    """Return the report as JSON."""
+    differences = report.differences
+    schema = differences.joined.schema
     return {
-        "differs": answer.differs,
-        "complete": answer.complete,
+        "differs": report.differs,
+        "complete": report.complete,
         "rules": [
-            {"rule": each.rule, "gained": each.gained, "lost": each.lost} for each in found.rules
+            {"rule": rule.rule, "gained": rule.gained, "lost": rule.lost}
+            for rule in differences.rules
         ],
         "changes": [
             {
@@ -254,28 +244,29 @@ def as_plain(answer: Compared) -> dict[str, object]:
                 "actions": change.actions,
                 "when": None if change.unlisted else change.clauses,
                 "unlisted": change.unlisted or None,
-                "log_lines": answer.lines(change),
+                "log_lines": report.lines(change),
                 "examples": [
-                    None if each is None else as_json(each, change.actions[0], schema)
-                    for each in change.examples
+                    None if example is None else as_json(example, change.actions[0], schema)
+                    for example in change.examples
                 ],
             }
-            for change in (*found.changes, *found.reasons)
+            for change in (*differences.changes, *differences.reasons)
         ],
         "declared": [
-            {"name": each.name, "old": each.old, "new": each.new} for each in answer.declarations
+            {"name": declaration.name, "old": declaration.old, "new": declaration.new}
+            for declaration in report.declarations
         ],
-        "uncompared": found.uncompared,
-        "gained": [_entitlement(each) for each in answer.gained],
-        "lost": [_entitlement(each) for each in answer.lost],
-        "unlisted": answer.unlisted,
-        "log_lines_not_judged": None if answer.replayed is None else answer.unjudged,
+        "uncompared": differences.uncompared,
+        "gained": list(map(_entitlement, report.gained)),
+        "lost": list(map(_entitlement, report.lost)),
+        "unlisted": report.unlisted,
+        "log_lines_not_judged": None if report.replayed is None else report.unjudged,
     }
 
 
-def _entitlement(each: Entitlement) -> dict[str, object]:
+def _entitlement(entitlement: Entitlement) -> dict[str, object]:
     return {
-        "subject": each.subject,
-        "action": {"name": each.action, "properties": dict(each.properties)},
-        "resource": each.resource,
+        "subject": entitlement.subject,
+        "action": {"name": entitlement.action, "properties": dict(entitlement.properties)},
+        "resource": entitlement.resource,
     }

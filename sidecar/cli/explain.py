@@ -1,4 +1,4 @@
-"""`sidecar explain`."""
+"""`sidecar explain`: the facts and rules behind one decision."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
-from sidecar.cli.options import PLACES, REFERENCE, said_options, setting_options
+from sidecar.cli.options import PACK_AND_DATA, REFERENCE, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
-from sidecar.cli.request_options import SAID, Pairs, request_of
+from sidecar.cli.request_options import Properties, request_of, request_options
 from sidecar.facts import read_positions
 from sidecar.model import Reference
 from sidecar.review.explain import Facts, explain_to_reviewer
@@ -21,37 +21,28 @@ from sidecar.review.explain_output import as_json, as_markdown, as_text
 @click.argument("subject", type=REFERENCE)
 @click.argument("action")
 @click.argument("resource", type=REFERENCE)
-@said_options(SAID)
-@click.option("--show-sensitive", is_flag=True, help="Tell what the schema calls sensitive too.")
+@request_options
+@click.option("--show-sensitive", is_flag=True, help="Show sensitive values too.")
 @output_options(JSON, MARKDOWN)
-@setting_options(PLACES)
+@setting_options(PACK_AND_DATA)
 def explain(  # noqa: PLR0913, PLR0917  click passes each option by its name
     subject: Reference,
     action: str,
     resource: Reference,
-    property: Pairs,  # noqa: A002  the name of the option
-    context: Pairs,
-    subject_property: Pairs,
-    resource_property: Pairs,
+    properties: Properties,
     at: datetime | None,
     show_sensitive: bool,
     output: str,
-    **places: object,
+    **given: object,
 ) -> None:
-    """Say why one question is decided as it is: from which facts, and by which rules.
+    """Explain the decision on one request: its facts, and the rules that decide it.
 
-    The rules are those of Oso's own proof. Where that differs from the compiled decision, which is
-    a fault of this software, it is said, and the exit status is 2.
+    The rules are those of Oso's own proof. If the proof and the compiled decision differ, which is
+    a fault of this software, an error says so, and the exit status is 2.
     """
-    said = {
-        "property": property,
-        "context": context,
-        "subject_property": subject_property,
-        "resource_property": resource_property,
-    }
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     pair = load(settings)
-    request = request_of(pair.policy.schema, (subject, action, resource), said)
+    request = request_of(pair.policy.schema, (subject, action, resource), properties)
     shown = frozenset({"sensitive"} if show_sensitive else ())
     rows = read_positions(pair.policy.schema, settings.mount())
     facts = Facts(pair.snapshot, rows, shown)

@@ -1,9 +1,9 @@
-"""How an answer is printed: as text, as JSON for programs, or as Markdown for a pull request."""
+"""Output formats: text, JSON for programs, Markdown for pull requests."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -19,7 +19,7 @@ _HELP = {
 
 
 def output_options(*outputs: str) -> Callable[[F], F]:
-    """Give a command ``--json`` and ``--markdown``; it gets the one asked for as ``output``."""
+    """Give a command ``--json`` and ``--markdown``; it receives the chosen one as ``output``."""
 
     def decorate(command: F) -> F:
         for output in reversed(outputs):
@@ -30,5 +30,20 @@ def output_options(*outputs: str) -> Callable[[F], F]:
 
 
 def print_json(answer: object) -> None:
-    """Print one JSON document, indented, members in the order in which they were put."""
+    """Print an indented JSON document, with its members in their order."""
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of conditions, one for each clause."""
+    for index, clauses in enumerate(conditions):
+        if not clauses:
+            yield "  always"
+        for position, clause in enumerate(clauses):
+            start = "   and " if position else "or when " if index else "  when "
+            yield f"{start}{clause}"
+
+
+def in_cell(text: str) -> str:
+    """Return a text for a cell of a Markdown table."""
+    return text.replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""`sidecar matrix`: what each role may do, and when."""
+"""`sidecar matrix`: the permissions of each role, and their conditions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.cli.diff_output import in_cell, indented
-from sidecar.cli.formats import JSON, MARKDOWN, TEXT, output_options, print_json
+from sidecar.cli.formats import JSON, MARKDOWN, TEXT, in_cell, indented, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
 from sidecar.review.matrix import NO, YES, Cell, Clauses, Sheet, Unlisted, matrix
@@ -22,16 +21,16 @@ from sidecar.schema.messages import in_line
 @click.option(
     "--golden",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Compare with the matrix that was approved; status 1 when a line differs.",
+    help="Compare with the approved matrix in FILE; status 1 if a line differs.",
 )
 @output_options(JSON, MARKDOWN)
 @setting_options(PACK)
-def draw(golden: Path | None, output: str, **places: object) -> None:
-    """Show what each role may do with each type of resource, and under which conditions.
+def matrix_command(golden: Path | None, output: str, **given: object) -> None:
+    """Show the permissions of each role on each type of resource, and their conditions.
 
     Keep its output in a file beside the policies: a change of access is then a line in a diff.
     """
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     sheets = matrix(PackPlace(NOW, settings.policies, settings.fixtures))
     unlisted = [sentence for sheet in sheets for sentence in sheet.unlisted]
     for sentence in unlisted:
@@ -59,13 +58,13 @@ def draw(golden: Path | None, output: str, **places: object) -> None:
 
 
 class _Legend:
-    """Numbers for conditions, each told once for a sheet."""
+    """The numbers of conditions, each listed once for a sheet."""
 
     def __init__(self) -> None:
         self.numbers: dict[Clauses, int] = {}
 
     def mark(self, cell: Cell) -> str:
-        """Return what stands in a cell."""
+        """Return the text of a cell."""
         if cell is None:
             return "asks Oso"
         if isinstance(cell, Unlisted):
@@ -78,8 +77,8 @@ class _Legend:
 
 
 def _text(sheets: Sequence[Sheet]) -> Iterator[str]:
-    for at, sheet in enumerate(sheets):
-        if at:
+    for index, sheet in enumerate(sheets):
+        if index:
             yield ""
         legend = _Legend()
         rows = [["", *sheet.columns]]
@@ -139,15 +138,7 @@ def _as_json(sheet: Sheet) -> dict[str, object]:
                 "name": action,
                 "cells": [
                     {
-                        "allowed": "unknown"
-                        if cell is None
-                        else "always"
-                        if cell == YES
-                        else "never"
-                        if cell == NO
-                        else "not listed"
-                        if isinstance(cell, Unlisted)
-                        else "sometimes",
+                        "allowed": _allowed(cell),
                         "when": None if isinstance(cell, Unlisted) else cell,
                     }
                     for cell in cells
@@ -156,3 +147,13 @@ def _as_json(sheet: Sheet) -> dict[str, object]:
             for action, cells in sheet.cells.items()
         ],
     }
+
+
+def _allowed(cell: Cell) -> str:
+    if cell is None:
+        return "unknown"
+    if isinstance(cell, Unlisted):
+        return "not listed"
+    if cell == YES:
+        return "always"
+    return "never" if cell == NO else "sometimes"

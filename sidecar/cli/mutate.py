@@ -1,4 +1,4 @@
-"""`sidecar mutate`: would the suites notice a slip in the policy?"""
+"""`sidecar mutate`: single edits of the policy that no suite detects."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _WORKERS = 2
     type=click.IntRange(1, 64),
     default=_WORKERS,
     show_default=True,
-    help="How many mutants are tried beside each other.",
+    help="Number of mutants that are tested at the same time.",
 )
 @output_options(JSON)
 @setting_options(PACK)
-def mutated(workers: int, output: str, **places: object) -> None:
-    """Make a slip in the policy, hundreds of times, and show those that no suite notices.
+def mutate_command(workers: int, output: str, **given: object) -> None:
+    """Edit the policy in hundreds of ways, and show the edits that no suite detects.
 
     Each mutant is one edit: a condition dropped or negated, a role or a value swapped, a boundary
-    moved, a rule deleted. For each that survives, a case is shown that would kill it. Mutants that
-    answer alike in every situation, and those that do not load, are only counted.
+    moved, a rule deleted. For each survivor, a case is shown that would detect it. Mutants that
+    decide every situation alike, and those that do not load, are only counted.
     """
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     count, verdicts = mutate(Places(settings.policies, settings.fixtures), workers)
     with click.progressbar(
         verdicts,
@@ -42,13 +42,13 @@ def mutated(workers: int, output: str, **places: object) -> None:
         label="mutants",
         file=sys.stderr,
         hidden=not sys.stderr.isatty(),
-    ) as shown:
-        found = list(shown)
-    survivors = [verdict for verdict in found if verdict.fate is Fate.SURVIVED]
+    ) as progress:
+        finished = list(progress)
+    survivors = [verdict for verdict in finished if verdict.fate is Fate.SURVIVED]
     if output == JSON:
-        print_json(_as_json(found))
+        print_json(_as_json(finished))
     else:
-        for line in _text(found):
+        for line in _text(finished):
             click.echo(line)
     raise SystemExit(EXIT_NO if survivors else EXIT_YES)
 
@@ -59,8 +59,8 @@ def _text(verdicts: Sequence[Verdict]) -> Iterator[str]:
             yield f"{verdict.mutant.file}:{verdict.mutant.line}: {verdict.mutant.sentence}"
             yield from (f"    {line}" for line in (verdict.case or verdict.why).splitlines())
     counts = Counter(verdict.fate for verdict in verdicts)
-    counted = ", ".join(f"{counts[fate]} {fate.value}" for fate in Fate)
-    yield f"{len(verdicts)} mutants: {counted}"
+    summary = ", ".join(f"{counts[fate]} {fate.value}" for fate in Fate)
+    yield f"{len(verdicts)} mutants: {summary}"
 
 
 def _as_json(verdicts: Sequence[Verdict]) -> dict[str, object]:

@@ -1,29 +1,28 @@
-"""Options of the command line: the settings, and what a person says about one question."""
+"""The options of settings, and the types of arguments and options."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from sidecar.config.variables import WRITINGS, default_text, variable
+from sidecar.config.variables import FORMS, default_text, variable
 from sidecar.errors import InvalidRequestError
 from sidecar.model import Reference
-from sidecar.schema import Attribute, Kind
 from sidecar.schema.instants import parse_instant
-from sidecar.schema.messages import nearest, shown
+from sidecar.schema.messages import shown
 
 PACK = ("policies", "fixtures")
-PLACES = (*PACK, "data")
-DECIDING = (*PACK, "bundle", "data")
+PACK_AND_DATA = (*PACK, "data")
+PACK_OR_BUNDLE = (*PACK, "bundle", "data")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Said(click.ParamType[object]):
-    """A text that one of our own readers takes, or refuses with a sentence."""
+class _Parsed(click.ParamType[object]):
+    """A text that a function parses, or refuses with a ValueError."""
 
     def __init__(self, name: str, read: Callable[[str], object]) -> None:
         self.name = name
@@ -32,7 +31,7 @@ class _Said(click.ParamType[object]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
-        """Return what the text means."""
+        """Return the value of a text."""
         try:
             return self._read(value) if isinstance(value, str) else value
         except (ValueError, InvalidRequestError) as error:
@@ -40,20 +39,20 @@ class _Said(click.ParamType[object]):
 
 
 class _SettingOption(click.Option):
-    """The option and the variable of a setting."""
+    """The option and the environment variable of a setting."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return what the variable says, unless Kubernetes wrote it and not a person.
+        """Return the value of the variable, unless Kubernetes has set it.
 
-        Into every container of its namespace it writes ``NAME_PORT=tcp://IP:PORT`` for each
-        service, and a service may be called `sidecar`.
+        Kubernetes sets ``NAME_PORT=tcp://IP:PORT`` in every container of a namespace for each
+        service, and a service may be named `sidecar`.
         """
         value = super().resolve_envvar_value(ctx)
         if value is None or self.name != "port" or not _SERVICE_LINK.match(value):
             return value
-        shown_value = f"{self.envvar}={shown(value)}"
+        setting = f"{self.envvar}={shown(value)}"
         click.echo(
-            f"warning: {shown_value} is ignored: Kubernetes writes it for a service called"
+            f"warning: {setting} is ignored: Kubernetes writes it for a service called"
             " `sidecar`; --port sets the port",
             err=True,
         )
@@ -64,21 +63,21 @@ _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://")
 
 
 def setting_options(names: Sequence[str]) -> Callable[[F], F]:
-    """Give a command the options of these settings."""
+    """Give a command the options of settings, each as a keyword argument."""
 
     def decorate(command: F) -> F:
         for name in reversed(names):
-            writing = WRITINGS[name]
+            form = FORMS[name]
             click.option(
                 f"--{name.replace('_', '-')}",
                 cls=_SettingOption,
-                metavar=writing.metavar,
-                type=_Said(writing.metavar, writing.read),
+                metavar=form.metavar,
+                type=_Parsed(form.metavar, form.read),
                 envvar=variable(name),
                 show_envvar=True,
                 default=default_text(name) or None,
                 show_default=bool(default_text(name)),
-                help=writing.help,
+                help=form.help,
             )(command)
         return command
 
@@ -99,86 +98,6 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-REFERENCE = _Said("TYPE:ID", _reference)
-_PAIR = _Said("NAME=VALUE", _pair)
-INSTANT = _Said("INSTANT", parse_instant)
-
-
-def said_options(names: Sequence[str]) -> Callable[[F], F]:
-    """Give a command repeatable options of the form ``name=value``, and the moment."""
-
-    def decorate(command: F) -> F:
-        click.option(
-            "--at",
-            type=INSTANT,
-            metavar="INSTANT",
-            envvar="SIDECAR_AT",
-            show_envvar=True,
-            help="The moment of the question, 2026-12-01T12:00:00Z.  [default: now]",
-        )(command)
-        for name in reversed(names):
-            click.option(
-                f"--{name.replace('_', '-')}",
-                type=_PAIR,
-                multiple=True,
-                metavar="NAME=VALUE",
-                envvar=variable(name),
-                show_envvar=True,
-                help=_SAID[name],
-            )(command)
-        return command
-
-    return decorate
-
-
-_SAID = {
-    "property": "A property of the action.",
-    "context": "A member of the context.",
-    "subject_property": "A property of the subject, as a caller would say it.",
-    "resource_property": "A property of the resource, as a caller would say it.",
-}
-
-
-def values(
-    pairs: Sequence[tuple[str, str]], declared: Mapping[str, Attribute], option: str
-) -> dict[str, object]:
-    """Return what was said as JSON would carry it, each by its declared type.
-
-    A name that is not declared is ignored, as it is over HTTP, but with a warning; so is the
-    clock, which has an option of its own.
-
-    Args:
-        pairs: Names and texts.
-        declared: What the schema lets a caller say here.
-        option: The name of the option, for the messages.
-
-    Raises:
-        UsageError: A text cannot be of its declared type.
-    """
-    found: dict[str, object] = {}
-    known = [name for name in declared if name != "now"]
-    for name, text in pairs:
-        if name in known:
-            found[name] = _typed(name, text, declared[name])
-        else:
-            said = f"--{option.replace('_', '-')} {shown(name)}"
-            click.echo(f"warning: {said} is not declared, ignored{nearest(name, known)}", err=True)
-    return found
-
-
-def _typed(name: str, text: str, declared: Attribute) -> object:
-    kind = declared.type.kind
-    if kind is Kind.BOOLEAN:
-        if text not in _TRUTHS:
-            raise click.UsageError(f"{shown(name)} must be true or false, not {shown(text)}")
-        return _TRUTHS[text]
-    if kind is Kind.INTEGER:
-        try:
-            return int(text)
-        except ValueError:
-            message = f"{shown(name)} must be a whole number, not {shown(text)}"
-            raise click.UsageError(message) from None
-    return text.split(",") if kind is Kind.SET else text
-
-
-_TRUTHS = {"true": True, "false": False}
+REFERENCE = _Parsed("TYPE:ID", _reference)
+PAIR = _Parsed("NAME=VALUE", _pair)
+INSTANT = _Parsed("INSTANT", parse_instant)

@@ -1,4 +1,4 @@
-"""What commands begin with: settings, the pack and the facts that they name, and the clock."""
+"""The settings of a command, its pack and facts, and the clock."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ POLICIES, FIXTURES, BUNDLE = "policies", "fixtures", "bundle"
 
 
 class HalfAPackError(SidecarError):
-    """One directory of a pack was named and the other is not beside it."""
+    """Only one directory of a pack is given, and the other is not beside it."""
 
 
 def settings_of(given: Mapping[str, object]) -> Settings:
-    """Return the settings that a command was given; the others have their defaults.
+    """Return the given settings; the others have their defaults.
 
-    Where one directory of the pack is given, the other is the one beside it.
+    If one directory of the pack is given, the other is the one beside it.
 
     Raises:
         HalfAPackError: There is none beside it.
         UsageError: A bundle is given with a directory of a pack, or without facts.
     """
     known = {name: value for name, value in given.items() if value is not None}
-    settings = Settings(**known)  # type: ignore[arg-type]  # each read by its own field's reader
+    settings = Settings(**known)  # type: ignore[arg-type]  # each is parsed by its option
     if BUNDLE in known:
         _check_bundle(known)
         return settings
@@ -43,13 +43,13 @@ def settings_of(given: Mapping[str, object]) -> Settings:
 
 
 def pack_settings(given: Mapping[str, object]) -> Settings:
-    """Return the settings of a command, with the pack that it uses, which it prints.
+    """Return the settings of a command with its pack, and print the choice.
 
-    The pack is the one that was named; else the nearest of the working directory and its parents,
-    up to the root of the git repository; else the shipped one.
+    The pack is the given one; or else the nearest in the working directory and its parents, up to
+    the root of the git repository; or else the shipped one.
 
     Raises:
-        HalfAPackError: One directory was named and the other is not beside it.
+        HalfAPackError: Only one directory is given, and the other is not beside it.
     """
     settings, why = settings_of(given), "as named"
     if settings.bundle is not None:
@@ -66,7 +66,7 @@ def pack_settings(given: Mapping[str, object]) -> Settings:
 
 
 def nearest_pack(start: Path) -> Path | None:
-    """Return the nearest directory that holds `policies` and `fixtures`, not beyond a git root."""
+    """Return the nearest directory with `policies` and `fixtures`, not beyond a git root."""
     for directory in (start, *start.parents):
         if (directory / POLICIES).is_dir() and (directory / FIXTURES).is_dir():
             return directory
@@ -76,10 +76,10 @@ def nearest_pack(start: Path) -> Path | None:
 
 
 def load(settings: Settings) -> Pair:
-    """Read the pack and the facts that a command uses.
+    """Return the pack and the facts of a command.
 
     Raises:
-        InvalidDocumentsError: They cannot be used.
+        InvalidDocumentsError: They are invalid.
     """
     if settings.bundle is not None:
         return Reloading(BundlePlaces(settings.bundle, settings.mount())).load()
@@ -87,12 +87,12 @@ def load(settings: Settings) -> Pair:
 
 
 def clock() -> datetime:
-    """Return the moment of a question for which nobody named one."""
+    """Return the current time, for requests without ``--at``."""
     return datetime.now(UTC)  # noqa: TID251  this is where a person's clock is read
 
 
 def _check_bundle(known: Mapping[str, object]) -> None:
-    """Check what is given beside a bundle, which stands for a pack and has no demo world."""
+    """Check the settings beside a bundle, which replaces a pack and has no demo world."""
     for name in (POLICIES, FIXTURES):
         if name in known:
             raise click.UsageError(
@@ -104,11 +104,11 @@ def _check_bundle(known: Mapping[str, object]) -> None:
 
 
 def _beside(given: Path, name: str) -> Path:
-    # `resolve` only where the last part says nothing: a mount may be a link to somewhere else.
+    # `resolve` only for paths without a last name: a mount may be a link to another directory.
     base = given.resolve() if given.name in {"", ".."} else given
-    found = base.parent / name
-    if not found.is_dir():
+    directory = base.parent / name
+    if not directory.is_dir():
         raise HalfAPackError(
             f"there is no `{name}` beside `{given}`; name the directory with `--{name}`"
         )
-    return found
+    return directory

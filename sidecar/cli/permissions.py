@@ -1,4 +1,4 @@
-"""`sidecar permissions`: the actions a subject may do on a resource, from a pack and facts."""
+"""`sidecar permissions`: the actions that are allowed to a subject on a resource."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
-from sidecar.cli.options import DECIDING, REFERENCE, said_options, setting_options
+from sidecar.cli.options import PACK_OR_BUNDLE, REFERENCE, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
-from sidecar.cli.request_options import SAID, Pairs, request_of
+from sidecar.cli.request_options import Properties, request_of, request_options
 from sidecar.engine.search import list_permissions
 from sidecar.model import Reference
 from sidecar.schema.messages import in_line
@@ -18,32 +18,23 @@ from sidecar.schema.messages import in_line
 @main.command()
 @click.argument("subject", type=REFERENCE)
 @click.argument("resource", type=REFERENCE)
-@said_options(SAID)
-@setting_options(DECIDING)
-def permissions(  # noqa: PLR0913, PLR0917  click passes each option by its name
+@request_options
+@setting_options(PACK_OR_BUNDLE)
+def permissions(
     subject: Reference,
     resource: Reference,
-    property: Pairs,  # noqa: A002  the name of the option
-    context: Pairs,
-    subject_property: Pairs,
-    resource_property: Pairs,
+    properties: Properties,
     at: datetime | None,
-    **places: object,
+    **given: object,
 ) -> None:
-    """List the actions that a subject may do on a resource; status 1 when there are none.
+    """List the actions that are allowed to a subject on a resource; status 1 if there are none.
 
-    The obligations of an action stand behind its name.
+    The obligations of an action follow its name.
     """
-    said = {
-        "property": property,
-        "context": context,
-        "subject_property": subject_property,
-        "resource_property": resource_property,
-    }
-    pair = load(pack_settings(places))
-    request = request_of(pair.policy.schema, (subject, "", resource), said)
-    found = list_permissions(request, pair.policy, pair.snapshot, at or clock())
-    for action in found.actions:
-        codes = "".join(f" obligation {each.code}" for each in found.of(action))
+    pair = load(pack_settings(given))
+    request = request_of(pair.policy.schema, (subject, "", resource), properties)
+    permitted = list_permissions(request, pair.policy, pair.snapshot, at or clock())
+    for action in permitted.actions:
+        codes = "".join(f" obligation {obligation.code}" for obligation in permitted.of(action))
         click.echo(f"{in_line(action)}{codes}")
-    raise SystemExit(EXIT_YES if found.actions else EXIT_NO)
+    raise SystemExit(EXIT_YES if permitted.actions else EXIT_NO)

@@ -1,4 +1,4 @@
-"""`sidecar prove`: do the invariants of a pack hold in every state?"""
+"""`sidecar prove`: proofs that the invariants of a pack hold in every state."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.cli.diff_output import indented
-from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
+from sidecar.cli.formats import JSON, MARKDOWN, indented, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
 from sidecar.review.example_text import as_json, told
@@ -22,13 +21,13 @@ _UNMET = "no state meets its conditions today"
 @main.command("prove")
 @output_options(JSON, MARKDOWN)
 @setting_options(PACK)
-def prove_invariants(output: str, **places: object) -> None:
-    """Prove the invariants, *invariants.yaml beside the policies; status 1 when one fails.
+def prove_invariants(output: str, **given: object) -> None:
+    """Prove the invariants, *invariants.yaml beside the policies; status 1 if one fails.
 
-    A proof covers every state that facts can have. Of an invariant that fails, a state in which
-    it does is shown, and the rules that are responsible. Status 2 when one could not be proved.
+    A proof covers every state of the facts. For an invariant that fails, a counterexample is
+    shown, and the responsible rules. Status 2 if one could not be proved.
     """
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     schema, verdicts = prove(PackPlace(NOW, settings.policies, settings.fixtures))
     if not verdicts:
         raise click.UsageError(
@@ -55,23 +54,26 @@ def _text(verdicts: Sequence[Verdict], schema: Schema) -> Iterator[str]:
             continue
         head = "FAILS" if verdict.counterexamples else "unproved"
         yield f"{head}   {invariant.name} ({invariant.file}:{invariant.line})"
-        for each in verdict.counterexamples:
-            yield from _counterexample(each, schema)
+        for counterexample in verdict.counterexamples:
+            yield from _counterexample(counterexample, schema)
         yield from (f"  not proved: {sentence}" for sentence in verdict.unproved)
     yield _summary(verdicts)
 
 
-def _counterexample(each: Counterexample, schema: Schema) -> Iterator[str]:
-    yield f"  {', '.join(each.actions)} on {each.asked.resource}, for {each.asked.subject}"
-    if each.unlisted:
-        yield f"    in states that cannot be listed: {each.unlisted}"
-    yield from (f"  {line}" for line in indented(each.clauses))
-    if each.example is not None:
+def _counterexample(counterexample: Counterexample, schema: Schema) -> Iterator[str]:
+    request, actions = counterexample.asked, ", ".join(counterexample.actions)
+    yield f"  {actions} on {request.resource}, for {request.subject}"
+    if counterexample.unlisted:
+        yield f"    in states that cannot be listed: {counterexample.unlisted}"
+    yield from (f"  {line}" for line in indented(counterexample.clauses))
+    if counterexample.example is not None:
         yield "    for example"
-        yield from (f"      {line}" for line in told(each.example, each.asked.action, schema))
-    if each.lines:
+        yield from (
+            f"      {line}" for line in told(counterexample.example, request.action, schema)
+        )
+    if counterexample.lines:
         yield "    because of"
-        yield from (f"      {line}" for line in each.lines)
+        yield from (f"      {line}" for line in counterexample.lines)
 
 
 def _summary(verdicts: Sequence[Verdict]) -> str:
@@ -93,13 +95,14 @@ def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
         head = "Fails" if verdict.counterexamples else "Not proved"
         yield f"**{head}:** {verdict.invariant.name}"
         yield ""
-        for each in verdict.counterexamples:
-            if each.unlisted:
-                yield f"- {', '.join(each.actions)} on {each.asked.resource}: {each.unlisted}"
-            for clauses in each.clauses:
+        for counterexample in verdict.counterexamples:
+            cells = f"{', '.join(counterexample.actions)} on {counterexample.asked.resource}"
+            if counterexample.unlisted:
+                yield f"- {cells}: {counterexample.unlisted}"
+            for clauses in counterexample.clauses:
                 when = ", and ".join(f"`{clause}`" for clause in clauses) or "always"
-                yield f"- {', '.join(each.actions)} on {each.asked.resource}: when {when}"
-            yield from (f"  - `{line}`" for line in each.lines)
+                yield f"- {cells}: when {when}"
+            yield from (f"  - `{line}`" for line in counterexample.lines)
         yield from (f"- not proved: {sentence}" for sentence in verdict.unproved)
 
 
@@ -115,16 +118,16 @@ def _as_json(verdicts: Sequence[Verdict], schema: Schema) -> dict[str, object]:
                 "unmet": verdict.unmet,
                 "counterexamples": [
                     {
-                        "subject": each.asked.subject,
-                        "resource": each.asked.resource,
-                        "actions": each.actions,
-                        "when": None if each.unlisted else each.clauses,
+                        "subject": counterexample.asked.subject,
+                        "resource": counterexample.asked.resource,
+                        "actions": counterexample.actions,
+                        "when": None if counterexample.unlisted else counterexample.clauses,
                         "example": None
-                        if each.example is None
-                        else as_json(each.example, each.asked.action, schema),
-                        "lines": each.lines,
+                        if counterexample.example is None
+                        else as_json(counterexample.example, counterexample.asked.action, schema),
+                        "lines": counterexample.lines,
                     }
-                    for each in verdict.counterexamples
+                    for counterexample in verdict.counterexamples
                 ],
                 "unproved": verdict.unproved,
             }

@@ -1,4 +1,4 @@
-"""`sidecar replay`."""
+"""`sidecar replay`: the decisions of a log under another policy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sidecar.review.replay_judge import Effect
 
 K = TypeVar("K")
 
-_MOST_TOLD = 20
-"""Lines that cannot be read and are named one by one."""
+_MAX_REPORTED = 20
+"""Unreadable lines that are reported one by one."""
 
 
 @main.command("replay")
@@ -31,132 +31,133 @@ _MOST_TOLD = 20
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Facts of a mount for what lines do not hold.",
+    help="A mount for facts that lines do not hold.",
 )
 @output_options(JSON, MARKDOWN)
-def replay_command(log: Iterator[bytes], output: str, data: Path | None, **places: object) -> None:
-    """Ask the decisions of LOG, a decision log, again of other policies; `-` is standard input.
+def replay_command(log: Iterator[bytes], output: str, data: Path | None, **given: object) -> None:
+    """Repeat the decisions of LOG, a decision log, under other policies; `-` is standard input.
 
-    Each line is judged from the facts that it carries: what changes is told, and so is what
-    cannot be judged, because the line lacks a fact. With --data such facts are taken from a mount,
-    and what is judged by them is marked. Status 1 when something changes, 2 when a line could not
-    be judged, or none was.
+    Each line is judged from the facts that it holds. Changes are listed, and so are lines that
+    cannot be judged because they lack a fact. With --data such facts are read from a mount, and the
+    results that depend on them are marked. Status 1 if something changes, 2 if a line could not be
+    judged, or none was.
     """
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     policy = load_pack(settings.policies, settings.fixtures)
     key: Path | None = settings.decision_log_key
     snapshot = None if data is None else read_directory(policy.schema, data)
-    found = replay(log, policy, None if key is None else Hashing.by_file(key), snapshot)
+    result = replay(log, policy, None if key is None else Hashing.by_file(key), snapshot)
     if output == JSON:
-        print_json(_members(found))
+        print_json(_members(result))
     else:
-        for line in _markdown(found) if output == MARKDOWN else _text(found):
+        for line in _markdown(result) if output == MARKDOWN else _text(result):
             click.echo(line)
-        for number, message in found.errors[:_MOST_TOLD]:
+        for number, message in result.errors[:_MAX_REPORTED]:
             click.echo(f"error: line {number} {message}", err=True)
-    if found.not_judged or not found.judged:
+    if result.not_judged or not result.judged:
         raise SystemExit(EXIT_TROUBLE)
-    raise SystemExit(EXIT_NO if found.counts[Effect.CHANGED] else EXIT_YES)
+    raise SystemExit(EXIT_NO if result.counts[Effect.CHANGED] else EXIT_YES)
 
 
-def _headline(found: Replay) -> str:
-    """Return what became of the log in one line, what could not be judged first."""
-    counts = found.counts
+def _headline(result: Replay) -> str:
+    """Return the result in one line, beginning with the lines that could not be judged."""
+    counts = result.counts
     total = (
         f"{counts[Effect.CHANGED]} of {counts.total()} decisions change,"
         f" {counts[Effect.SAME]} stay as they are,"
         f" {counts[Effect.UNKNOWN] + counts[Effect.PARTLY]} cannot be judged"
     )
-    if not found.judged:
+    if not result.judged:
         return f"incomplete, no line could be judged: {total}"
-    if found.not_judged:
-        whole = found.readable + found.unreadable.count
-        return f"incomplete, {found.not_judged} of {whole} lines could not be judged: {total}"
+    if result.not_judged:
+        whole = result.readable + result.unreadable.count
+        return f"incomplete, {result.not_judged} of {whole} lines could not be judged: {total}"
     return total
 
 
-def _text(found: Replay) -> Iterator[str]:
-    yield _headline(found)
-    for change, lines in _largest(found.changes):
-        before, after = _answered(change.before), _answered(change.after)
-        where = f"{_lines(lines)}: {_asked(change.question)}"
+def _text(result: Replay) -> Iterator[str]:
+    yield _headline(result)
+    for change, lines in _largest(result.changes):
+        before, after = _describe(change.before), _describe(change.after)
+        head = f"{_lines(lines)}: {_question_text(change.question)}"
         by = _by(change.supplied, "; ")
-        yield f"{where}: was {before}, now {after}{by} {_places(lines)}"
-    for unjudged, lines in _largest(found.unjudged):
+        yield f"{head}: was {before}, now {after}{by} {_line_numbers(lines)}"
+    for unjudged, lines in _largest(result.unjudged):
         what = "the reasons cannot be judged" if unjudged.decided else "cannot be judged"
         missing = ", ".join(unjudged.missing)
-        where = f"{_lines(lines)}: {_asked(unjudged.question)}"
-        yield f"{where}: {what}; not told: {missing} {_places(lines)}"
-    for lines, why in _beside(found):
+        head = f"{_lines(lines)}: {_question_text(unjudged.question)}"
+        yield f"{head}: {what}; not told: {missing} {_line_numbers(lines)}"
+    for lines, why in _other_lines(result):
         if lines.count:
-            yield f"{_lines(lines)}: {why} {_places(lines)}"
+            yield f"{_lines(lines)}: {why} {_line_numbers(lines)}"
 
 
-def _markdown(found: Replay) -> Iterator[str]:
-    yield _headline(found)
-    if found.changes:
+def _markdown(result: Replay) -> Iterator[str]:
+    yield _headline(result)
+    if result.changes:
         yield ""
         yield "| lines | asked | was | now | first |"
         yield "|---|---|---|---|---|"
-    for change, lines in _largest(found.changes):
-        before, after = _answered(change.before), _answered(change.after)
+    for change, lines in _largest(result.changes):
+        before, after = _describe(change.before), _describe(change.after)
         first = ", ".join(map(str, lines.first))
         now = f"{after}{_by(change.supplied, '; ')}"
-        yield f"| {lines.count} | {_asked(change.question)} | {before} | {now} | {first} |"
-    if found.unjudged:
+        yield f"| {lines.count} | {_question_text(change.question)} | {before} | {now} | {first} |"
+    if result.unjudged:
         yield ""
         yield "| lines | asked | cannot be judged | not told | first |"
         yield "|---|---|---|---|---|"
-    for unjudged, lines in _largest(found.unjudged):
+    for unjudged, lines in _largest(result.unjudged):
         what = "the reasons" if unjudged.decided else "the decision"
         missing, first = ", ".join(unjudged.missing), ", ".join(map(str, lines.first))
-        yield f"| {lines.count} | {_asked(unjudged.question)} | {what} | {missing} | {first} |"
-    beside = [each for each in _beside(found) if each[0].count]
-    if beside:
+        question = _question_text(unjudged.question)
+        yield f"| {lines.count} | {question} | {what} | {missing} | {first} |"
+    others = [item for item in _other_lines(result) if item[0].count]
+    if others:
         yield ""
-    for lines, why in beside:
-        yield f"- {_lines(lines)}: {why} {_places(lines)}"
+    for lines, why in others:
+        yield f"- {_lines(lines)}: {why} {_line_numbers(lines)}"
 
 
-def _beside(found: Replay) -> tuple[tuple[Lines, str], ...]:
+def _other_lines(result: Replay) -> tuple[tuple[Lines, str], ...]:
     supplied = [
-        (lines, f"stay as they are{_by(facts, ', ')}") for facts, lines in _largest(found.supplied)
+        (lines, f"stay as they are{_by(facts, ', ')}") for facts, lines in _largest(result.supplied)
     ]
     return (
         *supplied,
-        (found.another_schema, "not judged: written under another schema"),
-        (found.stale, "not judged: denied as stale, before any policy was asked"),
-        (found.searches, "not judged: searches"),
-        (found.permissions, "not judged: lists of permissions"),
-        (found.unreadable, "cannot be read"),
+        (result.another_schema, "not judged: written under another schema"),
+        (result.stale, "not judged: denied as stale, before any policy was asked"),
+        (result.searches, "not judged: searches"),
+        (result.permissions, "not judged: lists of permissions"),
+        (result.unreadable, "cannot be read"),
     )
 
 
 def _by(facts: tuple[str, ...], separator: str) -> str:
-    """Return the mark of what was judged by facts that the line does not hold."""
+    """Return the mark of a result that depends on facts from --data."""
     return f"{separator}with {', '.join(facts)} from --data" if facts else ""
 
 
-def _largest(found: dict[K, Lines]) -> list[tuple[K, Lines]]:
-    return sorted(found.items(), key=lambda each: (-each[1].count, each[1].first))
+def _largest(groups: dict[K, Lines]) -> list[tuple[K, Lines]]:
+    return sorted(groups.items(), key=lambda item: (-item[1].count, item[1].first))
 
 
 def _lines(lines: Lines) -> str:
     return f"{lines.count} line" if lines.count == 1 else f"{lines.count} lines"
 
 
-def _places(lines: Lines) -> str:
+def _line_numbers(lines: Lines) -> str:
     more = ", …" if lines.count > FIRST else ""
     word = "line" if lines.count == 1 else "lines"
     return f"({word} {', '.join(map(str, lines.first))}{more})"
 
 
-def _asked(question: Question) -> str:
+def _question_text(question: Question) -> str:
     action = question.action or "an undeclared action"
     return f"{question.subject} {action} {question.resource}"
 
 
-def _answered(answer: Answer) -> str:
+def _describe(answer: Answer) -> str:
     word = "allowed" if answer.allowed else "denied"
     if answer.codes is None:
         return f"{word}, with {'obligations' if answer.allowed else 'reasons'} not known in full"
@@ -166,23 +167,23 @@ def _answered(answer: Answer) -> str:
     return f"{word} and obliged to {codes}" if answer.allowed else f"{word}: {codes}"
 
 
-def _members(found: Replay) -> dict[str, object]:
-    counts = found.counts
+def _members(result: Replay) -> dict[str, object]:
+    counts = result.counts
     return {
-        "headline": _headline(found),
-        "complete": bool(found.judged and not found.not_judged),
-        "not_judged": found.not_judged,
+        "headline": _headline(result),
+        "complete": bool(result.judged and not result.not_judged),
+        "not_judged": result.not_judged,
         "decisions": counts.total(),
         **{effect.value: counts[effect] for effect in Effect},
         "changes": [
             {
                 **_question(change.question),
-                "before": _said(change.before),
-                "after": _said(change.after),
+                "before": _json_answer(change.before),
+                "after": _json_answer(change.after),
                 "facts_from_data": list(change.supplied),
                 **_counted(lines),
             }
-            for change, lines in _largest(found.changes)
+            for change, lines in _largest(result.changes)
         ],
         "unjudged": [
             {
@@ -191,18 +192,18 @@ def _members(found: Replay) -> dict[str, object]:
                 "missing": list(unjudged.missing),
                 **_counted(lines),
             }
-            for unjudged, lines in _largest(found.unjudged)
+            for unjudged, lines in _largest(result.unjudged)
         ],
         "same_with_facts_from_data": [
-            {"facts": list(facts), **_counted(lines)} for facts, lines in _largest(found.supplied)
+            {"facts": list(facts), **_counted(lines)} for facts, lines in _largest(result.supplied)
         ],
-        "another_schema": _counted(found.another_schema),
-        "stale": _counted(found.stale),
-        "searches": _counted(found.searches),
-        "permissions": _counted(found.permissions),
+        "another_schema": _counted(result.another_schema),
+        "stale": _counted(result.stale),
+        "searches": _counted(result.searches),
+        "permissions": _counted(result.permissions),
         "unreadable": {
-            **_counted(found.unreadable),
-            "errors": [{"line": number, "message": text} for number, text in found.errors],
+            **_counted(result.unreadable),
+            "errors": [{"line": number, "message": text} for number, text in result.errors],
         },
     }
 
@@ -215,7 +216,7 @@ def _question(question: Question) -> dict[str, object]:
     }
 
 
-def _said(answer: Answer) -> dict[str, object]:
+def _json_answer(answer: Answer) -> dict[str, object]:
     codes = None if answer.codes is None else list(answer.codes)
     return {"decision": answer.allowed, "obligations" if answer.allowed else "reasons": codes}
 

@@ -1,55 +1,132 @@
-"""A question as the options of a command say it."""
+"""The options that state a request on the command line, and the request that they state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
 
-from sidecar.cli.options import values
+import click
+
+from sidecar.cli.options import INSTANT, PAIR
+from sidecar.config.variables import variable
 from sidecar.model import Reference, Request
-from sidecar.schema import Attribute, Schema
+from sidecar.schema import Attribute, Kind, Schema
+from sidecar.schema.messages import nearest, shown
 
-SAID = ("property", "context", "subject_property", "resource_property")
+Properties = Mapping[str, Sequence[tuple[str, str]]]
+"""Names and texts, by the option that states them."""
 
-Pairs = tuple[tuple[str, str], ...]
+_HELP = {
+    "property": "A property of the action.",
+    "context": "A member of the context.",
+    "subject_property": "A property of the subject, as a caller would send it.",
+    "resource_property": "A property of the resource, as a caller would send it.",
+}
+_BOOLEANS = {"true": True, "false": False}
+
+
+def request_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--property NAME=VALUE`` and its like as `properties`, and ``--at``."""
+
+    @wraps(command)
+    def with_properties(**options: Any) -> None:  # noqa: ANN401  click passes them by name
+        properties = {name: options.pop(name) for name in _HELP}
+        command(properties=properties, **options)
+
+    for name in reversed(_HELP):
+        click.option(
+            f"--{name.replace('_', '-')}",
+            type=PAIR,
+            multiple=True,
+            metavar="NAME=VALUE",
+            envvar=variable(name),
+            show_envvar=True,
+            help=_HELP[name],
+        )(with_properties)
+    return click.option(
+        "--at",
+        type=INSTANT,
+        metavar="INSTANT",
+        envvar="SIDECAR_AT",
+        show_envvar=True,
+        help="The time of the request, 2026-12-01T12:00:00Z.  [default: now]",
+    )(with_properties)
 
 
 def request_of(
-    schema: Schema, names: tuple[Reference, str, Reference], said: Mapping[str, Pairs]
+    schema: Schema, names: tuple[Reference, str, Reference], properties: Properties
 ) -> Request:
-    """Return the question of a subject, an action and a resource, with all that was said.
+    """Return the request of a subject, an action and a resource.
 
     An empty action stands for all of them, and takes the properties of each.
 
     Raises:
-        UsageError: A text cannot be of its declared type.
+        UsageError: A text is not of its declared type.
     """
     subject, action, resource = names
+
+    def values(option: str, declared: Mapping[str, Attribute]) -> dict[str, object]:
+        return json_values(properties[option], declared, option)
+
     return Request(
         subject=subject,
         action=action,
         resource=resource,
-        subject_properties=_values(said, "subject_property", _sayable(schema, subject.type)),
-        action_properties=_values(said, "property", _declared(schema, resource.type, action)),
-        resource_properties=_values(said, "resource_property", _sayable(schema, resource.type)),
-        context=_values(said, "context", schema.context),
+        subject_properties=values("subject_property", _caller_attributes(schema, subject.type)),
+        action_properties=values("property", _action_properties(schema, resource.type, action)),
+        resource_properties=values("resource_property", _caller_attributes(schema, resource.type)),
+        context=values("context", schema.context),
     )
 
 
-def _sayable(schema: Schema, type_name: str) -> Mapping[str, Attribute]:
+def _caller_attributes(schema: Schema, type_name: str) -> Mapping[str, Attribute]:
     declared = schema.types.get(type_name)
     attributes = declared.attributes if declared else {}
     return {name: attribute for name, attribute in attributes.items() if attribute.caller}
 
 
-def _declared(schema: Schema, type_name: str, action: str) -> Mapping[str, Attribute]:
+def _action_properties(schema: Schema, type_name: str, name: str) -> Mapping[str, Attribute]:
     declared = schema.types.get(type_name)
     actions = declared.actions if declared else {}
-    if not action:
-        return {name: each for one in actions.values() for name, each in one.properties.items()}
-    return actions[action].properties if action in actions else {}
+    if not name:
+        return {
+            name: attribute
+            for action in actions.values()
+            for name, attribute in action.properties.items()
+        }
+    return actions[name].properties if name in actions else {}
 
 
-def _values(
-    said: Mapping[str, Pairs], option: str, declared: Mapping[str, Attribute]
+def json_values(
+    pairs: Sequence[tuple[str, str]], declared: Mapping[str, Attribute], option: str
 ) -> dict[str, object]:
-    return values(said.get(option, ()), declared, option)
+    """Return the JSON values of texts by their declared types.
+
+    An undeclared name is ignored, as it is over HTTP, but with a warning. So is ``now``, which has
+    an option of its own.
+    """
+    known = [name for name in declared if name != "now"]
+    values: dict[str, object] = {}
+    for name, text in pairs:
+        if name in known:
+            values[name] = _value(name, text, declared[name])
+        else:
+            pair = f"--{option.replace('_', '-')} {shown(name)}"
+            click.echo(f"warning: {pair} is not declared, ignored{nearest(name, known)}", err=True)
+    return values
+
+
+def _value(name: str, text: str, declared: Attribute) -> object:
+    kind = declared.type.kind
+    if kind is Kind.BOOLEAN:
+        if text not in _BOOLEANS:
+            raise click.UsageError(f"{shown(name)} must be true or false, not {shown(text)}")
+        return _BOOLEANS[text]
+    if kind is Kind.INTEGER:
+        try:
+            return int(text)
+        except ValueError:
+            message = f"{shown(name)} must be a whole number, not {shown(text)}"
+            raise click.UsageError(message) from None
+    return text.split(",") if kind is Kind.SET else text

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sidecar.cli.commands import main
 from sidecar.cli.options import setting_options
 from sidecar.cli.pack_choice import settings_of
-from sidecar.config.variables import WRITINGS
+from sidecar.config.variables import FORMS
 from sidecar.server.gunicorn_app import serve as run_server
 
 
 @main.command()
-@setting_options(tuple(WRITINGS))
+@setting_options(tuple(FORMS))
 def serve(**settings: object) -> None:
     """Answer over HTTP until told to stop.
 

@@ -1,4 +1,4 @@
-"""`sidecar test`."""
+"""`sidecar test`: the policy suites and their coverage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
-from sidecar.cli.coverage_output import Covering
+from sidecar.cli.coverage_output import CoverageReport
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
@@ -25,17 +25,17 @@ from sidecar.suites import Cell, junit, read_suites, run_suites
     "junit_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the answers to FILE too, as JUnit XML.",
+    help="Write the results to FILE too, as JUnit XML.",
 )
 @click.option(
     "--coverage",
     is_flag=True,
-    help="Tell which rules and which leaves of the trees they try, with cases that try more.",
+    help="Show which rules and leaves of the diagrams they cover, with cases that cover more.",
 )
 @output_options(JSON, MARKDOWN)
-def test(junit_file: Path | None, coverage: bool, output: str, **places: object) -> None:
+def test(junit_file: Path | None, coverage: bool, output: str, **given: object) -> None:
     """Run the policy suites, *_test.yaml beside the policies, on the worlds in the fixtures."""
-    settings = pack_settings(places)
+    settings = pack_settings(given)
     if coverage:
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
     else:
@@ -47,21 +47,21 @@ def test(junit_file: Path | None, coverage: bool, output: str, **places: object)
     if junit_file is not None:
         _write(junit_file, junit(cells))
     failed = [cell for cell in cells if cell.failure is not None]
-    covering = Covering(policy, suites, worlds, output) if coverage else None
+    report = CoverageReport(policy, suites, worlds, output) if coverage else None
     if output == JSON:
         members = _members(policy.revision, cells, failed)
-        print_json(members if covering is None else {**members, "coverage": covering.members()})
+        print_json(members if report is None else {**members, "coverage": report.members()})
     else:
         for line in _markdown(failed) if output == MARKDOWN else map(failure_line, failed):
             click.echo(line)
         click.echo(f"{len(cells) - len(failed)} of {len(cells)} answers are as expected")
-        for line in covering.text(output) if covering is not None else ():
+        for line in report.text(output) if report is not None else ():
             click.echo(line)
     raise SystemExit(EXIT_NO if failed else EXIT_YES)
 
 
 def failure_line(cell: Cell) -> str:
-    """Return what is wrong with the answer to a cell, with its place."""
+    """Return the failure of a cell, with its file and line."""
     return f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}"
 
 

@@ -1,4 +1,4 @@
-"""`sidecar tree`."""
+"""`sidecar tree`: a compiled decision diagram."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sidecar.schema.messages import nearest, shown
 @click.argument("action")
 @click.argument("resource_type")
 @setting_options(PACK)
-def tree(action: str, resource_type: str, **places: object) -> None:
-    """Show the compiled decision of an action on a type of resource, one question a line."""
-    settings = pack_settings(places)
+def tree(action: str, resource_type: str, **given: object) -> None:
+    """Show the compiled decision of an action on a type of resource, one test a line."""
+    settings = pack_settings(given)
     policy = load_pack(settings.policies, settings.fixtures)
     types = policy.schema.types
     if resource_type not in types:

@@ -1,4 +1,4 @@
-"""Settings: all that an operator can change, each an option and an environment variable."""
+"""The settings of the sidecar, each an option and an environment variable."""
 
 from __future__ import annotations
 
@@ -9,75 +9,75 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def shipped(name: str) -> Path:
-    """Return a directory of the shipped pack: in the installed package, else in the checkout."""
+    """Return a directory of the shipped pack: of the installed package, or of the checkout."""
     installed = _PACKAGE / "pack" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that an operator can change.
+    """The settings.
 
     Each field is an option, ``--max-body-bytes``, and a variable, ``SIDECAR_MAX_BODY_BYTES``.
     """
 
     policies: Path = shipped("policies")  # noqa: RUF009  a path, computed once
-    """Directory of the Polar files and their suites."""
+    """The directory of the Polar files and their suites."""
 
     fixtures: Path = shipped("fixtures")  # noqa: RUF009  a path, computed once
-    """Directory of the schema, the settings of the policy, the sentences, and the worlds."""
+    """The directory of the schema, the settings of the policy, the sentences and the worlds."""
 
     bundle: Path | None = None
-    """File of a bundle, in place of `policies` and `fixtures`."""
+    """The file of a bundle, in place of `policies` and `fixtures`."""
 
     data: Path | None = None
-    """Directory where the facts are mounted; None for the demo world among the fixtures."""
+    """The directory of the mounted facts; None for the demo world in the fixtures."""
 
     host: str = "127.0.0.1"
 
     port: int = 8181
-    """0 takes a free one."""
+    """0 for a free one."""
 
     bind: str = ""
     """``unix:PATH`` or ``HOST:PORT``, in place of `host` and `port`."""
 
     socket_mode: str = "660"
-    """Who may connect to a Unix socket, in octal: by default its owner and its group."""
+    """The mode of a Unix socket, in octal: by default its owner and its group may connect."""
 
     tokens: Path | None = None
-    """File of the tokens that may ask; None where everybody may who can reach us."""
+    """The file of accepted bearer tokens; None if callers need no token."""
 
     certificate: Path | None = None
-    """Our certificate for TLS, and those between it and the root."""
+    """The file of the certificate of the server and its intermediate certificates."""
 
     key: Path | None = None
-    """Key of the certificate; None when it stands in the same file."""
+    """The file of the key of the certificate; None if it is in the same file."""
 
     client_ca: Path | None = None
-    """Who must have signed the certificates of callers; None when they need none."""
+    """The file of the CA of callers' certificates; None if callers need none."""
 
     allow_anonymous: bool = False
     """Whether to listen beyond this machine with neither tokens nor certificates of callers."""
 
     workers: int = 2
-    """Processes that answer."""
+    """Worker processes."""
 
     threads: int = 4
-    """Threads of each process."""
+    """Threads of each worker process."""
 
     reload_seconds: float = 0.1
-    """How often files are looked at; a change is read once it has been still between two looks."""
+    """Seconds between checks of the files; a change is read after two equal checks."""
 
     max_staleness: float | None = None
-    """Seconds after which facts that nobody has seen to be current answer nothing."""
+    """Seconds since the last complete check of the facts after which requests are denied."""
 
     stop_seconds: int = 10
-    """How long requests may take to end when the sidecar is told to stop."""
+    """Seconds for running requests to end when the sidecar stops."""
 
     max_body_bytes: int = 64 * 1024
 
     max_depth: int = 32
-    """Levels of nesting of a body: far more than any question needs."""
+    """Deepest nesting of a body: far more than any request needs."""
 
     max_line_bytes: int = 4094
     """Longest first line of a request."""
@@ -85,52 +85,52 @@ class Settings:
     max_header_fields: int = 64
 
     max_header_bytes: int = 8190
-    """Longest of them."""
+    """Longest header field."""
 
     max_head_bytes: int = 16 * 1024
     """Longest first line and header fields together."""
 
     max_waiting: int = 256
-    """Most requests at once in each process, those that wait for a thread included."""
+    """Most requests at once in each process, including those that wait for a thread."""
 
     max_connections: int = 500
-    """Most connections of each process; for another, the one that is idle longest is closed."""
+    """Most connections of each process; a further one closes the one that is idle longest."""
 
     transfer_seconds: float = 5.0
-    """How long a request may take to come, and its answer to go."""
+    """Seconds for a request to arrive, and for its response to be read."""
 
     request_seconds: float = 10.0
-    """How long an answer may be waited for."""
+    """Seconds until a request without a response gets a 503."""
 
     idle_seconds: float = 75.0
-    """How long a connection stays open without a request: callers ask again and again."""
+    """Seconds for which a connection stays open without a request."""
 
     max_evaluations: int = 1000
-    """Most questions in one batch."""
+    """Most requests in one batch."""
 
     page_size: int = 100
-    """Results of a search on one page where the caller says no limit."""
+    """Results on a page of a search without a limit."""
 
     max_page_size: int = 1000
-    """Most results in one answer, whatever the caller says."""
+    """Most results on a page of any search."""
 
     page_key: Path | None = None
-    """File of the key that tokens of pages are made with; None for one that ends with us."""
+    """The file of the key for page tokens; None for a new one at each start."""
 
     public_url: str = ""
-    """The URL that callers know us by; without it there is no metadata."""
+    """The URL that callers use; without it there is no metadata."""
 
     authzen_context: bool = True
-    """Whether AuthZEN's decisions have a `context`; an allow with obligations always has one."""
+    """Whether AuthZEN decisions have a `context`; an allow with obligations always has one."""
 
     decision_log: str = ""
-    """File that each decision is written to, ``-`` for standard output; empty for none."""
+    """The file of the decision log, ``-`` for standard output; empty for none."""
 
     decision_log_failure: str = "refuse"
-    """What happens to an answer that cannot be logged: it is refused, or given and counted."""
+    """``refuse`` a response that cannot be logged, or send it and ``count`` it."""
 
     decision_log_key: Path | None = None
-    """File of the key that sensitive values are hashed with; None for one that ends with us."""
+    """The file of the key for hashes of sensitive values; None for a new one at each start."""
 
     access_log: bool = False
 
@@ -141,6 +141,6 @@ class Settings:
         return self.fixtures / "worlds" / "demo" if self.data is None else self.data
 
     def address(self) -> str:
-        """Return the address to listen at, as gunicorn takes it."""
+        """Return the address to listen on, in the form of gunicorn."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.bind or f"{host}:{self.port}"

@@ -1,4 +1,4 @@
-"""Texts of settings: what an operator wrote, read, or refused by a ValueError with a sentence."""
+"""Parse the texts of settings; an invalid text is a ValueError with a message for the operator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import inf
 
 
 def seconds(text: str) -> float:
-    """Read a positive number of seconds."""
+    """Return a positive number of seconds."""
     try:
         value = float(text)
     except ValueError:
@@ -20,7 +20,7 @@ def seconds(text: str) -> float:
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return what reads a whole number within bounds, both included."""
+    """Return a function that parses a whole number within bounds, both included."""
 
     def read(text: str) -> int:
         value = int(text) if _NUMBER.fullmatch(text) else -1
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def bind(text: str) -> str:
-    """Read an address to listen at."""
+    """Return an address to listen on."""
     if text.startswith("unix:"):
         if text == "unix:":
             raise ValueError("`unix:` must be followed by the path of the socket")
@@ -48,7 +48,7 @@ def bind(text: str) -> str:
 
 
 def mode(text: str) -> str:
-    """Read the mode of a file, as `chmod` takes it."""
+    """Return a file mode, in octal as for `chmod`."""
     if not _MODE.fullmatch(text):
         raise ValueError(f"`{text}` is not a mode in octal, such as `660` or `600`")
     return text
@@ -58,14 +58,14 @@ _MODE = re.compile(r"0?[0-7]{3}")
 
 
 def public_url(text: str) -> str:
-    """Read a URL that callers may know us by."""
-    found = _URL.fullmatch(text)
-    if found is None or int(found["port"] or 0) > _MAX_PORT:
+    """Return the URL that callers use."""
+    match = _URL.fullmatch(text)
+    if match is None or int(match["port"] or 0) > _MAX_PORT:
         raise ValueError(
             f"`{text}` is not written like `https://pdp.example.com` or "
             "`https://pdp.example.com/base`: no query, no fragment, no slash at the end"
         )
-    if found["scheme"] != "https" and not _is_loopback(found["host"].strip("[]")):
+    if match["scheme"] != "https" and not _is_loopback(match["host"].strip("[]")):
         raise ValueError(f"`{text}` must begin with `https://`, except at a loopback address")
     return text
 
@@ -85,7 +85,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def flag(text: str) -> bool:
-    """Read yes or no."""
+    """Return whether the text is `yes`."""
     if text not in _FLAGS:
         raise ValueError(f"`{text}` is not yes or no")
     return _FLAGS[text]
@@ -95,7 +95,7 @@ _FLAGS = {"yes": True, "no": False}
 
 
 def failure(text: str) -> str:
-    """Read what to do when the decision log cannot be written."""
+    """Return what happens if the decision log cannot be written."""
     if text not in _FAILURES:
         raise ValueError(f"`{text}` is not refuse or count")
     return text
@@ -104,20 +104,20 @@ def failure(text: str) -> str:
 _FAILURES = ("refuse", "count")
 
 
-def anyone(text: str) -> bool:
-    """Read the words by which an operator lets anybody ask."""
-    if text not in _WORDS:
-        raise ValueError(f"`{text}` is not `{ANYONE}`, which is what it takes")
-    return _WORDS[text]
+def anonymous(text: str) -> bool:
+    """Return whether anonymous callers are allowed, which takes a whole phrase."""
+    if text not in _PHRASES:
+        raise ValueError(f"`{text}` is not `{ANYONE}`; write this, or `no`")
+    return _PHRASES[text]
 
 
 ANYONE = "yes-anyone-may-ask"
 
-_WORDS = {ANYONE: True, "no": False}
+_PHRASES = {ANYONE: True, "no": False}
 
 
 def level(text: str) -> str:
-    """Read how much to log."""
+    """Return a log level."""
     if text not in LEVELS:
         raise ValueError(f"`{text}` is not one of {', '.join(LEVELS)}")
     return text

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli import serve as serving
-from sidecar.cli.options import values
+from sidecar.cli.request_options import json_values
 from sidecar.config.settings import Settings
-from sidecar.config.variables import WRITINGS, variable
+from sidecar.config.variables import FORMS, variable
 from sidecar.schema import Attribute, Kind, ValueType
 
 AT = ("--at", "2026-12-01T12:00:00Z")
@@ -58,7 +58,7 @@ def test_the_help_says_where_the_defaults_are_and_what_a_status_means() -> None:
     assert "0 yes, 1 no, 2 no answer" in output
 
 
-@pytest.mark.parametrize("name", WRITINGS)
+@pytest.mark.parametrize("name", FORMS)
 def test_every_setting_is_an_option_and_a_variable_of_serve(name: str) -> None:
     output = " ".join(run("serve", "--help").output.split())
 
@@ -296,7 +296,7 @@ def test_what_could_not_be_compiled_is_named(tmp_path: Path) -> None:
     assert "\nnotice main.polar:" in result.stdout
 
 
-def test_a_value_is_said_by_its_declared_type() -> None:
+def test_a_text_has_the_json_value_of_its_declared_type() -> None:
     whole = Attribute(name="pages", type=ValueType(Kind.INTEGER, "integer"))
     several = Attribute(
         name="tags",
@@ -304,11 +304,11 @@ def test_a_value_is_said_by_its_declared_type() -> None:
     )
     declared = {"pages": whole, "tags": several}
 
-    told = values([("pages", "7"), ("tags", "a,b")], declared, "property")
+    values = json_values([("pages", "7"), ("tags", "a,b")], declared, "property")
 
-    assert told == {"pages": 7, "tags": ["a", "b"]}
+    assert values == {"pages": 7, "tags": ["a", "b"]}
     with pytest.raises(click.UsageError, match="`pages` must be a whole number, not `many`"):
-        values([("pages", "many")], declared, "property")
+        json_values([("pages", "many")], declared, "property")
 
 
 def test_the_policy_suites_pass() -> None:

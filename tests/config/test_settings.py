@@ -9,18 +9,18 @@ import pytest
 
 from sidecar.config import settings as module
 from sidecar.config.settings import Settings, shipped
-from sidecar.config.variables import WRITINGS, default_text, variable
+from sidecar.config.variables import FORMS, default_text, variable
 
 
 def test_every_setting_can_be_written_by_an_operator() -> None:
-    assert list(WRITINGS) == [declared.name for declared in fields(Settings)]
+    assert list(FORMS) == [declared.name for declared in fields(Settings)]
 
 
-@pytest.mark.parametrize("name", WRITINGS)
+@pytest.mark.parametrize("name", FORMS)
 def test_a_default_is_what_its_own_text_means(name: str) -> None:
     text = default_text(name)
 
-    assert not text or WRITINGS[name].read(text) == getattr(Settings(), name)
+    assert not text or FORMS[name].read(text) == getattr(Settings(), name)
 
 
 def test_a_variable_has_the_name_of_the_setting() -> None:
@@ -58,7 +58,7 @@ def test_a_variable_has_the_name_of_the_setting() -> None:
     ],
 )
 def test_a_text_is_read_as_what_it_means(name: str, text: str, value: object) -> None:
-    assert WRITINGS[name].read(text) == value
+    assert FORMS[name].read(text) == value
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_text_that_will_not_do_is_refused_with_a_sentence(
     name: str, text: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        WRITINGS[name].read(text)
+        FORMS[name].read(text)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sidecar.config.settings import Settings
-from sidecar.config.variables import WRITINGS
+from sidecar.config.variables import FORMS
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.facts import Snapshot
 from sidecar.http import RequestHead, create_app, service_of
@@ -270,4 +270,4 @@ def test_readiness_fails_beyond_the_bound(aged: Aged, seconds: float, status: in
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "-inf", "", "ten", "1e999"])
 def test_a_bound_is_a_positive_number_of_seconds(text: str) -> None:
     with pytest.raises(ValueError, match="is not a positive number of seconds"):
-        WRITINGS["max_staleness"].read(text)
+        FORMS["max_staleness"].read(text)
