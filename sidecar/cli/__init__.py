@@ -1,4 +1,4 @@
-"""The command line: each command is one question, and its exit status is the answer."""
+"""The command line: each command has a result and an exit status for it."""
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 

@@ -1,1 +1,1 @@
-"""Settings: what an operator can change, and how each is written."""
+"""The settings of the sidecar, and their forms on the command line."""
