@@ -24,61 +24,19 @@ MEANT = " Expect the denial under `because` if that is meant"
 
 def check_names(case: Case, cells: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
     """Yield the types, properties and values of a case that its schema does not declare."""
-    silent = [cell for cell in cells if cell.accepts_any_reason]
-    yield from _check_types(case, silent, schema)
-    types = schema.types
-    actions = dict.fromkeys((cell.resource.type, cell.action) for cell in cells)
-    properties = {
-        action: types[action[0]].actions[action[1]].properties
-        for action in actions
-        if action[0] in types and action[1] in types[action[0]].actions
-    }
-    yield from _check_properties(
-        case,
-        "properties",
-        case.action_properties,
-        list(properties.values()),
-        [
-            properties[action]
-            for action in dict.fromkeys((cell.resource.type, cell.action) for cell in silent)
-            if action in properties
-        ],
-        schema,
-    )
-    for member, declared, types_of_all, types_of_silent in (
-        (
-            "subject_properties",
-            case.subject_properties,
-            {cell.subject.type for cell in cells},
-            {cell.subject.type for cell in silent},
-        ),
-        (
-            "resource_properties",
-            case.resource_properties,
-            {cell.resource.type for cell in cells},
-            {cell.resource.type for cell in silent},
-        ),
-    ):
-        yield from _check_properties(
-            case,
-            member,
-            declared,
-            [types[name].attributes for name in sorted(types_of_all) if name in types],
-            [types[name].attributes for name in sorted(types_of_silent) if name in types],
-            schema,
-            caller_only=True,
-        )
-    yield from _check_properties(
-        case, "context", case.context, [schema.context], [schema.context] if silent else [], schema
-    )
+    lenient = [cell for cell in cells if cell.accepts_any_reason]
+    yield from _check_types(case, lenient, schema)
+    for member, values in _properties(case).items():
+        if values:
+            declared = _declarations(cells, member, schema)
+            of_lenient = _declarations(lenient, member, schema)
+            yield from _check_properties(case, member, declared, of_lenient, schema)
 
 
 def check_entities(cell: Cell, policy: Policy, snapshot: Snapshot) -> Iterator[Problem]:
     """Yield the unknown entities of a cell that does not expect a denial for them."""
-    kind = (
-        kind_of(cell.subject.type, cell.resource.type, policy) if cell.accepts_any_reason else None
-    )
-    if kind is None:
+    kind = kind_of(cell.subject.type, cell.resource.type, policy)
+    if kind is None or not cell.accepts_any_reason:
         return
     try:
         frame = kind.frame(cell.request(), snapshot, cell.case.now)
@@ -101,8 +59,40 @@ def check_entities(cell: Cell, policy: Policy, snapshot: Snapshot) -> Iterator[P
     yield from _check_references(cell, policy.schema, snapshot)
 
 
-def _check_types(case: Case, silent: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
-    for cell in silent:
+def _properties(case: Case) -> Mapping[str, Mapping[str, object]]:
+    """Return the properties and the context of a case by its members."""
+    return {
+        "properties": case.action_properties,
+        "subject_properties": case.subject_properties,
+        "resource_properties": case.resource_properties,
+        "context": case.context,
+    }
+
+
+def _declared(cell: Cell, member: str, schema: Schema) -> Mapping[str, Attribute] | None:
+    """Return the declarations for a member of a case in one cell; None if there are none."""
+    subject, resource = schema.types.get(cell.subject.type), schema.types.get(cell.resource.type)
+    if member == "context":
+        return schema.context
+    if member == "subject_properties":
+        return subject.attributes if subject else None
+    if member == "resource_properties":
+        return resource.attributes if resource else None
+    action = resource.actions.get(cell.action) if resource else None
+    return action.properties if action else None
+
+
+def _declarations(
+    cells: Sequence[Cell], member: str, schema: Schema
+) -> list[Mapping[str, Attribute]]:
+    """Return the different declarations for a member of a case in its cells."""
+    declared = (_declared(cell, member, schema) for cell in cells)
+    distinct = {id(attributes): attributes for attributes in declared if attributes is not None}
+    return list(distinct.values())
+
+
+def _check_types(case: Case, lenient: Sequence[Cell], schema: Schema) -> Iterator[Problem]:
+    for cell in lenient:
         for member, reason, named, known in (
             ("subjects", "unknown_subject", cell.subject, schema.subjects()),
             ("resources", "unknown_resource", cell.resource, tuple(schema.types)),
@@ -118,51 +108,47 @@ def _check_types(case: Case, silent: Sequence[Cell], schema: Schema) -> Iterator
                 )
 
 
-def _check_properties(  # noqa: PLR0913, PLR0917  private, and called three times
+def _check_properties(
     case: Case,
     member: str,
-    values: Mapping[str, object],
     declared: Sequence[Mapping[str, Attribute]],
-    silent: Sequence[Mapping[str, Attribute]],
+    of_lenient: Sequence[Mapping[str, Attribute]],
     schema: Schema,
-    *,
-    caller_only: bool = False,
 ) -> Iterator[Problem]:
     """Yield the faults of the properties or the context of a case.
 
     Args:
         case: The case.
         member: The member of the case: ``context``, ``properties``, ...
-        values: Its values by name.
-        declared: The declarations of each type or action in the grid.
-        silent: Those of the cells that expect a denial for any reason.
+        declared: The declarations of its types or actions.
+        of_lenient: Those of the cells that expect a denial for any reason.
         schema: The schema.
-        caller_only: Whether callers may send only the attributes marked ``caller``.
     """
     if not declared:
         return  # the grid reports that its types or actions are unknown
+    is_of_entity = member in {"subject_properties", "resource_properties"}
     allowed = sorted(
         {
             name
             for attributes in declared
             for name, attribute in attributes.items()
-            if name != "now" and (attribute.caller or not caller_only)
+            if name != "now" and (attribute.caller or not is_of_entity)
         }
     )
-    for name, value in values.items():
+    for name, value in _properties(case)[member].items():
         what = f"{shown(name)} of {shown(member)}"
         if not any(name in attributes for attributes in declared):
             mend = nearest(name, allowed) or f"; {_suggest(allowed)}"
             yield _problem(case, (member, name), f"{what} is not declared{mend}")
         elif name not in allowed:
-            if silent:
+            if of_lenient:
                 fault = "is the sidecar's clock; write the `now` of the case."
-                if caller_only:
+                if is_of_entity:
                     fault = f"cannot be sent by a caller; {_suggest(allowed)}."
                 yield _problem(case, (member, name), f"{what} {fault}{MEANT}")
         else:
-            for attribute in (types[name] for types in silent if name in types):
-                if fault := _value_fault(schema, attribute, value):
+            for attributes in of_lenient:
+                if name in attributes and (fault := _value_fault(schema, attributes[name], value)):
                     yield _problem(case, (member, name), f"{what}: {fault}.{MEANT}")
 
 
@@ -203,15 +189,9 @@ def _text_fault(schema: Schema, value_type: ValueType, value: object) -> str:
 def _check_references(cell: Cell, schema: Schema, snapshot: Snapshot) -> Iterator[Problem]:
     """Yield the references in the properties and the context of a cell to unknown entities."""
     types = schema.types
-    subject, resource = types[cell.subject.type], types[cell.resource.type]
-    action = resource.actions.get(cell.action)
     case = cell.case
-    for member, values, declared in (
-        ("properties", case.action_properties, action.properties if action else {}),
-        ("subject_properties", case.subject_properties, subject.attributes),
-        ("resource_properties", case.resource_properties, resource.attributes),
-        ("context", case.context, schema.context),
-    ):
+    for member, values in _properties(case).items():
+        declared = _declared(cell, member, schema) or {}
         for name, value in values.items():
             attribute = declared.get(name)
             if attribute is None or attribute.type.kind is not Kind.REFERENCE:
