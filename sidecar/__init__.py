@@ -1,1 +1,1 @@
-"""A policy-as-code authorization sidecar: Polar compiled to decision trees by asking Oso."""
+"""A policy-as-code authorization sidecar: Polar, compiled to decision diagrams by querying Oso."""

@@ -1,7 +1,7 @@
-"""Digests over an unambiguous encoding: two contents have one digest only if they are equal.
+"""Digests of an unambiguous encoding: different contents have different digests.
 
-Every part is written with its kind and its length, so that no text can pass for a boundary
-between two others.
+Each part is encoded with its kind and length, so that no text can imitate the boundary between two
+parts.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import fields, is_dataclass
 from hashlib import sha256
 
 DIGITS = 16
-"""Hexadecimal digits of a revision: enough to tell versions apart, short enough to compare."""
+"""Hexadecimal digits of a revision: enough to be unique, few enough to compare by eye."""
 
 
 class Digest:
-    """A digest to which parts are added one after another."""
+    """A digest to which parts are added one by one."""
 
     def __init__(self) -> None:
         self._hash = sha256()
 
     def add(self, part: object) -> None:
-        """Add one part; see `encode`."""
+        """Add a part; see `encode`."""
         self._hash.update(encode(part))
 
     def add_text(self, text: str) -> None:
-        """Add a text, as `add` does, without looking at what it is."""
+        """Add a text, as `add` does but faster, as the type is known."""
         content = text.encode("utf-8", "surrogatepass")
         self._hash.update(b"s%d:%b" % (len(content), content))
 
@@ -34,12 +34,12 @@ class Digest:
         return self._hash.digest()
 
     def revision(self) -> str:
-        """Return the beginning of the digest as people compare it."""
+        """Return the first digits of the digest, for users to compare."""
         return self._hash.hexdigest()[:DIGITS]
 
 
 def digest_of(*parts: object) -> Digest:
-    """Return the digest of these parts, in this order."""
+    """Return the digest of parts in their order."""
     digest = Digest()
     for part in parts:
         digest.add(part)
@@ -49,8 +49,8 @@ def digest_of(*parts: object) -> Digest:
 def encode(part: object) -> bytes:
     """Return the unambiguous encoding of a part.
 
-    Texts, bytes, sequences, sets, mappings and dataclasses can stand in each other; of any other
-    value its class and `repr` count, which must show all of it.
+    Texts, bytes, sequences, sets, mappings and dataclasses may be nested. Any other value is
+    encoded by its class and `repr`, which must show the whole value.
     """
     if isinstance(part, str):
         return _framed(b"s", part.encode("utf-8", "surrogatepass"))
@@ -61,7 +61,7 @@ def encode(part: object) -> bytes:
     if isinstance(part, set | frozenset):
         return _framed(b"u", b"".join(sorted(map(encode, part))))
     if isinstance(part, Mapping):
-        pairs = part.items()  # in their order, which lists of actions follow
+        pairs = part.items()  # ordered, since lists of actions have the order of the schema
         return _framed(b"m", b"".join(encode(key) + encode(value) for key, value in pairs))
     if is_dataclass(part):
         members = [(field.name, getattr(part, field.name)) for field in fields(part)]

@@ -1,4 +1,4 @@
-"""Errors, one class for each thing that somebody can do about it."""
+"""Errors, with a class for each remedy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class SidecarError(Exception):
 
 
 class InvalidRequestError(SidecarError):
-    """The question is malformed; asking it again will not help.
+    """The request is malformed; to repeat it will not help.
 
-    `member` is the path of the offending member of the request, such as ``subject.id``.
+    `member` is the path of the malformed member of the request, such as ``subject.id``.
     """
 
     def __init__(self, member: str, message: str) -> None:
@@ -22,44 +22,44 @@ class InvalidRequestError(SidecarError):
 
 
 class SnapshotUnavailableError(SidecarError):
-    """No snapshot, or only one that is too old; asking again later may help."""
+    """There is no snapshot, or only a stale one; to repeat the request later may help."""
 
 
 class InvalidSettingError(SidecarError):
-    """A setting that cannot be used; the operator must act."""
+    """A setting is invalid; the operator must act."""
 
 
 class DecisionLogError(SidecarError):
-    """An answer that cannot be logged, and so is not given; the operator must act."""
+    """A decision cannot be logged, and so is not sent; the operator must act."""
 
 
 class UnreadableLineError(SidecarError):
-    """A line that is none of a decision log, or not a whole one."""
+    """A line is not a complete line of a decision log."""
 
 
 class EvaluationError(SidecarError):
-    """The policy failed while it was being evaluated; its author must act."""
+    """The policy failed during evaluation; its author must act."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One fault in what a person wrote, with its place."""
+    """A fault in a file, with its position."""
 
     file: str
     line: int
-    """1-based; 0 where the fault is the file's as a whole."""
+    """1-based; 0 for a fault of the file as a whole."""
     message: str
-    """Lower case, one line, what the person wrote in backticks, and how to mend it."""
+    """Lower case, one line, user input in backticks, with the mend."""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.message}"
+        position = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{position}: {self.message}"
 
 
 class InvalidDocumentsError(SidecarError):
-    """Documents that cannot be used, with all that is wrong with them.
+    """Documents are invalid, with all their faults.
 
-    Subclasses say which documents; `problems` is sorted and never empty.
+    Subclasses name the documents; `problems` is sorted and never empty.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -68,21 +68,21 @@ class InvalidDocumentsError(SidecarError):
 
 
 class InvalidPackError(InvalidDocumentsError):
-    """The schema, the settings, the sentences or the policy; their author must act."""
+    """The schema, the settings, the sentences or the policy are invalid; their author must act."""
 
 
 class InvalidSnapshotError(InvalidDocumentsError):
-    """The mounted facts; whoever writes the mount must act."""
+    """The mounted facts are invalid; the owner of the mount must act."""
 
 
 class InvalidSuiteError(InvalidDocumentsError):
-    """A policy suite that asks what cannot be asked; its author must act."""
+    """A policy suite is invalid; its author must act."""
 
 
-class PolicyFault(Exception):  # noqa: N818 - it is a fault of the policy, met on one path
-    """The policy does what it may not do. `word` is what to look for in the rule's text.
+class PolicyFault(Exception):  # noqa: N818 - a fault of the policy, found on one path
+    """A forbidden operation of the policy. `word` is the text to find in the rule.
 
-    Raised through Oso, which therefore cannot lose it under `not` or `forall`.
+    It passes through Oso, which cannot lose it under `not` or `forall`.
     """
 
     def __init__(self, message: str, word: str = "") -> None:

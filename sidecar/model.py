@@ -1,4 +1,4 @@
-"""The entities of AuthZEN: requests, and the decisions about them."""
+"""Requests and decisions, as in the AuthZEN standard."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 """No properties, or an empty context."""
 
 Window: TypeAlias = tuple[datetime, datetime]
-"""Two instants, neither of which belongs to it."""
+"""An open interval between two instants."""
 
 
 class Reference(Struct, frozen=True):
-    """A subject or a resource by its name, written ``type:id``."""
+    """A reference to a subject or a resource, written ``type:id``."""
 
     type: str
     id: str
@@ -27,10 +27,10 @@ class Reference(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """May this subject do this action on this resource?
+    """A request to perform an action on a resource.
 
     Properties and context hold JSON values as the caller sent them; `authorize` admits those that
-    the schema declares (requirements R20) and ignores the others.
+    the schema declares (requirement R20) and ignores the others.
     """
 
     subject: Reference
@@ -43,41 +43,40 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Reason(Struct, frozen=True):
-    """Why a request is denied: a code that is part of the API, and what a person can do next."""
+    """A reason of a denial: a code, which is part of the API, and a message for the user."""
 
     code: str
     message: str
 
 
 class Obligation(Struct, frozen=True):
-    """What the caller must do along with an allow."""
+    """A duty of the caller that comes with an allow."""
 
     code: str
     message: str
 
 
 class Revisions(Struct, frozen=True):
-    """What a decision was made from: content hashes of the pack and of the facts."""
+    """The hashes of the pack and of the facts behind a decision."""
 
     policy: str
     data: str
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """The decision about one request. `reasons` is empty exactly when `allowed` is true."""
+    """The decision on a request. `reasons` is empty exactly if `allowed` is true."""
 
     allowed: bool
     reasons: tuple[Reason, ...]
     obligations: tuple[Obligation, ...]
     revisions: Revisions
     faults: tuple[str, ...] = ()
-    """Rules that failed while they were evaluated: for the alarm and the log, not the caller."""
+    """Rules that failed during evaluation: for metrics and the log, not for the caller."""
     outside: tuple[str, ...] = ()
     """Members of the request whose values are outside their domain, such as `context.network`:
     while there are any, nothing is granted."""
     valid: Window | None = None
-    """Between these instants the same request has the same decision, from the same policy and
-    facts; None where that is not known."""
+    """The interval in which policy and facts give the same decision; None if it is not known."""
 
 
 class PermittedActions(Struct, frozen=True):
@@ -85,7 +84,7 @@ class PermittedActions(Struct, frozen=True):
 
     actions: tuple[str, ...]
     obligations: Mapping[str, tuple[Obligation, ...]] = {}
-    """Of those actions that carry any: what the caller must do along with the allow."""
+    """The obligations of each action that has any."""
     valid: Window | None = None
     """As of a decision."""
 

@@ -1,7 +1,7 @@
-"""The plugin of pytest: ``pytest policies/`` runs policy suites, one test for each cell.
+"""The pytest plugin: ``pytest policies/`` runs policy suites, with a test for each cell.
 
-It is imported by every run of pytest where the sidecar is installed; so it imports nothing of the
-sidecar until a suite is met.
+Every run of pytest imports it where the sidecar is installed, so it imports the rest of the sidecar
+only for a suite.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _MEMBERS = tuple(
     re.compile(rb"^" + member + rb"[ \t]*:", re.MULTILINE)
     for member in (b"suite", b"world", b"cases")
 )
-_ENOUGH = 2
-"""Members that make a suite, so that one of them may be misspelt and is told."""
+_MIN_MEMBERS = 2
+"""Members that identify a suite: one of the three may be misspelt, and is reported."""
 
 _PACKS = pytest.StashKey[dict[tuple[Path, Path], "Policy | SidecarError"]]()
-"""Compiled once for all suites of a run; what keeps a pack from loading is kept too."""
+"""The compiled packs of a run, or the errors of loading them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the one option, for the configuration file."""
+    """Declare the option of the configuration file."""
     parser.addini(
         FIXTURES,
         "Fixtures of the policy suites, relative to this file"
@@ -42,23 +42,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
-    """Take a file for a suite if it is named and begins its members as one."""
+    """Collect a file as a suite if it has the name and the members of one."""
     if not _NAME.fullmatch(file_path.name):
         return None
     text = file_path.read_bytes()
-    if sum(member.search(text) is not None for member in _MEMBERS) < _ENOUGH:
-        return None  # somebody else's
+    if sum(member.search(text) is not None for member in _MEMBERS) < _MIN_MEMBERS:
+        return None  # another kind of file
     return SuiteFile.from_parent(parent, path=file_path)
 
 
 class SuiteFile(pytest.File):
-    """A suite; its directory is that of the policies."""
+    """A suite, in the directory of its policies."""
 
     def collect(self) -> Iterator[CellItem]:
         """Yield a test for each cell; faults of the suite or of its pack are collection errors.
 
         Raises:
-            CollectError: All that is wrong, with file and line.
+            CollectError: The suite or its pack is invalid; all faults with file and line.
         """
         from sidecar.errors import SidecarError  # noqa: PLC0415  not before a suite is met
         from sidecar.suites import read_suite, run_suite  # noqa: PLC0415
@@ -66,15 +66,15 @@ class SuiteFile(pytest.File):
         fixtures = self._fixtures()
         try:
             policy = _policy(self.config, self.path.parent, fixtures)
-            asked = run_suite(read_suite(self.path), policy, fixtures / "worlds")
+            cells = run_suite(read_suite(self.path), policy, fixtures / "worlds")
         except SidecarError as error:
             raise self.CollectError(str(error)) from error
-        for cell in asked:
+        for cell in cells:
             yield CellItem.from_parent(self, name=cell.name, cell=cell)
 
     def _fixtures(self) -> Path:
-        said = self.config.getini(FIXTURES)
-        if not said:
+        configured = self.config.getini(FIXTURES)
+        if not configured:
             fixtures = self.path.parent.parent / "fixtures"
             if not fixtures.is_dir():
                 raise self.CollectError(
@@ -83,42 +83,42 @@ class SuiteFile(pytest.File):
                 )
             return fixtures
         root = self.config.rootpath if self.config.inipath is None else self.config.inipath.parent
-        return root / str(said)
+        return root / str(configured)
 
 
 class CellItem(pytest.Item):
-    """One cell: a request, and what the suite expects of its answer."""
+    """The test of one cell."""
 
     def __init__(self, *, cell: Cell, **rest: object) -> None:
-        super().__init__(**rest)  # type: ignore[arg-type]  # as pytest gives them
+        super().__init__(**rest)  # type: ignore[arg-type]  # the arguments of pytest
         self._cell = cell
 
     def runtest(self) -> None:
-        """Fail where the answer is not the expected one.
+        """Fail if the decision is not the expected one.
 
         Raises:
-            UnexpectedAnswerError: It is another.
+            UnexpectedDecisionError: It differs.
         """
         if self._cell.failure is not None:
-            raise UnexpectedAnswerError(self._cell)
+            raise UnexpectedDecisionError(self._cell)
 
     def repr_failure(
         self,
         excinfo: pytest.ExceptionInfo[BaseException],
         style: object = None,  # noqa: ARG002  how tracebacks are to be written
     ) -> str:
-        """Return the failure as ``sidecar test`` tells it: there is no Python to trace back."""
-        if isinstance(excinfo.value, UnexpectedAnswerError):
+        """Return the failure as ``sidecar test`` prints it, without a traceback."""
+        if isinstance(excinfo.value, UnexpectedDecisionError):
             return str(excinfo.value)
         return str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return where the case stands, from 0, and its sentence."""
+        """Return the file, the 0-based line and the name of the case."""
         return self.path, self._cell.case.line - 1, self.name
 
 
-class UnexpectedAnswerError(Exception):
-    """An answer is not the one that a suite expects."""
+class UnexpectedDecisionError(Exception):
+    """The decision on a cell is not the expected one."""
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}")
@@ -134,7 +134,7 @@ def _policy(config: pytest.Config, policies: Path, fixtures: Path) -> Policy:
             packs[policies, fixtures] = load_pack(policies, fixtures)
         except SidecarError as error:
             packs[policies, fixtures] = error
-    found = packs[policies, fixtures]
-    if isinstance(found, SidecarError):
-        raise found
-    return found
+    pack = packs[policies, fixtures]
+    if isinstance(pack, SidecarError):
+        raise pack
+    return pack

@@ -1,6 +1,6 @@
-"""Files that are watched: what they hold, whether they are at rest, and the loop that looks.
+"""Watch files: their fingerprints, whether they are stable, and the loop of the checks.
 
-Everything that is watched (policies, fixtures, facts, tokens, certificates) is watched by these.
+Policies, fixtures, facts, tokens and certificates are all watched by these classes.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from sidecar.errors import Problem
 LOG = logging.getLogger("sidecar")
 
 GRAIN_NS = 2_000_000_000
-"""The coarsest clock that file systems have: a file that changed so lately can change again without
-another stamp, so its content is compared too."""
+"""The coarsest resolution of time stamps: a file that has changed so recently can change again
+without a new stamp, so its content is compared too."""
 
 PATIENCE_SECONDS = 2.0
-"""After this time files that do not come to rest are read all the same."""
+"""Seconds after which files that keep changing are read."""
 
 OVERDUE_SECONDS = 10.0
-"""After this time a look that has not ended is reported."""
+"""Seconds after which a check that has not ended is reported."""
 
 READ_ATTEMPTS = 5
-"""Readings of one file that changes while it is read."""
+"""Attempts to read a file that changes while it is read."""
 
 _PIECE = 1 << 20
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed() -> float:
-    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps."""
+    """Return the seconds of a monotonic clock that continues while the machine sleeps."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -47,7 +47,7 @@ def elapsed() -> float:
 
 
 class Stamp(NamedTuple):
-    """The identity and the times of a file: another stamp is another state of it."""
+    """The identity and the times of a file, which differ for different contents."""
 
     device: int
     inode: int
@@ -64,10 +64,10 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, and never wait for the writer of a pipe.
+    """Open a regular file for reading, without blocking on a pipe.
 
     Raises:
-        OSError: It cannot be opened, or is no regular file.
+        OSError: It cannot be opened, or is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
@@ -85,40 +85,40 @@ def _require_regular(status: os.stat_result, path: Path) -> None:
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
-def read_file(path: Path, most: int = -1) -> bytes:
-    """Return the content of a file, at most so many bytes of it.
+def read_file(path: Path, max_bytes: int = -1) -> bytes:
+    """Return the content of a file, or its first bytes.
 
     Raises:
-        OSError: It cannot be read, is no regular file, or does not hold still.
+        OSError: It cannot be read, is not a regular file, or keeps changing.
     """
     for _ in range(READ_ATTEMPTS):
         with open_regular(path) as stream:
             before = stamp_of(os.fstat(stream.fileno()))
-            content = stream.read(most)
+            content = stream.read(max_bytes)
             if stamp_of(os.fstat(stream.fileno())) == before:
                 return content
-    said = "it changes while it is read; replace it by renaming a new file over it"
-    raise OSError(errno.EAGAIN, said, str(path))
+    message = "it changes while it is read; replace it by renaming a new file over it"
+    raise OSError(errno.EAGAIN, message, str(path))
 
 
 # --- the state of several files -----------------------------------------------------------------
 
 Fingerprint: TypeAlias = Mapping[str, bytes | str]
-"""Of each file, by its name, a hash of its content; why not, where it cannot be read."""
+"""The hash of the content of each file, or the cause why it cannot be read, by name."""
 
 
 def digest_of(content: bytes) -> bytes:
-    """Return the hash of a content, as fingerprints have it."""
+    """Return the hash of a content, as in fingerprints."""
     return sha256(content).digest()
 
 
 def is_complete(fingerprint: Fingerprint) -> bool:
-    """Tell whether every file could be read."""
-    return all(isinstance(each, bytes) for each in fingerprint.values())
+    """Return whether every file could be read."""
+    return all(isinstance(digest, bytes) for digest in fingerprint.values())
 
 
 class Fingerprints:
-    """Takes fingerprints; a file is read again only where its stamp is new or cannot tell."""
+    """Cached fingerprints: a file is read again only if its stamp is new or too recent."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Stamp, bytes]] = {}
@@ -126,21 +126,21 @@ class Fingerprints:
     def take(self, files: Mapping[str, Path]) -> Fingerprint:
         """Return the fingerprint of these files; it never raises."""
         known: dict[str, tuple[Stamp, bytes]] = {}
-        found: dict[str, bytes | str] = {}
+        fingerprint: dict[str, bytes | str] = {}
         for name, path in files.items():
             try:
-                found[name] = self._digest(name, path, known)
+                fingerprint[name] = self._digest(name, path, known)
             except OSError as error:
-                found[name] = error.strerror or str(error)
+                fingerprint[name] = error.strerror or str(error)
         self._known = known
-        return found
+        return fingerprint
 
     def _digest(self, name: str, path: Path, known: dict[str, tuple[Stamp, bytes]]) -> bytes:
-        # Without a descriptor: there may be none left, and a file that has not changed needs none.
-        stamp, held = stamp_of(path.stat()), self._known.get(name)
-        if held is not None and held[0] == stamp:
-            known[name] = held
-            return held[1]
+        # By path, since an unchanged file needs no descriptor, and there may be none left.
+        stamp, cached = stamp_of(path.stat()), self._known.get(name)
+        if cached is not None and cached[0] == stamp:
+            known[name] = cached
+            return cached[1]
         now = time.time_ns()
         digest = sha256()
         with open_regular(path) as stream:
@@ -149,7 +149,7 @@ class Fingerprints:
                 digest.update(piece)
             after = stamp_of(os.fstat(stream.fileno()))
         times = (stamp.modified_ns, stamp.changed_ns)
-        if after == stamp and all(abs(now - each) > GRAIN_NS for each in times):
+        if after == stamp and all(abs(now - time_ns) > GRAIN_NS for time_ns in times):
             known[name] = (stamp, digest.digest())
         return digest.digest()
 
@@ -157,74 +157,74 @@ class Fingerprints:
 # --- when to read -------------------------------------------------------------------------------
 
 
-class Motion(Enum):
-    """How what is watched has moved between two looks."""
+class Stability(Enum):
+    """Whether files have changed between two checks."""
 
-    MOVING = "moving"
-    RESTLESS = "restless"
-    """It has not been at rest for so long that it is not waited for any longer."""
-    AT_REST = "at rest"
+    CHANGING = "changing"
+    OVERDUE = "overdue"
+    """They have been changing for so long that they must be read now."""
+    STABLE = "stable"
 
 
-class Rest:
-    """Tells when files have come to rest, so that a set of them is not read half-written."""
+class StabilityMonitor:
+    """A monitor for changing files, so that a half-written set of files is not read."""
 
     def __init__(self, clock: Callable[[], float] = elapsed) -> None:
         self._clock = clock
         self._last: object = None
         self._since: float | None = None
 
-    def observe(self, state: object) -> Motion:
-        """Compare the state of the files with that of the last look."""
-        rests, self._last = state == self._last, state
+    def observe(self, state: object) -> Stability:
+        """Compare the state of the files with that of the last check."""
+        is_stable, self._last = state == self._last, state
         if self._since is None:
             self._since = self._clock()
-        if rests:
-            return Motion.AT_REST
-        return Motion.RESTLESS if self.is_restless() else Motion.MOVING
+        if is_stable:
+            return Stability.STABLE
+        return Stability.OVERDUE if self.is_overdue() else Stability.CHANGING
 
-    def is_restless(self) -> bool:
-        """Tell whether what began to move has not been read for too long."""
+    def is_overdue(self) -> bool:
+        """Return whether changed files have not been read for too long."""
         return self._since is not None and self._clock() - self._since >= PATIENCE_SECONDS
 
-    def settle(self) -> None:
-        """Note that the last state has been read, or needs no reading.
+    def mark_read(self) -> None:
+        """Record that the last state has been read, or need not be.
 
-        Files that were read though they moved have not come to rest by that: the time that parsing
-        took counts for the next reading, unless they are seen at rest.
+        Files that were read because they were overdue are still changing: the time that parsing
+        took counts for the next reading, unless they become stable.
         """
-        self._since = self._clock() if self.is_restless() else None
+        self._since = self._clock() if self.is_overdue() else None
 
 
 # --- the loop -----------------------------------------------------------------------------------
 
 
-class Loop:
-    """Looks again and again, in one thread that outlives every error; both are reported."""
+class CheckLoop:
+    """A thread that repeats a check and survives every error; failures are reported."""
 
     def __init__(
-        self, name: str, look: Callable[[], None], clock: Callable[[], float] = elapsed
+        self, name: str, check: Callable[[], None], clock: Callable[[], float] = elapsed
     ) -> None:
-        """Prepare to look.
+        """Prepare the loop.
 
         Args:
-            name: Of what is looked at, for the log and `problems`.
-            look: Looks once.
-            clock: Tells for how long a look has not ended.
+            name: The checked file or directory, for the log and `problems`.
+            check: Runs one check.
+            clock: Returns seconds, to measure how long a check takes.
         """
         self._name = name
-        self._look = look
+        self._check = check
         self._clock = clock
         self._failure = ""
         self._thread: Thread | None = None
         self._ended: float | None = None
-        """When the last look ended; None before there is a loop."""
+        """When the last check ended; None before the loop starts."""
 
     def start(self, seconds: float) -> None:
-        """Begin to look, so often; nothing happens where it has begun.
+        """Start to check at an interval, unless the loop runs already.
 
         Raises:
-            RuntimeError: The system gives us no thread.
+            RuntimeError: The system has no thread left.
         """
         self._ended = self._clock()
         if self._thread is None or not self._thread.is_alive():
@@ -234,30 +234,30 @@ class Loop:
             self._thread = thread
 
     def run(self, seconds: float, stop: Event) -> None:
-        """Look until `stop` is set."""
+        """Check until `stop` is set."""
         self._ended = self._clock()
         while not stop.wait(seconds):
-            self._look_once()
+            self._check_once()
             self._ended = self._clock()
 
-    def _look_once(self) -> None:
+    def _check_once(self) -> None:
         try:
-            self._look()
+            self._check()
         except Exception as error:
-            said = f"a look failed and is tried again (`{type(error).__name__}`); see the log"
-            if said != self._failure:
-                LOG.exception("%s: a look failed and is tried again", self._name)
-            self._failure = said
+            failure = f"a check failed and is repeated (`{type(error).__name__}`); see the log"
+            if failure != self._failure:
+                LOG.exception("%s: a check failed and is repeated", self._name)
+            self._failure = failure
         else:
             if self._failure:
-                LOG.info("%s: looks succeed again", self._name)
+                LOG.info("%s: checks succeed again", self._name)
             self._failure = ""
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return what is wrong with looking: the last look failed, or one does not end."""
-        found = []
+        """Return the problems of the loop: the last check failed, or one does not end."""
+        problems = []
         if self._failure:
-            found.append(Problem(self._name, 0, self._failure))
+            problems.append(Problem(self._name, 0, self._failure))
         if self._ended is not None and (late := self._clock() - self._ended) > OVERDUE_SECONDS:
-            found.append(Problem(self._name, 0, f"a look has not ended for {late:.0f} s"))
-        return tuple(found)
+            problems.append(Problem(self._name, 0, f"a check has not ended for {late:.0f} s"))
+        return tuple(problems)

@@ -13,10 +13,10 @@ import pytest
 from sidecar.watch import (
     OVERDUE_SECONDS,
     PATIENCE_SECONDS,
+    CheckLoop,
     Fingerprints,
-    Loop,
-    Motion,
-    Rest,
+    Stability,
+    StabilityMonitor,
     is_complete,
     open_regular,
     read_file,
@@ -129,26 +129,26 @@ def test_a_file_that_is_touched_has_not_changed(tmp_path: Path) -> None:
 
 def test_files_that_do_not_come_to_rest_are_not_waited_for_without_end() -> None:
     clock = Clock()
-    rest = Rest(clock)
+    monitor = StabilityMonitor(clock)
 
-    assert rest.observe(1) is Motion.MOVING
-    assert rest.observe(1) is Motion.AT_REST
-    rest.settle()
-    assert rest.observe(2) is Motion.MOVING
+    assert monitor.observe(1) is Stability.CHANGING
+    assert monitor.observe(1) is Stability.STABLE
+    monitor.mark_read()
+    assert monitor.observe(2) is Stability.CHANGING
     clock.seconds += PATIENCE_SECONDS - 0.1
-    assert rest.observe(3) is Motion.MOVING
-    assert not rest.is_restless()
+    assert monitor.observe(3) is Stability.CHANGING
+    assert not monitor.is_overdue()
     clock.seconds += 0.1
-    assert rest.observe(4) is Motion.RESTLESS
-    assert rest.is_restless()
-    rest.settle()
-    assert rest.observe(5) is Motion.MOVING
+    assert monitor.observe(4) is Stability.OVERDUE
+    assert monitor.is_overdue()
+    monitor.mark_read()
+    assert monitor.observe(5) is Stability.CHANGING
     clock.seconds += PATIENCE_SECONDS  # parsing can take as long
-    assert rest.observe(6) is Motion.RESTLESS
-    rest.settle()
-    rest.settle()
+    assert monitor.observe(6) is Stability.OVERDUE
+    monitor.mark_read()
+    monitor.mark_read()
     clock.seconds += PATIENCE_SECONDS
-    assert rest.observe(7) is Motion.MOVING
+    assert monitor.observe(7) is Stability.CHANGING
 
 
 def test_a_loop_outlives_every_error_and_reports_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -161,14 +161,14 @@ def test_a_loop_outlives_every_error_and_reports_it(caplog: pytest.LogCaptureFix
         if len(looks) != 3:
             raise MemoryError
 
-    loop = Loop("facts", look)
+    loop = CheckLoop("facts", look)
     loop.run(0.001, stop)
 
     assert len(looks) == 5
     assert [str(each) for each in loop.problems()] == [
-        "facts: a look failed and is tried again (`MemoryError`); see the log"
+        "facts: a check failed and is repeated (`MemoryError`); see the log"
     ]
-    assert caplog.text.count("a look failed") == 2
+    assert caplog.text.count("a check failed") == 2
 
 
 def test_a_look_that_does_not_end_is_reported() -> None:
@@ -178,7 +178,7 @@ def test_a_look_that_does_not_end_is_reported() -> None:
         begun.set()
         end.wait(60)
 
-    loop = Loop("facts", hang, clock)
+    loop = CheckLoop("facts", hang, clock)
     loop.start(0.001)
     begun.wait(60)
     before = loop.problems()
@@ -187,4 +187,4 @@ def test_a_look_that_does_not_end_is_reported() -> None:
     end.set()
 
     assert before == ()
-    assert [str(each) for each in after] == ["facts: a look has not ended for 11 s"]
+    assert [str(each) for each in after] == ["facts: a check has not ended for 11 s"]

@@ -1,4 +1,4 @@
-"""`sidecar serve`."""
+"""`sidecar serve`: the HTTP server."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sidecar.server.gunicorn_app import serve as run_server
 @main.command()
 @setting_options(tuple(FORMS))
 def serve(**settings: object) -> None:
-    """Answer over HTTP until told to stop.
+    """Serve decisions over HTTP until a signal stops the server.
 
-    Edited policies, fixtures and facts are picked up within two seconds; what cannot be used is
-    told by /readyz and the log, and the last good files go on answering.
+    Edited policies, fixtures and facts are live within two seconds. Invalid files are reported by
+    /readyz and the log, and the last valid ones remain in use.
     """
     run_server(settings_of(settings))

@@ -17,7 +17,7 @@ from sidecar.engine.trace import record_of
 from sidecar.errors import DecisionLogError, Problem
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, PermittedActions, Request
-from sidecar.watch import Loop
+from sidecar.watch import CheckLoop
 
 LOG = logging.getLogger("sidecar")
 
@@ -38,7 +38,7 @@ class DecisionLog:
         self._file = file
         self._lines = Lines(hashing)
         self.stamp = Stamps().stamp
-        self._loop = Loop("decision log", file.close_if_moved)
+        self._loop = CheckLoop("decision log", file.close_if_moved)
         self._on_failure = on_failure
         self._failure = ""
         """Of the last lines that this process wrote; empty when they were written."""
@@ -144,4 +144,4 @@ class DecisionLog:
 
 
 def _revisions(policy: Policy, facts: Snapshot) -> Mapping[str, str]:
-    return {"policy": policy.revision, "data": facts.revision, "schema": policy.schema.meaning}
+    return {"policy": policy.revision, "data": facts.revision, "schema": policy.schema.fingerprint}

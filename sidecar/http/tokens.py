@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sidecar.errors import InvalidSettingError, Problem
 from sidecar.watch import (
+    CheckLoop,
     Fingerprint,
     Fingerprints,
-    Loop,
-    Motion,
-    Rest,
+    Stability,
+    StabilityMonitor,
     digest_of,
     read_file,
 )
@@ -62,10 +62,10 @@ class Tokens:
         self._file = file
         self.reading = _Known()
         self._fingerprints = Fingerprints()
-        self._rest = Rest()
+        self._stability = StabilityMonitor()
         self._taken: Fingerprint | None = None
         """What was read last; None where it could not be read."""
-        self._loop = Loop(str(file), self.look)
+        self._loop = CheckLoop(str(file), self.look)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -98,10 +98,10 @@ class Tokens:
     def look(self) -> None:
         """Read the file if it has changed and come to rest."""
         found = self._fingerprint()
-        motion = self._rest.observe(found)
+        stability = self._stability.observe(found)
         if found == self._taken:
-            self._rest.settle()
-        elif motion is not Motion.MOVING:
+            self._stability.mark_read()
+        elif stability is not Stability.CHANGING:
             self._read()
 
     def begin(self) -> None:
@@ -123,7 +123,7 @@ class Tokens:
 
     def _read(self) -> None:
         told = self.reading.problems
-        self._rest.settle()
+        self._stability.mark_read()
         self.reading, self._taken = self._reading()
         if self.problems and self.problems != told:
             LOG.error("nobody may ask: %s", _first(self.problems))

@@ -9,7 +9,7 @@ from pathlib import Path
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.reload.sources import Source
-from sidecar.watch import Fingerprint, Fingerprints, Motion, Rest
+from sidecar.watch import Fingerprint, Fingerprints, Stability, StabilityMonitor
 
 RETRY_SECONDS = 5.0
 """After this time a reading that failed is tried again though no file has changed."""
@@ -43,7 +43,7 @@ class Packs:
         self._prepare = prepare
         self._clock = clock
         self._fingerprints = Fingerprints()
-        self._rest = Rest(clock)
+        self._stability = StabilityMonitor(clock)
         self._tried: Fingerprint | None = None
         self._retry_at = 0.0
         self.newest: Pack | None = None
@@ -54,10 +54,10 @@ class Packs:
     def look(self) -> None:
         """Compile the pack if it has changed and come to rest."""
         found = self._fingerprint()
-        motion = self._rest.observe(found)
+        stability = self._stability.observe(found)
         if self._is_settled(found):
-            self._rest.settle()
-        elif motion is not Motion.MOVING:
+            self._stability.mark_read()
+        elif stability is not Stability.CHANGING:
             self.read()
 
     def read_if_changed(self) -> None:
@@ -84,11 +84,11 @@ class Packs:
         except OSError as error:
             problems = (_unreadable(self._source.path, error),)
         if self._fingerprint() != before:
-            if self._rest.is_restless():
+            if self._stability.is_overdue():
                 said = "changes all the time; replace files by renaming new ones over them"
                 self.problems = (Problem(str(self._source.path), 0, said),)
             return
-        self._rest.settle()
+        self._stability.mark_read()
         self._tried, self._retry_at = before, self._clock() + RETRY_SECONDS
         if content is not None:
             problems = self._take(content, moment)

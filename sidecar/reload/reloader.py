@@ -27,11 +27,11 @@ from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
 from sidecar.watch import (
+    CheckLoop,
     Fingerprint,
     Fingerprints,
-    Loop,
-    Motion,
-    Rest,
+    Stability,
+    StabilityMonitor,
     elapsed,
     is_complete,
 )
@@ -80,7 +80,7 @@ class Reloading:
         source = places.source()
         self._packs = Packs(source, prepare, clock)
         self._fingerprints = Fingerprints()
-        self._rest = Rest(clock)
+        self._stability = StabilityMonitor(clock)
         self._lock = Lock()
         """Held by whoever changes the pair."""
         self._pair: Pair | None = None
@@ -100,8 +100,8 @@ class Reloading:
         """Why the newest pack does not answer."""
         self._told: tuple[Problem, ...] = ()
         self._loops = (
-            Loop(str(source.path), self.look_at_pack, clock),
-            Loop(str(places.data), self.look_at_facts, clock),
+            CheckLoop(str(source.path), self.look_at_pack, clock),
+            CheckLoop(str(places.data), self.look_at_facts, clock),
         )
 
     def current(self) -> Pair:
@@ -158,7 +158,7 @@ class Reloading:
         Raises:
             InvalidDocumentsError: Something is wrong with the pack.
         """
-        self._rest.observe(self._fingerprint())
+        self._stability.observe(self._fingerprint())
         for _ in self._attempts():
             self._packs.read()
             if self._packs.newest or self._packs.problems:
@@ -169,7 +169,7 @@ class Reloading:
             name = str(self._places.source().path)
             raise InvalidDocumentsError(self._packs.problems or [Problem(name, 0, said)])
         for last in self._attempts():
-            at_rest = self._rest.observe(self._fingerprint()) is not Motion.MOVING
+            at_rest = self._stability.observe(self._fingerprint()) is not Stability.CHANGING
             if (at_rest or last) and self._read(pack, forced=last):
                 break
         self._tell()
@@ -210,15 +210,15 @@ class Reloading:
         """Read the facts if they or the schema have changed; else note that they still hold."""
         moment, found = self._clock(), self._fingerprint()
         self._confirm(found, moment)
-        motion, pack = self._rest.observe(found), self._packs.newest
+        stability, pack = self._stability.observe(found), self._packs.newest
         if pack is None:
             return
         if (found, pack.policy.schema.revision) == self._tried and moment < self._retry_at:
-            self._rest.settle()
-        elif motion is not Motion.MOVING:
+            self._stability.mark_read()
+        elif stability is not Stability.CHANGING:
             try:
                 if is_complete(found):
-                    self._read(pack, forced=self._rest.is_restless())
+                    self._read(pack, forced=self._stability.is_overdue())
                 else:
                     self._miss(found)
             finally:
@@ -292,7 +292,7 @@ class Reloading:
             return True
         if not mount.whole and not forced:
             return False
-        self._rest.settle()
+        self._stability.mark_read()
         found, schema = mount.fingerprint(), pack.policy.schema.revision
         self._tried, self._retry_at = (found, schema), inf
         if found == self._taken and self._pair and self._pair.policy.schema.revision == schema:

@@ -74,7 +74,7 @@ class Compiled:
     def same_rules(self) -> bool:
         """Whether both have the same rules, facts and settings, comments and sentences apart."""
         old, new = (
-            (pack.schema.meaning, pack.settings, list(_rules(pack))) for pack in self.written
+            (pack.schema.fingerprint, pack.settings, list(_rules(pack))) for pack in self.written
         )
         return old == new
 

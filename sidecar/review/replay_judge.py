@@ -113,7 +113,7 @@ class Judge:
             AnotherSchemaError: It was written under a schema by which facts mean something else.
             NotOfAPolicyError: Its answer was given before any policy was asked.
         """
-        if line.revisions.schema != self._policy.schema.meaning:
+        if line.revisions.schema != self._policy.schema.fingerprint:
             raise AnotherSchemaError
         if line.reasons == STALE:
             raise NotOfAPolicyError

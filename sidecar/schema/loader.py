@@ -84,7 +84,7 @@ def _read(document: Node, faults: Faults) -> Schema:
     empty = Members({}, {}, root.line)
     schema = Schema(
         types={}, enums=_read_enums(root.members.get("enums", empty), faults), context={},
-        settings={}, revision="", meaning="",
+        settings={}, revision="", fingerprint="",
     )  # fmt: skip
     declared = faults.members(root.members.get("types", empty), "types")
     readers = {
@@ -115,7 +115,7 @@ def _read(document: Node, faults: Faults) -> Schema:
     return replace(
         schema,
         revision=digest_of(*content).revision(),
-        meaning=fingerprint_of(schema.types, schema.context),
+        fingerprint=fingerprint_of(schema.types, schema.context),
     )
 
 

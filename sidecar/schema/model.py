@@ -170,7 +170,7 @@ class Schema:
     """Always with ``now``, the sidecar's clock, which callers cannot send."""
     settings: Mapping[str, Attribute]
     revision: str
-    meaning: str
+    fingerprint: str
     """Equal for schemas that give every recorded fact the same meaning; see `fingerprint_of`."""
 
     def subjects(self) -> tuple[str, ...]:

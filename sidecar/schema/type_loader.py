@@ -48,9 +48,7 @@ class TypeReader:
     def stub(self) -> EntityType:
         """Return the type without its relations to other types."""
         members, faults = self._members, self._faults
-        table = (
-            faults.text(members["table"], f"table of {self._what}") if "table" in members else ""
-        )
+        table = faults.member_text(self._declared, "table", self._what)
         fault = fault_of_table_name(table) if table else ""
         if not check_name(table, members["table"].line if fault else 0, "table", faults, fault):
             table = ""
@@ -62,8 +60,7 @@ class TypeReader:
             attributes={},
             lookups={},
             actions={},
-            subject="subject" in members
-            and faults.flag(members["subject"], f"subject of {self._what}"),
+            subject=faults.member_flag(self._declared, "subject", self._what),
             current={},
             description=faults.member_text(self._declared, "description", self._what),
         )
@@ -214,10 +211,8 @@ class TypeReader:
             properties=read_attributes(schema, members["properties"], scope, self._faults)
             if "properties" in members
             else {},
-            creates="creates" in members
-            and self._faults.flag(members["creates"], f"creates of {what}"),
-            nobody="nobody" in members
-            and self._faults.flag(members["nobody"], f"nobody of {what}"),
+            creates=self._faults.member_flag(declared, "creates", what),
+            nobody=self._faults.member_flag(declared, "nobody", what),
             description=self._faults.member_text(declared, "description", what),
         )
 

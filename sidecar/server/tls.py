@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidecar.errors import InvalidSettingError
-from sidecar.watch import Fingerprint, Fingerprints, Loop, digest_of, read_file
+from sidecar.watch import CheckLoop, Fingerprint, Fingerprints, digest_of, read_file
 
 LOG = logging.getLogger("sidecar")
 
@@ -40,7 +40,7 @@ class Credentials:
     """What the log says is wrong."""
 
     def __post_init__(self) -> None:
-        self._loop = Loop(str(self.certificate), self.look)
+        self._loop = CheckLoop(str(self.certificate), self.look)
 
     @property
     def context(self) -> ssl.SSLContext:

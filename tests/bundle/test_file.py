@@ -112,9 +112,9 @@ def test_the_shipped_pack_is_read_back(shipped: Policy, content: bytes) -> None:
     read = decode(content, NAME)
 
     assert (read.schema, read.settings) == (shipped.schema, shipped.settings)
-    assert (read.schema.revision, read.schema.meaning) == (
+    assert (read.schema.revision, read.schema.fingerprint) == (
         shipped.schema.revision,
-        shipped.schema.meaning,
+        shipped.schema.fingerprint,
     )
     assert shapes(read) == shapes(shipped)
 

@@ -132,7 +132,7 @@ def _logged(user: str) -> bytes:
         "revisions": {
             "policy": policy.revision,
             "data": snapshot.revision,
-            "schema": policy.schema.meaning,
+            "schema": policy.schema.fingerprint,
         },
         "key": hashing.key_name(),
     }

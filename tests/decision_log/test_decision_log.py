@@ -150,7 +150,7 @@ def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, p
         "revisions": {
             "policy": pair.policy.revision,
             "data": pair.snapshot.revision,
-            "schema": pair.policy.schema.meaning,
+            "schema": pair.policy.schema.fingerprint,
         },
         "key": HASHING.key_name(),
         "subject": {"type": "user", "id": "ana"},

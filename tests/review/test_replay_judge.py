@@ -38,7 +38,7 @@ def line_of(
     made = {
         "policy": policy.revision,
         "data": snapshot.revision,
-        "schema": policy.schema.meaning,
+        "schema": policy.schema.fingerprint,
     }
     line = read_line(
         encode(
