@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remember
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,6 +33,24 @@ def compile_cached(pack: PackTexts) -> Mapping[str, Any]:
         InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
     """
     return compile_by(DiskCache.default(), pack).plain
+
+
+def compile_both(old: PackTexts, new: PackTexts) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return two compiled packs to compare.
+
+    The second one takes over what was found of the first, where it can; else each is compiled in
+    a process of its own, beside the other.
+
+    Raises:
+        InvalidPackError: With every fault of one of them.
+    """
+    if _findings_key(old) == _findings_key(new):
+        cache = DiskCache.default()
+        first = compile_by(cache, old)
+        return first.plain, compile_by(cache, new, first.findings).plain
+    with ThreadPoolExecutor(2) as pool:
+        before, after = pool.map(compile_cached, (old, new))
+    return before, after
 
 
 def compile_by(cache: DiskCache, pack: PackTexts, earlier: bytes = b"") -> CompiledPack:

@@ -6,13 +6,12 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
-from sidecar.compiler.compile_cache import compile_cached
+from sidecar.compiler.compile_cache import compile_both, compile_cached
 from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.engine.policy import Policy
@@ -102,12 +101,11 @@ def load_pair(old: PackPlace, new: PackPlace) -> Compiled:
         (replace(pack, reviewing=True, schema=widened(pack.schema, other)), sentences)
         for (pack, sentences), other in zip(read, others, strict=True)
     ]
-    with ThreadPoolExecutor(len(wide)) as pool:
-        compiled = pool.map(compile_cached, [pack for pack, _ in wide])
-        before, after = (
-            assemble(pack, sentences, each)
-            for (pack, sentences), each in zip(wide, compiled, strict=True)
-        )
+    compiled = compile_both(*(pack for pack, _ in wide))
+    before, after = (
+        assemble(pack, sentences, each)
+        for (pack, sentences), each in zip(wide, compiled, strict=True)
+    )
     written = (read[0][0], read[1][0])
     return Compiled(before, after, written, declarations(*read))
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import EXIT_TROUBLE, main
-from sidecar.compiler.child_process import compile_in_child
-from sidecar.compiler.pack import PackTexts
 from sidecar.review import condition_cover as covering
-from sidecar.review import matrix
-from sidecar.review import pack_revisions as packs
-from sidecar.review.invariants import proof as proving
 from tests.depth import deep
 from tests.paths import PACKS
 
@@ -39,9 +33,9 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def compiled() -> dict[Any, Mapping[str, Any]]:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What was compiled by then: the commands need much the same of a pack."""
-    return {}
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +46,12 @@ def answered() -> dict[tuple[str, str], Result]:
 
 @pytest.fixture
 def run(
-    compiled: dict[Any, Mapping[str, Any]],
+    cache: Path,
     answered: dict[tuple[str, str], Result],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
     """Run a command, in this process, with what was compiled for others."""
-
-    def once(pack: PackTexts) -> Mapping[str, Any]:
-        key = (pack.schema.revision, *pack.texts.items(), pack.probes)
-        if key not in compiled:
-            compiled[key] = compile_in_child(pack)
-        return compiled[key]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
 
     def run(command: str, name: str, *arguments: str) -> Result:
         # So that what is not listed is met, and soon.
@@ -74,8 +63,6 @@ def run(
             answered[command, name] = result
         return answered[command, name]
 
-    for module in (matrix, packs, proving):
-        monkeypatch.setattr(module, "compile_in_child", once)
     return run
 
 

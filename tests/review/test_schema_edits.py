@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from sidecar.cli import main
-from sidecar.compiler.child_process import compiled_of
+from sidecar.compiler import compile_cache
+from sidecar.compiler.child_process import CompiledPack, compiled_of
 from sidecar.compiler.compile import compile_pack
 from sidecar.compiler.pack import PackTexts
-from sidecar.review import pack_revisions as packs
 
 SCHEMA = """\
 enums:
@@ -213,8 +212,8 @@ CASES: Mapping[str, tuple[str, str, int, str, str]] = {
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Compare the pack with an edit of it; compiled in this process, which takes less time."""
 
-    def compiled(pack: PackTexts) -> Mapping[str, Any]:
-        return compiled_of({"compiled": compile_pack(pack)})
+    def compiled(pack: PackTexts, _: bytes) -> CompiledPack:
+        return CompiledPack(compiled_of({"compiled": compile_pack(pack)}), b"")
 
     def run(before: str, after: str, *options: str) -> Result:
         assert sum(text.count(before) for text in FILES.values()) == 1
@@ -226,7 +225,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
         directories = (str(tmp_path / "old"), str(tmp_path / "new"))
         return CliRunner().invoke(main, ["diff", *directories, *options])
 
-    monkeypatch.setattr(packs, "compile_in_child", compiled)
+    monkeypatch.setattr(compile_cache, "compile_with_findings", compiled)
     return run
 
 
