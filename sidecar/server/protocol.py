@@ -45,6 +45,11 @@ CHUNK_FRAMING = 16
 CHUNKED_PIECE = 1024
 """Bytes of a chunked body that are parsed at once."""
 
+SHORT_BYTES = 2048
+"""Bytes that are parsed at once, where no body in chunks is among them."""
+
+_FIRST_LETTER = ord("A")
+
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -104,6 +109,8 @@ class HttpProtocol(asyncio.Protocol):
         """Requests that have arrived and are not answered; usually none."""
         self._parser = httptools.HttpRequestParser(self)
         self._refused: RefusedError | None = None
+        self._refused_fields: list[tuple[bytes, bytes]] = []
+        self._short_bytes = min(SHORT_BYTES, service.limits.max_head_bytes)
         self._begin_head()
 
     def _begin_head(self) -> None:
@@ -145,7 +152,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._data = self._data[self._position :] + data if self._data else data
         self._position = 0
-        if self.has_turn or self.phase in {Phase.ANSWERING, Phase.SENDING}:
+        if self.has_turn or self.phase is Phase.ANSWERING or self.phase is Phase.SENDING:
             self._read(more=False)
         else:
             self._take_turn()
@@ -229,10 +236,9 @@ class HttpProtocol(asyncio.Protocol):
 
     def _take_turn(self) -> None:
         """Answer requests that have arrived, but not so many that others wait for long."""
-        ends, count = 0.0, 0
-        while self._has_request():
+        ends, count = monotonic() + TURN_SECONDS, 0
+        while self._requests or self._has_request():
             count += 1
-            ends = ends or monotonic() + TURN_SECONDS
             request = self.request = self._requests.popleft()
             self._keep_alive = request.keep_alive and not self._service.is_stopping
             self._service.answer(self, request)
@@ -287,7 +293,8 @@ class HttpProtocol(asyncio.Protocol):
         self._output.append(
             self._service.writer.write(response, keep_alive=self._keep_alive, is_head=is_head)
         )
-        self._service.log_access(self, request, response)
+        if self._service.access_log is not None:
+            self._service.access_log.add(self.client, request, response)
         self._become_idle()
 
     def _read(self, *, more: bool) -> None:
@@ -320,10 +327,16 @@ class HttpProtocol(asyncio.Protocol):
     def _refuse(self, refused: RefusedError) -> None:
         self._keep_alive = False
         response = refused.rejection.response(refused.detail)
-        for name, value in self._fields:
+        for name, value in self._refused_fields:
             if name.lower() == b"x-request-id":
                 response = response.with_headers(("X-Request-ID", value.decode("latin-1")))
         self._write(response)
+
+    def _reject(self, rejection: Rejection, detail: str = "") -> None:
+        """Refuse a request, once those before it are answered; nothing behind it is read."""
+        if self._refused is None:
+            self._refused, self._refused_fields = RefusedError(rejection, detail), self._fields
+            self._fields = []
 
     def _await_more(self) -> None:
         """Set the deadline of a request that has begun, and tell its client to send the body."""
@@ -335,13 +348,26 @@ class HttpProtocol(asyncio.Protocol):
             self._output.append(CONTINUE)
 
     def _parse_piece(self) -> None:
-        """Give the parser the next piece: one head, or a part of a body."""
+        """Give the parser the next piece: one head, or a part of a body.
+
+        A few requests that have arrived together are parsed at once, unless there may be chunks:
+        they are so short that no limit is passed by that.
+        """
         data, start = self._data, self._position
-        if self._incoming is None:
+        count = len(self._requests)
+        is_short = (
+            not self._begun
+            and len(data) - start <= self._short_bytes
+            and data[start] >= _FIRST_LETTER
+            and b"hunked" not in data
+        )
+        if is_short:
+            end = len(data)
+        elif self._incoming is None:
             end = self._end_of_head(data, start)
             self._head_bytes += end - start
             if self._head_bytes > self._service.limits.max_head_bytes:
-                self._refused = RefusedError(Rejection.LONG_HEAD)
+                self._reject(Rejection.LONG_HEAD)
                 return
         elif self._incoming.is_chunked:
             end = min(start + CHUNKED_PIECE, len(data))
@@ -356,9 +382,10 @@ class HttpProtocol(asyncio.Protocol):
             self._position = start + upgrade.args[0]
             self._ignore_upgrade()
         except httptools.HttpParserError as error:
-            malformed = RefusedError(Rejection.MALFORMED_HTTP, str(error).lower())
-            self._refused = self._refused or malformed
+            self._reject(Rejection.MALFORMED_HTTP, str(error).lower())
         else:
+            if is_short and self._incoming is None and len(self._requests) == count:
+                self._head_bytes += len(piece)
             self._check_piece(piece)
 
     def _end_of_head(self, data: bytes, start: int) -> int:
@@ -374,17 +401,17 @@ class HttpProtocol(asyncio.Protocol):
         """Hold limits that depend on more than one piece."""
         if self._incoming is None:
             if len(self._target) > self._service.limits.max_line_bytes:
-                self._refused = RefusedError(Rejection.LONG_LINE)
+                self._reject(Rejection.LONG_LINE)
             elif not self._begun and self._head_bytes > len(b"\r\n"):
-                self._refused = self._refused or RefusedError(Rejection.EMPTY_LINES)
+                self._reject(Rejection.EMPTY_LINES)
             if self._begun or self._head_bytes:
                 self._tail = (self._tail + piece)[-3:]
             return
         extra = self._body_sent - self._body_bytes - CHUNK_FRAMING * (self._chunks + 1)
         if self._chunks > MAX_CHUNKS:
-            self._refused = RefusedError(Rejection.LONG_BODY)
+            self._reject(Rejection.LONG_BODY)
         elif self._incoming.is_chunked and extra > MAX_CHUNK_EXTRA:
-            self._refused = RefusedError(Rejection.LONG_CHUNK_EXTENSIONS)
+            self._reject(Rejection.LONG_CHUNK_EXTENSIONS)
 
     def _ignore_upgrade(self) -> None:
         """Parse a request anew that offers another protocol, without that offer.
@@ -429,7 +456,7 @@ class HttpProtocol(asyncio.Protocol):
                 keep_alive=parser.should_keep_alive(),
             )
         except RefusedError as refused:
-            self._refused = refused
+            self._reject(refused.rejection, refused.detail)
 
     def on_chunk_header(self) -> None:
         """Count a chunk."""
@@ -439,7 +466,7 @@ class HttpProtocol(asyncio.Protocol):
         """Take in a part of the body."""
         self._body_bytes += len(part)
         if self._body_bytes > self._service.limits.max_body_bytes:
-            self._refused = self._refused or RefusedError(Rejection.LONG_BODY)
+            self._reject(Rejection.LONG_BODY)
         else:
             self._body.append(part)
 

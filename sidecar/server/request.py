@@ -7,7 +7,7 @@ supported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sidecar.http.errors import Rejection
@@ -47,17 +47,10 @@ class Request:
     """By lower-case names; values of repeated fields are joined by commas."""
     keep_alive: bool
     """Whether the client may send another request."""
+    content_length: int
+    """The length of a body that is not sent in chunks."""
+    is_chunked: bool
     body: bytes = b""
-
-    @property
-    def is_chunked(self) -> bool:
-        """Whether the body is sent in chunks."""
-        return b"transfer-encoding" in self.headers
-
-    @property
-    def content_length(self) -> int:
-        """Return the length of a body that is not sent in chunks."""
-        return int(self.headers.get(b"content-length", 0))
 
     @property
     def expects_continue(self) -> bool:
@@ -70,7 +63,7 @@ def read_head(  # noqa: PLR0913  what the parser has read, one by one
     method: bytes,
     target: bytes,
     version: str,
-    fields: Iterable[tuple[bytes, bytes]],
+    fields: Sequence[tuple[bytes, bytes]],
     limits: Limits,
     *,
     keep_alive: bool,
@@ -87,23 +80,37 @@ def read_head(  # noqa: PLR0913  what the parser has read, one by one
         raise RefusedError(Rejection.VERSION_OR_METHOD)
     if version == "1.1" and b"host" not in headers:
         raise RefusedError(Rejection.NO_HOST)
-    if b"transfer-encoding" in headers:
+    is_chunked = b"transfer-encoding" in headers
+    if is_chunked:
         _check_transfer_encoding(headers[b"transfer-encoding"], version)
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise RefusedError(Rejection.CONTENT_ENCODING)
-    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
         raise RefusedError(Rejection.EXPECTATION)
     path, _, query = _origin_form(target).decode("latin-1").partition("?")
-    request = Request(method.decode("ascii"), target, path, query, version, headers, keep_alive)
-    if request.content_length > limits.max_body_bytes:
+    content_length = int(headers.get(b"content-length", 0))
+    if content_length > limits.max_body_bytes:
         raise RefusedError(Rejection.LONG_BODY)
-    return request
+    return Request(
+        method.decode("ascii"),
+        target,
+        path,
+        query,
+        version,
+        headers,
+        keep_alive,
+        content_length,
+        is_chunked,
+    )
 
 
-def _headers(fields: Iterable[tuple[bytes, bytes]], limits: Limits) -> dict[bytes, bytes]:
+def _headers(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> dict[bytes, bytes]:
     headers: dict[bytes, bytes] = {}
-    for count, (written, value) in enumerate(fields, 1):
-        if count > limits.max_header_fields or len(written) + len(value) > limits.max_header_bytes:
+    max_bytes = limits.max_header_bytes
+    if len(fields) > limits.max_header_fields:
+        raise RefusedError(Rejection.MANY_FIELDS)
+    for written, value in fields:
+        if len(written) + len(value) > max_bytes:
             raise RefusedError(Rejection.MANY_FIELDS)
         name = written.lower()
         if name not in headers:

@@ -22,7 +22,7 @@ class ResponseWriter:
         self._second = 0.0
         self._date = b""
         self._usual = (b"", b"")
-        """The head of a usual response up to its length, by whether the connection is kept."""
+        """The head of a usual response without its length, by whether the connection is kept."""
 
     def write(self, response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
         """Return the bytes of a response.
@@ -35,9 +35,11 @@ class ResponseWriter:
         now = time()
         if not self._second <= now < self._second + 1.0:
             self._begin_second(int(now))
-        body = response.body
-        if response.headers is JSON_HEADERS and response.status == OK and not is_head:
-            return b"%b%d\r\n\r\n%b" % (self._usual[keep_alive], len(body), body)
+        headers, body = response.headers, response.body
+        if response.status == OK and headers[: len(JSON_HEADERS)] == JSON_HEADERS and not is_head:
+            length = b"Content-Length: %d\r\n\r\n" % len(body)
+            others = b"" if headers is JSON_HEADERS else _lines(headers[len(JSON_HEADERS) :])
+            return b"".join((self._usual[keep_alive], others, length, body))
         head = self._head(response.status, response.headers, keep_alive=keep_alive)
         if response.status in _WITHOUT_BODY:
             return head + b"\r\n"
@@ -48,17 +50,20 @@ class ResponseWriter:
     def _begin_second(self, second: int) -> None:
         self._date = f"Server: sidecar\r\nDate: {formatdate(second, usegmt=True)}\r\n".encode()
         close, keep = (self._head(OK, JSON_HEADERS, keep_alive=keep) for keep in (False, True))
-        self._usual = (close + b"Content-Length: ", keep + b"Content-Length: ")
+        self._usual = (close, keep)
         self._second = float(second)
 
     def _head(self, status: int, fields: Iterable[tuple[str, str]], *, keep_alive: bool) -> bytes:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
         return b"%b%bConnection: %b\r\n%b" % (
             _STATUS_LINES[status],
             self._date,
             b"keep-alive" if keep_alive else b"close",
-            lines.encode("latin-1"),
+            _lines(fields),
         )
+
+
+def _lines(fields: Iterable[tuple[str, str]]) -> bytes:
+    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
 
 
 def _status_line(status: HTTPStatus) -> bytes:

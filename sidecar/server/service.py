@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from time import monotonic
 
 from werkzeug.http import parse_options_header
@@ -43,6 +44,7 @@ MOMENT_SECONDS = 0.001
 MAX_OPEN_JOBS = 64
 """Requests that need no token and wait for their thread, which answers some thousands a second."""
 
+_UNAUTHORIZED = HTTPStatus.UNAUTHORIZED.value
 _MAX_CONTENT_TYPES = 100
 
 
@@ -80,7 +82,7 @@ class Service:
         self._application = application
         self._http = http
         self._access = access
-        self._access_log = access_log
+        self.access_log = access_log
         self._slow = ThreadPool("slow", threads, limits.max_waiting, self._deliver_later)
         self._open = ThreadPool("open", 1, MAX_OPEN_JOBS, self._deliver_later)
         self._pools = (self._slow, self._open)
@@ -100,8 +102,8 @@ class Service:
         self.call_soon = loop.call_soon
         self._log = DecisionLogWriter(self._http, loop, self._deliver_logged)
         self._log.start()
-        if self._access_log is not None:
-            self._access_log.start()
+        if self.access_log is not None:
+            self.access_log.start()
         for pool in self._pools:
             pool.start()
 
@@ -128,6 +130,11 @@ class Service:
         """Return the response, or None where a thread has to find it."""
         fields = self._fields(request)
         path = request.path
+        if path in ENDPOINTS and request.method == "POST" and len(request.body) <= MAX_BODY_AT_ONCE:
+            response = self._http.answer_now(path, fields, request.body, self._now())
+            if response is None or response.status != _UNAUTHORIZED:
+                connection.is_admitted = True
+            return response
         if path == "/healthz" and request.method in {"GET", "HEAD"}:
             return ALIVE.for_request(fields)
         if not is_open(path):
@@ -139,8 +146,6 @@ class Service:
             connection.is_admitted = True
         if path.startswith("//"):  # Flask would take it for the path without the first slash
             return Rejection.NOT_FOUND.response().for_request(fields)
-        if path in ENDPOINTS and request.method == "POST" and len(request.body) <= MAX_BODY_AT_ONCE:
-            return self._http.answer_now(path, fields, request.body, self._now())
         return None
 
     def _answer_later(self, connection: HttpProtocol, request: Request) -> None:
@@ -229,13 +234,6 @@ class Service:
                 connection.send(instead.for_request(self._fields(request)))
             else:
                 connection.send(response)
-
-    def log_access(
-        self, connection: HttpProtocol, request: Request | None, response: Response
-    ) -> None:
-        """Log a response, if that is wanted."""
-        if self._access_log is not None:
-            self._access_log.add(connection.client, request, response)
 
     # --- connections ----------------------------------------------------------------------------
 

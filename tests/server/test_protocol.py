@@ -130,7 +130,6 @@ REFUSED = {
     "a method that is none": (head().replace(b"POST", b"POST!"), 400),
     "a tunnel": (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "another protocol": (b"\x16\x03\x01\x02", 400),
-    "two empty lines": (b"\r\n\r\n" + NEXT, 400),
     "a fragment": (head().replace(b"authorize", b"authorize#x"), 400),
     "a content coding": (posted(GOOD, b"Content-Encoding: gzip"), 415),
     "two content codings": (
@@ -194,6 +193,11 @@ def test_whatever_comes_is_read_alike_in_one_piece_and_in_many(
     in_pieces = server.exchange(CHUNKED, *parts)
 
     assert statuses(in_pieces) == statuses(at_once)
+
+
+def test_empty_lines_before_a_request_are_refused_but_for_one(server: Loopback) -> None:
+    assert statuses(server.exchange(b"\r\n\r\n" + NEXT)) == [400]
+    assert statuses(server.exchange(b"\r\n", b"\r\n" + NEXT)) == [400]
 
 
 @pytest.mark.parametrize("path", [b"//v1/authorize", b"/v1%2fauthorize", b"/v1/authoriz%65"])

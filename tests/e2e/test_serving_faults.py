@@ -1,0 +1,267 @@
+"""What a busy, stopped or restarted sidecar owes to its clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import (
+    EDIT,
+    PATIENCE,
+    Sidecar,
+    ask,
+    copy_pack,
+    posted,
+    serving,
+    start,
+    until,
+    write,
+)
+
+pytestmark = pytest.mark.e2e
+
+SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
+
+EXPLAINED = {**EDIT, "explain": True}
+SLOW = json.dumps({**EXPLAINED, "requests": [{}] * 1000}).encode()
+"""It takes a thread seconds, and looks whether it is cancelled between two items."""
+
+
+def health(sidecar: Sidecar) -> int:
+    with closing(sidecar.connect()) as connection:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+
+
+def send(sidecar: Sidecar, stack: ExitStack, sent: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE)
+    stack.enter_context(client)
+    client.sendall(sent)
+    return client
+
+
+def first_line(client: socket.socket) -> bytes:
+    return client.recv(65536).partition(b"\r\n")[0]
+
+
+# --- slow work ----------------------------------------------------------------------------------
+
+
+def test_neither_health_nor_decisions_wait_behind_slow_work_nor_does_the_stop(root: Path) -> None:
+    """Sixty batches of explanations take minutes; what is told to be late does not go on."""
+    with serving(root, "--request-seconds", "5", workers=1) as sidecar, ExitStack() as stack:
+        clients = [send(sidecar, stack, posted(SLOW)) for _ in range(60)]
+        begun = time.monotonic()
+        told = [health(sidecar), sidecar.ask("/v1/authorize", EDIT)[0], sidecar.ready()[0]]
+        took = time.monotonic() - begun
+        lines = [first_line(client) for client in clients]
+        begun = time.monotonic()
+        explained = sidecar.ask("/v1/authorize", EXPLAINED)[0]
+        sidecar.process.terminate()
+        status = sidecar.process.wait(PATIENCE)
+        stopped = time.monotonic() - begun
+
+    assert (told, explained, status) == ([200] * 3, 200, 0)
+    assert lines.count(b"HTTP/1.1 503 SERVICE UNAVAILABLE") > 10
+    assert took < 20, "the slow requests take minutes"
+    assert stopped < 10, "what nobody waits for must not hold up the stop"
+
+
+def test_clients_without_a_token_cannot_take_the_place_of_those_that_have_one(
+    root: Path,
+) -> None:
+    tokens = root / "tokens"
+    tokens.write_text(f"{SECRET}\n")
+    tokens.chmod(0o600)
+    bearer = f"Authorization: Bearer {SECRET}"
+    ready = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+    options = ("--tokens", str(tokens), "--max-waiting", "1", "--threads", "1")
+    with serving(root, *options, workers=1) as sidecar, ExitStack() as stack:
+        stranger = send(sidecar, stack, posted(SLOW).replace(b"Connection: close\r\n", b""))
+        refused = first_line(stranger)
+        stranger.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        goes_on = first_line(stranger)
+        for _ in range(40):
+            send(sidecar, stack, ready * 20)
+        slow = send(sidecar, stack, posted(json.dumps(EXPLAINED).encode(), bearer))
+        explained = first_line(slow)
+        fast = sidecar.ask("/v1/authorize", EDIT, Authorization=f"Bearer {SECRET}")[0]
+
+    assert refused == b"HTTP/1.1 401 UNAUTHORIZED"
+    assert (goes_on, explained, fast) == (b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", 200)
+
+
+# --- stopping -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("listening", ["tcp", "unix"])
+def test_at_a_stop_clients_that_have_not_been_accepted_are_answered(
+    root: Path, listening: str
+) -> None:
+    path = root / "s"
+    options = ("--bind", f"unix:{path}") if listening == "unix" else ()
+    request = posted(json.dumps(EDIT).encode()).replace(b"Connection: close\r\n", b"")
+    with serving_at(root, *options) as sidecar, ExitStack() as stack:
+        with sidecar.standing_still():
+            clients = []
+            for _ in range(16):
+                client = _connect(sidecar, path if listening == "unix" else None)
+                stack.enter_context(client)
+                client.sendall(request)
+                clients.append(client)
+            sidecar.process.terminate()
+            until(lambda: "Handling signal: term" in sidecar.log())
+        responses = [_read_all(client) for client in clients]
+        status = sidecar.process.wait(PATIENCE)
+
+    assert status == 0
+    assert all(response.startswith(b"HTTP/1.1 200 ") for response in responses)
+    assert all(b"\r\nConnection: close\r\n" in response for response in responses)
+
+
+def _connect(sidecar: Sidecar, path: Path | None) -> socket.socket:
+    if path is None:
+        return socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE)
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(PATIENCE)
+    client.connect(str(path))
+    return client
+
+
+def _read_all(client: socket.socket) -> bytes:
+    received = b""
+    while piece := client.recv(65536):
+        received += piece
+    return received
+
+
+@contextmanager
+def serving_at(root: Path, *options: str) -> Iterator[Sidecar]:
+    """Run it with two workers, at a port or at a Unix socket, and let a test stop it."""
+    process = start(root, "--port", "0", "--workers", "2", *options)
+    log = root / "log"
+    try:
+        until(lambda: log.read_text().count("Booting worker") == 2)
+        found = re.search(r"Listening at: http://[0-9.]+:(\d+)", log.read_text())
+        yield Sidecar(process, int(found[1]) if found else 0, root)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def test_a_socket_is_neither_taken_from_a_live_server_nor_removed_for_another(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = root / "s"
+    other_root = copy_pack(tmp_path_factory.mktemp("other"))
+    with serving_at(root, "--bind", f"unix:{path}") as first:
+        mode = path.stat().st_mode & 0o777
+        refused = start(other_root, "--bind", f"unix:{path}")
+        status, said = refused.wait(PATIENCE), (other_root / "log").read_text()
+        path.unlink()
+        with serving_at(other_root, "--bind", f"unix:{path}"):
+            first.process.terminate()
+            first.process.wait(PATIENCE)
+            left = path.exists()
+
+    assert (mode, status) == (0o660, 2)
+    assert f"another server listens at `{path}`" in said
+    assert "Traceback" not in said
+    assert left
+    assert not path.exists()
+
+
+def test_a_file_at_the_path_of_the_socket_is_told(root: Path) -> None:
+    path = root / "s"
+    path.write_text("mine")
+    process = start(root, "--bind", f"unix:{path}")
+
+    assert process.wait(PATIENCE) == 2
+    assert "is a file and no socket: remove it" in (root / "log").read_text()
+    assert "Traceback" not in (root / "log").read_text()
+
+
+# --- workers that are started anew --------------------------------------------------------------
+
+
+def test_told_to_start_its_workers_anew_it_keeps_the_last_good_answers_of_bad_files(
+    sidecar: Sidecar,
+) -> None:
+    policy, users = sidecar.policies / "main.polar", sidecar.data / "users.yaml"
+    write(policy, policy.read_text() + 'allow(_: User{id: "rex"}, _: Action, _: Account);\n')
+    until(sidecar.has_taken(3))
+    before = sidecar.ready()[1]["revisions"]
+    write(policy, policy.read_text() + "\nthis is no policy\n")
+    write(users, users.read_text() + "- {id: zoe, email: zoe at home}\n")
+    until(lambda: [len(told["problems"]) for _, told in sidecar.each(sidecar.ready)] == [2, 2])
+
+    old = sidecar.workers()
+    sidecar.process.send_signal(signal.SIGHUP)
+    until(lambda: not any(_lives(worker) for worker in old))
+    ready = sidecar.each(sidecar.ready)
+    os.kill(sidecar.workers()[-1], signal.SIGKILL)
+    until(lambda: len(sidecar.workers()) == len(old) + 3)
+    until(sidecar.has_taken(6))
+
+    assert [(status, told["revisions"]) for status, told in ready] == [(200, before)] * 2
+    assert sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# --- the decision log ---------------------------------------------------------------------------
+
+
+def test_a_decision_log_that_was_deleted_is_held_open_by_nobody(root: Path) -> None:
+    """So that deleting it frees its space, also in processes that have nothing to log."""
+    log = root / "decisions"
+    with serving(root, "--decision-log", "decisions") as sidecar:
+        sidecar.each(lambda: sidecar.ask("/v1/authorize", EDIT))
+        lines = len(log.read_text().splitlines())
+        log.unlink()
+        processes = [sidecar.process.pid, *sidecar.workers()]
+        until(lambda: not any(_holds_deleted(pid, log) for pid in processes))
+
+    assert lines == 2
+
+
+def _holds_deleted(pid: int, file: Path) -> bool:
+    names = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            names.append(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue
+    return f"{file} (deleted)" in names
+
+
+def test_the_same_connection_goes_on_after_a_503(root: Path) -> None:
+    options = ("--max-waiting", "1", "--threads", "1")
+    with serving(root, *options, workers=1) as sidecar, ExitStack() as stack:
+        send(sidecar, stack, posted(SLOW))
+        with closing(sidecar.connect()) as connection:
+            told = []
+
+            def busy() -> bool:
+                told.append(ask(connection, "/v1/authorize", EXPLAINED)[0])
+                return told[-1] == 503
+
+            until(busy)
+            told.append(ask(connection, "/v1/authorize", EDIT)[0])
+
+    assert told[-2:] == [503, 200]
