@@ -1,4 +1,4 @@
-"""Watching: what a file holds, when files are at rest, and a loop that outlives every error."""
+"""Watching: fingerprints, stable files, and a loop that survives every error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sidecar.watch import (
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock that the tests set."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -47,7 +47,7 @@ def make_link_to_device(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_fifo, make_socket, make_link_to_device, Path.mkdir])
-def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path, make: object) -> None:
+def test_a_file_that_is_not_regular_does_not_block(tmp_path: Path, make: object) -> None:
     make(tmp_path / "f")  # type: ignore[operator]  # each takes a path
 
     with pytest.raises(OSError, match=r"not a regular file|Is a directory|No such device"):
@@ -78,7 +78,7 @@ def replace_by_rename_keeping_times(path: Path) -> None:
 
 @pytest.mark.parametrize("old", [True, False], ids=["long ago", "a moment ago"])
 @pytest.mark.parametrize("replace", [replace_keeping_times, replace_by_rename_keeping_times])
-def test_a_change_that_keeps_size_and_time_is_seen(
+def test_a_change_that_keeps_size_and_time_is_detected(
     tmp_path: Path, replace: object, *, old: bool
 ) -> None:
     file = tmp_path / "f"
@@ -93,7 +93,7 @@ def test_a_change_that_keeps_size_and_time_is_seen(
     assert fingerprints.take({"f": file}) != before
 
 
-def test_a_change_within_the_grain_of_the_clock_is_seen(
+def test_a_change_within_the_resolution_of_time_stamps_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a file system that counts whole seconds, a second change in one has the same stamp."""
@@ -116,7 +116,7 @@ def _named(status: os.stat_result) -> dict[str, object]:
     return {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}
 
 
-def test_a_file_that_is_touched_has_not_changed(tmp_path: Path) -> None:
+def test_a_touched_file_has_not_changed(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.write_bytes(b"x")
     fingerprints = Fingerprints()
@@ -127,7 +127,7 @@ def test_a_file_that_is_touched_has_not_changed(tmp_path: Path) -> None:
     assert fingerprints.take({"f": file}) == before
 
 
-def test_files_that_do_not_come_to_rest_are_not_waited_for_without_end() -> None:
+def test_files_that_keep_changing_become_overdue() -> None:
     clock = Clock()
     monitor = StabilityMonitor(clock)
 
@@ -151,7 +151,7 @@ def test_files_that_do_not_come_to_rest_are_not_waited_for_without_end() -> None
     assert monitor.observe(7) is Stability.CHANGING
 
 
-def test_a_loop_outlives_every_error_and_reports_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loop_survives_every_error_and_reports_it(caplog: pytest.LogCaptureFixture) -> None:
     stop, looks = threading.Event(), list[int]()
 
     def look() -> None:
@@ -171,7 +171,7 @@ def test_a_loop_outlives_every_error_and_reports_it(caplog: pytest.LogCaptureFix
     assert caplog.text.count("a check failed") == 2
 
 
-def test_a_look_that_does_not_end_is_reported() -> None:
+def test_a_check_that_does_not_end_is_reported() -> None:
     clock, begun, end = Clock(), threading.Event(), threading.Event()
 
     def hang() -> None:

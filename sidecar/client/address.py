@@ -20,7 +20,7 @@ class SocketAddress(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where to connect to."""
+    """The address of a sidecar."""
 
     host: str
     port: int

@@ -171,11 +171,11 @@ def _index(
             further and any(one(row) != other(row) for one, other in further)
         ):
             continue
-        found = index.setdefault(lookup_key, row)
-        if found is not row:
+        first = index.setdefault(lookup_key, row)
+        if first is not row:
             if is_better is None:
-                refuse(found, row)
-            elif is_better(row, found):
+                refuse(first, row)
+            elif is_better(row, first):
                 index[lookup_key] = row
     return index
 

@@ -20,9 +20,9 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_found",
         "_holders",
         "_ids",
+        "_lookups",
         "_referring",
         "_rows",
         "_spellings",
@@ -35,7 +35,7 @@ class Snapshot:
         schema: Schema,
         revision: str,
         rows: Mapping[str, Mapping[Key, Row]],
-        found: Mapping[tuple[str, str], Mapping[LookupKey, Row]],
+        lookups: Mapping[tuple[str, str], Mapping[LookupKey, Row]],
         referring: Mapping[tuple[str, str], Mapping[Key, tuple[Key, ...]]],
         spellings: Mapping[str, Mapping[Key, str]] | None = None,
     ) -> None:
@@ -43,7 +43,7 @@ class Snapshot:
         self.revision = revision
         """A hash of all rows, in the order of their files."""
         self._rows = rows
-        self._found = found
+        self._lookups = lookups
         self._referring = referring
         self._spellings = spellings or {}
         self._holders: dict[tuple[str, str], Mapping[Value, tuple[Key, ...]]] = {}
@@ -81,7 +81,7 @@ class Snapshot:
         current row is not found. If a look-up matches exactly the key columns, the mapping is
         `rows` itself, or a view that puts the arguments into the order of the key.
         """
-        return self._found[type_name, lookup_name]
+        return self._lookups[type_name, lookup_name]
 
     def referring(self, type_name: str, attribute: str) -> Mapping[Key, tuple[Key, ...]]:
         """Return, for each key that a reference attribute names, the keys of the rows that do.

@@ -38,7 +38,7 @@ def pack(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
+def test_every_command_has_a_help(command: str) -> None:
     result = run(command, "--help")
 
     assert result.exit_code == 0
@@ -51,7 +51,7 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     assert (result.exit_code, result.output) == (0, f"sidecar {version('sidecar')}\n")
 
 
-def test_the_help_says_where_the_defaults_are_and_what_a_status_means() -> None:
+def test_the_help_names_defaults_and_exit_statuses() -> None:
     output = " ".join(run("--help").output.split())
 
     assert "source checkout, or of the installed package" in output
@@ -126,7 +126,7 @@ def test_every_setting_is_an_option_and_a_variable_of_serve(name: str) -> None:
         (["robot:r2", "fly", "moon:m"], EXIT_NO, ["deny", "reason", "reason", "reason"]),
     ],
 )  # fmt: skip
-def test_authorize_answers_with_a_word_and_with_its_status(
+def test_authorize_prints_the_decision_and_exits_with_its_status(
     args: list[str], status: int, first_words: list[str]
 ) -> None:
     at = () if "--at" in args else AT
@@ -142,7 +142,7 @@ def test_authorize_answers_with_a_word_and_with_its_status(
     assert not beside or (is_noted and status == EXIT_NO)
 
 
-def test_a_reason_is_told_with_its_sentence() -> None:
+def test_a_reason_is_printed_with_its_sentence() -> None:
     result = run("authorize", "user:bob", "transfer", "account:acme", *AT)
 
     code, _, sentence = result.stdout.splitlines()[1].partition(": ")
@@ -172,16 +172,14 @@ def test_a_reason_is_told_with_its_sentence() -> None:
         (["user:ana", "switch", "account:acme", "--policies", "/nowhere"], "`--fixtures`"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_trouble_on_standard_error(
-    args: list[str], message: str
-) -> None:
+def test_an_invalid_request_is_an_error_on_standard_error(args: list[str], message: str) -> None:
     result = run("authorize", *args)
 
     assert (result.exit_code, result.stdout) == (EXIT_TROUBLE, "")
     assert message in result.stderr
 
 
-def test_a_property_that_is_not_declared_is_ignored_with_a_warning() -> None:
+def test_an_undeclared_property_is_ignored_with_a_warning() -> None:
     result = run(
         "authorize",
         "user:ana",
@@ -198,7 +196,7 @@ def test_a_property_that_is_not_declared_is_ignored_with_a_warning() -> None:
     )
 
 
-def test_the_clock_is_no_member_of_the_context() -> None:
+def test_now_cannot_be_given_as_a_member_of_the_context() -> None:
     result = run(
         "authorize",
         "user:cy",
@@ -212,7 +210,7 @@ def test_the_clock_is_no_member_of_the_context() -> None:
     assert "warning: --context `now` is not declared, ignored" in result.stderr
 
 
-def test_the_moment_can_come_from_the_environment() -> None:
+def test_the_time_can_come_from_the_environment() -> None:
     result = run(
         "authorize", "user:cy", "accept", "invitation:inv-7", SIDECAR_AT="2027-01-01T00:00:00Z"
     )
@@ -238,22 +236,20 @@ def test_the_moment_can_come_from_the_environment() -> None:
         (["user:nobody", "account:acme"], EXIT_NO, ""),
     ],
 )
-def test_permissions_are_listed_one_a_line(args: list[str], status: int, output: str) -> None:
+def test_permissions_are_listed_line_by_line(args: list[str], status: int, output: str) -> None:
     result = run("permissions", *args, *AT)
 
     assert (result.exit_code, result.stdout) == (status, output)
 
 
-def test_a_sound_pack_is_told_by_its_revisions() -> None:
+def test_check_prints_the_revisions_of_a_valid_pack() -> None:
     result = run("check")
 
     assert result.exit_code == EXIT_YES
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["policy", "data", "suites"]
 
 
-def test_a_pack_that_cannot_be_used_is_told_by_its_faults(
-    pack: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_check_prints_the_faults_of_an_invalid_pack(pack: tuple[str, ...], tmp_path: Path) -> None:
     users = tmp_path / "fixtures" / "worlds" / "demo" / "users.yaml"
     users.write_text(users.read_text().replace("ana@acme.example", "ana at acme"))
 
@@ -263,7 +259,7 @@ def test_a_pack_that_cannot_be_used_is_told_by_its_faults(
     assert result.stdout.startswith("demo/users.yaml:")
 
 
-def test_a_pack_is_checked_without_a_mount_where_there_is_none(
+def test_a_pack_is_checked_without_a_mount_if_there_is_none(
     pack: tuple[str, ...], tmp_path: Path
 ) -> None:
     shutil.rmtree(tmp_path / "fixtures" / "worlds")
@@ -275,7 +271,7 @@ def test_a_pack_is_checked_without_a_mount_where_there_is_none(
     assert run("check", *pack, "--data", str(tmp_path / "none")).exit_code == EXIT_NO
 
 
-def test_what_could_not_be_compiled_is_named(tmp_path: Path) -> None:
+def test_uncompiled_rules_are_named(tmp_path: Path) -> None:
     (tmp_path / "schema.yaml").write_text(
         "types:\n"
         "  user: {subject: true, table: users, key: id, attributes: {id: string}}\n"
@@ -339,7 +335,7 @@ def differing(pack: tuple[str, ...], tmp_path: Path) -> tuple[str, ...]:
     return pack
 
 
-def test_an_answer_that_differs_from_the_suite_is_told_with_its_place(
+def test_an_unexpected_decision_is_printed_with_its_line(
     differing: tuple[str, ...],
 ) -> None:
     result = run("test", *differing)
@@ -350,7 +346,7 @@ def test_an_answer_that_differs_from_the_suite_is_told_with_its_place(
     assert lines[1] == "1 of 2 answers are as expected"
 
 
-def test_answers_of_suites_are_told_to_programs(differing: tuple[str, ...]) -> None:
+def test_results_of_suites_are_printed_as_json(differing: tuple[str, ...]) -> None:
     result = run("test", "--json", *differing)
 
     told = json.loads(result.stdout)
@@ -368,7 +364,7 @@ def test_answers_of_suites_are_told_to_programs(differing: tuple[str, ...]) -> N
     }
 
 
-def test_answers_of_suites_are_told_to_a_pull_request(differing: tuple[str, ...]) -> None:
+def test_results_of_suites_are_printed_as_markdown(differing: tuple[str, ...]) -> None:
     result = run("test", "--markdown", *differing)
 
     row = result.stdout.splitlines()[2]
@@ -376,7 +372,7 @@ def test_answers_of_suites_are_told_to_a_pull_request(differing: tuple[str, ...]
     assert result.stdout.endswith("\n\n1 of 2 answers are as expected\n")
 
 
-def test_answers_of_suites_are_written_as_junit(differing: tuple[str, ...], tmp_path: Path) -> None:
+def test_results_of_suites_are_written_as_junit(differing: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "answers.xml"
 
     result = run("test", "--junit", str(file), *differing)
@@ -394,7 +390,7 @@ def test_answers_of_suites_are_written_as_junit(differing: tuple[str, ...], tmp_
     assert denied[0].text == f"policies/one_test.yaml:5: {sentence} {denied[0].get('message')}"
 
 
-def test_junit_that_cannot_be_written_is_trouble(tmp_path: Path) -> None:
+def test_an_unwritable_junit_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "missing" / "answers.xml"
 
     result = run("test", "--junit", str(file))
@@ -406,9 +402,7 @@ def test_junit_that_cannot_be_written_is_trouble(tmp_path: Path) -> None:
     )
 
 
-def test_a_suite_that_cannot_be_asked_is_told_by_check_as_by_test(
-    pack: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_check_and_test_refuse_the_same_suites(pack: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "policies" / "slip_test.yaml").write_text(
         "suite: slip\nworld: demo\nnow: 2026-12-01T12:00:00Z\ncases:\n"
         "  - {name: nobody may, subjects: [malory], actions: [swich], resource: account:acem}\n"
@@ -421,9 +415,7 @@ def test_a_suite_that_cannot_be_asked_is_told_by_check_as_by_test(
     assert len(checked.stdout.splitlines()) == 3
 
 
-def test_a_pack_without_a_case_is_trouble_and_no_success(
-    pack: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_pack_without_a_case_is_an_error(pack: tuple[str, ...], tmp_path: Path) -> None:
     for suite in (tmp_path / "policies").glob("*_test.yaml"):
         suite.unlink()
 
@@ -433,7 +425,7 @@ def test_a_pack_without_a_case_is_trouble_and_no_success(
     assert "there is no case in" in result.stderr
 
 
-def test_a_tree_can_be_read() -> None:
+def test_a_tree_is_printed() -> None:
     result = run("tree", "accept", "invitation")
 
     assert result.exit_code == EXIT_YES
@@ -449,14 +441,14 @@ def test_a_tree_can_be_read() -> None:
         (["accept", "invitaton"], "there is no type `invitaton`; did you mean `invitation`?"),
     ],
 )
-def test_a_tree_of_what_is_not_declared_is_trouble(args: list[str], message: str) -> None:
+def test_a_tree_of_an_undeclared_action_is_an_error(args: list[str], message: str) -> None:
     result = run("tree", *args)
 
     assert result.exit_code == EXIT_TROUBLE
     assert message in result.stderr
 
 
-def test_serve_is_given_the_settings_of_options_and_environment(
+def test_serve_receives_the_settings_of_options_and_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given: list[Settings] = []
@@ -503,7 +495,7 @@ def test_the_port_that_kubernetes_writes_for_a_service_is_ignored(
         (["--policies", "policies", "--fixtures", "/nowhere"], {}, "schema.yaml: cannot be read"),
     ],
 )
-def test_serve_does_not_begin_with_what_cannot_be_used(
+def test_serve_does_not_start_with_invalid_files(
     args: list[str], environment: dict[str, str], message: str
 ) -> None:
     result = run("serve", *args, **environment)

@@ -109,7 +109,7 @@ def test_the_search_ends_at_the_root_of_the_repository(
 
 
 @pytest.mark.parametrize("named", ["policies", "fixtures"])
-def test_one_directory_takes_the_other_beside_it_or_fails(
+def test_one_directory_uses_the_other_beside_it_or_fails(
     named: str, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     pack, lone = _write(tmp_path / "pack"), tmp_path / "lone"
@@ -133,7 +133,7 @@ def test_one_directory_takes_the_other_beside_it_or_fails(
         )
 
 
-def test_a_revision_is_of_the_repository_of_the_pack(
+def test_a_revision_is_one_of_the_repository_of_the_pack(
     tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     pack, elsewhere = _write(tmp_path / "pack"), tmp_path / "elsewhere"
@@ -155,7 +155,7 @@ def test_a_revision_is_of_the_repository_of_the_pack(
     assert "of the repository of" in shipped_one.stderr
 
 
-def test_rules_without_fixtures_beside_them_are_not_compared_by_those_of_another_pack(
+def test_policies_without_fixtures_are_not_compared_with_those_of_another_pack(
     tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     pack = _write(tmp_path / "pack")

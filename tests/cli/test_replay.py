@@ -77,7 +77,7 @@ def invite(email: str) -> dict[str, object]:
     return {"type": "invitation", "id": "new", "properties": properties}
 
 
-def test_the_policies_that_decided_change_nothing(logged: Logged) -> None:
+def test_the_same_policies_change_nothing(logged: Logged) -> None:
     for subject in ("user:ana", "user:sue", "user:mallory", "user:nobody", "robot:r2"):
         logged.ask(subject, "cards.view", "account:acme")
     logged.ask("user:ana", "fly", "account:acme")
@@ -89,7 +89,7 @@ def test_the_policies_that_decided_change_nothing(logged: Logged) -> None:
     assert (result.exit_code, result.stdout) == (EXIT_YES, total)
 
 
-def test_equal_changes_are_told_as_one_with_their_lines(logged: Logged) -> None:
+def test_equal_changes_are_printed_as_one_with_their_lines(logged: Logged) -> None:
     for subject in ("user:sue", "user:finn", "user:mallory") * 3:
         logged.ask(subject, "cards.view", "account:acme")
     logged.rule('forbid(_: User, _: Action{name: "cards.view"}, _: Account, "via_proxy");')
@@ -127,7 +127,7 @@ def test_a_fact_that_the_old_policies_never_read_is_named(logged: Logged) -> Non
     ]
 
 
-def test_what_a_caller_said_and_nobody_read_is_known(logged: Logged) -> None:
+def test_properties_that_no_rule_read_are_known(logged: Logged) -> None:
     for context in ({"via_proxy": True}, {"via_proxy": False}, {}):
         logged.ask("user:ana", "cards.view", "account:acme", context=context)
     logged.rule(
@@ -140,7 +140,7 @@ def test_what_a_caller_said_and_nobody_read_is_known(logged: Logged) -> None:
     assert "1 of 3 decisions change, 2 stay as they are, 0 cannot be judged" in result.stdout
 
 
-def test_the_moment_of_a_line_is_the_one_that_its_policy_saw(logged: Logged) -> None:
+def test_the_time_of_a_line_is_that_of_its_decision(logged: Logged) -> None:
     logged.ask("user:ana", "cards.view", "account:acme")
     logged.edit("fixtures/schema.yaml", "settings:", "settings:\n  since: instant\n")
     since = "since: 2026-12-01T12:00:00Z\n"
@@ -157,7 +157,7 @@ def test_the_moment_of_a_line_is_the_one_that_its_policy_saw(logged: Logged) -> 
     assert (at.exit_code, before.exit_code) == (EXIT_NO, EXIT_YES)
 
 
-def test_what_was_asked_of_another_list_of_the_settings_is_no_answer(logged: Logged) -> None:
+def test_a_test_of_another_list_in_the_settings_decides_nothing(logged: Logged) -> None:
     logged.ask("user:ana", "create", invite("zoe@work.example"))
     logged.edit(
         "fixtures/personal_email_settings.yaml", "  - aol.com\n", "  - aol.com\n  - work.example\n"
@@ -189,7 +189,7 @@ def test_a_literal_is_compared_with_a_hash_by_its_key_and_no_other(logged: Logge
     assert "was allowed, now denied: via_proxy" in with_key.stdout
 
 
-def test_two_hashes_of_different_attributes_are_compared_by_what_the_line_says(
+def test_hashes_of_different_attributes_are_compared_by_the_line(
     logged: Logged,
 ) -> None:
     """`invitation.email = user.email` is asked of two hashes that never are the same."""
@@ -207,7 +207,7 @@ def test_two_hashes_of_different_attributes_are_compared_by_what_the_line_says(
     assert "0 of 2 decisions change, 2 stay as they are, 0 cannot be judged" in result.output
 
 
-def test_a_rule_that_is_the_same_is_known_without_the_key(logged: Logged) -> None:
+def test_an_unchanged_rule_is_judged_without_the_key(logged: Logged) -> None:
     rule = (
         'forbid(_: User, _: Action{name: "create"}, invitation: Invitation, "via_proxy") if\n'
         '  invitation.email = "zoe@work.example";'
@@ -230,7 +230,7 @@ def test_a_rule_that_is_the_same_is_known_without_the_key(logged: Logged) -> Non
     assert "0 of 1 decisions change, 1 stay as they are, 0 cannot be judged" in result.output
 
 
-def test_a_line_of_another_schema_is_not_judged_and_told(logged: Logged) -> None:
+def test_a_line_of_another_schema_is_counted_and_not_judged(logged: Logged) -> None:
     logged.ask("user:ana", "cards.view", "account:acme")
     logged.edit("fixtures/schema.yaml", "context:", "context:\n  device: string")
 
@@ -271,7 +271,7 @@ def test_searches_are_counted_and_torn_lines_named_and_the_others_go_on(logged: 
     assert told[3].startswith("error: line 6 has a fact that cannot be read")
 
 
-def test_stale_denials_are_beside_any_policy(logged: Logged) -> None:
+def test_stale_denials_are_counted_and_not_judged(logged: Logged) -> None:
     logged.ask("user:ana", "cards.view", "account:acme")
     text = logged.log.read_text()
     stale = text.replace(
@@ -283,7 +283,7 @@ def test_stale_denials_are_beside_any_policy(logged: Logged) -> None:
 
 
 @pytest.mark.parametrize("log", ["", "hello\n"])
-def test_a_log_of_which_nothing_can_be_judged_is_trouble(logged: Logged, log: str) -> None:
+def test_a_log_without_judged_lines_is_an_error(logged: Logged, log: str) -> None:
     logged.log.write_text(log)
 
     result = logged.replay()
@@ -297,7 +297,7 @@ DEAR = """forbid(_: User, _: Action{name: "cards.view"}, account: Account, "via_
   account.monthly_commitment > 5000;"""
 
 
-def test_what_cannot_be_judged_wins_over_what_changes(logged: Logged) -> None:
+def test_unjudged_lines_have_precedence_over_changes(logged: Logged) -> None:
     logged.ask("user:ana", "cards.view", "account:acme")
     logged.ask("user:ana", "switch", "account:acme")
     logged.rule(f'{DEAR}\nforbid(_: User, _: Action{{name: "switch"}}, _: Account, "via_proxy");')
@@ -355,7 +355,7 @@ def test_a_mount_that_contradicts_the_line_supplies_nothing(logged: Logged) -> N
     assert "`resource.account.owner`" in moved_away.output
 
 
-def test_changes_are_told_to_a_pull_request_and_to_other_tools(logged: Logged) -> None:
+def test_changes_are_printed_as_markdown_and_json(logged: Logged) -> None:
     logged.ask("user:ana", "remove", "membership:acme/bob")
     rule = 'oblige(_: User, _: Action{name: "remove"}, _: Membership,'
     logged.edit("policies/membership.polar", rule, rule.replace("remove", "restore"))
