@@ -20,7 +20,7 @@ from sidecar.compiler.symbols import (
     Truth,
 )
 from sidecar.diagram.questions import ACTION, ACTION_NAME, CONTEXT, SETTINGS, Path, literal, member
-from sidecar.schema.model import Attribute, EntityType, by_word
+from sidecar.schema.model import Attribute, EntityType, by_polar_name
 
 Step = tuple[Any, ...]
 """What a clause looked at, as a key:
@@ -71,7 +71,7 @@ class WatchedLook(Look):
         elif isinstance(found, Thing):
             self._found_absent(_look_up(base, name, arguments or ()), found.type.name)
         else:
-            attribute = by_word(self._attributes_of(instance), name)
+            attribute = by_polar_name(self._attributes_of(instance), name)
             path = member(base, name if attribute is None else attribute.name)
             entity = attribute is not None and isinstance(instance, Thing)
             self._found_absent(path, attribute.type.target if attribute and entity else "")
@@ -90,7 +90,7 @@ class WatchedLook(Look):
         declared = self._run.absent_type
         if declared is None:
             return
-        attribute = by_word(declared.attributes, name)
+        attribute = by_polar_name(declared.attributes, name)
         if attribute is not None:
             path = member(self._run.absent, attribute.name)
             self._found_absent(path, attribute.type.target)

@@ -44,7 +44,16 @@ from sidecar.errors import PolicyFault
 from sidecar.polar.desugar import PRESENT
 from sidecar.polar.literals import number_value, text_value
 from sidecar.polar.names import Names, nearest, not_there, with_article
-from sidecar.schema.model import TEXTS, Attribute, Kind, Lookup, Value, ValueType, by_word, words_of
+from sidecar.schema.model import (
+    TEXTS,
+    Attribute,
+    Kind,
+    Lookup,
+    Value,
+    ValueType,
+    by_polar_name,
+    polar_names,
+)
 
 MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; more are references that go round."""
@@ -196,7 +205,7 @@ class Look:
             and not thing.type.lookups[name].arguments
         ):
             return self._look_up(thing, thing.type.lookups[name], ())
-        attribute = by_word(thing.type.attributes, name)
+        attribute = by_polar_name(thing.type.attributes, name)
         if attribute is None or arguments is not None:
             raise PolicyFault(not_there(thing.type, name), name)
         if thing.path is None or not self._present(thing, attribute):
@@ -315,7 +324,7 @@ class Look:
         if name == "name":
             return ActionName(action)
         self.action_use.is_whole = True
-        if name in self._names.properties and by_word(properties, name) is None:
+        if name in self._names.properties and by_polar_name(properties, name) is None:
             return ABSENT
         return self._declared(ACTION, f"the action `{action}`", properties, name)
 
@@ -338,9 +347,9 @@ class Look:
         Raises:
             PolicyFault: Where there is none.
         """
-        attribute = by_word(attributes, word)
+        attribute = by_polar_name(attributes, word)
         if attribute is None:
-            raise PolicyFault(f"{fault}; {nearest(word, words_of(attributes))}", word)
+            raise PolicyFault(f"{fault}; {nearest(word, polar_names(attributes))}", word)
         return attribute
 
     def _setting(self, attribute: Attribute) -> object:

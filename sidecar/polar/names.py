@@ -22,7 +22,7 @@ from sidecar.polar.ast import (
 )
 from sidecar.polar.source import Block, Rule, Source
 from sidecar.schema.messages import close_match
-from sidecar.schema.model import Attribute, EntityType, Schema, words_of
+from sidecar.schema.model import Attribute, EntityType, Schema, polar_names
 
 CODED_PARAMETERS = 4
 """Parameters of `forbid` and `oblige`; the last one is the reason or the obligation."""
@@ -48,7 +48,7 @@ def not_there(declared: EntityType, name: str) -> str:
     if name in declared.lookups:
         arguments = ", ".join(declared.lookups[name].arguments)
         return f"`{name}` of `{declared.name}` is a look-up; write `{name}({arguments})`"
-    words = words_of(declared.attributes)
+    words = polar_names(declared.attributes)
     if name in words or name == "exists":
         return f"`{name}` of `{declared.name}` is no look-up; write it without brackets"
     known = {*words, *declared.lookups, "exists"}
@@ -97,9 +97,9 @@ class Names:
         """All that may stand after a dot."""
         found = {"exists", "includes", "domain", "name"}
         schema = self.schema
-        found.update(words_of(schema.context), words_of(schema.settings), self.properties)
+        found.update(polar_names(schema.context), polar_names(schema.settings), self.properties)
         for declared in schema.types.values():
-            found.update(words_of(declared.attributes), declared.lookups)
+            found.update(polar_names(declared.attributes), declared.lookups)
         return frozenset(found)
 
     @cached_property
@@ -163,7 +163,7 @@ class Names:
         known = self.members
         if isinstance(node.head, Variable) and node.head.name in {"context", "settings"}:
             declared = self.schema.context if node.head.name == "context" else self.schema.settings
-            known = words_of(declared)
+            known = polar_names(declared)
         if name.text not in known:
             yield name, f"nothing has a member `{name.text}` here; {nearest(name.text, known)}"
 
@@ -179,7 +179,7 @@ class Names:
             known = frozenset({"name", *self.properties})
         elif type_name in self.classes:
             declared = self.schema.types[self.classes[type_name]]
-            known = frozenset({"exists", *words_of(declared.attributes)})
+            known = frozenset({"exists", *polar_names(declared.attributes)})
         for entry in node.fields.entries if node.fields is not None else ():
             key = entry.key.text
             if key not in known:

@@ -15,7 +15,7 @@ from sidecar.schema.model import (
     Schema,
     Value,
     ValueType,
-    by_word,
+    by_polar_name,
 )
 from sidecar.schema.names import WORD, fault_of_name, word_of
 from sidecar.schema.values import not_one_of, parse_text
@@ -86,7 +86,7 @@ def read_attributes(
         if not check_name(name, line, scope.what, faults, fault):
             continue
         attribute = _read_attribute(schema, name, member, scope, faults)
-        other = by_word(attributes, attribute.polar)
+        other = by_polar_name(attributes, attribute.polar)
         if other is not None:
             faults.add(
                 line,

@@ -20,7 +20,7 @@ from sidecar.schema.model import (
     Schema,
     Value,
     ValueType,
-    by_word,
+    by_polar_name,
 )
 from sidecar.schema.yaml_document import Faults, Members, Node
 
@@ -39,7 +39,7 @@ def read_lookups(
         line = declared.lines[name]
         if not check_word(name, line, "look-up", faults, ENTITY_RESERVED):
             continue
-        if by_word(owner.attributes, name) is not None:
+        if by_polar_name(owner.attributes, name) is not None:
             faults.add(line, f"look-up {shown(name)} is an attribute as well; rename one")
             continue
         lookup = _LookupReader(schema, owner, name, faults).read(member)

@@ -193,7 +193,7 @@ class Schema:
         return ValueType(kind, name) if kind not in COMPOUND else None
 
 
-def by_word(attributes: Mapping[str, Attribute], word: str) -> Attribute | None:
+def by_polar_name(attributes: Mapping[str, Attribute], word: str) -> Attribute | None:
     """Return the attribute with a name in Polar, or None."""
     attribute = attributes.get(word)
     if attribute is not None and attribute.polar == word:
@@ -201,7 +201,7 @@ def by_word(attributes: Mapping[str, Attribute], word: str) -> Attribute | None:
     return next((other for other in attributes.values() if other.word == word), None)
 
 
-def words_of(attributes: Mapping[str, Attribute]) -> frozenset[str]:
+def polar_names(attributes: Mapping[str, Attribute]) -> frozenset[str]:
     """Return the names of attributes in Polar."""
     return frozenset(attribute.polar for attribute in attributes.values())
 
