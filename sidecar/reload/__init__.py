@@ -1,4 +1,4 @@
-"""Live reload: the newest policy and snapshot that are good, and belong together."""
+"""Live reload: the newest valid policy and snapshot of one schema."""
 
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.reloader import Reloading

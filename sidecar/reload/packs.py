@@ -1,4 +1,4 @@
-"""The newest pack that could be compiled."""
+"""The newest valid pack."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from sidecar.reload.sources import Source
 from sidecar.watch import Fingerprint, Fingerprints, Stability, StabilityMonitor
 
 RETRY_SECONDS = 5.0
-"""After this time a reading that failed is tried again though no file has changed."""
+"""Seconds after which a failed reading is repeated though no file has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A policy, with what it was made from."""
+    """A policy, and the content of its files."""
 
     policy: Policy
     content: object
-    """What the source read."""
+    """The result of `Source.read`."""
     moment: float
-    """When it was read."""
+    """When it was read, on the monotonic clock."""
 
 
 class Packs:
-    """Makes the policy of a source whenever its files have changed and come to rest."""
+    """The newest pack of a source, compiled whenever its files have changed and are stable."""
 
     def __init__(
         self, source: Source, prepare: Callable[[Policy], None], clock: Callable[[], float]
@@ -35,9 +35,9 @@ class Packs:
         """Prepare to read.
 
         Args:
-            source: Where the policy comes from.
-            prepare: Is called with each policy before it answers.
-            clock: Tells how much time has passed.
+            source: The source of the policy.
+            prepare: Called with each policy before it is used.
+            clock: Returns seconds of a monotonic clock.
         """
         self._source = source
         self._prepare = prepare
@@ -47,32 +47,32 @@ class Packs:
         self._tried: Fingerprint | None = None
         self._retry_at = 0.0
         self.newest: Pack | None = None
-        """The last one that could be compiled."""
+        """The last valid pack."""
         self.problems: tuple[Problem, ...] = ()
-        """Why the files are not the newest pack; empty where they are."""
+        """The faults of the files; empty if they are the newest pack."""
 
     def look(self) -> None:
-        """Compile the pack if it has changed and come to rest."""
-        found = self._fingerprint()
-        stability = self._stability.observe(found)
-        if self._is_settled(found):
+        """Compile the pack if it has changed and is stable."""
+        fingerprint = self._fingerprint()
+        stability = self._stability.observe(fingerprint)
+        if self._is_settled(fingerprint):
             self._stability.mark_read()
         elif stability is not Stability.CHANGING:
             self.read()
 
     def read_if_changed(self) -> None:
-        """Compile the pack, at rest or not, unless it is the one that was compiled last."""
+        """Compile the pack, stable or not, unless it is the last compiled one."""
         if not self._is_settled(self._fingerprint()):
             self.read()
 
     def use(self, pack: Pack) -> None:
-        """Take a pack that another process has compiled from what the files were then."""
+        """Use a pack that another process has compiled."""
         self.newest, self._tried = pack, None
 
     def read(self) -> None:
-        """Read the pack and compile it; what is wrong with it is kept in `problems`.
+        """Read the pack and compile it; its faults are kept in `problems`.
 
-        What was read while files changed is thrown away.
+        The result is discarded if files changed while they were read.
         """
         moment, before = self._clock(), self._fingerprint()
         content: object = None
@@ -85,8 +85,8 @@ class Packs:
             problems = (_unreadable(self._source.path, error),)
         if self._fingerprint() != before:
             if self._stability.is_overdue():
-                said = "changes all the time; replace files by renaming new ones over them"
-                self.problems = (Problem(str(self._source.path), 0, said),)
+                message = "changes all the time; replace files by renaming new ones over them"
+                self.problems = (Problem(str(self._source.path), 0, message),)
             return
         self._stability.mark_read()
         self._tried, self._retry_at = before, self._clock() + RETRY_SECONDS
@@ -98,7 +98,7 @@ class Packs:
         """Return the policy of a content that this process or another has read.
 
         Raises:
-            InvalidPackError: It cannot be used.
+            InvalidPackError: It is invalid.
         """
         policy = self._source.policy(content)
         self._prepare(policy)
@@ -114,15 +114,15 @@ class Packs:
         except BaseException:
             self.problems = (Problem(str(self._source.path), 0, "cannot be used; see the log"),)
             raise
-        # A policy that has not changed stays the same object, which workers share since the fork.
+        # An unchanged policy stays the same object, whose memory workers share since the fork.
         if self.newest is not None and _is_same(self.newest.policy, policy):
             policy = self.newest.policy
         self.newest = Pack(policy, content, moment)
         return ()
 
-    def _is_settled(self, found: Fingerprint) -> bool:
+    def _is_settled(self, fingerprint: Fingerprint) -> bool:
         retries = bool(self.problems) and self._clock() >= self._retry_at
-        return found == self._tried and not retries
+        return fingerprint == self._tried and not retries
 
     def _fingerprint(self) -> Fingerprint:
         try:

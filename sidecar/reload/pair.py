@@ -1,4 +1,4 @@
-"""What answers: one policy and one snapshot, and where they come from."""
+"""The pair of policy and snapshot behind all decisions, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from sidecar.reload.sources import BundleFile, PackDirectories, Source
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The directories that a pack and the facts are read from."""
+    """The directories of a pack and of the facts."""
 
     policies: Path
     fixtures: Path
     data: Path
     compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached
-    """Compiles the pack."""
+    """The compiler."""
 
     def source(self) -> Source:
-        """Return what the policy is made from."""
+        """Return the source of the policy."""
         return PackDirectories(self.policies, self.fixtures, self.compiling)
 
 
 @dataclass(frozen=True, slots=True)
 class BundlePlaces:
-    """The file that a bundle is read from, and the directory of the facts."""
+    """The file of a bundle, and the directory of the facts."""
 
     bundle: Path
     data: Path
 
     def source(self) -> Source:
-        """Return what the policy is made from."""
+        """Return the source of the policy."""
         return BundleFile(self.bundle)
 
 
@@ -50,17 +50,17 @@ class Pair:
     snapshot: Snapshot
 
     def revisions(self) -> Revisions:
-        """Return the content hashes of both."""
+        """Return the hashes of both."""
         return Revisions(self.policy.revision, self.snapshot.revision)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What there is to know about the pair that answers."""
+    """The state of the current pair."""
 
     revisions: Revisions | None
-    """None while there is nothing to answer from."""
+    """None before there is a pair."""
     problems: tuple[Problem, ...]
-    """Why the newest files are not what answers; empty when they are."""
+    """Why the newest files are not in use; empty if they are."""
     stale: bool = False
-    """Whether the facts are older than the operator lets them be."""
+    """Whether the facts are older than `max_staleness`."""

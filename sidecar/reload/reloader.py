@@ -1,10 +1,10 @@
-"""Live reload: the newest policy and snapshot that are good, and belong together.
+"""Live reload: the newest valid policy and snapshot of one schema.
 
-Each of the two is read again when its files have changed, in a loop of its own, so that a long
-compilation keeps no revocation from being seen. Reading begins when the files have come to rest;
-a mount that never does is read file by file. While a newer pack waits for facts that fit its
-schema, facts go on being read by the schema of the pair that answers. The pair is swapped by one
-assignment, so that a request has the old pair or the new one and never half of each.
+Policy and facts are reloaded in separate loops, so that a long compilation does not delay a
+revocation. Files are read when they are stable; a mount that keeps changing is read file by file.
+While a newer pack waits for facts that fit its schema, facts are read by the schema of the current
+pair. The pair is replaced by one assignment, so that a request uses the old pair or the new one and
+never half of each.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from sidecar.watch import (
 LOG = logging.getLogger("sidecar")
 
 ATTEMPTS = 40
-"""Readings at start-up before files that change all the time are read file by file."""
+"""Attempts at start-up before files that keep changing are read file by file."""
 
 PAUSE_SECONDS = 0.05
-"""Between two of them."""
+"""Seconds between two attempts."""
 
 WAITING = "the newer pack waits for facts that fit its schema"
 
 
 def _no_preparation(_: Policy) -> None:
-    """Do nothing: whoever decides once needs no policy that is prepared."""
+    """Do nothing: a single decision needs no prepared policy."""
 
 
 class Reloading:
-    """Keeps the newest good pair of what stands in three directories.
+    """The newest valid pair of the files.
 
-    Two threads call `look_at_pack` and `look_at_facts` every now and then; any number may call
+    Two threads call `look_at_pack` and `look_at_facts` at an interval; any number may call
     `current`, `age` and `state`.
     """
 
@@ -68,10 +68,10 @@ class Reloading:
         """Prepare to read.
 
         Args:
-            places: What is read.
-            prepare: Is called with each policy before it answers.
-            clock: Tells how much time has passed.
-            shared: What the processes of one sidecar share; None where there is one process.
+            places: The paths of the files.
+            prepare: Called with each policy before it is used.
+            clock: Returns seconds of a monotonic clock.
+            shared: The memory that the processes of a sidecar share; None for a single process.
         """
         self._places = places
         self._clock = clock
@@ -82,30 +82,29 @@ class Reloading:
         self._fingerprints = Fingerprints()
         self._stability = StabilityMonitor(clock)
         self._lock = Lock()
-        """Held by whoever changes the pair."""
+        """Held while the pair is changed."""
         self._pair: Pair | None = None
         self._pack: Pack | None = None
-        """That of the pair."""
+        """The pack of the pair."""
         self._taken: Fingerprint | None = None
-        """The files that the snapshot of the pair was read from."""
+        """The files of the snapshot of the pair."""
         self._tried: tuple[Fingerprint, str] | None = None
-        """The files that were read last, and the newest schema then."""
+        """The files that were read last, and the revision of the newest schema then."""
         self._retry_at = inf
         self._confirmed: tuple[Snapshot | None, float] = (None, 0.0)
-        """A snapshot, and when the files were last seen to be those that it was read from: one
-        tuple, since other threads ask."""
+        """A snapshot, and when its files were last seen unchanged: one tuple for all threads."""
         self._problems: tuple[Problem, ...] = ()
-        """Why the facts of the mount are not those that answer."""
+        """Why the facts of the mount are not in use."""
         self._waiting: tuple[Problem, ...] = ()
-        """Why the newest pack does not answer."""
-        self._told: tuple[Problem, ...] = ()
+        """Why the newest pack is not in use."""
+        self._reported: tuple[Problem, ...] = ()
         self._loops = (
             CheckLoop(str(source.path), self.look_at_pack, clock),
             CheckLoop(str(places.data), self.look_at_facts, clock),
         )
 
     def current(self) -> Pair:
-        """Return the pair to answer from.
+        """Return the current pair.
 
         Raises:
             SnapshotUnavailableError: There is none yet.
@@ -115,17 +114,17 @@ class Reloading:
         return pair
 
     def age(self, snapshot: Snapshot) -> float:
-        """Return for how many seconds nobody has seen that the mount still holds this snapshot.
+        """Return the seconds since the mount was last seen to hold a snapshot.
 
-        Infinite for one that the mount has left behind.
+        Infinite for a snapshot that is not the newest.
         """
         confirmed, moment = self._confirmed
         return self._clock() - moment if confirmed is snapshot else inf
 
     def follows(self, snapshot: Snapshot, revision: str) -> bool:
-        """Tell whether a snapshot is of a revision, or newer: the mount held it later.
+        """Return whether a snapshot is of a revision or newer: the mount held it later.
 
-        Nobody knows that of a revision that none of the processes has taken.
+        False for a revision that none of the processes has read.
         """
         if snapshot.revision == revision:
             return True
@@ -134,7 +133,7 @@ class Reloading:
         return seen is not None and confirmed is snapshot and seen <= moment
 
     def state(self) -> State:
-        """Return what there is to know about the pair."""
+        """Return the revisions of the pair, and the problems of the files and the loops."""
         pair = self._pair
         failures = [problem for loop in self._loops for problem in loop.problems()]
         return State(pair.revisions() if pair else None, (*self._all_problems(), *failures))
@@ -142,10 +141,10 @@ class Reloading:
     # --- the first reading ----------------------------------------------------------------------
 
     def load(self) -> Pair:
-        """Read everything for the first time.
+        """Read all files for the first time.
 
         Raises:
-            InvalidDocumentsError: Something is wrong with it.
+            InvalidDocumentsError: The files are invalid.
         """
         self.prepare()
         if self._pair is None:
@@ -153,10 +152,10 @@ class Reloading:
         return self._pair
 
     def prepare(self) -> None:
-        """Read everything for the first time; facts that cannot be used are waited for.
+        """Read all files for the first time; invalid facts leave the pair empty.
 
         Raises:
-            InvalidDocumentsError: Something is wrong with the pack.
+            InvalidDocumentsError: The pack is invalid.
         """
         self._stability.observe(self._fingerprint())
         for _ in self._attempts():
@@ -165,14 +164,13 @@ class Reloading:
                 break
         pack = self._packs.newest
         if pack is None:
-            said = "changes all the time"
-            name = str(self._places.source().path)
-            raise InvalidDocumentsError(self._packs.problems or [Problem(name, 0, said)])
+            problem = Problem(str(self._places.source().path), 0, "changes all the time")
+            raise InvalidDocumentsError(self._packs.problems or [problem])
         for last in self._attempts():
-            at_rest = self._stability.observe(self._fingerprint()) is not Stability.CHANGING
-            if (at_rest or last) and self._read(pack, forced=last):
+            is_stable = self._stability.observe(self._fingerprint()) is not Stability.CHANGING
+            if (is_stable or last) and self._read(pack, forced=last):
                 break
-        self._tell()
+        self._report()
 
     @staticmethod
     def _attempts() -> Iterator[bool]:
@@ -182,82 +180,82 @@ class Reloading:
                 time.sleep(PAUSE_SECONDS)
             yield attempt == ATTEMPTS - 1
 
-    # --- looks ----------------------------------------------------------------------------------
+    # --- checks ---------------------------------------------------------------------------------
 
     def start(self, seconds: float) -> None:
-        """Begin to look at the files, so often.
+        """Start to check the files at an interval.
 
         Raises:
-            RuntimeError: The system gives us no thread.
+            RuntimeError: The system has no thread left.
         """
         for loop in self._loops:
             loop.start(seconds)
 
     def look(self) -> None:
-        """Look once at everything."""
+        """Check all files once."""
         self.look_at_pack()
         self.look_at_facts()
 
     def look_at_pack(self) -> None:
-        """Compile the pack if it has changed, and answer from it if the facts fit it."""
+        """Compile the pack if it has changed, and use it if the facts fit it."""
         try:
             self._packs.look()
             self._adopt()
         finally:
-            self._tell()
+            self._report()
 
     def look_at_facts(self) -> None:
-        """Read the facts if they or the schema have changed; else note that they still hold."""
-        moment, found = self._clock(), self._fingerprint()
-        self._confirm(found, moment)
-        stability, pack = self._stability.observe(found), self._packs.newest
+        """Read the facts if they or the schema have changed, or record that they have not."""
+        moment, fingerprint = self._clock(), self._fingerprint()
+        self._confirm(fingerprint, moment)
+        stability, pack = self._stability.observe(fingerprint), self._packs.newest
         if pack is None:
             return
-        if (found, pack.policy.schema.revision) == self._tried and moment < self._retry_at:
+        if (fingerprint, pack.policy.schema.revision) == self._tried and moment < self._retry_at:
             self._stability.mark_read()
         elif stability is not Stability.CHANGING:
             try:
-                if is_complete(found):
+                if is_complete(fingerprint):
                     self._read(pack, forced=self._stability.is_overdue())
                 else:
-                    self._miss(found)
+                    self._miss(fingerprint)
             finally:
-                self._tell()
+                self._report()
 
-    def _confirm(self, found: Fingerprint, moment: float) -> None:
-        """Note that the files had this fingerprint at this moment, or later."""
-        if found == self._taken and (pair := self._pair) is not None:
+    def _confirm(self, fingerprint: Fingerprint, moment: float) -> None:
+        """Record that the files had a fingerprint at a time."""
+        if fingerprint == self._taken and (pair := self._pair) is not None:
             self._confirmed = (pair.snapshot, moment)
 
-    def _miss(self, found: Mapping[str, bytes | str]) -> None:
-        """Note that files could not be read, which is no look at the facts; the next is one."""
+    def _miss(self, fingerprint: Mapping[str, bytes | str]) -> None:
+        """Record that files could not be read; the next check reads all of them."""
         self._tried = None
         name = self._places.data.absolute().name
         self._problems = tuple(
-            Problem(f"{name}/{file}" if file else name, 0, f"cannot be read: {said}")
-            for file, said in found.items()
-            if isinstance(said, str)
+            Problem(f"{name}/{file}" if file else name, 0, f"cannot be read: {cause}")
+            for file, cause in fingerprint.items()
+            if isinstance(cause, str)
         )
 
     # --- a process of its own -------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin in a process that replaces a dead one.
+        """Start in a process that replaces a dead one.
 
-        It was forked from the one that called `prepare`, perhaps long ago. So it takes what the
-        other processes answer from; what the files have become since is for the looks. Where the
-        others have nothing either, the files are read.
+        It was forked from the one that called `prepare`, perhaps long ago. So it adopts the pair of
+        the other processes; later changes of the files are left to the checks. If the others have
+        no pair, the files are read.
         """
         self._pair, self._pack, self._taken, self._tried = None, None, None, None
         try:
             self._take_over()
         except Exception:
-            LOG.exception("what the other processes answer from cannot be used")
+            LOG.exception("the pair of the other processes is invalid")
         if self._pair is None:
             self._packs.read_if_changed()
             if pack := self._packs.newest:
                 self._read(pack, forced=False)
-            self._tell()
+            self._report()
 
     def _take_over(self) -> None:
         kept = self._shared.get() if self._shared else None
@@ -280,11 +278,11 @@ class Reloading:
     # --- reading --------------------------------------------------------------------------------
 
     def _read(self, pack: Pack, *, forced: bool) -> bool:
-        """Read the facts; tell whether they held still.
+        """Read the facts; return whether they were stable.
 
         Args:
-            pack: The newest one.
-            forced: Whether it suffices that each file held still by itself.
+            pack: The newest pack.
+            forced: Whether it suffices that each file was stable by itself.
         """
         moment, mount = self._clock(), capture(self._places.data)
         if mount.unreadable:
@@ -293,23 +291,27 @@ class Reloading:
         if not mount.whole and not forced:
             return False
         self._stability.mark_read()
-        found, schema = mount.fingerprint(), pack.policy.schema.revision
-        self._tried, self._retry_at = (found, schema), inf
-        if found == self._taken and self._pair and self._pair.policy.schema.revision == schema:
+        fingerprint, schema = mount.fingerprint(), pack.policy.schema.revision
+        self._tried, self._retry_at = (fingerprint, schema), inf
+        if (
+            fingerprint == self._taken
+            and self._pair
+            and self._pair.policy.schema.revision == schema
+        ):
             self._problems = self._waiting = ()
-            self._confirm(found, moment)
+            self._confirm(fingerprint, moment)
             return True
         try:
-            self._read_mount(pack, SharedFacts(moment, mount), found)
+            self._read_mount(pack, SharedFacts(moment, mount), fingerprint)
         except BaseException:
             self._retry_at = self._clock() + RETRY_SECONDS
             self._problems = (Problem(str(self._places.data), 0, "cannot be used; see the log"),)
             raise
         return True
 
-    def _read_mount(self, newest: Pack, facts: SharedFacts, found: Fingerprint) -> None:
-        """Read facts by the newest schema that they fit, and answer from them."""
-        packs = {each.policy.schema.revision: each for each in (newest, self._pack) if each}
+    def _read_mount(self, newest: Pack, facts: SharedFacts, fingerprint: Fingerprint) -> None:
+        """Read facts by the newest schema that they fit, and use them."""
+        packs = {pack.policy.schema.revision: pack for pack in (newest, self._pack) if pack}
         faults: list[tuple[Problem, ...]] = []
         for pack in packs.values():
             try:
@@ -319,36 +321,38 @@ class Reloading:
                 continue
             self._waiting = _waiting(faults[0]) if faults else ()
             self._problems = ()
-            self._swap(pack, snapshot, facts, found)
+            self._swap(pack, snapshot, facts, fingerprint)
             return
         self._waiting = _waiting(faults[0]) if len(faults) > 1 else ()
         self._problems = faults[-1]
 
-    def _swap(self, pack: Pack, snapshot: Snapshot, facts: SharedFacts, found: Fingerprint) -> None:
-        """Answer from a snapshot, and from the newest policy that has its schema."""
+    def _swap(
+        self, pack: Pack, snapshot: Snapshot, facts: SharedFacts, fingerprint: Fingerprint
+    ) -> None:
+        """Use a snapshot, with the newest policy of its schema."""
         with self._lock:
             newest = self._packs.newest
             if newest and newest.policy.schema.revision == snapshot.schema.revision:
                 pack = newest
             pair = self._pair
             if pair and _is_same(pair.snapshot, snapshot):
-                # What has not changed stays the same object, with all that is remembered of it.
+                # An unchanged snapshot stays the same object, with its caches.
                 snapshot = pair.snapshot
-            self._taken, self._confirmed = found, (snapshot, facts.moment)
-            self._answer_from(pack, snapshot, facts)
+            self._taken, self._confirmed = fingerprint, (snapshot, facts.moment)
+            self._use(pack, snapshot, facts)
             self._revisions.note(snapshot.revision, facts.moment)
 
     def _adopt(self) -> None:
-        """Answer from the newest policy if it has the schema of the snapshot."""
+        """Use the newest policy if it has the schema of the snapshot."""
         with self._lock:
             newest, pair = self._packs.newest, self._pair
             if newest is None or pair is None or newest is self._pack:
                 return
             if newest.policy.schema.revision == pair.snapshot.schema.revision:
                 self._waiting = ()
-                self._answer_from(newest, pair.snapshot, None)
+                self._use(newest, pair.snapshot, None)
 
-    def _answer_from(self, pack: Pack, snapshot: Snapshot, facts: SharedFacts | None) -> None:
+    def _use(self, pack: Pack, snapshot: Snapshot, facts: SharedFacts | None) -> None:
         pair = Pair(pack.policy, snapshot)
         self._pack = pack
         if pair != self._pair:
@@ -369,11 +373,11 @@ class Reloading:
             return {"": error.strerror or str(error)}
         return self._fingerprints.take(files)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         problems = self._all_problems()
         with self._lock:
-            new = problems != self._told
-            self._told = problems
+            new = problems != self._reported
+            self._reported = problems
         if new:
             for problem in problems:
                 if self._pair:
@@ -390,4 +394,6 @@ def _is_same(old: Snapshot, new: Snapshot) -> bool:
 
 
 def _waiting(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    return tuple(Problem(each.file, each.line, f"{WAITING}: {each.message}") for each in problems)
+    return tuple(
+        Problem(problem.file, problem.line, f"{WAITING}: {problem.message}") for problem in problems
+    )

@@ -1,8 +1,8 @@
-"""The pair that answers, in memory that all processes of a sidecar share.
+"""The contents of the current pair, in memory that all processes of a sidecar share.
 
-A worker that replaces a dead one was forked from a process that has not followed the files. What
-the others answer from may stand in no file any more, while a newer pack waits for facts, or an
-edit is bad. So whoever takes a pack or facts leaves here what they were read from.
+A worker that replaces a dead one is forked from a process that has not followed the files. The
+files of the pair that the other workers use may exist no more, while a newer pack waits for facts
+or an edit is invalid. So a process that adopts a pack or facts stores their contents here.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from typing import Any
 from sidecar.facts import Mount
 
 _HEAD = struct.Struct("<d32s")
-"""When it was read, and the hash of what follows."""
+"""The time of reading, and the hash of the rest."""
 _PIECE = 1 << 24
 
-MOST_REVISIONS = 1000
-"""Revisions that are known to be older than others."""
+MAX_REVISIONS = 1000
+"""Revisions whose times are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedPack:
-    """What a policy is made from."""
+    """The content of a pack."""
 
     moment: float
-    """When it was read, by the clock that all processes have."""
+    """When it was read, on the clock of all processes."""
     content: object
-    """What its source read."""
+    """The result of `Source.read`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedFacts:
-    """The files of a mount."""
+    """The content of a mount, and when it was read."""
 
     moment: float
     mount: Mount
 
 
 class SharedPair:
-    """Keeps the sources of the pair that was taken last; whoever is forked later shares it."""
+    """The contents of the last pair, shared by the processes that are forked later."""
 
     def __init__(self) -> None:
         """Reserve the memory."""
@@ -58,13 +58,13 @@ class SharedPair:
         self.revisions = SharedRevisions()
 
     def put(self, pack: SharedPack, facts: SharedFacts | None) -> None:
-        """Keep a pair, unless others have kept one of a pack that was read later.
+        """Store a pair, unless another process has stored one of a newer pack.
 
         Args:
-            pack: That of the pair.
-            facts: Those of the pair; None where they are kept already.
+            pack: The pack of the pair.
+            facts: The facts of the pair; None if they are stored already.
         """
-        with self._pack.alone():
+        with self._pack.locked():
             if self._pack.moment() > pack.moment:
                 return
             self._pack.write(pack.moment, pack.content)
@@ -73,8 +73,8 @@ class SharedPair:
                 self._facts.write(facts.moment, (mount.name, dict(mount.files)))
 
     def get(self) -> tuple[SharedPack, SharedFacts] | None:
-        """Return what was kept; None where nobody has kept both."""
-        with self._pack.alone():
+        """Return the stored pair; None if a part is missing."""
+        with self._pack.locked():
             pack, facts = self._pack.read(), self._facts.read()
         if pack is None or facts is None:
             return None
@@ -84,22 +84,22 @@ class SharedPair:
 
 
 class SharedRevisions:
-    """When each revision of the facts was last seen by any of the processes."""
+    """When any of the processes last read each revision of the facts."""
 
     def __init__(self) -> None:
         """Reserve the memory."""
         self._part = _Part("revisions")
 
     def note(self, revision: str, moment: float) -> None:
-        """Note that the mount held this revision then; the oldest ones are forgotten."""
-        with self._part.alone():
+        """Record that the mount held a revision at a time; the oldest revisions are dropped."""
+        with self._part.locked():
             kept = dict(self._read())
             kept[revision] = max(moment, kept.pop(revision, moment))
-            self._part.write(moment, list(kept.items())[-MOST_REVISIONS:])
+            self._part.write(moment, list(kept.items())[-MAX_REVISIONS:])
 
     def moment(self, revision: str) -> float | None:
-        """Return when the mount was last seen to hold it; None for one that nobody knows."""
-        with self._part.alone():
+        """Return when the mount last held a revision; None for an unknown one."""
+        with self._part.locked():
             return dict(self._read()).get(revision)
 
     def _read(self) -> Iterable[tuple[str, float]]:
@@ -108,7 +108,7 @@ class SharedRevisions:
 
 
 class _Part:
-    """One value in memory of its own, with the moment at which it was read."""
+    """A value in shared memory, with the time of its reading."""
 
     def __init__(self, name: str) -> None:
         if hasattr(os, "memfd_create"):
@@ -119,8 +119,8 @@ class _Part:
         weakref.finalize(self, os.close, self._memory)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        # The lock is of the process: it goes when the process dies in the middle.
+    def locked(self) -> Iterator[None]:
+        # A lock of the process, which the kernel releases if the process dies.
         fcntl.lockf(self._memory, fcntl.LOCK_EX)
         try:
             yield
@@ -128,7 +128,7 @@ class _Part:
             fcntl.lockf(self._memory, fcntl.LOCK_UN)
 
     def moment(self) -> float:
-        """Return when what is kept was read; long ago where nothing is kept."""
+        """Return when the value was read; minus infinity if there is none."""
         head = os.pread(self._memory, _HEAD.size, 0)
         return float(_HEAD.unpack(head)[0]) if len(head) == _HEAD.size else -inf
 
@@ -155,7 +155,7 @@ class _Part:
         if len(head) < _HEAD.size:
             return None
         moment, digest = _HEAD.unpack(head)
-        # A process can die while it writes.
+        # A process may have died while it wrote.
         if digest != sha256(written).digest():
             return None
         return moment, pickle.loads(written)  # noqa: S301  only our own processes have this memory

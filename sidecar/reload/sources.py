@@ -1,4 +1,4 @@
-"""Where a policy comes from: the directories of a pack, or the file of a bundle."""
+"""Sources of a policy: the directories of a pack, or the file of a bundle."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sidecar.schema import Sentences
 
 
 class Source(Protocol):
-    """Files that a policy is made from.
+    """The files of a policy.
 
-    What `read` returns is picklable and does not change, so that processes can share it.
+    The result of `read` is immutable and can be pickled, so that processes can share it.
     """
 
     @property
     def path(self) -> Path:
-        """The directory or file that problems are reported of."""
+        """The directory or file, for messages."""
 
     def files(self) -> Mapping[str, Path]:
         """Return the files by their names.
@@ -34,7 +34,7 @@ class Source(Protocol):
         """Return the content of the files.
 
         Raises:
-            InvalidPackError: It cannot be used; all that is wrong with it.
+            InvalidPackError: It is invalid; all its faults.
             OSError: It cannot be read.
         """
 
@@ -42,37 +42,37 @@ class Source(Protocol):
         """Return the policy of a content.
 
         Raises:
-            InvalidPackError: It cannot be used; all that is wrong with it.
+            InvalidPackError: It is invalid; all its faults.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class PackDirectories:
-    """The directories of a pack. Suites and worlds are no part of the policy."""
+    """The directories of a pack. Suites and worlds are not part of the policy."""
 
     path: Path
-    """That of the Polar files."""
+    """The directory of the Polar files."""
     fixtures: Path
     compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached
-    """Compiles the pack; several processes can share what one of them compiled."""
+    """The compiler, whose results processes can share."""
 
     def files(self) -> Mapping[str, Path]:
         """Return the files of policy, schema, settings and sentences."""
         return {**_files(self.path, (".polar",)), **_files(self.fixtures, (".yaml", ".yml"))}
 
     def read(self) -> tuple[PackTexts, Sentences]:
-        """Read the texts of the pack."""
+        """Return the texts of the pack."""
         return read_texts(self.path, self.fixtures)
 
     def policy(self, content: tuple[PackTexts, Sentences]) -> Policy:
-        """Compile the pack."""
+        """Return the compiled policy."""
         texts, sentences = content
         return assemble(texts, sentences, self.compiling(texts))
 
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
-    """The file of a bundle, which `sidecar build` wrote."""
+    """The file of a bundle."""
 
     path: Path
 
@@ -81,11 +81,11 @@ class BundleFile:
         return {str(self.path): self.path}
 
     def read(self) -> bytes:
-        """Read the file."""
+        """Return the content of the file."""
         return read_bundle(self.path)
 
     def policy(self, content: bytes) -> Policy:
-        """Check the bundle; its rules that were not compiled deny."""
+        """Return the policy of the bundle; its uncompiled rules deny."""
         return Policy.of(decode(content, str(self.path)))
 
 
