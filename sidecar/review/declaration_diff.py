@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sidecar.compiler.pack import PackTexts
 from sidecar.schema import Attribute, EntityType, Lookup, Schema, Sentences, Value
 from sidecar.schema.model import Action, EnumValue
-from sidecar.schema.reasons import written
+from sidecar.schema.reasons import display_text
 
 _Tree: TypeAlias = Mapping[str, "str | _Tree"]
 """What is declared, by its name: a text, or what is declared inside."""
@@ -158,9 +158,9 @@ def _flag(value: bool) -> str:  # noqa: FBT001  a value that is shown
 
 def _setting(value: Value) -> str | _Tree:
     if isinstance(value, frozenset):
-        return {f"member `{member}`": "" for member in sorted(map(written, value))}
+        return {f"member `{member}`": "" for member in sorted(map(display_text, value))}
     return _value(value)
 
 
 def _value(value: Value) -> str:
-    return _flag(value) if isinstance(value, bool) else written(value)
+    return _flag(value) if isinstance(value, bool) else display_text(value)

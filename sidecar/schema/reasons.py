@@ -63,7 +63,7 @@ def standard_reasons() -> frozenset[str]:
     return frozenset(_read(STANDARD, None).reasons)
 
 
-def written(value: Value) -> str:
+def display_text(value: Value) -> str:
     """Return the text of a setting in a sentence, without trailing zeros of amounts."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -71,7 +71,7 @@ def written(value: Value) -> str:
         text = f"{value:f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, frozenset):
-        return ", ".join(sorted(written(member) for member in value))
+        return ", ".join(sorted(display_text(member) for member in value))
     if isinstance(value, tuple):
         return "/".join(value)
     return "" if value is None else str(value)
@@ -127,7 +127,7 @@ def _fill_placeholders(
     def fill(match: re.Match[str]) -> str:
         name = match[1]
         if settings.get(name) is not None:
-            return written(settings[name])
+            return display_text(settings[name])
         mend = nearest(name, settings) or "; declare it or remove the braces"
         why = "has no value" if name in settings else "is no setting"
         faults.add(line, f"{what}: {shown(name)} in braces {why}{mend}")

@@ -21,7 +21,7 @@ from sidecar.schema import (
     read_sentences,
     read_settings,
 )
-from sidecar.schema.reasons import written
+from sidecar.schema.reasons import display_text
 from sidecar.schema.yaml_document import MAX_DEPTH, MAX_DOCUMENT_BYTES, Faults, parse_document
 from tests.paths import ROOT
 
@@ -662,8 +662,8 @@ def test_a_sentence_shows_the_settings_that_it_names(tmp_path: Path) -> None:
         (False, "no"), (frozenset({"b", "a"}), "a, b"), (("a", "b"), "a/b"), (None, ""), ("x", "x"),
     ],
 )  # fmt: skip
-def test_a_setting_is_written_for_people(value: object, text: str) -> None:
-    assert written(value) == text  # type: ignore[arg-type]  # a table of values
+def test_a_setting_has_a_text_for_users(value: object, text: str) -> None:
+    assert display_text(value) == text  # type: ignore[arg-type]  # a table of values
 
 
 @pytest.mark.parametrize(
