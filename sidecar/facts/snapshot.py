@@ -130,7 +130,7 @@ class Snapshot:
         return known
 
     def _implied_keys(self, type_name: str) -> Iterator[Key]:
-        """Yield the keys of what exists by implication.
+        """Yield the keys of the entities that exist by implication.
 
         One column of the key refers to an entity, and a path from that one names the other column.
         """

@@ -1,8 +1,8 @@
-"""YAML documents as plain data, and back: what a bundle keeps of a schema.
+"""Convert YAML documents to plain data and back, for the schema in a bundle.
 
 The readers of YAML read the plain form too, so that a schema is checked by one implementation
-wherever it comes from. A scalar is a boolean, an integer or null where it was written so without
-quotes; any other one is a text, and its readers take it with quotes as well as without.
+wherever it comes from. An unquoted scalar is a boolean, an integer or null if it is written so; any
+other scalar is a text, which the readers accept with quotes as well as without.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def node_of(plain: object, depth: int = MAX_DEPTH) -> Node:
     """Return plain data as a document; every node is in line 0.
 
     Raises:
-        ValueError: It is nested too deep, or holds something that no document does.
+        ValueError: It is nested too deep, or holds a value that no document can.
     """
     if depth == 0:
         raise ValueError(f"is nested deeper than {MAX_DEPTH}")
@@ -68,7 +68,7 @@ def _is_integer(text: str) -> bool:
 
 
 def plain_value(value: Value) -> Plain:
-    """Return a value as plain data that the readers of constants take."""
+    """Return a value as plain data that the readers of constants accept."""
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, frozenset):
