@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from sidecar.diagram import nodes
@@ -31,10 +30,7 @@ _Branches = tuple[Read, Mapping[Any, Node], Node]
 
 
 def evaluate(bound: Bound, frame: Frame) -> Any:  # noqa: ANN401  whatever the leaves hold
-    """Walk a bound diagram to its leaf and return the value there: True, False or `FAULT`.
-
-    A joint diagram has values of its own at its leaves (`joint_diagram`).
-    """
+    """Walk a bound diagram to its leaf and return the value there: True, False or `FAULT`."""
     while bound.__class__ is tuple:
         read, outcomes, other = bound
         bound = outcomes.get(read(frame), other)
@@ -49,7 +45,6 @@ class Evaluator:
         reader: Reader,
         tests: tuple[Test, ...],
         assumed: frozenset[Question] = frozenset(),
-        leaves: Mapping[int, object] = MappingProxyType({}),
     ) -> None:
         """Prepare to evaluate.
 
@@ -57,7 +52,6 @@ class Evaluator:
             reader: How facts are read.
             tests: Of the policy.
             assumed: Questions whose answer is yes wherever these diagrams are evaluated.
-            leaves: Values of the leaves of a joint diagram, by their numbers.
         """
         self._reader = reader
         self._tests = tests
@@ -66,7 +60,6 @@ class Evaluator:
             TRUE.number: True,
             FALSE.number: False,
             nodes.FAULT.number: FAULT,
-            **leaves,
         }
         self._branches: dict[int, _Branches] = {}
         self._answers: dict[Question, Read] = {}

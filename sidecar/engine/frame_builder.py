@@ -41,12 +41,6 @@ class FrameBuilder:
         }
         self._subject_defaults = defaults_of(subject.attributes)
         self._resource_defaults = defaults_of(resource.attributes)
-        self.particular = frozenset(
-            name
-            for name, action in resource.actions.items()
-            if self._action_defaults[name] or (action.creates and self._resource_defaults)
-        )
-        """Actions whose frames hold defaults that frames of other actions do not."""
 
     def build(
         self,

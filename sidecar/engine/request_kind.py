@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import partial
-from typing import NamedTuple
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.nodes import Node
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
 from sidecar.engine.admission import can_be_created
 from sidecar.engine.always_on import always_on_reasons
-from sidecar.engine.bound_rules import BoundRule, BoundRules, Evaluate, RuleBinder
+from sidecar.engine.bound_rules import BoundRule, BoundRules, RuleBinder
 from sidecar.engine.candidates import Candidates
-from sidecar.engine.evaluator import FAULT, Evaluator, evaluate
+from sidecar.engine.evaluator import FAULT, Evaluator
 from sidecar.engine.frame import Frame
-from sidecar.engine.frame_builder import FrameBuilder, Properties
-from sidecar.engine.joint_diagram import Joint
+from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.engine.validity import Moments
@@ -41,15 +38,6 @@ def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
         kind = RequestKind(types[subject], types[resource], policy)
         policy.derived[subject, resource] = kind
     return kind
-
-
-class Listed(NamedTuple):
-    """Actions of one resource for one subject."""
-
-    names: tuple[str, ...]
-    """In the order of the schema; no other is allowed."""
-    unsure: frozenset[str]
-    """Those of them that have to be decided one by one."""
 
 
 class RequestKind:
@@ -79,8 +67,6 @@ class RequestKind:
         self._asks_oso = any(rules.asks_oso for rules in self._rules.values())
         # After the rules: a frame has room for the rows that they look for.
         self._frames = FrameBuilder(self._reader, subject, resource)
-        self.particular = self._frames.particular
-        self._listing = self._joined(entries)
         self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
 
     def candidates(
@@ -125,17 +111,6 @@ class RequestKind:
         ids = (request.subject.id, request.resource.id)
         return self._frames.build(ids, request.action, sent, snapshot, now)
 
-    def framed(
-        self,
-        ids: tuple[str, str],
-        action: str,
-        sent: tuple[Properties, Properties, Properties, Properties],
-        snapshot: Snapshot,
-        now: datetime,
-    ) -> Frame:
-        """Do the same for a request that is no object yet; see `FrameBuilder.build`."""
-        return self._frames.build(ids, action, sent, snapshot, now)
-
     def window(self, frame: Frame, action: str | None = None) -> Window | None:
         """Return between which instants the decisions stay the same, or None if unknown.
 
@@ -149,16 +124,6 @@ class RequestKind:
     def entry(self, action: str) -> BoundRules:
         """Return the rules of an action, or those of an undeclared one."""
         return self._rules.get(action) or self._rules[UNDECLARED_ACTION]
-
-    def listed(self, frame: Frame) -> Listed:
-        """Return which actions are allowed, as far as one walk can tell."""
-        if self._listing is not None and self._rows_tell and None not in frame.rows:
-            listed: Listed | str = self._listing(frame)
-            # Where facts are not what the schema declares, some actions may still be allowed.
-            if isinstance(listed, Listed):
-                return listed
-        names = tuple(self.resource.actions)
-        return Listed(names, frozenset(names))
 
     def holds(self, rule: BoundRule, action: str, frame: Frame, faults: list[str]) -> bool:
         """Tell whether a rule holds; a rule that fails does not hold.
@@ -189,49 +154,6 @@ class RequestKind:
             resource_exists=self._exists[1](frame),
             can_be_created=lambda: can_be_created(self.resource, frame.keys[1]),
         )
-
-    def _joined(self, entries: Mapping[str, Entry]) -> Evaluate | None:
-        """Bind one joint diagram for all actions that are allowed or denied by one diagram each."""
-        actions = self.resource.actions
-        trees = {
-            name: entry.allowed
-            for name, entry in entries.items()
-            if entry.allowed is not None
-            and self._rules[name].ordinary
-            and name not in self.particular
-        }
-        trees = {name: trees[name] for name in self._of_one_vocabulary(trees)}
-        joint = Joint(trees, self._policy.tests) if trees else None
-        if joint is None or joint.root is None:
-            return None
-        leaves = {}
-        for number, allowed in joint.leaves.items():
-            # What stands there already cannot be made.
-            names = [
-                name
-                for name, action in actions.items()
-                if name in allowed or (name not in trees and not action.creates)
-            ]
-            unsure = [each for each in names if each not in trees or entries[each].obliges]
-            leaves[number] = Listed(tuple(names), frozenset(unsure))
-        assumed = self._binder.assumed(actions[next(iter(trees))])
-        evaluator = Evaluator(self._reader, self._policy.tests, assumed, leaves)
-        return partial(evaluate, evaluator.bind(joint.root))
-
-    def _of_one_vocabulary(self, names: Iterable[str]) -> Iterator[str]:
-        """Yield actions that declare each property as those before them do, with the same values.
-
-        One tree asks one question about a property: it cannot go on in two ways.
-        """
-        known: dict[str, object] = {}
-        for name in names:
-            declared = {
-                each.name: (each.type, each.only)
-                for each in self.resource.actions[name].properties.values()
-            }
-            if all(known.get(key, value) == value for key, value in declared.items()):
-                known.update(declared)
-                yield name
 
     def _interpret(self, rule: BoundRule, action: str, frame: Frame, faults: list[str]) -> bool:
         query = {

@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
-from sidecar.engine import Frame, RequestKind, kind_of
+from sidecar.engine import kind_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.validity import shared_window
@@ -55,7 +54,11 @@ def permissions(
 def list_permissions(
     request: Request, policy: Policy, snapshot: Snapshot, now: datetime
 ) -> PermittedActions:
-    """Do the same with the obligations of each action.
+    """Return the same actions with the obligations of each.
+
+    Every action is decided on its own, as `authorize` does. Each declares its own properties; a
+    property of the wrong JSON type for one action may be right for another, so it is an error only
+    where it is right for none that declares it.
 
     Raises:
         InvalidRequestError: A declared property has the wrong JSON type.
@@ -63,61 +66,13 @@ def list_permissions(
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         return PermittedActions(())
-    if request.action_properties:
-        return _permitted_with(request, kind, policy, snapshot, now)
-    # No action is declared by this name, so that no action's own defaults are read for all.
-    frame = kind.frame(replace(request, action=UNDECLARED_ACTION), snapshot, now)
-    if frame.outside:
-        return PermittedActions(())
-    names, unsure = kind.listed(frame)
-    # An action with defaults of its own is not answered from what is read for all.
-    frames = {
-        name: kind.frame(replace(request, action=name), snapshot, now)
-        for name in names
-        if name in kind.particular
-    }
-    obligations: dict[str, tuple[Obligation, ...]] = {}
-    if unsure:
-        known: dict[int, bool] = {}
-        codes = {
-            name: _obliged(kind, name, frames[name], {})
-            if name in frames
-            else _obliged(kind, name, frame, known)
-            for name in names
-            if name in unsure
-        }
-        names = tuple(name for name in names if codes.get(name, ()) is not None)
-        sentences = policy.sentences.obligations
-        obligations = {
-            name: tuple(Obligation(code, sentences[code]) for code in each)
-            for name, each in codes.items()
-            if each
-        }
-    valid = shared_window([kind.window(each) for each in (frame, *frames.values())])
-    return PermittedActions(names, obligations, valid)
-
-
-def needs_interpreter(request: Request, policy: Policy) -> bool:
-    """Tell whether a rule of any action was not compiled, so that a list takes long."""
-    kind = kind_of(request.subject.type, request.resource.type, policy)
-    return kind is not None and any(kind.entry(name).asks_oso for name in kind.resource.actions)
-
-
-def _permitted_with(
-    request: Request, kind: RequestKind, policy: Policy, snapshot: Snapshot, now: datetime
-) -> PermittedActions:
-    """Return the actions that are allowed with properties of the action.
-
-    Each action declares its own. A property of the wrong JSON type for one action may be right for
-    another, so it is an error only where it is right for none that declares it.
-    """
     names = request.action_properties.keys()
-    decided: dict[str, Decision] = {}
+    decisions: dict[str, Decision] = {}
     failure: InvalidRequestError | None = None
     fits = False
     for name, action in kind.resource.actions.items():
         try:
-            decided[name] = authorize(replace(request, action=name), policy, snapshot, now)
+            decisions[name] = authorize(replace(request, action=name), policy, snapshot, now)
         except InvalidRequestError as error:
             if not error.member.startswith("action."):
                 raise
@@ -126,9 +81,18 @@ def _permitted_with(
             fits = fits or not names.isdisjoint(action.properties)
     if failure is not None and not fits:
         raise failure
-    allowed = {name: decision for name, decision in decided.items() if decision.allowed}
-    obliging = {name: each.obligations for name, each in allowed.items() if each.obligations}
-    return PermittedActions(tuple(allowed), obliging)
+    allowed = {name: decision for name, decision in decisions.items() if decision.allowed}
+    return PermittedActions(
+        tuple(allowed),
+        {name: decision.obligations for name, decision in allowed.items() if decision.obligations},
+        shared_window([decision.valid for decision in decisions.values()]),
+    )
+
+
+def needs_interpreter(request: Request, policy: Policy) -> bool:
+    """Tell whether a rule of any action was not compiled, so that a list takes long."""
+    kind = kind_of(request.subject.type, request.resource.type, policy)
+    return kind is not None and any(kind.entry(name).asks_oso for name in kind.resource.actions)
 
 
 def search_subjects(
@@ -204,35 +168,6 @@ def each_action(
 
 def _behind(after: str, names: Sequence[str]) -> Iterator[str]:
     return islice(names, bisect_right(names, after), None)
-
-
-def _obliged(
-    kind: RequestKind, action: str, frame: Frame, known: dict[int, bool]
-) -> list[str] | None:
-    """Return the obligations of an allow, or None where `authorize` would deny.
-
-    Args:
-        kind: Of the request.
-        action: One of its actions.
-        frame: What is answered from.
-        known: What is known already of trees that actions share.
-    """
-    if kind.always_on_reasons(action, frame):
-        return None
-    entry = kind.entry(action)
-    faults: list[str] = []
-    if entry.allowed is not None:
-        tree = id(entry.allowed)
-        if tree not in known:
-            known[tree] = entry.allowed(frame) is True
-        allowed = known[tree]
-    else:
-        allowed = kind.holds(entry.grant, action, frame, faults)
-        for rule in entry.forbids:
-            allowed = not kind.holds(rule, action, frame, faults) and allowed
-    obliges = entry.obliges if allowed else ()
-    codes = [rule[1] for rule in obliges if kind.holds(rule, action, frame, faults)]
-    return codes if allowed and not faults else None
 
 
 def _candidates(

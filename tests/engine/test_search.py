@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from sidecar.compiler import load_pack
 from sidecar.diagram.questions import RESOURCE, SUBJECT
 from sidecar.diagram.questions import Path as FactPath
-from sidecar.engine import joint_diagram as joint
 from sidecar.engine import kind_of
 from sidecar.engine import search as search_module
 from sidecar.engine.authorizer import authorize
@@ -102,51 +101,6 @@ def test_searches_over_generated_packs_find_exactly_what_is_allowed(tmp_path: Pa
 
     assert differences == []
     assert tally["bounded True, found True"] > 20
-
-
-@pytest.mark.many
-@pytest.mark.parametrize("most", [joint.MOST_WORK, 0], ids=["joint", "one by one"])
-def test_permissions_over_generated_packs_are_the_actions_that_are_allowed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(joint, "MOST_WORK", most)
-    tally: Counter[bool] = Counter()
-
-    for seed in range(deep(25)):
-        for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 6):
-            plain = replace(request, action_properties={})
-            actions = policy.schema.types[request.resource.type].actions
-
-            listed = permissions(plain, policy, snapshot, NOW)
-
-            assert listed == tuple(
-                name
-                for name in actions
-                if authorize(replace(plain, action=name), policy, snapshot, NOW).allowed
-            )
-            kind = kind_of(plain.subject.type, plain.resource.type, policy)
-            assert kind is not None
-            unsure = kind.listed(kind.frame(plain, snapshot, NOW)).unsure
-            tally[len(unsure) < len(actions)] += 1
-
-    assert tally[True] > 50 if most else tally.keys() == {False}
-
-
-def test_all_that_the_shipped_pack_permits_on_accounts_is_found_by_one_walk(
-    policy: Policy, demo: Snapshot
-) -> None:
-    kind = kind_of("user", "account", policy)
-    assert kind is not None
-    frames = [
-        kind.frame(_request(f"user:{user}", "any", f"account:{account}"), demo, NOW)
-        for user in ("ana", "bob", "dora", "uma", "rex")
-        for account in ("acme", "elm", "harbor")
-    ]
-
-    listed = [kind.listed(frame) for frame in frames]
-
-    assert {each.unsure for each in listed} == {frozenset()}
-    assert len({each.names for each in listed}) > 4
 
 
 @pytest.mark.parametrize(
