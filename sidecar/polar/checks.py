@@ -30,9 +30,9 @@ from sidecar.polar.ast import (
     Variable,
     walk,
 )
+from sidecar.polar.foreign_syntax import ABSENT_WORDS, ARITHMETIC, TRUTH_WORDS, bracketed_list
 from sidecar.polar.literals import MAXIMUM_DIGITS
 from sidecar.polar.source import Rule, Source
-from sidecar.polar.syntax_errors import ABSENT_WORDS, ARITHMETIC, TRUTH_WORDS, bracketed_list
 
 ENTRY_POINTS = {"allow": 3, "forbid": 4, "oblige": 4}
 """The rules that are asked from outside, with the number of their parameters."""
@@ -184,9 +184,11 @@ class _Nodes:
         elif isinstance(right, Dictionary) and right.entries and all(map(is_short, right.entries)):
             names = ", ".join(entry.key.text for entry in right.entries)
             yield right, bracketed_list(names)
-        elif isinstance(right, Variable) and right.name not in self._lists:
+        elif isinstance(right, Literal) or (
+            isinstance(right, Variable) and right.name not in self._lists
+        ):
             mend = "needs a list; write it out here, or put a set into the settings"
-            yield right, f"`in {right.name}` {mend}"
+            yield right, f"`in {written}` {mend}"
 
 
 def _variables_with_lists(rule: Rule) -> Iterator[str]:

@@ -12,9 +12,11 @@ from sidecar.polar.ast import (
     Call,
     Instance,
     Items,
+    Literal,
     Member,
     Name,
     Node,
+    Parameter,
     Term,
     Variable,
     text_of,
@@ -149,6 +151,10 @@ class Names:
             yield from self._member(node)
         elif isinstance(node, Instance):
             yield from self._instance(node)
+        elif isinstance(node, Binary) and node.operator.text == "matches":
+            yield from self._truth(node.right)
+        elif isinstance(node, Parameter) and node.specializer is not None:
+            yield from self._truth(node.specializer)
         elif isinstance(node, Binary) and _is_name_of_action(node.left):
             yield from self._undeclared_actions(_compared(node))
         elif isinstance(node, Call):
@@ -187,6 +193,12 @@ class Names:
                 yield entry, message
             elif type_name == "Action" and key == "name":
                 yield from self._undeclared_actions([entry.value])
+
+    def _truth(self, pattern: Term) -> Iterator[tuple[Node, str]]:
+        """Find `true` or `false` where a type should stand."""
+        if isinstance(pattern, Literal) and isinstance(pattern.value, bool):
+            word = "true" if pattern.value else "false"
+            yield pattern, f"`{word}` is no type of the schema; write `= {word}` in a condition"
 
     def _undeclared_actions(self, terms: Iterable[Term]) -> Iterator[tuple[Node, str]]:
         for term in terms:

@@ -10,9 +10,9 @@ from itertools import islice
 from sidecar.errors import Problem
 from sidecar.polar import ast
 from sidecar.polar.ast import Call, Dictionary, InlineQuery, Literal, Name, Parameter, Term
+from sidecar.polar.foreign_syntax import foreign_character
 from sidecar.polar.parser import parse_statements
 from sidecar.polar.statements import BLOCK_KEYWORDS
-from sidecar.polar.syntax_errors import foreign_character
 from sidecar.schema.characters import hidden_characters
 from sidecar.schema.yaml_document import MAX_HIDDEN_REPORTED
 

@@ -7,14 +7,23 @@ has an example of each.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from lark import Token
 
+from sidecar.polar.foreign_syntax import (
+    ABSENT_WORDS,
+    ALTERNATIVES,
+    ARITHMETIC,
+    FOREIGN_SIGN,
+    STRAY_WORDS,
+    bracketed_list,
+    foreign_character,
+    sign_message,
+    word_instead,
+)
 from sidecar.polar.statements import (
     BLOCK_KEYWORDS,
     CLOSING,
@@ -25,40 +34,7 @@ from sidecar.polar.statements import (
     is_head,
 )
 
-ABSENT_WORDS = frozenset({"nil", "null", "Null", "NULL", "None", "undefined"})
-"""Words of this and of other languages for what is not there."""
-TRUTH_WORDS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
-"""Words of other languages for what is true and what is false."""
-
-ARITHMETIC = "arithmetic on facts cannot be compiled; put the number into the settings"
-"""Why there are no sums, and what to do instead."""
-
-_FOREIGN_SIGN = re.compile(
-    r"&&|\|\||===|!==|<>|=>|=<|->|:-|//|/\*|--|<!--|\\==|\\=|\\\+|\*\*|!(?!=)|[&|'`~%@$^?\\]"
-)
-_INSTEAD = {
-    "&&": "write `and`",
-    "||": "write `or`",
-    "===": "write `=`",
-    "!==": "write `!=`",
-    "<>": "write `!=`",
-    "\\=": "write `!=`",
-    "\\==": "write `!=`",
-    "=<": "write `<=`",
-    ":-": "write `if`",
-    "//": "a comment begins with `#`",
-    "/*": "each line of a comment begins with `#`",
-    "--": "a comment begins with `#`",
-    "<!--": "each line of a comment begins with `#`",
-    "'": 'strings stand in `"..."`',
-    "`": 'strings stand in `"..."`',
-}
-"""Signs of other languages, and what Polar has for them; what is left out could mean several."""
-_NEGATIONS = frozenset({"!", "~", "\\+"})
 _BEFORE_CONDITION = frozenset({"IF", "AND", "OR", "NOT", "LPAR", "COMMA"})
-_LETTERS = {"≠": "!=", "≤": "<=", "≥": ">=", "∧": "and", "\u2228": "or", "¬": "not"}
-"""Signs beyond ASCII, which Oso takes for letters of a name."""
-
 _KEYWORDS = frozenset(
     {"IF", "AND", "OR", "NOT", "IN", "MATCHES", "NEW", "CUT", "DEBUG", "PRINT", "FORALL", "TYPE"}
     | {"MOD", "REM", "ISA", "INF", "NAN", "TRUE", "FALSE"}
@@ -76,25 +52,10 @@ _OPERATORS = frozenset(
 )
 _VALUES_FOLLOW = frozenset({"IN", "MATCHES", "MOD", "REM", "COMMA", "LPAR", "COLON"})
 _CLOSERS = frozenset(CLOSING.values())
-_WORDS_INSTEAD = {
-    "is": "=",
-    "eq": "=",
-    "equals": "=",
-    "ne": "!=",
-    "and": "and",
-    "or": "or",
-    "in": "in",
-    "if": "if",
-    "when": "if",
-    "where": "if",
-    **_LETTERS,
-}
-"""Words that other languages have between two values, in lower case, and what Polar has there."""
-_ALTERNATIVES = frozenset({"else", "elif", "elsif", "elseif", "otherwise"})
-_STRAY_WORDS = frozenset({"return", "then", "def", "rule", "import", "let", "var", "const"})
 _LINE_ENDS = frozenset({"SEMICOLON", "LBRACE"})
 """What stands before the first token of a line of a block."""
 _LONGEST = 60
+"""Characters of a token that are shown in a message."""
 _FEW = 3
 
 
@@ -121,37 +82,10 @@ def explain(statement: Statement, at: int, text: str, expected: frozenset[str]) 
     return SyntaxFault(line, message, at)
 
 
-def foreign_character(text: str, position: int) -> str:
-    """Return what is wrong with a character that has no meaning in Polar.
-
-    Args:
-        text: The whole file.
-        position: Where the character stands in it.
-    """
-    character = text[position]
-    column = position - text.rfind("\n", 0, position)
-    called = unicodedata.name(character, "a character without a name").lower()
-    if "quotation mark" in called:
-        mend = '; write `"` instead'
-    else:
-        mend = f"; write `{_LETTERS[character]}`" if character in _LETTERS else ""
-    return f"`{character}` ({called}) has no meaning in Polar here (column {column}){mend}"
-
-
 def foreign_letter(token: Token) -> int | None:
     """Return where in a name a letter stands that is no ASCII letter, None where there is none."""
     places = (at for at, letter in enumerate(token) if not letter.isascii())
     return next(places, None) if token.type == "SYMBOL" else None
-
-
-def bracketed_list(written: str) -> str:
-    """Return what is wrong with a list in the brackets of another language.
-
-    Args:
-        written: What stands in the brackets.
-    """
-    shown = written if len(written) <= _LONGEST else "…"
-    return f"this is no list; a list is written `[{shown}]`"
 
 
 class _Place:
@@ -201,28 +135,17 @@ class _Place:
     def _sign_at(self, token: Token) -> str | None:
         """Return what is wrong with a sign of another language of which a token is a part."""
         start = token.start_pos or 0
-        for match in _FOREIGN_SIGN.finditer(self._text, max(0, start - 2), start + 4):
+        for match in FOREIGN_SIGN.finditer(self._text, max(0, start - 2), start + 4):
             inside = match.start() <= start < match.end()
             begun = next(
                 (place for place in self._tokens if place.start_pos == match.start()), None
             )
             if not inside or begun is None or begun.type == "STRING":
                 continue
-            sign, column = match[0], match.start() - self._text.rfind("\n", 0, match.start())
-            if len(sign) == 1 and sign not in _INSTEAD and sign not in _NEGATIONS | {"%", "&"}:
-                return None
-            shown = "a backtick" if sign == "`" else f"`{sign}`"
-            return f"{shown} has no meaning in Polar (column {column}){self._mend_of_sign(sign)}"
+            column = match.start() - self._text.rfind("\n", 0, match.start())
+            before = self._before is not None and self._before.type in _BEFORE_CONDITION
+            return sign_message(match[0], column, at_start=not self._at, before_condition=before)
         return None
-
-    def _mend_of_sign(self, sign: str) -> str:
-        if sign in _NEGATIONS:
-            negates = self._before is not None and self._before.type in _BEFORE_CONDITION
-            return "; write `not`" if negates else ""
-        if sign == "%":
-            return "" if self._at else "; a comment begins with `#`"
-        mend = _INSTEAD.get(sign)
-        return f"; {mend}" if mend else ""
 
     # --- brackets --------------------------------------------------------------------------------
 
@@ -281,7 +204,7 @@ class _Place:
             yield line, f"`{first}` needs a type and `{{ … }}`"
         elif first.type == "STRING" or first in {"roles", "permissions", "relations"}:
             yield line, f"{_quoted(first)} stands in a block only; write `resource Type {{ … }}`"
-        elif first.lower() in _STRAY_WORDS:
+        elif first.lower() in STRAY_WORDS:
             yield line, f"`{first}` is no word of Polar; a rule begins with its name"
         else:
             yield line, f"{_quoted(first)} does not begin a rule, a resource or an actor"
@@ -394,15 +317,15 @@ class _Place:
             mend = "; write `not`" if before.lower() == "not" else ""
             yield self._line_before, f"`{before}` is no word of Polar{mend}"
             return
-        if before.lower() in _STRAY_WORDS:
+        if before.lower() in STRAY_WORDS:
             yield self._line_before, f"`{before}` is no word of Polar"
             return
         if token.type == "NOT" and after.type == "IN":
             message = "`not in` is nothing in Polar; write `not` before the whole condition"
             yield self._line, message
             return
-        if token.lower() in _ALTERNATIVES | _STRAY_WORDS:
-            mend = "; write a second rule of this name" if token.lower() in _ALTERNATIVES else ""
+        if token.lower() in ALTERNATIVES | STRAY_WORDS:
+            mend = "; write a second rule of this name" if token.lower() in ALTERNATIVES else ""
             yield self._line, f"`{token}` is no word of Polar{mend}"
             return
         infix = _is_word(token) and (
@@ -429,7 +352,7 @@ class _Place:
             return f"; ask `.exists = {'true' if turned else 'false'}`"
         if word == "is" and any(each.type == "IN" for each in meant):
             return ""
-        sign = "!=" if turned else _WORDS_INSTEAD.get(word)
+        sign = "!=" if turned else word_instead(word)
         return f"; write `{sign}`" if sign else ""
 
     # --- lists, and what stands between ----------------------------------------------------------

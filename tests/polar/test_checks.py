@@ -23,6 +23,7 @@ CONDITIONS = [
     ("doc matches {publi: true}", "`doc` has no `publi`; did you mean `public`?"),
     ("not doc matches {publi: true}", "`doc` has no `publi`; did you mean `public`?"),
     ("doc matches Doc{publi: true}", "`Doc` has no member `publi`; did you mean `public`?"),
+    ("doc.public matches true", "`true` is no type of the schema; write `= true`"),
     ("doc matches Dok", "`Dok` is no type of the schema; did you mean `Doc`?"),
     ("doc matches Doc{folder: Foldr{owner: user}}", "`Foldr` is no type of the schema"),
     ("doc matches Doc{folder: Folder{ownr: user}}", "`Folder` has no member `ownr`"),
@@ -123,6 +124,7 @@ CONDITIONS = [
     ('"plan" in doc.labels', "`in` cannot go through a fact; write `.includes(…)` for a set"),
     ('x in doc.labels and x = "plan"', "`in` cannot go through a fact"),
     ('doc.title in "plan"', '`in "plan"` would go through its letters; write `in ["plan"]`'),
+    ("doc.public in true", "`in true` needs a list; write it out here"),
     ('x = "plan" and doc.title in x', "`in x` needs a list; write it out here"),
     ("x in [doc.title, *doc.labels] and x = doc.title", "`*rest` in a list cannot be compiled"),
     # variables that nothing finds
