@@ -68,6 +68,10 @@ class Phase(Enum):
     """A client that closes: what it still sends is dropped, or it might never see our response."""
 
 
+# Members of an enumeration are looked up slowly, as slowly as a header field is read.
+_RECEIVING, _IDLE, _ANSWERING, _SENDING, _CLOSING = Phase
+
+
 class HttpProtocol(asyncio.Protocol):
     """One connection of one client; llhttp calls the ``on_`` methods."""
 
@@ -82,7 +86,7 @@ class HttpProtocol(asyncio.Protocol):
             is_tls: Whether there is a handshake.
         """
         self.client = client
-        self.phase = Phase.RECEIVING
+        self.phase = _RECEIVING
         self.deadline = monotonic() + service.limits.transfer_seconds
         """When the connection is closed, by the clock `monotonic`."""
         self.is_admitted = False
@@ -143,16 +147,16 @@ class HttpProtocol(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Forget the connection, and cancel its request."""
         self._service.forget(self)
-        self.phase = Phase.CLOSING
+        self.phase = _CLOSING
         self._parser = self._requests = self.transport = None  # type: ignore[assignment]  # a cycle
 
     def data_received(self, data: bytes) -> None:
         """Take in what has arrived, and answer it if it is this connection's turn."""
-        if self.phase is Phase.CLOSING:
+        if self.phase is _CLOSING:
             return
         self._data = self._data[self._position :] + data if self._data else data
         self._position = 0
-        if self.has_turn or self.phase is Phase.ANSWERING or self.phase is Phase.SENDING:
+        if self.has_turn or self.phase is _ANSWERING or self.phase is _SENDING:
             self._read(more=False)
         else:
             self._take_turn()
@@ -160,7 +164,7 @@ class HttpProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what the client has asked before it stopped sending; else close."""
         self._ended = True
-        waits = self.has_turn or self.phase in {Phase.ANSWERING, Phase.SENDING}
+        waits = self.has_turn or self.phase in {_ANSWERING, _SENDING}
         return waits and not self._is_tls  # a half-closed connection is not known to TLS
 
     def pause_writing(self) -> None:
@@ -170,10 +174,10 @@ class HttpProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on: the client has read everything."""
         self._writes = True
-        if self.phase is Phase.SENDING:
+        if self.phase is _SENDING:
             self._become_idle()
             self._take_turn()
-        elif self.phase is Phase.CLOSING:
+        elif self.phase is _CLOSING:
             self.deadline = monotonic() + CLOSING_SECONDS
 
     # --- called by the service ----------------------------------------------------------------
@@ -185,11 +189,11 @@ class HttpProtocol(asyncio.Protocol):
         """
         if self.request is None or self.transport is None:
             return
-        waited = self.phase is Phase.ANSWERING
+        waited = self.phase is _ANSWERING
         self._write(response)
         if waited:
             self._flush()
-            if self.phase is Phase.IDLE and self._has_data():
+            if self.phase is _IDLE and self._has_data():
                 self._schedule_turn()
 
     def send_last(self, rejection: Rejection) -> None:
@@ -201,7 +205,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def wait(self) -> None:
         """Wait for the response to the present request."""
-        self.phase = Phase.ANSWERING
+        self.phase = _ANSWERING
         self.deadline = monotonic() + self._service.limits.request_seconds
 
     def has_begun_request(self) -> bool:
@@ -210,7 +214,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def close_when_idle(self, deadline: float) -> None:
         """Close at a deadline, unless a request arrives before."""
-        if self.phase in {Phase.RECEIVING, Phase.IDLE} and not self.has_begun_request():
+        if self.phase in {_RECEIVING, _IDLE} and not self.has_begun_request():
             self.deadline = min(self.deadline, deadline)
 
     def abort(self) -> None:
@@ -231,7 +235,7 @@ class HttpProtocol(asyncio.Protocol):
     def _take_scheduled_turn(self) -> None:
         self.has_turn = False
         self._service.turns_waiting -= 1
-        if self.transport is not None and self.phase in {Phase.RECEIVING, Phase.IDLE}:
+        if self.transport is not None and self.phase in {_RECEIVING, _IDLE}:
             self._take_turn()
 
     def _take_turn(self) -> None:
@@ -242,10 +246,14 @@ class HttpProtocol(asyncio.Protocol):
             request = self.request = self._requests.popleft()
             self._keep_alive = request.keep_alive and not self._service.is_stopping
             self._service.answer(self, request)
-            if self.phase is not Phase.IDLE or not self._keep_alive:
+            if self.phase is not _IDLE or not self._keep_alive:
                 break
-            if self._has_data() and (count >= REQUESTS_PER_TURN or monotonic() > ends):
-                self._schedule_turn()
+            if self._has_data():
+                if count >= REQUESTS_PER_TURN or monotonic() > ends:
+                    self._schedule_turn()
+                    break
+            elif not self._begun:  # as usual: nothing more has arrived
+                self._data, self._position = b"", 0
                 break
         self._flush()
 
@@ -257,22 +265,23 @@ class HttpProtocol(asyncio.Protocol):
             data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
             self._output.clear()
             self.transport.write(data)
-        if self.phase is Phase.ANSWERING:
+        if self.phase is _ANSWERING:
             return
         if not self._keep_alive:
             self._close()
         elif not self._writes:
-            self.phase = Phase.SENDING
+            self.phase = _SENDING
             self.deadline = monotonic() + self._service.limits.transfer_seconds
         elif not self._has_data() and not self.has_turn:
-            self._read(more=True)
+            if not self._reads:
+                self._read(more=True)
             if self._ended:
                 self.transport.close()
 
     def _close(self) -> None:
         """Send nothing more; drop what arrives until the client closes, too."""
         seconds = CLOSING_SECONDS if self._writes else self._service.limits.transfer_seconds
-        self.phase = Phase.CLOSING
+        self.phase = _CLOSING
         self.deadline = monotonic() + seconds
         self._data = b""
         self._requests.clear()
@@ -283,7 +292,7 @@ class HttpProtocol(asyncio.Protocol):
             self.transport.write_eof()
 
     def _become_idle(self) -> None:
-        limits, self.phase = self._service.limits, Phase.IDLE
+        limits, self.phase = self._service.limits, _IDLE
         seconds = CLOSING_SECONDS if self._service.is_stopping else limits.idle_seconds
         self.deadline = monotonic() + seconds
 
@@ -340,8 +349,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def _await_more(self) -> None:
         """Set the deadline of a request that has begun, and tell its client to send the body."""
-        if self.phase is Phase.IDLE and self.has_begun_request():
-            self.phase = Phase.RECEIVING
+        if self.phase is _IDLE and self.has_begun_request():
+            self.phase = _RECEIVING
             self.deadline = monotonic() + self._service.limits.transfer_seconds
         if self._incoming is not None and self._incoming.expects_continue and not self._continued:
             self._continued = True
@@ -384,9 +393,10 @@ class HttpProtocol(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._reject(Rejection.MALFORMED_HTTP, str(error).lower())
         else:
-            if is_short and self._incoming is None and len(self._requests) == count:
-                self._head_bytes += len(piece)
-            self._check_piece(piece)
+            if self._begun or len(self._requests) == count:  # else whole requests, and no more
+                if is_short and self._incoming is None and len(self._requests) == count:
+                    self._head_bytes += len(piece)
+                self._check_piece(piece)
 
     def _end_of_head(self, data: bytes, start: int) -> int:
         """Return where the head ends, or all data where its end has not arrived."""

@@ -8,7 +8,8 @@ supported.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sidecar.http.errors import Rejection
 from sidecar.server.limits import Limits
@@ -32,8 +33,7 @@ class RefusedError(Exception):
         self.detail = detail
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Struct, gc=False):
     """One request; its body is added once all of it has arrived."""
 
     method: str
