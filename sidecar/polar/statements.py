@@ -31,10 +31,18 @@ class Statement:
         ends = [place for place, token in enumerate(self.tokens) if token.type == "SEMICOLON"]
         begin = max((place + 1 for place in ends if place < at), default=_opening(self.tokens) + 1)
         end = next((place + 1 for place in ends if place >= at), 0)
+        if begin < at < end and self._begins_line(begin, at):
+            end = at  # the `;` before it is missing
         inside = self.tokens[begin:end]
         if not self.is_block or not inside or any("BRACE" in token.type for token in inside):
             return None
         return Statement((*self.tokens[:begin], *self.tokens[end:]), is_block=True)
+
+    def _begins_line(self, begin: int, at: int) -> bool:
+        """Tell whether a token begins a line of the text, and stands outside of all brackets."""
+        kinds = [token.type for token in self.tokens[begin:at]]
+        is_outside = sum(kind in CLOSING for kind in kinds) == sum(k in _CLOSERS for k in kinds)
+        return is_outside and self.tokens[at].line != self.tokens[at - 1].end_line
 
 
 def divide(tokens: Tokens, start: int) -> Statement:

@@ -791,6 +791,18 @@ def test_every_statement_that_is_wrong_is_named_and_the_others_are_parsed() -> N
     assert [line.span.line for line in tree.lines] == [8]
 
 
+def test_a_line_of_a_block_after_a_missing_end_is_read_too() -> None:
+    text = 'resource Doc {\n  roles = ["a"]\n  "b" if a;\n  "c" if "a"\n}\n'
+
+    _, problems = parse_statements(text, "a.polar")
+
+    assert [f"{problem.line}: {problem.message}" for problem in problems] == [
+        "2: a `;` is missing at the end of line 2",
+        '3: names stand in quotes here; write `"a"`',
+        "4: a `;` is missing at the end of line 4",
+    ]
+
+
 def test_a_text_that_is_wrong_everywhere_has_a_limited_number_of_errors() -> None:
     _, problems = parse_statements("f(x) if;\n" * 10_000, "a.polar")
 
