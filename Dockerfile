@@ -25,6 +25,7 @@ RUN /wheel/bin/hatchling build -t wheel -d /dist
 # For Python 3.13 the lock names neither Oso nor the grammar of Polar.
 FROM ${BUNDLE_BASE} AS bundle-build
 
+WORKDIR /build
 COPY requirements.lock ./
 COPY --from=wheel /dist /dist
 RUN python3 -m venv /sidecar \
@@ -54,6 +55,7 @@ CMD ["sidecar", "serve"]
 # hadolint ignore=DL3029
 FROM --platform=linux/amd64 ${BASE} AS build
 
+WORKDIR /build
 COPY requirements.lock ./
 COPY --from=wheel /dist /dist
 # The pack stands at /policies and /fixtures, and nowhere else in the image: what a reviewer replaces is all there is.

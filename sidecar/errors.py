@@ -41,6 +41,17 @@ class EvaluationError(SidecarError):
     """The policy failed during evaluation; its author must act."""
 
 
+class OsoMissingError(SidecarError):
+    """What compiles policies is not installed; whoever wants that must do it elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "policies cannot be compiled here: Oso is not installed, as it has wheels for Python"
+            " 3.11 and 3.12 on x86-64 and macOS alone; build a bundle where it is (`sidecar"
+            " build`) and use that (`--bundle FILE`)"
+        )
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """A fault in a file, with its position."""

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from sidecar.errors import SidecarError
+from sidecar.errors import OsoMissingError, SidecarError
 
 EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
 
@@ -29,6 +29,26 @@ COMMANDS = (
 """Each command is in the module of its name, which is imported when the command is called."""
 
 
+_OF_COMPILER = frozenset({"oso", "polar", "lark"})
+"""Packages that are installed only where policies can be compiled."""
+
+
+def _without_compiler(name: str) -> click.Command:
+    """Return a command in the place of one that needs what compiles policies, and has it not."""
+
+    def fail(**_: object) -> None:
+        raise OsoMissingError
+
+    return click.Command(
+        name,
+        callback=fail,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+        short_help="Not here: Oso is not installed.",
+    )
+
+
 class _Commands(click.Group):
     """Commands whose errors are printed on standard error, with `EXIT_TROUBLE`."""
 
@@ -37,7 +57,12 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            import_module(f"sidecar.cli.{cmd_name}")  # adds it to the group
+            try:
+                import_module(f"sidecar.cli.{cmd_name}")  # adds it to the group
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.partition(".")[0] not in _OF_COMPILER:
+                    raise
+                return _without_compiler(cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -22,7 +22,7 @@ import msgspec
 
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.questions import Answer, Question, from_json
-from sidecar.errors import EvaluationError, InvalidPackError, Problem, SidecarError
+from sidecar.errors import EvaluationError, InvalidPackError, OsoMissingError, Problem
 
 _MODULE = "import sidecar.compiler.child_main as child; child.main()"
 
@@ -50,10 +50,6 @@ class ChildFailedError(Exception):
         self.mend = mend
 
 
-class OsoMissingError(SidecarError):
-    """Oso is not installed; whoever wants a policy compiled must do it elsewhere."""
-
-
 def _is_installed(package: str) -> bool:
     try:
         return find_spec(package) is not None
@@ -78,11 +74,7 @@ class Child:
             OsoMissingError: Where Oso is not installed.
         """
         if not _is_installed("polar"):  # the package of the distribution `oso`
-            raise OsoMissingError(
-                "policies cannot be compiled here: Oso is not installed, as it has wheels for"
-                " Python 3.11 and 3.12 on x86-64 and macOS alone; build a bundle where it is"
-                " (`sidecar build`) and use that (`--bundle FILE`)"
-            )
+            raise OsoMissingError
         root = str(Path(__file__).resolve().parents[2])
         environment = {
             "PYTHONPATH": root,

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,3 +177,32 @@ def test_a_pack_is_not_served_without_oso(root: Path) -> None:
     assert ended == 2
     assert "error: policies cannot be compiled here: Oso is not installed" in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("command", ["check", "test", "build", "tree numbers.edit account"])
+def test_a_command_that_compiles_says_that_oso_is_missing(root: Path, command: str) -> None:
+    done = run(root, *command.split())
+
+    assert done.returncode == 2
+    assert "error: policies cannot be compiled here: Oso is not installed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_help_names_what_is_not_to_be_had_without_oso(root: Path) -> None:
+    done = run(root, "--help")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"check +Not here: Oso is not installed\.", done.stdout)
+    assert re.search(r"serve +Serve", done.stdout)
+
+
+def run(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run the program where Oso and the grammar cannot be imported."""
+    return subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-m", "sidecar", *args],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **without_oso(root)},  # noqa: TID251  a child's
+    )
