@@ -76,6 +76,8 @@ def deny_stale(request: Request, policy: Policy, snapshot: Snapshot, now: dateti
 
 def needs_interpreter(request: Request, policy: Policy) -> bool:
     """Tell whether a rule that decides the request was not compiled, so that it takes long."""
+    if not policy.uncompiled:  # as of most packs
+        return False
     kind = kind_of(request.subject.type, request.resource.type, policy)
     return kind is not None and kind.entry(request.action).asks_oso
 
@@ -110,9 +112,14 @@ def _denial(codes: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decisio
 
 
 def _reasons(codes: Sequence[str], policy: Policy) -> tuple[Reason, ...]:
-    """Return reasons with their sentences, each once."""
-    sentences = policy.sentences.reasons
-    return tuple([Reason(code, sentences.get(code, code)) for code in dict.fromkeys(codes)])
+    """Return reasons with their sentences, each once; equal ones are made once for a policy."""
+    key = ("reasons", *codes)
+    reasons: tuple[Reason, ...] | None = policy.derived.get(key)
+    if reasons is None:
+        sentences = policy.sentences.reasons
+        reasons = tuple(Reason(code, sentences.get(code, code)) for code in dict.fromkeys(codes))
+        policy.derived[key] = reasons
+    return reasons
 
 
 def _undeclared(

@@ -91,6 +91,8 @@ def list_permissions(
 
 def needs_interpreter(request: Request, policy: Policy) -> bool:
     """Tell whether a rule of any action was not compiled, so that a list takes long."""
+    if not policy.uncompiled:
+        return False
     kind = kind_of(request.subject.type, request.resource.type, policy)
     return kind is not None and any(kind.entry(name).asks_oso for name in kind.resource.actions)
 

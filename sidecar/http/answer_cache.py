@@ -97,7 +97,7 @@ class AnswerCache:
 
     def put(self, key: CacheKey, answer: Answer) -> None:
         """Keep an answer, unless it may change at any moment or its key is long."""
-        if answer.valid is None or sum(map(len, key)) > MAX_KEY_BYTES:
+        if answer.valid is None or len(key[-1]) + len(key[-2]) > MAX_KEY_BYTES:
             return
         if len(self._answers) >= MAX_ANSWERS:
             self._answers.clear()

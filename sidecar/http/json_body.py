@@ -102,7 +102,7 @@ def _malformed(body: bytes, message: str, max_depth: int) -> InvalidRequestError
         return _invalid("holds half of a surrogate pair")
     if "InvalidOperation" in what or what == "number out of range":
         return _invalid("holds a number that is out of range")
-    rest = body.splitlines()[int(line) - 1][max(int(column) - 2, 0) :]
+    rest = b"".join(body.split(b"\n")[int(line) - 1 : int(line)])[max(int(column) - 2, 0) :]
     if word := _NOT_A_NUMBER.match(rest) or _NOT_A_NUMBER.match(rest, 1):
         return _invalid(f"holds `{word[0].decode()}`, which is not JSON")
     return _invalid(f"is not JSON: line {line}, column {column}")

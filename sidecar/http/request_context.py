@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
 from math import inf
 from typing import TypeVar
 
@@ -37,6 +36,22 @@ class TakesLongError(Exception):
 
 class RequestContext:
     """One HTTP request on one pair at one moment."""
+
+    __slots__ = (
+        "_age",
+        "_at_once",
+        "_demand",
+        "_stamp",
+        "body",
+        "cache",
+        "endpoint",
+        "environment",
+        "head",
+        "log_lines",
+        "now",
+        "policy",
+        "snapshot",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917  all that it consists of
         self,
@@ -72,7 +87,8 @@ class RequestContext:
         self.now = now
         self.log_lines: list[bytes] = []
         self._at_once = at_once
-        self._demand = demand_of(head.freshness)
+        self._demand = NO_DEMAND if head.freshness is None else demand_of(head.freshness)
+        self._age: float | None = None
         self._stamp = (
             None if environment.log is None else environment.log.stamp(now, head.request_id)
         )
@@ -129,14 +145,12 @@ class RequestContext:
         ):
             return False  # as for most requests
         max_age = min(self.environment.max_staleness, self._demand.max_age, demand.max_age)
+        if self._age is None:  # measured once, so that all of a batch has the same answer
+            self._age = self.environment.age(self.snapshot)
         if self._age > max_age:
             return True
         revisions = filter(None, (self._demand.min_revision, demand.min_revision))
         return not all(self.environment.follows(self.snapshot, each) for each in revisions)
-
-    @cached_property
-    def _age(self) -> float:
-        return self.environment.age(self.snapshot)
 
     @property
     def uses_cache(self) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import InvalidRequestError
@@ -47,6 +48,9 @@ REFUSED = {
     b"": "the body is empty; send a JSON object",
     b" \r\n\t": "the body is empty; send a JSON object",
     b'{"a": 1,': "the body is not JSON: line 1, column 8",
+    b"{\n": "the body is not JSON: line 2, column 0",
+    b"{\r\n\r": "the body is not JSON: line 2, column 1",
+    b'{"a":\n NaN}': "the body holds `NaN`, which is not JSON",
     b'{"a":\n tru}': "the body is not JSON: line 2, column 5",
     b"{} {}": "the body is not JSON: line 1, column 4",
     b"\xef\xbb\xbf{}": "the body is not JSON: line 1, column 1",
@@ -118,6 +122,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
 def test_whatever_is_written_is_read_again(
     value: object,
@@ -127,3 +132,13 @@ def test_whatever_is_written_is_read_again(
     body = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
 
     assert parse(body.encode()) == value
+
+
+@settings(deadline=None)
+@given(st.one_of(st.binary(), VALUES.map(lambda value: json.dumps(value).encode())), st.data())
+def test_whatever_is_sent_is_read_or_refused(body: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(body)))
+    spoilt = body[:at] + data.draw(st.sampled_from([b"", b"\n", b"\r", b'"', b"\\", b"{", b"NaN"]))
+
+    with suppress(InvalidRequestError):
+        parse(spoilt)
