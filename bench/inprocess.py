@@ -13,6 +13,7 @@ from bench.packs import resource_types
 from bench.traffic import WrongAnswerError
 from bench.world import World
 from sidecar.compiler import load_pack
+from sidecar.compiler.child_process import compile_in_child
 from sidecar.engine.authorizer import authorize
 from sidecar.facts import read_directory
 from sidecar.model import Reference, Request
@@ -64,7 +65,7 @@ def compiling(types: tuple[int, ...] = TYPES) -> Mapping[int, float]:
         with tempfile.TemporaryDirectory() as folder:
             pack = resource_types(Path(folder), types=count, roles=10, actions=20)
             started = perf_counter()
-            load_pack(*pack)
+            load_pack(*pack, compile_in_child)
             measured[count] = perf_counter() - started
     return measured
 

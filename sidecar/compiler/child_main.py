@@ -8,6 +8,7 @@ back is JSON.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -67,6 +68,8 @@ def _serve() -> None:
     sys.setrecursionlimit(50_000)
     task, pack, earlier = pickle.loads(read_message(questions))  # noqa: S301 - written by our own parent
     try:
+        if task in {"compile", "vary"}:
+            gc.disable()  # nothing of a diagram is garbage, and the process ends soon
         if task == "compile":
             write_message(answers, _compiled(pack, earlier))
             return
