@@ -19,7 +19,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from sidecar.bundle.checks import BundleError, check_diagrams
+from sidecar.bundle.checks import check_diagrams
+from sidecar.bundle.errors import BundleError
 from sidecar.bundle.model import Bundle, Entry, diagrams_of, nodes_of
 from sidecar.diagram.nodes import LEAVES, Node, Test
 from sidecar.errors import InvalidPackError, Problem
