@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 from math import inf
 
 from sidecar.engine.fact_paths import ROOTS
@@ -47,6 +48,7 @@ class ModelValues:
         self._facts = facts
         self._terms = facts.terms
         self._model = model
+        model.load(self._read())
         self._texts = {
             model.element(term): text
             for known in self._terms.texts.values()
@@ -55,6 +57,21 @@ class ModelValues:
         """By the element of the model; first those of literals."""
         self._name_texts()
         self._numbers = {kind: self._spread(kind) for kind in ORDERED}
+
+    def _read(self) -> Iterator[Term]:
+        """Yield most of what is read of the model, so that it is read at once."""
+        terms = self._terms
+        for named in (*terms.texts.values(), terms.domains, terms.ranks):
+            yield from named.values()
+        yield from terms.open_texts
+        yield from chain.from_iterable(terms.numbers.values())
+        for entity in self._facts.entities.values():
+            yield self._facts.row(entity)
+        for _, _, cell in self._facts.stored():
+            yield cell.present
+            yield from cell.value
+        for sent in self._facts.caller_values.values():
+            yield from (sent.sent, sent.refused)
 
     def holds(self, flag: Term) -> bool:
         """Tell whether something holds."""

@@ -44,15 +44,14 @@ class Regions:
     def is_empty(self, region: Node, cube: Cube | None = None) -> bool:
         """Tell whether no state that can be is in a region, and in a cube."""
         self.states.tidy()
-        if self._session != self.states.session:
-            self._session = self.states.session
-            self._leading = {TRUE.number: YES, FALSE.number: NO, FAULT.number: NO}
         return not self.states.possible_where((cube or {}).values(), self._leads(region))
 
     def cubes(self, region: Node, within: Cube | None = None) -> Iterator[Cube]:
         """Yield the ways to the yes-leaves of a region that can be, each a cube."""
-        if not self.is_empty(region, within):
-            yield from self._cubes(region, dict(within or {}), within or {})
+        path = dict(within or {})
+        found, model = self._found(region, path)
+        if found:
+            yield from self._cubes(region, path, within or {}, model)
 
     def region(self, cube: Cube) -> Node:
         """Return the region of a cube: where its answers can be given, and are these."""
@@ -129,25 +128,53 @@ class Regions:
         fallback = known[-1]
         return self.trees.place(test, labels, [fallback if each is None else each for each in kept])
 
-    def _cubes(self, node: Node, path: dict[int, Answered], within: Cube) -> Iterator[Cube]:
-        """Go down each way that leads to a yes-leaf in a state that can be; there is one."""
+    def _cubes(
+        self, node: Node, path: dict[int, Answered], within: Cube, model: int
+    ) -> Iterator[Cube]:
+        """Go down each way that leads to a yes-leaf in a state that can be; there is one.
+
+        Args:
+            node: Where the way is.
+            path: How it came there.
+            within: What is answered from the beginning.
+            model: The number of the question to which the solver has found a state that leads
+                through here to yes; while it is the last one, that state saves further questions.
+        """
         if node is TRUE:
             yield dict(path)
             return
         given = within.get(node.test)
-        for answered, branch in self._ways(node):
+        ways = self._ways(node)
+        taken = [False] * len(ways)
+        if model == self.states.asked:
+            taken = self.states.leads([(each, self._leads(branch)) for each, branch in ways])
+        for (answered, branch), known in zip(ways, taken, strict=True):
             both = answered if given is None else meet(given, answered)
             if branch is FALSE or branch is FAULT or both is None:
                 continue
             path[node.test] = both
-            if not self.is_empty(branch, path):
-                yield from self._cubes(branch, path, within)
+            if known and model == self.states.asked:
+                yield from self._cubes(branch, path, within, model)
+                continue
+            found, by = self._found(branch, path)
+            if found:
+                yield from self._cubes(branch, path, within, by)
         if given is None:
             path.pop(node.test, None)
         else:
             path[node.test] = given
 
+    def _found(self, node: Node, path: Cube) -> tuple[bool, int]:
+        """Tell whether a node leads to yes in a state that can be, and which question told it."""
+        before = self.states.asked
+        found = not self.is_empty(node, path)
+        return found, self.states.asked if self.states.asked > before else -1
+
     def _leads(self, node: Node) -> Term:
+        """Return what the solver calls that a node leads to yes."""
+        if self._session != self.states.session:
+            self._session = self.states.session
+            self._leading = {TRUE.number: YES, FALSE.number: NO, FAULT.number: NO}
         known = self._leading.get(node.number)
         if known is None:
             ways = [(answered, self._leads(branch)) for answered, branch in self._ways(node)]

@@ -358,6 +358,7 @@ class Solver:
         # Few numbers and many flags: by default z3 spends three quarters of its time on relevancy
         # and on arithmetic that no state needs.
         self._told("(set-option :smt.relevancy 0)(set-option :smt.arith.solver 2)")
+        self._told("(set-option :produce-unsat-assumptions true)")
         self._told(f"(set-option :rlimit {MOST_WORK})")
 
     def name(self, formula: Term) -> Term:
@@ -387,6 +388,11 @@ class Solver:
             f"nobody knows whether a state can be, since the solver gave up: {found};"
             " simplify the rules that are compared"
         )
+
+    def conflict(self) -> list[Term]:
+        """Return the last assumptions that cannot hold together: few, if not the fewest."""
+        found: list[Term] = _parsed(self._told("(get-unsat-assumptions)"))
+        return found
 
     def model(self) -> Model:
         """Return the model that was found last; it ends with the next question."""

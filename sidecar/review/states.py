@@ -8,7 +8,7 @@ answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.diagram.nodes import Label, Test
@@ -148,6 +148,9 @@ class States:
     ) -> None:
         self._of = (schema, settings, types)
         self._known: dict[frozenset[Answered], bool] = {}
+        self._examples: dict[frozenset[Answered], Example | None] = {}
+        self.asked = 0
+        """How many questions the solver was asked; `leads` is about the last one."""
         self.session = 0
         """How often the solver was begun anew; what it was told of regions ends with a session."""
         self._begin()
@@ -159,6 +162,8 @@ class States:
         self._leading: dict[Term, Term] = {}
         """What formulas about nodes are called."""
         self._known_leading: dict[tuple[frozenset[Answered], Term], bool] = {}
+        self._conflicts: dict[Term, list[frozenset[Term]]] = {}
+        """Of nodes what cannot be answered on a way from them to yes; `TRUE`: nowhere."""
         self.session += 1
 
     def possible(self, answers: Iterable[Answered]) -> bool:
@@ -204,8 +209,26 @@ class States:
         if len(self._leading) > MOST_NODES:
             self._begin()
 
+    def leads(self, ways: Sequence[tuple[Answered, Term]]) -> list[bool]:
+        """Tell by which ways from a node the state leads that the solver has found last."""
+        taken = [all_of([self._assume(each), branch]) for each, branch in ways]
+        model = self._solver.model()
+        model.load(taken)
+        return list(map(model.holds, taken))
+
     def _ask(self, answers: frozenset[Answered], leading: Term) -> bool:
-        return self._solver.is_satisfiable([leading, *sorted(map(self._assume, answers))])
+        assumed = sorted(map(self._assume, answers))
+        known = [*self._conflicts.get(TRUE, ()), *self._conflicts.get(leading, ())]
+        if any(conflict.issubset(assumed) for conflict in known):
+            return False
+        self.asked += 1
+        if self._solver.is_satisfiable([leading, *assumed]):
+            return True
+        if FALSE not in {leading, *assumed}:
+            conflict = frozenset(self._solver.conflict())
+            node = leading if leading in conflict else TRUE
+            self._conflicts.setdefault(node, []).append(conflict - {leading})
+        return False
 
     def example(self, answers: Iterable[Answered]) -> Example | None:
         """Return the smallest mount and request with all these answers; None where there is none.
@@ -215,9 +238,13 @@ class States:
         Raises:
             UnsettledError: The solver gives up.
         """
-        state = SymbolicState(*self._of)
-        ordered = sorted(set(answers), key=lambda each: repr(each.test.question))
-        return smallest_example(state.facts, [state.formula(each) for each in ordered])
+        key = frozenset(answers)
+        if key not in self._examples:
+            state = SymbolicState(*self._of)
+            ordered = sorted(key, key=lambda each: repr(each.test.question))
+            formulas = [state.formula(each) for each in ordered]
+            self._examples[key] = smallest_example(state.facts, formulas)
+        return self._examples[key]
 
     def _assume(self, answered: Answered) -> Term:
         """Return a name for what an answer says, so that it can be assumed and dropped."""
