@@ -1,11 +1,17 @@
 """Evaluates rules by unification and backtracking over real values.
 
-A condition is a generator that yields once for each solution. Every alternative is tried, also
-after one holds, so that a fault anywhere is found whatever the order of the rules: a fault never
-hides behind a grant.
+A condition is a generator that yields once for each solution, in the order in which it is written.
+
+All rules of a name are evaluated, also after one holds, so that a fault in one is found whatever
+their order: the fault of a rule never hides behind another rule. Each single rule is evaluated up
+to the first solution of its whole condition, and what stands behind that solution is not:
+alternatives of `or`, members of a list. A rule that is called goes on to its next solution where
+the rest of the caller's condition needs one. `not`, and a condition in the place of a value, need
+one solution of what they ask; `forall(x, y)` is `not (x and not y)`, and ends where `y` does not
+hold.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -59,11 +65,11 @@ class Interpreter:
 
     def holds(self, name: str, arguments: Sequence[object]) -> bool:
         """Return whether a rule of this name holds of terms without variables."""
-        key = (name, *map(self._shape, arguments))
+        key = self._key(name, arguments)
         known = self.results.get(key)
         if known is None:
             try:
-                known = self._has_solution(self._uses(name, arguments))
+                known = bool(self._holding(name, arguments))
             except RuleFault as fault:
                 known = fault
             # A fault inside a circle is not kept: it tells of the place where the circle was met.
@@ -74,18 +80,17 @@ class Interpreter:
         return known
 
     def rule_holds(self, rule: ast.Rule, arguments: Sequence[object]) -> bool:
-        """Return whether one rule holds of terms without variables."""
+        """Return whether one rule has a solution."""
         return self._has_solution(self._use(rule, arguments))
 
-    def _has_solution(self, solutions: Iterator[None]) -> bool:
+    def _has_solution(self, solutions: Generator[None]) -> bool:
+        """Return whether there is a solution; what comes after the first is not evaluated."""
         mark = len(self.trail)
-        found = False
         try:
-            for _ in solutions:
-                found = True
+            return any(True for _ in solutions)
         finally:
+            solutions.close()
             self._undo(mark)
-        return found
 
     # Rules
 
@@ -130,19 +135,29 @@ class Interpreter:
             case _:
                 return True
 
-    def _call(self, name: str, arguments: Sequence[object]) -> Iterator[None]:
+    def _call(self, name: str, arguments: Sequence[object]) -> Generator[None]:
         if all(isinstance(argument, Value | Entity | Record | Absent) for argument in arguments):
             if self.holds(name, arguments):
                 yield
         else:
             yield from self._uses(name, arguments)
 
-    def _uses(self, name: str, arguments: Sequence[object]) -> Iterator[None]:
-        """Yield for each solution of each rule of a name."""
+    def _holding(self, name: str, arguments: Sequence[object]) -> list[ast.Rule]:
+        """Return the rules of a name that hold; all are evaluated, so that no fault is missed."""
         rules = self.candidates(name, arguments)
-        key = (name, *(self._shape(argument) for argument in arguments))
+        key = self._key(name, arguments)
         if key in self.running:
             raise RuleFault(f"{name} goes round in a circle")
+        self.running.add(key)
+        try:
+            return [rule for rule in rules if self.rule_holds(rule, arguments)]
+        finally:
+            self.running.discard(key)
+
+    def _uses(self, name: str, arguments: Sequence[object]) -> Generator[None]:
+        """Yield for each solution of each rule of a name, once all of its rules are evaluated."""
+        rules = self._holding(name, arguments)
+        key = self._key(name, arguments)
         self.running.add(key)
         try:
             for rule in rules:
@@ -153,6 +168,9 @@ class Interpreter:
                     self.running.add(key)
         finally:
             self.running.discard(key)
+
+    def _key(self, name: str, arguments: Sequence[object]) -> tuple[object, ...]:
+        return name, *map(self._shape, arguments)
 
     def _shape(self, term: object) -> object:
         """Return a term for comparison with a call that is running, unbound variables alike."""
@@ -167,7 +185,7 @@ class Interpreter:
             return term, term.role
         return term
 
-    def _use(self, rule: ast.Rule, arguments: Sequence[object]) -> Iterator[None]:
+    def _use(self, rule: ast.Rule, arguments: Sequence[object]) -> Generator[None]:
         frame: Frame = {}
         mark = len(self.trail)
         for parameter, argument in zip(rule.parameters, arguments, strict=True):
@@ -200,7 +218,7 @@ class Interpreter:
 
     # Conditions
 
-    def _solve(self, condition: ast.Expression, frame: Frame) -> Iterator[None]:  # noqa: C901, PLR0912
+    def _solve(self, condition: ast.Expression, frame: Frame) -> Generator[None]:  # noqa: C901, PLR0912
         match condition:
             case ast.Condition("and", parts):
                 yield from self._solve_all(parts, frame)
@@ -226,12 +244,12 @@ class Interpreter:
                 self._undo(mark)
             case ast.Condition("forall", [domain, required]):
                 mark = len(self.trail)
-                failed = False
-                for _ in self._solve(domain, frame):
-                    if not self._has_solution(self._solve(required, frame)):
-                        failed = True
+                holds = all(
+                    self._has_solution(self._solve(required, frame))
+                    for _ in self._solve(domain, frame)
+                )
                 self._undo(mark)
-                if not failed:
+                if holds:
                     yield
             case ast.Condition(operator, [left, right]):
                 yield from self._compare(operator, left, right, frame)
@@ -240,7 +258,7 @@ class Interpreter:
             case _:
                 yield from self._equate(self._evaluate(condition, frame), TRUE)
 
-    def _solve_all(self, parts: Sequence[ast.Expression], frame: Frame) -> Iterator[None]:
+    def _solve_all(self, parts: Sequence[ast.Expression], frame: Frame) -> Generator[None]:
         if not parts:
             yield
             return
@@ -253,7 +271,7 @@ class Interpreter:
 
     def _compare(
         self, operator: str, left: ast.Expression, right: ast.Expression, frame: Frame
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         one = resolve(self._evaluate(left, frame))
         other = resolve(self._evaluate(right, frame))
         if operator == ":=" and not isinstance(one, Variable):
@@ -269,7 +287,7 @@ class Interpreter:
         elif ordered(operator, one, other):
             yield
 
-    def _equate(self, left: object, right: object) -> Iterator[None]:
+    def _equate(self, left: object, right: object) -> Generator[None]:
         mark = len(self.trail)
         if self._unify(left, right):
             yield

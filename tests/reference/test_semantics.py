@@ -376,6 +376,67 @@ def test_a_rule_that_fails_denies_and_hides_no_other_reason(tmp_path: Path) -> N
     assert ask(tmp_path, rules, "user:ana enter team:core").decision
 
 
+FAILS = "u.id < 1"
+HELPERS = f"""
+either(u: User) if u.id = "ana";
+either(u: User) if {FAILS};
+one(_: User, "x");
+one(u: User, "y") if {FAILS};
+some(u: User, k) if k = "x" or k = "y" or {FAILS};
+some(_: User, "z");
+"""
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        f"allow(_: User, _, _: Doc);\nallow(u: User, _, _: Doc) if {FAILS};",
+        f"allow(u: User, _, _: Doc) if {FAILS};\nallow(_: User, _, _: Doc);",
+        "allow(u: User, _, _: Doc) if either(u);",
+        "allow(u: User, _, _: Doc) if not either(u);",
+        "allow(u: User, _, _: Doc) if either(u) = true;",
+        "allow(u: User, _, _: Doc) if forall(x in [1], either(u) and x = 1);",
+        'allow(u: User, _, d: Doc) if d.id = "b" and (either(u) or d.id = "b");',
+        # One that is called with a variable fails behind the value that the caller needs, too.
+        'allow(u: User, _, _: Doc) if one(u, k) and k = "x";',
+        'allow(u: User, _, _: Doc) if not (one(u, k) and k = "x");',
+    ],
+)
+def test_a_rule_that_fails_is_an_error_even_where_another_of_its_name_holds(
+    tmp_path: Path, rules: str
+) -> None:
+    assert ask(tmp_path, f"{HELPERS}{rules}\n").reasons == {"policy_error"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "reasons"),
+    [
+        (f'd.id = "b" or {FAILS}', []),
+        (f'(d.id = "b" or {FAILS}) and u.id = "ana"', []),
+        (f'(k = "x" or k = "y" or {FAILS}) and k = "y"', []),
+        (f'k in ["x", "y"] and (k = "x" or {FAILS})', []),
+        (f'not (d.id = "b" or {FAILS})', ["not_granted"]),
+        (f'forall(k in ["x", "y"], k = "x" or k = "y" or {FAILS})', []),
+        (f'not forall(k in ["x", "y"], k = "y" and {FAILS})', []),
+        ('some(u, "x")', []),
+        ('some(u, k) and k = "y"', []),
+        # One that is reached fails: it stands before a solution, or the rest does not hold.
+        (f'{FAILS} or d.id = "b"', ["policy_error"]),
+        (f'(d.id = "b" or {FAILS}) and u.id = "bob"', ["policy_error"]),
+        (f'(k = "x" or k = "y" or {FAILS}) and k = "z"', ["policy_error"]),
+        (f'k in ["y", "x"] and (k = "x" or {FAILS})', ["policy_error"]),
+        (f'not (d.id = "c" or {FAILS})', ["policy_error"]),
+        (f'forall(k in ["x", "y"], k = "x" or {FAILS})', ["policy_error"]),
+        ('some(u, k) and k = "z"', ["policy_error"]),
+    ],
+)
+def test_alternatives_of_a_condition_are_evaluated_until_the_whole_of_it_holds(
+    tmp_path: Path, condition: str, reasons: list[str]
+) -> None:
+    rule = f"allow(u: User, _, d: Doc) if u.exists and d.exists and ({condition});\n"
+    assert sorted(ask(tmp_path, HELPERS + rule).reasons) == reasons
+
+
 def test_a_look_up_does_not_see_what_a_caller_says(tmp_path: Path) -> None:
     rules = GRANT + 'forbid(_: User, _, doc: Doc, "low") if doc.team.low = doc;\n'
     assert ask(tmp_path, rules, resource={"level": "high"}).reasons == {"low"}
