@@ -16,6 +16,9 @@ from sidecar.http.decision_ids import new_ids
 from sidecar.http.json_body import parse
 from sidecar.http.request_context import MAX_ITEMS_AT_ONCE, RequestContext
 
+_CHECK_EVERY = 16
+"""Items that are decided between two looks at whether anybody still waits."""
+
 INHERITED: Mapping[str, str] = {"subject": "type", "action": "", "resource": "type", "context": ""}
 """What has a default in a batch, and the one member that an item's own may leave to the default.
 
@@ -118,6 +121,8 @@ class BatchAnswers:
             raise InvalidRequestError(name, f"must have at most {most} items")
         context.allow_slow(slow=len(items) > MAX_ITEMS_AT_ONCE)
         self._context = context
+        # Two levels of the body are around an item.
+        self._max_depth = context.environment.limits.max_depth - 2
         self._batch = batch
         self._items = items
         self._name = name
@@ -142,7 +147,8 @@ class BatchAnswers:
         for at, identifier in enumerate(new_ids(len(known))):
             answer = known[at]
             if answer is None:
-                check_cancelled()
+                if not at % _CHECK_EVERY:
+                    check_cancelled()
                 answer = self._answer(at, identifier)
             context.log(answer.entry, identifier)
             bodies.append(answer.body(identifier))
@@ -162,15 +168,14 @@ class BatchAnswers:
 
     def _answer(self, at: int, identifier: bytes) -> Answer:
         item = self._value(at)
-        place = f"{self._name}[{at}]"
         if not isinstance(item, dict):
-            error = InvalidRequestError(place, "must be an object")
+            error = InvalidRequestError(f"{self._name}[{at}]", "must be an object")
             return Answer(self._refuse(error), allowed=False)
         try:
             answer = self._decide(with_defaults(item, self._defaults), identifier)
         except InvalidRequestError as error:
-            found = _placed(error, place, item, self._defaults)
-            return Answer(self._refuse(found), allowed=False)
+            placed = _placed(error, f"{self._name}[{at}]", item, self._defaults)
+            return Answer(self._refuse(placed), allowed=False)
         if self._batch.items is not None:
             key = (self._context.endpoint, self._batch.rest, self._batch.items[at])
             self._context.cache.put(key, answer)
@@ -180,8 +185,7 @@ class BatchAnswers:
         item = self._items[at]
         if not isinstance(item, bytes):
             return item
-        # Two levels of the body are around it.
-        return parse(item, self._context.environment.limits.max_depth - 2)
+        return parse(item, self._max_depth)
 
     def _check(self, start: int, known: Sequence[Answer | None]) -> None:
         """Make sure that what is not answered is JSON all the same."""
