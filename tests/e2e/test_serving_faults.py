@@ -58,7 +58,8 @@ def first_line(client: socket.socket) -> bytes:
 
 def test_neither_health_nor_decisions_wait_behind_slow_work_nor_does_the_stop(root: Path) -> None:
     """Sixty batches of explanations take minutes; what is told to be late does not go on."""
-    with serving(root, "--request-seconds", "5", workers=1) as sidecar, ExitStack() as stack:
+    options = ("--request-seconds", "5", "--stop-seconds", "60")
+    with serving(root, *options, workers=1) as sidecar, ExitStack() as stack:
         clients = [send(sidecar, stack, posted(SLOW)) for _ in range(60)]
         begun = time.monotonic()
         told = [health(sidecar), sidecar.ask("/v1/authorize", EDIT)[0], sidecar.ready()[0]]
@@ -72,8 +73,8 @@ def test_neither_health_nor_decisions_wait_behind_slow_work_nor_does_the_stop(ro
 
     assert (told, explained, status) == ([200] * 3, 200, 0)
     assert lines.count(b"HTTP/1.1 503 SERVICE UNAVAILABLE") > 10
-    assert took < 20, "the slow requests take minutes"
-    assert stopped < 10, "what nobody waits for must not hold up the stop"
+    assert took < 30, "the slow requests take minutes"
+    assert stopped < 40, "what nobody waits for must not hold up the stop"
 
 
 def test_clients_without_a_token_cannot_take_the_place_of_those_that_have_one(

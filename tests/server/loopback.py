@@ -19,7 +19,7 @@ from sidecar.server.protocol import HttpProtocol
 from sidecar.server.service import Service
 from sidecar.server.wsgi import Application
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 LIMITS = Limits(
     max_line_bytes=4094,
