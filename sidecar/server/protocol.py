@@ -229,12 +229,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _schedule_turn(self) -> None:
         self.has_turn = True
-        self._service.turns_waiting += 1
-        self._service.call_soon(self._take_scheduled_turn)
+        self._service.schedule_turn(self)
 
-    def _take_scheduled_turn(self) -> None:
+    def take_scheduled_turn(self) -> None:
+        """Answer requests that were left for this turn."""
         self.has_turn = False
-        self._service.turns_waiting -= 1
         if self.transport is not None and self.phase in {_RECEIVING, _IDLE}:
             self._take_turn()
 

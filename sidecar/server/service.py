@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -40,6 +41,10 @@ MAX_BODY_AT_ONCE = 32 * 1024
 
 MOMENT_SECONDS = 0.001
 """How long one reading of the clock is used: the decision log writes equal times faster."""
+
+ROUND_SECONDS = 0.01
+"""How long connections take their turns before new connections and requests are looked at. It takes
+five such rounds until a new connection is accepted, set up, read and answered."""
 
 MAX_OPEN_JOBS = 64
 """Requests that need no token and wait for their thread, which answers some thousands a second."""
@@ -75,8 +80,10 @@ class Service:
         self.writer = ResponseWriter()
         self.connections = Connections(limits.max_connections)
         self.is_stopping = False
-        self.turns_waiting = 0
-        """Connections that wait for their next turn."""
+        self.turns: deque[HttpProtocol] = deque()
+        """Connections that wait for their next turn, in its order."""
+        self._takes_turns = False
+        """Whether the event loop will call `_take_turns`."""
         self.on_closed: Callable[[], None] = lambda: None
         """Called when a connection is closed."""
         self._application = application
@@ -99,7 +106,6 @@ class Service:
             RuntimeError: The system gives us no thread for the decision log.
         """
         self._loop = loop
-        self.call_soon = loop.call_soon
         self._log = DecisionLogWriter(self._http, loop, self._deliver_logged)
         self._log.start()
         if self.access_log is not None:
@@ -192,6 +198,24 @@ class Service:
                 self._json_types.clear()
             self._json_types[content_type] = known
         return known
+
+    def schedule_turn(self, connection: HttpProtocol) -> None:
+        """Let a connection go on once others have had their turn."""
+        self.turns.append(connection)
+        if not self._takes_turns:
+            self._takes_turns = True
+            self._loop.call_soon(self._take_turns)
+
+    def _take_turns(self) -> None:
+        """Let connections take their turns, but not for so long that new ones wait."""
+        ends = monotonic() + ROUND_SECONDS
+        for _ in range(len(self.turns)):
+            self.turns.popleft().take_scheduled_turn()
+            if monotonic() > ends:
+                break
+        self._takes_turns = bool(self.turns)
+        if self._takes_turns:
+            self._loop.call_soon(self._take_turns)
 
     def _now(self) -> datetime:
         now = monotonic()

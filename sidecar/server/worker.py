@@ -159,7 +159,7 @@ class Acceptor:
         """Accept connections; tell whether there may be more."""
         connections = self._service.connections
         is_stopping = self._service.is_stopping
-        is_late = is_stopping or self._service.turns_waiting
+        is_late = is_stopping or bool(self._service.turns)
         for _ in range(ACCEPTED_AT_ONCE if is_late else 1):
             if connections.is_full() and (is_stopping or not connections.make_room()):
                 self._pause()
