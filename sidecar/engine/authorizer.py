@@ -113,7 +113,7 @@ def _denial(codes: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decisio
 
 def _reasons(codes: Sequence[str], policy: Policy) -> tuple[Reason, ...]:
     """Return reasons with their sentences, each once; equal ones are made once for a policy."""
-    key = ("reasons", *codes)
+    key = (Reason, *codes)  # no type of a request has the name of this class
     reasons: tuple[Reason, ...] | None = policy.derived.get(key)
     if reasons is None:
         sentences = policy.sentences.reasons

@@ -468,6 +468,19 @@ def test_what_is_unknown_is_denied_and_no_error(
     assert answer(client, EVALUATION, {**LONG, **changed})["decision"] is False
 
 
+def test_types_that_are_called_like_what_the_engine_keeps_are_unknown_too(
+    client: FlaskClient,
+) -> None:
+    for name in ("reasons", "Reason"):
+        said = {
+            **LONG,
+            "subject": {"type": name, "id": "x"},
+            "resource": {"type": "not_granted", "id": "x"},
+        }
+        answer(client, EVALUATION, {**LONG, "subject": MALLORY})
+        assert answer(client, EVALUATION, said)["decision"] is False
+
+
 def decisions(told: dict[str, Any]) -> list[bool]:
     return [each["decision"] for each in told["evaluations"]]
 
