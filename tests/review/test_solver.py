@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.cli import main
 from sidecar.diagram.nodes import Node
+from sidecar.diagram.nodes import Test as NodeTest
+from sidecar.diagram.questions import RESOURCE
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
@@ -24,6 +26,7 @@ from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.review import solver
 from sidecar.review.states import Answered, States
+from sidecar.schema import read_schema
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.paths import ROOT
@@ -216,3 +219,37 @@ def test_a_state_is_shown_by_the_same_mount_in_each_run(tmp_path: Path) -> None:
 
     assert len(shown[0]) > 1
     assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "possible"),
+    [
+        ("acme.example", "eu.acme.example", False),
+        ("eu.acme.example", "acme.example", True),
+        ("acme.example", "other.example", True),
+    ],
+)
+def test_a_set_that_holds_a_domain_holds_its_subdomains(
+    held: str, asked: str, *, possible: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "schema.yaml").write_text(
+        "types:\n"
+        "  user: {subject: true, table: users, key: id, attributes: {id: string}}\n"
+        "  doc: {table: docs, key: id, attributes: {id: string, domains: set of domain}}\n"
+    )
+    types = read_schema(tmp_path / "schema.yaml").types
+    states = States(read_schema(tmp_path / "schema.yaml"), {}, (types["user"], types["doc"]))
+    answers = [
+        Answered(
+            NodeTest(("includes", ("member", RESOURCE, "domains"), ("literal", domain)), "finite"),
+            (True, False),
+            frozenset({0 if domain == held else 1}),
+        )
+        for domain in (held, asked)
+    ]
+
+    assert states.possible(answers) is possible
+    example = states.example(answers)
+    assert (example is not None) is possible
+    if example is not None:
+        assert [row["domains"] for row in example.rows["doc"]] == [[held]]
