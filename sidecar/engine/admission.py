@@ -44,54 +44,52 @@ class Admitted(NamedTuple):
 NOTHING_ADMITTED = Admitted()
 
 
-def admit_entity(
-    schema: Schema, declared: EntityType | None, said: Mapping[str, object], member: str
+def sendable_attributes(declared: EntityType) -> Mapping[str, Attribute]:
+    """Return the attributes of a subject or a resource that a caller may send."""
+    return {name: attribute for name, attribute in declared.attributes.items() if attribute.caller}
+
+
+def sendable_context(schema: Schema) -> Mapping[str, Attribute]:
+    """Return the context that a caller may send: ``now`` is the sidecar's own (R20)."""
+    return {name: attribute for name, attribute in schema.context.items() if name != "now"}
+
+
+def admit_properties(
+    schema: Schema, declared: Mapping[str, Attribute], sent: Mapping[str, object], member: str
 ) -> Admitted:
-    """Admit the properties of a subject or a resource: the attributes that a caller may say.
+    """Admit properties, or a context: what is declared, in its canonical form.
+
+    Args:
+        schema: The schema.
+        declared: What may be sent.
+        sent: What the caller sent; JSON `null` counts as not sent.
+        member: The path of the properties in the request, such as ``subject.properties``.
 
     Raises:
         InvalidRequestError: A value has the wrong JSON type.
     """
-    if not said or declared is None:
+    if not sent:
         return NOTHING_ADMITTED
-    return _admit(
-        schema,
-        {name: each for name, each in declared.attributes.items() if each.caller},
-        said,
-        member,
-    )
-
-
-def admit_action(
-    schema: Schema, declared: EntityType | None, name: str, said: Mapping[str, object]
-) -> Admitted:
-    """Admit the properties of an action.
-
-    Raises:
-        InvalidRequestError: A value has the wrong JSON type.
-    """
-    action = declared.actions.get(name) if said and declared is not None else None
-    return (
-        _admit(schema, action.properties, said, "action.properties")
-        if action is not None
-        else NOTHING_ADMITTED
-    )
-
-
-def admit_context(schema: Schema, said: Mapping[str, object]) -> Admitted:
-    """Admit what the caller says of the context; ``now`` is the sidecar's own (R20).
-
-    Raises:
-        InvalidRequestError: A value has the wrong JSON type.
-    """
-    if not said:
-        return NOTHING_ADMITTED
-    declared = {name: each for name, each in schema.context.items() if name != "now"}
-    return _admit(schema, declared, said, "context")
+    admitted: dict[str, Value] = {}
+    refused: list[str] = []
+    for name, attribute in declared.items():
+        sent_value = sent.get(name)
+        if sent_value is None:
+            continue
+        try:
+            value = admit(schema, attribute, sent_value)
+        except TypeError as error:
+            raise InvalidRequestError(f"{member}.{name}", str(error)) from None
+        if value is None:
+            refused.append(name)
+        else:
+            admitted[name] = value
+    outside = tuple(f"{member}.{name}" for name in refused)
+    return Admitted(admitted, outside, frozenset(refused))
 
 
 def admit(schema: Schema, attribute: Attribute, value: object) -> Value:
-    """Return the value of an attribute as a caller says it; absent where it is outside its domain.
+    """Return a value that a caller sent, or None if it is outside the domain of its attribute.
 
     Raises:
         TypeError: It has the wrong JSON type.
@@ -126,24 +124,3 @@ def can_be_created(declared: EntityType, key: Key | None) -> bool:
     if declared.keeps_any_id:
         return isinstance(key, str) and is_id(key)
     return key is not None
-
-
-def _admit(
-    schema: Schema, declared: Mapping[str, Attribute], said: Mapping[str, object], member: str
-) -> Admitted:
-    admitted: dict[str, Value] = {}
-    refused: list[str] = []
-    for name, attribute in declared.items():
-        given = said.get(name)
-        if given is None:  # null says nothing
-            continue
-        try:
-            value = admit(schema, attribute, given)
-        except TypeError as error:
-            raise InvalidRequestError(f"{member}.{name}", str(error)) from None
-        if value is None:
-            refused.append(name)
-        else:
-            admitted[name] = value
-    outside = tuple(f"{member}.{name}" for name in refused)
-    return Admitted(admitted, outside, frozenset(refused))

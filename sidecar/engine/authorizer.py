@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from sidecar.engine import BoundRule, Frame, RequestKind, kind_of
-from sidecar.engine.admission import admit_context
+from sidecar.engine.admission import admit_properties, sendable_context
 from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions, Window
@@ -26,7 +26,7 @@ def authorize(request: Request, policy: Policy, snapshot: Snapshot, now: datetim
     """
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
-        admit_context(policy.schema, request.context)
+        _admit_context(request, policy.schema)
         return _denial(_undeclared(request, policy, snapshot, now), policy, snapshot)
     action, frame = request.action, kind.frame(request, snapshot, now)
     entry = kind.entry(action)
@@ -68,7 +68,7 @@ def deny_stale(request: Request, policy: Policy, snapshot: Snapshot, now: dateti
     """
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
-        admit_context(policy.schema, request.context)
+        _admit_context(request, policy.schema)
     else:
         kind.frame(request, snapshot, now)
     return _denial(["stale_data"], policy, snapshot)
@@ -80,6 +80,15 @@ def needs_interpreter(request: Request, policy: Policy) -> bool:
         return False
     kind = kind_of(request.subject.type, request.resource.type, policy)
     return kind is not None and kind.entry(request.action).asks_oso
+
+
+def _admit_context(request: Request, schema: Schema) -> None:
+    """Refuse a malformed context where a type is undeclared, so that no frame is built.
+
+    Raises:
+        InvalidRequestError: A declared member of the context has the wrong JSON type.
+    """
+    admit_properties(schema, sendable_context(schema), request.context, "context")
 
 
 def _holding(

@@ -11,11 +11,11 @@ from sidecar.engine.admission import (
     NO_VALUES,
     NOTHING_ADMITTED,
     Admitted,
-    admit_action,
-    admit_context,
-    admit_entity,
+    admit_properties,
     defaults_of,
     id_reader,
+    sendable_attributes,
+    sendable_context,
 )
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
@@ -35,6 +35,8 @@ class FrameBuilder:
         self._resource = resource
         self._keys = id_reader(reader.schema, subject), id_reader(reader.schema, resource)
         self._exists = reader.exists(SUBJECT), reader.exists(RESOURCE)
+        self._sendable = sendable_attributes(subject), sendable_attributes(resource)
+        self._sendable_context = sendable_context(reader.schema)
         self._context_defaults = defaults_of(reader.schema.context)
         self._action_defaults = {
             name: defaults_of(action.properties) for name, action in resource.actions.items()
@@ -70,12 +72,13 @@ class FrameBuilder:
         of_action = self._action_defaults.get(action, NO_VALUES)
         of_context: dict[str, Value] = {**self._context_defaults, "now": now}
         if any(sent):
-            schema = self._reader.schema
+            schema, declared = self._reader.schema, self._resource.actions.get(action)
+            of_an_action = declared.properties if declared is not None else {}
             admitted = (
-                admit_entity(schema, self._subject, sent[0], "subject.properties"),
-                admit_entity(schema, self._resource, sent[1], "resource.properties"),
-                admit_action(schema, self._resource, action, sent[2]),
-                admit_context(schema, sent[3]),
+                admit_properties(schema, self._sendable[0], sent[0], "subject.properties"),
+                admit_properties(schema, self._sendable[1], sent[1], "resource.properties"),
+                admit_properties(schema, of_an_action, sent[2], "action.properties"),
+                admit_properties(schema, self._sendable_context, sent[3], "context"),
             )
         else:  # as in most requests
             admitted = (NOTHING_ADMITTED,) * 4

@@ -20,8 +20,7 @@ from sidecar.compiler.symbols import Thing
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
 from sidecar.engine import Frame, authorizer, frame_builder
-from sidecar.engine import admission as requests
-from sidecar.engine.admission import Admitted
+from sidecar.engine.admission import Admitted, admit_properties
 from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.policy import Policy
 from sidecar.facts import Row, Snapshot
@@ -51,12 +50,12 @@ def _no_defaults_beside_rows(patch: pytest.MonkeyPatch) -> None:
 
 def _defaults_for_values_outside(patch: pytest.MonkeyPatch) -> None:
     """Item 4: a caller's value outside its domain takes the default."""
-    admit = requests._admit
+    admit = admit_properties
 
-    def forgetful(*said: Any) -> Admitted:
-        return Admitted(admit(*said).values)
+    def forgetful(*sent: Any) -> Admitted:
+        return Admitted(admit(*sent).values)
 
-    patch.setattr(requests, "_admit", forgetful)
+    patch.setattr(frame_builder, "admit_properties", forgetful)
 
 
 def _absent_has_a_type(patch: pytest.MonkeyPatch) -> None:
