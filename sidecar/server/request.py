@@ -15,8 +15,11 @@ from sidecar.http.errors import Rejection
 from sidecar.server.limits import Limits
 
 _VERSIONS = ("1.1", "1.0")
-_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"})
-"""Those of HTTP. llhttp knows others too, and those of RTSP, whose versions look like ours."""
+_METHODS = frozenset(
+    {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"QUERY"}
+)
+"""Those of HTTP; a path that lacks one answers 405. llhttp knows others, and those of RTSP, whose
+versions look like ours."""
 
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-encoding"})
 """Fields that two readers could take from different lines."""
