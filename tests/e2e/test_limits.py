@@ -366,21 +366,15 @@ def test_more_connections_than_there_may_be_cost_the_idle_ones_their_place(small
 
 # --- too many at once ---------------------------------------------------------------------------
 
-LARGE = {
-    # Written with an escape it is read strictly, and what is said beside each question has it
-    # decided anew: it takes its time however often it is asked.
-    "subject": {"type": "user", "id": "ana", "properties": {"name": "é"}},
-    "action": {"name": "numbers.edit"},
-    "resource": {"type": "account", "id": "acme"},
-    "evaluations": [{"context": {"via_proxy": False}}] * 1000,
-}
+SLOW = {**EDIT, "explain": True, "requests": [{}] * 200}
+"""An explanation is never cached: it takes its time however often it is asked for."""
 
 
 def at_once(
     sidecar: Sidecar, callers: int, sent: threading.Event | None = None
 ) -> list[tuple[int, float, dict[str, str], str]]:
     """Ask for a large batch by so many at once: status, milliseconds, header fields and body."""
-    body = json.dumps(LARGE).encode()
+    body = json.dumps(SLOW).encode()
     together = threading.Barrier(callers)
     asked = threading.Barrier(callers, None if sent is None else sent.set)
 
@@ -389,9 +383,7 @@ def at_once(
             connection.connect()
             together.wait()
             begun = time.perf_counter()
-            connection.request(
-                "POST", "/access/v1/evaluations", body, {"Content-Type": "application/json"}
-            )
+            connection.request("POST", "/v1/authorize", body, {"Content-Type": "application/json"})
             if sent is not None:
                 asked.wait()
             response = connection.getresponse()
@@ -426,14 +418,14 @@ def test_a_slow_request_too_many_is_refused_in_no_time_and_a_fast_one_is_answere
     root: Path,
 ) -> None:
     end = threading.Event()
-    body = json.dumps(LARGE).encode()
+    body = json.dumps(SLOW).encode()
 
     with serving(root, "--max-waiting", "10", workers=1) as sidecar:
 
         def load() -> None:
             with closing(sidecar.connect()) as connection:
                 while not end.is_set():
-                    ask(connection, "/access/v1/evaluations", body)
+                    ask(connection, "/v1/authorize", body)
 
         with ThreadPoolExecutor(20) as others:
             done = [others.submit(load) for _ in range(20)]
