@@ -134,9 +134,10 @@ class Context:
 class Settings:
     """The numbers and lists of the pack."""
 
-    def __init__(self, path: Path) -> None:
-        for name, value in yaml.safe_load(path.read_text()).items():
-            setattr(self, name, value)
+    def __init__(self, fixtures: Path) -> None:
+        for path in sorted(fixtures.glob("*settings.yaml")):
+            for name, value in yaml.safe_load(path.read_text()).items():
+                setattr(self, name, value)
         self.personal_email_domains = Domains(self.personal_email_domains)
 
 
@@ -191,7 +192,7 @@ class PlainOso:
         for registered in (User, Account, Membership, Invitation, Number, Action):
             oso.register_class(registered)
         oso.register_constant(Context(now), "context")
-        oso.register_constant(Settings(fixtures / "settings.yaml"), "settings")
+        oso.register_constant(Settings(fixtures), "settings")
         oso.load_str(text)
         return oso
 
