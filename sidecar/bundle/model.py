@@ -102,11 +102,6 @@ class Bundle:
         found = self.entries.get(key) or self.foreign.get(key)
         return found or self.entries[subject, resource, UNDECLARED_ACTION]
 
-    def has_entry(self, subject: str, resource: str, action: str) -> bool:
-        """Return whether an action has diagrams of its own."""
-        key = (subject, resource, action)
-        return key in self.entries or key in self.foreign
-
 
 def diagrams_of(compiled: Mapping[str, Any], nodes: Mapping[int, Node]) -> dict[str, Any]:
     """Return the members of a bundle that the compiler's plain data holds.

@@ -14,7 +14,7 @@ from typing import Any
 from sidecar.diagram import nodes
 from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
 from sidecar.diagram.questions import SETTINGS, Answer, Path, Question, value_of
-from sidecar.engine.frame import UNREAD, Frame, Read, constant
+from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
 from sidecar.schema import Kind, ValueType
 
@@ -94,7 +94,7 @@ class Evaluator:
     def step(self, node: Node, frame: Frame) -> Node:
         """Return the node to which one test leads; the fault leaf where it has no outcome."""
         read, outcomes, other = self._branches_of(node)
-        self._make_room(frame)
+        self._reader.make_room(frame)
         return outcomes.get(read(frame), other)
 
     def members(self, path: Path) -> Read:
@@ -105,15 +105,9 @@ class Evaluator:
         """Answer a single question, as Oso asks it at request time."""
         if question not in self._answers:
             self._answers[question] = self._asked(question)
-        self._make_room(frame)
+        self._reader.make_room(frame)
         answer: Answer = self._answers[question](frame)
         return answer
-
-    def _make_room(self, frame: Frame) -> None:
-        """Make room for rows that were not known to be looked for when the frame was made."""
-        missing = self._reader.slots - len(frame.cache)
-        if missing:
-            frame.cache.extend([UNREAD] * missing)
 
     def _branches_of(self, node: Node) -> _Branches:
         made = self._branches.get(node.number)

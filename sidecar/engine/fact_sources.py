@@ -17,7 +17,7 @@ from sidecar.diagram.questions import (
     Question,
 )
 from sidecar.engine.evaluator import Evaluator
-from sidecar.engine.frame import UNREAD, Frame
+from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.engine.sensitivity import Secrecy
@@ -62,7 +62,7 @@ class Sources:
     def value(self, path: Path) -> Value:
         """Return the value at a path, or the key of the entity there."""
         read = self._reader.comparable(path)
-        self._grow()
+        self._reader.make_room(self._frame)
         found: Value = read(self._frame)
         return found
 
@@ -116,11 +116,6 @@ class Sources:
 
     def _row(self, path: Path) -> Row | None:
         read = self._reader.row(path)
-        self._grow()
+        self._reader.make_room(self._frame)
         found: Row | None = read(self._frame)
         return found
-
-    def _grow(self) -> None:
-        """Make room for rows that were not known to be looked for when the frame was made."""
-        cache = self._frame.cache
-        cache.extend([UNREAD] * (self._reader.slots - len(cache)))

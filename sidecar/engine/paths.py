@@ -32,6 +32,10 @@ class Reader(FactPaths[Read, Read]):
         """How many rows besides those of the subject and the resource are looked for."""
         self._rows: dict[Path, Read] = {}
 
+    def make_room(self, frame: Frame) -> None:
+        """Make room for rows that were not known to be looked for when the frame was made."""
+        frame.cache.extend([UNREAD] * (self.slots - len(frame.cache)))
+
     def row(self, path: Path) -> Read:
         """Return how to read the row of an entity; None where it has none. Each is read once."""
         if path in ROOTS:

@@ -16,7 +16,7 @@ from sidecar.engine.evaluator import FAULT, Evaluator
 from sidecar.engine.frame import Frame
 from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.paths import Reader
-from sidecar.engine.policy import Policy
+from sidecar.engine.policy import Policy, Query
 from sidecar.engine.validity import Moments
 from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot
@@ -155,17 +155,21 @@ class RequestKind:
             can_be_created=lambda: can_be_created(self.resource, frame.keys[1]),
         )
 
-    def _interpret(self, rule: BoundRule, action: str, frame: Frame, faults: list[str]) -> bool:
-        query = {
-            "rule": rule.kind,
-            "code": rule.code or None,
+    def query(self, rule: str, code: str, action: str) -> Query:
+        """Return the query to the interpreter for a rule of an action."""
+        return {
+            "rule": rule,
+            "code": code or None,
             "subject": self.subject.name,
             "resource": self.resource.name,
             "action": action if action in self._rules else UNDECLARED_ACTION,
         }
+
+    def _interpret(self, rule: BoundRule, action: str, frame: Frame, faults: list[str]) -> bool:
         try:
             return self._policy.interpreter.holds(
-                query, lambda question: self._evaluator.answer(question, frame)
+                self.query(rule.kind, rule.code, action),
+                lambda question: self._evaluator.answer(question, frame),
             )
         except EvaluationError as error:
             faults.append(str(error))

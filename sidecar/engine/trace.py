@@ -15,7 +15,7 @@ from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
 from sidecar.diagram.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, facts_of
 from sidecar.engine.evaluator import Evaluator
-from sidecar.engine.frame import UNREAD, Frame, Read
+from sidecar.engine.frame import Frame, Read
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import RequestKind, kind_of
@@ -133,7 +133,8 @@ class Recorder:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
         frame = self._kind.frame(request, snapshot, now)
-        frame.cache = [UNREAD] * self._reader.slots
+        frame.cache = []  # its places are those of the reader of the kind
+        self._reader.make_room(frame)
         found: dict[Question, Fact] = {}
         rules: dict[str, RuleAnswer] = {}
         _keep(self._first, frame, found)
@@ -224,20 +225,12 @@ class Recorder:
     ) -> None:
         def answer(question: Question) -> Answer:
             notes = self._notes_of(question)
-            frame.cache.extend([UNREAD] * (self._reader.slots - len(frame.cache)))
+            self._reader.make_room(frame)
             _keep(notes, frame, found)
             return self._evaluator.answer(question, frame)
 
-        pair = (self._kind.subject.name, self._kind.resource.name)
-        asked = {
-            "rule": rule[0],
-            "code": rule[1] or None,
-            "subject": pair[0],
-            "resource": pair[1],
-            "action": action if self._policy.has_entry(*pair, action) else UNDECLARED_ACTION,
-        }
         try:
-            self._policy.interpreter.holds(asked, answer)
+            self._policy.interpreter.holds(self._kind.query(*rule, action), answer)
         except EvaluationError:  # the decision says so; what was read until then is kept
             return
 

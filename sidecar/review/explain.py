@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.compiler.child_process import Oso
 from sidecar.compiler.proof import Key, Proof, read_proof
 from sidecar.diagram.questions import path_of
@@ -145,16 +144,7 @@ class _Explaining:
 
     def proved(self, rule: str, code: str | None) -> tuple[Proved, Proof]:
         """Have a rule proved, in the process in which Oso runs."""
-        request = self._request
-        names = (request.subject.type, request.resource.type)
-        known = self._policy.has_entry(*names, request.action)
-        asked = {
-            "rule": rule,
-            "code": code,
-            "subject": request.subject.type,
-            "resource": request.resource.type,
-            "action": request.action if known else UNDECLARED_ACTION,
-        }
+        asked = self._kind.query(rule, code or "", self._request.action)
         proof = read_proof(self._oso.prove(asked, self._sources.answer, PROVING_SECONDS))
         hindrances: tuple[Hindrance, ...] = ()
         if rule == "allow" and not proof.holds:

@@ -17,7 +17,7 @@ from sidecar.diagram.questions import (
 )
 from sidecar.engine.explanation import WITHHELD
 from sidecar.engine.fact_sources import Sources
-from sidecar.engine.frame import UNREAD, Frame
+from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
 from sidecar.facts import Row, RowPositions
 from sidecar.schema import Attribute, Value
@@ -175,8 +175,7 @@ class Readings:
 
     def _row(self, path: Path) -> Row | None:
         read = self._reader.row(path)
-        cache = self._frame.cache
-        cache.extend([UNREAD] * (self._reader.slots - len(cache)))
+        self._reader.make_room(self._frame)
         found: Row | None = read(self._frame)
         return found
 

@@ -11,7 +11,7 @@ from typing import Any
 from sidecar.decision_log.reader import DecisionLine, moment_of
 from sidecar.diagram.questions import Path, show
 from sidecar.engine import Frame, kind_of
-from sidecar.engine.frame import UNREAD, Read
+from sidecar.engine.frame import Read
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError
@@ -76,8 +76,7 @@ class Supply:
         self._used.add(path)
 
     def _read(self, read: Read) -> Any:  # noqa: ANN401 - a value
-        missing = self._reader.slots - len(self._frame.cache)
-        self._frame.cache.extend([UNREAD] * missing)
+        self._reader.make_room(self._frame)
         return read(self._frame)
 
 

@@ -13,7 +13,6 @@ from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.engine import Frame, evaluate, kind_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.evaluator import Evaluator
-from sidecar.engine.frame import UNREAD
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.model import Request
@@ -73,7 +72,7 @@ class Within:
             self._frame = self._kind.frame(state.request, state.snapshot, NOW)
             self._frame.cache = []
         # What one region asked of this state has the same answer for the next.
-        self._frame.cache += [UNREAD] * (self._reader.slots - len(self._frame.cache))
+        self._reader.make_room(self._frame)
         return evaluate(tree, self._frame) is True
 
 
