@@ -9,7 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.reload import Pair, State
 
 
@@ -22,10 +22,10 @@ class Still:
     def current(self) -> Pair:
         return self.pair
 
-    def age(self, _: Snapshot) -> float:
+    def age(self, _: Facts) -> float:
         return 0.0
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         return snapshot.revision == revision
 
     def state(self) -> State:

@@ -15,7 +15,7 @@ from sidecar.decision_log.timestamps import Stamps
 from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
 from sidecar.errors import DecisionLogError, Problem
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Decision, PermittedActions, Request
 from sidecar.watch import CheckLoop
 
@@ -44,7 +44,7 @@ class DecisionLog:
         """Of the last lines that this process wrote; empty when they were written."""
 
     def decision(
-        self, request: Request, decision: Decision, policy: Policy, facts: Snapshot, now: datetime
+        self, request: Request, decision: Decision, policy: Policy, facts: Facts, now: datetime
     ) -> Entry:
         """Return the entry of a decision, with the facts that it was made from."""
         read, rules = record_of(request, policy, facts, now)
@@ -57,7 +57,7 @@ class DecisionLog:
         )
 
     def permissions(
-        self, request: Request, permitted: PermittedActions, policy: Policy, facts: Snapshot
+        self, request: Request, permitted: PermittedActions, policy: Policy, facts: Facts
     ) -> Entry:
         """Return the entry of a list of permissions, which an action search is too."""
         obligations = {
@@ -80,7 +80,7 @@ class DecisionLog:
         type_name: str,
         ids: Sequence[str],
         policy: Policy,
-        facts: Snapshot,
+        facts: Facts,
     ) -> Entry:
         """Return the entry of a search for entities; the request leaves their id empty."""
         return entry_of(
@@ -143,5 +143,5 @@ class DecisionLog:
         self._file.count_lost(error.lines)
 
 
-def _revisions(policy: Policy, facts: Snapshot) -> Mapping[str, str]:
+def _revisions(policy: Policy, facts: Facts) -> Mapping[str, str]:
     return {"policy": policy.revision, "data": facts.revision, "schema": policy.schema.fingerprint}

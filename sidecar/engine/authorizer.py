@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from sidecar.engine import BoundRule, Frame, RequestKind, kind_of
 from sidecar.engine.admission import admit_properties, sendable_context
 from sidecar.engine.policy import Policy
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions, Window
 from sidecar.schema import EntityType, Schema, key_of
 
 
-def authorize(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
+def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:
     """Decide a request from one policy and one snapshot: granted, and not forbidden (R20).
 
     Pure, and total over well-formed requests: what does not exist is denied with a reason. `now`
@@ -60,7 +60,7 @@ def authorize(request: Request, policy: Policy, snapshot: Snapshot, now: datetim
     )
 
 
-def deny_stale(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Decision:
+def deny_stale(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:
     """Deny a request that asks for newer facts than there are.
 
     Raises:
@@ -99,7 +99,7 @@ def _holding(
 
 
 def _allow(
-    obligations: Sequence[str], policy: Policy, snapshot: Snapshot, valid: Window | None
+    obligations: Sequence[str], policy: Policy, snapshot: Facts, valid: Window | None
 ) -> Decision:
     sentences = policy.sentences.obligations
     return Decision(
@@ -111,7 +111,7 @@ def _allow(
     )
 
 
-def _denial(codes: Sequence[str], policy: Policy, snapshot: Snapshot) -> Decision:
+def _denial(codes: Sequence[str], policy: Policy, snapshot: Facts) -> Decision:
     return Decision(
         allowed=False,
         reasons=_reasons(codes, policy),
@@ -131,9 +131,7 @@ def _reasons(codes: Sequence[str], policy: Policy) -> tuple[Reason, ...]:
     return reasons
 
 
-def _undeclared(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
-) -> Sequence[str]:
+def _undeclared(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Sequence[str]:
     """Return the reasons where the schema lacks a type, so that the policy cannot be asked.
 
     A subject of an undeclared type is as unknown as a missing one of a declared type: what
@@ -159,7 +157,7 @@ def _undeclared(
     return reasons
 
 
-def _is_mounted(schema: Schema, declared: EntityType, id_text: str, snapshot: Snapshot) -> bool:
+def _is_mounted(schema: Schema, declared: EntityType, id_text: str, snapshot: Facts) -> bool:
     """Tell whether an entity has a row, or is of a type that needs none."""
     key = key_of(schema, declared.name, id_text)
     if not declared.table or declared.implied is not None:

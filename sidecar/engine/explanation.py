@@ -11,7 +11,7 @@ from sidecar.engine import kind_of
 from sidecar.engine.bound_rules import BoundRule
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.policy import Policy
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Request
 
 ABSENT = "absent"
@@ -68,7 +68,7 @@ class Explanation:
     """Members of the request whose values are outside their domain; nothing is granted then."""
 
 
-def explain(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Explanation:
+def explain(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Explanation:
     """Return what `authorize` answers this request from.
 
     Pure, as `authorize` is. A grant is asked for only where subject and resource are as they must

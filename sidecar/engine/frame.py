@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sidecar.engine.admission import Values
-from sidecar.facts import Row, Snapshot
+from sidecar.facts import Facts, Row
 from sidecar.schema import Key
 
 UNREAD = object()
@@ -20,7 +20,7 @@ class Frame:
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: Facts,
         keys: tuple[Key | None, Key | None],
         rows: tuple[Row | None, Row | None],
         sent: tuple[Values, Values, Values, Values],

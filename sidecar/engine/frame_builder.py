@@ -19,7 +19,7 @@ from sidecar.engine.admission import (
 )
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.schema import EntityType, Value
 
 Properties = Mapping[str, object]
@@ -49,7 +49,7 @@ class FrameBuilder:
         ids: tuple[str, str],
         action: str,
         sent: tuple[Properties, Properties, Properties, Properties],
-        snapshot: Snapshot,
+        snapshot: Facts,
         now: datetime,
     ) -> Frame:
         """Build the frame of a request.

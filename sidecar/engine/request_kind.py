@@ -19,7 +19,7 @@ from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy, Query
 from sidecar.engine.validity import Moments
 from sidecar.errors import EvaluationError
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Request, Window
 from sidecar.schema import EntityType, Key
 
@@ -70,7 +70,7 @@ class RequestKind:
         self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
 
     def candidates(
-        self, unknown: Path, request: Request, snapshot: Snapshot, now: datetime
+        self, unknown: Path, request: Request, snapshot: Facts, now: datetime
     ) -> set[Key] | None:
         """Return keys that hold every `unknown` for which the request can be allowed.
 
@@ -96,7 +96,7 @@ class RequestKind:
         frame = self.frame(request, snapshot, now)
         return set() if frame.outside else self._candidates[unknown].of(entry.granted, frame)
 
-    def frame(self, request: Request, snapshot: Snapshot, now: datetime) -> Frame:
+    def frame(self, request: Request, snapshot: Facts, now: datetime) -> Frame:
         """Admit the properties of a request and find its subject and its resource.
 
         Raises:

@@ -7,7 +7,7 @@ is taken, and not what comes before or after it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.validity import shared_window
 from sidecar.errors import InvalidRequestError
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Decision, Obligation, PermittedActions, Reference, Request
 
 
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 
 
 def permissions(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+    request: Request, policy: Policy, snapshot: Facts, now: datetime
 ) -> tuple[str, ...]:
     """Return the actions that `authorize` would allow, in the schema's order.
 
@@ -52,7 +52,7 @@ def permissions(
 
 
 def list_permissions(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+    request: Request, policy: Policy, snapshot: Facts, now: datetime
 ) -> PermittedActions:
     """Return the same actions with the obligations of each.
 
@@ -98,7 +98,7 @@ def needs_interpreter(request: Request, policy: Policy) -> bool:
 
 
 def search_subjects(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+    request: Request, policy: Policy, snapshot: Facts, now: datetime
 ) -> tuple[str, ...]:
     """Return the ids of all subjects of the request's subject type that are allowed, sorted.
 
@@ -112,7 +112,7 @@ def search_subjects(
 
 
 def search_resources(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+    request: Request, policy: Policy, snapshot: Facts, now: datetime
 ) -> tuple[str, ...]:
     """Return the ids of all resources of the request's resource type that are allowed, sorted.
 
@@ -126,7 +126,7 @@ def search_resources(
 
 
 def each_subject(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+    request: Request, policy: Policy, snapshot: Facts, now: datetime, after: str = ""
 ) -> Iterator[Candidate]:
     """Return the candidates of `search_subjects` behind an id, each decided when it is taken.
 
@@ -134,13 +134,13 @@ def each_subject(
         InvalidRequestError: As `search_subjects`, before the first is taken.
     """
     kind = request.subject.type
-    ids = _candidates((SUBJECT, kind), request, policy, snapshot, now)
-    asked = (replace(request, subject=Reference(kind, each)) for each in _behind(after, ids))
+    ids = _candidates((SUBJECT, kind), request, policy, snapshot, now, after)
+    asked = (replace(request, subject=Reference(kind, each)) for each in ids)
     return (Candidate.of(each.subject.id, authorize(each, policy, snapshot, now)) for each in asked)
 
 
 def each_resource(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+    request: Request, policy: Policy, snapshot: Facts, now: datetime, after: str = ""
 ) -> Iterator[Candidate]:
     """Return the candidates of `search_resources` behind an id, each decided when it is taken.
 
@@ -148,15 +148,15 @@ def each_resource(
         InvalidRequestError: As `search_resources`, before the first is taken.
     """
     kind = request.resource.type
-    ids = _candidates((RESOURCE, kind), request, policy, snapshot, now)
-    asked = (replace(request, resource=Reference(kind, each)) for each in _behind(after, ids))
+    ids = _candidates((RESOURCE, kind), request, policy, snapshot, now, after)
+    asked = (replace(request, resource=Reference(kind, each)) for each in ids)
     return (
         Candidate.of(each.resource.id, authorize(each, policy, snapshot, now)) for each in asked
     )
 
 
 def each_action(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime, after: str = ""
+    request: Request, policy: Policy, snapshot: Facts, now: datetime, after: str = ""
 ) -> Iterator[Candidate]:
     """Return what `permissions` finds behind a name, in the order of the names.
 
@@ -172,14 +172,15 @@ def _behind(after: str, names: Sequence[str]) -> Iterator[str]:
     return islice(names, bisect_right(names, after), None)
 
 
-def _candidates(
+def _candidates(  # noqa: PLR0913, PLR0917  as a search has them
     sought: tuple[Path, str],
     request: Request,
     policy: Policy,
-    snapshot: Snapshot,
+    snapshot: Facts,
     now: datetime,
-) -> Sequence[str]:
-    """Return ids that hold all that is sought, sorted: from an index, or else every id there is."""
+    after: str,
+) -> Iterable[str]:
+    """Return ids behind one that hold all that is sought, sorted: of an index, or else every id."""
     unknown, type_name = sought
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
@@ -192,5 +193,5 @@ def _candidates(
         return []  # what exists already cannot be created
     keys = kind.candidates(unknown, request, snapshot, now)
     if keys is not None:
-        return sorted(snapshot.id_of(type_name, key) for key in keys)
-    return snapshot.ids(type_name)
+        return _behind(after, sorted(snapshot.id_of(type_name, key) for key in keys))
+    return snapshot.ids(type_name, after)

@@ -21,7 +21,7 @@ from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import RequestKind, kind_of
 from sidecar.engine.sensitivity import Origin, Secrecy, origin_of_path
 from sidecar.errors import EvaluationError
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.schema import Value
 
@@ -60,13 +60,13 @@ class Record(NamedTuple):
 
 
 def facts_read(
-    request: Request, policy: Policy, snapshot: Snapshot, now: datetime
+    request: Request, policy: Policy, snapshot: Facts, now: datetime
 ) -> tuple[Fact, ...]:
     """Return the facts of `record_of`."""
     return record_of(request, policy, snapshot, now).facts
 
 
-def record_of(request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Record:
+def record_of(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Record:
     """Return every fact that the rules of a decision look at, in the order in which they do.
 
     Obligations are looked at too where the answer is a denial: another policy may allow it.
@@ -126,7 +126,7 @@ class Recorder:
                 if root is not None:
                     self._bind(root)
 
-    def record(self, entry: Entry, request: Request, snapshot: Snapshot, now: datetime) -> Record:
+    def record(self, entry: Entry, request: Request, snapshot: Facts, now: datetime) -> Record:
         """Return what the rules of an entry read for a request, and what they came to.
 
         Raises:

@@ -12,12 +12,14 @@ from sidecar.facts.directory_source import (
     read_tables,
 )
 from sidecar.facts.errors import MountFaults
+from sidecar.facts.facts import Facts, LookupKey
 from sidecar.facts.row_parser import Cell, Cells, Quoted, Row, Table, reader_of
-from sidecar.facts.snapshot import LookupKey, Snapshot
+from sidecar.facts.snapshot import Snapshot
 
 __all__ = [
     "Cell",
     "Cells",
+    "Facts",
     "LookupKey",
     "Mount",
     "MountFaults",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import TypeAlias
 
+from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
-from sidecar.facts.snapshot import LookupKey
 from sidecar.schema import ABSENT, EntityType, Key, Lookup, Schema, Value
 
 Rows: TypeAlias = Mapping[str, Mapping[Key, Row]]

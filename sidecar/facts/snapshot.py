@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
 
+from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.schema import Key, Schema, Value, id_of
-
-LookupKey: TypeAlias = tuple[Value, ...]
-"""The key of the entity that has the look-up, then the arguments in their order."""
 
 
 class Snapshot:
@@ -117,17 +115,17 @@ class Snapshot:
             self._holders[type_name, attribute] = known
         return known  # type: ignore[return-value]  # keys are values too
 
-    def ids(self, type_name: str) -> Sequence[str]:
-        """Return the ids of all entities of a type, those that exist by implication too, sorted.
+    def ids(self, type_name: str, after: str = "") -> Iterator[str]:
+        """Yield the ids of all entities of a type behind an id, sorted.
 
-        Kept once they are asked for: sorting a large table for each page of a search would cost
-        more than the page.
+        Entities that exist by implication are among them. The sorted ids are kept: sorting a large
+        table for each page of a search would cost more than the page.
         """
         known = self._ids.get(type_name)
         if known is None:
             keys = {*self._rows[type_name], *self._implied_keys(type_name)}
             known = self._ids[type_name] = sorted(self.id_of(type_name, key) for key in keys)
-        return known
+        return map(known.__getitem__, range(bisect_right(known, after), len(known)))
 
     def _implied_keys(self, type_name: str) -> Iterator[Key]:
         """Yield the keys of the entities that exist by implication.

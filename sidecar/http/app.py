@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from sidecar.decision_log import DecisionLog
 from sidecar.errors import Problem, SidecarError
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http import (
     openapi,
     routes_catalog,
@@ -39,10 +39,10 @@ class Pairs(Protocol):
     def current(self) -> Pair:
         """Return the pair to answer from."""
 
-    def age(self, snapshot: Snapshot) -> float:
+    def age(self, snapshot: Facts) -> float:
         """Return for how many seconds nobody has seen that the mount still holds it."""
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         """Tell whether a snapshot is of a revision, or newer."""
 
     def state(self) -> State:

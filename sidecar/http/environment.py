@@ -9,7 +9,7 @@ from functools import partial
 from math import inf
 
 from sidecar.decision_log import DecisionLog
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http.json_body import MAX_DEPTH
 from sidecar.http.pagination import Paging
 from sidecar.reload import Pair
@@ -33,9 +33,9 @@ class Environment:
 
     current: Callable[[], Pair]
     """Returns the pair to answer from; raises `SnapshotUnavailableError` where there is none."""
-    age: Callable[[Snapshot], float]
+    age: Callable[[Facts], float]
     """Returns for how many seconds nobody has seen that the mount still holds a snapshot."""
-    follows: Callable[[Snapshot, str], bool]
+    follows: Callable[[Facts, str], bool]
     """Tells whether a snapshot is of a revision, or newer."""
     now: Callable[[], datetime]
     limits: Limits
@@ -46,6 +46,6 @@ class Environment:
     with_context: bool = True
     """Whether AuthZEN's decisions have a `context` where there are no obligations."""
 
-    def is_stale(self, snapshot: Snapshot) -> bool:
+    def is_stale(self, snapshot: Facts) -> bool:
         """Tell whether the operator wants no answer from these facts any more."""
         return self.max_staleness is not inf and self.age(snapshot) > self.max_staleness

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import Candidate, each_action, each_resource, each_subject
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http.message import Response, json_response
 from sidecar.http.request_context import RequestContext
 from sidecar.http.requests import ActionSearch, Page, ResourceSearch, SubjectSearch
@@ -26,7 +26,7 @@ from sidecar.http.responses import (
 )
 from sidecar.model import Obligation, PermittedActions, Request
 
-Search: TypeAlias = Callable[[Request, Policy, Snapshot, datetime, str], Iterator[Candidate]]
+Search: TypeAlias = Callable[[Request, Policy, Facts, datetime, str], Iterator[Candidate]]
 """Yields the candidates behind an id, each decided when it is taken."""
 
 

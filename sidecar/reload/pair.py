@@ -10,7 +10,7 @@ from typing import Any
 from sidecar.compiler import PackTexts, compile_cached
 from sidecar.engine.policy import Policy
 from sidecar.errors import Problem
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Revisions
 from sidecar.reload.sources import BundleFile, PackDirectories, Source
 
@@ -47,7 +47,7 @@ class Pair:
     """A policy and a snapshot of the same schema."""
 
     policy: Policy
-    snapshot: Snapshot
+    snapshot: Facts
 
     def revisions(self) -> Revisions:
         """Return the hashes of both."""

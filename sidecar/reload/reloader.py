@@ -22,7 +22,7 @@ from sidecar.errors import (
     Problem,
     SnapshotUnavailableError,
 )
-from sidecar.facts import Snapshot, capture, list_files, read_mount
+from sidecar.facts import Facts, capture, list_files, read_mount
 from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
@@ -91,7 +91,7 @@ class Reloading:
         self._tried: tuple[Fingerprint, str] | None = None
         """The files that were read last, and the revision of the newest schema then."""
         self._retry_at = inf
-        self._confirmed: tuple[Snapshot | None, float] = (None, 0.0)
+        self._confirmed: tuple[Facts | None, float] = (None, 0.0)
         """A snapshot, and when its files were last seen unchanged: one tuple for all threads."""
         self._problems: tuple[Problem, ...] = ()
         """Why the facts of the mount are not in use."""
@@ -113,7 +113,7 @@ class Reloading:
             raise SnapshotUnavailableError("there is nothing to answer from; `/readyz` says why")
         return pair
 
-    def age(self, snapshot: Snapshot) -> float:
+    def age(self, snapshot: Facts) -> float:
         """Return the seconds since the mount was last seen to hold a snapshot.
 
         Infinite for a snapshot that is not the newest.
@@ -121,7 +121,7 @@ class Reloading:
         confirmed, moment = self._confirmed
         return self._clock() - moment if confirmed is snapshot else inf
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         """Return whether a snapshot is of a revision or newer: the mount held it later.
 
         False for a revision that none of the processes has read.
@@ -327,7 +327,7 @@ class Reloading:
         self._problems = faults[-1]
 
     def _swap(
-        self, pack: Pack, snapshot: Snapshot, facts: SharedFacts, fingerprint: Fingerprint
+        self, pack: Pack, snapshot: Facts, facts: SharedFacts, fingerprint: Fingerprint
     ) -> None:
         """Use a snapshot, with the newest policy of its schema."""
         with self._lock:
@@ -352,7 +352,7 @@ class Reloading:
                 self._waiting = ()
                 self._use(newest, pair.snapshot, None)
 
-    def _use(self, pack: Pack, snapshot: Snapshot, facts: SharedFacts | None) -> None:
+    def _use(self, pack: Pack, snapshot: Facts, facts: SharedFacts | None) -> None:
         pair = Pair(pack.policy, snapshot)
         self._pack = pack
         if pair != self._pair:
@@ -389,7 +389,7 @@ class Reloading:
         return (*self._packs.problems, *self._waiting, *self._problems)
 
 
-def _is_same(old: Snapshot, new: Snapshot) -> bool:
+def _is_same(old: Facts, new: Facts) -> bool:
     return (old.schema.revision, old.revision) == (new.schema.revision, new.revision)
 
 

@@ -16,7 +16,7 @@ from sidecar.diagram.questions import Path
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.policy import Policy
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
 from sidecar.review.alternative_outcomes import branches_of, cut_of, merged, opposite, outcome_of
@@ -47,7 +47,7 @@ class Asked:
 
     request: Request
     policy: Policy
-    snapshot: Snapshot
+    snapshot: Facts
     now: datetime
 
 

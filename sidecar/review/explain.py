@@ -20,7 +20,8 @@ from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError
-from sidecar.facts import RowPositions, Snapshot
+from sidecar.facts import Facts as MountedFacts
+from sidecar.facts import RowPositions
 from sidecar.model import Decision, Request
 from sidecar.review.aligned_diagrams import UncompiledError
 from sidecar.review.condition_text import facts_of_step
@@ -76,7 +77,7 @@ class Explained:
 class Facts:
     """Where the facts come from, and what of them may be told."""
 
-    snapshot: Snapshot
+    snapshot: MountedFacts
     places: RowPositions
     shown: frozenset[str] = frozenset()
     """Holds `sensitive` where sensitive values may be told."""
@@ -160,7 +161,7 @@ class _Explaining:
         return told, proof
 
     def turning(
-        self, decision: Decision, snapshot: Snapshot, now: datetime
+        self, decision: Decision, snapshot: MountedFacts, now: datetime
     ) -> tuple[tuple[Turning, ...], str]:
         """Return the changes that turn the decision, or why there are none."""
         request, policy = self._request, self._policy

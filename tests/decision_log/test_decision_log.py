@@ -40,7 +40,7 @@ from sidecar.diagram.questions import text_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSettingError
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http import RequestHead, create_app, service_of
 from sidecar.http.environment import utc_now
 from sidecar.model import Reference, Request, Window
@@ -84,10 +84,10 @@ class Fixed:
     def current(self) -> Pair:
         return self.pair
 
-    def age(self, _: Snapshot) -> float:
+    def age(self, _: Facts) -> float:
         return 0.0
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         return snapshot.revision == revision
 
     def state(self) -> State:
@@ -641,10 +641,10 @@ def test_what_is_lost_is_counted_by_all_processes_and_told(counting: Logged) -> 
 # --- entries that are kept ------------------------------------------------------------------------
 
 
-Facts = tuple[Policy, Snapshot, datetime]
+Judged = tuple[Policy, Facts, datetime]
 
 
-def _entry(log: DecisionLog, request: Request, facts: Facts) -> Entry:
+def _entry(log: DecisionLog, request: Request, facts: Judged) -> Entry:
     return log.decision(request, authorize(request, *facts), *facts)
 
 

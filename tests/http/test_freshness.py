@@ -15,7 +15,7 @@ import pytest
 from sidecar.config.settings import Settings
 from sidecar.config.variables import FORMS
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http import RequestHead, create_app, service_of
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION
 from sidecar.reload import Pair, Places, Reloading, State
@@ -69,10 +69,10 @@ class Aged:
     def current(self) -> Pair:
         return self.pair
 
-    def age(self, snapshot: Snapshot) -> float:
+    def age(self, snapshot: Facts) -> float:
         return self.seconds if snapshot is self.pair.snapshot else inf
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         return revision in {snapshot.revision, *self.before}
 
     def state(self) -> State:

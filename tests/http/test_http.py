@@ -23,7 +23,7 @@ from sidecar.errors import (
     SidecarError,
     SnapshotUnavailableError,
 )
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http import Limits, create_app, request_context
 from sidecar.http.json_body import MAX_DEPTH, parse
 from sidecar.model import Decision, Reason, Revisions
@@ -63,10 +63,10 @@ class Fixed:
             raise SnapshotUnavailableError("there is nothing to answer from")
         return self.pair
 
-    def age(self, snapshot: Snapshot) -> float:
+    def age(self, snapshot: Facts) -> float:
         return 0.0 if self.pair and snapshot is self.pair.snapshot else inf
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         return snapshot.revision == revision
 
     def state(self) -> State:

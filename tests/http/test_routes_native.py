@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.facts import Snapshot
+from sidecar.facts import Facts
 from sidecar.http import Limits, create_app
 from sidecar.reload import Pair, Places, Reloading, State
 
@@ -38,10 +38,10 @@ class Served:
     def current(self) -> Pair:
         return self.pair
 
-    def age(self, snapshot: Snapshot) -> float:
+    def age(self, snapshot: Facts) -> float:
         return self.age_of_it if snapshot is self.pair.snapshot else inf
 
-    def follows(self, snapshot: Snapshot, revision: str) -> bool:
+    def follows(self, snapshot: Facts, revision: str) -> bool:
         return snapshot.revision == revision
 
     def state(self) -> State:

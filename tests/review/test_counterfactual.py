@@ -19,6 +19,7 @@ from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
+from sidecar.facts import Facts as MountedFacts
 from sidecar.model import Reference, Request
 from sidecar.review.aligned_diagrams import UncompiledError
 from sidecar.review.counterfactual import Asked, Changes
@@ -295,7 +296,7 @@ def test_what_is_told_of_a_change_is_enough_for_packs_made_by_chance(tmp_path: P
     assert ways > 50
 
 
-def _checked_ways(policy: Policy, snapshot: Snapshot, request: Request, now: datetime) -> int:
+def _checked_ways(policy: Policy, snapshot: MountedFacts, request: Request, now: datetime) -> int:
     changes = _changes(policy, snapshot, request, now, _Checked)
     if changes is None:
         return 0
@@ -305,7 +306,7 @@ def _checked_ways(policy: Policy, snapshot: Snapshot, request: Request, now: dat
 
 
 def _turning(
-    policy: Policy, snapshot: Snapshot, request: Request, now: datetime
+    policy: Policy, snapshot: MountedFacts, request: Request, now: datetime
 ) -> tuple[set[Slot], set[Slot]]:
     """Return the cells that turn a decision when they change, by trying, and by our search."""
     changes = _changes(policy, snapshot, request, now, Changes)
@@ -330,7 +331,7 @@ def _turning(
 
 
 def _changes(
-    policy: Policy, snapshot: Snapshot, request: Request, now: datetime, make: type[Search]
+    policy: Policy, snapshot: MountedFacts, request: Request, now: datetime, make: type[Search]
 ) -> Search | None:
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None or request.action not in kind.resource.actions:
@@ -343,7 +344,7 @@ def _changes(
         return None
 
 
-def _cells_of(snapshot: Snapshot) -> Iterator[tuple[EntityType, Key, int, Value]]:
+def _cells_of(snapshot: MountedFacts) -> Iterator[tuple[EntityType, Key, int, Value]]:
     """Yield each cell that is no key, with each value that it could have instead."""
     for name, declared in snapshot.schema.types.items():
         rows = snapshot.rows(name)
@@ -356,7 +357,7 @@ def _cells_of(snapshot: Snapshot) -> Iterator[tuple[EntityType, Key, int, Value]
                 yield from ((declared, key, at, each) for each in others if each != row[at])
 
 
-def _with(snapshot: Snapshot, changed: EntityType, key: Key, at: int, value: Value) -> Snapshot:
+def _with(snapshot: MountedFacts, changed: EntityType, key: Key, at: int, value: Value) -> Snapshot:
     """Return the facts with one cell changed."""
     tables = {}
     for name, declared in snapshot.schema.types.items():
