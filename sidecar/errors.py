@@ -86,6 +86,10 @@ class InvalidSnapshotError(InvalidDocumentsError):
     """The mounted facts are invalid; the owner of the mount must act."""
 
 
+class SourceError(InvalidDocumentsError):
+    """The source of facts cannot be read now; its operator must act, or the next look succeeds."""
+
+
 class InvalidSuiteError(InvalidDocumentsError):
     """A policy suite is invalid; its author must act."""
 

@@ -1,7 +1,11 @@
 """Facts: mounted rows, checked against the schema and indexed, as immutable snapshots."""
 
 from sidecar.facts.builder import build
-from sidecar.facts.directory_source import (
+from sidecar.facts.errors import MountFaults
+from sidecar.facts.facts import Facts, LookupKey
+from sidecar.facts.row_parser import Cell, Cells, Quoted, Row, Table, reader_of
+from sidecar.facts.snapshot import Snapshot
+from sidecar.facts.sources.mount import (
     Mount,
     RowPositions,
     capture,
@@ -11,10 +15,6 @@ from sidecar.facts.directory_source import (
     read_positions,
     read_tables,
 )
-from sidecar.facts.errors import MountFaults
-from sidecar.facts.facts import Facts, LookupKey
-from sidecar.facts.row_parser import Cell, Cells, Quoted, Row, Table, reader_of
-from sidecar.facts.snapshot import Snapshot
 
 __all__ = [
     "Cell",

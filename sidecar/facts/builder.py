@@ -11,7 +11,7 @@ from sidecar.digests import Digest
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.indexes import Rows, exists_without_row, index_lookup, index_references
-from sidecar.facts.row_parser import Row, RowReader, Table, reader_of
+from sidecar.facts.row_parser import Row, RowReader, Table, reader_of, row_key, row_name
 from sidecar.facts.snapshot import Snapshot
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value, id_of
 from sidecar.schema.messages import MOST_COMPARED, nearest, shown
@@ -38,6 +38,7 @@ class _TypeRows:
     """The rows of one type while a snapshot is built."""
 
     file: str
+    keyed: bool = False
     rows: dict[Key, Row] = field(default_factory=dict)
     """The rows that ids name, one for each key."""
     all: list[Row] = field(default_factory=list)
@@ -46,6 +47,12 @@ class _TypeRows:
     """The ids of keys that the mount does not write in canonical form."""
     lines: array[int] = field(default_factory=lambda: array("L"))
     """The line of each row of `all`."""
+
+    def name_of(self, declared: EntityType, row: Row) -> str:
+        """Return a row as a fault names it beside another one."""
+        if self.keyed:
+            return row_name(declared, row_key(declared, row))
+        return f"line {self.line_of(row)}"
 
     def line_of(self, row: Row) -> int:
         return self.lines[next(index for index, other in enumerate(self.all) if other is row)]
@@ -87,10 +94,10 @@ class _Builder:
 
     def _read_table(self, declared: EntityType, digest: Digest) -> _TypeRows:
         table = self._tables.get(declared.name)
-        read = _TypeRows(table.file if table else declared.table)
         if table is None:
-            return read
-        reader = RowReader(self._schema, declared, table.file, self._faults)
+            return _TypeRows(declared.table)
+        read = _TypeRows(table.file, table.keyed)
+        reader = RowReader(self._schema, declared, table, self._faults)
         is_current = _current_test(declared)
         has_spellings = has_several_spellings(self._schema, declared)
         has_sets = any(a.type.kind is Kind.SET for a in declared.attributes.values())
@@ -129,7 +136,7 @@ class _Builder:
             message = (
                 f"{declared.name} {named} is repeated"
                 f"{f' with {current}' if current else ''}"
-                f" (first on line {read.line_of(first)}); remove one"
+                f"{'' if read.keyed else f' (first on line {read.line_of(first)})'}; remove one"
             )
         self._faults.add(read.file, line, message)
 
@@ -152,31 +159,32 @@ class _Builder:
             for key in value if isinstance(value, frozenset) else (value,):
                 if key is None or key in targets or (implied and implied(key)):
                     continue
-                self._refuse_dangling(read, line, attribute, target, key)
+                message = ""
+                if not self._faults.full:
+                    prefix = f"{read.name_of(declared, row)}: " if read.keyed else ""
+                    message = prefix + self._dangling(attribute, target, key)
+                self._faults.add(read.file, line, message)
 
-    def _refuse_dangling(
-        self, read: _TypeRows, line: int, attribute: Attribute, target: EntityType, key: Value
-    ) -> None:
-        message = ""
-        if not self._faults.full:
-            text = id_of(key)  # type: ignore[arg-type]  # the value of a reference is a key
-            is_hidden = attribute.sensitive or _hides_key(target)
-            keys = self._read[target.name].rows
-            few = len(keys) <= MOST_COMPARED and not is_hidden
-            mend = nearest(text, [id_of(other) for other in keys] if few else [])
-            mend = mend or "; add it, or correct the name"
-            name = "its value" if is_hidden else shown(text)
-            message = f"column {shown(attribute.name)}: {target.name} {name} does not exist{mend}"
-        self._faults.add(read.file, line, message)
+    def _dangling(self, attribute: Attribute, target: EntityType, key: Value) -> str:
+        text = id_of(key)  # type: ignore[arg-type]  # the value of a reference is a key
+        is_hidden = attribute.sensitive or _hides_key(target)
+        keys = self._read[target.name].rows
+        few = len(keys) <= MOST_COMPARED and not is_hidden
+        mend = nearest(text, [id_of(other) for other in keys] if few else [])
+        mend = mend or "; add it, or correct the name"
+        name = "its value" if is_hidden else shown(text)
+        return f"column {shown(attribute.name)}: {target.name} {name} does not exist{mend}"
 
     def _refuse_several(self, declared: EntityType, lookup: Lookup, first: Row, row: Row) -> None:
-        read = self._read[lookup.finds]
+        read, found = self._read[lookup.finds], self._schema.types[lookup.finds]
         message, line = "", 0
         if not self._faults.full:
             line = read.line_of(row)
+            one, other = read.name_of(found, row), read.name_of(found, first)
+            both = f"{one} and {other}" if read.keyed else f"this row and that of {other}"
             message = (
-                f"{shown(f'{declared.name}.{lookup.name}')} finds this row and that of line"
-                f" {read.line_of(first)}; let it find one, or write `several: first` in the schema"
+                f"{shown(f'{declared.name}.{lookup.name}')} finds {both};"
+                " let it find one, or write `several: first` in the schema"
             )
         self._faults.add(read.file, line, message)
 

@@ -8,7 +8,17 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from sidecar.facts.errors import MountFaults
-from sidecar.schema import ABSENT, Attribute, EntityType, Key, Kind, Schema, Value, ValueType
+from sidecar.schema import (
+    ABSENT,
+    Attribute,
+    EntityType,
+    Key,
+    Kind,
+    Schema,
+    Value,
+    ValueType,
+    id_of,
+)
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.model import Scalar
 from sidecar.schema.values import is_id, is_null, not_one_of, parse_text
@@ -43,10 +53,27 @@ Cells: TypeAlias = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of one type, each with its line, and their file for faults."""
+    """The rows of one type, each with its line, and their file or table for faults."""
 
     file: str
     rows: Iterable[tuple[int, Cells]]
+    keyed: bool = False
+    """Whether the rows have no lines (they are all 0), so that faults name a row by its id."""
+
+
+def row_name(declared: EntityType, key: Key | None) -> str:
+    """Return a row without a line as faults begin with it; sensitive keys are left out."""
+    if key is None:
+        return "a row without a valid key"
+    hidden = any(declared.attributes[column].sensitive for column in declared.key)
+    return "a row" if hidden else f"row {shown(id_of(key))}"
+
+
+def row_key(declared: EntityType, row: Row) -> Key:
+    """Return the key of a row that has a valid one; `RowReader.key` is faster for many rows."""
+    names = list(declared.attributes)
+    key = tuple([row[names.index(column)] for column in declared.key])
+    return key if len(key) > 1 else key[0]  # type: ignore[return-value]  # columns of keys are texts
 
 
 def reader_of(declared: EntityType, name: str) -> Callable[[Row], Value]:
@@ -72,16 +99,18 @@ class RowReader:
     """The parser of the rows of one type."""
 
     def __init__(
-        self, schema: Schema, declared: EntityType, file: str, faults: MountFaults
+        self, schema: Schema, declared: EntityType, table: Table, faults: MountFaults
     ) -> None:
         self._declared = declared
-        self._file = file
+        self._table = table
         self._faults = faults
         columns = [
             _Column(schema, declared, attribute) for attribute in declared.attributes.values()
         ]
         # A tuple for each column: attribute look-ups for every cell would be slower.
-        self._readers = [(column.name, column.known.get, column) for column in columns]
+        self._readers = [
+            (column.name, column.known.get, column.known_quoted.get, column) for column in columns
+        ]
         names = list(declared.attributes)
         self._key = [names.index(column) for column in declared.key]
 
@@ -89,20 +118,20 @@ class RowReader:
         """Return the values of a row; absent, and a fault, for each invalid cell."""
         known_cells = 0
         values: list[Value] = []
-        for name, known, column in self._readers:
+        for name, known, known_quoted, column in self._readers:
             cell = cells.get(name)
             if cell is None:
                 value = column.default
                 if not column.optional:
-                    self._missing(line, name)
+                    self._missing(line, cells, name)
             else:
                 known_cells += 1
-                if cell.__class__ is str:
-                    value = known(cell)
-                    if value is None:
-                        value = self._parse(line, column, cell)
-                else:
-                    value = self._parse(line, column, cell)
+                kind = cell.__class__
+                value = known(cell) if kind is str else None  # type: ignore[arg-type]  # a list is no `str`
+                if kind is Quoted:
+                    value = known_quoted(cell)  # type: ignore[arg-type]
+                if value is None:
+                    value = self._parse(line, cells, column, cell)
             values.append(value)
         if known_cells < len(cells):
             self._refuse_unknown(line, cells)
@@ -116,56 +145,73 @@ class RowReader:
         parts = tuple([row[index] for index in self._key])
         return None if None in parts else parts  # type: ignore[return-value]  # columns of keys are str
 
+    def read_key(self, cells: Cells) -> Key | None:
+        """Return the key of a row whose key columns are given; None if there is no such key."""
+        parts = []
+        for index in self._key:
+            column = self._readers[index][-1]
+            cell = cells.get(column.name)
+            try:
+                parts.append(column.parse(cell) if cell is not None else None)
+            except ValueError:
+                return None
+        key = tuple(parts)
+        if not all(isinstance(part, str) for part in key):
+            return None
+        return key if len(key) > 1 else key[0]  # type: ignore[return-value]  # they are texts
+
     def id_text(self, cells: Cells) -> str:
         """Return the id of a row with a valid key, as its source writes it."""
         return "/".join(str(cells[column]) for column in self._declared.key)
 
-    def _parse(self, line: int, column: _Column, cell: Cell) -> Value:
+    def _parse(self, line: int, cells: Cells, column: _Column, cell: Cell) -> Value:
         if cell.__class__ is str and is_null(cell):
             if not column.optional:
-                self._missing(line, column.name)
+                self._missing(line, cells, column.name)
             return column.default
         if cell.__class__ is Refused:
             return ABSENT
         try:
             value = column.parse(cell)
         except ValueError as error:
-            if not self._faults.full:
-                # Faults are logged, and logs must not contain sensitive values.
-                message = str(error)
-                if column.sensitive:
-                    for text in [cell] if isinstance(cell, str) else cell:
-                        message = message.replace(shown(text), "its value")
-                self._faults.add(self._file, line, f"column {shown(column.name)}: {message}")
-            else:
-                self._faults.add(self._file, line, "")
+            # Faults are logged, and logs must not contain sensitive values.
+            message = str(error)
+            if column.sensitive:
+                for text in [cell] if isinstance(cell, str) else cell:
+                    message = message.replace(shown(text), "its value")
+            self._add(line, cells, f"column {shown(column.name)}: {message}")
             return ABSENT
-        if cell.__class__ is str and len(column.known) < column.max_known:
-            column.known[cell] = value
+        column.keep(cell, value)
         return value
 
-    def _missing(self, line: int, name: str) -> None:
-        self._faults.add(self._file, line, f"column {shown(name)} is missing; write `{name}: ...`")
+    def _missing(self, line: int, cells: Cells, name: str) -> None:
+        mend = "write it" if self._table.keyed else f"write `{name}: ...`"
+        self._add(line, cells, f"column {shown(name)} is missing; {mend}")
 
     def _refuse_unknown(self, line: int, cells: Cells) -> None:
         for name in cells:
             if name not in self._declared.attributes:
                 known = self._declared.attributes
                 mend = "" if self._faults.full else nearest(name, known)
-                self._faults.add(
-                    self._file,
+                self._add(
                     line,
+                    cells,
                     f"{shown(name)} is no column of {self._declared.table}"
                     f"{mend or f'; it has {one_of(known)}'}",
                 )
+
+    def _add(self, line: int, cells: Cells, message: str) -> None:
+        if self._table.keyed and not self._faults.full:
+            message = f"{row_name(self._declared, self.read_key(cells))}: {message}"
+        self._faults.add(self._table.file, line, message)
 
 
 class _Column:
     """The parser of the cells of one column."""
 
     __slots__ = (
-        "_attribute", "_inner_key", "_is_key", "_schema", "default", "known", "max_known", "name",
-        "optional", "sensitive",
+        "_attribute", "_inner_key", "_is_key", "_max_known", "_schema", "default", "known",
+        "known_quoted", "name", "optional", "sensitive",
     )  # fmt: skip
 
     def __init__(self, schema: Schema, declared: EntityType, attribute: Attribute) -> None:
@@ -179,8 +225,15 @@ class _Column:
         self.default = ABSENT if attribute.caller else attribute.default
         self.sensitive = attribute.sensitive
         self.known: dict[str, Value] = {}
+        self.known_quoted: dict[str, Value] = {}
         refers = attribute.type.kind is Kind.REFERENCE
-        self.max_known = MAX_CACHED_KEYS if refers else MAX_CACHED_VALUES
+        self._max_known = MAX_CACHED_KEYS if refers else MAX_CACHED_VALUES
+
+    def keep(self, cell: Cell, value: Value) -> None:
+        """Cache the value of a cell: quoted and unquoted texts have different ones."""
+        known = self.known_quoted if cell.__class__ is Quoted else self.known
+        if isinstance(cell, str) and len(known) < self._max_known:
+            known[cell] = value
 
     def parse(self, cell: Cell) -> Value:
         """Return the value of a cell.

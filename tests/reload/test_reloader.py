@@ -383,7 +383,7 @@ def test_a_file_that_is_written_all_the_time_is_reported(
     def read(path: Path, _most: int = -1) -> bytes:
         raise BlockingIOError(11, "it changes while it is read", str(path))
 
-    monkeypatch.setattr("sidecar.facts.directory_source.read_file", read)
+    monkeypatch.setattr("sidecar.facts.sources.mount.read_file", read)
     write(places.data / "notes.yaml", "[]\n")
     settle(reloading)
 

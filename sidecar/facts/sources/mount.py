@@ -1,26 +1,31 @@
-"""The source of a mounted directory with a YAML file for each table."""
+"""A mounted directory with a file for each table, and its rows."""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from typing import TypeAlias
 
 import yaml
 
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.builder import build
 from sidecar.facts.errors import MountFaults
+from sidecar.facts.json_lines import read_json_lines
 from sidecar.facts.plain_yaml import read_rows
 from sidecar.facts.row_parser import Cells, Row, RowReader, Table
 from sidecar.facts.snapshot import Snapshot
 from sidecar.schema import Schema
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.yaml_document import yaml_fault
-from sidecar.watch import Fingerprint, digest_of, read_file, stamp_of
+from sidecar.watch import Fingerprint, digest_of, open_regular, read_file, stamp_of
 
 _SUFFIX = ".yaml"
+_LINES_SUFFIX = ".jsonl"
 _REFUSED_SUFFIX = ".yml"
 """A fault: if such a file were ignored, its facts would be lost without notice."""
 _SWAPPED = "..data"
@@ -31,13 +36,43 @@ RowPositions = Mapping[tuple[str, Row], tuple[str, int]]
 """The file and line of each row, by type and values; of the first of several equal rows."""
 
 
+class FileLines:
+    """The lines of a file that is too large for memory, and the digest of those that were read."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file.
+
+        Raises:
+            OSError: It cannot be opened, or is not a regular file.
+        """
+        self._stream = open_regular(path)
+        self._hash = sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._stream as stream:
+            for line in stream:
+                self._hash.update(line)
+                yield line
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+    def digest(self) -> bytes:
+        """Return the digest of the lines so far, which is that of the file at its end."""
+        return self._hash.digest()
+
+
+Content: TypeAlias = bytes | FileLines
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
     """The content of a mount."""
 
     name: str
     """The name of the directory in faults."""
-    files: Mapping[str, bytes]
+    files: Mapping[str, Content]
     """Content by name, in the order of the names."""
     unreadable: Mapping[str, str]
     """Files that could not be read, and the causes; ``""`` is the directory itself."""
@@ -45,18 +80,27 @@ class Mount:
     """Whether no file changed while they were read."""
 
     def fingerprint(self) -> Fingerprint:
-        """Return the fingerprint of these files."""
-        return {name: digest_of(content) for name, content in self.files.items()}
+        """Return the fingerprint of these files; their lines have been read."""
+        return {
+            name: digest_of(content) if isinstance(content, bytes) else content.digest()
+            for name, content in self.files.items()
+        }
 
 
-def capture(directory: Path) -> Mount:
-    """Read all files of a mount into memory, which is much faster than parsing them."""
-    name, files, unreadable = directory.absolute().name, dict[str, bytes](), dict[str, str]()
+def capture(directory: Path, read_lines: Callable[[Path], Content] = read_file) -> Mount:
+    """Read the files of a mount into memory, which is much faster than parsing them.
+
+    Args:
+        directory: The mount.
+        read_lines: Reads JSON Lines files, or opens them as `FileLines`.
+    """
+    name, files, unreadable = directory.absolute().name, dict[str, Content](), dict[str, str]()
     try:
         before = _stamps(directory)
         for file, path in list_files(directory).items():
             try:
-                files[file] = read_file(path)
+                read = read_lines if path.suffix == _LINES_SUFFIX else read_file
+                files[file] = read(path)
             except OSError as error:
                 unreadable[file] = error.strerror or "unreadable"
         whole = _stamps(directory) == before
@@ -105,16 +149,23 @@ def read_tables(schema: Schema, mount: Mount, faults: MountFaults) -> dict[str, 
         elif _stem(name) not in types:
             mend = nearest(_stem(name), types) or f"; the tables are {one_of(types)}"
             faults.add(f"{mount.name}/{name}", 0, f"belongs to no table{mend}")
-    tables = {}
-    for table, name in types.items():
-        base = f"{table}{_SUFFIX}"
-        file = f"{mount.name}/{base}"
-        tables[name] = Table(file, _rows(mount, base, file, faults) if base in names else ())
-        if base not in names:
-            faults.broken.add(file)
-            if f"{table}{_REFUSED_SUFFIX}" not in names:
-                faults.add(file, 0, f"is missing; write `[]` into it where there are no {table}")
-    return tables
+    return {name: _table(table, mount, names, faults) for table, name in types.items()}
+
+
+def _table(table: str, mount: Mount, names: Collection[str], faults: MountFaults) -> Table:
+    yaml_name, lines_name = table + _SUFFIX, table + _LINES_SUFFIX
+    name = lines_name if lines_name in names else yaml_name
+    file = f"{mount.name}/{name}"
+    if name not in names:
+        faults.broken.add(file)
+        if table + _REFUSED_SUFFIX not in names:
+            faults.add(file, 0, f"is missing; write `[]` into it where there are no {table}")
+        return Table(file, ())
+    if name != yaml_name and yaml_name in names:
+        faults.add(
+            file, 0, f"{shown(yaml_name)} stands beside it; a table has one file, remove one"
+        )
+    return Table(file, _rows(mount, name, file, faults))
 
 
 def read_positions(schema: Schema, directory: Path) -> RowPositions:
@@ -129,7 +180,7 @@ def read_positions(schema: Schema, directory: Path) -> RowPositions:
     faults = MountFaults()
     positions: dict[tuple[str, Row], tuple[str, int]] = {}
     for name, table in read_tables(schema, capture(directory), faults).items():
-        reader = RowReader(schema, schema.types[name], table.file, faults)
+        reader = RowReader(schema, schema.types[name], table, faults)
         file = table.file.rpartition("/")[2]
         for line, cells in table.rows:
             positions.setdefault((name, reader.read(line, cells)), (file, line))
@@ -145,7 +196,7 @@ def list_files(directory: Path) -> Mapping[str, Path]:
     return {
         path.name: path
         for path in sorted(_base(directory).iterdir())
-        if path.suffix in (_SUFFIX, _REFUSED_SUFFIX)
+        if path.suffix in (_SUFFIX, _LINES_SUFFIX, _REFUSED_SUFFIX)
         and not path.name.startswith(".")
         and _may_be_file(path)
     }
@@ -180,6 +231,12 @@ def _rows(mount: Mount, name: str, file: str, faults: MountFaults) -> Iterator[t
         faults.add(file, 0, f"cannot be read: {mount.unreadable[name]}")
         return
     content = mount.files[name]
+    if name.endswith(_LINES_SUFFIX):
+        lines = BytesIO(content) if isinstance(content, bytes) else content
+        yield from read_json_lines(lines, file, faults)
+        return
+    if not isinstance(content, bytes):
+        raise TypeError("only JSON Lines files are read line by line")
     try:
         yield from read_rows(content, file, faults)
     except yaml.YAMLError as error:
