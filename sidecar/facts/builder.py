@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,10 +11,19 @@ from sidecar.digests import Digest
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.indexes import Rows, exists_without_row, index_lookup, index_references
-from sidecar.facts.row_parser import Row, RowReader, Table, reader_of, row_key, row_name
+from sidecar.facts.row_faults import (
+    current_test,
+    dangling_message,
+    hides_reference,
+    repeated_message,
+    several_message,
+    takes_place,
+)
+from sidecar.facts.row_parser import Row, RowReader, Table, row_key, row_name
 from sidecar.facts.snapshot import Snapshot
-from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value, id_of
-from sidecar.schema.messages import MOST_COMPARED, nearest, shown
+from sidecar.facts.spelling import has_several_spellings
+from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, id_of
+from sidecar.schema.messages import MOST_COMPARED, nearest
 
 
 def build(
@@ -98,7 +107,7 @@ class _Builder:
             return _TypeRows(declared.table)
         read = _TypeRows(table.file, table.keyed)
         reader = RowReader(self._schema, declared, table, self._faults)
-        is_current = _current_test(declared)
+        is_current = current_test(declared)
         has_spellings = has_several_spellings(self._schema, declared)
         has_sets = any(a.type.kind is Kind.SET for a in declared.attributes.values())
         # This loop runs for each row of a mount: its methods are local names.
@@ -118,9 +127,10 @@ class _Builder:
                 if has_spellings:
                     _note_spelling(read, key, reader.id_text(cells), digest)
                 continue
-            if is_current is None or (is_current(first) and is_current(row)):
+            replaces = takes_place(is_current, first, row)
+            if replaces is None:
                 self._refuse_repeated(declared, read, key, line, first)
-            elif not is_current(first):
+            elif replaces:
                 rows[key] = row
                 if has_spellings:
                     _note_spelling(read, key, reader.id_text(cells), digest)
@@ -131,13 +141,8 @@ class _Builder:
     ) -> None:
         message = ""
         if not self._faults.full:
-            named = "of this id" if _hides_key(declared) else shown(id_of(key))
-            current = " and ".join(f"{n} {_text(v)}" for n, v in declared.current.items())
-            message = (
-                f"{declared.name} {named} is repeated"
-                f"{f' with {current}' if current else ''}"
-                f"{'' if read.keyed else f' (first on line {read.line_of(first)})'}; remove one"
-            )
+            first_place = "" if read.keyed else f"line {read.line_of(first)}"
+            message = repeated_message(declared, key, first_place)
         self._faults.add(read.file, line, message)
 
     def _check_references(
@@ -162,18 +167,14 @@ class _Builder:
                 message = ""
                 if not self._faults.full:
                     prefix = f"{read.name_of(declared, row)}: " if read.keyed else ""
-                    message = prefix + self._dangling(attribute, target, key)
+                    message = prefix + self._dangling(attribute, target, key)  # type: ignore[arg-type]  # a reference holds keys
                 self._faults.add(read.file, line, message)
 
-    def _dangling(self, attribute: Attribute, target: EntityType, key: Value) -> str:
-        text = id_of(key)  # type: ignore[arg-type]  # the value of a reference is a key
-        is_hidden = attribute.sensitive or _hides_key(target)
+    def _dangling(self, attribute: Attribute, target: EntityType, key: Key) -> str:
         keys = self._read[target.name].rows
-        few = len(keys) <= MOST_COMPARED and not is_hidden
-        mend = nearest(text, [id_of(other) for other in keys] if few else [])
-        mend = mend or "; add it, or correct the name"
-        name = "its value" if is_hidden else shown(text)
-        return f"column {shown(attribute.name)}: {target.name} {name} does not exist{mend}"
+        few = len(keys) <= MOST_COMPARED and not hides_reference(attribute, target)
+        mend = nearest(id_of(key), [id_of(other) for other in keys] if few else [])
+        return dangling_message(attribute, target, key, mend)
 
     def _refuse_several(self, declared: EntityType, lookup: Lookup, first: Row, row: Row) -> None:
         read, found = self._read[lookup.finds], self._schema.types[lookup.finds]
@@ -182,24 +183,8 @@ class _Builder:
             line = read.line_of(row)
             one, other = read.name_of(found, row), read.name_of(found, first)
             both = f"{one} and {other}" if read.keyed else f"this row and that of {other}"
-            message = (
-                f"{shown(f'{declared.name}.{lookup.name}')} finds {both};"
-                " let it find one, or write `several: first` in the schema"
-            )
+            message = several_message(declared, lookup, both)
         self._faults.add(read.file, line, message)
-
-
-def has_several_spellings(schema: Schema, declared: EntityType) -> bool:
-    """Return whether ids of a type can be written in other forms than the canonical one."""
-    for column in declared.key:
-        value_type = declared.attributes[column].type
-        if value_type.kind in {Kind.EMAIL, Kind.DOMAIN}:
-            return True
-        if value_type.kind is Kind.REFERENCE:
-            target = schema.types[value_type.target]
-            if has_several_spellings(schema, target):
-                return True
-    return False
 
 
 def _note_spelling(read: _TypeRows, key: Key, text: str, digest: Digest) -> None:
@@ -210,22 +195,8 @@ def _note_spelling(read: _TypeRows, key: Key, text: str, digest: Digest) -> None
         digest.add(("spelling", text))  # the text alone could equal that of another row
 
 
-def _hides_key(declared: EntityType) -> bool:
-    return any(declared.attributes[column].sensitive for column in declared.key)
-
-
-def _current_test(declared: EntityType) -> Callable[[Row], bool] | None:
-    """Return a test for the current row of a key; None if keys are unique."""
-    wanted = [(reader_of(declared, name), value) for name, value in declared.current.items()]
-    return (lambda row: all(read(row) == value for read, value in wanted)) if wanted else None
-
-
 def _ordered(row: Row) -> tuple[object, ...]:
     return tuple(
         sorted(repr(member) for member in value) if isinstance(value, frozenset) else value
         for value in row
     )
-
-
-def _text(value: Value) -> str:
-    return shown(str(value).lower() if isinstance(value, bool) else str(value))

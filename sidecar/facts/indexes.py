@@ -108,14 +108,19 @@ def index_lookup(
     schema: Schema, lookup: Lookup, rows: Rows, refuse: Callable[[Row, Row], None]
 ) -> Mapping[LookupKey, Row]:
     """Return the rows that a look-up finds; call `refuse` with two rows if only one is allowed."""
+    by_key = view_by_key(schema, lookup, rows)
+    return _index(schema, lookup, rows, refuse) if by_key is None else by_key
+
+
+def view_by_key(schema: Schema, lookup: Lookup, rows: Rows) -> Mapping[LookupKey, Row] | None:
+    """Return what a look-up finds if it matches exactly the key columns; None otherwise."""
     declared = schema.types[lookup.finds]
-    sources = (THIS, *lookup.arguments)
-    by_key = _order_of_key(declared, lookup, sources)
-    if by_key is not None:
-        if len(by_key) > 1 and by_key == tuple(range(len(by_key))):
-            return rows[declared.name]  # type: ignore[return-value]  # keys of several columns are tuples
-        return ViewByKey(rows[declared.name], by_key)
-    return _index(schema, lookup, rows, refuse)
+    by_key = order_of_key(declared, lookup)
+    if by_key is None:
+        return None
+    if len(by_key) > 1 and by_key == tuple(range(len(by_key))):
+        return rows[declared.name]  # type: ignore[return-value]  # keys of several columns are tuples
+    return ViewByKey(rows[declared.name], by_key)
 
 
 def index_references(
@@ -136,19 +141,19 @@ def index_references(
     return one
 
 
-def _order_of_key(
-    declared: EntityType, lookup: Lookup, sources: tuple[str, ...]
-) -> tuple[int, ...] | None:
+def order_of_key(declared: EntityType, lookup: Lookup) -> tuple[int, ...] | None:
     """Return the index of each key column in a look-up key; None if the match is not the key."""
+    sources = (THIS, *lookup.arguments)
     if lookup.where or set(lookup.match) != {(column,) for column in declared.key}:
         return None
     order = tuple(sources.index(lookup.match[column,]) for column in declared.key)
     return order if len(set(order)) == len(order) == len(sources) else None
 
 
-def _index(
-    schema: Schema, lookup: Lookup, rows: Rows, refuse: Callable[[Row, Row], None]
-) -> Mapping[LookupKey, Row]:
+def lookup_key_reader(
+    schema: Schema, lookup: Lookup, rows: Rows
+) -> Callable[[Row], LookupKey | None]:
+    """Return a function from a row to the look-up key that finds it; None if none does."""
     declared = schema.types[lookup.finds]
     where = [(reader_of(declared, name), value) for name, value in lookup.where.items()]
     getters_of: dict[str, list[Callable[[Row], Value]]] = {}
@@ -161,15 +166,30 @@ def _index(
     primary = [getters[0] for getters in getters_of.values()]
     # If a source is matched by several paths, all of them must have its value.
     further = [(getters[0], other) for getters in getters_of.values() for other in getters[1:]]
-    is_better = _preference(declared, lookup)
-    index: dict[LookupKey, Row] = {}
-    for row in rows[declared.name].values():
+
+    def lookup_key_of(row: Row) -> LookupKey | None:
         if where and any(read(row) != value for read, value in where):
-            continue
+            return None
         lookup_key = tuple([get(row) for get in primary])
         if None in lookup_key or (
             further and any(one(row) != other(row) for one, other in further)
         ):
+            return None
+        return lookup_key
+
+    return lookup_key_of
+
+
+def _index(
+    schema: Schema, lookup: Lookup, rows: Rows, refuse: Callable[[Row, Row], None]
+) -> Mapping[LookupKey, Row]:
+    declared = schema.types[lookup.finds]
+    lookup_key_of = lookup_key_reader(schema, lookup, rows)
+    is_better = _preference(declared, lookup)
+    index: dict[LookupKey, Row] = {}
+    for row in rows[declared.name].values():
+        lookup_key = lookup_key_of(row)
+        if lookup_key is None:
             continue
         first = index.setdefault(lookup_key, row)
         if first is not row:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
+from sidecar.facts.spelling import implied_key, spelled_id
 from sidecar.schema import Key, Schema, Value, id_of
 
 
@@ -59,17 +60,11 @@ class Snapshot:
         """Return the id of an entity as the mount writes it; the entity need not have a row."""
         if not self._spellings:
             return id_of(key)
+        return spelled_id(self.schema, type_name, key, self._spelling_of)
+
+    def _spelling_of(self, type_name: str, key: Key) -> str | None:
         spelling = self._spellings.get(type_name, {}).get(key)
-        if spelling is not None or key in self._rows[type_name]:
-            return spelling or id_of(key)
-        declared = self.schema.types[type_name]
-        parts = zip(declared.key, (key,) if isinstance(key, str) else key, strict=True)
-        return "/".join(
-            self.id_of(target, part)
-            if (target := declared.attributes[column].type.target)
-            else part
-            for column, part in parts
-        )
+        return spelling or (id_of(key) if key in self._rows[type_name] else None)
 
     def find(self, type_name: str, lookup_name: str) -> Mapping[LookupKey, Row]:
         """Return the rows that a look-up of a type finds.
@@ -128,25 +123,12 @@ class Snapshot:
         return map(known.__getitem__, range(bisect_right(known, after), len(known)))
 
     def _implied_keys(self, type_name: str) -> Iterator[Key]:
-        """Yield the keys of the entities that exist by implication.
-
-        One column of the key refers to an entity, and a path from that one names the other column.
-        """
+        """Yield the keys of the entities that exist by implication."""
         declared = self.schema.types[type_name]
         if declared.implied is None:
             return
-        (reference, *steps), column = declared.implied
-        start = declared.attributes[reference].type.target
-        for key in self._rows[start]:
-            current, value = self.schema.types[start], key
-            for step in steps:
-                row = self._rows[current.name].get(value)
-                read = None if row is None else reader_of(current, step)(row)
-                if not isinstance(read, str):
-                    break
-                current = self.schema.types.get(current.attributes[step].type.target, current)
-                value = read
-            else:
-                parts = {reference: id_of(key), column: id_of(value)}
-                implied = tuple(parts[name] for name in declared.key)
-                yield implied if len(implied) > 1 else implied[0]
+        start = declared.attributes[declared.implied[0][0]].type.target
+        implied = implied_key(self.schema, declared)
+        for key, row in self._rows[start].items():
+            if (named := implied(key, row)) is not None:
+                yield named

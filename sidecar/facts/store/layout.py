@@ -1,0 +1,233 @@
+"""What a store holds for a schema: its sections, and the index entries of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TypeAlias
+
+from sidecar.digests import digest_of
+from sidecar.facts.indexes import Rows, lookup_key_reader, order_of_key
+from sidecar.facts.row_parser import Row, reader_of
+from sidecar.facts.spelling import has_several_spellings, implied_key
+from sidecar.facts.store.encoding import (
+    RowCodec,
+    decode_key,
+    encode_key,
+    encode_values,
+    key_behind_preference,
+    preference_of,
+)
+from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value
+
+FORMAT = 1
+"""Raised with every change of the layout."""
+
+_INDEXED = frozenset({Kind.REFERENCE, Kind.EMAIL, Kind.DOMAIN, Kind.STRING})
+"""Kinds of attributes whose holders are indexed; there are too many holders of each other value."""
+
+
+Entry: TypeAlias = tuple[bytes, bytes]
+"""An entry of an index: a key of the database `links`, and one of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The index from the values of an attribute to the rows that have them."""
+
+    attribute: Attribute
+    section: bytes
+    read: Callable[[Row], Value]
+    target: str
+    """The type whose entities the values name, if these must exist; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupIndex:
+    """The index of one look-up: by its key the rows that match, the preferred one first."""
+
+    owner: EntityType
+    lookup: Lookup
+    section: bytes
+    preference: Callable[[Row], bytes]
+    key_of: Callable[[bytes], Key]
+    through: tuple[str, ...]
+    """The references through which it matches attributes of other types."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeLayout:
+    """The sections of one type with a table."""
+
+    declared: EntityType
+    rows: bytes
+    """Section of the rows that ids name."""
+    hidden: bytes
+    """Section of the other rows of the same keys, of types with `current`."""
+    spellings: bytes
+    """Section of the ids that are not written in canonical form."""
+    ids: bytes
+    """Section of the ids, of types whose rows are not in the order of these; else empty."""
+    codec: RowCodec
+    encode_key: Callable[[object], bytes | None]
+    decode_key: Callable[[bytes], Key]
+    links: tuple[Link, ...]
+    hidden_links: tuple[Link, ...]
+    """Those of hidden rows to what must exist."""
+    lookups: tuple[LookupIndex, ...]
+    """Look-ups that find this type."""
+    references: tuple[Link, ...]
+    """Those of `links` to what must exist."""
+    leading: str
+    """The first of several key columns: its holders are found by their keys; else empty."""
+    leading_target: str
+    """The type whose entities it must name, or empty."""
+    has_spellings: bool
+    implied: Callable[[Key, Row], Key | None] | None
+    """From a row of the type that implies entities of this type."""
+    implier: str
+    """The name of that type, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The sections of a store, which follow from the schema alone."""
+
+    schema: Schema
+    types: Mapping[str, TypeLayout]
+    """By name: those with a table."""
+    digest: str = field(default="")
+
+    @classmethod
+    def of(cls, schema: Schema) -> Layout:
+        """Return the layout of a schema."""
+        maker = _Maker(schema)
+        types = {
+            declared.name: maker.type_layout(declared)
+            for declared in schema.types.values()
+            if declared.table
+        }
+        return cls(schema, types, digest_of(FORMAT, schema.revision).revision())
+
+
+class _Maker:
+    """Numbers the sections in the order of the schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._number = 0
+
+    def _section(self) -> bytes:
+        self._number += 1
+        return self._number.to_bytes(2, "big")
+
+    def type_layout(self, declared: EntityType) -> TypeLayout:
+        schema = self._schema
+        implied = declared.implied
+        links = self._links(declared)
+        has_spellings = has_several_spellings(schema, declared)
+        return TypeLayout(
+            declared=declared,
+            rows=self._section(),
+            hidden=self._section(),
+            spellings=self._section(),
+            ids=self._section() if implied or has_spellings else b"",
+            codec=RowCodec(declared),
+            encode_key=encode_key(declared),
+            decode_key=decode_key(declared),
+            links=links,
+            references=tuple(link for link in links if link.target),
+            hidden_links=self._hidden_links(declared) if declared.current else (),
+            lookups=tuple(self._lookups(declared)),
+            leading=declared.key[0] if len(declared.key) > 1 else "",
+            leading_target=required_target(schema, declared.attributes[declared.key[0]]),
+            has_spellings=has_spellings,
+            implied=implied_key(schema, declared) if implied else None,
+            implier=declared.attributes[implied[0][0]].type.target if implied else "",
+        )
+
+    def _links(self, declared: EntityType) -> tuple[Link, ...]:
+        links = []
+        for attribute in declared.attributes.values():
+            if attribute.name == declared.key[0]:
+                continue  # found by the keys of the rows, of which it is the beginning
+            is_set = attribute.type.kind is Kind.SET
+            value_type = attribute.type.element if is_set else attribute.type
+            if value_type is not None and value_type.kind in _INDEXED:
+                links.append(self._link(declared, attribute))
+        return tuple(links)
+
+    def _hidden_links(self, declared: EntityType) -> tuple[Link, ...]:
+        links = (self._link(declared, each) for each in declared.attributes.values())
+        return tuple(link for link in links if link.target)
+
+    def _link(self, declared: EntityType, attribute: Attribute) -> Link:
+        return Link(
+            attribute,
+            self._section(),
+            itemgetter(list(declared.attributes).index(attribute.name))
+            if attribute.type.kind is Kind.REFERENCE
+            else reader_of(declared, attribute.name),
+            required_target(self._schema, attribute),
+        )
+
+    def _lookups(self, declared: EntityType) -> Iterator[LookupIndex]:
+        for owner in self._schema.types.values():
+            for lookup in owner.lookups.values():
+                if lookup.finds == declared.name and order_of_key(declared, lookup) is None:
+                    yield LookupIndex(
+                        owner,
+                        lookup,
+                        self._section(),
+                        preference_of(declared, lookup),
+                        key_behind_preference(lookup),
+                        tuple({path[0]: None for path in lookup.match if len(path) > 1}),
+                    )
+
+
+def required_target(schema: Schema, attribute: Attribute) -> str:
+    """Return the type whose entities the values of an attribute must name; empty if none."""
+    is_set = attribute.type.kind is Kind.SET
+    value_type = attribute.type.element if is_set else attribute.type
+    if value_type is None or value_type.kind is not Kind.REFERENCE or attribute.may_dangle:
+        return ""
+    return value_type.target if schema.types[value_type.target].table else ""
+
+
+def link_entries(links: tuple[Link, ...], row: Row, encoded_key: bytes) -> list[Entry]:
+    """Return the entries of a row in the indexes of attributes."""
+    entries = []
+    for link in links:
+        value = link.read(row)
+        if value is None:
+            continue
+        if isinstance(value, frozenset):
+            section = link.section
+            entries += [(section + encode_values((each,)), encoded_key) for each in value]
+        else:
+            entries.append((link.section + encode_values((value,)), encoded_key))
+    return entries
+
+
+def lookup_entries(layout: Layout, type_name: str, rows: Rows) -> Callable[[Row], list[Entry]]:
+    """Return a function from a row to its entries in the indexes of look-ups.
+
+    Args:
+        layout: The layout of the store.
+        type_name: The type of the row.
+        rows: All rows by type and key: the entries may depend on the rows that it refers to.
+    """
+    readers = [
+        (index.section, lookup_key_reader(layout.schema, index.lookup, rows), index.preference)
+        for index in layout.types[type_name].lookups
+    ]
+
+    def entries(row: Row) -> list[Entry]:
+        return [
+            (section + encode_values(lookup_key), preference(row))
+            for section, read, preference in readers
+            if (lookup_key := read(row)) is not None
+        ]
+
+    return entries
