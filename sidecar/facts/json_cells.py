@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jiter
 
-from sidecar.facts.row_parser import Cell, Quoted
+from sidecar.facts.row_parser import Cell, Quoted, Refused
 from sidecar.schema.messages import shown
 
 NULL = "null"
@@ -29,11 +29,7 @@ def parse_json(text: bytes) -> object:
 
 
 def cell_of_json(value: object) -> Cell:
-    """Return the cell of a scalar or of a list of scalars.
-
-    Raises:
-        ValueError: It is nested.
-    """
+    """Return the cell of a scalar or of a list of scalars; what is nested deeper is refused."""
     convert = _SCALARS.get(value.__class__)
     if convert is not None:
         return convert(value)
@@ -41,7 +37,7 @@ def cell_of_json(value: object) -> Cell:
         converters = [_SCALARS.get(member.__class__) for member in value]
         if None not in converters:
             return [convert(member) for convert, member in zip(converters, value, strict=True)]  # type: ignore[misc]  # none is None
-    raise ValueError("is nested; write one value or a flat list")
+    return Refused("is nested; write one value or a flat list")
 
 
 def json_fault(error: ValueError) -> str:

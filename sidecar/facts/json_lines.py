@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_cells import cell_of_json, json_fault, parse_json
-from sidecar.facts.row_parser import Cell, Cells, Quoted, Refused
+from sidecar.facts.row_parser import Cells, Quoted
 from sidecar.facts.yaml_events import EMPTY
-from sidecar.schema.messages import shown
 
 _NO_ROWS = b"[]"
 
@@ -52,11 +51,7 @@ def _cells(line: bytes, file: str, number: int, faults: MountFaults) -> Cells | 
         message = 'this row is not a map; write it as `{"column": value, ...}`'
         faults.lose(file, number, message)
         return None
-    cells: dict[str, Cell] = {}
-    for name, value in row.items():
-        try:
-            cells[name] = Quoted(value) if value.__class__ is str else cell_of_json(value)
-        except ValueError as error:
-            faults.add(file, number, f"column {shown(name)} {error}")
-            cells[name] = Refused()
-    return cells
+    return {
+        name: Quoted(value) if value.__class__ is str else cell_of_json(value)
+        for name, value in row.items()
+    }

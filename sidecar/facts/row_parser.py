@@ -41,7 +41,7 @@ class Quoted(str):
 
 
 class Refused(str):
-    """A cell whose fault the source has reported already."""
+    """A cell that no column can have: its text is the fault, unless the source has reported it."""
 
     __slots__ = ()
 
@@ -170,6 +170,8 @@ class RowReader:
                 self._missing(line, cells, column.name)
             return column.default
         if cell.__class__ is Refused:
+            if cell:
+                self._add(line, cells, f"column {shown(column.name)} {cell}")
             return ABSENT
         try:
             value = column.parse(cell)

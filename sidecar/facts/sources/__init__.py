@@ -1,6 +1,8 @@
 """Sources of facts: directories, SQLite and PostgreSQL behind one interface."""
 
 from sidecar.facts.sources.directory import DirectorySource
+from sidecar.facts.sources.factory import source_of
+from sidecar.facts.sources.mapping import SourceMapping, default_mapping, read_mapping
 from sidecar.facts.sources.source import (
     Changes,
     Look,
@@ -19,5 +21,9 @@ __all__ = [
     "Position",
     "Reading",
     "Source",
+    "SourceMapping",
     "TableChanges",
+    "default_mapping",
+    "read_mapping",
+    "source_of",
 ]

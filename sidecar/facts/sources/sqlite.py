@@ -1,0 +1,217 @@
+"""The source of a SQLite database, followed by its change log.
+
+Without a change log the whole database is read anew after each commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sidecar.facts.errors import MountFaults
+from sidecar.facts.json_cells import parse_json
+from sidecar.facts.row_parser import Cells, Table
+from sidecar.facts.sources.mapping import SourceMapping
+from sidecar.facts.sources.source import (
+    Changes,
+    Look,
+    LookState,
+    Position,
+    Reading,
+    TableChanges,
+)
+from sidecar.facts.sources.sql import column, joined, order_by, rows_from
+from sidecar.facts.sources.sqlite_cells import cell_reader
+from sidecar.facts.sources.sqlite_ddl import triggers
+from sidecar.facts.sources.sqlite_file import SqliteFile
+from sidecar.schema import Schema
+
+_NO_LOG = "none"
+
+
+class SqliteSource:
+    """The rows of a SQLite database.
+
+    The epoch of a position is the identity of the change log, the inode of the file and the version
+    of the database's schema; its mark is the last row of the log, with a nonce: a file that another
+    one has replaced, and a restored backup, are not taken for what they replace.
+    """
+
+    def __init__(self, path: Path, schema: Schema, mapping: SourceMapping) -> None:
+        """Prepare to read.
+
+        Args:
+            path: The file of the database.
+            schema: The schema of the rows.
+            mapping: The tables of its types.
+        """
+        self._file = SqliteFile(path)
+        self._schema = schema
+        self._mapping = mapping
+        self._confirmed: tuple[Position, str] | None = None
+        """The last position, and the version of the file's content when it was found."""
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self._file.name
+
+    def look(self, since: Position | None) -> Look:
+        """Compare the version of the content, and the end of the log if it is another one.
+
+        Raises:
+            SourceError: The database cannot be read.
+        """
+        with self._file.errors():
+            self._file.connection()
+            version = self._file.version()
+        if self._confirmed is not None and self._confirmed == (since, version):
+            return Look(self._confirmed[0], LookState.UNCHANGED)
+        with self._transaction() as (_, position, version):
+            if position != since:
+                return Look(position, LookState.CHANGED)
+        self._confirmed = (position, version)
+        return Look(position, LookState.UNCHANGED)
+
+    @contextmanager
+    def read(self, faults: MountFaults) -> Iterator[Reading]:  # noqa: ARG002 - the readers of rows add them
+        """Read all rows in one transaction.
+
+        Raises:
+            SourceError: The database cannot be read, or changed without a lock meanwhile.
+        """
+        with self._transaction() as (connection, position, _):
+            tables = {name: self._table(connection, name) for name in self._mapping}
+            yield Reading(position, tables)
+
+    @contextmanager
+    def changes(self, since: Position, faults: MountFaults) -> Iterator[Changes | None]:  # noqa: ARG002 - the readers of rows add them
+        """Read the rows of the keys that the log has had since a position.
+
+        Raises:
+            SourceError: The database cannot be read, or changed without a lock meanwhile.
+        """
+        with self._transaction() as (connection, position, _):
+            with self._file.errors():
+                log = self._log(connection, position, since)
+            if log is None:
+                yield None
+            else:
+                yield Changes(position, self._changed_tables(connection, log))
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the next look is due."""
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._file.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, Position, str]]:
+        """Begin a transaction, and give its position and the version of the content before it."""
+        with self._file.errors():
+            connection = self._file.connection()
+            version, stamp = self._file.version(), self._file.stamp()
+            connection.execute("BEGIN")
+            position = self._position(connection, version)
+        try:
+            yield connection, position, version
+            with self._file.errors():
+                self._file.require_unchanged(stamp)
+        finally:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def _position(self, connection: sqlite3.Connection, version: str) -> Position:
+        if not self._has_log(connection):
+            return Position("sqlite", f"{_NO_LOG} {self._file.inode}", version)
+        identity, last, nonce, schema_version = connection.execute(
+            "SELECT identity, id, nonce, (SELECT schema_version FROM pragma_schema_version)"
+            " FROM sidecar_identity, sidecar_log ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        epoch = f"{identity} {self._file.inode}.{schema_version}"
+        return Position("sqlite", epoch, f"{last}.{nonce}")
+
+    def _has_log(self, connection: sqlite3.Connection) -> bool:
+        """Return whether all changes of the mapped tables are logged."""
+        found = dict(
+            connection.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'sidecar_%'")
+        )
+        return (
+            "sidecar_log" in found
+            and "sidecar_identity" in found
+            and all(_same(found.get(name), text) for name, text in triggers(self._mapping))
+        )
+
+    def _log(
+        self, connection: sqlite3.Connection, position: Position, since: Position
+    ) -> dict[str, list[str | None]] | None:
+        """Return the logged keys by type since a position; None if the log does not have them."""
+        last, _, nonce = since.mark.partition(".")
+        if (since.kind, since.epoch) != (position.kind, position.epoch) or not nonce:
+            return None
+        known = connection.execute("SELECT nonce FROM sidecar_log WHERE id = ?", (int(last),))
+        if known.fetchone() != (int(nonce),):
+            return None
+        log: dict[str, list[str | None]] = {}
+        for type_name, key in connection.execute(
+            "SELECT DISTINCT type, key FROM sidecar_log WHERE id > ?", (int(last),)
+        ):
+            log.setdefault(type_name, []).append(key)
+        return log
+
+    def _changed_tables(
+        self, connection: sqlite3.Connection, log: dict[str, list[str | None]]
+    ) -> dict[str, TableChanges]:
+        changes = {}
+        for name, keys in log.items():
+            if name not in self._mapping:
+                continue
+            texts = [key for key in keys if key is not None]
+            if len(texts) < len(keys):
+                changes[name] = TableChanges(self._table(connection, name), (), whole=True)
+                continue
+            cells = [self._key_cells(name, text) for text in texts]
+            table = self._table(connection, name, f"[{','.join(texts)}]")
+            changes[name] = TableChanges(table, cells, whole=False)
+        return changes
+
+    def _key_cells(self, name: str, text: str) -> Cells:
+        declared = self._schema.types[name]
+        values = parse_json(text.encode())
+        return {
+            column: cell_reader(declared.attributes[column])(value)
+            for column, value in zip(declared.key, values, strict=True)  # type: ignore[call-overload]  # an array
+        }
+
+    def _table(self, connection: sqlite3.Connection, name: str, keys: str = "") -> Table:
+        """Return the rows of a type: all of them, or those of a JSON array of keys."""
+        declared, source = self._schema.types[name], self._mapping[name]
+        where = ""
+        if keys:
+            columns = ", ".join(column(source.columns[key]) for key in declared.key)
+            parts = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(declared.key)))
+            where = f"WHERE ({columns}) IN (SELECT {parts} FROM json_each(?))"  # noqa: S608 - the names are quoted
+        selected = ", ".join(map(column, source.columns.values()))
+        statement = joined(
+            f"SELECT {selected}", rows_from(source), where, order_by(declared, source)
+        )
+        return Table(source.name, self._rows(connection, name, statement, keys), keyed=True)
+
+    def _rows(
+        self, connection: sqlite3.Connection, name: str, statement: str, keys: str
+    ) -> Iterator[tuple[int, Cells]]:
+        declared, names = self._schema.types[name], list(self._mapping[name].columns)
+        readers = [cell_reader(declared.attributes[attribute]) for attribute in names]
+        with self._file.errors(self._mapping[name].name):
+            for row in connection.execute(statement, (keys,) if keys else ()):
+                cells = [read(value) for read, value in zip(readers, row, strict=True)]
+                yield 0, dict(zip(names, cells, strict=True))
+
+
+def _same(found: str | None, text: str) -> bool:
+    return found is not None and found.split() == text.split()
