@@ -84,6 +84,8 @@ def admit_properties(
             refused.append(name)
         else:
             admitted[name] = value
+    if not refused:
+        return Admitted(admitted) if admitted else NOTHING_ADMITTED
     outside = tuple(f"{member}.{name}" for name in refused)
     return Admitted(admitted, outside, frozenset(refused))
 

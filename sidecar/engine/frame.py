@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct
+
 from sidecar.engine.admission import Values
 from sidecar.facts import Facts, Row
 from sidecar.schema import Key
@@ -13,38 +15,26 @@ UNREAD = object()
 """What stands in the cache for a row that was not looked for yet."""
 
 
-class Frame:
-    """All that one question is answered from."""
+class Frame(Struct, gc=False):
+    """All that one question is answered from, as far as it is known before a rule is looked at."""
 
-    __slots__ = ("action", "cache", "context", "keys", "outside", "rows", "sent", "snapshot")
-
-    def __init__(
-        self,
-        snapshot: Facts,
-        keys: tuple[Key | None, Key | None],
-        rows: tuple[Row | None, Row | None],
-        sent: tuple[Values, Values, Values, Values],
-        slots: int,
-    ) -> None:
-        """Gather what is known before any rule is looked at.
-
-        Args:
-            snapshot: The facts.
-            keys: Of the subject and the resource; None for an id that no entity can have.
-            rows: Theirs; None for what does not exist.
-            sent: Admitted values of the subject, the resource, the action and the context, with
-                defaults in place of what is not sent; a stored value wins over both.
-            slots: How many other rows the policy may look for.
-        """
-        self.snapshot = snapshot
-        self.keys = keys
-        self.rows = rows
-        self.sent = sent
-        _, _, self.action, self.context = sent
-        self.outside: tuple[str, ...] = ()
-        """Members of the request whose values are outside their domain; while there are any,
-        nothing is granted."""
-        self.cache: list[Any] = [UNREAD] * slots
+    snapshot: Facts
+    keys: tuple[Key | None, Key | None]
+    """Of the subject and the resource; None for an id that no entity can have."""
+    rows: tuple[Row | None, Row | None]
+    """Theirs; None for what does not exist."""
+    sent: tuple[Values, Values]
+    """Admitted values of the subject and the resource, with defaults in place of what is not sent;
+    a stored value wins over both."""
+    action: Values
+    """Likewise of the action."""
+    context: Values
+    """Likewise of the context."""
+    cache: list[Any]
+    """Other rows that the policy looks for, each in its slot."""
+    outside: tuple[str, ...] = ()
+    """Members of the request whose values are outside their domain; while there are any,
+    nothing is granted."""
 
 
 Read = Callable[[Frame], Any]

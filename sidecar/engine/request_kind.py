@@ -102,14 +102,7 @@ class RequestKind:
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
-        sent = (
-            request.subject_properties,
-            request.resource_properties,
-            request.action_properties,
-            request.context,
-        )
-        ids = (request.subject.id, request.resource.id)
-        return self._frames.build(ids, request.action, sent, snapshot, now)
+        return self._frames.build(request, snapshot, now)
 
     def window(self, frame: Frame, action: str | None = None) -> Window | None:
         """Return between which instants the decisions stay the same, or None if unknown.
@@ -145,7 +138,9 @@ class RequestKind:
 
     def always_on_reasons(self, action: str, frame: Frame) -> list[str]:
         """Return the reasons of a denial that needs no policy (R20, `always_on`)."""
-        if None not in frame.rows and self._rows_tell and self.entry(action).ordinary:
+        subject, resource = frame.rows
+        has_rows = self._rows_tell and subject is not None and resource is not None
+        if has_rows and self.entry(action).ordinary:
             return []  # as in most requests
         return always_on_reasons(
             self.resource,

@@ -73,7 +73,8 @@ def prepare() -> None:
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
         if kind.__module__.startswith("sidecar."):
-            with suppress(msgspec.ValidationError):
+            # The types of the engine that msgspec cannot read are read from nowhere.
+            with suppress(msgspec.ValidationError, TypeError):
                 msgspec.convert(None, kind)
 
 

@@ -24,7 +24,7 @@ from sidecar.engine.admission import Admitted, admit_properties
 from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.policy import Policy
 from sidecar.facts import Row, Snapshot
-from sidecar.model import Decision, Window
+from sidecar.model import Decision, Request, Window
 from sidecar.schema import EntityType, Key, Value
 from tests.differential.test_against_reference import Tally, compare_pack
 
@@ -92,8 +92,8 @@ def _nothing_optional(patch: pytest.MonkeyPatch) -> None:
 def _callers_win_over_the_mount(patch: pytest.MonkeyPatch) -> None:
     add = FrameBuilder._add_properties
 
-    def forgetful(builder: FrameBuilder, frame: Frame, *said: Any) -> None:
-        add(builder, frame, *said)
+    def forgetful(builder: FrameBuilder, request: Request, frame: Frame) -> None:
+        add(builder, request, frame)
         subject, resource = frame.rows
         frame.rows = (
             _without(builder._subject, subject, frame.sent[0]),
