@@ -10,20 +10,34 @@ from itertools import pairwise
 from typing import Any
 
 from sidecar.bundle.errors import bundle_error
-from sidecar.diagram.nodes import LEAVES
+from sidecar.bundle.model import NodeRow
+from sidecar.diagram.nodes import LEAVES, Test
 from sidecar.diagram.path_types import PathTypes
-from sidecar.diagram.questions import (
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
-    ORDERS,
     RESOURCE,
     SETTINGS,
     SUBJECT,
+    Literal,
+    LookupPath,
+    Member,
+    Operand,
+    Path,
+)
+from sidecar.diagram.questions import (
+    ORDERS,
     YES_NO,
     Answer,
-    Path,
-    Question,
-    from_json,
+    Exists,
+    Includes,
+    NumberOf,
+    Order,
+    Present,
+    Same,
+    TextOf,
+    ValueOf,
+    facts_of,
     value_of,
 )
 from sidecar.schema import Attribute, Kind, ValueType
@@ -32,9 +46,9 @@ from sidecar.schema.model import ORDERED, TEXTS
 MOST_DIGITS = 80
 """Of a number in a label: more than a decimal of a policy has."""
 
-ENTITIES = frozenset({SUBJECT, RESOURCE})
+ENTITIES: frozenset[Path] = frozenset({SUBJECT, RESOURCE})
 """Roots of paths that are entities."""
-RECORDS = frozenset({ACTION, CONTEXT, SETTINGS})
+RECORDS: frozenset[Path] = frozenset({ACTION, CONTEXT, SETTINGS})
 """Roots of paths that are not, and have members."""
 
 
@@ -42,7 +56,7 @@ class DiagramScope:
     """Checks the nodes below an entry, each once."""
 
     def __init__(
-        self, types: PathTypes, nodes: Sequence[Any], tests: Sequence[Any], checked: set[int]
+        self, types: PathTypes, nodes: Sequence[NodeRow], tests: Sequence[Test], checked: set[int]
     ) -> None:
         """Prepare to check.
 
@@ -73,63 +87,53 @@ class DiagramScope:
             if number in self.checked:
                 continue
             self.checked.add(number)
-            _, test, labels, branches = self._nodes[number - len(LEAVES)]
-            if test not in self._outcomes:
-                self._outcomes[test] = self._outcomes_of(test)
-            if not self._outcomes[test](labels):
+            row = self._nodes[number - len(LEAVES)]
+            if row.test not in self._outcomes:
+                self._outcomes[row.test] = self._outcomes_of(row.test)
+            if not self._outcomes[row.test](row.labels):
                 where = f"nodes[{number - len(LEAVES)}]"
-                raise bundle_error(where, f"has labels that are no outcomes of test {test}")
-            waiting += branches
+                raise bundle_error(where, f"has labels that are no outcomes of test {row.test}")
+            waiting += row.branches
 
     def _outcomes_of(self, test: int) -> _Outcomes:
         """Return what tells whether labels are outcomes of a test that these types can have."""
-        question, _, kind = self._tests[test]
         try:
-            outcomes = self._possible(from_json(question), kind)
+            outcomes = self._possible(self._tests[test])
         except LookupError:
             outcomes = None
         if outcomes is None:
             raise bundle_error(f"tests[{test}]", "is about what the schema does not declare so")
         return outcomes
 
-    def _possible(self, question: Question, kind: str | None) -> _Outcomes | None:
+    def _possible(self, test: Test) -> _Outcomes | None:
         """Return the same; None, or LookupError, where the schema does not declare it so."""
-        match question:
-            case ("exists", path):
-                return _exactly(YES_NO) if self._is_entity(path) else None
-            case ("present", path):
-                self._attribute(path)
+        for path in facts_of(test.question):
+            self._check_path(path)
+        attribute = self._types.attribute
+        match test.question:
+            case Exists(path):
+                return _exactly(YES_NO) if self._types.is_entity(path) else None
+            case Present(path):
+                attribute(path)
                 return _exactly(YES_NO)
-            case ("value", path):
-                return _values_of(self._attribute(path))
-            case ("text", path):
-                return _any_text if self._attribute(path).type.kind in TEXTS else None
-            case ("number", path):
-                declared = self._attribute(path).type.kind
-                known = declared in ORDERED and declared.value == kind
+            case ValueOf(path):
+                return _values_of(attribute(path))
+            case TextOf(path):
+                return _any_text if attribute(path).type.kind in TEXTS else None
+            case NumberOf(path):
+                declared = attribute(path).type.kind
+                known = declared in ORDERED and declared is test.kind
                 return partial(_are_cuts, declared) if known else None
-            case ("order", left, right):
-                kinds = {self._attribute(path).type.kind for path in (left, right)}
+            case Order(left, right):
+                kinds = {attribute(path).type.kind for path in (left, right)}
                 return _exactly(ORDERS) if len(kinds) == 1 and kinds <= ORDERED else None
-            case ("same", left, right):
-                alike = self._is_entity(left) == self._is_entity(right)
+            case Same(left, right):
+                alike = self._types.is_entity(left) == self._types.is_entity(right)
                 return _exactly(YES_NO) if alike else None
-            case ("includes", members, member):
-                element = self._attribute(members).type.element
+            case Includes(members, member):
+                element = attribute(members).type.element
                 fits = element is not None and self._is_operand(member, element)
                 return _exactly(YES_NO) if fits else None
-            case _:
-                return None
-
-    def _is_entity(self, path: Path) -> bool:
-        self._check_path(path)
-        return self._types.is_entity(path)
-
-    def _attribute(self, path: Path) -> Attribute:
-        self._check_path(path)
-        if path[0] != "member":
-            raise LookupError(path)
-        return self._types.attribute(path)
 
     def _check_path(self, path: Path) -> None:
         """Check every step of a path, and what its look-ups are made with.
@@ -137,25 +141,25 @@ class DiagramScope:
         Raises:
             LookupError: The schema does not declare one.
         """
-        if path in ENTITIES or path in self._paths:
+        if path in self._paths:
             return
-        if path[0] == "lookup":
-            self._check_path(path[1])
-            arguments, operands = self._types.argument_types(path), path[3]
-            pairs = zip(operands, arguments, strict=False)
-            if len(operands) != len(arguments) or not all(
+        if isinstance(path, LookupPath):
+            self._check_path(path.base)
+            arguments = self._types.argument_types(path)
+            pairs = zip(path.operands, arguments, strict=False)
+            if len(path.operands) != len(arguments) or not all(
                 self._is_operand(operand, declared) for operand, declared in pairs
             ):
                 raise LookupError(path)
-        else:
-            if path[1] not in RECORDS:
-                self._check_path(path[1])
+        elif path not in ENTITIES:
+            if isinstance(path, Member) and path.base not in RECORDS:
+                self._check_path(path.base)
             self._types.attribute(path)
         self._paths.add(path)
 
-    def _is_operand(self, operand: Path, declared: ValueType) -> bool:
-        if operand[0] == "literal":
-            return declared.kind is Kind.REFERENCE or _is_readable(declared.kind, operand[1])
+    def _is_operand(self, operand: Operand, declared: ValueType) -> bool:
+        if isinstance(operand, Literal):
+            return declared.kind is Kind.REFERENCE or _is_readable(declared.kind, operand.text)
         self._check_path(operand)
         return True
 

@@ -11,17 +11,26 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from sidecar.bundle.checks import check_diagrams
 from sidecar.bundle.errors import BundleError
-from sidecar.bundle.model import Bundle, Entry, diagrams_of, nodes_of
+from sidecar.bundle.model import (
+    Bundle,
+    DiagramRows,
+    Entry,
+    EntryRow,
+    NodeRow,
+    PlainLabel,
+    diagrams_of,
+    nodes_of,
+)
 from sidecar.diagram.nodes import LEAVES, Node, Test
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.schema import Value
@@ -45,31 +54,13 @@ _LONGEST_HEAD = 128
 _REVISION = re.compile(r"[0-9a-f]{16}")
 _MEND = "build it again, or copy it again"
 
-_Root = int | None
-
-
-class _Test(Struct, array_like=True, forbid_unknown_fields=True):
-    question: list[Any]
-    outcomes: Literal["finite", "text", "number"]
-    kind: str | None
-
 
 class _Node(Struct, array_like=True, forbid_unknown_fields=True):
     """Its number is its place among the nodes, counted on from the leaves."""
 
     test: int
-    labels: list[bool | str | tuple[str, bool]]
-    branches: list[int]
-
-
-class _Entry(Struct, array_like=True, forbid_unknown_fields=True):
-    subject: str
-    resource: str
-    action: str
-    granted: _Root
-    forbids: dict[str, _Root]
-    obliges: dict[str, _Root]
-    allowed: _Root
+    labels: tuple[PlainLabel, ...]
+    branches: tuple[int, ...]
 
 
 class _Content(Struct, forbid_unknown_fields=True):
@@ -80,10 +71,10 @@ class _Content(Struct, forbid_unknown_fields=True):
     schema: dict[str, Any]
     settings: dict[str, Any]
     sentences: dict[str, dict[str, str]]
-    tests: list[_Test]
+    tests: list[Test]
     nodes: list[_Node]
-    entries: list[_Entry]
-    foreign: list[_Entry]
+    entries: list[EntryRow]
+    foreign: list[EntryRow]
     notices: list[tuple[str, int, str]]
     uncompiled: list[tuple[str, int, str, str, str, str, str]]
 
@@ -156,20 +147,20 @@ class _Numbering:
         # Their order is what makes the diagrams ordered, so it stays.
         used = sorted({node.test for node in ordered})
         places = {test: place for place, test in enumerate(used)}
-        self.tests = [_plain_test(bundle.tests[test]) for test in used]
+        self.tests = [bundle.tests[test] for test in used]
         self.nodes = [
             _Node(
                 places[node.test],
-                list(node.labels),
-                [self._numbers[branch.number] for branch in node.branches],
+                node.labels,
+                tuple(self._numbers[branch.number] for branch in node.branches),
             )
             for node in ordered
         ]
 
-    def entries(self, entries: Mapping[tuple[str, str, str], Entry]) -> list[_Entry]:
+    def entries(self, entries: Mapping[tuple[str, str, str], Entry]) -> list[EntryRow]:
         """Return the rows of entries."""
         return [
-            _Entry(
+            EntryRow(
                 *key,
                 self._root(entry.granted),
                 {code: self._root(root) for code, root in entry.forbids.items()},
@@ -179,7 +170,7 @@ class _Numbering:
             for key, entry in entries.items()
         ]
 
-    def _root(self, node: Node | None) -> _Root:
+    def _root(self, node: Node | None) -> int | None:
         return None if node is None else self._numbers[node.number]
 
     def _number(self, root: Node, ordered: list[Node]) -> None:
@@ -200,11 +191,6 @@ class _Numbering:
 def _roots(entry: Entry) -> Iterator[Node]:
     roots = (entry.granted, *entry.forbids.values(), *entry.obliges.values(), entry.allowed)
     return (root for root in roots if root is not None)
-
-
-def _plain_test(test: Test) -> _Test:
-    kind = None if test.kind is None else test.kind.value
-    return _Test(list(test.question), test.outcomes, kind)  # type: ignore[arg-type]  # one of three
 
 
 def _members(plain: Plain) -> dict[str, Any]:
@@ -284,33 +270,26 @@ def _bundle_of(document: bytes) -> Bundle:
     named = Faults("settings")
     values: Mapping[str, Value] = settings_of(schema, [("settings", settings, named)])
     sentences = sentences_of(_node(content.sentences, "sentences"), Faults("sentences"))
-    plain: dict[str, Any] = {
-        "notices": content.notices,
-        "uncompiled": content.uncompiled,
-        "tests": [(test.question, test.outcomes, test.kind) for test in content.tests],
-        "nodes": [
-            (number, node.test, node.labels, node.branches)
+    rows = DiagramRows(
+        notices=content.notices,
+        tests=content.tests,
+        nodes=[
+            NodeRow(number, node.test, node.labels, node.branches)
             for number, node in enumerate(content.nodes, len(LEAVES))
         ],
-        "entries": _rows(content.entries),
-        "foreign": _rows(content.foreign),
-        "explored": (),
-        "gone_through": (),
-        "probes": (),
-    }
-    check_diagrams(plain, schema, sentences)
+        entries=content.entries,
+        foreign=content.foreign,
+        uncompiled=content.uncompiled,
+    )
+    check_diagrams(rows, schema, sentences)
     return Bundle(
         schema=schema,
         settings=values,
         sentences=sentences,
         revision=content.revision,
         files=tuple(content.files),
-        **diagrams_of(plain, nodes_of(plain["nodes"], {})),
+        **diagrams_of(rows, nodes_of(rows.nodes, {})),
     )
-
-
-def _rows(entries: Sequence[_Entry]) -> list[tuple[Any, ...]]:
-    return [msgspec.structs.astuple(entry) for entry in entries]
 
 
 def _node(plain: object, what: str) -> Document:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
+
+from msgspec import Struct, structs
 
 from sidecar.diagram.nodes import LEAVES, Node, Test
-from sidecar.diagram.questions import Path, from_json
+from sidecar.diagram.paths import Operand
 from sidecar.errors import Problem
 from sidecar.schema import Schema, Sentences, Value
-from sidecar.schema.model import Kind
 
 UNDECLARED_ACTION = " undeclared"
 """The name that stands for every action that the schema does not declare; none that is declared
@@ -41,7 +42,7 @@ class RuleDiagram:
     line: int
     number: int
     """Of a clause; -1 for a rule."""
-    operands: tuple[Path, ...]
+    operands: tuple[Operand, ...]
     subject: str
     resource: str
     action: str | None
@@ -103,52 +104,90 @@ class Bundle:
         return found or self.entries[subject, resource, UNDECLARED_ACTION]
 
 
-def diagrams_of(compiled: Mapping[str, Any], nodes: Mapping[int, Node]) -> dict[str, Any]:
-    """Return the members of a bundle that the compiler's plain data holds.
+PlainLabel: TypeAlias = bool | str | tuple[str, bool]
+"""A label of a node (`sidecar.diagram.nodes.Label`)."""
+
+
+class NodeRow(Struct, array_like=True, forbid_unknown_fields=True):
+    """A node as plain data."""
+
+    number: int
+    test: int
+    labels: tuple[PlainLabel, ...]
+    branches: tuple[int, ...]
+    """Numbers of nodes that come before it."""
+
+
+class EntryRow(Struct, array_like=True, forbid_unknown_fields=True):
+    """An entry as plain data; a root is the number of a node, or None where it was not compiled."""
+
+    subject: str
+    resource: str
+    action: str
+    granted: int | None
+    forbids: dict[str, int | None]
+    obliges: dict[str, int | None]
+    allowed: int | None
+
+
+class RuleRow(Struct, array_like=True, forbid_unknown_fields=True):
+    """A `RuleDiagram` as plain data."""
+
+    rule: str
+    file: str
+    line: int
+    number: int
+    operands: tuple[Operand, ...]
+    subject: str
+    resource: str
+    action: str | None
+    root: int | None
+
+
+class DiagramRows(Struct):
+    """The diagrams of a pack as plain data, such as `sidecar.compiler.compile` returns."""
+
+    notices: list[tuple[str, int, str]]
+    tests: list[Test]
+    nodes: list[NodeRow]
+    entries: list[EntryRow]
+    foreign: list[EntryRow] = []
+    uncompiled: list[tuple[str, int, str, str, str, str, str]] = []
+    explored: list[RuleRow] = []
+    gone_through: list[str] = []
+    probes: list[tuple[str, str, str, str, int | None]] = []
+    """Name, subject type, resource type, action and root."""
+
+
+def diagrams_of(rows: DiagramRows, nodes: Mapping[int, Node]) -> dict[str, Any]:
+    """Return the members of a bundle that plain data holds.
 
     Args:
-        compiled: What `sidecar.compiler.compile.compile_pack` returns.
+        rows: The plain data.
         nodes: Its nodes, by their numbers.
     """
     return {
-        "notices": tuple(Problem(*notice) for notice in compiled["notices"]),
-        "uncompiled": tuple(Uncompiled(*row) for row in compiled["uncompiled"]),
-        "entries": entries_of(compiled["entries"], nodes),
-        "foreign": entries_of(compiled["foreign"], nodes),
-        "tests": tests_of(compiled["tests"]),
+        "notices": tuple(Problem(*notice) for notice in rows.notices),
+        "uncompiled": tuple(Uncompiled(*row) for row in rows.uncompiled),
+        "entries": entries_of(rows.entries, nodes),
+        "foreign": entries_of(rows.foreign, nodes),
+        "tests": tuple(rows.tests),
         "explored": tuple(
-            RuleDiagram(
-                rule=rule,
-                file=file,
-                line=line,
-                number=number,
-                operands=from_json(operands),
-                subject=subject,
-                resource=resource,
-                action=action,
-                root=_root(root, nodes),
-            )
-            for rule, file, line, number, operands, subject, resource, action, root in compiled[
-                "explored"
-            ]
+            RuleDiagram(**{**structs.asdict(row), "root": _root(row.root, nodes)})
+            for row in rows.explored
         ),
-        "gone_through": frozenset(compiled["gone_through"]),
-        "probes": {
-            (name, subject, resource, action): _root(root, nodes)
-            for name, subject, resource, action, root in compiled["probes"]
-        },
+        "gone_through": frozenset(rows.gone_through),
+        "probes": {tuple(key): _root(root, nodes) for *key, root in rows.probes},
     }
 
 
 def entries_of(
-    rows: Iterable[Sequence[Any]], nodes: Mapping[int, Node]
+    rows: Iterable[EntryRow], nodes: Mapping[int, Node]
 ) -> dict[tuple[str, str, str], Entry]:
-    """Return entries from their plain rows.
+    """Return entries from plain data.
 
     Args:
-        rows: Subject type, resource type, action, then the root of the grant, the roots of the
-            prohibitions and of the obligations by their codes, and that of granted and not
-            forbidden; a root is a number, or None where it was not compiled.
+        rows: The plain data.
         nodes: The nodes, by their numbers.
     """
 
@@ -156,34 +195,28 @@ def entries_of(
         return {code: _root(root, nodes) for code, root in roots.items()}
 
     return {
-        (subject, resource, action): Entry(
-            _root(granted, nodes), by_code(forbids), by_code(obliges), _root(allowed, nodes)
+        (row.subject, row.resource, row.action): Entry(
+            _root(row.granted, nodes),
+            by_code(row.forbids),
+            by_code(row.obliges),
+            _root(row.allowed, nodes),
         )
-        for subject, resource, action, granted, forbids, obliges, allowed in rows
+        for row in rows
     }
 
 
-def tests_of(rows: Iterable[Sequence[Any]]) -> tuple[Test, ...]:
-    """Return tests from their plain rows: question, outcomes, and the kind of a number."""
-    return tuple(
-        Test(from_json(question), outcomes, kind and Kind(kind))
-        for question, outcomes, kind in rows
-    )
-
-
-def nodes_of(rows: Iterable[Sequence[Any]], known: Mapping[int, Node]) -> dict[int, Node]:
+def nodes_of(rows: Iterable[NodeRow], known: Mapping[int, Node]) -> dict[int, Node]:
     """Return nodes by their numbers, those that are known and the leaves among them.
 
     Args:
-        rows: Number, test, labels and the numbers of the branches, which come before.
+        rows: Nodes as plain data, branches before the nodes that lead to them.
         known: Nodes that were made already.
     """
     nodes = {leaf.number: leaf for leaf in LEAVES}
     nodes.update(known)
-    for number, test, labels, branches in rows:
-        nodes[number] = Node(
-            test, tuple(from_json(labels)), tuple(nodes[branch] for branch in branches), number
-        )
+    for row in rows:
+        branches = tuple(nodes[branch] for branch in row.branches)
+        nodes[row.number] = Node(row.test, row.labels, branches, row.number)
     return nodes
 
 

@@ -120,7 +120,7 @@ class _Parent:
     def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
         """Return the parent's answer, which is one of `domain` when the snapshot is sound."""
         if question not in self._known:
-            write_message(self._streams[1], json.dumps({"ask": question}).encode())
+            write_message(self._streams[1], msgspec.json.encode({"ask": question}))
             answer = json.loads(read_message(self._streams[0]))
             if answer not in domain:
                 raise PolicyFault("the facts have no answer")

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from sidecar.compiler.pack import PackTexts
-from sidecar.diagram.questions import Answer, Question, from_json
+from sidecar.diagram.questions import Answer, Question
 from sidecar.errors import EvaluationError, InvalidPackError, OsoMissingError, Problem
 
 _MODULE = "import sidecar.compiler.child_main as child; child.main()"
@@ -307,7 +307,8 @@ class Oso:
         child.send(json.dumps(asked).encode())
         try:
             while "ask" in (said := child.receive()):
-                child.send(json.dumps(answer(from_json(said["ask"]))).encode())
+                question = msgspec.convert(said["ask"], Question)
+                child.send(json.dumps(answer(question)).encode())
         except BaseException:
             # The conversation is broken off in the middle: the process cannot be asked again.
             self._forget()

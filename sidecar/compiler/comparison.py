@@ -10,7 +10,19 @@ from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import is_absent
 from sidecar.compiler.semantics import Answers, Narrowing, has_key
 from sidecar.compiler.symbols import ActionName, ActionObject, Constant, Fact, Thing, Truth
-from sidecar.diagram.questions import ORDERS, YES_NO, Path, show, text_of
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import Path, json_form
+from sidecar.diagram.questions import (
+    ORDERS,
+    YES_NO,
+    Above,
+    AtLeast,
+    Equals,
+    Order,
+    Same,
+    ValueOf,
+    text_of,
+)
 from sidecar.errors import PolicyFault
 from sidecar.polar.literals import number_value, text_value
 from sidecar.polar.names import Names, nearest
@@ -95,10 +107,9 @@ class Comparison:
         return self._same(left.path, right.path)
 
     def _same(self, left: Path | None, right: Path | None) -> bool:
-        if left == right:
-            return True
-        first, second = sorted((left or (), right or ()), key=repr)
-        return bool(self._answers.ask(("same", first, second), YES_NO))
+        if left is None or right is None or left == right:
+            return left == right
+        return bool(self._answers.ask(Same(*sorted((left, right), key=json_form)), YES_NO))
 
     def _flags(self, operator: str, left: object, right: object) -> bool:
         for side, other in ((left, right), (right, left)):
@@ -118,7 +129,7 @@ class Comparison:
                 else bool(self._answers.ask(question, YES_NO))
             )
         if isinstance(flag, Fact):
-            return bool(self._answers.ask(("value", flag.path), YES_NO))
+            return bool(self._answers.ask(ValueOf(flag.path), YES_NO))
         return bool(flag.value) if isinstance(flag, Constant) else bool(flag)
 
     def _facts(self, operator: str, left: Fact, right: Fact) -> bool:
@@ -129,8 +140,8 @@ class Comparison:
         if left.path == right.path:
             return operator in {"Eq", "Leq", "Geq"}
         if left.type.kind in ORDERED:
-            first, second = sorted((left.path, right.path), key=repr)
-            answer = self._answers.ask(("order", first, second), ORDERS)
+            first, second = sorted((left.path, right.path), key=json_form)
+            answer = self._answers.ask(Order(first, second), ORDERS)
             if first != left.path:
                 answer = {"lt": "gt", "gt": "lt"}.get(str(answer), answer)
             return (
@@ -144,17 +155,17 @@ class Comparison:
                 }[operator]
             )
         if left.type.kind is Kind.ENUM:
-            asked = [
-                self._answers.ask(("value", fact.path), _domain(fact)) for fact in (left, right)
+            values = [
+                self._answers.ask(ValueOf(fact.path), _domain(fact)) for fact in (left, right)
             ]
-            return asked[0] == asked[1]
+            return values[0] == values[1]
         return self._same(left.path, right.path)
 
     def _literal(self, operator: str, fact: Fact, value: Value) -> bool:
         kind = fact.type.kind
         if kind in ORDERED:
-            least = ("least", fact.path, text_of(value), kind.value)
-            above = ("above", *least[1:])
+            limit = text_of(value)
+            least, above = AtLeast(fact.path, limit, kind), Above(fact.path, limit, kind)
             if operator in {"Lt", "Geq"}:
                 return bool(self._answers.ask(least, YES_NO)) is (operator == "Geq")
             if operator in {"Leq", "Gt"}:
@@ -164,11 +175,11 @@ class Comparison:
         if kind is Kind.ENUM:
             if value not in _domain(fact):
                 return False
-            question = ("value", fact.path)
+            question = ValueOf(fact.path)
             if isinstance(self._answers, Narrowing):
                 return self._answers.is_value(question, str(value), _domain(fact))
             return self._answers.ask(question, _domain(fact)) == value
-        return bool(self._answers.ask(("is", fact.path, value), YES_NO))
+        return bool(self._answers.ask(Equals(fact.path, str(value)), YES_NO))
 
     def _value(self, fact: Fact, other: object) -> Value:
         """Return a literal or a setting as a value of the fact's type."""
@@ -194,7 +205,7 @@ class Comparison:
         if constant is not left:
             operator = _MIRRORED.get(operator, operator)
         # A setting compares with a literal as a fact of its type would.
-        name = constant.path[2]
+        name = constant.path.name
         value = self._value(Fact(constant.path, Attribute(name=name, type=constant.type)), other)
         mine = constant.value
         if operator == "Eq":
@@ -214,7 +225,7 @@ def _domain(fact: Fact) -> tuple[str, ...]:
 
 def _word(value: object) -> str:
     """Return the word to look for in the text of a rule: the member that was compared."""
-    return str(value.path[2]) if isinstance(value, Fact | Constant) else ""
+    return value.path.name if isinstance(value, Fact | Constant) else ""
 
 
 def _is_flag(value: object) -> bool:

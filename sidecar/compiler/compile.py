@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import to_builtins
+
 from sidecar.compiler.dead_clauses import never
 from sidecar.compiler.entries import EntryCompiler, requests
 from sidecar.compiler.explorer import Explorer, gone_through
@@ -191,12 +193,20 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
         if found is not None:
             roots.append(found)
         root = None if found is None else found.number
-        yield [*place, operands, subject, resource, action[0] if action else None, root]
+        yield [
+            *place,
+            to_builtins(operands),
+            subject,
+            resource,
+            action[0] if action else None,
+            root,
+        ]
 
 
 def plain_test(test: Test) -> list[Any]:
     """Return a test as plain data."""
-    return [test.question, test.outcomes, test.kind and test.kind.value]
+    plain: list[Any] = to_builtins(test)
+    return plain
 
 
 def plain_node(node: Node) -> list[Any]:

@@ -16,7 +16,8 @@ from sidecar.compiler.symbols import Unexplorable
 from sidecar.compiler.variable_order import small_order
 from sidecar.diagram.diagram import MAXIMUM_NODES, TooLargeError
 from sidecar.diagram.nodes import FALSE, Node, Test
-from sidecar.diagram.questions import operands_of, with_default
+from sidecar.diagram.path_types import with_default
+from sidecar.diagram.paths import operands_of
 from sidecar.errors import Problem
 from sidecar.polar.checks import ENTRY_POINTS
 from sidecar.schema.model import Schema

@@ -13,13 +13,21 @@ from typing import Any
 from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.program import Clause, Program
-from sidecar.compiler.query_trees import Asked, Branching, Earlier, Outcome, QueryTrees
+from sidecar.compiler.query_trees import (
+    Asked,
+    Branching,
+    Earlier,
+    HasValue,
+    Outcome,
+    QueryTrees,
+)
 from sidecar.compiler.selection import operand_types
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.diagram import TooLargeError, Trees
 from sidecar.diagram.nodes import FALSE, FAULT, Node
 from sidecar.diagram.path_types import PathTypes, paths_of
-from sidecar.diagram.questions import Path
+from sidecar.diagram.paths import Operand
+from sidecar.diagram.questions import RuleHolds, ValueOf
 from sidecar.errors import PolicyFault, Problem
 from sidecar.polar.names import Names
 from sidecar.schema.model import Value
@@ -29,7 +37,7 @@ Key = tuple[Any, ...]
 resource, and the action where the diagram depends on it."""
 Found = tuple[Node, ActionUse] | Unexplorable
 """A diagram, and how it depends on the action."""
-Call = tuple[str, tuple[Path, ...]]
+Call = tuple[str, tuple[Operand, ...]]
 """A rule, and what it is called with."""
 
 
@@ -75,7 +83,7 @@ class Explorer:
         self._open: set[Key] = set()
         self._paths: dict[tuple[str, str], PathTypes] = {}
 
-    def matching(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> Sequence[Clause]:
+    def matching(self, rule: str, operands: tuple[Operand, ...], asked: Asked) -> Sequence[Clause]:
         """Return the clauses that may hold for a call, and note the call."""
         scope = (asked.subject, asked.resource)
         self.calls.setdefault((rule, operands), scope)
@@ -117,7 +125,7 @@ class Explorer:
             and (not alive or isinstance(found, Unexplorable) or found[0] is not FALSE)
         }
 
-    def entry(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> Node:
+    def entry(self, clause: Clause, operands: tuple[Operand, ...], asked: Asked) -> Node:
         """Return the diagram of one clause of `allow`, `forbid` or `oblige`.
 
         Raises:
@@ -137,7 +145,9 @@ class Explorer:
         for clause, (_, operands), scope in self.passed_over():
             yield ("clause", clause.number, operands, *scope), FALSE
 
-    def _rule(self, rule: str, operands: tuple[Path, ...], asked: Asked) -> tuple[Node, ActionUse]:
+    def _rule(
+        self, rule: str, operands: tuple[Operand, ...], asked: Asked
+    ) -> tuple[Node, ActionUse]:
         def explore(use: ActionUse) -> Node:
             node = FALSE
             for clause in self.matching(rule.rpartition("__")[0], operands, asked):
@@ -149,7 +159,7 @@ class Explorer:
         return self._remembered(("rule", rule, operands), asked, explore)
 
     def _clause(
-        self, clause: Clause, operands: tuple[Path, ...], asked: Asked
+        self, clause: Clause, operands: tuple[Operand, ...], asked: Asked
     ) -> tuple[Node, ActionUse]:
         def explore(use: ActionUse) -> Node:
             tree = self.asking.tree(clause, operands, asked)
@@ -196,12 +206,12 @@ class Explorer:
 
     def _join(self, outcome: Outcome, clause: Clause, asked: Asked, use: ActionUse) -> Node:
         """Return the diagram of a query tree, those of the rules that it calls in their places."""
-        if isinstance(outcome, Node):
-            return outcome
+        if not isinstance(outcome, Branching):
+            return FAULT if outcome is None else self.trees.leaf(outcome)
         question = outcome.question
-        if question[0] == "rule":
+        if isinstance(question, RuleHolds):
             try:
-                called, used = self._rule(question[1], question[2], asked)
+                called, used = self._rule(question.name, question.operands, asked)
             except PolicyFault as fault:
                 self._report(clause, asked, fault)
                 return FAULT
@@ -213,13 +223,12 @@ class Explorer:
     def _branch(self, outcome: Branching, clause: Clause, asked: Asked, use: ActionUse) -> Node:
         """Return the diagram that tests a fact."""
         question, labels = outcome.question, outcome.labels
-        is_comparison = question[0] == "value" and len(question) > _VALUE_OF_A_PATH
-        test = question[:_VALUE_OF_A_PATH] if is_comparison else question
+        test = ValueOf(question.path) if isinstance(question, HasValue) else question
         self.trees.meet(test, labels)
         branches = {a: self._join(below, clause, asked, use) for a, below in outcome.branches}
-        if is_comparison:
-            branches = {label: branches[label == question[-1]] for label in labels}
-        elif question[0] == "value":
+        if isinstance(question, HasValue):
+            branches = {label: branches[label == question.value] for label in labels}
+        elif isinstance(question, ValueOf):
             # Values that the path has ruled out: the same test above never leads here for them.
             branches = {label: branches.get(label, FALSE) for label in labels}
         return _joined(partial(self.trees.branch, test, branches))
@@ -229,10 +238,6 @@ class Explorer:
         place = (clause.file, clause.line_of(fault.word))
         message = f"{fault} (asked for a `{asked.resource}`)"
         self.problems.setdefault((*place, str(fault)), Problem(*place, message))
-
-
-_VALUE_OF_A_PATH = 2
-"""Length of ``("value", path)``; with a literal it is a comparison."""
 
 
 def _joined(join: Callable[[], Node]) -> Node:

@@ -10,20 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 
-from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.program import Clause, Program
-from sidecar.compiler.query_trees import Asked, Branching, Outcome, QueryTree, QueryTrees
-from sidecar.diagram.nodes import FALSE, TRUE, Node
-from sidecar.diagram.questions import Path, from_json
+from sidecar.compiler.query_trees import Asked, QueryTree, QueryTrees
+from sidecar.diagram.paths import Operand
 from sidecar.digests import digest_of
 
-_Key = tuple[str, tuple[Path, ...], str, str]
+_Key = tuple[str, tuple[Operand, ...], str, str]
 """A clause by the digest of its words, the operands, and the types of subject and resource."""
-_LEAVES = (FALSE, TRUE)
 
 
 class Identities:
@@ -58,7 +54,7 @@ class Found:
     """A query tree, and the rules that it depends on."""
 
     tree: QueryTree
-    through: Mapping[str, str]
+    through: dict[str, str]
     """Rules through which Oso went, to the digests of their clauses."""
 
 
@@ -77,12 +73,22 @@ class Findings:
     def dump(self) -> bytes:
         """Write the findings as JSON."""
         rows = [
-            (*key, tree.action, _plain_use(tree.use), found.through, _plain(tree.root))
+            _Row(*key, found.tree, found.through)
             for key, every in self.trees.items()
             for found in every
-            for tree in (found.tree,)
         ]
         return msgspec.json.encode((self.context, rows))
+
+
+class _Row(msgspec.Struct, array_like=True):
+    """A query tree, as it is written."""
+
+    clause: str
+    operands: tuple[Operand, ...]
+    subject: str
+    resource: str
+    tree: QueryTree
+    through: dict[str, str]
 
 
 def load_findings(text: bytes) -> Findings:
@@ -91,12 +97,11 @@ def load_findings(text: bytes) -> Findings:
     Raises:
         ValueError: It is something else.
     """
-    context, rows = msgspec.json.decode(text)
+    context, rows = msgspec.json.decode(text, type=tuple[str, list[_Row]])
     trees: dict[_Key, list[Found]] = {}
-    for clause, operands, subject, resource, action, use, through, root in rows:
-        tree = QueryTree(_outcome(root), action, ActionUse(*use), frozenset(through))
-        key = (clause, from_json(operands), subject, resource)
-        trees.setdefault(key, []).append(Found(tree, through))
+    for row in rows:
+        key = (row.clause, row.operands, row.subject, row.resource)
+        trees.setdefault(key, []).append(Found(row.tree, row.through))
     return Findings(context, trees)
 
 
@@ -123,7 +128,7 @@ class Reused:
     findings: Findings
     identities: Identities
 
-    def tree(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree | None:
+    def tree(self, clause: Clause, operands: tuple[Operand, ...], asked: Asked) -> QueryTree | None:
         """Return the tree of a clause; None where it may differ."""
         key = (self.identities.clause(clause), operands, asked.subject, asked.resource)
         for found in self.findings.trees.get(key, ()):
@@ -132,25 +137,3 @@ class Reused:
                 if tree is not None:
                     return tree
         return None
-
-
-def _plain_use(use: ActionUse) -> tuple[dict[str, bool], bool, bool]:
-    return use.compared, use.is_passed, use.is_whole
-
-
-def _plain(outcome: Outcome) -> Any:  # noqa: ANN401 - nested lists
-    if isinstance(outcome, Node):
-        return outcome.number
-    branches = [(answer, _plain(below)) for answer, below in outcome.branches]
-    return outcome.question, outcome.labels, branches
-
-
-def _outcome(plain: Any) -> Outcome:  # noqa: ANN401 - nested lists
-    if isinstance(plain, int):
-        return _LEAVES[plain]
-    question, labels, branches = plain
-    return Branching(
-        from_json(question),
-        tuple(labels),
-        tuple((answer, _outcome(below)) for answer, below in branches),
-    )

@@ -20,7 +20,7 @@ from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.path_types import paths_of
-from sidecar.diagram.questions import Path, operands_of
+from sidecar.diagram.paths import Operand, operands_of
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
 from sidecar.schema.model import Schema, Value
@@ -75,10 +75,10 @@ class Answering:
         self._answers = answers
         self._subject, self._resource, self._action = asked
         self._paths = paths_of(self._names.schema, self._subject, self._resource)
-        self._known: dict[tuple[str, tuple[Path, ...]], bool] = {}
-        self._open: set[tuple[str, tuple[Path, ...]]] = set()
+        self._known: dict[tuple[str, tuple[Operand, ...]], bool] = {}
+        self._open: set[tuple[str, tuple[Operand, ...]]] = set()
 
-    def holds(self, clauses: Sequence[Clause], operands: tuple[Path, ...]) -> bool:
+    def holds(self, clauses: Sequence[Clause], operands: tuple[Operand, ...]) -> bool:
         """Tell whether one of the clauses holds; each is asked, so that no fault is hidden.
 
         Raises:
@@ -88,7 +88,7 @@ class Answering:
         answers = [self._clause(each, operands) for each in clauses]
         return any(answers)
 
-    def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> bool:
+    def _clause(self, clause: Clause, operands: tuple[Operand, ...]) -> bool:
         question = Asking(
             self._names,
             self._settings,
@@ -109,7 +109,7 @@ class Answering:
             keys.append(key)
         return "yes" if self._rule(rule, tuple(keys)) else "no"
 
-    def _rule(self, rule: str, operands: tuple[Path, ...]) -> bool:
+    def _rule(self, rule: str, operands: tuple[Operand, ...]) -> bool:
         key = (rule, operands)
         if key in self._open:
             raise PolicyFault("the rule calls itself with the same arguments", rule)

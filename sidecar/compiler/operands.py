@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sidecar.compiler.symbols import ActionName, ActionObject, Constant, Fact, Thing
-from sidecar.diagram.questions import ACTION, Path, literal, text_of
+from sidecar.diagram.paths import ACTION, Literal, Operand
+from sidecar.diagram.questions import text_of
 
 ABSENT = float("nan")
 """What Oso is given for a fact that is absent: it equals nothing in Oso either, not even itself."""
@@ -25,20 +26,20 @@ def is_absent(value: object) -> bool:
     return isinstance(value, float) and value != value  # noqa: PLR0124 - only NaN differs from itself
 
 
-def operand_of(value: object) -> Path | None:
+def operand_of(value: object) -> Operand | None:
     """Return the key of a rule's operand; None for one by which a rule cannot be asked alone."""
     if isinstance(value, Thing) and value.path is None:
-        return literal(f"nothing {value.type.name}")
+        return Literal(f"nothing {value.type.name}")
     if isinstance(value, Thing | Fact | Constant):
         return value.path
     if is_absent(value):
-        return literal("absent")
+        return Literal("absent")
     if isinstance(value, ActionObject):
         return ACTION
     if isinstance(value, ActionName):
-        return literal(f"name {value.text}")
+        return Literal(f"name {value.text}")
     if isinstance(value, str | bool | int):
-        return literal(f"{type(value).__name__} {text_of(value)}")
+        return Literal(f"{type(value).__name__} {text_of(value)}")
     return None
 
 

@@ -27,7 +27,7 @@ from sidecar.compiler.symbols import (
     Thing,
     Unexplorable,
 )
-from sidecar.diagram.questions import Path
+from sidecar.diagram.paths import Operand
 from sidecar.errors import PolicyFault, Problem
 from sidecar.polar.desugar import ASKER
 from sidecar.schema.model import Schema
@@ -96,7 +96,7 @@ class LoadedPolicy:
         return [_problem(message, file) for message in self.messages]
 
     def ask(
-        self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Path]
+        self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Operand]
     ) -> bool:
         """Ask whether `rule(operands)` holds.
 
@@ -107,7 +107,7 @@ class LoadedPolicy:
         return self._first(question, rule, (subject, resource), operands) is not None
 
     def prove(
-        self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Path]
+        self, question: Asking, rule: str, subject: str, resource: str, operands: Sequence[Operand]
     ) -> Mapping[str, Any] | None:
         """Ask whether `rule(operands)` holds, and why.
 
@@ -130,7 +130,7 @@ class LoadedPolicy:
         question: Asking,
         rule: str,
         types: tuple[str, str],
-        operands: Sequence[Path],
+        operands: Sequence[Operand],
         *,
         tracing: bool = False,
     ) -> Mapping[str, Any] | None:

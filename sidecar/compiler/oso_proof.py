@@ -13,17 +13,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import to_builtins
+
 from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, action_of
 from sidecar.compiler.operands import operand_of
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause
-from sidecar.compiler.query_trace import Run, Step, WatchedComparison, WatchedLook
+from sidecar.compiler.proof import Called, Compare, Key, NoValue, called_by
+from sidecar.compiler.query_trace import Run, WatchedComparison, WatchedLook
 from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.path_types import paths_of
-from sidecar.diagram.questions import ACTION_NAME, Path, operands_of
+from sidecar.diagram.paths import ACTION_NAME, Operand, operands_of
+from sidecar.diagram.questions import RuleHolds
 from sidecar.errors import PolicyFault
 
 
@@ -78,10 +82,10 @@ class _Prover:
         self._clauses = {
             each.number: each for every in self._program.clauses.values() for each in every
         }
-        self._open: set[tuple[str, tuple[Path, ...]]] = set()
-        self.proofs: dict[tuple[str, tuple[Path, ...]], _RuleProof] = {}
+        self._open: set[Called] = set()
+        self.proofs: dict[Called, _RuleProof] = {}
 
-    def prove(self, rule: str, operands: tuple[Path, ...]) -> None:
+    def prove(self, rule: str, operands: tuple[Operand, ...]) -> None:
         """Prove a rule, once for the same operands.
 
         Raises:
@@ -99,7 +103,7 @@ class _Prover:
             finally:
                 self._open.discard(key)
 
-    def _called(self, rule: str, operands: tuple[Path, ...]) -> bool:
+    def _called(self, rule: str, operands: tuple[Operand, ...]) -> bool:
         """Tell whether a rule holds, for a clause that calls it: where it fails, so does that."""
         self.prove(rule, operands)
         found = self.proofs[rule, operands]
@@ -108,7 +112,7 @@ class _Prover:
                 raise PolicyFault(each.fault)
         return bool(found.holds)
 
-    def _clause(self, clause: Clause, operands: tuple[Path, ...]) -> _ClauseProof:
+    def _clause(self, clause: Clause, operands: tuple[Operand, ...]) -> _ClauseProof:
         run = Run()
         try:
             trace = self._query(clause, operands, run)
@@ -117,7 +121,7 @@ class _Prover:
         return _ClauseProof(clause, trace is not None, "", run, trace)
 
     def _query(
-        self, clause: Clause, operands: tuple[Path, ...], run: Run
+        self, clause: Clause, operands: tuple[Operand, ...], run: Run
     ) -> Mapping[str, Any] | None:
         symbols = (self._names, self._settings, self._policy.things, self._answers, self._action)
 
@@ -128,7 +132,7 @@ class _Prover:
                 return "clauses"
             return (
                 "yes"
-                if run.answer(("rule", rule, known), lambda: self._called(rule, known))
+                if run.answer(RuleHolds(rule, known), lambda: self._called(rule, known))
                 else "no"
             )
 
@@ -137,7 +141,7 @@ class _Prover:
         asking.compare = WatchedComparison(run, asking.compare)
         return self._policy.prove(asking, clause.name, self._subject, self._resource, operands)
 
-    def plain(self, first: tuple[str, tuple[Path, ...]]) -> list[list[Any]]:
+    def plain(self, first: Called) -> list[list[Any]]:
         """Return the proof of a rule and of those that it rests on; nothing of Oso's is left."""
         plain = []
         waiting, seen = [first], {first}
@@ -145,16 +149,16 @@ class _Prover:
             key = waiting.pop(0)
             proof = self.proofs[key]
             clauses = [self._plain(each, key[1]) for each in proof.clauses]
-            plain.append([*key, proof.holds, clauses])
+            plain.append([key[0], to_builtins(key[1]), proof.holds, clauses])
             for each in proof.clauses:
                 for step in each.run.steps:
-                    called = step[1:3]
-                    if step[0] == "rule" and called in self.proofs and called not in seen:
+                    called = called_by(step)
+                    if called in self.proofs and called not in seen:
                         seen.add(called)
                         waiting.append(called)
         return plain
 
-    def _plain(self, proof: _ClauseProof, operands: tuple[Path, ...]) -> dict[str, Any]:
+    def _plain(self, proof: _ClauseProof, operands: tuple[Operand, ...]) -> dict[str, Any]:
         clause, run = proof.clause, proof.run
         through = _rules_in(proof.trace, "c__")[1:] if proof.trace is not None else []
         inlined = [self._clauses[int(each.removeprefix("c__"))] for each, _ in through]
@@ -166,11 +170,13 @@ class _Prover:
             "number": clause.number,
             "holds": proof.holds,
             "fault": proof.fault,
-            "steps": [[step, held, step in resting] for step, held in run.steps.items()],
+            "steps": [
+                [to_builtins(step), held, step in resting] for step, held in run.steps.items()
+            ],
             "through": [[each.rule, each.file, each.line] for each in inlined],
         }
 
-    def _resting(self, proof: _ClauseProof, operands: tuple[Path, ...]) -> set[Step]:
+    def _resting(self, proof: _ClauseProof, operands: tuple[Operand, ...]) -> set[Key]:
         """Return the steps that the answer of a clause rests on, asking Oso about each."""
         run = proof.run
         if proof.holds is None:
@@ -186,11 +192,14 @@ class _Prover:
             resting |= called
         return resting
 
-    def _rests_on(self, proof: _ClauseProof, step: Step, operands: tuple[Path, ...]) -> bool:
+    def _rests_on(self, proof: _ClauseProof, step: Key, operands: tuple[Operand, ...]) -> bool:
         run, clause = proof.run, proof.clause
-        if step[0] == "there":  # what is absent has no value that could be looked at instead
+        if isinstance(step, NoValue):  # what is absent has no value that could be looked at instead
             return not proof.holds and step == run.last
-        if ACTION_NAME in step:  # of an action only its properties can change
+        if isinstance(step, Compare) and ACTION_NAME in {
+            step.left,
+            step.right,
+        }:  # of an action only its properties can change
             return False
         other = Run({step: not run.steps[step]})
         try:
@@ -202,8 +211,8 @@ class _Prover:
         return trace is None or (run.steps[step] and _shape(trace) != _shape(proof.trace))
 
 
-def _name_of(step: Step) -> str:
-    return str(step[1]).rpartition("__")[0] if step[0] == "rule" else ""
+def _name_of(step: Key) -> str:
+    return step.name.rpartition("__")[0] if isinstance(step, RuleHolds) else ""
 
 
 def _rules_in(trace: Mapping[str, Any] | None, prefix: str) -> list[tuple[str, bool]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sidecar.bundle.model import diagrams_of, nodes_of
+import msgspec
+
+from sidecar.bundle.model import DiagramRows, EntryRow, diagrams_of, nodes_of
 from sidecar.compiler.child_process import Oso
 from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import PackTexts, read_texts, revision_of
@@ -52,24 +54,24 @@ def assemble(
         compiled: The data.
         known: The nodes, where they have been made from it already.
     """
-    nodes = nodes_of(compiled["nodes"], {}) if known is None else known
+    rows = msgspec.convert(compiled, DiagramRows)
+    nodes = nodes_of(rows.nodes, {}) if known is None else known
     return Policy(
         schema=pack.schema,
         settings=pack.settings,
         sentences=sentences,
         revision=revision_of(pack, sentences),
-        unused=tuple(_unused(pack, compiled)),
+        unused=tuple(_unused(pack, rows.entries)),
         files=tuple(pack.texts),
         interpreter=Oso(pack, ANSWER_SECONDS),
-        **diagrams_of(compiled, nodes),
+        **diagrams_of(rows, nodes),
     )
 
 
-def _unused(pack: PackTexts, compiled: Mapping[str, Any]) -> Iterator[Problem]:
-    entries = compiled["entries"]
+def _unused(pack: PackTexts, entries: Sequence[EntryRow]) -> Iterator[Problem]:
     given = {
-        "reason": {*standard_reasons(), *(code for entry in entries for code in entry[4])},
-        "obligation": {code for entry in entries for code in entry[5]},
+        "reason": {*standard_reasons(), *(code for entry in entries for code in entry.forbids)},
+        "obligation": {code for entry in entries for code in entry.obliges},
     }
     for kind, codes in pack.codes.items():
         for code in sorted(codes - given[kind]):

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.compiler.selection import ClauseIndex, Parameter, Types, read_head
-from sidecar.diagram.questions import Path
+from sidecar.diagram.paths import Operand
 from sidecar.polar import ast
 from sidecar.polar.desugar import ASKER, guard, spell_out
 from sidecar.polar.source import Block, Edit, Rule, Source, apply_edits, implied_rules
@@ -122,7 +122,7 @@ class Program:
         """Return the rules that a clause calls."""
         return clause.calls & self._rules
 
-    def matching(self, rule: str, operands: tuple[Path, ...], types: Types) -> Sequence[Clause]:
+    def matching(self, rule: str, operands: tuple[Operand, ...], types: Types) -> Sequence[Clause]:
         """Return the clauses of a rule whose heads allow these operands of these types."""
         key = (rule, len(operands))
         if key not in self._indexes:

@@ -4,13 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from sidecar.diagram.questions import Path, from_json
+import msgspec
 
-Key = tuple[Any, ...]
-Called = tuple[str, tuple[Path, ...]]
+from sidecar.diagram.paths import Operand, Path, Term
+from sidecar.diagram.questions import Exists, Includes, RuleHolds
+
+
+class Absent(Term, frozen=True, tag="absent"):
+    """An operand of a comparison that is absent."""
+
+    path: Path | None
+    """None where it was not read of any path."""
+
+
+class TruthOf(Term, frozen=True, tag="truth"):
+    """An operand of a comparison that is yes or no: what a question is answered with."""
+
+    question: Exists | Includes | bool
+
+
+Side: TypeAlias = Operand | Absent | TruthOf
+
+
+class Compare(Term, frozen=True, tag="compare"):
+    """Yes or no: does a comparison hold?"""
+
+    operator: str
+    """As Polar's syntax tree calls it: ``Eq``, ``Leq``."""
+    left: Side
+    right: Side
+
+
+class NoValue(Term, frozen=True, tag="there"):
+    """Never: what was read is absent."""
+
+    path: Path
+
+
+Key: TypeAlias = Compare | NoValue | RuleHolds
+"""What a clause looked at; a call is `RuleHolds`."""
+Called = tuple[str, tuple[Operand, ...]]
 """A rule's name with the number of its parameters, ``plan_holds__1``, and its operands."""
+
+
+def called_by(key: Key) -> Called | None:
+    """Return the rule that was called, if this is a call."""
+    return (key.name, key.operands) if isinstance(key, RuleHolds) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +59,6 @@ class Step:
     """One thing that a clause looked at."""
 
     key: Key
-    """See `sidecar.compiler.oso_proof.Step`."""
     holds: bool
     decides: bool
     """Whether the clause's answer rests on it: it holds up the proof; or, of a clause that does
@@ -27,7 +67,7 @@ class Step:
     @property
     def called(self) -> Called | None:
         """The rule that was called, if this is a call."""
-        return (self.key[1], self.key[2]) if self.key[0] == "rule" else None
+        return called_by(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +118,11 @@ class Proof:
 def read_proof(plain: Mapping[str, Any]) -> Proof:
     """Read what `sidecar.compiler.oso_proof.prove` hands out."""
     rules = [
-        RuleProof((name, from_json(operands)), holds, tuple(map(_clause, clauses)))
+        RuleProof(
+            (name, msgspec.convert(operands, tuple[Operand, ...])),
+            holds,
+            tuple(map(_clause, clauses)),
+        )
         for name, operands, holds, clauses in plain["rules"]
     ]
     return Proof(plain["holds"], rules[0], {rule.called: rule for rule in rules})
@@ -90,6 +134,9 @@ def _clause(plain: Mapping[str, Any]) -> ClauseProof:
         plain["number"],
         plain["holds"],
         plain["fault"],
-        tuple(Step(from_json(key), holds, decides) for key, holds, decides in plain["steps"]),
+        tuple(
+            Step(msgspec.convert(key, Key), holds, decides)
+            for key, holds, decides in plain["steps"]
+        ),
         tuple(Place(*place) for place in plain["through"]),
     )

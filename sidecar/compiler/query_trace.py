@@ -8,6 +8,7 @@ from typing import Any
 
 from sidecar.compiler.comparison import Comparison
 from sidecar.compiler.operands import is_absent, operand_of
+from sidecar.compiler.proof import Absent, Compare, Key, NoValue, Side, TruthOf
 from sidecar.compiler.semantics import Look
 from sidecar.compiler.symbols import (
     ActionName,
@@ -19,15 +20,19 @@ from sidecar.compiler.symbols import (
     Thing,
     Truth,
 )
-from sidecar.diagram.questions import ACTION, ACTION_NAME, CONTEXT, SETTINGS, Path, literal, member
+from sidecar.diagram.paths import (
+    ACTION,
+    ACTION_NAME,
+    CONTEXT,
+    SETTINGS,
+    Literal,
+    LookupPath,
+    Member,
+    Operand,
+    Path,
+    json_form,
+)
 from sidecar.schema.model import Attribute, EntityType, by_polar_name
-
-Step = tuple[Any, ...]
-"""What a clause looked at, as a key:
-``("compare", operator, operand, operand)``  an operand is a path, a literal,
-                                            ``("truth", question)`` or ``("absent", path)``
-``("rule", name, operands)``                does the rule hold?
-``("there", path)``                         is there a value? Only where there is none."""
 
 _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
 _SYMMETRIC = {"Eq", "Neq"}
@@ -37,15 +42,15 @@ _SYMMETRIC = {"Eq", "Neq"}
 class Run:
     """One query: what it looked at, in this order, and what is turned round in it."""
 
-    turned: Mapping[Step, bool] = field(default_factory=dict)
-    steps: dict[Step, bool] = field(default_factory=dict)
-    last: Step | None = None
-    absent: Path = ()
+    turned: Mapping[Key, bool] = field(default_factory=dict)
+    steps: dict[Key, bool] = field(default_factory=dict)
+    last: Key | None = None
+    absent: Path | None = None
     """What was last found to be absent."""
     absent_type: EntityType | None = None
     """Of which type that would be; None for a value."""
 
-    def answer(self, step: Step, ask: Callable[[], bool]) -> bool:
+    def answer(self, step: Key, ask: Callable[[], bool]) -> bool:
         """Keep a step with its answer: the one turned round, or what `ask` says."""
         held = self.turned[step] if step in self.turned else ask()
         self.steps.setdefault(step, held)
@@ -72,10 +77,10 @@ class WatchedLook(Look):
             self._found_absent(_look_up(base, name, arguments or ()), found.type.name)
         else:
             attribute = by_polar_name(self._attributes_of(instance), name)
-            path = member(base, name if attribute is None else attribute.name)
+            path = Member(base, name if attribute is None else attribute.name)
             entity = attribute is not None and isinstance(instance, Thing)
             self._found_absent(path, attribute.type.target if attribute and entity else "")
-            self._run.answer(("there", self._run.absent), lambda: False)
+            self._run.answer(NoValue(path), lambda: False)
         return found
 
     def _attributes_of(self, instance: object) -> Mapping[str, Attribute]:
@@ -87,15 +92,14 @@ class WatchedLook(Look):
 
     def _go_beyond(self, name: str, arguments: Sequence[object]) -> None:
         """Read on from what is absent, if what was last found to be so declares such a member."""
-        declared = self._run.absent_type
-        if declared is None:
+        base, declared = self._run.absent, self._run.absent_type
+        if base is None or declared is None:
             return
         attribute = by_polar_name(declared.attributes, name)
         if attribute is not None:
-            path = member(self._run.absent, attribute.name)
-            self._found_absent(path, attribute.type.target)
+            self._found_absent(Member(base, attribute.name), attribute.type.target)
         elif name in declared.lookups:
-            found = _look_up(self._run.absent, name, arguments)
+            found = _look_up(base, name, arguments)
             self._found_absent(found, declared.lookups[name].finds)
 
     def _found_absent(self, path: Path, type_name: str) -> None:
@@ -115,28 +119,27 @@ class WatchedComparison(Comparison):
         sides = [self._side(left), self._side(right)]
         said = operator
         if operator in _SYMMETRIC:
-            sides.sort(key=lambda side: (side[0] == "literal", side[:2] == SETTINGS, repr(side)))
-        elif sides[0][0] == "literal" and sides[1][0] != "literal":
+            sides.sort(key=lambda side: (isinstance(side, Literal), json_form(side)))
+        elif isinstance(sides[0], Literal) and not isinstance(sides[1], Literal):
             operator, sides = _MIRRORED[operator], sides[::-1]
-        step = ("compare", operator, *sides)
+        step = Compare(operator, *sides)
         return self._run.answer(step, lambda: self._inner.holds(said, left, right))
 
-    def _side(self, value: object) -> Path:
+    def _side(self, value: object) -> Side:
         if is_absent(value) or (isinstance(value, Thing) and value.path is None):
-            return ("absent", self._run.absent)
-        return _operand(value)
+            return Absent(self._run.absent)
+        return TruthOf(value.question) if isinstance(value, Truth) else _operand(value)
 
 
-def _operand(value: object) -> Path:
-    if isinstance(value, Truth):
-        return ("truth", value.question)
+def _operand(value: object) -> Operand:
     if isinstance(value, ActionName):
         return ACTION_NAME
-    return operand_of(value) or literal(f"str {value}")
+    operand = operand_of(value)
+    return Literal(f"str {value}") if operand is None else operand
 
 
-def _look_up(base: Path, name: str, arguments: Sequence[object]) -> Path:
-    return ("lookup", base, name, tuple(map(_operand, arguments)))
+def _look_up(base: Path, name: str, arguments: Sequence[object]) -> LookupPath:
+    return LookupPath(base, name, tuple(map(_operand, arguments)))
 
 
 def _base(instance: object) -> Path | None:

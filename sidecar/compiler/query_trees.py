@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct, structs
 
 from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import operand_of
@@ -19,16 +21,8 @@ from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.semantics import Narrowing
 from sidecar.compiler.symbols import ActionName, Unexplorable
-from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node
-from sidecar.diagram.questions import (
-    RESOURCE,
-    SUBJECT,
-    YES_NO,
-    Answer,
-    Path,
-    Question,
-    literal,
-)
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Literal, Operand, Path, Term
+from sidecar.diagram.questions import YES_NO, Answer, Equals, Question, RuleHolds, ValueOf
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
 from sidecar.schema.model import Attribute, Value
@@ -49,25 +43,31 @@ class Asked:
     action: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Branching:
+class HasValue(Term, frozen=True, tag="has"):
+    """Yes or no: has an enum this one of its values?"""
+
+    path: Path
+    value: str
+
+
+TreeQuestion: TypeAlias = Question | HasValue
+
+
+class Branching(Struct, frozen=True, array_like=True):
     """A question of Oso's, and what follows each answer."""
 
-    question: Question
-    """As `sidecar.diagram.questions` lists them; ``("value", path, literal)`` asks, yes or no,
-    whether an enum has one value."""
+    question: TreeQuestion
     labels: tuple[Answer, ...]
     """All answers that the question can have; of an enum all its values."""
-    branches: tuple[tuple[Answer, Outcome], ...]
+    branches: tuple[tuple[Answer, Branching | bool | None], ...]
     """Those answers that the path leaves open."""
 
 
-Outcome = Branching | Node
-"""Nodes are leaves here: true, false, or a fault."""
+Outcome: TypeAlias = Branching | bool | None
+"""What a clause comes to: whether it holds; None where it fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryTree:
+class QueryTree(Struct, frozen=True):
     """All that Oso answers about one clause, for operands and types of subject and resource."""
 
     root: Outcome
@@ -86,18 +86,18 @@ class QueryTree:
             return None
         if not self.use.is_passed:
             return self
-        old, new = literal(f"name {self.action}"), literal(f"name {action}")
-        return replace(self, action=action, root=_renamed(self.root, old, new))
+        old, new = Literal(f"name {self.action}"), Literal(f"name {action}")
+        return structs.replace(self, action=action, root=_renamed(self.root, old, new))
 
 
-def _renamed(outcome: Outcome, old: Path, new: Path) -> Outcome:
+def _renamed(outcome: Outcome, old: Operand, new: Operand) -> Outcome:
     """Return a tree in which the rules are called with the name of another action."""
-    if isinstance(outcome, Node):
+    if not isinstance(outcome, Branching):
         return outcome
     question = outcome.question
-    if question[0] == "rule":
-        operands = tuple(new if operand == old else operand for operand in question[2])
-        question = (*question[:2], operands)
+    if isinstance(question, RuleHolds):
+        operands = tuple(new if operand == old else operand for operand in question.operands)
+        question = RuleHolds(question.name, operands)
     branches = tuple((answer, _renamed(below, old, new)) for answer, below in outcome.branches)
     return Branching(question, outcome.labels, branches)
 
@@ -105,7 +105,7 @@ def _renamed(outcome: Outcome, old: Path, new: Path) -> Outcome:
 class Earlier(Protocol):
     """Trees of an earlier text of the policy."""
 
-    def tree(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree | None:
+    def tree(self, clause: Clause, operands: tuple[Operand, ...], asked: Asked) -> QueryTree | None:
         """Return the tree of a clause; None where it may differ."""
 
 
@@ -113,7 +113,7 @@ class _UnansweredError(Exception):
     """The path does not tell the answer to a question."""
 
     def __init__(
-        self, question: Question, labels: Sequence[Answer], open_ones: Sequence[Answer]
+        self, question: TreeQuestion, labels: Sequence[Answer], open_ones: Sequence[Answer]
     ) -> None:
         self.question = question
         self.labels = tuple(labels)
@@ -124,7 +124,7 @@ class _UnansweredError(Exception):
 class _Path(Narrowing):
     """The answers given so far."""
 
-    def __init__(self, answers: Mapping[Question, Answer]) -> None:
+    def __init__(self, answers: Mapping[TreeQuestion, Answer]) -> None:
         self._answers = answers
 
     def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
@@ -135,15 +135,14 @@ class _Path(Narrowing):
         """
         if question in self._answers:
             return self._answers[question]
-        tag = question[0]
-        if tag == "is" and self._is_another(question):
+        if isinstance(question, Equals) and self._is_another(question):
             return False
-        left = self._left(question, domain) if tag == "value" else domain
+        left = self._left(question, domain) if isinstance(question, ValueOf) else domain
         if len(left) == 1:
             return left[0]
         raise _UnansweredError(question, domain, left)
 
-    def is_value(self, question: Question, value: str, domain: Sequence[str]) -> bool:
+    def is_value(self, question: ValueOf, value: str, domain: Sequence[str]) -> bool:
         """Answer whether an enum has one value: two branches, however many values there are.
 
         Raises:
@@ -152,24 +151,24 @@ class _Path(Narrowing):
         left = self._left(question, domain)
         if value not in left or len(left) == 1:
             return value in left
-        raise _UnansweredError((*question, value), domain, YES_NO)
+        raise _UnansweredError(HasValue(question.path, value), domain, YES_NO)
 
-    def _left(self, question: Question, domain: Sequence[Answer]) -> Sequence[Answer]:
+    def _left(self, question: ValueOf, domain: Sequence[Answer]) -> Sequence[Answer]:
         """Return the values that the path leaves open."""
         if question in self._answers:
             return [self._answers[question]]
         compared = {
-            key[2]: answer
+            key.value: answer
             for key, answer in self._answers.items()
-            if len(key) > len(question) and key[: len(question)] == question
+            if isinstance(key, HasValue) and key.path == question.path
         }
         found = [value for value, answer in compared.items() if answer is True]
         return found or [value for value in domain if value not in compared]
 
-    def _is_another(self, question: Question) -> bool:
+    def _is_another(self, question: Equals) -> bool:
         """Return whether a text is known to equal another literal: it equals one only."""
         return any(
-            answer is True and key[0] == "is" and key[1] == question[1]
+            answer is True and isinstance(key, Equals) and key.path == question.path
             for key, answer in self._answers.items()
         )
 
@@ -193,14 +192,14 @@ class QueryTrees:
     queries: int = 0
     is_late: bool = False
     """Whether the deadline ended any of them."""
-    known: dict[tuple[int, tuple[Path, ...], str, str], list[QueryTree]] = field(
+    known: dict[tuple[int, tuple[Operand, ...], str, str], list[QueryTree]] = field(
         default_factory=dict
     )
     """By the clause's number, the operands, and the types of subject and resource."""
     _whole: dict[tuple[object, ...], QueryTree] = field(default_factory=dict)
     """Those that may differ for each action, which comes last in the key."""
 
-    def tree(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree:
+    def tree(self, clause: Clause, operands: tuple[Operand, ...], asked: Asked) -> QueryTree:
         """Return the tree of a clause.
 
         Raises:
@@ -225,7 +224,9 @@ class QueryTrees:
             self._whole[*key, action] = tree
         return tree
 
-    def _line(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree | None:
+    def _line(
+        self, clause: Clause, operands: tuple[Operand, ...], asked: Asked
+    ) -> QueryTree | None:
         """Return the tree of ``"granted" if "implier";`` for the subject and the resource.
 
         Half of the queries of a pack with many roles would be about such lines. We write the rule
@@ -240,15 +241,15 @@ class QueryTrees:
         )
         if ("actor", subject) not in self.program.blocks or wanted.type != resource:
             return None
-        texts = (literal(f"{kind} {granted.text}") for kind in ("str", "name"))
+        texts = (Literal(f"{kind} {granted.text}") for kind in ("str", "name"))
         if operands not in [(SUBJECT, text, RESOURCE) for text in texts]:
             return None
         rule, role = clause.implier
-        call = ("rule", f"{rule}__3", (SUBJECT, literal(f"str {role}"), RESOURCE))
-        root = Branching(call, YES_NO, ((True, TRUE), (False, FALSE)))
+        call = RuleHolds(f"{rule}__3", (SUBJECT, Literal(f"str {role}"), RESOURCE))
+        root = Branching(call, YES_NO, ((True, True), (False, False)))
         return QueryTree(root, asked.action[0], ActionUse(), frozenset())
 
-    def _explore(self, clause: Clause, operands: tuple[Path, ...], asked: Asked) -> QueryTree:
+    def _explore(self, clause: Clause, operands: tuple[Operand, ...], asked: Asked) -> QueryTree:
         exploration = _Exploration(self, clause, operands, asked)
         root = exploration.follow({})
         through = frozenset(exploration.through)
@@ -259,7 +260,7 @@ class _Exploration:
     """The queries about one clause."""
 
     def __init__(
-        self, trees: QueryTrees, clause: Clause, operands: tuple[Path, ...], asked: Asked
+        self, trees: QueryTrees, clause: Clause, operands: tuple[Operand, ...], asked: Asked
     ) -> None:
         self._trees = trees
         self._clause = clause
@@ -269,13 +270,13 @@ class _Exploration:
         self.use = ActionUse()
         self.through: set[str] = set()
 
-    def follow(self, answers: dict[Question, Answer]) -> Outcome:
+    def follow(self, answers: dict[TreeQuestion, Answer]) -> Outcome:
         """Follow one path, and where it is open each way on."""
         try:
             return self._query(answers)
         except PolicyFault as fault:
             self._trees.report(self._clause, self._asked, fault)
-            return FAULT
+            return None
         except _UnansweredError as unanswered:
             question, labels, answered = (
                 unanswered.question,
@@ -285,7 +286,7 @@ class _Exploration:
         branches = [(each, self.follow({**answers, question: each})) for each in answered]
         return Branching(question, labels, tuple(branches))
 
-    def _query(self, answers: Mapping[Question, Answer]) -> Node:
+    def _query(self, answers: Mapping[TreeQuestion, Answer]) -> bool:
         trees, asked = self._trees, self._asked
         self._queries += 1
         trees.queries += 1
@@ -304,21 +305,21 @@ class _Exploration:
         asking = Asking(trees.names, trees.settings, trees.loaded.things, path, asked.action, via)
         try:
             types = (asked.subject, asked.resource)
-            holds = trees.loaded.ask(asking, self._clause.name, *types, self._operands)
+            return trees.loaded.ask(asking, self._clause.name, *types, self._operands)
         finally:
             self.use.add(asking.look.action_use)
             self.through |= asking.opened
-        return TRUE if holds else FALSE
 
     def _via(self, path: _Path, rule: str, operands: tuple[object, ...]) -> str:
         """Answer a rule from the path; go through its clauses where an operand is not known."""
-        keys = tuple(operand_of(operand) for operand in operands)
-        if None in keys:
+        keys = [operand_of(operand) for operand in operands]
+        known = tuple(key for key in keys if key is not None)
+        if len(known) < len(keys):
             self.through.add(rule.rpartition("__")[0])
             self.use.is_whole = self.use.is_whole or _names_action(operands)
             return "clauses"
         self.use.is_passed = self.use.is_passed or _names_action(operands)
-        return "yes" if path.ask(("rule", rule, keys), YES_NO) else "no"
+        return "yes" if path.ask(RuleHolds(rule, known), YES_NO) else "no"
 
 
 def _names_action(operands: Sequence[object]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from sidecar.diagram.path_types import PathTypes
-from sidecar.diagram.questions import Path
+from sidecar.diagram.paths import Literal, Operand
 from sidecar.polar import ast
 from sidecar.polar.checks import CONSTANTS
 from sidecar.polar.names import SCALARS
@@ -88,7 +88,7 @@ def _is_name(fields: ast.Dictionary) -> bool:
     ]
 
 
-def operand_types(paths: PathTypes, operands: Sequence[Path]) -> Types:
+def operand_types(paths: PathTypes, operands: Sequence[Operand]) -> Types:
     """Return the types of the operands that are entities, by the types of a request."""
     found = map(paths.entity_at, operands)
     return tuple(None if each is None else each.polar for each in found)
@@ -113,7 +113,7 @@ class ClauseIndex(Generic[C]):
     """By their heads without strings: there are few of these."""
     _selected: dict[tuple[Types, tuple[bool, ...]], _Selected[C]] = field(default_factory=dict)
 
-    def select(self, operands: tuple[Path, ...], types: Types) -> Sequence[C]:
+    def select(self, operands: tuple[Operand, ...], types: Types) -> Sequence[C]:
         """Return the clauses whose heads allow these operands.
 
         Args:
@@ -157,9 +157,11 @@ def _fits_types(head: Sequence[Parameter], types: Types, are_texts: tuple[bool, 
     return True
 
 
-def _fits_texts(clause: Headed, operands: tuple[Path, ...]) -> bool:
+def _fits_texts(clause: Headed, operands: tuple[Operand, ...]) -> bool:
     return all(
-        parameter.text is None or operand[0] != "literal" or _text(operand) == parameter.text
+        parameter.text is None
+        or not isinstance(operand, Literal)
+        or _text(operand) == parameter.text
         for parameter, operand in zip(clause.parameters, operands, strict=True)
     )
 
@@ -182,7 +184,9 @@ def _divided(clauses: Sequence[C]) -> _Selected[C]:
     return _Selected(clauses, position, by_text)
 
 
-def _text(operand: Path) -> str | None:
+def _text(operand: Operand) -> str | None:
     """Return the string that a literal operand is; None for what is no literal string."""
-    kind, _, text = str(operand[1]).partition(" ") if operand[0] == "literal" else ("", "", "")
+    if not isinstance(operand, Literal):
+        return None
+    kind, _, text = operand.text.partition(" ")
     return text if kind in {"str", "name"} else None

@@ -23,22 +23,30 @@ from sidecar.compiler.symbols import (
     Truth,
     Unexplorable,
 )
-from sidecar.diagram.questions import (
+from sidecar.diagram.path_text import too_far
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
     NOW,
     RESOURCE,
     SETTINGS,
     SUBJECT,
+    Literal,
+    LookupPath,
+    Member,
+    Operand,
+    Path,
+    depth,
+)
+from sidecar.diagram.questions import (
     YES_NO,
     Answer,
-    Path,
+    Exists,
+    Includes,
+    Present,
     Question,
-    depth,
-    literal,
-    member,
+    ValueOf,
     text_of,
-    too_far,
 )
 from sidecar.errors import PolicyFault
 from sidecar.polar.desugar import PRESENT
@@ -70,7 +78,7 @@ class Narrowing(ABC):
     """Answers whether an enum has one value, without answering which of all values it has."""
 
     @abstractmethod
-    def is_value(self, question: Question, value: str, domain: Sequence[str]) -> bool:
+    def is_value(self, question: ValueOf, value: str, domain: Sequence[str]) -> bool:
         """Answer whether the question for an enum has the answer `value`, one of `domain`."""
 
 
@@ -82,10 +90,10 @@ def has_key(thing: Thing, answers: Answers) -> bool:
     path = thing.path
     if path is None:
         return False
-    if path[0] == "lookup":
-        return bool(answers.ask(("exists", path), YES_NO))
+    if isinstance(path, LookupPath):
+        return bool(answers.ask(Exists(path), YES_NO))
     if path in {SUBJECT, RESOURCE} and not thing.type.keeps_any_id:
-        return bool(answers.ask(("present", member(path, thing.type.key[0])), YES_NO))
+        return bool(answers.ask(Present(Member(path, thing.type.key[0])), YES_NO))
     return True
 
 
@@ -136,41 +144,44 @@ class Look:
             return self._setting(self._attribute(settings, name, f"there is no setting `{name}`"))
         raise PolicyFault(f"`{name}` cannot be read of a value that is no fact", name)
 
-    def restore(self, path: Path, subject: str, resource: str) -> object:
+    def restore(self, path: Operand, subject: str, resource: str) -> object:
         """Return the symbol that stands for what is at `path`, where it was read before."""
-        if path[0] == "literal":
-            kind, _, text = path[1].partition(" ")
-            # What was not found is made anew, since Oso takes one object for equal to itself.
-            if kind == "nothing":
-                return self._things[text](None, certain=False)
-            return read_back(path[1])
-        if path == ACTION:
-            return ActionObject()
-        if path in {SUBJECT, RESOURCE}:
-            return self._things[subject if path == SUBJECT else resource](path)
-        if path[1] == ACTION:
-            # What may stand in a property differs from action to action.
-            self.action_use.is_whole = True
-            return self._symbol(path, self._action[1][path[2]], checked=False)
-        if path[1] == CONTEXT:
-            return self._symbol(path, self._names.schema.context[path[2]], checked=False)
-        if path[1] == SETTINGS:
-            return self._setting(self._names.schema.settings[path[2]])
-        base = self.restore(path[1], subject, resource)
-        if isinstance(base, Fact | Constant):
-            return self._of_value(base, path[2], None)
-        assert isinstance(base, Thing)  # noqa: S101 - only entities have members that are entities
-        if path[0] == "lookup":
-            return self._things[base.type.lookups[path[2]].finds](path)
-        return self._symbol(
-            path, base.type.attributes[path[2]], checked=path[2] not in base.type.key
-        )
+        match path:
+            case Literal(text):
+                kind, _, type_name = text.partition(" ")
+                # What was not found is made anew, since Oso takes one object for equal to itself.
+                if kind == "nothing":
+                    return self._things[type_name](None, certain=False)
+                return read_back(text)
+            case Member(base, name) if base == ACTION:
+                # What may stand in a property differs from action to action.
+                self.action_use.is_whole = True
+                return self._symbol(path, self._action[1][name], checked=False)
+            case Member(base, name) if base == CONTEXT:
+                return self._symbol(path, self._names.schema.context[name], checked=False)
+            case Member(base, name) if base == SETTINGS:
+                return self._setting(self._names.schema.settings[name])
+            case Member(base, name):
+                owner = self.restore(base, subject, resource)
+                if isinstance(owner, Fact | Constant):
+                    return self._of_value(owner, name, None)
+                assert isinstance(owner, Thing)  # noqa: S101 - all else has no members
+                attribute = owner.type.attributes[name]
+                return self._symbol(path, attribute, checked=name not in owner.type.key)
+            case LookupPath(base, name):
+                owner = self.restore(base, subject, resource)
+                assert isinstance(owner, Thing)  # noqa: S101 - all else has no look-ups
+                return self._things[owner.type.lookups[name].finds](path)
+            case _ if path == ACTION:
+                return ActionObject()
+            case _:
+                return self._things[subject if path == SUBJECT else resource](path)
 
     def exists(self, thing: Thing) -> bool:
         """Tell whether there is such an entity."""
-        if thing.certain is None:
-            return bool(self._answers.ask(("exists", thing.path), YES_NO))
-        return thing.certain
+        if thing.certain is None and thing.path is not None:
+            return bool(self._answers.ask(Exists(thing.path), YES_NO))
+        return bool(thing.certain)
 
     def is_present(self, thing: Thing) -> bool:
         """Tell whether there is an entity to speak of: what a look-up does not find is absent.
@@ -181,8 +192,7 @@ class Look:
 
     def _presence(self, instance: object) -> Truth:
         if isinstance(instance, Thing) and instance.can_be_absent:
-            certain = instance.certain if instance.path is not None else False
-            return Truth(("exists", instance.path) if certain is None else certain)
+            return _existence(instance) if instance.path is not None else Truth(question=False)
         return Truth(not is_absent(instance))
 
     def _of_absent(self, name: str) -> object:
@@ -196,7 +206,7 @@ class Look:
 
     def _of_thing(self, thing: Thing, name: str, arguments: Sequence[object] | None) -> object:
         if name == "exists" and arguments is None:
-            return Truth(("exists", thing.path) if thing.certain is None else thing.certain)
+            return _existence(thing)
         if arguments is not None and name in thing.type.lookups:
             return self._look_up(thing, thing.type.lookups[name], arguments)
         if (
@@ -208,17 +218,17 @@ class Look:
         attribute = by_polar_name(thing.type.attributes, name)
         if attribute is None or arguments is not None:
             raise PolicyFault(not_there(thing.type, name), name)
-        if thing.path is None or not self._present(thing, attribute):
+        if thing.path is None or not self._present(thing, thing.path, attribute):
             return ABSENT
         checked = attribute.name not in thing.type.key
-        return self._symbol(member(thing.path, attribute.name), attribute, checked=checked)
+        return self._symbol(Member(thing.path, attribute.name), attribute, checked=checked)
 
-    def _present(self, thing: Thing, attribute: Attribute) -> bool:
-        """Tell whether a declared attribute has a value."""
-        path = member(thing.path or (), attribute.name)
-        root = thing.path in {SUBJECT, RESOURCE}
+    def _present(self, thing: Thing, base: Path, attribute: Attribute) -> bool:
+        """Tell whether a declared attribute of the entity at `base` has a value."""
+        path = Member(base, attribute.name)
+        root = base in {SUBJECT, RESOURCE}
         if attribute.name in thing.type.key:
-            if thing.path and thing.path[0] == "lookup":
+            if isinstance(base, LookupPath):
                 return self.exists(thing)
             return not root or thing.type.keeps_any_id or self._asked(path)
         if root and (attribute.caller or not thing.type.table or _is_created(thing, attribute)):
@@ -232,9 +242,9 @@ class Look:
         return self._asked(path) if attribute.optional or thing.type.implied else True
 
     def _asked(self, path: Path) -> bool:
-        return bool(self._answers.ask(("present", path), YES_NO))
+        return bool(self._answers.ask(Present(path), YES_NO))
 
-    def _symbol(self, path: Path, attribute: Attribute, *, checked: bool) -> object:
+    def _symbol(self, path: Member, attribute: Attribute, *, checked: bool) -> object:
         if depth(path) > self._maximum_depth:
             raise Unexplorable(too_far(path, self._maximum_depth))
         if attribute.type.kind is not Kind.REFERENCE:
@@ -254,14 +264,15 @@ class Look:
             self._argument(lookup.name, value, declared)
             for value, declared in zip(arguments, wanted, strict=True)
         ]
-        if thing.path is None or None in operands:
+        given = tuple(operand for operand in operands if operand is not None)
+        if thing.path is None or len(given) < len(operands):
             return found(None, certain=False)
-        path = ("lookup", thing.path, lookup.name, tuple(operands))
+        path = LookupPath(thing.path, lookup.name, given)
         if depth(path) > self._maximum_depth:
             raise Unexplorable(too_far(path, self._maximum_depth))
         return found(path)
 
-    def _argument(self, name: str, value: object, declared: ValueType) -> Path | None:
+    def _argument(self, name: str, value: object, declared: ValueType) -> Operand | None:
         """Return the operand for an argument of a look-up; None for an absent one."""
         if is_absent(value):
             return None
@@ -277,15 +288,15 @@ class Look:
         if isinstance(value, Fact) and value.type == declared:
             return value.path
         if isinstance(value, Constant) and value.type == declared:
-            return literal(text_of(value.value))
+            return Literal(text_of(value.value))
         if isinstance(value, str) and declared.kind in TEXTS:
-            return literal(text_of(text_value(self._names, declared, value)))
+            return Literal(text_of(text_value(self._names, declared, value)))
         if isinstance(value, bool) and declared.kind is Kind.BOOLEAN:
-            return literal(text_of(value))
+            return Literal(text_of(value))
         if isinstance(value, int | float) and declared.kind in {Kind.INTEGER, Kind.DECIMAL}:
             number = None if isinstance(value, bool) else number_value(declared.kind, value)
             if number is not None:
-                return literal(text_of(number))
+                return Literal(text_of(number))
         raise PolicyFault(
             f"`{name}` looks up by {with_article(declared.name)}, which this argument is not", name
         )
@@ -297,7 +308,7 @@ class Look:
         if name == "exists" and arguments is None:
             return Truth(question=True)
         if name == "domain" and arguments is None and kind is Kind.EMAIL:
-            path = member(value.path, "domain")
+            path = Member(value.path, "domain")
             domain = ValueType(Kind.DOMAIN, "domain")
             if isinstance(value, Constant):
                 return Constant(path, domain, str(value.value).rpartition("@")[2])
@@ -310,7 +321,7 @@ class Look:
             and len(arguments) == 1
         ):
             operand = self._argument(name, arguments[0], value.type.element)
-            return Truth(("includes", value.path, operand)) if operand else Truth(question=False)
+            return Truth(Includes(value.path, operand) if operand is not None else False)
         known = ["exists"] + ["domain"] * (kind is Kind.EMAIL) + ["includes"] * (kind is Kind.SET)
         if name in known:
             how = "asked about one value" if name == "includes" else "written without brackets"
@@ -332,7 +343,7 @@ class Look:
         self, base: Path, what: str, attributes: Mapping[str, Attribute], name: str
     ) -> object:
         attribute = self._attribute(attributes, name, f"{what} has no `{name}`")
-        path = member(base, attribute.name)
+        path = Member(base, attribute.name)
         # What a caller says outside its domain takes no default; of a flag it cannot be outside.
         is_flag = attribute.type.kind is Kind.BOOLEAN
         certain = path == NOW or (is_flag and attribute.default is not None)
@@ -354,8 +365,15 @@ class Look:
 
     def _setting(self, attribute: Attribute) -> object:
         value = self._settings.get(attribute.name)
-        path = member(SETTINGS, attribute.name)
+        path = Member(SETTINGS, attribute.name)
         return ABSENT if value is None else Constant(path, attribute.type, value)
+
+
+def _existence(thing: Thing) -> Truth:
+    """Return whether there is such an entity, as what is asked only when it is compared."""
+    if thing.certain is None and thing.path is not None:
+        return Truth(Exists(thing.path))
+    return Truth(bool(thing.certain))
 
 
 def _is_created(thing: Thing, attribute: Attribute) -> bool:

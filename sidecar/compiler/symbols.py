@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question
+from sidecar.diagram.paths import RESOURCE, SUBJECT, LookupPath, Member, Path
+from sidecar.diagram.questions import Exists, Includes
 from sidecar.schema.model import Attribute, EntityType, Value, ValueType
 
 
@@ -20,7 +21,7 @@ class Unexplorable(Exception):  # noqa: N818 - it is a limit, not an error
 class Fact:
     """An attribute, property or setting that is present; only comparing it tells more."""
 
-    path: Path
+    path: Member
     attribute: Attribute
 
     @property
@@ -33,7 +34,7 @@ class Fact:
 class Constant:
     """A setting: its value is known."""
 
-    path: Path
+    path: Member
     type: ValueType
     value: Value
 
@@ -42,7 +43,7 @@ class Constant:
 class Truth:
     """A yes/no that is asked only when it is compared: `.exists`, `.includes(…)`."""
 
-    question: Question | bool
+    question: Exists | Includes | bool
 
 
 class Thing:
@@ -61,7 +62,7 @@ class Thing:
     @property
     def can_be_absent(self) -> bool:
         """Whether there may be no such entity to speak of: what a look-up finds, or does not."""
-        return self.path is None or self.path[0] == "lookup"
+        return self.path is None or isinstance(self.path, LookupPath)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sidecar.compiler.explorer import Call, Explorer
-from sidecar.compiler.query_trees import Asked, Branching, Outcome
+from sidecar.compiler.query_trees import Asked, Branching, HasValue, Outcome
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.diagram import test_of
-from sidecar.diagram.nodes import Node, Test
+from sidecar.diagram.nodes import Test
 from sidecar.diagram.presupposition import presuppositions_first
-from sidecar.diagram.questions import Question
+from sidecar.diagram.questions import Question, RuleHolds, ValueOf
 
 ROUNDS = 50
 """Moves of all tests; the order hardly changes after ten."""
@@ -58,20 +58,23 @@ def _clauses(explorer: Explorer, calls: Iterable[tuple[Call, Asked]]) -> Iterato
             except Unexplorable:
                 continue
             questions = [branching.question for branching in _branchings(root)]
-            waiting.extend(
-                ((question[1].rpartition("__")[0], question[2]), asked)
-                for question in questions
-                if question[0] == "rule"
-            )
-            yield dict.fromkeys(test_of(each) for each in questions if each[0] != "rule")
+            tests: dict[Test, None] = {}
+            for question in questions:
+                match question:
+                    case RuleHolds(name, called_with):
+                        waiting.append(((name.rpartition("__")[0], called_with), asked))
+                    case HasValue(path):
+                        tests[test_of(ValueOf(path))] = None
+                    case _:
+                        tests[test_of(question)] = None
+            yield tests
 
 
 def _branchings(outcome: Outcome) -> Iterator[Branching]:
-    if isinstance(outcome, Node):
-        return
-    yield outcome
-    for _, below in outcome.branches:
-        yield from _branchings(below)
+    if isinstance(outcome, Branching):
+        yield outcome
+        for _, below in outcome.branches:
+            yield from _branchings(below)
 
 
 def _force(order: list[Question], edges: Sequence[Edge]) -> list[Question]:

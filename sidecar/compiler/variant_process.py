@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from sidecar.bundle.model import entries_of, nodes_of, tests_of
+import msgspec
+
+from sidecar.bundle.model import DiagramRows, NodeRow, entries_of, nodes_of
 from sidecar.compiler.child_process import Child, ChildFailedError, Oso, compiled_of, failed
 from sidecar.compiler.pack import PackTexts, revision_of
 from sidecar.compiler.policy import ANSWER_SECONDS, assemble
@@ -61,13 +63,14 @@ class Variants:
             raise failed(pack, error) from error
         if problems := varied.get("problems"):
             raise InvalidPackError([Problem(*problem) for problem in problems])
-        nodes = nodes_of(varied["nodes"], self._nodes)
+        rows = msgspec.convert(varied, DiagramRows)
+        nodes = nodes_of(rows.nodes, self._nodes)
         return replace(
             self.policy,
             revision=revision_of(pack, self._sentences),
-            notices=tuple(Problem(*notice) for notice in varied["notices"]),
-            entries={**self.policy.entries, **entries_of(varied["entries"], nodes)},
-            tests=tests_of(varied["tests"]),
+            notices=tuple(Problem(*notice) for notice in rows.notices),
+            entries={**self.policy.entries, **entries_of(rows.entries, nodes)},
+            tests=tuple(rows.tests),
             interpreter=Oso(pack, ANSWER_SECONDS),
             explored=(),
             probes={},
@@ -79,5 +82,5 @@ class Variants:
             compiled = compiled_of(self._child.receive())
         except ChildFailedError as error:
             raise failed(self._pack, error) from error
-        self._nodes = nodes_of(compiled["nodes"], {})
+        self._nodes = nodes_of(msgspec.convert(compiled["nodes"], list[NodeRow]), {})
         self.policy = assemble(self._pack, self._sentences, compiled, self._nodes)

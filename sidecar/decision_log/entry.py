@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.timestamps import Stamp
-from sidecar.diagram.questions import NOW, show
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import NOW
 
 DECISION = b'{"kind":"decision","decision_id":"'
 """What the line of a decision begins with; its id is next."""

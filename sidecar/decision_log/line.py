@@ -1,6 +1,6 @@
 """What a line of the decision log says, in a form that can be read back.
 
-A path is written by `sidecar.diagram.questions.show` and read by `path_of`; a value is written by
+A path is written by `sidecar.diagram.path_text.show` and read by `path_of`; a value is written by
 `text_of` and read by `value_of` with its type, which stands beside it.
 """
 
@@ -12,7 +12,18 @@ from functools import partial
 
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.json_text import plain
-from sidecar.diagram.questions import SETTINGS, show, text_of
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import SETTINGS, Member
+from sidecar.diagram.questions import (
+    Above,
+    AtLeast,
+    Exists,
+    Includes,
+    Order,
+    Same,
+    ValueOf,
+    text_of,
+)
 from sidecar.digests import digest_of
 from sidecar.engine.admission import key_of_id
 from sidecar.engine.sensitivity import (
@@ -24,7 +35,7 @@ from sidecar.engine.sensitivity import (
     origin_of_key,
     origin_of_property,
 )
-from sidecar.engine.trace import Fact, RuleAnswer
+from sidecar.engine.trace import Fact, RuleAnswer, TracedQuestion
 from sidecar.model import Decision, Reference, Request
 from sidecar.schema import Attribute, EntityType, Schema, Value, id_of, key_of, parse_json
 
@@ -187,23 +198,43 @@ class Lines:
         return {"hash": self._hashes(origin(attribute), written)}
 
     def _fact(self, fact: Fact, settings: Mapping[str, Value]) -> dict[str, object]:
-        kind, *operands = fact.question
-        words = [show(each) if isinstance(each, tuple) else each for each in operands]
-        if kind != "value":
-            said = {kind: words[0] if len(words) == 1 else words, "answer": fact.answer}
-            if kind == "includes" and operands[0][:2] == ("member", SETTINGS):
-                return {**said, "set": digest(settings[operands[0][2]])}
-            return said
+        question = fact.question
+        if not isinstance(question, ValueOf):
+            said: dict[str, object] = {**_asked(question), "answer": fact.answer}
+            match question:
+                case Includes(Member(base, name)) if base == SETTINGS:
+                    return {**said, "set": digest(settings[name])}
+                case _:
+                    return said
         written = _texts(fact.answer)
+        said = {**_asked(question), "type": fact.type}
         if fact.sensitive and written is not None:
-            hashes = self._hashes(fact.origin, written)
-            return {"value": words[0], "type": fact.type, "hash": hashes}
-        return {"value": words[0], "type": fact.type, "text": written}
+            return {**said, "hash": self._hashes(fact.origin, written)}
+        return {**said, "text": written}
 
     def _hashes(self, origin: Origin, written: str | list[str]) -> str | list[str]:
         if isinstance(written, str):
             return self._hashing.of(origin, written)
         return sorted(self._hashing.of(origin, each) for each in written)
+
+
+def _asked(question: TracedQuestion) -> dict[str, str | list[str]]:
+    """Return a question under its name, its paths and values as text."""
+    match question:
+        case Exists(path):
+            return {"exists": show(path)}
+        case ValueOf(path):
+            return {"value": show(path)}
+        case AtLeast(path, limit, kind):
+            return {"least": [show(path), limit, kind.value]}
+        case Above(path, limit, kind):
+            return {"above": [show(path), limit, kind.value]}
+        case Order(left, right):
+            return {"order": [show(left), show(right)]}
+        case Same(left, right):
+            return {"same": [show(left), show(right)]}
+        case Includes(members, value):
+            return {"includes": [show(members), show(value)]}
 
 
 def _attribute_origin(schema: Schema, declared: EntityType | None, attribute: Attribute) -> Origin:

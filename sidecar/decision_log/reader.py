@@ -10,9 +10,21 @@ from typing import Any, Literal
 
 import msgspec
 
-from sidecar.diagram.questions import Answer, Path, Question, path_of
+from sidecar.diagram.path_text import operand_of_text, path_of
+from sidecar.diagram.paths import Operand, Path
+from sidecar.diagram.questions import (
+    Above,
+    Answer,
+    AtLeast,
+    Exists,
+    Includes,
+    Order,
+    Question,
+    Same,
+)
 from sidecar.errors import UnreadableLineError
 from sidecar.schema.instants import parse_instant
+from sidecar.schema.model import Kind
 
 _LONGEST_REMEMBERED = 10_000
 """Paths whose text is read once."""
@@ -162,6 +174,11 @@ def _path(text: str) -> Path:
     return path_of(text)
 
 
+@lru_cache(maxsize=_LONGEST_REMEMBERED)
+def _operand(text: str) -> Operand:
+    return operand_of_text(text)
+
+
 def _told(fact: Mapping[str, Any]) -> Told:
     hashed = "hash" in fact
     said = fact["hash" if hashed else "text"]
@@ -176,10 +193,21 @@ def _told(fact: Mapping[str, Any]) -> Told:
 
 def _question(kind: str, said: object) -> Question:
     words = [_text(each) for each in said] if isinstance(said, list) else [_text(said)]
-    paths = _PATHS[kind]
-    if len(words) != paths + _LITERALS[kind]:
-        raise ValueError(f"`{kind}` of {len(words)} words")
-    return (kind, *map(_path, words[:paths]), *words[paths:])
+    match kind, words:
+        case "exists", [path]:
+            return Exists(_path(path))
+        case "least", [path, limit, ordered]:
+            return AtLeast(_path(path), limit, Kind(ordered))
+        case "above", [path, limit, ordered]:
+            return Above(_path(path), limit, Kind(ordered))
+        case "order", [left, right]:
+            return Order(_path(left), _path(right))
+        case "same", [left, right]:
+            return Same(_path(left), _path(right))
+        case "includes", [members, value]:
+            return Includes(_path(members), _operand(value))
+        case _:
+            raise ValueError(f"`{kind}` of {len(words)} words")
 
 
 def _check_answer(kind: str, answer: object) -> None:
@@ -194,21 +222,3 @@ def _text(said: object) -> str:
     if not isinstance(said, str):
         raise TypeError(f"`{said}` is no text")
     return said
-
-
-_PATHS: Mapping[str, int] = {
-    "exists": 1,
-    "least": 1,
-    "above": 1,
-    "order": 2,
-    "same": 2,
-    "includes": 2,
-}
-_LITERALS: Mapping[str, int] = {
-    "exists": 0,
-    "least": 2,
-    "above": 2,
-    "order": 0,
-    "same": 0,
-    "includes": 0,
-}

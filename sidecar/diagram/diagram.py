@@ -11,7 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
-from sidecar.diagram.questions import ORDERS, YES_NO, Answer, Path, Question, value_of
+from sidecar.diagram.paths import Path
+from sidecar.diagram.questions import (
+    ORDERS,
+    YES_NO,
+    Above,
+    Answer,
+    AtLeast,
+    Equals,
+    NumberOf,
+    Order,
+    Present,
+    Question,
+    RuleHolds,
+    TextOf,
+    value_of,
+)
 from sidecar.errors import SidecarError
 from sidecar.schema.model import Kind
 
@@ -24,13 +39,16 @@ class TooLargeError(SidecarError):
 
 
 def test_of(question: Question) -> Test:
-    """Return the test that answers a question."""
-    tag = question[0]
-    if tag == "is":
-        return Test(("text", question[1]), "text")
-    if tag in {"least", "above"}:
-        return Test(("number", question[1]), "number", Kind(question[3]))
-    return Test(question[:2] if tag == "value" else question, "finite")
+    """Return the test that answers a question about facts."""
+    match question:
+        case Equals(path):
+            return Test(TextOf(path), "text")
+        case AtLeast(path, _, kind) | Above(path, _, kind):
+            return Test(NumberOf(path), "number", kind)
+        case RuleHolds(name):
+            raise ValueError(f"no node tests the rule `{name}`")
+        case _:
+            return Test(question, "finite")
 
 
 class Trees:
@@ -41,7 +59,7 @@ class Trees:
         self.scope: tuple[str, str] = ("", "")
         """The types of subject and resource that are explored: each pair has an order of its own,
         since a fact that one type always has, another may lack."""
-        self._index: dict[tuple[tuple[str, str], Question, str], int] = {}
+        self._index: dict[tuple[tuple[str, str], Test], int] = {}
         self._nodes: dict[tuple[int, tuple[Label, ...], tuple[int, ...]], Node] = {}
         self._placed: dict[tuple[int, tuple[Label, ...], tuple[int, ...]], Node] = {}
         self._chosen: dict[tuple[int, ...], Node] = {}
@@ -119,11 +137,11 @@ class Trees:
 
     def find(self, test: Test) -> int | None:
         """Return the place of a test of the pair of types that is explored; None without one."""
-        return self._index.get((self.scope, test.question, test.outcomes))
+        return self._index.get((self.scope, test))
 
     def assume_present(self, node: Node, paths: Iterable[Path]) -> Node:
         """Return the tree where the facts at these paths have a value."""
-        places = (self.find(Test(("present", path), "finite")) for path in paths)
+        places = (self.find(Test(Present(path), "finite")) for path in paths)
         return self._assume(node, frozenset(place for place in places if place is not None))
 
     def _assume(self, node: Node, tests: frozenset[int]) -> Node:
@@ -185,17 +203,21 @@ class Trees:
         self, question: Question, answers: tuple[Answer, ...]
     ) -> tuple[int, tuple[Label, ...], tuple[Answer, ...]]:
         """Return the test of a question, its labels, and its answers in their order."""
-        tag, index = question[0], self.index_of(test_of(question))
-        if tag == "is":
-            return index, (question[2],), (True, False)
-        if tag in {"least", "above"}:
-            return index, ((question[2], tag == "above"),), (False, True)
-        labels = YES_NO if set(answers) <= set(YES_NO) else ORDERS if tag == "order" else answers
-        return index, labels, labels
+        index = self.index_of(test_of(question))
+        match question:
+            case Equals(text=text):
+                return index, (text,), (True, False)
+            case AtLeast(limit=limit) | Above(limit=limit):
+                return index, ((limit, isinstance(question, Above)),), (False, True)
+            case Order():
+                return index, ORDERS, ORDERS
+            case _:
+                labels = YES_NO if set(answers) <= set(YES_NO) else answers
+                return index, labels, labels
 
     def index_of(self, test: Test) -> int:
         """Return the place of a test in the order; the next one where it has none yet."""
-        key = (self.scope, test.question, test.outcomes)
+        key = (self.scope, test)
         if key not in self._index:
             self._index[key] = len(self.tests)
             self.tests.append(test)

@@ -6,10 +6,13 @@ which that rule is the same, even where the facts are hashed and nobody has the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+from msgspec import to_builtins
 
 from sidecar.diagram.nodes import Node, Test
-from sidecar.diagram.questions import SETTINGS
+from sidecar.diagram.paths import SETTINGS, Member, within
+from sidecar.diagram.questions import facts_of
 from sidecar.digests import digest_of
 from sidecar.schema import Value
 
@@ -42,18 +45,14 @@ class Fingerprints:
         if not node.branches:
             return digest_of(_VERSION, node.number).revision()
         test = self._tests[node.test]
-        settings = [(name, self._settings.get(name)) for name in _settings_in(test.question)]
+        settings = [
+            (path.name, self._settings.get(path.name))
+            for path in within(*facts_of(test.question))
+            if isinstance(path, Member) and path.base == SETTINGS
+        ]
         branches = [self._known[each.number] for each in node.branches]
         kind = None if test.kind is None else test.kind.value
+        question = to_builtins(test.question)
         return digest_of(
-            _VERSION, test.question, test.outcomes, kind, settings, node.labels, branches
+            _VERSION, question, test.outcomes, kind, settings, node.labels, branches
         ).revision()
-
-
-def _settings_in(part: object) -> Iterator[str]:
-    """Yield the names of the settings that a question is about, wherever they stand in it."""
-    if isinstance(part, tuple):
-        if part[:2] == ("member", SETTINGS):
-            yield part[2]
-        for each in part:
-            yield from _settings_in(each)

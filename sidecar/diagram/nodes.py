@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from sidecar.diagram.questions import Question
+from msgspec import Struct
+
+from sidecar.diagram.questions import Tested
 from sidecar.schema.model import Kind
 
 Label = Any
+"""An outcome, a literal, or a cut: a limit, and whether the numbers behind it lie above it."""
 
 
 class Node:
@@ -38,14 +40,12 @@ FAULT = Node(LEAF, (), (), 2)
 LEAVES = (FALSE, TRUE, FAULT)
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
-    """What a node looks at. `outcomes` says how its labels are to be read."""
+class Test(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, cache_hash=True):
+    """What a node tests."""
 
-    question: Question
-    """``exists``, ``present``, ``value``, ``order``, ``same``, ``includes``; ``text``, ``number``
-    with a path stand for all questions about one fact and literals."""
-    outcomes: str
-    """``finite``: one label a branch; ``text``: literals, then any other; ``number``: cuts."""
+    question: Tested
+    outcomes: Literal["finite", "text", "number"]
+    """How labels are to be read. ``finite``: one label a branch; ``text``: literals, then any
+    other; ``number``: cuts."""
     kind: Kind | None = None
     """Of a number: how its literals are read."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from sidecar.diagram.questions import Path, Question
+from sidecar.diagram.paths import Literal, LookupPath, Member, Path, parts_of
+from sidecar.diagram.questions import Exists, Present, Question, facts_of
 
 
 def presuppositions_first(questions: Iterable[Question]) -> list[Question]:
@@ -24,31 +25,24 @@ def presuppositions_first(questions: Iterable[Question]) -> list[Question]:
     return list(order)
 
 
-def presupposed(question: Question) -> Iterator[Question]:
+def presupposed(question: Question) -> Iterator[Exists | Present]:
     """Yield the questions that have to be answered yes before this one has a meaning."""
-    if question[0] == "present":
-        yield from _before(question[1])
+    if isinstance(question, Present):
+        yield from _before(question.path)
         return
-    for path in _paths(question):
-        if question[0] != "exists":
-            yield ("exists", path)
-            yield ("present", path)
-        yield from _before(path)
+    for path in facts_of(question):
+        if isinstance(path, Member | LookupPath):
+            if not isinstance(question, Exists):
+                yield Exists(path)
+                yield Present(path)
+            yield from _before(path)
 
 
-def _before(path: Path) -> Iterator[Question]:
-    parts: Sequence[Path] = (path[1],) if path[0] in {"member", "lookup"} else ()
-    if path[0] == "lookup":
-        parts = (path[1], *(each for each in path[3] if each[0] != "literal"))
-    for part in parts:
-        yield from _before(part)
-        yield ("present", part)
-        yield ("exists", part)
-    if path[0] == "member":
-        yield ("present", path)
-
-
-def _paths(question: Question) -> Iterator[Path]:
-    for part in question[1:]:
-        if isinstance(part, tuple) and part and part[0] in {"member", "lookup"}:
-            yield part
+def _before(path: Path) -> Iterator[Exists | Present]:
+    for part in parts_of(path):
+        if not isinstance(part, Literal):
+            yield from _before(part)
+            yield Present(part)
+            yield Exists(part)
+    if isinstance(path, Member):
+        yield Present(path)

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from sidecar.bundle import Entry
 from sidecar.diagram.nodes import Node, Test
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Question, member
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Member, Path
+from sidecar.diagram.questions import Exists, Present, Question
 from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.evaluator import Evaluator, evaluate
 from sidecar.engine.frame import Frame
@@ -76,15 +77,15 @@ class RuleBinder:
 
     def assumed(self, action: Action | None) -> frozenset[Question]:
         """Return the questions whose answer is yes wherever a grant is evaluated."""
-        certain = {SUBJECT: self._subject}
+        certain: dict[Path, EntityType] = {SUBJECT: self._subject}
         if existence_of_resource(self._resource, action) is Existence.REQUIRED:
             certain[RESOURCE] = self._resource
         keys = {  # an entity that exists has a key
-            ("present", member(path, column))
+            Present(Member(path, column))
             for path, declared in certain.items()
             for column in declared.key
         }
-        return frozenset({("exists", path) for path in certain} | keys)
+        return frozenset({*map(Exists, certain), *keys})
 
     def _coded(self, kind: str, diagrams: Mapping[str, Node | None]) -> Iterator[BoundRule]:
         for code, root in diagrams.items():

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
-from sidecar.diagram.questions import Path, Question
+from sidecar.diagram.paths import Literal, LookupPath, Member, Operand, Path, parts_of, within
+from sidecar.diagram.questions import Exists, Includes, Question, Same, facts_of
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
@@ -61,7 +62,7 @@ class Candidates:
     def _ways_on(self, node: Node, frame: Frame, found: set[Key]) -> Iterator[Node]:
         """Yield the branches that can still be taken; add the candidates that a test names."""
         question = self._tests[node.test].question
-        if not self._depends(question):
+        if not self._depends(*facts_of(question)):
             yield self._evaluator.step(node, frame)
             return
         if question not in self._finds:
@@ -75,29 +76,28 @@ class Candidates:
         if len(node.branches) > len(node.labels):
             yield node.branches[-1]
 
-    def _depends(self, part: object) -> bool:
-        """Tell whether a question, a path or an operand is about the unknown side."""
-        if part == self._unknown:
-            return True
-        return isinstance(part, tuple) and any(self._depends(each) for each in part)
+    def _depends(self, *operands: Operand) -> bool:
+        """Tell whether paths are about the unknown side."""
+        return self._unknown in within(*operands)
 
     def _find(self, question: Question) -> Find | None:
-        kind = question[0]
-        if kind == "same":
-            known, unknown = sorted(question[1:], key=self._depends)
-            if self._depends(known):
+        match question:
+            case Same(left, right):
+                return self._find_same(*sorted((left, right), key=self._depends))
+            case Exists(LookupPath() as path):
+                return self._find_looked_up(path)
+            case Includes(members, value) if not isinstance(value, Literal):
+                return self._find_included(members, value)
+            case _:
                 return None
-            value, back = self._reader.comparable(known), self._back(unknown)
-            return None if back is None else lambda frame: back(frame, value(frame))
-        if kind == "exists" and question[1][0] == "lookup":
-            return self._find_looked_up(question[1])
-        if kind == "includes":
-            return self._find_included(question[1], question[2])
-        return None
+
+    def _find_same(self, known: Path, unknown: Path) -> Find | None:
+        if self._depends(known):
+            return None
+        value, back = self._reader.comparable(known), self._back(unknown)
+        return None if back is None else lambda frame: back(frame, value(frame))
 
     def _find_included(self, members: Path, operand: Path) -> Find | None:
-        if members[0] != "member" or operand[0] == "literal":
-            return None
         declared = self._reader.attribute(members).type
         if declared.element is None or declared.element.kind is Kind.DOMAIN:
             return None
@@ -111,20 +111,24 @@ class Candidates:
             return None
         return lambda frame: (key for member in each(frame) or () for key in back_to(frame, member))
 
-    def _find_looked_up(self, path: Path) -> Find | None:
+    def _find_looked_up(self, path: LookupPath) -> Find | None:
         """Return who can be found by a look-up in which one part is unknown."""
-        asked = self._reader.type_of(path[1])
-        lookup, found = asked.lookups[path[2]], self._reader.type_of(path)
-        parts = dict(zip(("this", *lookup.arguments), (path[1], *path[3]), strict=True))
+        lookup, found = self._reader.lookup(path), self._reader.type_of(path)
+        parts = dict(zip(("this", *lookup.arguments), parts_of(path), strict=True))
         unknown = [name for name, part in parts.items() if self._depends(part)]
         columns = {source: match[0] for match, source in lookup.match.items() if len(match) == 1}
         if len(unknown) != 1 or unknown[0] not in columns:
             return None
         known = next((name for name in columns if name != unknown[0]), None)
-        back = self._back(parts[unknown[0]])
-        if known is None or back is None or parts[known][0] == "literal":
+        if known is None:
             return None
-        value = self._reader.comparable(parts[known])
+        from_known, to_unknown = parts[known], parts[unknown[0]]
+        if isinstance(from_known, Literal) or isinstance(to_unknown, Literal):
+            return None
+        back = self._back(to_unknown)
+        if back is None:
+            return None
+        value = self._reader.comparable(from_known)
         want = reader_of(found, columns[unknown[0]])
         name, column = found.name, columns[known]
         implied = self._implied(found, column) if self._reader.names_key(path) else _nobody
@@ -145,16 +149,16 @@ class Candidates:
         """Return how to go from a value at `path` back to the unknown side."""
         if path == self._unknown:
             return lambda _, value: (value,)
-        if path[0] != "member" or not self._reader.is_entity(path[1]):
+        if not isinstance(path, Member) or not self._reader.is_entity(path.base):
             return None
-        declared, name = self._reader.type_of(path[1]), path[2]
+        declared, name = self._reader.type_of(path.base), path.name
         attribute = declared.attributes[name]
-        root = path[1] == self._unknown
+        root = path.base == self._unknown
         if not declared.table or (root and attribute.caller and attribute.optional):
             return None
         if attribute.optional and attribute.default is not None:
             return None
-        base = self._back(path[1])
+        base = self._back(path.base)
         if base is None:
             return None
         if declared.key == (name,):

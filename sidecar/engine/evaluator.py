@@ -13,7 +13,24 @@ from typing import Any
 
 from sidecar.diagram import nodes
 from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
-from sidecar.diagram.questions import SETTINGS, Answer, Path, Question, value_of
+from sidecar.diagram.paths import SETTINGS, Member, Operand, Path
+from sidecar.diagram.questions import (
+    Above,
+    Answer,
+    AtLeast,
+    Equals,
+    Exists,
+    Includes,
+    NumberOf,
+    Order,
+    Present,
+    Question,
+    RuleHolds,
+    Same,
+    TextOf,
+    ValueOf,
+    value_of,
+)
 from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
 from sidecar.schema import Kind, ValueType
@@ -119,23 +136,27 @@ class Evaluator:
         test, branches = self._tests[node.test], node.branches
         if test.question in self._assumed:
             return (constant(value=True), {}, branches[node.labels.index(True)])
-        if test.outcomes == "text":
-            value = self._reader.value(test.question[1])
-            return (value, dict(zip(node.labels, branches, strict=False)), branches[-1])
-        if test.outcomes == "number":
-            return (self._region(test, node.labels), dict(enumerate(branches)), nodes.FAULT)
-        outcomes = dict(zip(node.labels, branches, strict=True))
-        return (self._asked(test.question), outcomes, nodes.FAULT)
+        match test.question:
+            case TextOf(path):
+                outcomes = dict(zip(node.labels, branches, strict=False))
+                return (self._reader.value(path), outcomes, branches[-1])
+            case NumberOf(path):
+                region = self._region(path, test.kind or Kind.DECIMAL, node.labels)
+                return (region, dict(enumerate(branches)), nodes.FAULT)
+            case question:
+                outcomes = dict(zip(node.labels, branches, strict=True))
+                return (self._asked(question), outcomes, nodes.FAULT)
 
-    def _region(self, test: Test, labels: tuple[Any, ...]) -> Read:
+    def _region(self, path: Path, kind: Kind, labels: tuple[Any, ...]) -> Read:
         """Return how many cuts a number has reached.
 
         A cut is a limit and whether it lies above it: ``(750, False)`` is reached at 750.
         """
-        cuts = [(value_of(test.kind or Kind.DECIMAL, text), above) for text, above in labels]
-        value = self._reader.value(test.question[1])
+        cuts = [(value_of(kind, text), above) for text, above in labels]
+        value = self._reader.value(path)
         if len(cuts) == 1:  # as most are
-            return _above(value, *cuts[0])
+            limit, above = cuts[0]
+            return _reached(value, limit, above=above)
 
         def region(frame: Frame) -> int | None:
             found = value(frame)
@@ -144,54 +165,54 @@ class Evaluator:
         return region
 
     def _asked(self, question: Question) -> Read:
-        kind, value = question[0], self._reader.value
-        if kind == "exists":
-            return self._reader.exists(question[1])
-        if kind == "value":
-            return value(question[1])
-        if kind in {"present", "is", "least", "above"}:
-            return self._literal(question)
-        if kind == "order":
-            return _order(value(question[1]), value(question[2]))
-        if kind == "same":
-            left, right = (self._reader.comparable(path) for path in question[1:])
-            return lambda frame: None if (found := left(frame)) is None else found == right(frame)
-        return self._includes(question[1], question[2])
+        reader = self._reader
+        match question:
+            case Exists(path):
+                return reader.exists(path)
+            case Present(path):
+                return reader.is_present(reader.value(path))
+            case ValueOf(path) | TextOf(path) | NumberOf(path):
+                return reader.value(path)
+            case Equals(path, text):
+                return _equals(reader.value(path), text)
+            case AtLeast(path, limit, kind) | Above(path, limit, kind):
+                above = isinstance(question, Above)
+                return _reached(reader.value(path), value_of(kind, limit), above=above)
+            case Order(left, right):
+                return _order(reader.value(left), reader.value(right))
+            case Same(left, right):
+                return _same(reader.comparable(left), reader.comparable(right))
+            case Includes(members, value):
+                return self._includes(members, value)
+            case RuleHolds(name):
+                raise LookupError(f"`{name}` is no question about facts")
 
-    def _literal(self, question: Question) -> Read:
-        kind, value = question[0], self._reader.value(question[1])
-        if kind == "present":
-            return lambda frame: value(frame) is not None
-        if kind == "is":
-            return lambda frame: value(frame) == question[2]
-        limit: Any = value_of(Kind(question[3]), question[2])
-        if kind == "least":
-            return lambda frame: None if (found := value(frame)) is None else found >= limit
-        return lambda frame: None if (found := value(frame)) is None else found > limit
-
-    def _includes(self, operand: Path, member: Path) -> Read:
-        members, element = self._set(operand)
-        literal = member[0] == "literal"
-        value = (
-            constant(self._reader.literal(element, member[1]))
-            if literal
-            else self._reader.comparable(member)
-        )
+    def _includes(self, path: Path, operand: Operand) -> Read:
+        members, element = self._set(path)
+        value = self._reader.operand(operand, element)
         if element.kind is Kind.DOMAIN:
             return lambda frame: covers(members(frame), value(frame))
         return lambda frame: None if (found := members(frame)) is None else value(frame) in found
 
     def _set(self, path: Path) -> tuple[Read, ValueType]:
         declared = self._reader.attribute(path).type
-        if path[1] == SETTINGS:
-            return constant(self._reader.settings[path[2]]), declared.element or declared
+        if isinstance(path, Member) and path.base == SETTINGS:
+            return constant(self._reader.settings[path.name]), declared.element or declared
         return self._reader.value(path), declared.element or declared
 
 
-def _above(value: Read, limit: Any, above: bool) -> Read:  # noqa: ANN401, FBT001 - one cut
+def _equals(value: Read, text: str) -> Read:
+    return lambda frame: value(frame) == text
+
+
+def _same(left: Read, right: Read) -> Read:
+    return lambda frame: None if (found := left(frame)) is None else found == right(frame)
+
+
+def _reached(value: Read, limit: Any, *, above: bool) -> Read:  # noqa: ANN401 - of any ordered kind
     if above:
-        return lambda frame: None if (found := value(frame)) is None else int(found > limit)
-    return lambda frame: None if (found := value(frame)) is None else int(found >= limit)
+        return lambda frame: None if (found := value(frame)) is None else found > limit
+    return lambda frame: None if (found := value(frame)) is None else found >= limit
 
 
 def _order(left: Read, right: Read) -> Read:

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sidecar.diagram.nodes import FAULT, TRUE, Node
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Path, Question, show, text_of, worded
+from sidecar.diagram.path_text import show, worded
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Literal, Path
+from sidecar.diagram.questions import (
+    Exists,
+    Includes,
+    NumberOf,
+    Question,
+    TextOf,
+    ValueOf,
+    facts_of,
+    text_of,
+)
 from sidecar.engine import kind_of
 from sidecar.engine.bound_rules import BoundRule
 from sidecar.engine.fact_sources import Sources
@@ -17,8 +28,6 @@ from sidecar.model import Request
 ABSENT = "absent"
 WITHHELD = "withheld"
 _ANSWERS = {True: "yes", False: "no", "lt": "less", "eq": "equal", "gt": "more", None: ABSENT}
-_VALUES = frozenset({"value", "text", "number"})
-"""Questions whose answer is a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +102,8 @@ def explain(request: Request, policy: Policy, snapshot: Facts, now: datetime) ->
         holds = kind.holds(BoundRule(rule, code or "", None), request.action, frame, faults)
         return Rule(rule=rule, code=code, holds=None if faults else holds, steps=())
 
-    telling.meet(("exists", SUBJECT))
-    telling.meet(("exists", RESOURCE))
+    telling.meet(Exists(SUBJECT))
+    telling.meet(Exists(RESOURCE))
     rules = []
     if not frame.outside and not kind.always_on_reasons(request.action, frame):
         rules.append(asked("allow", None, entry.granted))
@@ -126,26 +135,27 @@ class _Telling:
 
     def meet(self, question: Question) -> str:
         """Keep the facts that a question is about, and return its answer in words."""
-        kind, path, *others = question
-        if kind == "exists":
-            answer = self._sources.answer(question)
-            source = self._sources.source_of_existence(path)
-            self._keep(f"{show(path)}.exists", text_of(answer), source)
-            return _ANSWERS[answer]
-        if kind == "includes":
-            return self._meet_set(question)
-        fact = self._met(path)
-        for other in others:
-            self._met(other)
-        if kind in _VALUES:
-            return WITHHELD if fact.withheld else ABSENT if fact.value is None else fact.value
-        return _ANSWERS[self._sources.answer(question)]
+        match question:
+            case Exists(path):
+                answer = self._sources.answer(question)
+                source = self._sources.source_of_existence(path)
+                self._keep(f"{show(path)}.exists", text_of(answer), source)
+                return _ANSWERS[answer]
+            case Includes():
+                return self._meet_set(question)
+            case ValueOf(path) | TextOf(path) | NumberOf(path):
+                fact = self._met(path)
+                return WITHHELD if fact.withheld else ABSENT if fact.value is None else fact.value
+            case _:
+                for path in facts_of(question):
+                    self._met(path)
+                return _ANSWERS[self._sources.answer(question)]
 
-    def _meet_set(self, question: Question) -> str:
+    def _meet_set(self, question: Includes) -> str:
         # A set may be long, and is not looked at but for this member.
-        _, members, member = question
+        members, member = question.members, question.value
         answer = self._sources.answer(question)
-        if member[0] != "literal":
+        if not isinstance(member, Literal):
             self._met(member)
         source = self._sources.source(members) if answer is not None else None
         shown = f"{show(members)}.includes({show(member)})"

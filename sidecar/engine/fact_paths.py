@@ -23,7 +23,20 @@ from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 from sidecar.diagram.path_types import PathTypes
-from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, SUBJECT, Path, value_of
+from sidecar.diagram.paths import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SETTINGS,
+    SUBJECT,
+    Literal,
+    LookupPath,
+    Member,
+    Operand,
+    Path,
+    as_member,
+)
+from sidecar.diagram.questions import value_of
 from sidecar.schema import Attribute, EntityType, Kind, Schema, Value, ValueType, key_of
 
 V = TypeVar("V")
@@ -52,8 +65,13 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         return self.key(path) if self.is_entity(path) else self.value(path)
 
     def value(self, path: Path) -> V:
-        """Return an attribute, a property, a setting, or the domain of an address."""
-        base, name = path[1], path[2]
+        """Return an attribute, a property, a setting, or the domain of an address.
+
+        Raises:
+            LookupError: The path leads to none of these.
+        """
+        member = as_member(path)
+        base, name = member.base, member.name
         if base in (ACTION, CONTEXT):
             return self.sent(base, name)
         if base == SETTINGS:
@@ -77,7 +95,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         """Return the key of an entity, whether it exists or not."""
         if path in ROOTS:
             return self.key_sent(path)
-        if path[0] == "member":
+        if not isinstance(path, LookupPath):
             return self.value(path)
         if self.names_key(path):
             arguments = self.arguments(path)
@@ -92,23 +110,23 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
             # Of such a type the id of a request is a key as it was sent, whatever it is.
             return self.is_id(key) if self.keeps_any_id(path) else self.is_present(key)
         has_row = self.has_row(path)
-        if declared.implied is None or (path[0] == "lookup" and not self.names_key(path)):
+        if declared.implied is None or (isinstance(path, LookupPath) and not self.names_key(path)):
             return has_row
         reach, asked = self._implied_paths(path, *declared.implied)
         return self.either(has_row, self.same(self.comparable(reach), self.comparable(asked)))
 
-    def arguments(self, path: Path) -> list[V]:
+    def arguments(self, path: LookupPath) -> list[V]:
         """Return with what a look-up is asked: the entity that is asked, then the arguments."""
         declared = self.argument_types(path)
         return [
-            self.comparable(path[1]),
-            *map(self.operand, path[3], declared),
+            self.comparable(path.base),
+            *map(self.operand, path.operands, declared),
         ]
 
-    def operand(self, operand: Path, declared: ValueType) -> V:
+    def operand(self, operand: Operand, declared: ValueType) -> V:
         """Return the value of an operand: of a literal by its declared type, or of a path."""
-        if operand[0] == "literal":
-            return self.constant(self.literal(declared, operand[1]), declared)
+        if isinstance(operand, Literal):
+            return self.constant(self.literal(declared, operand.text), declared)
         return self.comparable(operand)
 
     def literal(self, declared: ValueType, text: str) -> Value:
@@ -121,14 +139,14 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         """Tell whether the key of an entity is an id as it was sent, whatever that is."""
         return path in ROOTS and self.type_of(path).keeps_any_id
 
-    def names_key(self, path: Path) -> bool:
+    def names_key(self, path: LookupPath) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
         lookup = self.lookup(path)
         columns = {match[0] for match in lookup.match if len(match) == 1}
         whole = len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
         return whole and not lookup.where
 
-    def order_of_key(self, path: Path) -> Sequence[int]:
+    def order_of_key(self, path: LookupPath) -> Sequence[int]:
         """Return for each key column its index among the arguments of a look-up by the key."""
         lookup = self.lookup(path)
         names = ["this", *lookup.arguments]
@@ -139,8 +157,8 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         reach = self._asked_column(path, steps[0])
         for step in steps[1:]:
             if self.type_of(reach).attributes[step].caller:  # what is only sent implies nothing
-                reach = ("member", path, steps[0])
-            reach = ("member", reach, step)
+                reach = Member(path, steps[0])
+            reach = Member(reach, step)
         return reach, self._asked_column(path, column)
 
     def _asked_column(self, path: Path, column: str) -> Path:
@@ -148,13 +166,13 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
 
         A look-up by the whole key was asked with it, so that there is nothing to look for.
         """
-        if path[0] == "lookup":
+        if isinstance(path, LookupPath):
             lookup = self.lookup(path)
-            operands = dict(zip(lookup.arguments, path[3], strict=True), this=path[1])
-            asked: Path = operands[lookup.match[column,]]
-            if asked[0] != "literal":
+            operands = dict(zip(lookup.arguments, path.operands, strict=True), this=path.base)
+            asked = operands[lookup.match[column,]]
+            if not isinstance(asked, Literal):
                 return asked
-        return ("member", path, column)
+        return Member(path, column)
 
     # How a backend reads single facts.
 
@@ -179,7 +197,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         """Return a value of the row of an entity; absent where it has no row."""
 
     @abstractmethod
-    def key_of_row(self, path: Path) -> V:
+    def key_of_row(self, path: LookupPath) -> V:
         """Return the key of the row that a look-up finds."""
 
     @abstractmethod

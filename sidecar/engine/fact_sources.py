@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sidecar.diagram.nodes import LEAVES, Node
-from sidecar.diagram.questions import (
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
     NOW,
     RESOURCE,
     SETTINGS,
     SUBJECT,
-    Answer,
+    LookupPath,
     Path,
-    Question,
+    as_member,
 )
+from sidecar.diagram.questions import Answer, Question
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
@@ -70,11 +71,12 @@ class Sources:
         """Return who said what is at a path: its value, or the key of the entity there."""
         if path in _ROOTS:
             return "request"
-        if path[0] == "lookup":
-            return self.source(path[1]) if self._row(path) is None else "mount"
-        base, name = path[1], path[2]
+        if isinstance(path, LookupPath):
+            return self.source(path.base) if self._row(path) is None else "mount"
+        member = as_member(path)
+        base, name = member.base, member.name
         if base == CONTEXT:
-            return self._source_of_context(path)
+            return "clock" if path == NOW else self._said_or_default(self._request.context, name)
         if base == SETTINGS:
             return "settings"
         if base == ACTION:
@@ -104,11 +106,6 @@ class Sources:
     def sensitive(self, path: Path) -> bool:
         """Tell whether what is at a path is to be withheld."""
         return self._secrecy.of(path)
-
-    def _source_of_context(self, path: Path) -> str:
-        if path == NOW:
-            return "clock"
-        return self._said_or_default(self._request.context, path[2])
 
     def _said_or_default(self, said: Mapping[str, object], name: str) -> str:
         """Return who says a value that is not stored; one outside its domain takes no default."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sidecar.diagram.questions import RESOURCE, SUBJECT
+from sidecar.diagram.paths import RESOURCE, SUBJECT
 from sidecar.engine.admission import (
     NO_VALUES,
     admit_properties,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sidecar.diagram.questions import ACTION, RESOURCE, SUBJECT, Path
+from sidecar.diagram.paths import ACTION, RESOURCE, SUBJECT, LookupPath, Path
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
 from sidecar.facts import Row
 from sidecar.schema import Attribute, EntityType, Schema, Value, ValueType, is_id
 
-_INDEX = {SUBJECT: 0, RESOURCE: 1}
+_INDEX: Mapping[Path, int] = {SUBJECT: 0, RESOURCE: 1}
 
 
 class Reader(FactPaths[Read, Read]):
@@ -77,7 +77,7 @@ class Reader(FactPaths[Read, Read]):
         row, index = self.row(path), list(self.type_of(path).attributes).index(attribute.name)
         return lambda frame: None if (found := row(frame)) is None else found[index]
 
-    def key_of_row(self, path: Path) -> Read:
+    def key_of_row(self, path: LookupPath) -> Read:
         """Return the key of the row that a look-up finds."""
         declared = self.type_of(path)
         return self.whole([self.column(path, declared.attributes[name]) for name in declared.key])
@@ -128,8 +128,8 @@ class Reader(FactPaths[Read, Read]):
     def _find(self, path: Path) -> Read:
         """Return how to find a row: in the table by its key, or in the index of a look-up."""
         declared = self.type_of(path)
-        if path[0] == "lookup":
-            start, name = self.type_of(path[1]).name, path[2]
+        if isinstance(path, LookupPath):
+            start, name = self.type_of(path.base).name, path.name
             asked = _together(self.arguments(path))
             return lambda frame: frame.snapshot.find(start, name).get(asked(frame))
         if not declared.table:

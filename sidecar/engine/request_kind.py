@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.nodes import Node
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
 from sidecar.engine.admission import can_be_created
 from sidecar.engine.always_on import always_on_reasons
 from sidecar.engine.bound_rules import BoundRule, BoundRules, RuleBinder

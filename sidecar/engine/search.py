@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
 from sidecar.engine import kind_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from sidecar.diagram.path_types import PathTypes
-from sidecar.diagram.questions import ACTION, CONTEXT, SETTINGS, Path
+from sidecar.diagram.paths import (
+    ACTION,
+    CONTEXT,
+    SETTINGS,
+    Literal,
+    Member,
+    Operand,
+    Path,
+    as_member,
+)
 from sidecar.schema import Attribute, EntityType, Schema
 
 Origin = tuple[str, ...]
@@ -41,12 +50,15 @@ def origin_of_path(reader: PathTypes, resource: EntityType, path: Path) -> Origi
     Args:
         reader: For the types of the subject and the resource.
         resource: The type of the resource, whose actions have properties.
-        path: No literal.
+        path: What the schema declares.
+
+    Raises:
+        LookupError: The schema declares no such path.
     """
     schema = reader.schema
     if reader.is_entity(path):
         return origin_of_key(schema, reader.type_of(path))
-    base, attribute = path[1], reader.attribute(path)
+    base, attribute = as_member(path).base, reader.attribute(path)
     if base == ACTION:
         return origin_of_property(schema, resource, attribute)
     if base == CONTEXT:
@@ -83,9 +95,9 @@ class Secrecy:
         self._resource = resource
         self._known: dict[Path, bool] = {}
 
-    def of(self, path: Path) -> bool:
+    def of(self, path: Operand) -> bool:
         """Tell whether the value at `path`, or the key of the entity there, is sensitive."""
-        if path[0] == "literal":
+        if isinstance(path, Literal):
             return False
         if path not in self._known:
             self._known[path] = self._of(path)
@@ -94,9 +106,9 @@ class Secrecy:
     def _of(self, path: Path) -> bool:
         if self._reader.is_entity(path) and names_secret(self._schema, self._reader.type_of(path)):
             return True
-        if path[0] != "member":
+        if not isinstance(path, Member):
             return False
-        base, name = path[1], path[2]
+        base, name = path.base, path.name
         if base == ACTION:  # a path does not say of which action
             declared = (action.properties.get(name) for action in self._resource.actions.values())
             return any(each is not None and is_secret(self._schema, each) for each in declared)

@@ -8,12 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
-from sidecar.diagram.questions import RESOURCE, SETTINGS, SUBJECT, Answer, Path, Question, facts_of
+from sidecar.diagram.paths import RESOURCE, SETTINGS, SUBJECT, Member, Path
+from sidecar.diagram.questions import (
+    Above,
+    Answer,
+    AtLeast,
+    Exists,
+    Includes,
+    NumberOf,
+    Order,
+    Present,
+    Question,
+    Same,
+    ValueOf,
+    facts_of,
+)
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame, Read
 from sidecar.engine.paths import Reader
@@ -25,16 +39,17 @@ from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.schema import Value
 
+_NOT_OF_A_HASH = (AtLeast, Above, Order, Same, Includes)
+"""Questions about facts that their hashes do not answer; those of two attributes never compare."""
+TracedQuestion: TypeAlias = Exists | ValueOf | AtLeast | Above | Order | Same | Includes
+
 
 class Fact(NamedTuple):
-    """One thing that was read.
+    """One thing that was read."""
 
-    `question` is ``("exists", path)``, or ``("value", path)`` for an attribute, a property, or the
-    key of an entity. About a sensitive value also ``least``, ``above``, ``order``, ``same`` and
-    ``includes``, whose answers cannot be found again from its hash.
-    """
-
-    question: Question
+    question: TracedQuestion
+    """`ValueOf` is about an attribute, a property, or the key of an entity. Those whose answers
+    cannot be found again from a hash are asked about sensitive values only."""
     answer: Value
     """None for what is absent."""
     type: str = ""
@@ -86,7 +101,7 @@ def record_of(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
 class _Note(NamedTuple):
     """How one fact is read."""
 
-    question: Question
+    question: TracedQuestion
     read: Read
     type: str = ""
     sensitive: bool = False
@@ -118,7 +133,7 @@ class Recorder:
         self._fingerprints = Fingerprints(policy.tests, policy.settings)
         self._notes: dict[Question, _Note] = {}
         self._steps: dict[int, _Step] = {}
-        self._first = [self._note_of(("exists", path)) for path in (SUBJECT, RESOURCE)]
+        self._first = [self._note_of(Exists(path)) for path in (SUBJECT, RESOURCE)]
         pair = (kind.subject.name, kind.resource.name)
         foreign = [name for *other, name in policy.foreign if tuple(other) == pair]
         for name in (*kind.resource.actions, UNDECLARED_ACTION, *foreign):
@@ -135,7 +150,7 @@ class Recorder:
         frame = self._kind.frame(request, snapshot, now)
         frame.cache = []  # its places are those of the reader of the kind
         self._reader.make_room(frame)
-        found: dict[Question, Fact] = {}
+        found: dict[TracedQuestion, Fact] = {}
         rules: dict[str, RuleAnswer] = {}
         _keep(self._first, frame, found)
         for rule, code, root in _rules(entry):
@@ -147,7 +162,9 @@ class Recorder:
                     rules[self._fingerprints.of(root)] = _ANSWERS.get(leaf, FAILED)
         return Record(tuple(found.values()), rules)
 
-    def _walk(self, node: Node, frame: Frame, found: dict[Question, Fact]) -> tuple[Node, bool]:
+    def _walk(
+        self, node: Node, frame: Frame, found: dict[TracedQuestion, Fact]
+    ) -> tuple[Node, bool]:
         """Follow a tree as the normal walk does, by the same reading of each test.
 
         Return its leaf, and whether something sensitive was read on the way.
@@ -172,39 +189,43 @@ class Recorder:
                 self._steps[node.number] = _Step(
                     notes=self._notes_of_test(test, node),
                     # Whether something is there is told of sensitive facts too.
-                    sensitive=test.question[0] not in {"exists", "present"}
+                    sensitive=not isinstance(test.question, Exists | Present)
                     and any(map(self._secrecy.of, self._paths_of(test.question))),
                 )
 
     def _notes_of_test(self, test: Test, node: Node) -> list[_Note]:
-        if test.outcomes != "number" or test.kind is None:
+        if not isinstance(test.question, NumberOf) or test.kind is None:
             return self._notes_of(test.question)
         notes = []
         for limit, above in node.labels:
-            kind = "above" if above else "least"
-            notes += self._notes_of((kind, test.question[1], limit, test.kind.value))
+            question = Above if above else AtLeast
+            notes += self._notes_of(question(test.question.path, limit, test.kind))
         return notes
 
     def _notes_of(self, question: Question) -> list[_Note]:
         """Return how the facts are read that a question is about."""
-        if question[0] == "exists":
+        if isinstance(question, Exists):
             return [self._note_of(question)]
         paths = self._paths_of(question)
-        notes = [self._note_of(("value", path)) for path in paths]
-        if question[0] in _NOT_OF_A_HASH and any(map(self._secrecy.of, paths)):
+        notes = [self._note_of(ValueOf(path)) for path in paths]
+        if isinstance(question, _NOT_OF_A_HASH) and any(map(self._secrecy.of, paths)):
             notes.append(_Note(question, partial(self._evaluator.answer, question)))
         return notes
 
     def _paths_of(self, question: Question) -> list[Path]:
         """Return the paths to facts that a question is about; settings are none."""
-        return [path for path in facts_of(question) if path[:2] != ("member", SETTINGS)]
+        return [
+            path
+            for path in facts_of(question)
+            if not (isinstance(path, Member) and path.base == SETTINGS)
+        ]
 
-    def _note_of(self, question: Question) -> _Note:
+    def _note_of(self, question: Exists | ValueOf) -> _Note:
         if question not in self._notes:
-            kind, path = question
+            path = question.path
             self._notes[question] = (
                 _Note(question, self._reader.exists(path))
-                if kind == "exists"
+                if isinstance(question, Exists)
                 else _Note(
                     question,
                     self._reader.comparable(path),
@@ -221,7 +242,7 @@ class Recorder:
         return self._reader.attribute(path).type.name
 
     def _ask_oso(
-        self, rule: tuple[str, str], action: str, frame: Frame, found: dict[Question, Fact]
+        self, rule: tuple[str, str], action: str, frame: Frame, found: dict[TracedQuestion, Fact]
     ) -> None:
         def answer(question: Question) -> Answer:
             notes = self._notes_of(question)
@@ -235,7 +256,7 @@ class Recorder:
             return
 
 
-def _keep(notes: Iterable[_Note], frame: Frame, found: dict[Question, Fact]) -> None:
+def _keep(notes: Iterable[_Note], frame: Frame, found: dict[TracedQuestion, Fact]) -> None:
     """Read facts that were not read yet."""
     for question, read, type_name, sensitive, origin in notes:
         if question not in found:
@@ -243,9 +264,6 @@ def _keep(notes: Iterable[_Note], frame: Frame, found: dict[Question, Fact]) -> 
 
 
 _ANSWERS: Mapping[Node, RuleAnswer] = {TRUE: True, FALSE: False}
-
-_NOT_OF_A_HASH = frozenset({"least", "above", "order", "same", "includes"})
-"""Questions about facts that their hashes do not answer; those of two attributes never compare."""
 
 
 def _rules(entry: Entry) -> Iterator[tuple[str, str, Node | None]]:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sidecar.diagram.nodes import Node, Test
-from sidecar.diagram.questions import NOW, value_of
+from sidecar.diagram.paths import NOW, within
+from sidecar.diagram.questions import NumberOf, Order, Present, Same, facts_of, value_of
 from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
 from sidecar.model import Window
@@ -29,7 +30,7 @@ class Moments:
         known: dict[object, Read] = {}
         for node in _nodes(roots):
             test = tests[node.test]
-            if not _speaks_of_now(test.question):
+            if NOW not in within(*facts_of(test.question)):
                 continue
             compared = _compared(test, node)
             if compared is None:
@@ -81,20 +82,17 @@ def _nodes(roots: Iterable[Node]) -> Iterator[Node]:
             yield node
 
 
-def _speaks_of_now(part: Any) -> bool:  # noqa: ANN401  a question, or a part of one
-    if not isinstance(part, tuple):
-        return False
-    return part == NOW or any(_speaks_of_now(each) for each in part)
-
-
 def _compared(test: Test, node: Node) -> list[Any] | None:
     """Return the instants, and the paths of those, that a test compares the moment with."""
-    question = test.question
-    others = [part for part in question[1:] if isinstance(part, tuple) and part != NOW]
-    if any(_speaks_of_now(part) or part[0] == "literal" for part in others):
+    others = [path for path in facts_of(test.question) if path != NOW]
+    if NOW in within(*others):
         return None
-    if question[0] in {"order", "same"}:
-        return others
-    if test.outcomes == "number" and test.kind is Kind.INSTANT:
-        return [value_of(Kind.INSTANT, text) for text, _ in node.labels]
-    return [] if question[0] == "present" else None
+    match test.question:
+        case Order() | Same():
+            return others
+        case NumberOf() if test.kind is Kind.INSTANT:
+            return [value_of(Kind.INSTANT, text) for text, _ in node.labels]
+        case Present():
+            return []
+        case _:
+            return None

@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec.structs import replace as replace_fields
+
 from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
+from sidecar.diagram.path_types import with_default
+from sidecar.diagram.paths import ACTION, CONTEXT, RESOURCE, SUBJECT, Member, Path
 from sidecar.diagram.presupposition import presuppositions_first
-from sidecar.diagram.questions import (
-    ACTION,
-    CONTEXT,
-    RESOURCE,
-    SUBJECT,
-    YES_NO,
-    Path,
-    Question,
-    with_default,
-)
+from sidecar.diagram.questions import YES_NO, Exists, Present, Question, Tested, ValueOf
 from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
@@ -228,7 +223,7 @@ class Joined:
         return allowed
 
     def _exists(self, path: Path) -> Node:
-        return self.trees.branch(("exists", path), {True: TRUE, False: FALSE})
+        return self.trees.branch(Exists(path), {True: TRUE, False: FALSE})
 
     # --- values that only the other pack knows ---------------------------------------------------
 
@@ -245,16 +240,18 @@ class Joined:
     def _sayable(self, scope: Scope, action: str) -> Iterator[_Said]:
         """Yield the enums that a caller may say along with an action, with all their values."""
         declared = self.schema.types[scope[1]].actions.get(action)
-        places = [(ACTION, {} if declared is None else declared.properties)]
-        places.append((CONTEXT, self.schema.context))
-        for root, name in zip((SUBJECT, RESOURCE), scope, strict=True):
+        places: list[tuple[Path, Mapping[str, Attribute]]] = [
+            (ACTION, {} if declared is None else declared.properties),
+            (CONTEXT, self.schema.context),
+        ]
+        roots: tuple[Path, Path] = (SUBJECT, RESOURCE)
+        for root, name in zip(roots, scope, strict=True):
             attributes = self.schema.types[name].attributes
             places.append((root, {n: each for n, each in attributes.items() if each.caller}))
         for base, attributes in places:
             for name, attribute in attributes.items():
                 if attribute.type.kind is Kind.ENUM:
-                    path = ("member", base, name)
-                    yield _Said(path, attribute.type.name, _domain(attribute))
+                    yield _Said(Member(base, name), attribute.type.name, _domain(attribute))
 
     def labels(self, scope: Scope, question: Question) -> tuple[Label, ...]:
         """Return all labels of a test of one value."""
@@ -262,7 +259,7 @@ class Joined:
 
     def _without(self, node: Node, path: Path) -> Node:
         """Return what a tree says where there is no value at a path."""
-        index = self.trees.find(Test(("present", path), "finite"))
+        index = self.trees.find(Test(Present(path), "finite"))
         if index is None or not node.branches or node.test > index:
             return node
         if node.test == index:
@@ -283,21 +280,21 @@ class Joined:
         self.trees.scope = scope
         tests: dict[Question, Test] = {}
         for path in (SUBJECT, RESOURCE):
-            tests["exists", path] = Test(("exists", path), "finite")
+            tests[Exists(path)] = Test(Exists(path), "finite")
         for side, policy in enumerate(self.policies):
             for test, labels in _tests(policy, self._of_scopes[side].roots(scope)):
                 # Of no action: a property that changes in one may be the same in another.
                 if self.union.reasons(policy.schema, scope, "", (test.question,)):
                     continue  # no tree that asks it is taken
-                renamed = replace(test, question=self._renamed(side, test.question, scope))
+                renamed = replace_fields(test, question=self._renamed(side, test.question, scope))
                 tests.setdefault(renamed.question, renamed)
-                if test.question[0] == "value":
+                if isinstance(test.question, ValueOf):
                     key = (scope, renamed.question)
                     self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
         for said in self._all_unknown(scope):
-            value = ("value", said.path)
-            for question in (("present", said.path), value):
-                tests.setdefault(question, Test(question, "finite"))
+            value = ValueOf(said.path)
+            for asked in (Present(said.path), value):
+                tests.setdefault(asked, Test(asked, "finite"))
             key = (scope, value)
             self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *said.labels)))
         for question in presuppositions_first(tests):
@@ -320,16 +317,16 @@ class Joined:
         question = self._renamed(side, test.question, scope)
         branches = [self._take(side, branch, scope) for branch in node.branches]
         labels = node.labels
-        if question[0] == "value":
+        if isinstance(question, ValueOf):
             by_label = dict(zip(labels, branches, strict=True))
             labels = self._labels[scope, question]
             branches = [by_label.get(label, FALSE) for label in labels]
-        index = self.trees.index_of(replace(test, question=question))
+        index = self.trees.index_of(replace_fields(test, question=question))
         made = self.trees.place(index, labels, branches)
         self._taken[key] = made
         return made
 
-    def _renamed(self, side: int, question: Question, scope: Scope) -> Question:
+    def _renamed(self, side: int, question: Tested, scope: Scope) -> Tested:
         if side == NEW_SIDE or not self.union.renamed:
             return question
         types = self.schema.types
@@ -337,17 +334,14 @@ class Joined:
             SUBJECT: types[scope[0]],
             RESOURCE: types[scope[1]],
         }
-        return tuple(
-            self.union.rename(part, owners) if isinstance(part, tuple) else part
-            for part in question
-        )
+        return self.union.rename(question, owners)
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
     """An enum that a caller may say."""
 
-    path: Path
+    path: Member
     of: str
     labels: tuple[str, ...]
     """All values that one of the packs knows."""
@@ -357,19 +351,19 @@ class _Said:
     def node(self, joined: Joined) -> Node:
         """Return where one of the unknown values is said."""
         trees = joined.trees
-        labels = joined.labels(trees.scope, ("value", self.path))
-        place = trees.index_of(Test(("value", self.path), "finite"))
+        labels = joined.labels(trees.scope, ValueOf(self.path))
+        place = trees.index_of(Test(ValueOf(self.path), "finite"))
         value = trees.place(
             place, labels, [TRUE if label in self.unknown else FALSE for label in labels]
         )
         return trees.choose(
-            trees.branch(("present", self.path), {True: TRUE, False: FALSE}), value, FALSE
+            trees.branch(Present(self.path), {True: TRUE, False: FALSE}), value, FALSE
         )
 
 
-def _attribute_at(schema: Schema, scope: Scope, action: str, path: Path) -> Attribute | None:
+def _attribute_at(schema: Schema, scope: Scope, action: str, path: Member) -> Attribute | None:
     """Return what a schema declares of a value that a caller says."""
-    base, name = path[1], path[2]
+    base, name = path.base, path.name
     if base == CONTEXT:
         return schema.context.get(name)
     owner = schema.types.get(scope[0] if base == SUBJECT else scope[1])

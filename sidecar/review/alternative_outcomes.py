@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from sidecar.diagram.nodes import Label, Node, Test
-from sidecar.diagram.questions import value_of
+from sidecar.diagram.questions import NumberOf, TextOf, value_of
 from sidecar.engine.fact_sources import Sources
 from sidecar.review.states import Answered, outcomes_of
 from sidecar.schema import Kind
@@ -14,13 +14,14 @@ from sidecar.schema import Kind
 
 def outcome_of(sources: Sources, test: Test, labels: tuple[Label, ...]) -> int | None:
     """Return which outcome a test has now; None where it has no answer."""
-    if test.outcomes == "finite":
-        answer = sources.answer(test.question)
+    question = test.question
+    if not isinstance(question, TextOf | NumberOf):
+        answer = sources.answer(question)
         return labels.index(answer) if answer in labels else None
-    value = sources.value(test.question[1])
+    value = sources.value(question.path)
     if value is None:
         return None
-    if test.outcomes == "text":
+    if isinstance(question, TextOf):
         return labels.index(value) if value in labels else len(labels)
     return bisect_right([cut_of(test, cut) for cut in labels], (value, False))
 

@@ -13,7 +13,9 @@ from itertools import islice
 
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, TRUE, Node
-from sidecar.diagram.questions import Path, show
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import Literal, Operand
+from sidecar.diagram.questions import Exists, Present
 from sidecar.errors import SidecarError
 from sidecar.review.aligned_diagrams import Joined, Scope
 from sidecar.review.regions import Cube, Regions
@@ -41,7 +43,7 @@ class Word:
     """A rule of the policy that holds, or does not; or that holds otherwise than before."""
 
     rule: str
-    operands: tuple[Path, ...]
+    operands: tuple[Operand, ...]
     when: str
     """`NOW`; of a rule that an edit changed `ONLY_NOW` or `ONLY_BEFORE`."""
     holds: bool
@@ -50,7 +52,7 @@ class Word:
     def __str__(self) -> str:
         return self.told(show)
 
-    def told(self, name: Callable[[Path], str]) -> str:
+    def told(self, name: Callable[[Operand], str]) -> str:
         """Return the rule as it would be called, and how it holds."""
         called = f"{self.rule}({', '.join(map(name, self.operands))})"
         if self.when:
@@ -226,14 +228,15 @@ class Covering:
 
 def _importance(answered: Answered, index: int) -> tuple[int, int]:
     """Order conditions from those that people miss least: whether things exist, what is not so."""
-    kind = answered.test.question[0]
-    if kind in {"exists", "present"}:
+    if isinstance(answered.test.question, Exists | Present):
         return 0, index
     few = len(answered.outcomes) == 1 and answered.labelled not in {(False,), ()}
     return (2 if few else 1), index
 
 
-def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[Path, ...]], Node]:
+def own_rules(
+    joined: Joined, side: int, scope: Scope
+) -> dict[tuple[str, tuple[Operand, ...]], Node]:
     """Return the rules of a pack's own, by name and operands; those that only name facts."""
     policy = joined.policies[side]
     probes = tuple({name for name, *_ in policy.probes})  # rules of a reviewer's own, and of theirs
@@ -246,7 +249,7 @@ def own_rules(joined: Joined, side: int, scope: Scope) -> dict[tuple[str, tuple[
         and not each.rule.startswith(probes)
         and each.action is None
         and joined.is_comparable(side, each.root, scope)
-        and all(operand[0] != "literal" for operand in each.operands)
+        and not any(isinstance(operand, Literal) for operand in each.operands)
     }
 
 

@@ -4,56 +4,58 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TypeGuard
 
-from sidecar.compiler.proof import Called, Key
-from sidecar.diagram.questions import ACTION_NAME, RESOURCE, SUBJECT, Path, show
+from sidecar.compiler.proof import Absent, Called, Compare, Key, NoValue, Side, TruthOf
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import ACTION_NAME, RESOURCE, SUBJECT, Literal, LookupPath, Member, Path
+from sidecar.diagram.questions import Exists, Includes, RuleHolds, ValueOf, facts_of
 
+YES = "bool true"
+"""The literal by which a question is compared whose answer is to be yes."""
 _SIGNS = {"Eq": "=", "Neq": "!=", "Lt": "<", "Leq": "<=", "Gt": ">", "Geq": ">="}
 
 
 def condition(key: Key, *, holds: bool) -> str:
     """Write a condition that holds as a policy would, with `not` where its opposite does."""
-    kind, *parts = key
     negated = "" if holds else "not "
-    if kind == "there":
-        return f"{show(parts[0])} is absent"
-    if kind == "rule":
-        return f"{negated}{call((parts[0], parts[1]))}"
-    operator, left, right = parts
-    if left[0] == "truth" and right[0] == "literal" and not isinstance(left[1], bool):
-        kind, path, *others = left[1]
-        positive = (right[1] == "bool true") is holds
-        if kind == "includes":
-            words = "includes" if positive else "does not include"
-            return f"{show(path)} {words} {show(others[0])}"
-        return f"{show(path)} {'exists' if positive else 'does not exist'}"
-    return f"{negated}{spelled(left)} {_SIGNS[operator]} {spelled(right)}"
+    match key:
+        case NoValue(path):
+            return f"{show(path)} is absent"
+        case RuleHolds(name, operands):
+            return f"{negated}{call((name, operands))}"
+        case Compare(_, TruthOf(Exists(path)), Literal(text)):
+            return f"{show(path)} {'exists' if (text == YES) is holds else 'does not exist'}"
+        case Compare(_, TruthOf(Includes(members, value)), Literal(text)):
+            words = "includes" if (text == YES) is holds else "does not include"
+            return f"{show(members)} {words} {show(value)}"
+        case Compare(operator, left, right):
+            return f"{negated}{spelled(left)} {_SIGNS[operator]} {spelled(right)}"
 
 
-def facts_of_step(key: Key) -> Iterator[tuple[str, Path]]:
-    """Yield the facts that a step looks at: ``exists`` or ``value``, and the path.
+def facts_of_step(key: Key) -> Iterator[Exists | ValueOf | Includes]:
+    """Yield what a step reads, as questions."""
+    match key:
+        case NoValue(path):
+            yield ValueOf(path)
+        case Compare(_, left, right):
+            for side in (left, right):
+                match side:
+                    case TruthOf(Exists() | Includes() as question):
+                        yield question
+                    case Absent(Member() | LookupPath() as path):
+                        yield ValueOf(path)
+                    case Member() | LookupPath() if side != ACTION_NAME:
+                        yield ValueOf(side)
+                    case _:  # nothing is read
+                        pass
+        case RuleHolds():
+            pass
 
-    Of a set it is ``includes``, with the whole question.
-    """
-    kind, *parts = key
-    if kind == "rule":
-        return
-    for operand in parts[-2:] if kind == "compare" else [("absent", parts[0])]:
-        if operand[0] == "absent" and operand[1]:
-            yield "value", operand[1]
-        elif operand[0] == "truth" and not isinstance(operand[1], bool):
-            asked, *paths = operand[1]
-            if asked == "includes":
-                yield asked, operand[1]
-            else:
-                yield from ((asked, each) for each in paths)
-        elif operand[0] in {"member", "lookup"} and operand != ACTION_NAME:
-            yield "value", operand
 
-
-def is_fact(operand: Path) -> bool:
+def is_fact(operand: Side) -> TypeGuard[Path]:
     """Tell whether an operand stands for something that is read."""
-    return operand[0] in {"member", "lookup"} or operand in {SUBJECT, RESOURCE}
+    return isinstance(operand, Member | LookupPath) or operand in {SUBJECT, RESOURCE}
 
 
 def call(called: Called) -> str:
@@ -62,15 +64,23 @@ def call(called: Called) -> str:
     return f"{name}({', '.join(map(spelled, called[1]))})"
 
 
-def spelled(operand: Path) -> str:
+def spelled(operand: Side) -> str:
     """Write an operand of a rule or of a comparison."""
-    if operand[0] == "absent":
-        return show(operand[1]) if operand[1] else "what is absent"
-    if operand[0] == "truth":
-        return str(operand[1]).lower() if isinstance(operand[1], bool) else show(operand[1][1])
-    if operand[0] != "literal":
-        return show(operand)
-    kind, _, text = operand[1].partition(" ")
+    match operand:
+        case Absent(path):
+            return "what is absent" if path is None else show(path)
+        case TruthOf(question):
+            if isinstance(question, bool):
+                return str(question).lower()
+            return show(facts_of(question)[0])
+        case Literal(text):
+            return _literal(text)
+        case path:
+            return show(path)
+
+
+def _literal(written: str) -> str:
+    kind, _, text = written.partition(" ")
     if kind == "nothing":
         return f"no {text}"
     if kind == "absent":

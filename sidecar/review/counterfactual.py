@@ -12,7 +12,8 @@ from datetime import datetime
 from itertools import islice
 
 from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Label, Node
-from sidecar.diagram.questions import Path
+from sidecar.diagram.paths import Path
+from sidecar.diagram.questions import Exists, NumberOf, Present, Same, facts_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.policy import Policy
@@ -20,7 +21,7 @@ from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
 from sidecar.review.alternative_outcomes import branches_of, cut_of, merged, opposite, outcome_of
-from sidecar.review.fact_slots import Slot, Slots
+from sidecar.review.fact_slots import EntityRow, Slot, Slots
 from sidecar.review.regions import Regions
 from sidecar.review.states import Answered
 
@@ -117,11 +118,11 @@ class Changes:
         return self._slots.hang(answered.test.question, {slot})
 
     def _is_near(self, slot: Slot, path: Path) -> bool:
-        if slot[0] == "row" or not self._slots.is_entity(path):
+        if isinstance(slot, EntityRow) or not self._slots.is_entity(path):
             return True
         asked = [self._trees.tests[index].question for index in self._hangers]
         return self._sources.value(path) is None or any(
-            question[0] == "same" and path in question for question in asked
+            isinstance(question, Same) and path in facts_of(question) for question in asked
         )
 
     def _turns(self, region: Node, most: int, *, allowed: bool) -> Iterator[Turn]:
@@ -173,7 +174,7 @@ class Changes:
 
     def _is_of_row(self, slot: Slot, changed: frozenset[Slot]) -> bool:
         """Tell whether a cell is of a row that changes as a whole, or the other way round."""
-        return any(slot[1:3] == other[1:3] and slot[0] != other[0] for other in changed)
+        return any(slot.place == other.place and type(slot) is not type(other) for other in changed)
 
     def _shown(
         self, region: Node, changed: frozenset[Slot], *, allowed: bool
@@ -276,7 +277,7 @@ class Changes:
         for index, found in labels.items():
             test = self._trees.tests[index]
             kept = tuple(found)
-            if test.outcomes == "number":
+            if isinstance(test.question, NumberOf):
                 kept = tuple(sorted(kept, key=lambda cut: cut_of(test, cut)))
             outcome = outcome_of(self._sources, test, kept)
             if outcome is not None:
@@ -284,4 +285,4 @@ class Changes:
 
 
 def _is_presence(answered: Answered) -> bool:
-    return answered.test.question[0] in {"exists", "present"}
+    return isinstance(answered.test.question, Exists | Present)

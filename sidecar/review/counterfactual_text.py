@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sidecar.diagram.questions import NOW, Path, show
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import NOW, Operand, Path
+from sidecar.diagram.questions import Exists, Order, facts_of
 from sidecar.review.counterfactual import Changes, Turn
 from sidecar.review.fact_readings import Readings
-from sidecar.review.fact_slots import Slot
+from sidecar.review.fact_slots import EntityRow, Sent, Slot
 from sidecar.review.phrases import Wording
 from sidecar.review.states import Answered
 
@@ -54,7 +56,7 @@ class Turning:
 class Words(Wording):
     """Words with the paths as proofs and facts have them."""
 
-    def path(self, path: Path) -> str:
+    def path(self, path: Operand) -> str:
         """Return a path as a policy would write it; the clock is `now`."""
         return "now" if path == NOW else show(path)
 
@@ -91,46 +93,46 @@ class Turnings:
     def _way(self, turn: Turn, way: tuple[Answered, ...]) -> Iterator[str]:
         """Yield the conditions of one way; of a reference to another entity nothing more."""
         for slot, path in turn.facts.items():
-            if slot[0] == "row":
+            if isinstance(slot, EntityRow):
                 has = self._readings.sources.has_row(path)
                 yield f"{show(path)} has {'none' if has else 'one'}"
             elif self._is_led_elsewhere(slot, path, way):
                 yield f"{show(path)} is another"
-        rows = {("exists", path) for slot, path in turn.facts.items() if slot[0] == "row"}
+        rows = {Exists(path) for slot, path in turn.facts.items() if isinstance(slot, EntityRow)}
         for answered in way:
             if answered.test.question not in rows:  # as the row says already
                 yield self._words.answered(answered)
 
     def _is_led_elsewhere(self, slot: Slot, path: Path, way: tuple[Answered, ...]) -> bool:
         return (
-            slot[0] != "row"
-            and all(path not in answered.test.question for answered in way)
+            not isinstance(slot, EntityRow)
+            and all(path not in facts_of(answered.test.question) for answered in way)
             and self._readings.is_entity(path)
         )
 
     def _fact(self, slot: Slot, path: Path) -> Fact:
-        if slot[0] == "row":
+        if isinstance(slot, EntityRow):
             row = "row" if self._readings.sources.has_row(path) else None
             return Fact(show(path), row, is_row=True)
         return Fact(self._words.path(path), self._readings.text(path), is_row=False)
 
     def _told_to(self, turn: Turn, ways: tuple[tuple[Answered, ...], ...]) -> str:
-        said = all(slot[0] == "said" for slot in turn.facts)
-        timely = [each for way in ways for each in way if NOW in each.test.question]
+        said = all(isinstance(slot, Sent) for slot in turn.facts)
+        timely = [each for way in ways for each in way if NOW in facts_of(each.test.question)]
         if not said or any(map(self._tells_of_the_mount, timely)):
             return ADMINISTRATOR
         return USER
 
     def _tells_of_the_mount(self, answered: Answered) -> bool:
         """Tell whether waiting for it would tell when something of the mount ends."""
-        paths = [part for part in answered.test.question[1:] if isinstance(part, tuple)]
+        paths = facts_of(answered.test.question)
         return any(self._readings.reading(path).source == "mount" for path in paths)
 
     def _is_later(self, answered: Answered) -> bool:
         """Tell whether an answer can be given by waiting; what is not of the clock always can."""
         question, now = answered.test.question, self._changes.now(answered)
-        if NOW not in question or now is None:
+        if NOW not in facts_of(question) or now is None:
             return True
-        if question[0] == "order" and question[1] != NOW:
+        if isinstance(question, Order) and question.left != NOW:
             return any(outcome < now for outcome in answered.outcomes)
         return any(outcome > now for outcome in answered.outcomes)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sidecar.bundle import UNDECLARED_ACTION, RuleDiagram
 from sidecar.diagram.nodes import TRUE, Node
-from sidecar.diagram.questions import RESOURCE, SUBJECT
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Literal
+from sidecar.diagram.questions import Exists
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
@@ -170,7 +171,7 @@ class Covered:
 
     def _witness(self, tree: Tree, way: Way) -> Witness | None:
         """Return a state that follows a way; of somebody who is there, where that can be."""
-        there = list(answers_of({("exists", path): True for path in (SUBJECT, RESOURCE)}))
+        there = list(answers_of({Exists(path): True for path in (SUBJECT, RESOURCE)}))
         needed = (*answers_of(tree.known), *way.answers)
         policy, states = self._policy, self._walks_of(tree.scope).states
         for wished in (there, there[:1], []):
@@ -230,10 +231,8 @@ def _permission(policy: Policy, clause: RuleDiagram) -> str | None:
     What is said of a permission on the resource itself is tried where that is asked for: its facts
     may be true in a question about another permission, which never comes to it.
     """
-    if clause.rule != _PERMISSION or clause.operands[2:] != (RESOURCE,):
-        return None
-    kind, *literal = clause.operands[1]
-    if kind != "literal":
-        return None
-    name = str(literal[0]).partition(" ")[2]  # behind the type of the literal
-    return name if name in policy.schema.types[clause.resource].actions else None
+    match clause.operands:
+        case (_, Literal(text), operand) if clause.rule == _PERMISSION and operand == RESOURCE:
+            name = text.partition(" ")[2]  # behind the type of the literal
+            return name if name in policy.schema.types[clause.resource].actions else None
+    return None

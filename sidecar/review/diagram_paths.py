@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, Node, Test
-from sidecar.diagram.questions import RESOURCE, SUBJECT, YES_NO, Question
+from sidecar.diagram.paths import RESOURCE, SUBJECT
+from sidecar.diagram.questions import YES_NO, Exists, Tested
 from sidecar.engine import Frame
 from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.evaluator import Evaluator
@@ -19,7 +20,7 @@ from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
 from sidecar.review.states import Answered, States, outcomes_of
 
-Known = Mapping[Question, bool]
+Known = Mapping[Tested, bool]
 """Answers without which a tree is not asked."""
 
 
@@ -113,7 +114,7 @@ class Walks:
 
 def trees_of(policy: Policy) -> Iterator[Tree]:
     """Yield the trees of all declared actions, each once for those that share it."""
-    found: dict[tuple[Scope, str, int, tuple[tuple[Question, bool], ...]], Tree] = {}
+    found: dict[tuple[Scope, str, int, tuple[tuple[Tested, bool], ...]], Tree] = {}
     for (subject, resource, action), entry in policy.entries.items():
         if action == UNDECLARED_ACTION:
             continue
@@ -134,13 +135,13 @@ def trees_of(policy: Policy) -> Iterator[Tree]:
     yield from found.values()
 
 
-def _assumed(policy: Policy, resource: str, action: str) -> dict[Question, bool]:
+def _assumed(policy: Policy, resource: str, action: str) -> dict[Tested, bool]:
     """Return what has to be before a grant is asked (`always_on`)."""
     declared = policy.schema.types[resource]
-    known: dict[Question, bool] = {("exists", SUBJECT): True}
+    known: dict[Tested, bool] = {Exists(SUBJECT): True}
     needed = existence_of_resource(declared, declared.actions[action])
     if needed is not Existence.ANY:
-        known["exists", RESOURCE] = needed is Existence.REQUIRED
+        known[Exists(RESOURCE)] = needed is Existence.REQUIRED
     return known
 
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sidecar.diagram.nodes import LEAVES, Node, Test
-from sidecar.diagram.questions import worded
+from sidecar.diagram.path_text import worded
+from sidecar.diagram.questions import NumberOf, TextOf, ValueOf
 from sidecar.engine.policy import Policy
 from sidecar.schema.messages import in_line, quoted
 
@@ -91,13 +92,15 @@ def _branches(test: Test, node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _labels(test: Test, node: Node) -> list[str]:
-    if test.outcomes == "text":
-        return [*map(quoted, node.labels), "anything else"]
-    if test.outcomes == "number":
-        return _intervals(node)
-    if test.question[0] == "value":
-        return [in_line(each) if isinstance(each, str) else _ANSWERS[each] for each in node.labels]
-    return [_ANSWERS[label] for label in node.labels]
+    match test.question:
+        case TextOf():
+            return [*map(quoted, node.labels), "anything else"]
+        case NumberOf():
+            return _intervals(node)
+        case ValueOf():
+            return [in_line(e) if isinstance(e, str) else _ANSWERS[e] for e in node.labels]
+        case _:
+            return [_ANSWERS[label] for label in node.labels]
 
 
 def _intervals(node: Node) -> list[str]:

@@ -13,7 +13,8 @@ from itertools import combinations, product
 
 from msgspec.structs import replace
 
-from sidecar.diagram.questions import ACTION, CONTEXT, NOW, RESOURCE, SUBJECT, Path, text_of
+from sidecar.diagram.paths import ACTION, CONTEXT, NOW, RESOURCE, SUBJECT, Path
+from sidecar.diagram.questions import text_of
 from sidecar.engine.fact_paths import ROOTS
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build
 from sidecar.model import Reference, Request
@@ -237,9 +238,9 @@ class _Writing:
     def _said(self, base: Path) -> dict[str, object]:
         """Return what a caller says of a part of the request."""
         return {
-            path[2]: self._as_said(said)
+            path.name: self._as_said(said)
             for path, said in self._facts.caller_values.items()
-            if path[1] == base and path != NOW and self._is_said(said)
+            if path.base == base and path != NOW and self._is_said(said)
         }
 
     def _is_said(self, said: CallerValue) -> bool:

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from sidecar.compiler.child_process import Oso
 from sidecar.compiler.proof import Key, Proof, read_proof
-from sidecar.diagram.questions import path_of
+from sidecar.diagram.path_text import path_of
+from sidecar.diagram.questions import Exists, ValueOf
 from sidecar.engine import RequestKind, kind_of
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import Explanation, explain
@@ -190,13 +191,14 @@ class _Explaining:
             if fact.path.endswith(")") and ".includes(" in fact.path:
                 told = Reading(path=fact.path, value=fact.value, source=fact.source)
             elif fact.path.endswith(".exists"):
-                told = self._readings.told("exists", path_of(fact.path.removesuffix(".exists")))
+                path = path_of(fact.path.removesuffix(".exists"))
+                told = self._readings.told(Exists(path))
             else:
-                told = self._readings.told("value", path_of(fact.path))
+                told = self._readings.told(ValueOf(path_of(fact.path)))
             found.setdefault(told.path, told)
         for key in _decisive(proofs):
-            for kind, path in facts_of_step(key):
-                told = self._readings.told(kind, path)
+            for question in facts_of_step(key):
+                told = self._readings.told(question)
                 found.setdefault(told.path, told)
         yield from found.values()
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sidecar.diagram.questions import (
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
-    RESOURCE,
     SETTINGS,
-    SUBJECT,
+    LookupPath,
+    Member,
     Path,
-    show,
-    text_of,
+    Root,
 )
+from sidecar.diagram.questions import Exists, Includes, ValueOf, text_of
 from sidecar.engine.explanation import WITHHELD
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.frame import Frame
@@ -24,7 +25,6 @@ from sidecar.schema import Attribute, Value
 
 MOST_MEMBERS = 8
 """Members of a set that are shown."""
-_ROOTS = (SUBJECT, RESOURCE)
 _NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
 _SOURCES = {
     "mount": "in the mount",
@@ -94,12 +94,12 @@ class Readings:
 
     def attribute(self, path: Path) -> Attribute | None:
         """Return what the schema declares at a path; None for an entity that is looked up."""
-        return self._reader.attribute(path) if path[0] == "member" else None
+        return self._reader.attribute(path) if isinstance(path, Member) else None
 
     def is_entity(self, path: Path) -> bool:
         """Tell whether an entity stands at a path, and not a value."""
-        apart = path[:1] in _NO_ENTITIES or path[1] in _NO_ENTITIES
-        return not apart and self._reader.is_entity(path)
+        root = path if isinstance(path, Root) else path.base
+        return root not in _NO_ENTITIES and self._reader.is_entity(path)
 
     def text(self, path: Path) -> str | None:
         """Return the value at a path in its text form, or that it is withheld; None if absent."""
@@ -129,7 +129,7 @@ class Readings:
 
     def existence(self, path: Path) -> Reading:
         """Return whether there is such an entity."""
-        answer = self.sources.answer(("exists", path))
+        answer = self.sources.answer(Exists(path))
         source = self.sources.source_of_existence(path)
         file, line = self._of_row(path) if source == "mount" else (None, None)
         return Reading(
@@ -140,16 +140,17 @@ class Readings:
             line=line,
         )
 
-    def told(self, kind: str, path: Path) -> Reading:
-        """Return the fact that is ``exists`` or ``value`` of a path, or answers ``includes``."""
-        if kind == "includes":
-            _, members, member = path
-            answer, shown = self.sources.answer(path), f"{show(members)}.includes({show(member)})"
+    def told(self, question: Exists | ValueOf | Includes) -> Reading:
+        """Return the fact that a question is about."""
+        if isinstance(question, Includes):
+            shown = f"{show(question.members)}.includes({show(question.value)})"
+            answer = self.sources.answer(question)
             if answer is None:
                 return Reading(path=shown, value=None, source=None)
-            of_set = self.reading(members)
+            of_set = self.reading(question.members)
             return replace(of_set, path=shown, value=text_of(answer), withheld=False)
-        entity = kind == "exists" and self._reader.is_entity(path)
+        path = question.path
+        entity = isinstance(question, Exists) and self._reader.is_entity(path)
         return self.existence(path) if entity else self.reading(path)
 
     def _withheld(self, path: Path) -> bool:
@@ -157,16 +158,17 @@ class Readings:
 
     def _place(self, path: Path) -> tuple[str | None, int | None]:
         """Return where the row stands that says what is at a path."""
-        if path in _ROOTS:
-            return self._of_row(path)
-        if path[0] == "lookup":
-            return self._of_row(path) if self._row(path) is not None else self._place(path[1])
-        base, name = path[1], path[2]
-        if base in _NO_ENTITIES:
-            return None, None
-        if not self._reader.is_entity(base) or name in self._reader.type_of(base).key:
-            return self._place(base)
-        return self._of_row(base)
+        match path:
+            case LookupPath(base):
+                return self._of_row(path) if self._row(path) is not None else self._place(base)
+            case Member(base, _) if base in _NO_ENTITIES:
+                return None, None
+            case Member(base, name):
+                declared = self._reader.type_of(base) if self._reader.is_entity(base) else None
+                is_key = declared is None or name in declared.key
+                return self._place(base) if is_key else self._of_row(base)
+            case _:
+                return self._of_row(path)
 
     def _of_row(self, path: Path) -> tuple[str | None, int | None]:
         row = self._row(path)

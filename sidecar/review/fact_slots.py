@@ -6,27 +6,76 @@ Several paths can lead to one fact: the subject may be the owner too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from sidecar.diagram.questions import (
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
     RESOURCE,
     SETTINGS,
     SUBJECT,
+    LookupPath,
+    Member,
     Path,
-    Question,
-    facts_of,
+    Root,
+    within,
 )
+from sidecar.diagram.questions import Exists, Present, Question, facts_of
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
-from sidecar.schema import Lookup
+from sidecar.schema import Lookup, Value
 
-Slot = tuple[Any, ...]
-"""``("cell", type, key, attribute)``, ``("row", type, key)``, ``("said", path)``; where nothing
-is known of an entity that is looked for, its path stands in place of type and key."""
 _ROOTS = (SUBJECT, RESOURCE)
+_NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value that the row of an entity holds."""
+
+    type: str
+    key: Value
+    name: str
+
+    @property
+    def place(self) -> object:
+        """The row that it is of."""
+        return self.type, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRow:
+    """Whether an entity has a row."""
+
+    type: str | None
+    """None where nothing is known of an entity that is looked for; its path is the key then."""
+    key: Value | Path
+
+    @property
+    def place(self) -> object:
+        """The row."""
+        return self.type, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A value that the caller sends, or could send."""
+
+    path: Member
+
+    @property
+    def place(self) -> object:
+        """The row that an entity has which is sent: none is known."""
+        return None, self.path
+
+    @property
+    def name(self) -> str:
+        """The name of the attribute or the property."""
+        return self.path.name
+
+
+Slot = Cell | EntityRow | Sent
 
 
 class Slots:
@@ -41,22 +90,22 @@ class Slots:
 
         What names the subject and the resource is none: another one is another question.
         """
-        if question[0] == "exists":
-            path = question[1]
+        if isinstance(question, Exists):
+            path = question.path
             return [(self._row(path), path)] if self._reader.type_of(path).table else []
         found = [(self._cell(path), path) for path in facts_of(question)]
-        return [(slot, _of_value(path, self._reader)) for slot, path in found if slot is not None]
+        return [(slot, self._of_value(path)) for slot, path in found if slot is not None]
 
     def hang(self, question: Question, changed: Collection[Slot]) -> bool:
         """Tell whether an answer can be another when these facts have changed."""
-        if question[0] == "exists" and (
-            self._row(question[1]) in changed or self._is_implied_by(question[1], changed)
+        if isinstance(question, Exists) and (
+            self._row(question.path) in changed or self._is_implied_by(question.path, changed)
         ):
             return True
         return any(
             self._is_touched(path, changed)
-            for asked in facts_of(question)
-            for path in _steps(asked)
+            for path in within(*facts_of(question))
+            if isinstance(path, Member | LookupPath)
         )
 
     def wanted(self, question: Question, changed: Collection[Slot]) -> bool | None:
@@ -64,101 +113,85 @@ class Slots:
 
         A row that is there goes: what exists by implication still may. One that is not comes.
         """
-        kind, path = question[:2]
-        if kind == "exists" and self._row(path) in changed:
-            if not self._sources.has_row(path):
-                return True
-            return None if self._reader.type_of(path).implied else False
-        if kind == "present" and path[0] == "member" and self.is_entity(path[1]):
-            base = path[1]
-            held = self._row(base) in changed and self._sources.has_row(base)
-            if held and path[2] not in self._reader.type_of(base).key:
-                attribute = self._reader.type_of(base).attributes[path[2]]
-                return None if base in _ROOTS and attribute.caller else False
+        match question:
+            case Exists(path) if self._row(path) in changed:
+                if not self._sources.has_row(path):
+                    return True
+                return None if self._reader.type_of(path).implied else False
+            case Present(Member(base, name)) if self.is_entity(base):
+                held = self._row(base) in changed and self._sources.has_row(base)
+                if held and name not in self._reader.type_of(base).key:
+                    attribute = self._reader.type_of(base).attributes[name]
+                    return None if base in _ROOTS and attribute.caller else False
         return None
 
     def is_entity(self, path: Path) -> bool:
         """Tell whether an entity stands at a path, and not a value."""
-        apart = path in {ACTION, CONTEXT, SETTINGS}
-        return not apart and self._reader.is_entity(path)
+        return path not in _NO_ENTITIES and self._reader.is_entity(path)
 
-    def _is_touched(self, path: Path, changed: Collection[Slot]) -> bool:
-        if path[0] == "lookup":
+    def _is_touched(self, path: Member | LookupPath, changed: Collection[Slot]) -> bool:
+        if isinstance(path, LookupPath):
             if self._row(path) in changed:
                 return True
-            lookup = self._reader.type_of(path[1]).lookups[path[2]]
+            lookup = self._reader.lookup(path)
             return not self._reader.names_key(path) and self._finds_others(lookup, changed)
         if self._is_known_without_row(path):
             return False
-        row_changes = self.is_entity(path[1]) and self._row(path[1]) in changed
+        row_changes = self.is_entity(path.base) and self._row(path.base) in changed
         return row_changes or self._cell(path) in changed
 
-    def _is_known_without_row(self, path: Path) -> bool:
+    def _is_known_without_row(self, path: Member) -> bool:
         """Tell whether something is part of an id by which an entity is asked for."""
-        base = path[1]
-        if not self.is_entity(base) or path[2] not in self._reader.type_of(base).key:
+        base = path.base
+        if not self.is_entity(base) or path.name not in self._reader.type_of(base).key:
             return False
-        return base[0] != "lookup" or self._reader.names_key(base)
+        return not isinstance(base, LookupPath) or self._reader.names_key(base)
 
     def _finds_others(self, lookup: Lookup, changed: Collection[Slot]) -> bool:
         """Tell whether a look-up that searches can find something else."""
         finds, columns = lookup.finds, {lookup.order, *lookup.where}
         columns |= {step for steps in lookup.match for step in steps}
         return any(
-            (slot[0] == "row" and (slot[1] == finds or isinstance(slot[1], tuple)))
-            or (slot[0] == "cell" and slot[-1] in columns)
+            (isinstance(slot, EntityRow) and slot.type in {finds, None})
+            or (isinstance(slot, Cell) and slot.name in columns)
             for slot in changed
         )
 
     def _is_implied_by(self, path: Path, changed: Collection[Slot]) -> bool:
         implied = self._reader.type_of(path).implied
         return implied is not None and any(
-            slot[0] in {"cell", "said"} and _name(slot) in implied[0] for slot in changed
+            isinstance(slot, Cell | Sent) and slot.name in implied[0] for slot in changed
         )
 
-    def _row(self, path: Path) -> Slot:
+    def _row(self, path: Path) -> EntityRow:
         key = self._sources.value(path)
-        return ("row", path) if key is None else ("row", self._reader.type_of(path).name, key)
+        known = key is not None
+        return EntityRow(self._reader.type_of(path).name, key) if known else EntityRow(None, path)
 
     def _cell(self, path: Path) -> Slot | None:
         """Return the fact at a path; None for what cannot be changed, or only with its row."""
-        if path[0] != "member" or path[1] == SETTINGS:
+        if not isinstance(path, Member) or path.base == SETTINGS:
             return None
-        base, name = path[1], path[2]
-        if base in {ACTION, CONTEXT}:
-            return ("said", path)
+        base, name = path.base, path.name
+        if base in _NO_ENTITIES:
+            return Sent(path)
         if not self.is_entity(base):
             return self._cell(base)
         declared = self._reader.type_of(base)
         if name in declared.key:
             return None
         if base in _ROOTS and self._can_be_said(base, name):
-            return ("said", path)
+            return Sent(path)
         if not self._sources.has_row(base):
             return None
-        return ("cell", declared.name, self._sources.value(base), name)
+        return Cell(declared.name, self._sources.value(base), name)
 
     def _can_be_said(self, base: Path, name: str) -> bool:
         attribute = self._reader.type_of(base).attributes[name]
         return attribute.caller and self._sources.stored(base, name) is None
 
-
-def _of_value(path: Path, reader: Reader) -> Path:
-    """Return the path of the address where it is of the domain of one."""
-    base: Path = path[1]
-    whole = base in {ACTION, CONTEXT} or reader.is_entity(base)
-    return path if whole else base
-
-
-def _name(slot: Slot) -> str:
-    return str(slot[-1][2] if slot[0] == "said" else slot[-1])
-
-
-def _steps(path: Path) -> Iterator[Path]:
-    """Yield all that is read on the way to what is at a path, and that."""
-    if path[0] not in {"member", "lookup"}:
-        return
-    yield from _steps(path[1])
-    for operand in path[3] if path[0] == "lookup" else ():
-        yield from _steps(operand)
-    yield path
+    def _of_value(self, path: Path) -> Path:
+        """Return the path of the address where it is of the domain of one."""
+        if isinstance(path, Root) or path.base in _NO_ENTITIES or self.is_entity(path.base):
+            return path
+        return path.base

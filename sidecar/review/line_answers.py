@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from sidecar.decision_log.line import digest
 from sidecar.decision_log.reader import Told
 from sidecar.diagram.nodes import FAULT, Node, Test
+from sidecar.diagram.path_text import show, worded
+from sidecar.diagram.paths import SETTINGS, Literal, Member, Operand, Path
 from sidecar.diagram.questions import (
-    SETTINGS,
+    Above,
     Answer,
-    Path,
-    Question,
-    show,
+    AtLeast,
+    Exists,
+    Includes,
+    NumberOf,
+    Order,
+    Present,
+    Same,
+    TextOf,
+    ValueOf,
     text_of,
     value_of,
-    worded,
 )
 from sidecar.errors import UnreadableLineError
 from sidecar.review.line_facts import ABSENT, LineFacts
@@ -28,6 +35,7 @@ Possible = frozenset[Answer | None]
 """Answers that a question can have; None is that a fact is absent."""
 
 _ABSENT: Possible = frozenset((None,))
+Finite = Exists | Present | ValueOf | Order | Same | Includes
 Cut = tuple[Any, bool]
 
 
@@ -38,48 +46,48 @@ class Answering:
         self._known = known
         self._bounds: dict[Path, tuple[list[Cut], list[Cut]]] = {}
         for question, answer in known.facts.answers.items():
-            if question[0] in {"least", "above"} and answer is not None:
-                _, path, limit, kind = question
-                reached, not_reached = self._bounds.setdefault(path, ([], []))
-                cut = _cut(Kind(kind), limit, above=question[0] == "above")
+            if isinstance(question, AtLeast | Above) and answer is not None:
+                reached, not_reached = self._bounds.setdefault(question.path, ([], []))
+                above = isinstance(question, Above)
+                cut = _cut(question.kind, question.limit, above=above)
                 (reached if answer else not_reached).append(cut)
 
     def branches(self, node: Node, test: Test) -> tuple[Node, ...]:
         """Return where a test can lead: one branch where the line knows its outcome."""
-        if test.outcomes == "text":
-            return tuple(self._of_text(node, test.question[1]))
-        if test.outcomes == "number":
-            return self._of_number(node, test)
+        match test.question:
+            case TextOf(path):
+                return tuple(self._of_text(node, path))
+            case NumberOf(path):
+                return self._of_number(node, path, test.kind or Kind.DECIMAL)
+            case question:
+                return self._of_finite(node, question)
+
+    def _of_finite(self, node: Node, question: Finite) -> tuple[Node, ...]:
         found = dict(zip(node.labels, node.branches, strict=True))
-        possible = self.answers(test.question)
+        possible = self.answers(question)
         if possible is None:
             return node.branches
         if not possible <= {None, *found}:
-            raise UnreadableLineError(f"has a fact outside its domain: `{worded(test.question)}`")
+            raise UnreadableLineError(f"has a fact outside its domain: `{worded(question)}`")
         return tuple(FAULT if answer is None else found[answer] for answer in possible)
 
-    def answers(self, question: Question) -> Possible | None:
+    def answers(self, question: Finite) -> Possible | None:
         """Return the answers that a question can have; None where it can have any."""
-        kind, *paths = question
-        ways: Mapping[str, Callable[..., Possible | None]] = {
-            "exists": self._exists,
-            "present": self._present,
-            "value": self._value,
-            "order": self._order,
-            "same": self._same,
-            "includes": self._includes,
-        }
-        return ways[kind](*paths)
+        match question:
+            case Exists(path):
+                return _certain(self._known.exists(path))
+            case Present(path):
+                return _certain(self._known.present(path))
+            case ValueOf(path):
+                return self._value(path)
+            case Order(left, right):
+                return self._recorded(question) or self._order(left, right)
+            case Same(left, right):
+                return self._recorded(question) or self._same(left, right)
+            case Includes(members, value):
+                return self._recorded(question) or self._includes(members, value)
 
     # What can be asked of one fact.
-
-    def _exists(self, path: Path) -> Possible | None:
-        found = self._known.exists(path)
-        return None if found is None else frozenset((found,))
-
-    def _present(self, path: Path) -> Possible | None:
-        found = self._known.present(path)
-        return None if found is None else frozenset((found,))
 
     def _value(self, path: Path) -> Possible | None:
         found = self._known.comparable(path)
@@ -107,8 +115,7 @@ class Answering:
             )
         yield labels.get(text, node.branches[-1])
 
-    def _of_number(self, node: Node, test: Test) -> tuple[Node, ...]:
-        path, kind = test.question[1], test.kind or Kind.DECIMAL
+    def _of_number(self, node: Node, path: Path, kind: Kind) -> tuple[Node, ...]:
         found = self._known.comparable(path)
         if found is not None and found.text is None:
             return (FAULT,)
@@ -129,8 +136,6 @@ class Answering:
     # What can be asked of two.
 
     def _order(self, first: Path, second: Path) -> Possible | None:
-        if (found := self._recorded_of_two("order", first, second)) is not None:
-            return found
         left, right = self._known.comparable(first), self._known.comparable(second)
         if ABSENT in (left, right):
             return _ABSENT
@@ -145,8 +150,6 @@ class Answering:
         return None if equal is None else frozenset(("eq",) if equal else ("lt", "gt"))
 
     def _same(self, first: Path, second: Path) -> Possible | None:
-        if (found := self._recorded_of_two("same", first, second)) is not None:
-            return found
         left, right = self._known.comparable(first), self._known.comparable(second)
         if left == ABSENT:
             return _ABSENT
@@ -154,11 +157,6 @@ class Answering:
             return None
         equal = right != ABSENT and self._equal(first, second)
         return None if equal is None else frozenset((equal,))
-
-    def _recorded_of_two(self, kind: str, first: Path, second: Path) -> Possible | None:
-        answers = self._known.facts.answers
-        question = (kind, first, second)
-        return frozenset((answers[question],)) if question in answers else None
 
     def _equal(self, first: Path, second: Path) -> bool | None:
         """Tell whether two values that are there are equal; None where hashes cannot tell."""
@@ -176,16 +174,13 @@ class Answering:
         found = self._known.hashed(where, str(plain.text))
         return None if found is None else found == hashed.text
 
-    def _includes(self, members: Path, member: Path) -> Possible | None:
-        found = self._recorded(members, member)
-        if found is not None:
-            return found
+    def _includes(self, members: Path, member: Operand) -> Possible | None:
         declared = self._known.attribute(members).type
         element = declared.element or declared
         among = self._known.comparable(members)
         sought = (
-            Told(text_of(value_of(element.kind, member[1])))
-            if member[0] == "literal"
+            Told(text_of(value_of(element.kind, member.text)))
+            if isinstance(member, Literal)
             else self._known.comparable(member)
         )
         if among == ABSENT:
@@ -197,19 +192,19 @@ class Answering:
         holds = self._holds((members, among), (member, sought), element)
         return None if holds is None else frozenset((holds,))
 
-    def _recorded(self, members: Path, member: Path) -> Possible | None:
-        """Return the answer that the line tells, if it was asked of the same set."""
-        question, facts = ("includes", members, member), self._known.facts
+    def _recorded(self, question: Order | Same | Includes) -> Possible | None:
+        """Return the answer that the line has; of a setting if the set is still the same."""
+        facts = self._known.facts
         if question not in facts.answers:
             return None
-        if members[:2] == ("member", SETTINGS):
-            setting = self._known.settings.get(members[2])
-            if facts.sets.get(question) != digest(setting):
-                return None
+        match question:
+            case Includes(Member(base, name)) if base == SETTINGS:
+                if facts.sets.get(question) != digest(self._known.settings.get(name)):
+                    return None
         return frozenset((facts.answers[question],))
 
     def _holds(
-        self, where: tuple[Path, Told], what: tuple[Path, Told], element: ValueType
+        self, where: tuple[Path, Told], what: tuple[Operand, Told], element: ValueType
     ) -> bool | None:
         """Tell whether a set holds a value, or of domains one that it lies in.
 
@@ -219,16 +214,17 @@ class Answering:
             element: What the set is of.
         """
         (members, among), (member, sought) = where, what
+        hashed_at = member if sought.hashed and not isinstance(member, Literal) else None
         domains = element.kind is Kind.DOMAIN
         held, text = frozenset(among.text or ()), str(sought.text)
-        if sought.hashed and among.hashed:
-            if self._known.origin(members) != self._known.origin(member):
+        if hashed_at is not None and among.hashed:
+            if self._known.origin(members) != self._known.origin(hashed_at):
                 return None  # their hashes do not compare
             return True if text in held else None if domains else False
         if self._known.hashing is None and (sought.hashed or among.hashed):
             return None
-        if sought.hashed:
-            if text in {self._known.hashed(member, each) for each in held}:
+        if hashed_at is not None:
+            if text in {self._known.hashed(hashed_at, each) for each in held}:
                 return True
             return None if domains else False
         wanted = _suffixes(text) if domains else (text,)
@@ -239,6 +235,10 @@ class Answering:
     def _typed(self, declared: ValueType, text: str) -> Answer:
         answer = value_of(declared.kind, text)
         return answer if isinstance(answer, bool) else str(answer)
+
+
+def _certain(answer: bool | None) -> Possible | None:  # noqa: FBT001 - an answer
+    return None if answer is None else frozenset((answer,))
 
 
 def _cut(kind: Kind, limit: str, *, above: bool) -> Cut:

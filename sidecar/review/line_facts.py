@@ -11,17 +11,22 @@ from collections.abc import Mapping, Sequence
 
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import DecisionLine, Entity, Facts, Told, facts_of_line, moment_of
-from sidecar.diagram.questions import (
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
     NOW,
     RESOURCE,
     SETTINGS,
     SUBJECT,
+    Literal,
+    LookupPath,
+    Member,
     Path,
-    show,
-    text_of,
+    Root,
+    parts_of,
 )
+from sidecar.diagram.questions import Exists, Present, text_of
 from sidecar.engine.admission import admit, key_of_id
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.policy import Policy
@@ -85,7 +90,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
 
     def exists(self, path: Path) -> bool | None:
         """Tell whether there is such an entity; None where it is unknown."""
-        recorded = self.facts.answers.get(("exists", path))
+        recorded = self.facts.answers.get(Exists(path))
         if recorded is not None:
             return bool(recorded)
         derived = super().exists(path)
@@ -109,13 +114,15 @@ class LineFacts(FactPaths[Told | None, bool | None]):
             return value.text is not None
         if self.is_entity(path) and self.exists(path):
             return True
-        base, name = path[1], path[2]
-        if base in _NO_ENTITIES or not self.is_entity(base) or not self.exists(base):
+        base = path.base if isinstance(path, Member) else None
+        if base is None or base in _NO_ENTITIES or not self.is_entity(base):
+            return None
+        if not self.exists(base):
             return None
         declared = self.type_of(base)
-        attribute = declared.attributes[name]
+        attribute = declared.attributes[path.name]
         if attribute.default is not None:  # stored, sent or default, but for what is refused
-            return None if f"{base[0]}.properties.{name}" in self.outside else True
+            return None if f"{show(base)}.properties.{path.name}" in self.outside else True
         # Its row is there, and holds what every row has to hold.
         always = not attribute.optional
         return True if declared.table and declared.implied is None and always else None
@@ -129,7 +136,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
     def sent(self, base: Path, name: str) -> Told | None:
         """Return what the caller sent, or else its default."""
         if base == CONTEXT:
-            if name == NOW[2]:
+            if name == NOW.name:
                 return Told(text_of(self._moment))
             return self._said_or_default("context", self.schema.context[name], self.line.context)
         if base == ACTION:
@@ -138,7 +145,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
                 return ABSENT
             sent = self.line.action.properties
             return self._said_or_default("action.properties", action.properties[name], sent)
-        attribute, label = self.type_of(base).attributes[name], f"{base[0]}.properties"
+        attribute, label = self.type_of(base).attributes[name], f"{base.name}.properties"
         if attribute.caller:
             sent_value = self._said(label, attribute, self._entities[base].properties)
             if sent_value != ABSENT or f"{label}.{name}" in self.outside:
@@ -150,7 +157,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         """Return that a row may hold anything, or that there is none."""
         return None if self.type_of(path).table and self.exists(path) is not False else ABSENT
 
-    def key_of_row(self, _path: Path) -> Told | None:
+    def key_of_row(self, _path: LookupPath) -> Told | None:
         """Return that the row is unknown that a look-up finds."""
         return None
 
@@ -228,14 +235,14 @@ class LineFacts(FactPaths[Told | None, bool | None]):
 
     def _supplied(self, path: Path) -> Told | None:
         """Return a fact of the mount; None where there is none that fits the line."""
-        if self._supply is None or path in ROOTS:
+        if self._supply is None or isinstance(path, Root):
             return None
-        base = path[1]
-        if base in _NO_ENTITIES or (path[0] == "member" and not self.is_entity(base)):
+        base = path.base
+        if base in _NO_ENTITIES or (isinstance(path, Member) and not self.is_entity(base)):
             return None
         if not self._agreed(path):
             return None
-        if base in ROOTS and isinstance(self._entities[base].properties.get(path[2]), dict):
+        if base in ROOTS and isinstance(self._entities[base].properties.get(path.name), dict):
             return None  # what the caller said is hashed, and a default must not stand for it
         self._supply.note(path)
         return told(self._supply.comparable(path))
@@ -244,9 +251,11 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         """Tell whether the mount agrees with the line about all that leads to a fact."""
         if path in ROOTS or self._supply is None:
             return False  # the line itself says of these whether they exist
-        operands = path[3] if path[0] == "lookup" else ()
-        before = [path[1], *(each for each in operands if each[0] != "literal")]
-        return all(self._agrees(each, self._supply) for each in before)
+        return all(
+            self._agrees(each, self._supply)
+            for each in parts_of(path)
+            if not isinstance(each, Literal)
+        )
 
     def _agrees(self, path: Path, supply: Supply) -> bool:
         if path in _NO_ENTITIES:
@@ -271,10 +280,10 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         if entity.id_hash is not None:
             # Nobody can tell from a hash whether what was hashed can be an id of the type.
             answers = self.facts.answers
-            present = answers.get(("present", ("member", root, declared.key[0])))
+            present = answers.get(Present(Member(root, declared.key[0])))
             if present is False:
                 return ABSENT
-            whole = declared.keeps_any_id or present is True or answers.get(("exists", root))
+            whole = declared.keeps_any_id or present is True or answers.get(Exists(root))
             return Told(entity.id_hash, hashed=True) if whole else None
         key = key_of_id(self.schema, declared, entity.id or "")
         return ABSENT if key is None else Told(id_of(key))

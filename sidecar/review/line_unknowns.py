@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sidecar.diagram.questions import SETTINGS, Path, Question, show
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import SETTINGS, Path, root_of
+from sidecar.diagram.questions import Exists, Present, Question, facts_of
 from sidecar.review.line_facts import LineFacts
 
 REQUEST_TIME = "a rule that only Oso can answer, when it is asked"
@@ -15,19 +17,18 @@ def unknown(known: LineFacts, question: Question | None) -> Iterator[str]:
     if question is None:
         yield REQUEST_TIME
         return
-    kind, *operands = question
-    if kind == "exists":
-        yield f"whether `{show(operands[0])}` exists"
-        return
-    paths = [each for each in operands if isinstance(each, tuple) and each[0] != "literal"]
-    facts = [path for path in paths if path[:2] != ("member", SETTINGS)]
-    absent = [path for path in facts if known.comparable(path) is None]
-    if kind == "present":
-        yield f"whether there is `{show(operands[0])}`"
-    elif absent:
-        yield from (f"`{show(path)}`" for path in absent)
-    else:
-        yield f"{' and '.join(map(_shown, facts))}, of which it holds a hash"
+    match question:
+        case Exists(path):
+            yield f"whether {_shown(path)} exists"
+        case Present(path):
+            yield f"whether there is {_shown(path)}"
+        case _:
+            facts = [path for path in facts_of(question) if root_of(path) != SETTINGS]
+            absent = [path for path in facts if known.comparable(path) is None]
+            if absent:
+                yield from map(_shown, absent)
+            else:
+                yield f"{' and '.join(map(_shown, facts))}, of which it holds a hash"
 
 
 def _shown(path: Path) -> str:

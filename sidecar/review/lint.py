@@ -19,7 +19,7 @@ from sidecar.compiler.variant_process import Variants
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.diagram.path_types import paths_of
-from sidecar.diagram.questions import Path as QuestionPath
+from sidecar.diagram.paths import Literal, Operand
 from sidecar.digests import digest_of
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
@@ -198,7 +198,7 @@ class _Linting:
     ) -> None:
         self._joined = joined
         self._missed = missed
-        self._uses: dict[int, list[tuple[Scope, tuple[QuestionPath, ...]]]] = {}
+        self._uses: dict[int, list[tuple[Scope, tuple[Operand, ...]]]] = {}
         self._policy = joined.policies[0]
         self._files = {file: (text, parse(text, file)) for file, text in texts.items()}
         self._schema = schema
@@ -289,7 +289,7 @@ class _Linting:
         signatures = self._signatures.get((clause.file, clause.line), [])
         classes = {name: each.polar for name, each in self._policy.schema.types.items()}
 
-        def is_for(signature: Sequence[str], use: tuple[Scope, tuple[QuestionPath, ...]]) -> bool:
+        def is_for(signature: Sequence[str], use: tuple[Scope, tuple[Operand, ...]]) -> bool:
             scope, operands = use
             paths = paths_of(self._policy.schema, *scope)
             for wanted, operand in zip(signature, operands, strict=False):
@@ -398,9 +398,9 @@ class _Places:
         known = self._columns.get((clause.file, clause.line), [])
         granted = next(
             (
-                operand[1].partition(" ")[2]
+                operand.text.partition(" ")[2]
                 for operand in clause.operands
-                if operand[0] == "literal" and clause.rule.startswith("has_")
+                if isinstance(operand, Literal) and clause.rule.startswith("has_")
             ),
             None,
         )

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sidecar.diagram.questions import (
+from sidecar.diagram.path_text import member_shown, name_shown
+from sidecar.diagram.paths import (
     NOW,
     RESOURCE,
-    SETTINGS,
     SUBJECT,
+    Literal,
+    LookupPath,
+    Member,
+    Operand,
     Path,
-    member_shown,
-    name_shown,
+)
+from sidecar.diagram.questions import (
+    Exists,
+    Includes,
+    NumberOf,
+    Order,
+    Present,
+    Same,
+    TextOf,
+    ValueOf,
 )
 from sidecar.review.aligned_diagrams import Scope
 from sidecar.review.condition_cover import Condition
 from sidecar.review.schema_union import OLD
 from sidecar.review.states import Answered
-from sidecar.schema import EntityType, Schema
+from sidecar.schema import Attribute, EntityType, Schema
 from sidecar.schema.messages import in_line, quoted
 
 _ORDERS: Mapping[frozenset[str], tuple[str, str]] = {
@@ -38,11 +50,14 @@ class Wording:
         self._schema = schema
         subject, resource = scope
         same = subject == resource
-        self._names = {
+        self._names: dict[Operand, str] = {
             SUBJECT: "subject" if same else name_shown(subject),
             RESOURCE: "resource" if same else name_shown(resource),
         }
-        self._types = {SUBJECT: schema.types[subject], RESOURCE: schema.types[resource]}
+        self._types: dict[Path, EntityType] = {
+            SUBJECT: schema.types[subject],
+            RESOURCE: schema.types[resource],
+        }
 
     def condition(self, condition: Condition) -> tuple[str, ...]:
         """Return what a condition says, a clause for each thing that it looks at."""
@@ -50,42 +65,43 @@ class Wording:
         said += [self.answered(answered) for answered in condition.answers]
         return tuple(said)
 
-    def path(self, path: Path) -> str:
+    def path(self, path: Operand) -> str:
         """Return a path with the types' names in place of subject and resource."""
-        if path in self._names:
-            return self._names[path]
         if path == NOW:
             return "now"
-        if path[0] == "member":
-            return f"{self.path(path[1])}.{_member(path)}"
-        if path[0] == "lookup":
-            return f"{self.path(path[1])}.{path[2]}({', '.join(map(self.path, path[3]))})"
-        return quoted(path[1]) if path[0] == "literal" else str(path[0])
+        match path:
+            case Member(base):
+                return f"{self.path(base)}.{_member(path)}"
+            case LookupPath(base, name, operands):
+                return f"{self.path(base)}.{name}({', '.join(map(self.path, operands))})"
+            case Literal(text):
+                return quoted(text)
+            case root:
+                return self._names.get(root, root.name)
 
     def answered(self, answered: Answered) -> str:
         """Return one answer as a clause: ``account.plan is committed``."""
-        test, kind = answered.test, answered.test.question[0]
-        subject = self.path(test.question[1])
-        if test.outcomes == "text":
-            return self._text(subject, answered)
-        if test.outcomes == "number":
-            return self._number(subject, answered, test.question[1])
-        if kind == "value":
-            return self._value(subject, answered)
-        if kind == "order":
-            return self._order(subject, self.path(test.question[2]), answered)
         holds = answered.labelled == (True,)
-        if kind == "exists":
-            if test.question[1] in self._names:
-                return f"the {subject} exists" if holds else f"the {subject} does not exist"
-            return f"there is {subject}" if holds else f"there is no {subject}"
-        if kind == "present":
-            return f"{subject} is given" if holds else f"{subject} is missing"
-        other = self.path(test.question[2])
-        if kind == "same":
-            return f"{subject} is {other}" if holds else f"{subject} is not {other}"
-        verb = "includes" if holds else "does not include"
-        return f"{subject} {verb} {other}"
+        match answered.test.question:
+            case TextOf(path):
+                return self._text(self.path(path), answered)
+            case NumberOf(path):
+                return self._number(path, answered)
+            case ValueOf(path):
+                return self._value(self.path(path), answered)
+            case Order(left, right):
+                return self._order(left, right, answered)
+            case Exists(path) if path in self._names:
+                return f"the {self.path(path)} {'exists' if holds else 'does not exist'}"
+            case Exists(path):
+                return f"there is {'' if holds else 'no '}{self.path(path)}"
+            case Present(path):
+                return f"{self.path(path)} is {'given' if holds else 'missing'}"
+            case Same(left, right):
+                return f"{self.path(left)} is {'' if holds else 'not '}{self.path(right)}"
+            case Includes(members, value):
+                verb = "includes" if holds else "does not include"
+                return f"{self.path(members)} {verb} {self.path(value)}"
 
     def _value(self, subject: str, answered: Answered) -> str:
         left = answered.labelled
@@ -103,29 +119,27 @@ class Wording:
         gone = [quoted(str(each)) for each in answered.labels if each not in left]
         return f"{subject} is not {_either(gone)}"
 
-    def _number(self, subject: str, answered: Answered, path: Path) -> str:
-        unit = self._unit(path)
-        return f"{subject} is {_either(list(_intervals(answered, unit)))}"
+    def _number(self, path: Path, answered: Answered) -> str:
+        attribute = self._attribute(path)
+        unit = f" {attribute.unit}" if attribute is not None and attribute.unit else ""
+        return f"{self.path(path)} is {_either(list(_intervals(answered, unit)))}"
 
-    def _unit(self, path: Path) -> str:
-        owner = self._owner(path[1]) if path[0] == "member" else None
-        attribute = owner.attributes.get(path[2]) if owner is not None else None
-        return f" {attribute.unit}" if attribute is not None and attribute.unit else ""
+    def _attribute(self, path: Path) -> Attribute | None:
+        """Return what the type of an entity declares; None of everything else."""
+        owner = self._entity(path.base) if isinstance(path, Member) else None
+        return owner.attributes.get(path.name) if owner is not None else None
 
-    def _owner(self, path: Path) -> EntityType | None:
+    def _entity(self, path: Path) -> EntityType | None:
+        if isinstance(path, LookupPath):
+            owner = self._entity(path.base)
+            return None if owner is None else self._schema.types[owner.lookups[path.name].finds]
         if path in self._types:
             return self._types[path]
-        if path[0] not in {"member", "lookup"} or path[1] == SETTINGS:
-            return None
-        owner = self._owner(path[1])
-        if owner is None:
-            return None
-        if path[0] == "lookup":
-            return self._schema.types[owner.lookups[path[2]].finds]
-        attribute = owner.attributes.get(path[2])
-        return self._schema.types.get(attribute.type.target) if attribute is not None else None
+        attribute = self._attribute(path)
+        return None if attribute is None else self._schema.types.get(attribute.type.target)
 
-    def _order(self, left: str, right: str, answered: Answered) -> str:
+    def _order(self, first: Path, second: Path, answered: Answered) -> str:
+        left, right = self.path(first), self.path(second)
         outcomes = frozenset(map(str, answered.labelled))
         # What is measured comes first, the clock second: "contract_ends is after now".
         if left == "now":
@@ -133,13 +147,10 @@ class Wording:
             turned = {"lt": "gt", "gt": "lt", "eq": "eq"}
             outcomes = frozenset(turned[each] for each in outcomes)
         words = _ORDERS[outcomes]
-        timely = right == "now" or self._is_instant(answered.test.question[1])
+        attribute = self._attribute(first)
+        is_instant = attribute is not None and attribute.type.name == "instant"
+        timely = right == "now" or is_instant
         return f"{left} is {words[0] if timely else words[1]} {right}"
-
-    def _is_instant(self, path: Path) -> bool:
-        owner = self._owner(path[1]) if path[0] == "member" else None
-        attribute = owner.attributes.get(path[2]) if owner is not None else None
-        return attribute is not None and attribute.type.name == "instant"
 
 
 def _intervals(answered: Answered, unit: str) -> Iterator[str]:
@@ -175,7 +186,6 @@ def _either(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _member(path: Path) -> str:
-    name: str = path[2]
-    own = name.removesuffix(OLD)
-    return member_shown((*path[:2], own)) + name[len(own) :]
+def _member(path: Member) -> str:
+    own = path.name.removesuffix(OLD)
+    return member_shown(Member(path.base, own)) + path.name[len(own) :]

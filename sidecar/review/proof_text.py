@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.compiler.proof import Called, ClauseProof, Key, Place, Proof, RuleProof, Step
-from sidecar.diagram.questions import Path, show
-from sidecar.review.condition_text import call, condition, is_fact, spelled
+from sidecar.compiler.proof import (
+    Absent,
+    Called,
+    ClauseProof,
+    Compare,
+    Key,
+    NoValue,
+    Place,
+    Proof,
+    RuleProof,
+    Side,
+    Step,
+    TruthOf,
+)
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import Literal, Path
+from sidecar.diagram.questions import Exists, Includes, RuleHolds
+from sidecar.review.condition_text import YES, call, condition, is_fact, spelled
 from sidecar.review.fact_readings import Readings
 
 MOST_NEEDS = 3
@@ -127,39 +142,43 @@ class Proofs:
         return not known or text in known
 
     def _need(self, step: Step) -> str:
-        kind, *parts = step.key
-        if kind == "there":
-            return f"{show(parts[0])}, which is absent"
-        if kind == "rule":
-            called = call((parts[0], parts[1]))
-            return f"not {called}, which holds" if step.holds else called
-        operator, left, right = parts
-        if left[0] == "absent":
-            return f"{show(left[1]) if left[1] else 'a value'}, which is absent"
-        if left[0] == "truth":
-            return self._need_of_truth(left[1], right, holds=step.holds)
-        negated = "not " if step.holds else ""
+        match step.key:
+            case NoValue(path):
+                return f"{show(path)}, which is absent"
+            case RuleHolds(name, operands):
+                called = call((name, operands))
+                return f"not {called}, which holds" if step.holds else called
+            case Compare(_, Absent(path)):
+                return f"{'a value' if path is None else show(path)}, which is absent"
+            case Compare(_, TruthOf() as truth, right):
+                return self._need_of_truth(truth, right, holds=step.holds)
+            case Compare(operator, left, right):
+                return self._need_of_values(operator, left, right, holds=step.holds)
+
+    def _need_of_values(self, operator: str, left: Side, right: Side, *, holds: bool) -> str:
+        negated = "not " if holds else ""
         if operator == "Eq":
             words = f"{negated}to be {spelled(right)}"
         elif operator in _WORDS:
-            shown = _OPPOSITE[operator] if step.holds else operator
+            shown = _OPPOSITE[operator] if holds else operator
             words = f"to be {_WORDS[shown]} {spelled(right)}"
         else:
-            words = f"{'' if step.holds else 'not '}to be {spelled(right)}"
+            words = f"{'' if holds else 'not '}to be {spelled(right)}"
         return f"{spelled(left)} {words}; {self._are(left, right)}"
 
-    def _need_of_truth(self, question: object, right: Path, *, holds: bool) -> str:
-        wanted = (right[1] == "bool true") is not holds
+    def _need_of_truth(self, truth: TruthOf, right: Side, *, holds: bool) -> str:
+        wanted = (right == Literal(YES)) is not holds
         negated = "" if wanted else "not "
-        if isinstance(question, bool) or not isinstance(question, tuple):
-            return "what can never be"
-        kind, path, *others = question
-        if kind == "includes":
-            of_it = f", which is {self._text(others[0])}" if is_fact(others[0]) else ""
-            return f"{show(path)} {negated}to include {show(others[0])}{of_it}"
-        return f"{show(path)} {negated}to exist"
+        match truth.question:
+            case Includes(members, value):
+                of_it = f", which is {self._text(value)}" if is_fact(value) else ""
+                return f"{show(members)} {negated}to include {show(value)}{of_it}"
+            case Exists(path):
+                return f"{show(path)} {negated}to exist"
+            case _:
+                return "what can never be"
 
-    def _are(self, left: Path, right: Path) -> str:
+    def _are(self, left: Side, right: Side) -> str:
         """Tell what two that are compared are; of the first it is clear which is meant."""
         other = f", {show(right)} is {self._text(right)}" if is_fact(right) else ""
         return f"{self._is(left)}{other}" if is_fact(left) else f"it is not{other}"
@@ -194,7 +213,7 @@ def _furthest(failed: Iterable[tuple[Called, ClauseProof]]) -> list[ClauseProof]
     found: dict[tuple[object, ...], tuple[int, list[ClauseProof]]] = {}
     for (_, operands), clause in failed:
         came = max((at for at, step in enumerate(clause.steps) if step.decides), default=-1)
-        entities = [operand for operand in operands if operand[0] != "literal"]
+        entities = [operand for operand in operands if not isinstance(operand, Literal)]
         key = (clause.number, *entities)
         before, clauses = found.get(key, (-1, []))
         if came > before:
@@ -205,6 +224,7 @@ def _furthest(failed: Iterable[tuple[Called, ClauseProof]]) -> list[ClauseProof]
 
 
 def _equals_literal(key: Key) -> tuple[Path, str] | None:
-    if key[0] != "compare" or key[1] != "Eq" or not is_fact(key[2]) or key[3][0] != "literal":
-        return None
-    return key[2], key[3][1].partition(" ")[2]
+    match key:
+        case Compare("Eq", path, Literal(text)) if is_fact(path):
+            return path, text.partition(" ")[2]
+    return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
 from sidecar.diagram.presupposition import presupposed
-from sidecar.diagram.questions import YES_NO, value_of
+from sidecar.diagram.questions import YES_NO, NumberOf, TextOf, value_of
 from sidecar.review.aligned_diagrams import Joined, Scope
 from sidecar.review.solver import FALSE as NO
 from sidecar.review.solver import TRUE as YES
@@ -202,9 +202,9 @@ def meet(left: Answered, right: Answered) -> Answered | None:
     if left.labels == right.labels:
         outcomes = left.outcomes & right.outcomes
         return Answered(left.test, left.labels, outcomes) if outcomes else None
-    if left.test.outcomes == "number":
+    if isinstance(left.test.question, NumberOf):
         return _meet_numbers(left, right)
-    if left.test.outcomes == "text":
+    if isinstance(left.test.question, TextOf):
         return _meet_texts(left, right)
     # Enums of which one tree met fewer values than the other.
     labels = tuple(dict.fromkeys((*left.labels, *right.labels)))

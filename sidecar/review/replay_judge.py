@@ -15,7 +15,8 @@ from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import DecisionLine
 from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Question
+from sidecar.diagram.paths import RESOURCE, SUBJECT
+from sidecar.diagram.questions import Question
 from sidecar.engine.admission import can_be_created, key_of_id
 from sidecar.engine.always_on import always_on_reasons
 from sidecar.engine.paths import Reader

@@ -12,15 +12,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from sidecar.diagram.questions import (
+from msgspec.structs import replace as replace_fields
+
+from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
     RESOURCE,
     SETTINGS,
     SUBJECT,
+    Literal,
+    LookupPath,
+    Member,
+    Operand,
     Path,
-    Question,
+    Root,
 )
+from sidecar.diagram.questions import Includes, Order, Question, Same, Tested, facts_of
 from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
 from sidecar.schema.model import Action
 
@@ -46,14 +53,14 @@ class Union:
     changed: Mapping[Touched, str]
     """What means something else in one pack than in the other, and a sentence that says so."""
 
-    def rename(self, path: Path, owners: Mapping[Path, EntityType]) -> Path:
-        """Return a path of the old pack as the union calls it.
+    def rename(self, question: Tested, owners: Mapping[Path, EntityType]) -> Tested:
+        """Return a question of the old pack with the names of the union.
 
         Args:
-            path: The path.
+            question: The question.
             owners: The old types of the subject and the resource.
         """
-        return _Renaming(self, owners).path(path)
+        return _Renaming(self, owners).question(question)
 
     def reasons(
         self, own: Schema, scope: tuple[str, str], action: str | None, questions: Iterable[Question]
@@ -71,9 +78,8 @@ class Union:
         touching = _Touching(own, scope)
         met: set[Touched] = {("type", name) for name in scope}
         for question in questions:
-            for part in question[1:]:
-                if isinstance(part, tuple) and part:
-                    touching.visit(part, met)
+            for path in facts_of(question):
+                touching.visit(path, met)
         return tuple(
             dict.fromkeys(
                 sentence
@@ -96,28 +102,30 @@ class _Touching:
         self._types = schema.types
         self._roots = dict(zip((SUBJECT, RESOURCE), scope, strict=True))
 
-    def visit(self, path: Path, met: set[Touched]) -> EntityType | None:
+    def visit(self, path: Operand, met: set[Touched]) -> EntityType | None:
         """Add all that leads to what is at a path; return its type where it is an entity."""
-        if path in self._roots:
-            return self._entity(self._roots[path], met)
-        if path[0] not in {"member", "lookup"}:
-            return None
-        base, name = path[1], path[2]
-        if path[0] == "member" and base in {ACTION, CONTEXT}:
-            met.add(("property" if base == ACTION else "context", name))
-            return None
-        owner = self.visit(base, met)
-        if path[0] == "lookup":
-            for operand in path[3]:
-                self.visit(operand, met)
-            if owner is None or name not in owner.lookups:
+        match path:
+            case Member(base, name) if base in {ACTION, CONTEXT}:
+                met.add(("property" if base == ACTION else "context", name))
                 return None
-            lookup = owner.lookups[name]
-            found = self._entity(lookup.finds, met)
-            for steps in (*lookup.match, *((each,) for each in (*lookup.where, lookup.order))):
-                self._steps(found, steps, met)
-            return found
-        return self._steps(owner, (name,), met)
+            case Member(base, name):
+                return self._steps(self.visit(base, met), (name,), met)
+            case LookupPath(base, name, operands):
+                owner = self.visit(base, met)
+                for operand in operands:
+                    self.visit(operand, met)
+                return self._found(owner, name, met)
+            case _:
+                return self._entity(self._roots[path], met) if path in self._roots else None
+
+    def _found(self, owner: EntityType | None, name: str, met: set[Touched]) -> EntityType | None:
+        if owner is None or name not in owner.lookups:
+            return None
+        lookup = owner.lookups[name]
+        found = self._entity(lookup.finds, met)
+        for steps in (*lookup.match, *((each,) for each in (*lookup.where, lookup.order))):
+            self._steps(found, steps, met)
+        return found
 
     def _entity(self, name: str, met: set[Touched]) -> EntityType | None:
         if name not in self._types:
@@ -146,26 +154,37 @@ class _Renaming:
         self._union = union
         self._owners = owners
 
+    def question(self, question: Tested) -> Tested:
+        match question:
+            case Order(left, right) | Same(left, right):
+                return type(question)(self.path(left), self.path(right))
+            case Includes(members, value):
+                return Includes(self.path(members), self.operand(value))
+            case _:
+                return replace_fields(question, path=self.path(question.path))
+
+    def operand(self, operand: Operand) -> Operand:
+        return operand if isinstance(operand, Literal) else self.path(operand)
+
     def path(self, path: Path) -> Path:
-        if path[0] == "member":
-            if path[1] == SETTINGS:
-                name = self._union.renamed.get(("", path[2]), path[2])
-                return ("member", SETTINGS, name)
-            return ("member", self.path(path[1]), path[2])
-        if path[0] == "lookup":
-            owner = self._type_of(path[1])
-            name = self._union.renamed.get((owner, path[2]), path[2])
-            return ("lookup", self.path(path[1]), name, tuple(map(self.path, path[3])))
-        return path
+        match path:
+            case Member(base, name) if base == SETTINGS:
+                return Member(SETTINGS, self._union.renamed.get(("", name), name))
+            case Member(base, name):
+                return Member(self.path(base), name)
+            case LookupPath(base, name, operands):
+                name = self._union.renamed.get((self._type_of(base), name), name)
+                return LookupPath(self.path(base), name, tuple(map(self.operand, operands)))
+            case _:
+                return path
 
     def _type_of(self, path: Path) -> str:
-        if path in self._owners:
+        if isinstance(path, Root):
             return self._owners[path].name
-        types = self._union.schema.types
-        owner = types[self._type_of(path[1])]
-        if path[0] == "lookup":
-            return owner.lookups[path[2]].finds
-        return owner.attributes[path[2]].type.target
+        owner = self._union.schema.types[self._type_of(path.base)]
+        if isinstance(path, LookupPath):
+            return owner.lookups[path.name].finds
+        return owner.attributes[path.name].type.target
 
 
 def unite(

@@ -12,7 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.diagram.nodes import Label, Test
-from sidecar.diagram.questions import value_of
+from sidecar.diagram.paths import Path, json_form
+from sidecar.diagram.questions import (
+    Exists,
+    Includes,
+    NumberOf,
+    Order,
+    Present,
+    Same,
+    TextOf,
+    ValueOf,
+    value_of,
+)
 from sidecar.review.example import Example, smallest_example
 from sidecar.review.solver import (
     FALSE,
@@ -84,35 +95,38 @@ class SymbolicState:
 
     def formula(self, answered: Answered) -> Term:
         """Return that a test has one of the outcomes that are left; so all it asks of is there."""
-        test, (kind, *operands) = answered.test, answered.test.question
-        facts = self.facts
-        if kind == "includes":
-            held = facts.includes(*operands)
-            return all_of([held.present, self._is(held.value[0], answered)])
-        if kind == "exists":
-            return self._is(facts.exists(operands[0]), answered)
-        read = [facts.comparable(path) for path in operands if isinstance(path, tuple)]
-        if kind == "present":
-            return self._is(read[0].present, answered)
-        present = all_of(each.present for each in read)
-        if test.outcomes == "number":
-            outcome = self._intervals(read[0].value[0], answered)
-        elif kind == "order":
-            outcome = self._order(read[0].value[0], read[1].value[0], answered)
-        elif kind == "same":
-            outcome = self._is(equal(read[0].value, read[1].value), answered)
-        else:
-            outcome = self._values(read[0].value[0], answered)
-        return all_of([present, outcome])
+        question, facts = answered.test.question, self.facts
+        match question:
+            case Exists(path):
+                return self._is(facts.exists(path), answered)
+            case Present(path):
+                return self._is(facts.comparable(path).present, answered)
+            case Includes(members, member):
+                held = facts.includes(members, member)
+                return all_of([held.present, self._is(held.value[0], answered)])
+            case NumberOf(path):
+                value = facts.comparable(path)
+                return all_of([value.present, self._intervals(value.value[0], answered)])
+            case TextOf(path) | ValueOf(path):
+                value = facts.comparable(path)
+                return all_of([value.present, self._values(path, value.value[0], answered)])
+            case Order(left, right) | Same(left, right):
+                one, other = facts.comparable(left), facts.comparable(right)
+                outcome = (
+                    self._order(one.value[0], other.value[0], answered)
+                    if isinstance(question, Order)
+                    else self._is(equal(one.value, other.value), answered)
+                )
+                return all_of([all_of([one.present, other.present]), outcome])
 
     def _is(self, holds: Term, answered: Answered) -> Term:
         """Return that a yes or no is as answered."""
         ways = [holds if label is True else negated(holds) for label in answered.labelled]
         return any_of(ways)
 
-    def _values(self, value: Term, answered: Answered) -> Term:
+    def _values(self, path: Path, value: Term, answered: Answered) -> Term:
         """Return that an enum, a flag or a text is one of some labels, or none of them."""
-        kind = self.facts.attribute(answered.test.question[1]).type.kind
+        kind = self.facts.attribute(path).type.kind
         literals = {label: self.terms.literal(kind, label) for label in answered.labels}
         ways = [f"(= {value} {literals[label]})" for label in answered.labelled]
         if answered.is_other:
@@ -241,7 +255,7 @@ class States:
         key = frozenset(answers)
         if key not in self._examples:
             state = SymbolicState(*self._of)
-            ordered = sorted(key, key=lambda each: repr(each.test.question))
+            ordered = sorted(key, key=lambda each: json_form(each.test.question))
             formulas = [state.formula(each) for each in ordered]
             self._examples[key] = smallest_example(state.facts, formulas)
         return self._examples[key]

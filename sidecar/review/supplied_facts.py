@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sidecar.decision_log.reader import DecisionLine, moment_of
-from sidecar.diagram.questions import Path, show
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import Path, Root
 from sidecar.engine import Frame, kind_of
 from sidecar.engine.frame import Read
 from sidecar.engine.paths import Reader
@@ -59,7 +60,7 @@ class Supply:
     @property
     def used(self) -> tuple[str, ...]:
         """Return the paths of all facts that were supplied, but those that only led to others."""
-        led = {path[1] for path in self._used}
+        led = {path.base for path in self._used if not isinstance(path, Root)}
         return tuple(sorted(f"`{show(path)}`" for path in self._used - led))
 
     def comparable(self, path: Path) -> Value:

@@ -12,7 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
 
-from sidecar.diagram.questions import ACTION, CONTEXT, RESOURCE, SETTINGS, Path
+from sidecar.diagram.paths import (
+    ACTION,
+    CONTEXT,
+    RESOURCE,
+    SETTINGS,
+    LookupPath,
+    Member,
+    Operand,
+    Path,
+)
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.review.solver import (
     FALSE,
@@ -103,7 +112,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         """Those that paths lead to; the laws of look-ups are said of them."""
         self.rows: dict[tuple[str, ...], Entity] = {}
         """Those of which it matters whether they have a row."""
-        self.caller_values: dict[Path, CallerValue] = {}
+        self.caller_values: dict[Member, CallerValue] = {}
         self.sets: dict[str, Sets] = {}
         """Mounted and said sets, by the type of their members."""
         self._readings: dict[Path, Reading] = {}
@@ -142,33 +151,32 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         """Return the key that the id of the subject or the resource names."""
         declared = self.type_of(root)
         key = tuple(
-            self._plain(f"{root[0]}.{column}", declared.attributes[column], ())[0]
+            self._plain(f"{root.name}.{column}", declared.attributes[column], ())[0]
             for column in declared.key
         )
         if declared.keeps_any_id:
             return Reading(key, TRUE)
-        present = self.terms.flag(f"{root[0]} has a key")
+        present = self.terms.flag(f"{root.name} has a key")
         for part in key:
             self.terms.imply(present, self.terms.is_proper(part))
         return Reading(key, present)
 
     def sent(self, base: Path, name: str) -> Reading:
         """Return what the caller sent as an attribute or a property, or else its default."""
-        path = ("member", base, name)
-        attribute = self.attribute(path)
+        attribute = self.attribute(Member(base, name))
         if base in ROOTS:
             default = self.given(
                 self._has_defaults(base), self.constant(attribute.default, attribute.type)
             )
             if not attribute.caller:
                 return default
-            sent = self._caller_value(path, attribute)
+            sent = self._caller_value(base, attribute)
             return self.first(
                 Reading(sent.value, sent.sent), self.given(negated(sent.refused), default)
             )
         # Which action it is, and so what its defaults are, is open; a default that applies is no
         # other than one that is sent.
-        sent = self._caller_value(path, attribute)
+        sent = self._caller_value(base, attribute)
         is_flag = attribute.default is not None and attribute.type.kind is Kind.BOOLEAN
         certain = base == CONTEXT and (name == "now" or is_flag)
         return Reading(sent.value, TRUE if certain else sent.sent)
@@ -180,24 +188,24 @@ class SymbolicFacts(FactPaths[Reading, Term]):
             return any_of([self.exists(base), self.terms.flag("the action creates")])
         return self.exists(base)
 
-    def _caller_value(self, path: Path, attribute: Attribute) -> CallerValue:
+    def _caller_value(self, base: Path, attribute: Attribute) -> CallerValue:
+        path = Member(base, attribute.name)
         if path not in self.caller_values:
-            base, terms = path[1], self.terms
-            name = f"{base[0]} sent {attribute.name}"
+            terms, name = self.terms, f"{base.name} sent {attribute.name}"
             # A boolean is either, or of the wrong JSON type.
             refusable = attribute.default is not None and attribute.type.kind is not Kind.BOOLEAN
             self.caller_values[path] = CallerValue(
                 base=base,
                 attribute=attribute,
-                value=self._plain(name, self._of_all_actions(path, attribute), ()),
+                value=self._plain(name, self._of_all_actions(base, attribute), ()),
                 sent=terms.flag(f"is {name}"),
                 refused=terms.flag(f"is refused {name}") if refusable else FALSE,
             )
         return self.caller_values[path]
 
-    def _of_all_actions(self, path: Path, attribute: Attribute) -> Attribute:
+    def _of_all_actions(self, base: Path, attribute: Attribute) -> Attribute:
         """Return a property with the values that any action of the resource lets it have."""
-        if path[1] != ACTION or not attribute.only:
+        if base != ACTION or not attribute.only:
             return attribute
         actions = self.type_of(RESOURCE).actions.values()
         of_name = (each.properties.get(attribute.name) for each in actions)
@@ -211,9 +219,9 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         stored = self.cell(Entity(self.type_of(path), owner.value), attribute.name)
         return self.given(owner.present, stored)
 
-    def key_of_row(self, path: Path) -> Reading:
+    def key_of_row(self, path: LookupPath) -> Reading:
         """Return the key of the row that a look-up finds."""
-        asked_type, lookup = self.type_of(path[1]), self.lookup(path)
+        asked_type, lookup = self.type_of(path.base), self.lookup(path)
         found = self.schema.types[lookup.finds]
         given = self.arguments(path)
         asked = dict(zip(("this", *lookup.arguments), (each.value for each in given), strict=True))
@@ -235,7 +243,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
     def has_row(self, path: Path) -> Term:
         """Tell whether an entity has a row."""
         owner = self.comparable(path)
-        if path[0] == "lookup" and not self.names_key(path):
+        if isinstance(path, LookupPath) and not self.names_key(path):
             return owner.present
         return all_of([owner.present, self.row(Entity(self.type_of(path), owner.value))])
 
@@ -463,15 +471,16 @@ class SymbolicFacts(FactPaths[Reading, Term]):
 
     # --- sets ------------------------------------------------------------------------------------
 
-    def includes(self, members: Path, operand: Path) -> Reading:
+    def includes(self, members: Path, operand: Operand) -> Reading:
         """Return whether a set includes a value, and whether both are there."""
         declared = self.attribute(members).type.element
         assert declared is not None  # noqa: S101 - only sets include something
         held, member = self.comparable(members), self.operand(operand, declared)
         present = all_of([held.present, member.present])
-        if members[1] == SETTINGS:
-            return Reading((self._is_set(members[2], declared, member.value),), present)
-        if self.entity_at(members[1]) is not None:
+        assert isinstance(members, Member)  # noqa: S101 - only an attribute is a set
+        if members.base == SETTINGS:
+            return Reading((self._is_set(members.name, declared, member.value),), present)
+        if self.entity_at(members.base) is not None:
             self._refer_members(members, declared, member)
         return Reading((self._holds(declared, held.value, member.value),), present)
 
@@ -484,8 +493,8 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         literals = (self.constant(each, element) for each in sorted(held, key=str))
         return any_of(equal(member, each.value) for each in literals)
 
-    def _refer_members(self, members: Path, declared: ValueType, member: Reading) -> None:
-        base, attribute = members[1], self.attribute(members)
+    def _refer_members(self, members: Member, declared: ValueType, member: Reading) -> None:
+        base, attribute = members.base, self.attribute(members)
         if declared.kind is Kind.REFERENCE and not attribute.may_dangle:
             owner = Entity(self.type_of(base), self.comparable(base).value)
             stored = self.cell(owner, attribute.name)

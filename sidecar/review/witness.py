@@ -8,7 +8,8 @@ from itertools import islice
 
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.nodes import FALSE, TRUE, Node
-from sidecar.diagram.questions import RESOURCE, SUBJECT, Path
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
+from sidecar.diagram.questions import Exists
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
@@ -87,7 +88,7 @@ def tell(
 
 def _existing(joined: Joined, region: Node, paths: Collection[Path]) -> Node:
     for path in paths:
-        exists = joined.trees.branch(("exists", path), {True: TRUE, False: FALSE})
+        exists = joined.trees.branch(Exists(path), {True: TRUE, False: FALSE})
         region = joined.trees.choose(exists, region, FALSE)
     return region
 

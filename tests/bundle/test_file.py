@@ -216,11 +216,21 @@ OF_USER = ["member", ["subject"], "id"]
         (("schema",), {"types": {"user": {}}}, "schema: type `user` has no key"),
         (("settings",), {}, "settings: setting `"),
         (("sentences",), {"reasons": {"No": "No."}}, "sentences: reason `No` is not a code"),
-        (("tests", 0, 0), ["why", OF_USER], "tests[0]: is no question"),
-        (("tests", 0, 0), ["exists"], "tests[0]: is no question"),
-        (("tests", 0, 0), ["exists", ["user"]], "tests[0]: holds no path"),
-        (("tests", 0, 0), ["exists", ["literal", "x"]], "tests[0]: holds no path"),
-        (("tests", 0, 1), "number", "tests[0]: `exists` has no outcomes `number`"),
+        (("tests", 0, 0), ["why", OF_USER], "is not as bundles are: invalid value 'why' - at `$.t"),
+        (("tests", 0, 0), ["is", OF_USER, "x"], "is not as bundles are: invalid value 'is'"),
+        (("tests", 0, 0), ["exists"], "is not as bundles are: expected `array` of at least length"),
+        (
+            ("tests", 0, 0),
+            ["exists", OF_USER, 1],
+            "is not as bundles are: expected `array` of at m",
+        ),
+        (("tests", 0, 0), ["exists", ["user"]], "is not as bundles are: invalid value 'user'"),
+        (
+            ("tests", 0, 0),
+            ["exists", ["literal", "x"]],
+            "is not as bundles are: invalid value 'lit",
+        ),
+        (("tests", 0, 1), "number", "tests[0]: its question has no outcomes `number`"),
         (("tests", 0, 2), "decimal", "tests[0]: a kind is that of a number"),
         (("tests", 0, 0), ["exists", ["member", ["subject"], "x"]], "tests[0]: is about what the"),
         (("tests", 0, 0), ["exists", OF_USER], "tests[0]: is about what the schema does not"),
@@ -275,7 +285,7 @@ def test_a_path_that_is_nested_a_thousand_deep_is_refused(content: bytes) -> Non
         path = ["member", path, "id"]
     document["tests"][0][0] = ["exists", path]
 
-    assert "holds no path" in problem_of(sealed(document))
+    assert "holds a path of more than" in problem_of(sealed(document))
 
 
 # --- documents made by chance -------------------------------------------------------------------

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from sidecar.bundle.model import nodes_of
-from sidecar.bundle.model import tests_of as read_tests
+from sidecar.bundle.model import DiagramRows, EntryRow, nodes_of
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.query_trees import QueryTrees
@@ -198,36 +198,41 @@ def comparable(ours: Outcome, theirs: Outcome) -> Iterator[object]:
         yield from (ours, theirs)
         return
     trees = Trees()
-    for test in sorted({*read_tests(ours["tests"]), *read_tests(theirs["tests"])}, key=repr):
+    rows = [msgspec.convert(outcome, DiagramRows) for outcome in (ours, theirs)]
+    for test in sorted({test for each in rows for test in each.tests}, key=repr):
         trees.index_of(test)
-    for outcome in (ours, theirs):
-        yield _Reordered(outcome, trees).plain()
+    for outcome, each in zip((ours, theirs), rows, strict=True):
+        yield _Reordered(outcome, each, trees).plain()
 
 
 class _Reordered:
-    def __init__(self, compiled: Mapping[str, Any], trees: Trees) -> None:
+    def __init__(self, compiled: Mapping[str, Any], rows: DiagramRows, trees: Trees) -> None:
         self._compiled = compiled
+        self._rows = rows
         self._trees = trees
-        self._tests, self._nodes = read_tests(compiled["tests"]), nodes_of(compiled["nodes"], {})
+        self._nodes = nodes_of(rows.nodes, {})
         self._taken: dict[int, Node] = {}
 
     def plain(self) -> dict[str, object]:
         return {
-            "entries": list(map(self._entry, self._compiled["entries"])),
-            "foreign": list(map(self._entry, self._compiled["foreign"])),
+            "entries": list(map(self._entry, self._rows.entries)),
+            "foreign": list(map(self._entry, self._rows.foreign)),
             **{
                 name: sorted(map(str, self._compiled[name]))
                 for name in ("notices", "never", "gone_through")
             },
         }
 
-    def _entry(self, plain: list[Any]) -> list[Any]:
-        *names, granted, forbids, obliges, allowed = plain
-        coded = [
-            {code: self._number(root) for code, root in roots.items()}
-            for roots in (forbids, obliges)
-        ]
-        return [*names, self._number(granted), *coded, self._number(allowed)]
+    def _entry(self, row: EntryRow) -> EntryRow:
+        return EntryRow(
+            row.subject,
+            row.resource,
+            row.action,
+            self._number(row.granted),
+            {code: self._number(root) for code, root in row.forbids.items()},
+            {code: self._number(root) for code, root in row.obliges.items()},
+            self._number(row.allowed),
+        )
 
     def _number(self, root: int | None) -> int | None:
         return None if root is None else self._take(self._nodes[root]).number
@@ -235,6 +240,6 @@ class _Reordered:
     def _take(self, node: Node) -> Node:
         if node.branches and node.number not in self._taken:
             branches = [self._take(branch) for branch in node.branches]
-            place = self._trees.index_of(self._tests[node.test])
+            place = self._trees.index_of(self._rows.tests[node.test])
             self._taken[node.number] = self._trees.place(place, node.labels, branches)
         return self._taken.get(node.number, node)

@@ -14,7 +14,7 @@ from sidecar.compiler.comparison import Comparison
 from sidecar.compiler.semantics import Look
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
-from sidecar.diagram.questions import Answer, Question
+from sidecar.diagram.questions import Answer, Equals, Question
 from sidecar.engine import evaluator
 from tests.depth import deep
 from tests.differential.comparing import Tally, compare, compare_with_requests_to_oso
@@ -75,9 +75,9 @@ def _always_present(*_: object) -> bool:
 
 def _boundary_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluator, "bisect_right", bisect_left)
-    above = vars(evaluator)["_above"]  # of a single cut
+    reached = vars(evaluator)["_reached"]  # of a single cut
     monkeypatch.setattr(
-        evaluator, "_above", lambda value, cut, is_above: above(value, cut, not is_above)
+        evaluator, "_reached", lambda value, limit, above: reached(value, limit, above=not above)
     )
 
 
@@ -93,8 +93,8 @@ def _literals_confused(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Trees.branch
 
     def branch(trees: Trees, question: Question, branches: dict[Answer, Node]) -> Node:
-        if question[0] == "is":
-            question = ("is", question[1], "a")
+        if isinstance(question, Equals):
+            question = Equals(question.path, "a")
         return asked(trees, question, branches)
 
     monkeypatch.setattr(Trees, "branch", branch)

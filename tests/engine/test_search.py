@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from sidecar.compiler import load_pack
-from sidecar.diagram.questions import RESOURCE, SUBJECT
-from sidecar.diagram.questions import Path as FactPath
+from sidecar.diagram.paths import RESOURCE, SUBJECT
+from sidecar.diagram.paths import Path as FactPath
 from sidecar.engine import kind_of
 from sidecar.engine import search as search_module
 from sidecar.engine.authorizer import authorize
@@ -61,7 +61,7 @@ def _one_by_one(
     unknown: FactPath, request: Request, policy: Policy, snapshot: Snapshot
 ) -> tuple[str, ...]:
     """Ask about every id that any type of the world has; what can be created is not there."""
-    side = unknown[0]
+    side = "subject" if unknown == SUBJECT else "resource"
     kind = getattr(request, side).type
     action = policy.schema.types[request.resource.type].actions.get(request.action)
     if action is not None and action.creates and unknown == RESOURCE:

@@ -25,7 +25,7 @@ from sidecar.review.aligned_diagrams import UncompiledError
 from sidecar.review.counterfactual import Asked, Changes
 from sidecar.review.counterfactual_text import Turning
 from sidecar.review.explain import Facts, explain_to_reviewer
-from sidecar.review.fact_slots import Slot, Slots
+from sidecar.review.fact_slots import Cell, Slot, Slots
 from sidecar.review.states import Answered
 from sidecar.schema import EntityType, Key, Kind, Value
 from tests.cli.test_explain import explained, explained_of, invited, packs
@@ -316,9 +316,9 @@ def _turning(
     turns = changes.denying() if allowed else changes.allowing()
     found = {slot for turn in turns if len(turn.facts) == 1 for slot in turn.facts}
     facts = changes.facts(allowed=allowed)
-    turned = set()
+    turned: set[Slot] = set()
     for declared, key, at, value in _cells_of(snapshot):
-        slot = ("cell", declared.name, key, list(declared.attributes)[at])
+        slot = Cell(declared.name, key, list(declared.attributes)[at])
         if slot not in facts or slot in turned:
             continue
         try:

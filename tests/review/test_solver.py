@@ -17,7 +17,8 @@ from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.cli import main
 from sidecar.diagram.nodes import Node
 from sidecar.diagram.nodes import Test as NodeTest
-from sidecar.diagram.questions import RESOURCE
+from sidecar.diagram.paths import RESOURCE, Literal, Member
+from sidecar.diagram.questions import Includes, TextOf
 from sidecar.engine import Frame, RequestKind, kind_of
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
@@ -72,9 +73,9 @@ class Walker:
             branch = self._evaluator.step(node, frame)
             test = self.policy.tests[node.test]
             # An absent text would pass for any other.
-            is_text = test.outcomes == "text"
             if branch not in node.branches or (
-                is_text and self._reader.value(test.question[1])(frame) is None
+                isinstance(test.question, TextOf)
+                and self._reader.value(test.question.path)(frame) is None
             ):
                 assert may_fail, f"{test} has no outcome"
                 return found
@@ -241,7 +242,7 @@ def test_a_set_that_holds_a_domain_holds_its_subdomains(
     states = States(read_schema(tmp_path / "schema.yaml"), {}, (types["user"], types["doc"]))
     answers = [
         Answered(
-            NodeTest(("includes", ("member", RESOURCE, "domains"), ("literal", domain)), "finite"),
+            NodeTest(Includes(Member(RESOURCE, "domains"), Literal(domain)), "finite"),
             (True, False),
             frozenset({0 if domain == held else 1}),
         )

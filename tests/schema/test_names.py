@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 
 from sidecar.cli import EXIT_NO, EXIT_YES, main
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.diagram.questions import ACTION, ACTION_NAME, RESOURCE, path_of, show
-from sidecar.diagram.questions import Path as FactPath
+from sidecar.diagram.path_text import path_of, show
+from sidecar.diagram.paths import ACTION, ACTION_NAME, RESOURCE, Literal, LookupPath, Member
+from sidecar.diagram.paths import Path as FactPath
 from sidecar.http import create_app
 from sidecar.reload import Pair, Places, Reloading
 from sidecar.schema.names import class_of, word_of
@@ -212,15 +213,15 @@ def test_matrix_and_differences_show_such_names(pack: Path, tmp_path: Path) -> N
 
 
 PATHS: list[tuple[FactPath, str]] = [
-    (("member", RESOURCE, "ownerID"), "resource.ownerID"),
-    (("member", RESOURCE, "owner-id"), 'resource."owner-id"'),
-    (("member", ("member", RESOURCE, "a.b"), 'c"d'), 'resource."a.b"."c\\"d"'),
-    (("member", RESOURCE, "exists"), 'resource."exists"'),
-    (("member", RESOURCE, "(x)"), 'resource."(x)"'),
+    (Member(RESOURCE, "ownerID"), "resource.ownerID"),
+    (Member(RESOURCE, "owner-id"), 'resource."owner-id"'),
+    (Member(Member(RESOURCE, "a.b"), 'c"d'), 'resource."a.b"."c\\"d"'),
+    (Member(RESOURCE, "exists"), 'resource."exists"'),
+    (Member(RESOURCE, "(x)"), 'resource."(x)"'),
     (ACTION_NAME, "action.name"),
-    (("member", ACTION, "name"), 'action."name"'),
+    (Member(ACTION, "name"), 'action."name"'),
     (
-        ("member", ("lookup", RESOURCE, "sharedWith", (("literal", "a.b"), RESOURCE)), "Ünit"),
+        Member(LookupPath(RESOURCE, "sharedWith", (Literal("a.b"), RESOURCE)), "Ünit"),
         'resource.sharedWith("a.b", resource)."Ünit"',
     ),
 ]
