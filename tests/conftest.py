@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 
@@ -22,18 +25,22 @@ def library(tmp_path: Path) -> Iterator[Library]:
     made.close()
 
 
-def pytest_configure() -> None:
-    """Compile no pack twice, not even while tests are collected; and keep nothing on disk."""
-    os.environ["XDG_CACHE_HOME"] = os.devnull  # noqa: TID251  for the processes that are started
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile no pack twice: all processes of a run share a cache, which goes with the run."""
     pytest.MonkeyPatch().setattr(process, "Child", Remembered)
+    if not hasattr(config, "workerinput"):  # the process that starts the others, or the only one
+        cache = mkdtemp(prefix="sidecar-tests-")
+        os.environ["XDG_CACHE_HOME"] = cache  # noqa: TID251  for the processes that are started
+        config.add_cleanup(partial(rmtree, cache, ignore_errors=True))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_anew(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give the modules that are about compiling the process as it is."""
+    """Give the modules that are about compiling the process as it is, and keep nothing for them."""
     with pytest.MonkeyPatch.context() as patch:
         if getattr(request.module, "COMPILES_ANEW", False):
             patch.setattr(process, "Child", Child)
+            patch.setenv("XDG_CACHE_HOME", os.devnull)
         yield
 
 

@@ -45,10 +45,11 @@ class Both(NamedTuple):
 
 
 def without_oso(root: Path) -> Mapping[str, str]:
-    """Return the variables of a process in which Oso cannot be imported."""
+    """Return the variables of a process without Oso and without packs that were compiled before."""
     (root / "missing").mkdir(exist_ok=True)
     (root / "missing" / "sitecustomize.py").write_text(MISSING)
-    return {"PYTHONPATH": f"{root / 'missing'}{os.pathsep}{ROOT}"}
+    path = f"{root / 'missing'}{os.pathsep}{ROOT}"
+    return {"PYTHONPATH": path, "XDG_CACHE_HOME": os.devnull}
 
 
 def build(root: Path, output: str = "policy.bundle") -> Path:
