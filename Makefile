@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-system lint unit policy matrix mutate deep fuzz bench bench-core image lock clean
+.PHONY: help serve test test-system lint unit coverage policy matrix mutate deep fuzz bench bench-core image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -16,6 +16,8 @@ REFERENCE := tests/differential/test_against_reference.py
 DEPTH ?= 5
 # WORKERS=... is how many processes share the tests; CI has two cores.
 WORKERS ?= 2
+# A worker with nothing left to do takes tests from the other, so that both end together.
+TESTS := --ignore tests/system --numprocesses $(WORKERS) --dist worksteal
 # Tests start a hundred processes: what one has compiled the next reads, whatever the machine's own
 # setting is, and out of the way of the sources.
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/pycache
@@ -39,10 +41,12 @@ lint: .venv/testing ## Formatting, lint, types, architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: .venv/testing ## Tests, the end-to-end ones included, with branch coverage
+unit: .venv/testing ## Tests, the end-to-end ones included
+	$(BYTECODE) $(BIN)/python -m pytest $(TESTS)
+
+coverage: .venv/testing ## The same tests with branch coverage, which takes half as long again
 	$(BIN)/coverage erase
-# A worker with nothing left to do takes tests from the other, so that both end together.
-	$(BYTECODE) $(BIN)/coverage run -m pytest --ignore tests/system --numprocesses $(WORKERS) --dist worksteal
+	$(BYTECODE) $(BIN)/coverage run -m pytest $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
