@@ -33,6 +33,7 @@ from sidecar.client import (
     responses,
 )
 from sidecar.client.guard import Guard
+from tests.patience import lenient
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
 REVISIONS = {"policy": "p1", "data": "d1"}
@@ -349,7 +350,7 @@ def test_a_large_response_is_not_parsed_beyond_the_deadline() -> None:
     with pytest.raises(UnavailableError, match="took too long"):
         responses.parse(large, begun + 0.02)
 
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < lenient(0.2)
 
 
 def test_a_response_that_is_too_long_is_a_denial(

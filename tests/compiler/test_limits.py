@@ -84,13 +84,13 @@ def test_endless_backtracking_ends_within_the_limit_of_a_path(
     chosen = " and ".join(f"{name} in [1, 2]" for name in names)
     compared = " and ".join(f"{name} < 3" for name in names)
     monkeypatch.setenv("POLAR_TIMEOUT_MS", "300")
-    started = time.monotonic()
+    started = time.process_time()
 
     refusals = library.refusals(allow(f"{chosen} and {compared} and x0 = 3"))
 
     assert "there are too many possibilities to go through; divide the rule" in refusals[0]
     assert refusals[0].startswith("main.polar:2: ")
-    assert time.monotonic() - started < 15  # Oso itself would take 30
+    assert time.process_time() - started < 15  # Oso itself would take 30
 
 
 def test_a_rule_of_too_many_paths_is_put_to_oso(
@@ -173,12 +173,12 @@ def test_folders_in_folders_are_answered_alike_at_every_depth(library: Library) 
 def test_references_that_go_round_are_denied_soon(library: Library, length: int) -> None:
     asker = library.asker(FOLDERS)
     world = library.world(asker.policy, **chain(length, ", parent: f0"))
-    started = time.monotonic()
+    started = time.process_time()
 
     for who in ("ana", "bob", "mallory", "zoe"):
         assert codes(ask(asker.twin, world, who, "view", "folder:f0")) == ("policy_error",)
 
-    assert time.monotonic() - started < 60
+    assert time.process_time() - started < 60
 
 
 # --- compiling.md, growth ------------------------------------------------------------------------
@@ -259,13 +259,13 @@ def test_relations_five_levels_deep_add_up(
 def test_fifty_roles_and_their_permissions_compile_in_time(library: Library) -> None:
     levels = "".join(f'has(user, "r{n}", doc) if has(user, "r{n + 1}", doc);\n' for n in range(49))
     last = 'has(user: User, "r49", doc: Doc) if doc.author = user;\n'
-    started = time.monotonic()
+    started = time.process_time()
 
     ask = library.asker(allow('has(user, "r0", doc)', levels, last))
 
     assert ask("ana", "view", "doc:full") == ()
     assert ask("bob", "view", "doc:full") == ("not_granted",)
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
 
 
 def test_queries_grow_as_the_number_of_types_does(tmp_path: Path) -> None:

@@ -21,13 +21,12 @@ from typing import Any, TypeVar
 
 from sidecar.config.settings import Settings
 from tests.paths import ROOT
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 
 EDIT = {"subject": "user:ana", "action": "numbers.edit", "resource": "account:acme"}
 """A question whose answer is yes."""
-PATIENCE = 60.0
-"""Seconds after which what was waited for is taken not to come, however slow the machine is."""
 AS_THEY_ARE: Mapping[str, str] = {}
 UNTRACED = {"COVERAGE_PROCESS_CONFIG": ""}
 """For a process that is asked thousands of things: others have shown what is run."""

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import EDIT, PATIENCE, Sidecar, copy_pack, raw, serving, start, until, write
+from tests.e2e.running import EDIT, Sidecar, copy_pack, raw, serving, start, until, write
 from tests.paths import ROOT
+from tests.patience import PATIENCE, lenient
 
 pytestmark = pytest.mark.e2e
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  made up
-LENIENCE = 10
-"""For a machine that does other things beside."""
 OTHER = "fedcba9876543210fedcba9876543210"
 
 REACHABLE = "0.0.0.0"  # noqa: S104  that is the point
@@ -97,7 +96,7 @@ def test_replaced_tokens_are_taken_by_every_worker(guarded: Sidecar, tokens: Pat
 
     assert both == {200}
     assert statuses(guarded, OTHER) == {200}
-    assert seconds < 2 * LENIENCE
+    assert seconds < lenient(2)
 
 
 @pytest.mark.parametrize("content", ["", f"billing {SECRET} {SECRET}\n", None])
@@ -341,7 +340,7 @@ def test_callers_that_do_not_finish_their_handshake_keep_nobody_waiting(
             each.close()
 
     assert answered == [200] * 5
-    assert seconds < LENIENCE
+    assert seconds < lenient(1)
 
 
 def test_a_replaced_certificate_is_taken_for_connections_that_follow(

@@ -25,7 +25,8 @@ from tests.e2e.bundles import (
     told,
     without_oso,
 )
-from tests.e2e.running import EDIT, PATIENCE, Sidecar, copy_pack, serving, start, until
+from tests.e2e.running import EDIT, Sidecar, copy_pack, serving, start, until
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.e2e
 

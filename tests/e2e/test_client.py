@@ -15,14 +15,13 @@ from flask import Flask
 
 from sidecar.client import Client, Entity, Question, StrictClient, UnavailableError
 from sidecar.client.guard import Guard
-from tests.e2e.running import PATIENCE, Sidecar, serving, start, until
+from tests.e2e.running import Sidecar, serving, start, until
 from tests.paths import ROOT
+from tests.patience import PATIENCE, lenient
 
 pytestmark = pytest.mark.e2e
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
-LENIENCE = 10
-"""For a machine that does other things beside."""
 
 
 def booted_more(sidecar: Sidecar, than: int) -> bool:
@@ -141,7 +140,7 @@ def test_a_sidecar_that_stands_still_denies_in_time(sidecar: Sidecar) -> None:
         until(lambda: client.authorize(*EDIT))
 
     assert stopped.unavailable
-    assert seconds < 0.3 * LENIENCE
+    assert seconds < lenient(0.3)
 
 
 def test_workers_that_are_replaced_are_not_noticed(sidecar: Sidecar) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import PATIENCE, Sidecar, copy_pack, serving, until
+from tests.e2e.running import Sidecar, copy_pack, serving, until
+from tests.patience import PATIENCE
 
 CALLERS, EACH = 12, 3
 """Callers at once, and requests that each sends in one piece."""

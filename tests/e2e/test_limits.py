@@ -17,7 +17,6 @@ import pytest
 
 from tests.e2e.running import (
     EDIT,
-    PATIENCE,
     UNTRACED,
     Sidecar,
     ask,
@@ -28,15 +27,13 @@ from tests.e2e.running import (
     serving,
     until,
 )
+from tests.patience import PATIENCE, lenient
 
 pytestmark = pytest.mark.e2e
 
 GOOD = json.dumps(EDIT).encode()
 NEXT = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 """What an attacker would have taken for a request of somebody else's."""
-
-LENIENCE = 10.0
-"""For a machine that does other things beside."""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +154,7 @@ def test_requests_in_one_piece_are_answered_in_their_order(sidecar: Sidecar) -> 
 
 def test_a_request_that_comes_byte_by_byte_is_answered(sidecar: Sidecar) -> None:
     said = posted(chunked(GOOD), "Transfer-Encoding: chunked", length=-1)
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in said:
             client.sendall(bytes([byte]))
@@ -167,7 +164,7 @@ def test_a_request_that_comes_byte_by_byte_is_answered(sidecar: Sidecar) -> None
 
 
 def test_a_caller_that_says_no_more_gets_its_answer(sidecar: Sidecar) -> None:
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as client:
         client.sendall(kept(posted(GOOD)))
         client.shutdown(socket.SHUT_WR)
         told = client.recv(65536)
@@ -245,7 +242,7 @@ def test_what_is_above_a_limit_is_refused_at_once_while_a_hundred_others_are_ans
     tell("refused in", took)
     assert told.startswith(b"HTTP/1.1 %d " % status)
     assert json.loads(told.partition(b"\r\n\r\n")[2])["decision"] is False
-    assert sorted(took)[2] < 50 * LENIENCE
+    assert sorted(took)[2] < lenient(50)
 
 
 # --- callers that are slow ----------------------------------------------------------------------
@@ -291,17 +288,16 @@ def dripping(sidecar: Sidecar, callers: int, said: bytes) -> Iterator[list[socke
     ids=["a line", "a head", "a body", "a piece"],
 )
 def test_two_hundred_slow_callers_keep_nobody_waiting(sidecar: Sidecar, said: bytes) -> None:
-    took = []
+    took: list[float] = []
     with dripping(sidecar, 200, said):
         end = time.monotonic() + 2
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(took) < 40:
             begun = time.perf_counter()
             assert sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
             took.append((time.perf_counter() - begun) * 1000)
 
     tell("answered in", took)
-    assert len(took) > 40
-    assert max(took) < 200 * LENIENCE
+    assert max(took) < lenient(200)
 
 
 def test_a_caller_that_does_not_read_keeps_nobody_waiting(sidecar: Sidecar) -> None:
@@ -321,7 +317,7 @@ def test_a_caller_that_does_not_read_keeps_nobody_waiting(sidecar: Sidecar) -> N
         took = time.perf_counter() - begun
 
     assert told == [200] * 10
-    assert took < 1 * LENIENCE
+    assert took < lenient(1)
 
 
 @pytest.fixture
@@ -337,7 +333,7 @@ def test_a_request_that_does_not_end_in_time_is_refused(small: Sidecar) -> None:
     told = raw(small, LINE)
 
     assert told.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-    assert 0.9 < time.monotonic() - begun < 1 + LENIENCE
+    assert 0.9 < time.monotonic() - begun < 1 + lenient(1)
 
 
 def test_a_connection_without_a_request_is_closed_in_the_end(small: Sidecar) -> None:
@@ -348,7 +344,7 @@ def test_a_connection_without_a_request_is_closed_in_the_end(small: Sidecar) -> 
         said = connection.sock.recv(1)
 
     assert said == b""
-    assert 0.9 < time.monotonic() - begun < 1 + LENIENCE
+    assert 0.9 < time.monotonic() - begun < 1 + lenient(1)
 
 
 def test_more_connections_than_there_may_be_cost_the_idle_ones_their_place(small: Sidecar) -> None:
@@ -451,8 +447,8 @@ def test_a_slow_request_too_many_is_refused_in_no_time_and_a_fast_one_is_answere
     assert [each.exception() for each in done if each.exception()] == []
     assert fast == {200}
     assert len(refused_in) > 10
-    assert sorted(refused_in)[len(refused_in) // 2] < 50 * LENIENCE
-    assert sorted(answered_in)[len(answered_in) // 2] < 50 * LENIENCE
+    assert sorted(refused_in)[len(refused_in) // 2] < lenient(50)
+    assert sorted(answered_in)[len(answered_in) // 2] < lenient(50)
 
 
 def test_whether_it_lives_is_told_while_requests_are_refused(root: Path) -> None:

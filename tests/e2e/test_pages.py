@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import PATIENCE, Sidecar, serving, start
+from tests.e2e.running import Sidecar, serving, start
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
