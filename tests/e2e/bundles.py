@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from click.testing import CliRunner
 
 from sidecar.cli import main
-from tests.e2e.running import EDIT, Sidecar
-from tests.paths import ROOT
+from tests.e2e.running import EDIT, Sidecar, beginning_with
 
 BUNDLE = ("--bundle", "policy.bundle")
 MISSING = """\
@@ -46,10 +45,7 @@ class Both(NamedTuple):
 
 def without_oso(root: Path) -> Mapping[str, str]:
     """Return the variables of a process without Oso and without packs that were compiled before."""
-    (root / "missing").mkdir(exist_ok=True)
-    (root / "missing" / "sitecustomize.py").write_text(MISSING)
-    path = f"{root / 'missing'}{os.pathsep}{ROOT}"
-    return {"PYTHONPATH": path, "XDG_CACHE_HOME": os.devnull}
+    return {**beginning_with(MISSING, root / "missing"), "XDG_CACHE_HOME": os.devnull}
 
 
 def build(root: Path, output: str = "policy.bundle") -> Path:

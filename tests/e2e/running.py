@@ -160,16 +160,33 @@ def start(
     *options: str,
     pack: Sequence[str] = PACK,
     python: str = sys.executable,
+    through: Sequence[str] = (),
     **variables: str,
 ) -> subprocess.Popen[bytes]:
-    """Start the program on a pack and a mount that `copy_pack` put there; its log is a file."""
+    """Start the program on a pack and a mount that `copy_pack` put there; its log is a file.
+
+    Args:
+        root: Where they are.
+        options: Of the command.
+        pack: The options that name the pack.
+        python: The interpreter.
+        through: A command that changes what its process may do, and then runs what follows it.
+        variables: Of the environment, beside our own.
+    """
     with (root / "log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  our own program
-            [python, "-m", "sidecar", "serve", *pack, "--data", "data", *options],
+            [*through, python, "-m", "sidecar", "serve", *pack, "--data", "data", *options],
             cwd=root,
             stderr=log,
             env={**os.environ, "PYTHONPATH": str(ROOT), **variables},  # noqa: TID251  a child's
         )
+
+
+def beginning_with(program: str, directory: Path) -> Mapping[str, str]:
+    """Return the variables of a process that runs a program before anything else."""
+    directory.mkdir(exist_ok=True)
+    (directory / "sitecustomize.py").write_text(program)
+    return {"PYTHONPATH": f"{directory}{os.pathsep}{ROOT}"}
 
 
 @contextmanager

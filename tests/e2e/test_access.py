@@ -12,11 +12,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import EDIT, Sidecar, copy_pack, raw, serving, start, until, write
+from tests.e2e.running import (
+    EDIT,
+    Sidecar,
+    ask,
+    beginning_with,
+    copy_pack,
+    raw,
+    serving,
+    start,
+    until,
+    write,
+)
 from tests.paths import ROOT
 from tests.patience import PATIENCE, lenient
 
@@ -221,6 +233,34 @@ def test_the_container_says_what_to_do_when_nobody_is_named(root: Path) -> None:
     assert "write one token a line" in told
 
 
+TWO_ADDRESSES = """\
+import socket
+
+found = socket.getaddrinfo
+
+
+def both(host, port, *options, **named):
+    hosts = ["::1", "127.0.0.1"] if host == "localhost" else [host]
+    return [each for one in hosts for each in found(one, port, *options, **named)]
+
+
+socket.getaddrinfo = both
+"""
+"""Gives `localhost` two addresses, as on most machines, but not in every container."""
+
+
+def test_a_name_is_listened_at_at_both_its_addresses(root: Path) -> None:
+    variables = beginning_with(TWO_ADDRESSES, root / "two")
+
+    with serving(root, "--host", "localhost", workers=1, variables=variables) as sidecar:
+        told = []
+        for host in ("127.0.0.1", "::1"):
+            with closing(HTTPConnection(host, sidecar.port, timeout=PATIENCE)) as connection:
+                told.append(ask(connection, "/v1/authorize", EDIT)[0])
+
+    assert told == [200, 200]
+
+
 # --- TLS ----------------------------------------------------------------------------------------
 
 
@@ -346,13 +386,22 @@ def test_callers_that_do_not_finish_their_handshake_keep_nobody_waiting(
 def test_a_replaced_certificate_is_taken_for_connections_that_follow(
     root: Path, authority: Authority
 ) -> None:
+    """Also by a worker that replaces a dead one, from its first connection on."""
     options = tls(authority)
     with serving(root, *options, workers=1, context=authority.context()) as sidecar:
         first = serial(sidecar)
         authority.sign("sidecar")
         until(lambda: serial(sidecar) != first)
+        second = serial(sidecar)
+        answered = status(sidecar)
 
-        assert status(sidecar) == 200
+        with sidecar.standing_still():
+            authority.sign("sidecar")
+            os.kill(sidecar.workers()[0], signal.SIGKILL)
+        third = serial(sidecar)
+
+        assert (answered, status(sidecar)) == (200, 200)
+    assert len({first, second, third}) == 3
 
 
 def serial(sidecar: Sidecar) -> str:

@@ -25,6 +25,7 @@ from tests.e2e.running import (
     posted,
     raw,
     serving,
+    start,
     until,
 )
 from tests.patience import PATIENCE, lenient
@@ -516,6 +517,17 @@ def test_many_that_pipeline_batches_keep_others_waiting_for_a_few_of_each(
     assert {told[each][0].count(b"HTTP/1.1 200 ") for each in few} == {1}
     before = [told[each][1] for each in few]
     assert max(before) < 360, "half of what the others asked was answered before"
+
+
+def test_fewer_open_files_than_connections_need_are_trouble_at_the_start(root: Path) -> None:
+    limited = ("sh", "-c", 'ulimit -n 300; exec "$@"', "sh")
+    process = start(root, "--port", "0", "--max-connections", "237", through=limited)
+
+    assert process.wait(PATIENCE) == 2
+    assert (root / "log").read_text() == (
+        "error: `--max-connections 237` needs 301 open files, and the system allows 300: "
+        "raise that limit (`ulimit -n`), or allow fewer connections\n"
+    )
 
 
 def test_told_to_stop_it_answers_whom_it_has_heard_and_waits_for_nobody_else(root: Path) -> None:

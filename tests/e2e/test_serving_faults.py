@@ -18,6 +18,7 @@ from tests.e2e.running import (
     EDIT,
     Sidecar,
     ask,
+    beginning_with,
     copy_pack,
     posted,
     serving,
@@ -226,6 +227,37 @@ def _lives(pid: int) -> bool:
 
 
 # --- the decision log ---------------------------------------------------------------------------
+
+SCARCE = """\
+import threading
+
+start, tried = threading.Thread.start, []
+
+
+def scarcely(thread):
+    if thread.name == "decision log":
+        tried.append(thread)
+        if len(tried) % 2:
+            raise RuntimeError("can't start new thread")
+    start(thread)
+
+
+threading.Thread.start = scarcely
+"""
+"""Lets the system have no thread for the decision log when it is first wanted."""
+
+
+def test_a_worker_without_a_thread_for_its_decision_log_answers_once_it_has_one(root: Path) -> None:
+    """Neither without the one that follows the file, nor without the one that writes to it."""
+    variables = beginning_with(SCARCE, root / "scarce")
+    with serving(root, "--decision-log", "decisions", workers=1, variables=variables) as sidecar:
+        told = sidecar.ask("/v1/authorize", EDIT)
+        log = sidecar.log()
+
+    (line,) = (root / "decisions").read_text().splitlines()
+    assert (told[0], json.loads(line)["decision_id"]) == (200, told[1]["decision_id"])
+    assert log.count("there is no thread to be had; trying again") == 1
+    assert log.count("no thread can be started; trying again") == 1
 
 
 def test_a_decision_log_that_was_deleted_is_held_open_by_nobody(root: Path) -> None:
