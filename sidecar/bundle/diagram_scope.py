@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 from sidecar.bundle.errors import bundle_error
 from sidecar.bundle.model import NodeRow
@@ -34,6 +34,7 @@ from sidecar.diagram.questions import (
     NumberOf,
     Order,
     Present,
+    Question,
     Same,
     TextOf,
     ValueOf,
@@ -108,7 +109,7 @@ class DiagramScope:
     def _possible(self, test: Test) -> _Outcomes | None:
         """Return the same; None, or LookupError, where the schema does not declare it so."""
         for path in facts_of(test.question):
-            self._check_path(path)
+            self._check_fact(path, test.question)
         attribute = self._types.attribute
         match test.question:
             case Exists(path):
@@ -135,6 +136,13 @@ class DiagramScope:
                 fits = element is not None and self._is_operand(member, element)
                 return _exactly(YES_NO) if fits else None
 
+    def _check_fact(self, path: Path, question: Question) -> None:
+        """Check a path that a question is about; of any row only the existence is asked."""
+        if isinstance(question, Exists) and self._finds_any(path):
+            self._check_lookup(path)
+        else:
+            self._check_path(path)
+
     def _check_path(self, path: Path) -> None:
         """Check every step of a path, and what its look-ups are made with.
 
@@ -143,19 +151,27 @@ class DiagramScope:
         """
         if path in self._paths:
             return
+        if self._finds_any(path):
+            raise LookupError(path)
         if isinstance(path, LookupPath):
-            self._check_path(path.base)
-            arguments = self._types.argument_types(path)
-            pairs = zip(path.operands, arguments, strict=False)
-            if len(path.operands) != len(arguments) or not all(
-                self._is_operand(operand, declared) for operand, declared in pairs
-            ):
-                raise LookupError(path)
+            self._check_lookup(path)
         elif path not in ENTITIES:
             if isinstance(path, Member) and path.base not in RECORDS:
                 self._check_path(path.base)
             self._types.attribute(path)
         self._paths.add(path)
+
+    def _finds_any(self, path: Path) -> TypeGuard[LookupPath]:
+        return isinstance(path, LookupPath) and self._types.lookup(path).finds_any
+
+    def _check_lookup(self, path: LookupPath) -> None:
+        self._check_path(path.base)
+        arguments = self._types.argument_types(path)
+        pairs = zip(path.operands, arguments, strict=False)
+        if len(path.operands) != len(arguments) or not all(
+            self._is_operand(operand, declared) for operand, declared in pairs
+        ):
+            raise LookupError(path)
 
     def _is_operand(self, operand: Operand, declared: ValueType) -> bool:
         if isinstance(operand, Literal):

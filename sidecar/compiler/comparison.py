@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import is_absent
-from sidecar.compiler.semantics import Answers, Narrowing, has_key
+from sidecar.compiler.semantics import Answers, Narrowing, has_key, refuse_any_row
 from sidecar.compiler.symbols import ActionName, ActionObject, Constant, Fact, Thing, Truth
 from sidecar.diagram.path_text import show
 from sidecar.diagram.paths import Path, json_form
@@ -98,6 +98,8 @@ class Comparison:
             what = f"an entity of type `{name}`"
             message = f"{_said(other)} is compared with {what}; compare a member of it"
             raise PolicyFault(message, str(other) if isinstance(other, str) else "")
+        for side in (left, right):
+            refuse_any_row(side, side.any_row)
         if operator != "Eq":
             raise PolicyFault(f"entities of type `{left.type.name}` have no order")
         if left.type is not right.type or not (

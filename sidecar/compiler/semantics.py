@@ -82,11 +82,33 @@ class Narrowing(ABC):
         """Answer whether the question for an enum has the answer `value`, one of `domain`."""
 
 
+def refuse_any_row(thing: Thing, word: str) -> None:
+    """Refuse to read or to compare what a look-up of any row finds.
+
+    Raises:
+        PolicyFault: The entity is found so.
+    """
+    if thing.any_row:
+        raise PolicyFault(
+            f"`{thing.any_row}` tells whether any row fits, and finds none in particular; read its"
+            " `.exists`, and give the look-up what the row must have",
+            word,
+        )
+
+
+def _any_row(lookup: Lookup) -> str:
+    return lookup.name if lookup.finds_any else ""
+
+
 def has_key(thing: Thing, answers: Answers) -> bool:
     """Tell whether an entity has a key to be compared or looked up by.
 
     What a look-up did not find has none, nor has an id outside the domain of its key column.
+
+    Raises:
+        PolicyFault: A look-up of any row finds it.
     """
+    refuse_any_row(thing, thing.any_row)
     path = thing.path
     if path is None:
         return False
@@ -171,7 +193,8 @@ class Look:
             case LookupPath(base, name):
                 owner = self.restore(base, subject, resource)
                 assert isinstance(owner, Thing)  # noqa: S101 - all else has no look-ups
-                return self._things[owner.type.lookups[name].finds](path)
+                lookup = owner.type.lookups[name]
+                return self._things[lookup.finds](path, any_row=_any_row(lookup))
             case _ if path == ACTION:
                 return ActionObject()
             case _:
@@ -207,6 +230,7 @@ class Look:
     def _of_thing(self, thing: Thing, name: str, arguments: Sequence[object] | None) -> object:
         if name == "exists" and arguments is None:
             return _existence(thing)
+        refuse_any_row(thing, name)
         if arguments is not None and name in thing.type.lookups:
             return self._look_up(thing, thing.type.lookups[name], arguments)
         if (
@@ -266,11 +290,11 @@ class Look:
         ]
         given = tuple(operand for operand in operands if operand is not None)
         if thing.path is None or len(given) < len(operands):
-            return found(None, certain=False)
+            return found(None, certain=False, any_row=_any_row(lookup))
         path = LookupPath(thing.path, lookup.name, given)
         if depth(path) > self._maximum_depth:
             raise Unexplorable(too_far(path, self._maximum_depth))
-        return found(path)
+        return found(path, any_row=_any_row(lookup))
 
     def _argument(self, name: str, value: object, declared: ValueType) -> Operand | None:
         """Return the operand for an argument of a look-up; None for an absent one."""

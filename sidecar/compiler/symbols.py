@@ -51,7 +51,14 @@ class Thing:
 
     type: EntityType
 
-    def __init__(self, path: Path | None, certain: bool | None = None) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        path: Path | None,
+        certain: bool | None = None,  # noqa: FBT001
+        any_row: str = "",
+    ) -> None:
+        self.any_row = any_row
+        """The look-up of any row that finds it: nothing but its existence can be read."""
         self.path = path
         """None for an entity that was looked up by something absent."""
         # Of what nobody mounts every id is, but not every text is an id.

@@ -14,11 +14,12 @@ from typing import Any
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
 from sidecar.diagram.paths import Literal, LookupPath, Member, Operand, Path, parts_of, within
 from sidecar.diagram.questions import Exists, Includes, Question, Same, facts_of
+from sidecar.engine.any_row import UNKNOWN, AnyRow
 from sidecar.engine.evaluator import Evaluator
-from sidecar.engine.frame import Frame
+from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
 from sidecar.facts import reader_of
-from sidecar.schema import Attribute, EntityType, Key, Kind
+from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup
 
 Find = Callable[[Frame], Iterable[Any]]
 """Yields keys of the unknown side: all that a test can hold for, and perhaps more."""
@@ -114,6 +115,8 @@ class Candidates:
     def _find_looked_up(self, path: LookupPath) -> Find | None:
         """Return who can be found by a look-up in which one part is unknown."""
         lookup, found = self._reader.lookup(path), self._reader.type_of(path)
+        if lookup.finds_any:
+            return self._find_any_row(path, lookup)
         parts = dict(zip(("this", *lookup.arguments), parts_of(path), strict=True))
         unknown = [name for name, part in parts.items() if self._depends(part)]
         columns = {source: match[0] for match, source in lookup.match.items() if len(match) == 1}
@@ -144,6 +147,39 @@ class Candidates:
                 yield from back(frame, part)
 
         return find
+
+    def _find_any_row(self, path: LookupPath, lookup: Lookup) -> Find | None:
+        """Return who can fit a look-up of any row in which one part is unknown."""
+        unknown = [(at, part) for at, part in enumerate(parts_of(path)) if self._depends(part)]
+        if len(unknown) != 1:
+            return None
+        ((place, part),) = unknown
+        any_row = AnyRow(self._reader.schema, lookup)
+        if isinstance(part, Literal) or not any_row.is_bounded(place):
+            return None
+        back = self._back(part)
+        if back is None:
+            return None
+        reads = list(self._parts(path, place))
+
+        def find(frame: Frame) -> Iterator[Any]:
+            sources = [read(frame) for read in reads]
+            if None in sources:
+                return
+            for value in any_row.sources_of(frame.snapshot, sources, frame.now):
+                yield from back(frame, value)
+
+        return find
+
+    def _parts(self, path: LookupPath, unknown: int) -> Iterator[Read]:
+        """Yield how each part of a look-up is read; the unknown one is not."""
+        if unknown == 0:
+            yield constant(UNKNOWN)
+        else:
+            yield self._reader.comparable(path.base)
+        types = self._reader.argument_types(path)
+        for at, (part, declared) in enumerate(zip(path.operands, types, strict=True), 1):
+            yield constant(UNKNOWN) if at == unknown else self._reader.operand(part, declared)
 
     def _back(self, path: Path) -> Back | None:
         """Return how to go from a value at `path` back to the unknown side."""

@@ -142,6 +142,8 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
     def names_key(self, path: LookupPath) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
         lookup = self.lookup(path)
+        if lookup.finds_any:
+            return False
         columns = {match[0] for match in lookup.match if len(match) == 1}
         whole = len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
         return whole and not lookup.where

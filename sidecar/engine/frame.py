@@ -36,6 +36,11 @@ class Frame(Struct, gc=False):
     """Members of the request whose values are outside their domain; while there are any,
     nothing is granted."""
 
+    @property
+    def now(self) -> Any:  # noqa: ANN401  an instant, as every value of the context can be any
+        """The time of the decision."""
+        return self.context["now"]
+
 
 Read = Callable[[Frame], Any]
 

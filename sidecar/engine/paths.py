@@ -6,9 +6,11 @@ types, how each path is read from it. What a path means is defined in `fact_path
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from sidecar.diagram.paths import ACTION, RESOURCE, SUBJECT, LookupPath, Path
+from sidecar.engine.any_row import AnyRow
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
 from sidecar.facts import Row
@@ -125,9 +127,36 @@ class Reader(FactPaths[Read, Read]):
         """Tell whether one of two conditions holds."""
         return lambda frame: left(frame) or right(frame)
 
+    def instants(self, path: LookupPath) -> Callable[[Frame], Iterable[datetime]]:
+        """Return how to read the instants at which a row may begin or cease to fit.
+
+        Args:
+            path: Of a look-up of any row.
+        """
+        any_row, sources = AnyRow(self.schema, self.lookup(path)), _together(self.arguments(path))
+
+        def instants(frame: Frame) -> Iterable[datetime]:
+            given = sources(frame)
+            return () if given is None else any_row.instants(frame.snapshot, given)
+
+        return instants
+
+    def _find_any(self, path: LookupPath) -> Read:
+        any_row, sources = AnyRow(self.schema, self.lookup(path)), _together(self.arguments(path))
+
+        def find(frame: Frame) -> Row | None:
+            given = sources(frame)
+            if given is None:
+                return None
+            return any_row.find(frame.snapshot, given, frame.now)
+
+        return find
+
     def _find(self, path: Path) -> Read:
         """Return how to find a row: in the table by its key, or in the index of a look-up."""
         declared = self.type_of(path)
+        if isinstance(path, LookupPath) and self.lookup(path).finds_any:
+            return self._find_any(path)
         if isinstance(path, LookupPath):
             start, name = self.type_of(path.base).name, path.name
             asked = _together(self.arguments(path))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from sidecar.diagram.nodes import Node, Test
-from sidecar.diagram.paths import NOW, within
+from sidecar.diagram.paths import NOW, LookupPath, within
 from sidecar.diagram.questions import NumberOf, Order, Present, Same, facts_of, value_of
 from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
@@ -27,10 +28,19 @@ class Moments:
     def __init__(self, reader: Reader, tests: tuple[Test, ...], roots: Iterable[Node]) -> None:
         self._reads: list[Read] | None = []
         """None where a tree does something else with the moment than to compare it."""
+        self._rows: list[Callable[[Frame], Iterable[datetime]]] = []
+        """Of the look-ups that find rows by the clock."""
         known: dict[object, Read] = {}
+        timed: set[LookupPath] = set()
         for node in _nodes(roots):
             test = tests[node.test]
-            if NOW not in within(*facts_of(test.question)):
+            read = [*within(*facts_of(test.question))]
+            timed.update(
+                path
+                for path in read
+                if isinstance(path, LookupPath) and reader.lookup(path).reads_clock
+            )
+            if NOW not in read:
                 continue
             compared = _compared(test, node)
             if compared is None:
@@ -41,15 +51,16 @@ class Moments:
                     instant = isinstance(each, datetime)
                     known[each] = constant(each) if instant else reader.value(each)
         self._reads = list(known.values())
+        self._rows = [reader.instants(path) for path in timed]
 
     def window(self, frame: Frame) -> Window | None:
         """Return between which instants all is as it is now; None where that is not known."""
         if self._reads is None:
             return None
-        now: Any = frame.context["now"]
+        now = frame.now
         since, until = ALWAYS
-        for read in self._reads:
-            instant = read(frame)
+        compared: Iterable[Any] = (read(frame) for read in self._reads)
+        for instant in chain(compared, *(rows(frame) for rows in self._rows)):
             if instant is None:  # what is absent is compared with nothing
                 continue
             if instant < now:

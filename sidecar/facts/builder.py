@@ -10,7 +10,13 @@ from functools import partial
 from sidecar.digests import Digest
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.indexes import Rows, exists_without_row, index_lookup, index_references
+from sidecar.facts.indexes import (
+    Rows,
+    exists_without_row,
+    index_lookup,
+    index_references,
+    matched_attributes,
+)
 from sidecar.facts.row_faults import (
     current_test,
     dangling_message,
@@ -89,6 +95,7 @@ class _Builder:
             )
             for declared in self._schema.types.values()
             for lookup in declared.lookups.values()
+            if not lookup.finds_any
         }
         if self._faults:
             raise InvalidSnapshotError(self._faults.problems())
@@ -99,7 +106,10 @@ class _Builder:
             if attribute.type.kind is Kind.REFERENCE
         }
         spellings = {name: read.spellings for name, read in self._read.items() if read.spellings}
-        return Snapshot(self._schema, digest.revision(), rows, lookups, references, spellings)
+        snapshot = Snapshot(self._schema, digest.revision(), rows, lookups, references, spellings)
+        for type_name, matched in matched_attributes(self._schema):
+            snapshot.holders(type_name, matched)  # now, and not while a request waits
+        return snapshot
 
     def _read_table(self, declared: EntityType, digest: Digest) -> _TypeRows:
         table = self._tables.get(declared.name)

@@ -42,7 +42,8 @@ class Facts(Protocol):
 
         Its keys are ``(key of the entity that has the look-up, *arguments)``, the arguments in the
         order of `Lookup.arguments`. Look-ups find the rows that ids name, so a tombstone behind a
-        current row is not found.
+        current row is not found. Look-ups of any row have no index of their own: those rows are
+        found by `holders` of `sidecar.facts.indexes.matched_attributes`.
         """
 
     def holders(self, type_name: str, attribute: str) -> Mapping[Value, tuple[Key, ...]]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.schema import ABSENT, EntityType, Key, Lookup, Schema, Value
+from sidecar.schema.model import INDEXED
 
 Rows: TypeAlias = Mapping[str, Mapping[Key, Row]]
 THIS = "this"
@@ -121,6 +122,25 @@ def view_by_key(schema: Schema, lookup: Lookup, rows: Rows) -> Mapping[LookupKey
     if len(by_key) > 1 and by_key == tuple(range(len(by_key))):
         return rows[declared.name]  # type: ignore[return-value]  # keys of several columns are tuples
     return ViewByKey(rows[declared.name], by_key)
+
+
+def matched_attributes(schema: Schema) -> frozenset[tuple[str, str]]:
+    """Return the types and attributes whose values decisions need an index of (`Facts.holders`).
+
+    They are those that look-ups of any row match.
+    """
+    found = set()
+    for declared in schema.types.values():
+        for lookup in declared.lookups.values():
+            if lookup.finds_any:
+                found |= {(lookup.finds, path[0]) for path in lookup.match if len(path) == 1}
+            if lookup.through is not None:
+                found |= {(lookup.through.type, name) for name in lookup.through.match}
+    return frozenset(
+        (type_name, name)
+        for type_name, name in found
+        if schema.types[type_name].attributes[name].type.kind in INDEXED
+    )
 
 
 def index_references(

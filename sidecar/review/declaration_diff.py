@@ -129,12 +129,20 @@ def _attribute(declared: Attribute) -> _Tree:
 
 def _lookup(declared: Lookup) -> _Tree:
     arguments = (f"{name}: {each.name}" for name, each in declared.arguments.items())
-    match = (f"{'.'.join(steps)}: {source}" for steps, source in sorted(declared.match.items()))
+    match = {".".join(steps): source for steps, source in declared.match.items()}
+    where = {**_texts(declared.where), **_clock(declared.clock)}
+    if (through := declared.through) is not None:
+        name = through.name
+        match |= {".".join(steps): f"{name}.{each}" for steps, each in through.joins.items()}
+        match |= {f"{name}.{each}": source for each, source in through.match.items()}
+        of_second = {**_texts(through.where), **_clock(through.clock)}
+        where |= {f"{name}.{each}": text for each, text in of_second.items()}
     return {
         "`finds`": declared.finds,
+        "`through`": "" if through is None else f"{through.name}: {through.type}",
         "`arguments`": ", ".join(arguments),
-        "`match`": ", ".join(match),
-        "`where`": _constants(declared.where),
+        "`match`": _pairs(match),
+        "`where`": _pairs(where),
         "`several`": f"{declared.several} {declared.order}".strip(),
     }
 
@@ -149,7 +157,19 @@ def _action(declared: Action) -> _Tree:
 
 
 def _constants(declared: Mapping[str, Value]) -> str:
-    return ", ".join(f"{name}: {_value(value)}" for name, value in sorted(declared.items()))
+    return _pairs(_texts(declared))
+
+
+def _texts(declared: Mapping[str, Value]) -> dict[str, str]:
+    return {name: _value(value) for name, value in declared.items()}
+
+
+def _clock(declared: Mapping[str, str]) -> dict[str, str]:
+    return {name: f"{sign} now" for name, sign in declared.items()}
+
+
+def _pairs(texts: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {text}" for name, text in sorted(texts.items()))
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001  a value that is shown

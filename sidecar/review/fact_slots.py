@@ -149,10 +149,11 @@ class Slots:
 
     def _finds_others(self, lookup: Lookup, changed: Collection[Slot]) -> bool:
         """Tell whether a look-up that searches can find something else."""
-        finds, columns = lookup.finds, {lookup.order, *lookup.where}
-        columns |= {step for steps in lookup.match for step in steps}
+        reads = list(lookup.reads())
+        types = {type_name for type_name, _ in reads}
+        columns = {step for _, steps in reads for step in steps}
         return any(
-            (isinstance(slot, EntityRow) and slot.type in {finds, None})
+            (isinstance(slot, EntityRow) and slot.type in {*types, None})
             or (isinstance(slot, Cell) and slot.name in columns)
             for slot in changed
         )

@@ -122,10 +122,9 @@ class _Touching:
         if owner is None or name not in owner.lookups:
             return None
         lookup = owner.lookups[name]
-        found = self._entity(lookup.finds, met)
-        for steps in (*lookup.match, *((each,) for each in (*lookup.where, lookup.order))):
-            self._steps(found, steps, met)
-        return found
+        for type_name, steps in lookup.reads():
+            self._steps(self._entity(type_name, met), steps, met)
+        return self._entity(lookup.finds, met)
 
     def _entity(self, name: str, met: set[Touched]) -> EntityType | None:
         if name not in self._types:

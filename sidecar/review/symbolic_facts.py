@@ -23,6 +23,7 @@ from sidecar.diagram.paths import (
     Path,
 )
 from sidecar.engine.fact_paths import ROOTS, FactPaths
+from sidecar.review.any_row_terms import AnyRowTerms
 from sidecar.review.solver import (
     FALSE,
     TRUE,
@@ -118,6 +119,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         self._readings: dict[Path, Reading] = {}
         self._columns: dict[tuple[str, ...], tuple[Entity, Attribute, Reading]] = {}
         self._searches: dict[tuple[str, ...], Search] = {}
+        self._any_rows = AnyRowTerms(self)
         self._refusing = [
             lookup
             for declared in schema.types.values()
@@ -228,20 +230,28 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         name = f"{asked_type.name}.{lookup.name}"
         arguments = tuple(part for value in asked.values() for part in value)
         hit = self.terms.flag(f"{name} finds one", arguments)
-        key = tuple(
-            self._plain(f"{name} {column}", found.attributes[column], arguments)[0]
-            for column in found.key
-        )
+        entity = self.witness(name, found, arguments)
         if (name, *arguments) not in self._searches:
-            search = Search(lookup, asked, Entity(found, key), hit)
+            search = Search(lookup, asked, entity, hit)
             self._searches[name, *arguments] = search
             self.terms.imply(hit, self._matches(lookup, search.found, asked))
-            for entity in list(self.entities.values()):
-                self._meet(search, entity)
-        return Reading(key, all_of([hit, *(each.present for each in given)]))
+            for known in list(self.entities.values()):
+                self._meet(search, known)
+        return Reading(entity.key, all_of([hit, *(each.present for each in given)]))
+
+    def witness(self, name: str, declared: EntityType, arguments: Terms) -> Entity:
+        """Return an entity of a type that depends on these terms and on nothing else."""
+        key = tuple(
+            self._plain(f"{name} {column}", declared.attributes[column], arguments)[0]
+            for column in declared.key
+        )
+        return Entity(declared, key)
 
     def has_row(self, path: Path) -> Term:
         """Tell whether an entity has a row."""
+        if isinstance(path, LookupPath) and self.lookup(path).finds_any:
+            owner_type = self.type_of(path.base)
+            return self._any_rows.fits(owner_type, self.lookup(path), self.arguments(path))
         owner = self.comparable(path)
         if isinstance(path, LookupPath) and not self.names_key(path):
             return owner.present
@@ -311,7 +321,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         if declared.implied is None:
             return row
         steps, column = declared.implied
-        reach = self._along(entity, steps)
+        reach = self.along(entity, steps)
         part = (entity.key[declared.key.index(column)],)
         implied = all_of([reach.present, equal(reach.value, part)])
         return any_of([row, implied])
@@ -379,7 +389,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         default = self.constant(attribute.default, attribute.type)
         return self.first(held, self.given(exists, default))
 
-    def _along(self, entity: Entity, steps: tuple[str, ...]) -> Reading:
+    def along(self, entity: Entity, steps: tuple[str, ...]) -> Reading:
         """Return what a path of a look-up leads to from a row, or from a key."""
         first = self.cell(entity, steps[0])
         declared, attribute = entity.type, entity.type.attributes[steps[0]]
@@ -406,6 +416,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         self.row(entity)
         for search in list(self._searches.values()):
             self._meet(search, entity)
+        self._any_rows.meet(entity)
         for lookup in self._refusing if others else ():
             if lookup.finds == entity.type.name:
                 for other in others:
@@ -415,13 +426,13 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         """Return that a look-up finds an entity, or one that it prefers."""
         parts = [self.row(entity)]
         for steps, source in lookup.match.items():
-            held = self._along(entity, steps)
+            held = self.along(entity, steps)
             parts += [held.present, equal(held.value, asked[source])]
         return all_of([*parts, *self._fits(lookup, entity)])
 
     def _fits(self, lookup: Lookup, entity: Entity) -> Iterator[Term]:
         for name, value in lookup.where.items():
-            held = self._along(entity, (name,))
+            held = self.along(entity, (name,))
             yield self.same(held, self.constant(value, entity.type.attributes[name].type))
 
     def _meet(self, search: Search, entity: Entity) -> None:
@@ -441,7 +452,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         first = self.terms.comes_first(found.key, other.key)
         if lookup.several == "first":
             return first
-        mine, theirs = (self._along(each, (lookup.order,)) for each in (found, other))
+        mine, theirs = (self.along(each, (lookup.order,)) for each in (found, other))
         both = all_of([mine.present, theirs.present])
         neither = all_of([negated(mine.present), negated(theirs.present)])
         ((left,), (right,)) = (mine.value, theirs.value)
@@ -462,7 +473,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         parts = [self.row(one), self.row(other)]
         first: dict[str, Terms] = {}
         for steps, source in lookup.match.items():
-            left, right = self._along(one, steps), self._along(other, steps)
+            left, right = self.along(one, steps), self.along(other, steps)
             parts += [left.present, right.present, equal(left.value, right.value)]
             parts.append(equal(first.setdefault(source, left.value), left.value))
         for entity in (one, other):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sidecar.digests import digest_of
-from sidecar.schema.model import Action, Attribute, EntityType
+from sidecar.schema.model import Action, Attribute, EntityType, Lookup
 
 
 def fingerprint_of(types: Mapping[str, EntityType], context: Mapping[str, Attribute]) -> str:
@@ -36,11 +36,26 @@ def _type(declared: EntityType) -> object:
                 sorted(map(repr, lookup.where.items())),
                 lookup.several,
                 lookup.order,
+                *_of_any(lookup),
             )
             for lookup in declared.lookups.values()
         ),
         _sorted(_action(action) for action in declared.actions.values()),
     )
+
+
+def _of_any(lookup: Lookup) -> Iterator[object]:
+    if lookup.clock:
+        yield "clock", sorted(lookup.clock.items())
+    if (through := lookup.through) is not None:
+        yield (
+            "through",
+            through.type,
+            sorted(through.match.items()),
+            sorted(map(repr, through.joins.items())),
+            sorted(map(repr, through.where.items())),
+            sorted(through.clock.items()),
+        )
 
 
 def _action(action: Action) -> object:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
-from sidecar.schema.attribute_loader import (
-    ENTITY_RESERVED,
-    check_word,
-    read_constant,
-    read_value_type,
-)
-from sidecar.schema.messages import nearest, one_of, shown
+from sidecar.schema.attribute_loader import ENTITY_RESERVED, check_word, read_value_type
+from sidecar.schema.match_loader import THIS, MatchReader, SecondRow
+from sidecar.schema.messages import nearest, shown
 from sidecar.schema.model import (
     ORDERED,
-    Attribute,
     EntityType,
     Kind,
     Lookup,
     Schema,
+    Through,
     Value,
     ValueType,
     by_polar_name,
 )
+from sidecar.schema.row_paths import attribute_at, read_conditions, read_constants
 from sidecar.schema.yaml_document import Faults, Members, Node
 
-THIS = "this"
-LONGEST_PATH = 2
-_MEMBERS = ("finds", "arguments", "match", "where", "several")
+_MEMBERS = ("finds", "through", "arguments", "match", "where", "several")
 
 
 def read_lookups(
@@ -48,79 +43,13 @@ def read_lookups(
     return lookups
 
 
-def attribute_at(schema: Schema, start: EntityType, path: str) -> tuple[tuple[str, ...], Attribute]:
-    """Return the steps and the attribute of a path such as ``user.email``.
-
-    Raises:
-        ValueError: No attribute has this path, or several have.
-    """
-    candidates = list(_split(schema, start, path))  # several if names have dots
-    if len(candidates) > 1:
-        raise ValueError(f"{shown(path)} can be read in two ways; rename an attribute")
-    steps = candidates[0] if candidates else tuple(path.split("."))
-    if len(steps) > LONGEST_PATH:
-        raise ValueError(f"{shown(path)} has more than {LONGEST_PATH} steps; shorten it")
-    declared = start
-    for step in steps[:-1]:
-        attribute = _attribute(declared, step)
-        if attribute.type.kind is not Kind.REFERENCE:
-            raise ValueError(f"{shown(step)} is no reference and has no attributes")
-        declared = schema.types[attribute.type.target]
-    return steps, _attribute(declared, steps[-1])
-
-
-def _split(schema: Schema, start: EntityType, path: str) -> Iterator[tuple[str, ...]]:
-    """Yield each division of a path into declared attributes."""
-    if path in start.attributes:
-        yield (path,)
-    at = path.find(".")
-    while at > 0:
-        first, rest = path[:at], path[at + 1 :]
-        attribute = start.attributes.get(first)
-        target = schema.types.get(attribute.type.target) if attribute is not None else None
-        if target is not None and rest in target.attributes:
-            yield (first, rest)
-        at = path.find(".", at + 1)
-
-
-def _attribute(declared: EntityType, name: str) -> Attribute:
-    if name in declared.attributes:
-        return declared.attributes[name]
-    mend = nearest(name, declared.attributes) or f"; it has {one_of(declared.attributes)}"
-    raise ValueError(f"{declared.name} has no attribute {shown(name)}{mend}")
-
-
-def read_constants(
-    schema: Schema, declared: EntityType, node: Node, what: str, faults: Faults
-) -> dict[str, Value]:
-    """Return a map from attributes of a type to required values."""
-    constants: dict[str, Value] = {}
-    members = faults.members(node, what)
-    for name, member in members.members.items():
-        line = members.lines[name]
-        try:
-            steps, attribute = attribute_at(schema, declared, name)
-        except ValueError as error:
-            faults.add(line, f"{what}: {error}")
-            continue
-        if len(steps) > 1 or attribute.type.kind is Kind.SET:
-            faults.add(
-                line, f"{what}: {shown(name)} cannot be compared here; name a plain attribute"
-            )
-            continue
-        value = read_constant(schema, attribute, member, f"{what}: {shown(name)}", faults)
-        if value is not None:
-            constants[name] = value
-    return constants
-
-
 class _LookupReader:
     def __init__(self, schema: Schema, owner: EntityType, name: str, faults: Faults) -> None:
         self._schema = schema
-        self._owner = owner
         self._name = name
         self._what = f"look-up {shown(name)}"
         self._faults = faults
+        self._sources = {THIS: ValueType(Kind.REFERENCE, owner.name, target=owner.name)}
 
     def read(self, node: Node) -> Lookup | None:
         declared = self._faults.members(node, self._what, _MEMBERS)
@@ -129,20 +58,21 @@ class _LookupReader:
             return None
         members = declared.members
         arguments = self._arguments(members["arguments"]) if "arguments" in members else {}
+        self._sources.update(arguments)
         if "match" not in members:
             self._faults.add(declared.line, f"{self._what} has no match; write `match: {{...}}`")
             return None
-        match = self._match(target, arguments, members["match"], declared.lines["match"])
-        where = (
-            read_constants(
-                self._schema, target, members["where"], f"where of {self._what}", self._faults
-            )
-            if "where" in members
-            else {}
-        )
         several, order = (
             self._several(target, members["several"]) if "several" in members else ("refuse", "")
         )
+        second = self._second(target, declared, several) if "through" in members else None
+        reader = MatchReader(
+            self._schema, f"match of {self._what}", (target, second), self._sources, self._faults
+        )
+        match, through = reader.read(declared.members["match"], declared.lines["match"])
+        if several == "any":
+            reader.check_bounded(match, through, declared.lines["match"])
+        where, clock, through = self._where(target, second, through, declared, several)
         return Lookup(
             name=self._name,
             finds=target.name,
@@ -151,6 +81,8 @@ class _LookupReader:
             where=where,
             several=several,
             order=order,
+            clock=clock,
+            through=through,
         )
 
     def _target(self, declared: Members) -> EntityType | None:
@@ -158,15 +90,17 @@ class _LookupReader:
             self._faults.add(declared.line, f"{self._what} has no finds; name the type it finds")
             return None
         node = declared.members["finds"]
-        name = self._faults.text(node, f"finds of {self._what}")
+        return self._mounted(node, f"{self._what} finds", f"finds of {self._what}")
+
+    def _mounted(self, node: Node, finds: str, what: str) -> EntityType | None:
+        """Return the type with a table that a node names; None, and a fault, if it names none."""
+        name = self._faults.text(node, what)
         target = self._schema.types.get(name)
         if name and target is None:
             mend = nearest(name, self._schema.types)
-            self._faults.add(node.line, f"{self._what} finds {shown(name)}, which is no type{mend}")
+            self._faults.add(node.line, f"{finds} {shown(name)}, which is no type{mend}")
         if target is not None and not target.table:
-            self._faults.add(
-                node.line, f"{self._what} finds {shown(name)}, which has no table to find it in"
-            )
+            self._faults.add(node.line, f"{finds} {shown(name)}, which has no table to find it in")
             return None
         return target
 
@@ -184,45 +118,57 @@ class _LookupReader:
             arguments[name] = value_type
         return arguments
 
-    def _match(
-        self, target: EntityType, arguments: dict[str, ValueType], node: Node, line: int
-    ) -> dict[tuple[str, ...], str]:
-        types = {THIS: ValueType(Kind.REFERENCE, self._owner.name, target=self._owner.name)}
-        types.update(arguments)
-        match: dict[tuple[str, ...], str] = {}
-        what = f"match of {self._what}"
-        declared = self._faults.members(node, what)
-        for path, member in declared.members.items():
-            source = self._faults.text(member, f"{what}: {shown(path)}")
-            if source and source not in types:
-                mend = nearest(source, types) or f"; write one of {one_of(types)}"
-                self._faults.add(member.line, f"{what}: {shown(source)} is no argument{mend}")
-            try:
-                steps, attribute = attribute_at(self._schema, target, path)
-            except ValueError as error:
-                self._faults.add(declared.lines[path], f"{what}: {error}")
-                continue
-            if source not in types:
-                continue
-            if attribute.type != types[source]:
-                self._faults.add(
-                    declared.lines[path],
-                    f"{what}: {shown(path)} is of type {attribute.type.name}"
-                    f" and {shown(source)} of type {types[source].name}; compare like with like",
-                )
-                continue
-            match[steps] = source
-        if len(match) == len(declared.members):
-            for name in types:
-                if name not in match.values():
-                    self._faults.add(
-                        line, f"{what} does not use {shown(name)}; use it or remove it"
-                    )
-        return match
+    def _second(self, target: EntityType, declared: Members, several: str) -> SecondRow | None:
+        """Return the second row that `through` declares."""
+        what = f"through of {self._what}"
+        node, line = declared.members["through"], declared.lines["through"]
+        if several != "any":
+            self._faults.add(line, f"{what} needs `several: any`; write that too")
+        members = self._faults.members(node, what)
+        if len(members.members) != 1:
+            self._faults.add(line, f"{what} is no single row; write `through: {{name: type}}`")
+            return None
+        ((name, member),) = members.members.items()
+        if not check_word(name, members.lines[name], what, self._faults, self._sources):
+            return None
+        prefix = f"{name}."
+        if any(f"{each}.".startswith(prefix) for each in target.attributes):
+            self._faults.add(
+                members.lines[name],
+                f"{what} {shown(name)} is an attribute of {target.name} as well; rename it",
+            )
+            return None
+        second = self._mounted(member, f"{what} names", what)
+        return None if second is None else SecondRow(name, second, prefix)
+
+    def _where(
+        self,
+        target: EntityType,
+        second: SecondRow | None,
+        through: Through | None,
+        declared: Members,
+        several: str,
+    ) -> tuple[dict[str, Value], dict[str, str], Through | None]:
+        """Return the constants and the clock of the found row, and the second row with its own."""
+        if "where" not in declared.members:
+            return {}, {}, through
+        what = f"where of {self._what}"
+        members = self._faults.members(declared.members["where"], what)
+        prefix = second.prefix if second is not None else None
+        of_found, of_second = _divided(members, prefix)
+        if several != "any":
+            return read_constants(self._schema, target, members, what, self._faults), {}, through
+        where, clock = read_conditions(self._schema, target, of_found, what, self._faults)
+        if second is not None and through is not None:
+            constants, instants = read_conditions(
+                self._schema, second.type, of_second, what, self._faults
+            )
+            through = replace(through, where=constants, clock=instants)
+        return where, clock, through
 
     def _several(self, target: EntityType, node: Node) -> tuple[str, str]:
         words = self._faults.text(node, f"several of {self._what}").split(maxsplit=1)
-        if words in (["first"], ["refuse"]):
+        if words in (["first"], ["refuse"], ["any"]):
             return words[0], ""
         what = f"several of {self._what}"
         if len(words) == 2 and words[0] in {"latest", "earliest"}:  # noqa: PLR2004 - word, attribute
@@ -238,6 +184,24 @@ class _LookupReader:
             self._faults.add(
                 node.line,
                 f"{what} is {shown(' '.join(words))};"
-                " write first, refuse, `latest <attribute>` or `earliest <attribute>`",
+                " write first, refuse, any, `latest <attribute>` or `earliest <attribute>`",
             )
         return "refuse", ""
+
+
+def _divided(members: Members, prefix: str | None) -> tuple[Members, Members]:
+    """Return the members of a map without a prefix, and those with it, which it is taken from."""
+    names = [name for name in members.members if prefix and name.startswith(prefix)]
+    second = {name.removeprefix(prefix or ""): name for name in names}
+    return (
+        Members(
+            {name: node for name, node in members.members.items() if name not in names},
+            members.lines,
+            members.line,
+        ),
+        Members(
+            {short: members.members[name] for short, name in second.items()},
+            {short: members.lines[name] for short, name in second.items()},
+            members.line,
+        ),
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -38,6 +38,10 @@ ORDERED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.INSTANT})
 
 TEXTS = frozenset({Kind.STRING, Kind.EMAIL, Kind.DOMAIN, Kind.ENUM})
 """Kinds that a policy compares with a string literal."""
+
+
+INDEXED = frozenset({Kind.REFERENCE, Kind.EMAIL, Kind.DOMAIN, Kind.STRING})
+"""Kinds by whose values rows are found; too many rows have each value of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,27 @@ class Attribute:
         return self.word or self.name
 
 
+CLOCK_OPERATORS = ("<=", "<", ">=", ">")
+"""How `where` of a look-up compares an instant with the time of the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Through:
+    """The second row of a look-up of any row: one that fits together with the found row."""
+
+    name: str
+    """What `match` and `where` call it."""
+    type: str
+    match: Mapping[str, str]
+    """Attributes of the second row to ``this`` or an argument; never empty."""
+    joins: Mapping[tuple[str, ...], str]
+    """Paths of the found type, as in `Lookup.match`, to the attribute of the second row that each
+    equals; never empty."""
+    where: Mapping[str, Value]
+    clock: Mapping[str, str]
+    """As `Lookup.clock`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """A look-up, such as ``account.membership(user)``.
@@ -91,6 +116,7 @@ class Lookup:
     It finds the row of type `finds` for which every attribute of `match` equals its source
     (``this`` or an argument) and every one of `where` its constant. `match` is keyed by
     attribute paths of the found type, at most two steps long: ``("user", "email")``.
+    A look-up of ``any`` row only has existence: whether a row fits.
     """
 
     name: str
@@ -100,9 +126,36 @@ class Lookup:
     where: Mapping[str, Value]
     several: str = "refuse"
     """If several rows match: ``refuse`` the snapshot, find the ``first`` by key, or the ``latest``
-    or ``earliest`` by the attribute `order`."""
+    or ``earliest`` by the attribute `order`; ``any`` tells only whether one matches."""
     order: str = ""
     """Of ``latest`` and ``earliest``: the attribute; a row without it is later than all others."""
+    clock: Mapping[str, str] = field(default_factory=dict)
+    """Of ``any``: instants of the row, each with one of `CLOCK_OPERATORS`, by which it must compare
+    with the time of the request."""
+    through: Through | None = None
+    """Of ``any``: the second row, if there has to be one."""
+
+    @property
+    def finds_any(self) -> bool:
+        """Whether nothing but the existence of a row can be read."""
+        return self.several == "any"
+
+    @property
+    def reads_clock(self) -> bool:
+        """Whether a row can begin or cease to fit as time goes by."""
+        return bool(self.clock or (self.through and self.through.clock))
+
+    def reads(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the paths by which it finds rows, each behind the type that it begins at."""
+        for path in self.match:
+            yield self.finds, path
+        for name in (*self.where, *self.clock, *([self.order] if self.order else ())):
+            yield self.finds, (name,)
+        if (through := self.through) is not None:
+            for path in through.joins:
+                yield self.finds, path
+            for name in (*through.match, *through.joins.values(), *through.where, *through.clock):
+                yield through.type, (name,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

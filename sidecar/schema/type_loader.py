@@ -13,10 +13,11 @@ from sidecar.schema.attribute_loader import (
     check_name,
     read_attributes,
 )
-from sidecar.schema.lookup_loader import attribute_at, read_constants, read_lookups
+from sidecar.schema.lookup_loader import read_lookups
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.model import Action, EntityType, Schema
 from sidecar.schema.names import CLASS, class_of, fault_of_name, fault_of_table_name
+from sidecar.schema.row_paths import attribute_at, read_constants
 from sidecar.schema.yaml_document import Faults, Items, Members, Node, Text
 
 _MEMBERS = (

@@ -7,6 +7,7 @@ quotes. Features that make YAML hard to review are refused: anchors, aliases, ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -27,6 +28,8 @@ MAX_HIDDEN_REPORTED = 20
 """Hidden characters of one document that are reported."""
 
 
+_AFTER_NOW = re.compile(r":\s*(>=?\s*now)\b")
+"""What YAML takes for the beginning of a folded text."""
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 
 
@@ -198,11 +201,19 @@ def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
                 error.context_mark
             )  # the mistake is nearer to the beginning than to the end of the file
         detail = " ".join(part for part in (error.context, error.problem) if part)
-        return (mark.line + 1 if mark else 0), f"is not YAML: {detail}"
+        line = mark.line + 1 if mark else 0
+        return line, f"is not YAML: {detail}{_unquoted(content, line)}"
     if isinstance(error, yaml.reader.ReaderError):
         line = content.count(b"\n", 0, error.position) + 1 if content else 0
         return line, NOT_UTF_8 if "UTF-8" in error.reason else f"is not YAML: {error.reason}"
     return 0, "is not YAML"
+
+
+def _unquoted(content: bytes, line: int) -> str:
+    """Return a mend where a line compares with the clock without quotes."""
+    lines = content.decode(errors="replace").splitlines()
+    found = _AFTER_NOW.search(lines[line - 1]) if 0 < line <= len(lines) else None
+    return f'; write `"{found[1]}"` in quotes' if found is not None else ""
 
 
 @dataclass(slots=True)

@@ -61,6 +61,7 @@ class Generator:
     """Whether some attributes are sensitive, and the settings of a second pack differ."""
     dice: random.Random = field(init=False)
     other_dice: random.Random = field(init=False)
+    any_dice: random.Random = field(init=False)
     columns: dict[str, list[Column]] = field(init=False)
     properties: dict[str, str] = field(init=False)
     """Of the action `write`, by type, as written in the schema."""
@@ -70,6 +71,7 @@ class Generator:
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - the same packs each time
         self.other_dice = random.Random(self.seed + 1_000_000)  # noqa: S311 - of defaults
+        self.any_dice = random.Random(self.seed + 2_000_000)  # noqa: S311 - of look-ups of any row
         self.columns = {
             name: [self._column(name, number) for number in range(self.dice.randint(3, 6))]
             for name in ("person", "team", "paper")
@@ -85,6 +87,7 @@ class Generator:
         self.current = self.dice.random() < 0.5
         self.several = self.dice.choice(["first", "latest due", "earliest due"])
         self.columns["paper"].append(Column("due", "instant", optional=True))
+        self.clock = self.any_dice.choice(["<=", "<", ">=", ">"])
         # Chosen once: several packs of one generator have the same schema.
         self.properties = {name: self._said() for name in self.columns if name != "person"}
         self.where_from = self._property("where_from", "string")
@@ -161,10 +164,26 @@ class Generator:
                 lines += [
                     "      high_seat: {finds: seat, match: {team: this}, where: {level: high}, several: first}"
                 ]
+                lines += [
+                    (
+                        "      any_paper: {finds: paper, arguments: {who: person}, match: {team: this, author: who},"
+                        f' where: {{due: "{self.clock} now"}}, several: any}}'
+                    )
+                ]
             if name == "person":
                 lines += [
                     "    lookups:",
                     "      bossed: {finds: team, match: {boss: this}, several: first}",
+                    (
+                        "      colleague: {finds: seat, through: {other: seat}, arguments: {who: person},"
+                        " match: {person: this, team: other.team, other.person: who},"
+                        " where: {other.level: high}, several: any}"
+                    ),
+                    (
+                        "      near: {finds: paper, through: {held: seat}, arguments: {who: person},"
+                        " match: {author: who, team: held.team, held.person: this},"
+                        f' where: {{due: "{self.clock} now"}}, several: any}}'
+                    ),
                 ]
             if name != "person":
                 lines += [
@@ -287,6 +306,29 @@ class Generator:
         return self._atom(scope)
 
     def _atom(self, scope: dict[str, str]) -> str:
+        atom, any_row = self._plain_atom(scope), self._any_row(scope)
+        # Both are made, so that packs differ from others of their seed in these atoms only.
+        return any_row if any_row and self.any_dice.random() < 0.12 else atom
+
+    def _any_row(self, scope: dict[str, str]) -> str:
+        """Return a test whether any row fits; empty where nothing has such a look-up."""
+        paths = {
+            "team": ["{}.any_paper(s)"],
+            "person": ["{}.colleague(s)", "{}.near(s)"],
+            "paper": ["{}.team.any_paper(s)", "s.near({}.author)", "{}.author.colleague(s)"],
+            "seat": ["{}.team.any_paper({}.person)", "{}.person.near(s)", "s.colleague({}.person)"],
+        }
+        found = [
+            path.replace("{}", variable)
+            for variable, kind in scope.items()
+            for path in paths.get(kind, ())
+            if "s" in scope
+        ]
+        dice = self.any_dice
+        truth = dice.choice(["true", "false"])
+        return f"{dice.choice(found)}.exists = {truth}" if found else ""
+
+    def _plain_atom(self, scope: dict[str, str]) -> str:
         dice = self.dice
         path, kind = self._path(scope)
         roll = dice.random()

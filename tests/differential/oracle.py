@@ -243,6 +243,11 @@ class Oracle:
                 for path, source in lookup.match.items()
             )
         ]
+        if lookup.several == "any":
+            fits = any(
+                self.fits(world, lookup, self.classes[found.name](*row), values) for row in rows
+            )
+            return self.classes[found.name](None, {} if fits else None)
         if not rows:
             return self.classes[found.name](_asked_key(found, lookup, values), None)
         if lookup.several == "first":
@@ -263,6 +268,43 @@ class Oracle:
         else:
             key, row = rows[0]
         return self.classes[found.name](key, row)
+
+    def fits(self, world: World, lookup: Any, row: Entity, values: Mapping[str, Any]) -> bool:
+        """Tell whether a row fits by the clock, together with a second one if it needs one."""
+        if not self.is_timely(row, lookup.clock):
+            return False
+        through = lookup.through
+        if through is None:
+            return True
+        declared = self.schema.types[through.type]
+        keys = {_key(declared, each) for each in world.rows.get(through.type, [])}
+        return any(
+            all(
+                _held(declared, second.row or {}, name) == values[source]
+                for name, source in through.match.items()
+            )
+            and all(
+                (joined := self.reach(world, row, path)) is not None
+                and joined == _held(declared, second.row or {}, name)
+                for path, name in through.joins.items()
+            )
+            and all(
+                _held(declared, second.row or {}, name) == wanted
+                for name, wanted in through.where.items()
+            )
+            and self.is_timely(second, through.clock)
+            for second in (self.entity(world, through.type, key) for key in keys)
+        )
+
+    def is_timely(self, row: Entity, clock: Mapping[str, str]) -> bool:
+        """Tell whether the instants of a row compare with the clock as a look-up demands."""
+        now = self.context.members["now"][1]
+        held = [(_held(row.declared, row.row or {}, name), sign) for name, sign in clock.items()]
+        return all(
+            at is not None
+            and {"<=": at <= now, "<": at < now, ">=": at >= now, ">": at > now}[sign]
+            for at, sign in held
+        )
 
     def reach(self, world: World, thing: Entity, path: tuple[str, ...]) -> Any:
         """Follow an attribute path of a look-up."""

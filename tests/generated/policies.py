@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from tests.generated.schemas import ENUMS, LEVELS, MODES, Schema, Type
+from tests.generated.schemas import ENUMS, LEVELS, MODES, Lookup, Schema, Type
 
 CODES = ("r1", "r2", "r3")
 ACTIONS = ("read", "write", "make")
@@ -170,6 +170,8 @@ class PolicyMaker:
             # A look-up by a value that rows often have by default.
             found = f"{dice.choice(teams)}.paper_in({dice.choice(LITERALS['mode'])})"
             return f"{found}.exists = {dice.choice(['true', 'false'])}"
+        if dice.random() < 0.12 and (any_row := self._any_row(scope)):
+            return f"{any_row}.exists = {dice.choice(['true', 'false'])}"
         if roll < 0.21 and scope.get("r") == "team" and scope["s"] == "person":
             return f'has_role(s, "{dice.choice(["keeper", "helper"])}", r)'
         if roll < 0.36 and not kind.startswith("set of"):
@@ -312,18 +314,32 @@ class PolicyMaker:
         declared = self._schema.types[kind]
         steps = [(f"{path}.{name}", member) for name, member in self._attributes(declared)]
         for lookup in declared.lookups:
-            arguments = []
-            for _, wanted in lookup.arguments:
-                if wanted == "person":
-                    arguments.append("s")
-                elif wanted == "email":
-                    arguments.append(self._dice.choice(["s.email", *LITERALS["email"]]))
-                else:
-                    arguments.append(self._dice.choice(LITERALS[wanted]))
-            called = f"({', '.join(arguments)})" if arguments else ""
-            # As likely as two attributes: what they find is where defaults and absence meet.
-            steps += [(f"{path}.{lookup.name}{called}", lookup.finds)] * 2
+            if not lookup.finds_any:
+                # As likely as two attributes: what they find is where defaults and absence meet.
+                steps += [(f"{path}.{lookup.name}{self._called(lookup)}", lookup.finds)] * 2
         return steps
+
+    def _called(self, lookup: Lookup) -> str:
+        arguments = []
+        for _, wanted in lookup.arguments:
+            if wanted == "person":
+                arguments.append("s")
+            elif wanted == "email":
+                arguments.append(self._dice.choice(["s.email", *LITERALS["email"]]))
+            else:
+                arguments.append(self._dice.choice(LITERALS[wanted]))
+        return f"({', '.join(arguments)})" if arguments else ""
+
+    def _any_row(self, scope: dict[str, str]) -> str | None:
+        """Return a look-up of any row of what a path leads to; None where none is met."""
+        for _ in range(20):
+            path, kind = self._dice.choice([*scope.items(), self._path(scope)])
+            declared = self._schema.types.get(kind)
+            found = [each for each in declared.lookups if each.finds_any] if declared else []
+            if found:
+                lookup = self._dice.choice(found)
+                return f"{path}.{lookup.name}{self._called(lookup)}"
+        return None
 
     @staticmethod
     def _attributes(declared: Type) -> list[tuple[str, str]]:

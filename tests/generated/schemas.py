@@ -62,6 +62,8 @@ class Lookup:
     arguments: tuple[tuple[str, str], ...]
     text: str
     """The map of `schema.yaml` in one line."""
+    finds_any: bool = False
+    """Whether only the existence of a row can be read."""
 
 
 @dataclass
@@ -296,4 +298,44 @@ class SchemaMaker:
             )
         person.lookups = [
             Lookup("led", "team", (), "{finds: team, match: {boss: this}, several: first}")
+        ]
+        self._add_any_rows(team, person, types["seat"])
+
+    def _add_any_rows(self, team: Type, person: Type, seat: Type) -> None:
+        dice = self._dice
+        clock = [f'due: "{dice.choice(["<=", "<", ">=", ">"])} now"']
+        conditions = [*clock, f"mode: {dice.choice(MODES)}"][: dice.randint(0, 2)]
+        team.lookups.append(
+            Lookup(
+                "any_paper",
+                "paper",
+                (("who", "person"),),
+                "{finds: paper, arguments: {who: person}, match: {team: this, author: who},"
+                f" where: {{{', '.join(conditions)}}}, several: any}}",
+                finds_any=True,
+            )
+        )
+        if seat.key[1].kind != "person":
+            return
+        level = f", other.level: {dice.choice(LEVELS)}" if dice.random() < 0.6 else ""
+        person.lookups += [
+            Lookup(
+                "colleague",
+                "seat",
+                (("who", "person"),),
+                "{finds: seat, through: {other: seat}, arguments: {who: person},"
+                " match: {person: this, team: other.team, other.person: who},"
+                f" where: {{level: {dice.choice(LEVELS)}{level}}}, several: any}}",
+                finds_any=True,
+            ),
+            Lookup(
+                "near",
+                "paper",
+                (("who", "person"), ("mode", "mode")),
+                "{finds: paper, through: {held: seat}, arguments: {who: person, mode: mode},"
+                " match: {author: who, mode: mode, team: held.team, held.person: this},"
+                f" where: {{{', '.join([*clock, *[level[2:].replace('other', 'held')] * bool(level)])}}},"
+                " several: any}",
+                finds_any=True,
+            ),
         ]

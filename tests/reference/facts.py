@@ -16,7 +16,7 @@ from tests.reference.values import (
     domain_of,
     includes,
 )
-from tests.reference.world import Facts
+from tests.reference.world import EXISTENCE, Facts
 
 Said = Mapping[str, Value | Entity | OutsideDomainError]
 """What a caller says, by attribute; a fault stands for a value outside its domain."""
@@ -91,6 +91,8 @@ class Reader:
         if isinstance(term, Absent):
             return ABSENT
         if isinstance(term, Entity):
+            if term.role == EXISTENCE:
+                raise RuleFault(f"only the existence of any {term.type} can be read, not {name}")
             declared = self.schema.types.get(term.type)
             if declared is None:
                 return ABSENT
@@ -133,6 +135,8 @@ class Reader:
             raise RuleFault(f"{term.type} has no look-up {name}")
         kinds = zip(look_up.arguments.values(), arguments, strict=True)
         typed = [argument_of_kind(kind, argument) for kind, argument in kinds]
+        if look_up.several == "any":
+            return self.facts.any_row(look_up, term, typed, self.now)
         return self.facts.find(term.type, name, term, typed)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.reference.documents import Document
 from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
@@ -47,9 +48,26 @@ class LookUp:
     """Paths of the found type, each with `this` or the name of the argument it equals."""
     where: Mapping[str, Value | Entity]
     several: str
-    """refuse, first, latest or earliest."""
+    """refuse, first, latest, earliest or any."""
     by: str = ""
     """The attribute that orders the rows."""
+    clock: Mapping[str, str] = field(default_factory=dict)
+    """Instants of the row, each with how it compares with the clock."""
+    second: "Second | None" = None
+    """The row that has to fit too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The row of `through`."""
+
+    type: str
+    match: Mapping[str, str]
+    """Attributes, each with `this` or the name of the argument it equals."""
+    joins: tuple[tuple[tuple[str, ...], str], ...]
+    """Paths of the found type, each with the attribute of this row that it equals."""
+    where: Mapping[str, Value | Entity]
+    clock: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,16 +286,67 @@ class _Reader:
     def look_up(self, body: Document, schema: Schema) -> LookUp:
         found = schema.types[body["finds"]]
         several, _, by = (body.get("several") or "refuse").partition(" ")
+        arguments = {name: self.kind(text) for name, text in (body.get("arguments") or {}).items()}
+        name, second = next(iter((body.get("through") or {"": None}).items()))
+        match, where = body["match"], body.get("where") or {}
+        plain, clock = conditions(schema, found, without(where, name))
         return LookUp(
             finds=found.name,
-            arguments={
-                name: self.kind(text) for name, text in (body.get("arguments") or {}).items()
-            },
-            match=tuple((schema.path(found, path), to) for path, to in body["match"].items()),
-            where=constants(schema, found, body.get("where")),
+            arguments=arguments,
+            match=tuple(
+                (schema.path(found, path), to)
+                for path, to in without(match, name).items()
+                if not (name and to.startswith(f"{name}."))
+            ),
+            where=plain,
             several=several,
             by=by,
+            clock=clock,
+            second=None if second is None else second_row(schema, found, name, second, body),
         )
+
+
+def second_row(schema: Schema, found: Type, name: str, type_name: str, body: Document) -> Second:
+    """Return the row of `through`; in `match` and `where` its attributes begin with its name."""
+    declared = schema.types[type_name]
+    plain, clock = conditions(schema, declared, within(body.get("where") or {}, name))
+    joins = {path: to for path, to in body["match"].items() if to.startswith(f"{name}.")}
+    return Second(
+        type=type_name,
+        match=within(body["match"], name),
+        joins=tuple(
+            (schema.path(found, path), to.removeprefix(f"{name}.")) for path, to in joins.items()
+        ),
+        where=plain,
+        clock=clock,
+    )
+
+
+def within(body: Document, name: str) -> dict[str, Any]:
+    """Return the members that begin with a name and a point, without these."""
+    return {
+        key.removeprefix(f"{name}."): each
+        for key, each in body.items()
+        if key.startswith(f"{name}.")
+    }
+
+
+def without(body: Document, name: str) -> dict[str, Any]:
+    """Return the other members."""
+    return {k: each for k, each in body.items() if not name or not k.startswith(f"{name}.")}
+
+
+def conditions(
+    schema: Schema, declared: Type, body: Document
+) -> tuple[dict[str, Value | Entity], dict[str, str]]:
+    """Return the constants of `where`, and what it compares with the clock."""
+    clock = {
+        name: raw.removesuffix("now").strip()
+        for name, raw in body.items()
+        if declared.attributes[name].kind.base == "instant" and str(raw).endswith("now")
+    }
+    plain = {name: raw for name, raw in body.items() if name not in clock}
+    return constants(schema, declared, plain), clock
 
 
 def class_name(name: str) -> str:

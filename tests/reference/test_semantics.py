@@ -45,6 +45,19 @@ types:
       first: {finds: doc, match: {team: this}, several: earliest until}
       alphabetic: {finds: doc, match: {team: this}, several: first}
       low: {finds: doc, match: {team: this}, where: {level: low}, several: first}
+      due:
+        finds: doc
+        arguments: {level: level}
+        match: {team: this, level: level}
+        where: {until: "< now"}
+        several: any
+      fellow:
+        finds: member
+        through: {other: member}
+        arguments: {one: user, two: user, id: string}
+        match: {team.id: id, user: one, team: other.team, other.user: two, other.team: this}
+        where: {status: active, other.status: active}
+        several: any
       mail: {finds: member, arguments: {to: email}, match: {team: this, user.email: to}}
       thing: {finds: resource, arguments: {to: email}, match: {a.b.email: to, a.b.team: this}}
     actions: [ask, enter]
@@ -182,6 +195,14 @@ def _entity(reference: str) -> dict[str, Any]:
         ('d.team.low.id = "b"', "user:ana ask doc:b"),
         ("d.team.mail(u.email).exists = false", "user:ana ask doc:b"),
         ('d.team.thing("ANA@b\u00fccher.example").a_b = u', "user:ana ask doc:b"),
+        # Look-ups of any row: `b` is due at this moment, and `c` was before.
+        ('d.team.due("low").exists and not d.team.due("high").exists', "user:ana ask doc:b"),
+        ('d.team.fellow(u, u, "core").exists', "user:bob ask doc:b"),
+        ('not d.team.fellow(u, u, "sub").exists', "user:bob ask doc:b"),
+        ('not d.team.fellow(u, u, "core").exists', "user:cy ask doc:b"),
+        ('d.team.member(u).exists and not d.team.fellow(u, u, "core").exists',
+         "user:ana ask doc:b"),
+        ('not d.team.fellow(u, d.team.parent.owner, "core").exists', "user:bob ask doc:b"),
         # Conditions.
         ('d.level in ["high", "low"] and not d.level in []', "user:ana ask doc:b"),
         ("forall(x in [1, 2], x <= action.n) and not forall(x in [1, 9], x < 5)",

@@ -2,15 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.reference.documents import read_document
 from tests.reference.errors import OutsideDomainError, WorldError, WrongTypeError
-from tests.reference.schema import LookUp, Schema, Term, Type
-from tests.reference.values import ABSENT, Entity, Value, equal
+from tests.reference.schema import LookUp, Schema, Second, Term, Type
+from tests.reference.values import ABSENT, Entity, Value, equal, ordered
 
+EXISTENCE = "existence"
+"""The role of what a look-up of any row finds: nothing but its existence can be read."""
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -112,6 +115,46 @@ class Facts:
             index = self.indexes[type_name, name] = self._index(look_up)
         return index.get(wanted) or self._implied(look_up, wanted)
 
+    def any_row(
+        self, look_up: LookUp, this: Entity, arguments: Sequence[Term], now: datetime
+    ) -> Term:
+        """Return a row that fits, of which only the existence can be read, or ABSENT."""
+        bound: dict[str, Term] = dict(zip(look_up.arguments, arguments, strict=True))
+        bound["this"] = this
+        for found in self._of_table(look_up.finds):
+            fits = all(equal(self.follow(found, path), bound[to]) for path, to in look_up.match)
+            if not fits or not self._holds(found, look_up, now):
+                continue
+            if look_up.second is None or self._second(look_up.second, found, bound, now):
+                return replace(found, role=EXISTENCE)
+        return ABSENT
+
+    def _second(
+        self, second: Second, found: Entity, bound: Mapping[str, Term], now: datetime
+    ) -> bool:
+        """Return whether a row of the second type fits together with a found one."""
+        return any(
+            all(equal(self.stored(row, name), bound[to]) for name, to in second.match.items())
+            and all(
+                equal(self.follow(found, path), self.stored(row, name))
+                for path, name in second.joins
+            )
+            and self._holds(row, second, now)
+            for row in self._of_table(second.type)
+        )
+
+    def _holds(self, row: Entity, conditions: LookUp | Second, now: datetime) -> bool:
+        """Return whether what `where` says is true of a row."""
+        moment = Value("instant", now)
+        return all(
+            equal(self.stored(row, name), value) for name, value in conditions.where.items()
+        ) and all(
+            ordered(sign, self.stored(row, name), moment) for name, sign in conditions.clock.items()
+        )
+
+    def _of_table(self, type_name: str) -> Iterator[Entity]:
+        return (Entity(type_name, key) for key in self.rows[type_name])
+
     def _implied(self, look_up: LookUp, wanted: Sequence[Term]) -> Term:
         """Return an entity without a row, if the look-up names its whole key and it exists."""
         declared = self.schema.types[look_up.finds]
@@ -184,6 +227,8 @@ def build(schema: Schema, tables: Tables) -> Facts:
         for key, row in rows.get(declared.name, {}).items():
             _check_references(facts, Entity(declared.name, key), row)
         for name, look_up in declared.look_ups.items():
+            if look_up.several == "any":
+                continue
             facts.indexes[declared.name, name] = facts._index(look_up)  # noqa: SLF001
     return facts
 

@@ -136,7 +136,7 @@ def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> No
     assert asked > 400
     # It means something only where answers change, and most of them can be told.
     assert tally.counts["key: changed"] > 50
-    assert tally.counts["key: decision True"] > 10
+    assert tally.counts["key: decision True"] > 5
     assert tally.counts["no key: decision None"] < asked / 3
     # Facts of a mount that holds what the line was made from are the truth.
     assert tally.counts["data: unknown"] < tally.counts["key: unknown"] / 2

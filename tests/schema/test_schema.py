@@ -293,7 +293,11 @@ FAULTS = [
         "person: team}\n        match",
         "`person` is of type person and",
     ),
-    ("several: first", "several: last", "is `last`; write first, refuse, `latest <attribute>`"),
+    (
+        "several: first",
+        "several: last",
+        "is `last`; write first, refuse, any, `latest <attribute>`",
+    ),
     ("latest since", "latest sinc", "seat has no attribute `sinc`; did you mean `since`?"),
     ("latest since", "latest role", "several of look-up `held_by`: `role` has no order"),
     ("where: {role: helper,", "where: {role: boss,", "`boss` is not one of helper"),

@@ -20,12 +20,10 @@ from sidecar.facts.store.encoding import (
     preference_of,
 )
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value
+from sidecar.schema.model import INDEXED
 
 FORMAT = 1
 """Raised with every change of the layout."""
-
-_INDEXED = frozenset({Kind.REFERENCE, Kind.EMAIL, Kind.DOMAIN, Kind.STRING})
-"""Kinds of attributes whose holders are indexed; there are too many holders of each other value."""
 
 
 Entry: TypeAlias = tuple[bytes, bytes]
@@ -154,7 +152,7 @@ class _Maker:
                 continue  # found by the keys of the rows, of which it is the beginning
             is_set = attribute.type.kind is Kind.SET
             value_type = attribute.type.element if is_set else attribute.type
-            if value_type is not None and value_type.kind in _INDEXED:
+            if value_type is not None and value_type.kind in INDEXED:
                 links.append(self._link(declared, attribute))
         return tuple(links)
 
@@ -175,7 +173,9 @@ class _Maker:
     def _lookups(self, declared: EntityType) -> Iterator[LookupIndex]:
         for owner in self._schema.types.values():
             for lookup in owner.lookups.values():
-                if lookup.finds == declared.name and order_of_key(declared, lookup) is None:
+                if lookup.finds_any or lookup.finds != declared.name:
+                    continue
+                if order_of_key(declared, lookup) is None:
                     yield LookupIndex(
                         owner,
                         lookup,
