@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-system lint unit coverage policy matrix mutate deep fuzz bench bench-core image lock clean
+.PHONY: help serve test test-system lint unit coverage policy matrix tables mutate deep fuzz bench bench-core image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -58,6 +58,9 @@ policy: .venv/serving ## The policy suites, as a reviewer runs them
 
 matrix: .venv/reviewing ## Write the matrix anew, after a change of access that is meant
 	$(BIN)/sidecar matrix > policies/matrix.txt
+
+tables: .venv/serving ## Write the tables of Polar's grammar anew, after a change of it or of lark
+	$(BIN)/python -m sidecar.polar.tables
 
 mutate: .venv/reviewing ## Would the suites notice a slip in the policy?
 	$(BIN)/sidecar mutate

@@ -36,6 +36,7 @@ def test_wheel_has_the_version_of_the_project(wheel: ZipFile) -> None:
         "sidecar/pack/policies/main.polar",
         "sidecar/pack/fixtures/schema.yaml",
         "sidecar/schema/standard_reasons.yaml",
+        "sidecar/polar/grammar.json",
     ],
 )
 def test_wheel_holds(wheel: ZipFile, name: str) -> None:

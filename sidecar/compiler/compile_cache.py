@@ -21,7 +21,7 @@ from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.digests import digest_of
 
-_SOURCES = (".py", ".lark")
+_SOURCES = (".py", ".lark", ".json")
 _LIBRARIES = ("oso", "lark", "msgspec")
 """Libraries on which the result of compiling depends."""
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 
-from lark import Lark, Token
+from lark import Token
 from lark.exceptions import UnexpectedToken
-from lark.lark import PostLex
 
 from sidecar.errors import InvalidPackError, Problem
 from sidecar.polar.ast import File, Line, Span
-from sidecar.polar.builder import Builder, MisplacedError, span_of_token
+from sidecar.polar.builder import MisplacedError, span_of_token
 from sidecar.polar.statements import CLOSING, Statement, divide, resume
 from sidecar.polar.syntax_errors import SyntaxFault, explain
+from sidecar.polar.tables import load_parser
 
 MAXIMUM_NESTING = 60
 """Levels of brackets; Oso's parser overflows its stack on deeply nested lists."""
@@ -132,24 +131,4 @@ def _parse_statement(statement: Statement, text: str) -> Line | SyntaxFault:
     return line
 
 
-class _KeepAll(PostLex):
-    """Keeps the tokens that no rule takes."""
-
-    always_accept = ("ISA", "UNCLOSED", "UNKNOWN")
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-@cache
-def _parser() -> Lark:
-    grammar = files("sidecar.polar").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="basic",
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-        postlex=_KeepAll(),
-        transformer=Builder(),
-    )
+_parser = cache(load_parser)
