@@ -3,7 +3,7 @@
 from sidecar.http.app import Standard, create_app, service_of
 from sidecar.http.authentication import Access
 from sidecar.http.environment import Limits
-from sidecar.http.message import RequestHead, Response
+from sidecar.http.message import RequestHead, Response, is_json
 from sidecar.http.pagination import Paging, new_key, read_key
 from sidecar.http.service import ENDPOINTS, Service
 
@@ -17,6 +17,7 @@ __all__ = [
     "Service",
     "Standard",
     "create_app",
+    "is_json",
     "new_key",
     "read_key",
     "service_of",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from math import inf
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sidecar.errors import InvalidRequestError
 
@@ -38,10 +37,9 @@ FreshnessHeaders: TypeAlias = tuple[str | None, str | None]
 """`Sidecar-Max-Age` and `Sidecar-Min-Revision` as they were sent."""
 
 
-def freshness_headers(environ: Mapping[str, Any]) -> FreshnessHeaders | None:
-    """Return both headers of a WSGI environment; None for most requests, which have neither."""
-    headers = (environ.get("HTTP_SIDECAR_MAX_AGE"), environ.get("HTTP_SIDECAR_MIN_REVISION"))
-    return None if headers == (None, None) else headers
+def freshness_headers(max_age: str | None, min_revision: str | None) -> FreshnessHeaders | None:
+    """Return both headers of a request; None for most requests, which have neither."""
+    return None if max_age is None and min_revision is None else (max_age, min_revision)
 
 
 def demand_of(headers: FreshnessHeaders | None) -> Demand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -30,14 +31,14 @@ JSON_HEADERS: Headers = (
 NO_LINES: Sequence[bytes] = ()
 
 
-class RequestHead(msgspec.Struct, frozen=True, gc=False):
-    """The header fields that a response can depend on."""
+class RequestHead(msgspec.Struct, gc=False):
+    """The header fields that a response can depend on; transports add their own."""
 
     json: bool
     """Whether the body is declared to be JSON."""
     authorization: str | None = None
     request_id: str | None = None
-    """It comes back with the response."""
+    """For the decision log; the transport sends it back with the response."""
     if_none_match: str | None = None
     freshness: FreshnessHeaders | None = None
     """How new the facts have to be."""
@@ -45,14 +46,22 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, environ: Mapping[str, Any]) -> RequestHead:
         """Return those of a WSGI environment."""
-        kind, _ = parse_options_header(environ.get("CONTENT_TYPE", ""))
         return cls(
-            json=kind.lower() == "application/json",
+            json=is_json(environ.get("CONTENT_TYPE", "").encode("latin-1")),
             authorization=environ.get("HTTP_AUTHORIZATION"),
             request_id=environ.get("HTTP_X_REQUEST_ID"),
             if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
-            freshness=freshness_headers(environ),
+            freshness=freshness_headers(
+                environ.get("HTTP_SIDECAR_MAX_AGE"), environ.get("HTTP_SIDECAR_MIN_REVISION")
+            ),
         )
+
+
+@lru_cache(maxsize=100)
+def is_json(content_type: bytes) -> bool:
+    """Tell whether a `Content-Type` is that of JSON, whatever its parameters."""
+    media_type, _ = parse_options_header(content_type.decode("latin-1"))
+    return media_type.lower() == "application/json"
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
@@ -67,12 +76,6 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """Return it with further header fields."""
         return msgspec.structs.replace(self, headers=(*self.headers, *headers))
-
-    def for_request(self, head: RequestHead) -> Response:
-        """Return it with the id that the caller gave the request, if any."""
-        if head.request_id is None:
-            return self
-        return self.with_headers(("X-Request-ID", head.request_id))
 
 
 def json_response(members: object, status: int = OK) -> Response:

@@ -50,12 +50,14 @@ class Service:
             head: Its header fields.
             body: All of its bytes.
         """
+        refusal = self._access.refusal(head.authorization)
+        if refusal is not None:
+            return refusal
         try:
             response = self._answer(endpoint, head, body, self._environment.now(), at_once=False)
         except SidecarError as error:
-            response = error_response(error).for_request(head)
-        refusal = self.write_log(response.log_lines)
-        return refusal.for_request(head) if refusal else response
+            response = error_response(error)
+        return self.write_log(response.log_lines) or response
 
     def answer_now(
         self, endpoint: str, head: RequestHead, body: bytes, now: datetime
@@ -70,6 +72,9 @@ class Service:
             body: All of its bytes.
             now: The moment, at most a millisecond old.
         """
+        refusal = self._access.refusal(head.authorization)
+        if refusal is not None:
+            return refusal
         if len(body) > MAX_BYTES_AT_ONCE:
             return None
         try:
@@ -77,7 +82,7 @@ class Service:
         except TakesLongError:
             return None
         except SidecarError as error:
-            return error_response(error).for_request(head)
+            return error_response(error)
 
     def write_log(self, lines: Sequence[bytes], *, wait: bool = True) -> Response | None:
         """Write lines to the decision log.
@@ -104,21 +109,17 @@ class Service:
     def _answer(
         self, endpoint: str, head: RequestHead, body: bytes, now: datetime, *, at_once: bool
     ) -> Response:
-        refusal = self._access.refusal(head.authorization)
-        if refusal is not None:
-            return refusal.for_request(head)
-        if len(body) > self._environment.limits.max_body_bytes:
-            return Rejection.LONG_BODY.response().for_request(head)
+        environment = self._environment
+        if len(body) > environment.limits.max_body_bytes:
+            return Rejection.LONG_BODY.response()
         cache = self._current_cache()
-        uses_cache = head.freshness is None and not self._environment.is_stale(cache.pair.snapshot)
+        uses_cache = head.freshness is None and not environment.is_stale(cache.pair.snapshot)
         if uses_cache and head.json and len(body) <= MAX_KEY_BYTES:
             known = cache.get((endpoint, body), now)
             if known is not None:
-                return self._again(known, head, now).for_request(head)
-        context = RequestContext(
-            self._environment, cache, endpoint, head, body, now, at_once=at_once
-        )
-        return ENDPOINTS[endpoint](context).for_request(head)
+                return self._again(known, head, now)
+        context = RequestContext(environment, cache, endpoint, head, body, now, at_once=at_once)
+        return ENDPOINTS[endpoint](context)
 
     def _current_cache(self) -> AnswerCache:
         """Return the answers from the current pair, so that none outlives its pair."""
@@ -128,9 +129,10 @@ class Service:
         return cache
 
     def _again(self, answer: Answer, head: RequestHead, now: datetime) -> Response:
+        """Return the response with an answer that was made before."""
         identifier = b"" if answer.allowed is None else new_id()
-        log_lines = NO_LINES
-        if answer.entry is not None and self._environment.log is not None:
-            stamp = self._environment.log.stamp(now, head.request_id)
-            log_lines = answer.entry.line(identifier, stamp)
-        return answer.response(identifier, head, log_lines)
+        log = self._environment.log
+        if log is None or answer.entry is None:
+            return answer.response(identifier, head, NO_LINES)
+        lines = answer.entry.line(identifier, log.stamp(now, head.request_id))
+        return answer.response(identifier, head, lines)

@@ -9,20 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from httptools import HttpRequestParser
 
+from sidecar.http import ENDPOINTS, RequestHead, is_json
 from sidecar.http.errors import Rejection
+from sidecar.http.freshness import freshness_headers
 from sidecar.server.limits import Limits
 
-_VERSIONS = ("1.1", "1.0")
-_METHODS = frozenset(
-    {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"QUERY"}
-)
+Fields = Sequence[tuple[bytes, bytes]]
+"""Header fields, as they were sent."""
+
+_METHODS = {
+    name.encode(): name
+    for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY")
+}
 """Those of HTTP; a path that lacks one answers 405. llhttp knows others, and those of RTSP, whose
 versions look like ours."""
 
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-encoding"})
 """Fields that two readers could take from different lines."""
+
+_USUAL_TARGETS = {path.encode(): path for path in (*ENDPOINTS, "/healthz")}
+"""Targets that need no inspection: they are paths without a query."""
+
+_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect"})
+"""Fields of which few values are understood."""
 
 _SCHEMES = (b"http://", b"https://")
 
@@ -34,9 +45,11 @@ class RefusedError(Exception):
         super().__init__(rejection.sentence.format(detail))
         self.rejection = rejection
         self.detail = detail
+        self.request_id: bytes | None = None
+        """The id that the caller gave the request, as far as it was read."""
 
 
-class Request(Struct, gc=False):
+class Request(RequestHead, kw_only=True, gc=False):
     """One request; its body is added once all of it has arrived."""
 
     method: str
@@ -62,59 +75,84 @@ class Request(Struct, gc=False):
         return b"expect" in self.headers and self.version != "1.0"
 
 
-def read_head(  # noqa: PLR0913  what the parser has read, one by one
-    method: bytes,
-    target: bytes,
-    version: str,
-    fields: Sequence[tuple[bytes, bytes]],
-    limits: Limits,
-    *,
-    keep_alive: bool,
+def read_head(
+    parser: HttpRequestParser, target: bytes, fields: Fields, limits: Limits, head_bytes: int
 ) -> Request:
     """Return the request that a head begins.
+
+    Args:
+        parser: It has just read the head.
+        target: As it was sent.
+        fields: As they were sent.
+        limits: Of this worker.
+        head_bytes: How long the head is at most.
 
     Raises:
         RefusedError: It is above a limit, ambiguous, or asks for what is not supported.
     """
+    method = parser.get_method()
     if len(method) + len(target) + len(" HTTP/1.1 ") > limits.max_line_bytes:
         raise RefusedError(Rejection.LONG_LINE)
-    headers = _headers(fields, limits)
-    if version not in _VERSIONS or method not in _METHODS:
+    headers = _headers(fields, limits, head_bytes)
+    keep_alive = parser.should_keep_alive()
+    version = _version(parser, headers, keep_alive=keep_alive)
+    if version not in {"1.1", "1.0"} or method not in _METHODS:
         raise RefusedError(Rejection.VERSION_OR_METHOD)
     if version == "1.1" and b"host" not in headers:
         raise RefusedError(Rejection.NO_HOST)
-    is_chunked = b"transfer-encoding" in headers
-    if is_chunked:
-        _check_transfer_encoding(headers[b"transfer-encoding"], version)
-    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-        raise RefusedError(Rejection.CONTENT_ENCODING)
-    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
-        raise RefusedError(Rejection.EXPECTATION)
-    path, _, query = _origin_form(target).decode("latin-1").partition("?")
+    if not _UNUSUAL.isdisjoint(headers):
+        _check_unusual(headers, version)
+    path, query = _USUAL_TARGETS.get(target), ""
+    if path is None:
+        path, _, query = _origin_form(target).decode("latin-1").partition("?")
     content_length = int(headers.get(b"content-length", 0))
     if content_length > limits.max_body_bytes:
         raise RefusedError(Rejection.LONG_BODY)
     return Request(
-        method.decode("ascii"),
-        target,
-        path,
-        query,
-        version,
-        headers,
-        keep_alive,
-        content_length,
-        is_chunked,
+        json=is_json(headers.get(b"content-type", b"")),
+        authorization=_text(headers, b"authorization"),
+        request_id=_text(headers, b"x-request-id"),
+        if_none_match=_text(headers, b"if-none-match"),
+        freshness=freshness_headers(
+            _text(headers, b"sidecar-max-age"), _text(headers, b"sidecar-min-revision")
+        ),
+        method=_METHODS[method],
+        target=target,
+        path=path,
+        query=query,
+        version=version,
+        headers=headers,
+        keep_alive=keep_alive,
+        content_length=content_length,
+        is_chunked=b"transfer-encoding" in headers,
     )
 
 
-def _headers(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> dict[bytes, bytes]:
-    headers: dict[bytes, bytes] = {}
-    max_bytes = limits.max_header_bytes
-    if len(fields) > limits.max_header_fields:
+def request_id_of(fields: Fields) -> bytes | None:
+    """Return the id that the caller gave a request, whatever else its head says."""
+    ids = [value for name, value in fields if name.lower() == b"x-request-id"]
+    return b",".join(ids) if ids else None
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _headers(fields: Fields, limits: Limits, head_bytes: int) -> dict[bytes, bytes]:
+    if len(fields) > limits.max_header_fields or (
+        head_bytes > limits.max_header_bytes  # else none of them is
+        and any(len(name) + len(value) > limits.max_header_bytes for name, value in fields)
+    ):
         raise RefusedError(Rejection.MANY_FIELDS)
+    headers = {name.lower(): value.rstrip(b" \t") for name, value in fields}
+    return headers if len(headers) == len(fields) else _joined(fields)
+
+
+def _joined(fields: Fields) -> dict[bytes, bytes]:
+    """Return header fields of which some are repeated."""
+    headers: dict[bytes, bytes] = {}
     for written, value in fields:
-        if len(written) + len(value) > max_bytes:
-            raise RefusedError(Rejection.MANY_FIELDS)
         name = written.lower()
         if name not in headers:
             headers[name] = value.rstrip(b" \t")
@@ -123,6 +161,26 @@ def _headers(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> dict[byte
         else:
             headers[name] += b"," + value.rstrip(b" \t")
     return headers
+
+
+def _version(parser: HttpRequestParser, headers: dict[bytes, bytes], *, keep_alive: bool) -> str:
+    """Return the version of a request; that of most is known without formatting it.
+
+    Where no field says so, llhttp keeps the connections of HTTP/1.1, and of no other version.
+    """
+    if keep_alive and b"connection" not in headers and b"proxy-connection" not in headers:
+        return "1.1"
+    version: str = parser.get_http_version()
+    return version
+
+
+def _check_unusual(headers: dict[bytes, bytes], version: str) -> None:
+    if b"transfer-encoding" in headers:
+        _check_transfer_encoding(headers[b"transfer-encoding"], version)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise RefusedError(Rejection.CONTENT_ENCODING)
+    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise RefusedError(Rejection.EXPECTATION)
 
 
 def _check_transfer_encoding(coding: bytes, version: str) -> None:

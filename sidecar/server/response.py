@@ -24,23 +24,31 @@ class ResponseWriter:
         self._usual = (b"", b"")
         """The head of a usual response without its length, by whether the connection is kept."""
 
-    def write(self, response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
+    def write(
+        self,
+        response: Response,
+        request_id: bytes | None = None,
+        *,
+        keep_alive: bool,
+        is_head: bool = False,
+    ) -> bytes:
         """Return the bytes of a response.
 
         Args:
             response: Its status, header fields and body.
+            request_id: The id that the caller gave the request: it comes back with the response.
             keep_alive: Whether the connection is kept.
             is_head: Whether the request was a HEAD: then no body is sent.
         """
         now = time()
         if not self._second <= now < self._second + 1.0:
             self._begin_second(int(now))
-        headers, body = response.headers, response.body
-        if response.status == OK and headers[: len(JSON_HEADERS)] == JSON_HEADERS and not is_head:
-            length = b"Content-Length: %d\r\n\r\n" % len(body)
-            others = b"" if headers is JSON_HEADERS else _lines(headers[len(JSON_HEADERS) :])
-            return b"".join((self._usual[keep_alive], others, length, body))
-        head = self._head(response.status, response.headers, keep_alive=keep_alive)
+        body = response.body
+        shown = b"" if request_id is None else b"X-Request-ID: %b\r\n" % request_id
+        if response.headers is JSON_HEADERS and response.status == OK and not is_head:
+            usual = self._usual[keep_alive]
+            return b"%b%bContent-Length: %d\r\n\r\n%b" % (usual, shown, len(body), body)
+        head = self._head(response.status, response.headers, keep_alive=keep_alive) + shown
         if response.status in _WITHOUT_BODY:
             return head + b"\r\n"
         if not any(name == _LENGTH for name, _ in response.headers):

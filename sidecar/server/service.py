@@ -17,9 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from time import monotonic
 
-from werkzeug.http import parse_options_header
-
-from sidecar.http import ENDPOINTS, Access, RequestHead, Response
+from sidecar.http import ENDPOINTS, Access, Response
 from sidecar.http import Service as HttpService
 from sidecar.http.authentication import is_open
 from sidecar.http.errors import Rejection
@@ -36,9 +34,6 @@ from sidecar.server.wsgi import Application, call
 
 LOG = logging.getLogger("sidecar")
 
-MAX_BODY_AT_ONCE = 32 * 1024
-"""Bytes of a body that the event loop answers; longer ones take more than a millisecond."""
-
 MOMENT_SECONDS = 0.001
 """How long one reading of the clock is used: the decision log writes equal times faster."""
 
@@ -50,7 +45,6 @@ MAX_OPEN_JOBS = 64
 """Requests that need no token and wait for their thread, which answers some thousands a second."""
 
 _UNAUTHORIZED = HTTPStatus.UNAUTHORIZED.value
-_MAX_CONTENT_TYPES = 100
 
 
 class Service:
@@ -94,7 +88,6 @@ class Service:
         self._open = ThreadPool("open", 1, MAX_OPEN_JOBS, self._deliver_later)
         self._pools = (self._slow, self._open)
         self._jobs: dict[Job, tuple[ThreadPool, HttpProtocol]] = {}
-        self._json_types: dict[bytes, bool] = {}
         self._moment = datetime.min.replace(tzinfo=UTC)
         self._moment_ends = 0.0
         self._warned_at = 0.0
@@ -134,24 +127,23 @@ class Service:
 
     def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Response | None:
         """Return the response, or None where a thread has to find it."""
-        fields = self._fields(request)
         path = request.path
-        if path in ENDPOINTS and request.method == "POST" and len(request.body) <= MAX_BODY_AT_ONCE:
-            response = self._http.answer_now(path, fields, request.body, self._now())
+        if path in ENDPOINTS and request.method == "POST":
+            response = self._http.answer_now(path, request, request.body, self._now())
             if response is None or response.status != _UNAUTHORIZED:
                 connection.is_admitted = True
             return response
         if path == "/healthz" and request.method in {"GET", "HEAD"}:
-            return ALIVE.for_request(fields)
+            return ALIVE
         if not is_open(path):
-            unauthorized = self._access.refusal(fields.authorization)
+            unauthorized = self._access.refusal(request.authorization)
             if unauthorized is not None:
-                return unauthorized.for_request(fields)
+                return unauthorized
             connection.is_admitted = True
         elif not self._access.asks:
             connection.is_admitted = True
         if path.startswith("//"):  # Flask would take it for the path without the first slash
-            return Rejection.NOT_FOUND.response().for_request(fields)
+            return Rejection.NOT_FOUND.response()
         return None
 
     def _answer_later(self, connection: HttpProtocol, request: Request) -> None:
@@ -159,8 +151,7 @@ class Service:
         job = Job(partial(self._respond, connection.client, request))
         if not pool.submit(job):
             self._warn_that_it_is_busy()
-            busy = Rejection.BUSY.response()
-            return connection.send(busy.for_request(self._fields(request)))
+            return connection.send(Rejection.BUSY.response())
         self._jobs[job] = (pool, connection)
         connection.job = job
         return connection.wait()
@@ -168,36 +159,8 @@ class Service:
     def _respond(self, client: str, request: Request) -> Response:
         """Return a response in a thread, however long it takes; its lines are logged by then."""
         if request.path in ENDPOINTS and request.method == "POST":
-            return self._http.answer(request.path, self._fields(request), request.body)
+            return self._http.answer(request.path, request, request.body)
         return call(self._application, request, client)
-
-    def _fields(self, request: Request) -> RequestHead:
-        """Return the header fields that a response can depend on."""
-        headers = request.headers
-        authorization = headers.get(b"authorization")
-        request_id = headers.get(b"x-request-id")
-        if_none_match = headers.get(b"if-none-match")
-        freshness = None
-        if b"sidecar-max-age" in headers or b"sidecar-min-revision" in headers:
-            age, revision = headers.get(b"sidecar-max-age"), headers.get(b"sidecar-min-revision")
-            freshness = (_text(age), _text(revision))
-        return RequestHead(
-            json=self._is_json(headers.get(b"content-type", b"")),
-            authorization=None if authorization is None else authorization.decode("latin-1"),
-            request_id=None if request_id is None else request_id.decode("latin-1"),
-            if_none_match=None if if_none_match is None else if_none_match.decode("latin-1"),
-            freshness=freshness,
-        )
-
-    def _is_json(self, content_type: bytes) -> bool:
-        known = self._json_types.get(content_type)
-        if known is None:
-            media_type, _ = parse_options_header(content_type.decode("latin-1"))
-            known = media_type.lower() == "application/json"
-            if len(self._json_types) >= _MAX_CONTENT_TYPES:
-                self._json_types.clear()
-            self._json_types[content_type] = known
-        return known
 
     def schedule_turn(self, connection: HttpProtocol) -> None:
         """Let a connection go on once others have had their turn."""
@@ -255,7 +218,7 @@ class Service:
             if failed:
                 connection.send_last(Rejection.FAILED)
             elif instead is not None:
-                connection.send(instead.for_request(self._fields(request)))
+                connection.send(instead)
             else:
                 connection.send(response)
 
@@ -277,8 +240,7 @@ class Service:
         for connection in self.connections.expired(now):
             if connection.phase is Phase.ANSWERING and connection.request is not None:
                 self._cancel(connection)
-                late = Rejection.LATE.response()
-                connection.send(late.for_request(self._fields(connection.request)))
+                connection.send(Rejection.LATE.response())
             elif connection.phase is Phase.RECEIVING and connection.has_begun_request():
                 connection.send_last(Rejection.INCOMPLETE)
             else:
@@ -293,7 +255,3 @@ class Service:
         deadline = monotonic() + CLOSING_SECONDS
         for connection in self.connections:
             connection.close_when_idle(deadline)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

@@ -45,8 +45,9 @@ def call(application: Application, request: Request, client: str) -> Response:
         if hasattr(pieces, "close"):
             pieces.close()
     status, headers = started[-1]
-    # The server writes the length itself; that of a response to HEAD it could not know.
-    kept = [field for field in headers if request.method == "HEAD" or field[0] != "Content-Length"]
+    # The server writes the id of the request, and the length; that of a HEAD it could not know.
+    ours = {"X-Request-ID"} if request.method == "HEAD" else {"X-Request-ID", "Content-Length"}
+    kept = [field for field in headers if field[0] not in ours]
     return Response(int(status.partition(" ")[0]), tuple(kept), body)
 
 

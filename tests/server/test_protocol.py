@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from sidecar.http.message import Response
 from sidecar.server.access_log import AccessLog
-from sidecar.server.protocol import MAX_CHUNKS, REQUESTS_PER_TURN
+from sidecar.server.protocol import REQUESTS_PER_TURN
+from sidecar.server.request_parser import MAX_CHUNKS
 from tests.server.loopback import LIMITS, Loopback, application, loopback, responses
 
 LINE = b"POST /v1/authorize HTTP/1.1\r\n"
