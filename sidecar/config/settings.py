@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sidecar.errors import InvalidSettingError
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -30,8 +32,13 @@ class Settings:
     bundle: Path | None = None
     """The file of a bundle, in place of `policies` and `fixtures`."""
 
-    data: Path | None = None
-    """The directory of the mounted facts; None for the demo world in the fixtures."""
+    data: Path | str | None = None
+    """The directory of the mounted facts, or the text that names a database, such as
+    ``sqlite:PATH``; None for the demo world in the fixtures."""
+
+    store: Path | None = None
+    """The directory of the store for facts that are too many for dictionaries; None for one below
+    the directory of temporary files."""
 
     host: str = "127.0.0.1"
 
@@ -70,6 +77,9 @@ class Settings:
 
     max_staleness: float | None = None
     """Seconds since the last complete check of the facts after which requests are denied."""
+
+    min_revision_seconds: float = 1.0
+    """Seconds for which a request with `min_revision` waits until the facts are so new."""
 
     stop_seconds: int = 10
     """Seconds for running requests to end when the sidecar stops."""
@@ -137,7 +147,15 @@ class Settings:
     log_level: str = "info"
 
     def mount(self) -> Path:
-        """Return the directory of the facts."""
+        """Return the directory of the facts.
+
+        Raises:
+            InvalidSettingError: They are in a database.
+        """
+        if isinstance(self.data, str):
+            scheme = self.data.partition(":")[0]  # the rest may hold a password
+            message = f"`--data {scheme}:...` is no directory, which this command reads"
+            raise InvalidSettingError(message)
         return self.fixtures / "worlds" / "demo" if self.data is None else self.data
 
     def address(self) -> str:

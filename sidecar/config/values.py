@@ -6,6 +6,10 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from math import inf
+from pathlib import Path
+
+DATABASES = ("sqlite", "postgresql", "postgres")
+"""What the text that names a database begins with, before a colon."""
 
 
 def seconds(text: str) -> float:
@@ -32,6 +36,16 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def data(text: str) -> Path | str:
+    """Return the directory of the facts, or the text that names a database."""
+    scheme, colon, rest = text.partition(":")
+    if not colon or scheme not in DATABASES:
+        return Path(text)
+    if not rest:
+        raise ValueError(f"`{text}` names no database; write it behind the colon")
+    return text
 
 
 def bind(text: str) -> str:

@@ -34,7 +34,16 @@ FORMS: Mapping[str, Form] = {
     "bundle": Form(
         "FILE", Path, "A bundle that `sidecar build` wrote, in place of policies and fixtures."
     ),
-    "data": Form("DIR", Path, "The mounted facts.  [default: worlds/demo in the fixtures]"),
+    "data": Form(
+        "DIR|URL",
+        texts.data,
+        "The facts: a directory, sqlite:PATH or postgresql://...  [default: the fixtures' demo]",
+    ),
+    "store": Form(
+        "DIR",
+        Path,
+        "The store of facts of a database or a large directory.  [default: a temporary one]",
+    ),
     "host": Form("HOST", str, "Address to listen on."),
     "port": Form("PORT", texts.whole(0, 65535), "Port to listen on; 0 takes a free one."),
     "bind": Form("ADDRESS", texts.bind, "unix:PATH or HOST:PORT, instead of host and port."),
@@ -59,6 +68,9 @@ FORMS: Mapping[str, Form] = {
         "SECONDS",
         texts.seconds,
         "Deny when the last complete check of the facts is older.  [default: never]",
+    ),
+    "min_revision_seconds": Form(
+        "SECONDS", texts.seconds, "How long a request waits for the facts of its min_revision."
     ),
     "stop_seconds": Form(
         "SECONDS", texts.whole(1, 3600), "Time for running requests to end at a stop."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol, TypeAlias
 
 from sidecar.facts.row_parser import Row
@@ -46,7 +46,7 @@ class Facts(Protocol):
         found by `holders` of `sidecar.facts.indexes.matched_attributes`.
         """
 
-    def holders(self, type_name: str, attribute: str) -> Mapping[Value, tuple[Key, ...]]:
+    def holders(self, type_name: str, attribute: str) -> Mapping[Value, Collection[Key]]:
         """Return, for each value of an attribute, the keys of the rows that have it.
 
         Defaults count as values; the values of a set are its members.

@@ -74,6 +74,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     log: DecisionLog | None = None,
     access: Access | None = None,
     max_staleness: float = inf,
+    min_revision_seconds: float = 0.0,
 ) -> Flask:
     """Connect the service to a source of pairs and a clock.
 
@@ -86,6 +87,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         log: The decision log; without it no decision is logged.
         access: Who may ask; without it everybody who can reach us.
         max_staleness: Facts that nobody has seen to be current for so many seconds answer nothing.
+        min_revision_seconds: How long a request waits for the facts of its `min_revision`.
     """
     standard = standard or Standard()
     prepare()
@@ -105,6 +107,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         paging=standard.paging,
         log=log,
         max_staleness=max_staleness,
+        min_revision_seconds=min_revision_seconds,
         with_context=standard.context,
     )
     _register_service(app, Service(environment, access))

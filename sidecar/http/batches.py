@@ -164,6 +164,7 @@ class BatchAnswers:
     def _known(self) -> Sequence[Answer | None]:
         if self._batch.items is None or not self._context.uses_cache:
             return [None] * len(self._items)
+        self._context.fix()
         return self._context.cache.get_all(self._keys(), self._context.now)
 
     def _answer(self, at: int, identifier: bytes) -> Answer:

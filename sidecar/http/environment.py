@@ -43,6 +43,8 @@ class Environment:
     log: DecisionLog | None = None
     max_staleness: float = inf
     """Facts of a greater age answer nothing."""
+    min_revision_seconds: float = 0.0
+    """How long a request waits, in a thread, for the facts of its `min_revision`."""
     with_context: bool = True
     """Whether AuthZEN's decisions have a `context` where there are no obligations."""
 

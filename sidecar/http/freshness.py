@@ -15,7 +15,11 @@ MIN_REVISION = "Sidecar-Min-Revision"
 """The header that demands `min_revision` at every path."""
 
 SECONDS_PATTERN = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
-REVISION_PATTERN = r"[0-9a-f]{1,64}"
+REVISION_PATTERN = r"(?:[0-9a-f]{1,64}|[a-z]{1,16}:[0-9a-f.-]{1,80}:[0-9]{1,20})"
+"""A revision of an answer, or the token of a writer, whose transaction the facts must contain."""
+
+REVISION_SECONDS = 0.005
+"""Between two looks whether the facts are as new as a request wants them."""
 
 STALE = "the facts are older than they may be, so nothing can be listed"
 """Of a search or a list: an empty one would say that nothing is allowed."""
@@ -55,5 +59,7 @@ def demand_of(headers: FreshnessHeaders | None) -> Demand:
         message = "must be a number of seconds, 0 or more, such as `5` or `0.5`"
         raise InvalidRequestError(MAX_AGE, message)
     if revision is not None and not re.fullmatch(REVISION_PATTERN, revision):
-        raise InvalidRequestError(MIN_REVISION, "must be a `revisions.data` of an answer")
+        raise InvalidRequestError(
+            MIN_REVISION, "must be a `revisions.data` of an answer, or a writer's token"
+        )
     return Demand(inf if max_age is None else float(max_age), revision or "")

@@ -194,6 +194,8 @@ def _named(fault: str) -> InvalidRequestError:
         return InvalidRequestError(path, f"must be {wanted}")
     if small := _TOO_SMALL.fullmatch(what):
         return InvalidRequestError(path, f"must be {small['least']} or more")
+    if what.startswith(_NOT_SHORT) and path.endswith("min_revision"):
+        return InvalidRequestError(path, "must be a `revisions.data`, or the token of a writer")
     if what.startswith(_NOT_SHORT):
         return InvalidRequestError(path, "must be written `type:id`")
     if what == _TOO_SHORT:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import inf
+from time import monotonic, sleep
 from typing import TypeVar
 
 from sidecar.decision_log import Entry
@@ -13,7 +14,7 @@ from sidecar.errors import InvalidRequestError, SnapshotUnavailableError
 from sidecar.http.answer_cache import Answer, AnswerCache
 from sidecar.http.environment import Environment
 from sidecar.http.errors import LOG
-from sidecar.http.freshness import NO_DEMAND, STALE, Demand, demand_of
+from sidecar.http.freshness import NO_DEMAND, REVISION_SECONDS, STALE, Demand, demand_of
 from sidecar.http.json_body import convert, parse
 from sidecar.http.message import RequestHead, Response
 from sidecar.model import Decision, Request
@@ -41,6 +42,7 @@ class RequestContext:
         "_age",
         "_at_once",
         "_demand",
+        "_is_fixed",
         "_stamp",
         "body",
         "cache",
@@ -87,6 +89,8 @@ class RequestContext:
         self.now = now
         self.log_lines: list[bytes] = []
         self._at_once = at_once
+        self._is_fixed = False
+        """Whether something was answered, or waited for in vain: then the facts stay the same."""
         self._demand = NO_DEMAND if head.freshness is None else demand_of(head.freshness)
         self._age: float | None = None
         self._stamp = (
@@ -145,12 +149,42 @@ class RequestContext:
         ):
             return False  # as for most requests
         max_age = min(self.environment.max_staleness, self._demand.max_age, demand.max_age)
+        revisions = [each for each in (self._demand.min_revision, demand.min_revision) if each]
+        if not self._wait_for(revisions):
+            return True
         if self._age is None:  # measured once, so that all of a batch has the same answer
             self._age = self.environment.age(self.snapshot)
-        if self._age > max_age:
+        return self._age > max_age
+
+    def _wait_for(self, revisions: Sequence[str]) -> bool:
+        """Wait until the facts are as new as the caller wants them; return whether they are.
+
+        All of the request is answered from the facts that were waited for.
+
+        Raises:
+            TakesLongError: They are not, and other connections wait.
+        """
+        if self._follows(revisions):
             return True
-        revisions = filter(None, (self._demand.min_revision, demand.min_revision))
-        return not all(self.environment.follows(self.snapshot, each) for each in revisions)
+        deadline = monotonic() + self.environment.min_revision_seconds
+        while not self._is_fixed and monotonic() < deadline:
+            self.allow_slow(slow=True)
+            sleep(REVISION_SECONDS)
+            pair = self.environment.current()
+            if pair is not self.cache.pair:
+                self.cache = AnswerCache(pair)
+                self.policy, self.snapshot, self._age = pair.policy, pair.snapshot, None
+            if self._follows(revisions):
+                return True
+        self.fix()
+        return False
+
+    def fix(self) -> None:
+        """Answer all of the request from the present facts."""
+        self._is_fixed = True
+
+    def _follows(self, revisions: Sequence[str]) -> bool:
+        return all(self.environment.follows(self.snapshot, each) for each in revisions)
 
     @property
     def uses_cache(self) -> bool:
@@ -183,7 +217,9 @@ class RequestContext:
             InvalidRequestError: A declared property has the wrong JSON type.
             TakesLongError: A rule needs the interpreter, and other connections wait.
         """
-        if self.is_stale(demand):
+        is_stale = self.is_stale(demand)
+        self.fix()
+        if is_stale:
             decision = deny_stale(request, self.policy, self.snapshot, self.now)
         else:
             self.allow_slow(slow=needs_interpreter(request, self.policy))

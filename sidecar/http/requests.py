@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sidecar.errors import InvalidRequestError
-from sidecar.http.freshness import NO_DEMAND, Demand
+from sidecar.http.freshness import NO_DEMAND, REVISION_PATTERN, Demand
 from sidecar.model import Reference, Request
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -198,7 +198,10 @@ Short = Annotated[str, Meta(min_length=1, pattern=r"^[^:]+:[\s\S]+$", examples=[
 
 Seconds = Annotated[float, Meta(ge=0)]
 
-Revision = Annotated[str, Meta(pattern=r"^[0-9a-f]{0,64}$", description="Of the facts.")]
+Revision = Annotated[
+    str,
+    Meta(pattern=f"^(?:|{REVISION_PATTERN})$", description="Of the facts, or a writer's token."),
+]
 
 
 def _entity(reference: str | Entity) -> Entity:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar.engine.policy import Policy
-from sidecar.errors import InvalidPackError, Problem
+from sidecar.errors import InvalidDocumentsError, InvalidPackError, Problem
 from sidecar.reload.sources import Source
 from sidecar.watch import Fingerprint, Fingerprints, Stability, StabilityMonitor
+
+ATTEMPTS = 40
+"""Attempts at start-up before files that keep changing are read as they are."""
+
+PAUSE_SECONDS = 0.05
+"""Seconds between two attempts."""
 
 RETRY_SECONDS = 5.0
 """Seconds after which a failed reading is repeated though no file has changed."""
@@ -64,6 +71,23 @@ class Packs:
         """Compile the pack, stable or not, unless it is the last compiled one."""
         if not self._is_settled(self._fingerprint()):
             self.read()
+
+    def read_first(self) -> Pack:
+        """Read the pack for the first time.
+
+        Raises:
+            InvalidDocumentsError: It is invalid.
+        """
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_SECONDS)
+            self.read()
+            if self.newest or self.problems:
+                break
+        if self.newest is None:
+            problem = Problem(str(self._source.path), 0, "changes all the time")
+            raise InvalidDocumentsError(self.problems or [problem])
+        return self.newest
 
     def use(self, pack: Pack) -> None:
         """Use a pack that another process has compiled."""

@@ -23,7 +23,7 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.facts import Facts, capture, list_files, read_mount
-from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
+from sidecar.reload.packs import ATTEMPTS, PAUSE_SECONDS, RETRY_SECONDS, Pack, Packs
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
 from sidecar.watch import (
@@ -37,12 +37,6 @@ from sidecar.watch import (
 )
 
 LOG = logging.getLogger("sidecar")
-
-ATTEMPTS = 40
-"""Attempts at start-up before files that keep changing are read file by file."""
-
-PAUSE_SECONDS = 0.05
-"""Seconds between two attempts."""
 
 WAITING = "the newer pack waits for facts that fit its schema"
 
@@ -158,14 +152,7 @@ class Reloading:
             InvalidDocumentsError: The pack is invalid.
         """
         self._stability.observe(self._fingerprint())
-        for _ in self._attempts():
-            self._packs.read()
-            if self._packs.newest or self._packs.problems:
-                break
-        pack = self._packs.newest
-        if pack is None:
-            problem = Problem(str(self._places.source().path), 0, "changes all the time")
-            raise InvalidDocumentsError(self._packs.problems or [problem])
+        pack = self._packs.read_first()
         for last in self._attempts():
             is_stable = self._stability.observe(self._fingerprint()) is not Stability.CHANGING
             if (is_stable or last) and self._read(pack, forced=last):

@@ -53,8 +53,8 @@ class SharedPair:
 
     def __init__(self) -> None:
         """Reserve the memory."""
-        self._pack = _Part("pack")
-        self._facts = _Part("facts")
+        self._pack = SharedPart("pack")
+        self._facts = SharedPart("facts")
         self.revisions = SharedRevisions()
 
     def put(self, pack: SharedPack, facts: SharedFacts | None) -> None:
@@ -72,6 +72,12 @@ class SharedPair:
                 mount = facts.mount
                 self._facts.write(facts.moment, (mount.name, dict(mount.files)))
 
+    def pack(self) -> SharedPack | None:
+        """Return the stored pack; None if there is none."""
+        with self._pack.locked():
+            pack = self._pack.read()
+        return None if pack is None else SharedPack(*pack)
+
     def get(self) -> tuple[SharedPack, SharedFacts] | None:
         """Return the stored pair; None if a part is missing."""
         with self._pack.locked():
@@ -88,7 +94,7 @@ class SharedRevisions:
 
     def __init__(self) -> None:
         """Reserve the memory."""
-        self._part = _Part("revisions")
+        self._part = SharedPart("revisions")
 
     def note(self, revision: str, moment: float) -> None:
         """Record that the mount held a revision at a time; the oldest revisions are dropped."""
@@ -107,7 +113,7 @@ class SharedRevisions:
         return kept[1] if kept else ()
 
 
-class _Part:
+class SharedPart:
     """A value in shared memory, with the time of its reading."""
 
     def __init__(self, name: str) -> None:
@@ -120,6 +126,7 @@ class _Part:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
+        """Hold the lock of the value."""
         # A lock of the process, which the kernel releases if the process dies.
         fcntl.lockf(self._memory, fcntl.LOCK_EX)
         try:
@@ -133,6 +140,7 @@ class _Part:
         return float(_HEAD.unpack(head)[0]) if len(head) == _HEAD.size else -inf
 
     def write(self, moment: float, value: object) -> None:
+        """Store a value with the time of its reading."""
         written = pickle.dumps(value)
         digest = sha256(written).digest()
         head, size = _HEAD.pack(moment, digest), _HEAD.size + len(written)
@@ -147,6 +155,7 @@ class _Part:
             done += os.pwrite(self._memory, whole[done:], done)
 
     def read(self) -> tuple[float, Any] | None:
+        """Return the time and the value; None if there is none, or its writer died meanwhile."""
         head, pieces, place = os.pread(self._memory, _HEAD.size, 0), [], _HEAD.size
         while piece := os.pread(self._memory, _PIECE, place):
             pieces.append(piece)

@@ -19,16 +19,16 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
-from sidecar.compiler import SharedCompiling, compile_cached
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.engine import prepare_kinds
 from sidecar.errors import InvalidSettingError
 from sidecar.http import Access, Paging, Standard, create_app, new_key, read_key, service_of
 from sidecar.http import Limits as RequestLimits
-from sidecar.reload import BundlePlaces, Places, Reloading, SharedPair
+from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.access_log import AccessLog
 from sidecar.server.config import STRANGERS, ServerConfig, read_config
+from sidecar.server.facts import facts_of
+from sidecar.server.follower_process import FollowerProcess
 from sidecar.server.service import Service
 from sidecar.server.sockets import SocketFile, is_local, listen
 from sidecar.server.tls import Credentials
@@ -72,7 +72,9 @@ class _Application(BaseApplication):  # type: ignore[misc]  # its base is untype
         service: Callable[[], Service],
         tls: Credentials | None,
         options: dict[str, object],
+        follower: FollowerProcess | None,
     ) -> None:
+        self.follower = follower
         self.service = service
         self.tls = tls
         self._app = app
@@ -98,6 +100,15 @@ class _Master(Arbiter):  # type: ignore[misc]  # its base is untyped
         names = [each.sock.getsockname() for each in self.LISTENERS if _is_unix(each.sock)]
         self.socket_files = [SocketFile.of(name) for name in names if isinstance(name, str)]
 
+    def manage_workers(self) -> None:
+        if self.app.follower is not None and not self.reexec_pid:
+            self.app.follower.keep_running(self._close_listeners)
+        super().manage_workers()
+
+    def _close_listeners(self) -> None:
+        for listener in self.LISTENERS:
+            listener.sock.close()
+
     def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002  gunicorn's signature
         # A process that gunicorn starts in this one's place goes on with the same socket.
         if self.reexec_pid == self.master_pid == 0 and not self.systemd:
@@ -107,6 +118,8 @@ class _Master(Arbiter):  # type: ignore[misc]  # its base is untyped
             listener.close()
             self.LISTENERS.remove(listener)
         super().stop(graceful)
+        if self.app.follower is not None:
+            self.app.follower.stop()
 
 
 def _is_unix(sock: socket.socket) -> bool:
@@ -127,8 +140,7 @@ def serve(settings: Settings) -> None:
     """
     _log_to_standard_error(settings.log_level)
     config, standard, log = read_config(settings), _standard(settings), _decision_log(settings)
-    reloading = Reloading(_places(settings), prepare_kinds, shared=SharedPair())
-    reloading.prepare()
+    reloading, follower = facts_of(settings)
     limits = RequestLimits(
         max_body_bytes=settings.max_body_bytes,
         max_depth=settings.max_depth,
@@ -142,13 +154,14 @@ def serve(settings: Settings) -> None:
         log=log,
         access=access,
         max_staleness=_max_staleness(settings),
+        min_revision_seconds=settings.min_revision_seconds,
     )
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
     service = partial(_service, app, access, config, settings)
     begin = partial(_begin, settings, config, reloading, log)
-    _run(_Application(app, service, config.tls, _options(settings, config, begin)))
+    _run(_Application(app, service, config.tls, _options(settings, config, begin), follower))
 
 
 def _service(app: Flask, access: Access, config: ServerConfig, settings: Settings) -> Service:
@@ -162,13 +175,6 @@ def _service(app: Flask, access: Access, config: ServerConfig, settings: Setting
         threads=settings.threads,
         access_log=access_log,
     )
-
-
-def _places(settings: Settings) -> Places | BundlePlaces:
-    if settings.bundle is not None:
-        return BundlePlaces(settings.bundle, settings.mount())
-    compiling = SharedCompiling() if hasattr(os, "memfd_create") else compile_cached
-    return Places(settings.policies, settings.fixtures, settings.mount(), compiling)
 
 
 def _max_staleness(settings: Settings) -> float:
@@ -220,7 +226,7 @@ def _run(server: _Application) -> None:
 def _begin(
     settings: Settings,
     config: ServerConfig,
-    reloading: Reloading,
+    reloading: Reloading | StoredReloading,
     log: DecisionLog | None,
     worker: _Worker,
 ) -> None:
@@ -302,7 +308,7 @@ def _start(worker: _Worker, begin: Callable[[], None]) -> None:
     return None
 
 
-def _catch_up(worker: _Worker, reloading: Reloading) -> None:
+def _catch_up(worker: _Worker, reloading: Reloading | StoredReloading) -> None:
     """Let a worker that replaces a dead one take what the others have, however long it takes."""
     reading = Thread(target=reloading.begin, name="begin", daemon=True)
     _start(worker, reading.start)

@@ -46,6 +46,8 @@ class Meta(msgspec.Struct, frozen=True):
     boot: str
     """The boot of the machine: commits are not forced to the disk, so that a store that was
     written before a crash of the machine cannot be trusted."""
+    looked: float
+    """When the source was last seen to hold these facts, on the clock of the boot."""
     earlier: tuple[str, ...] = ()
     """The lineages of the stores before this one, whose revisions are older."""
 

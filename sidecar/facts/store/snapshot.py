@@ -25,7 +25,7 @@ class StoredSnapshot:
         Raises:
             StoreError: The store cannot be read, or holds no facts of its schema.
         """
-        self._store = store
+        self.store = store
         self._layout = store.layout
         self._transaction = store.begin()
         meta = read_meta(self._transaction, store.layout)
@@ -33,6 +33,8 @@ class StoredSnapshot:
             self._transaction.abort()
             raise StoreError(f"the store `{store.path}` holds no facts of this schema")
         self.meta = meta
+        self.confirmed = meta.looked
+        """When the source was last seen to hold these facts, on the clock of the boot."""
         self.schema: Schema = store.layout.schema
         self.revision: str = meta.revision
         self._rows: dict[str, Mapping[Key, Row]] = {}
@@ -83,7 +85,7 @@ class StoredSnapshot:
             index = next(
                 each for each in self._layout.types[lookup.finds].lookups if each.lookup is lookup
             )
-            found = FoundRows(self._store, self._transaction, rows, index)
+            found = FoundRows(self.store, self._transaction, rows, index)
         self._lookups[type_name, lookup_name] = found
         return found
 
@@ -92,7 +94,7 @@ class StoredSnapshot:
         holders = self._holders.get((type_name, attribute))
         if holders is None:
             layout, rows = self._layout.types[type_name], self._stored_rows(type_name)
-            holders = Holders(self._store, self._transaction, rows, layout, attribute)
+            holders = Holders(self.store, self._transaction, rows, layout, attribute)
             self._holders[type_name, attribute] = holders
         return holders
 

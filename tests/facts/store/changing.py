@@ -109,7 +109,7 @@ class Stored:
     def mark(self, transaction: Transaction) -> None:
         """Record a new revision."""
         self.number += 1
-        meta = Meta(self.file.layout.digest, "0" * 16, self.number, "", "")
+        meta = Meta(self.file.layout.digest, "0" * 16, self.number, "", "", 0.0)
         write_meta(transaction, meta)
 
     def snapshot(self) -> StoredSnapshot:

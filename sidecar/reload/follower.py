@@ -1,0 +1,342 @@
+"""The follower: the one process of a sidecar that reads the source of the facts.
+
+It keeps a store up with the source. While a newer pack waits for facts that fit its schema, the
+store of the present schema is kept up. A faulty change is refused as a whole: the last revision
+stays. Workers see a revision once it is committed, and learn of each completed look through
+`SharedLooks`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from sidecar.errors import InvalidDocumentsError, InvalidSnapshotError, Problem
+from sidecar.facts import MountFaults
+from sidecar.facts.sources import LookState, Position, Source
+from sidecar.facts.store.applier import apply_changes
+from sidecar.facts.store.directory import StoreDirectory
+from sidecar.facts.store.file import Meta, StoreError, StoreFile, boot_id, read_meta, write_meta
+from sidecar.facts.store.layout import Layout
+from sidecar.facts.store.pages import check_pages
+from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
+from sidecar.reload.reloader import WAITING
+from sidecar.reload.shared_look import SharedLooks
+from sidecar.reload.store_builder import BuildProcess, Built, build_store
+from sidecar.schema import Schema
+from sidecar.watch import elapsed
+
+LOG = logging.getLogger("sidecar")
+
+READERS_SECONDS = 10.0
+"""Seconds between two removals of the read transactions that dead processes have left."""
+
+_PATIENCE = 5
+"""How many times as long as a refused attempt took the next one is put off."""
+
+_NUMBERS_PER_SECOND = 10
+
+MAX_EARLIER = 100
+"""Lineages that are kept."""
+
+
+class Follower:
+    """Keeps the stores of a sidecar up with the source; one process runs it."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  what the processes share, and two clocks
+        self,
+        packs: Packs,
+        stores: StoreDirectory,
+        source_of: Callable[[Schema], Source],
+        looks: SharedLooks,
+        clock: Callable[[], float] = elapsed,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare to follow.
+
+        Args:
+            packs: The packs, whose schemas say how rows are read.
+            stores: The directory of the stores.
+            source_of: Returns the source for a schema.
+            looks: Receives looks and problems.
+            clock: Returns seconds of the clock of all processes.
+            now: Returns the seconds since 1970, for the names of revisions.
+        """
+        self._packs = packs
+        self._stores = stores
+        self._source_of = source_of
+        self._looks = looks
+        self._clock = clock
+        self._now = now
+        self._pack: Pack | None = None
+        """The pack by whose schema the store is kept."""
+        self._source: Source | None = None
+        self._store: StoreFile | None = None
+        self._meta: Meta | None = None
+        """What the store holds."""
+        self._retry_at = 0.0
+        """When to try refused changes again."""
+        self._build: tuple[Pack, Source, BuildProcess] | None = None
+        self._refused: _Refused | None = None
+        self._problems: tuple[Problem, ...] = ()
+        """Why the newest changes are not in use."""
+        self._build_problems: tuple[Problem, ...] = ()
+        self._reported: tuple[Problem, ...] = ()
+        self._known_layout: Layout | None = None
+
+    def step(self) -> None:
+        """Check pack and source once, and take what is new.
+
+        Raises:
+            SourceError: The source of a new schema cannot be used.
+        """
+        self._looks.start(self._clock())
+        self._packs.look()
+        newest = self._packs.newest
+        try:
+            if newest is not None:
+                self._use_pack(newest)
+            self._finish_build()
+            if self._meta is not None:
+                self._follow()
+        except StoreError as error:
+            self._problems = (Problem(str(self._stores.path), 0, str(error)),)
+            self._reopen()
+        finally:
+            self._report()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the next step is due."""
+        if self._source is None:
+            time.sleep(seconds)
+        else:
+            self._source.wait(seconds)
+
+    def close(self) -> None:
+        """Stop to follow."""
+        if self._build is not None:
+            self._build[2].stop()
+        for source in filter(None, (self._source, self._build and self._build[1])):
+            source.close()
+        if self._store is not None:
+            self._store.close()
+
+    # --- stores ---------------------------------------------------------------------------------
+
+    def _use_pack(self, newest: Pack) -> None:
+        """Follow by the schema of the newest pack, if a store for it can be had."""
+        if newest is self._pack:
+            return
+        layout = self._layout(newest)
+        if self._store is not None and self._store.layout.digest == layout.digest:
+            self._renew_source(newest)
+        elif not self._open(newest, layout) and self._is_due(layout):
+            self._begin_build(newest, layout, self._source_of(newest.policy.schema))
+
+    def _layout(self, pack: Pack) -> Layout:
+        schema = pack.policy.schema
+        if self._known_layout is None or self._known_layout.schema.revision != schema.revision:
+            self._known_layout = Layout.of(schema)
+        return self._known_layout
+
+    def _renew_source(self, pack: Pack) -> None:
+        """Read by another pack of the same schema, whose files may map it to other columns."""
+        source = self._source_of(pack.policy.schema)
+        if self._source is not None:
+            self._source.close()
+        self._source, self._pack = source, pack
+
+    def _open(self, pack: Pack, layout: Layout) -> bool:
+        """Open the store of a layout; return whether there is a usable one."""
+        path = self._stores.newest(layout.digest)
+        if path is None:
+            return False
+        store = None
+        try:
+            check_pages(path)
+            store = StoreFile(path, layout, writable=True)
+            with store.reading() as transaction:
+                meta = read_meta(transaction, layout)
+                usable = meta is not None and meta.boot == boot_id()
+        except (StoreError, UnicodeDecodeError) as error:
+            LOG.warning("a store is built anew: %s", error)
+            meta, usable = None, False
+        if meta is None or not usable or store is None:
+            if store is not None:
+                store.close()
+            self._stores.remove_all_but({self._store.path} if self._store else set())
+            return False
+        self._take(pack, store, meta, self._source_of(pack.policy.schema))
+        return True
+
+    def _take(self, pack: Pack, store: StoreFile, meta: Meta, source: Source) -> None:
+        """Follow with a store."""
+        if self._source is not None and self._source is not source:
+            self._source.close()
+        if self._store is not None:
+            self._store.close()
+        self._pack, self._store, self._meta, self._source = pack, store, meta, source
+        self._retry_at, self._problems, self._build_problems = 0.0, (), ()
+        self._refused = None
+        self._stores.remove_all_but({store.path})
+
+    def _reopen(self) -> None:
+        """Open the store again after an error; a store that cannot be read is built anew."""
+        pack = self._pack
+        if self._store is not None:
+            with suppress(StoreError):
+                self._store.close()
+        self._store, self._meta = None, None
+        if pack is not None and not self._open(pack, self._layout(pack)):
+            self._pack = None  # so that it is built
+
+    # --- building -------------------------------------------------------------------------------
+
+    def _is_due(self, layout: Layout) -> bool:
+        """Return whether to build a store: what was refused is not read again unchanged."""
+        if self._build is not None:
+            return False
+        refused = self._refused
+        if refused is None or refused.layout != layout.digest:
+            return True
+        if self._clock() < refused.retry_at:
+            return False
+        refused.retry_at = self._clock() + RETRY_SECONDS
+        if refused.position is None:
+            return True
+        try:
+            return refused.source.look(refused.position).state is LookState.CHANGED
+        except InvalidDocumentsError as error:
+            self._build_problems = error.problems
+            return False
+
+    def _begin_build(self, pack: Pack, layout: Layout, source: Source) -> None:
+        number = self._next_number()
+        earlier = () if self._meta is None else (*self._meta.earlier, self._meta.lineage)
+        stores = self._stores
+
+        def build() -> Built:
+            return build_store(stores, layout, source, number, earlier[-MAX_EARLIER:])
+
+        LOG.info("reading all rows of %s", source.name)
+        self._build = (pack, source, BuildProcess(build))
+
+    def _next_number(self) -> int:
+        """Return the number of the first revision of a store: it was never used before."""
+        known = 0 if self._meta is None else self._meta.number
+        return max(known + 1, int(self._now() * _NUMBERS_PER_SECOND))
+
+    def _finish_build(self) -> None:
+        """Take the store that was built, once it is complete."""
+        if self._build is None or self._build[2].is_running():
+            return
+        (pack, source, process), self._build = self._build, None
+        built, layout = process.outcome(source.name), self._layout(pack)
+        if built.path is None:
+            retry_at = self._clock() + RETRY_SECONDS
+            self._refused = _Refused(layout.digest, source, built.position, retry_at)
+            self._build_problems = built.problems
+            return
+        store = StoreFile(built.path, layout, writable=True)
+        with store.writing() as transaction:
+            meta = read_meta(transaction, layout)
+            if meta is None:
+                raise StoreError(f"the store `{built.path}` has been changed by somebody else")
+            # Changes may have been applied to the old store meanwhile.
+            meta = replace(meta, number=max(meta.number, self._next_number()))
+            write_meta(transaction, meta)
+        LOG.info("all rows of %s have been read", source.name)
+        self._take(pack, store, meta, source)
+        self._looks.publish(meta.number, meta.looked)
+
+    # --- changes --------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Look at the source once, and apply what has changed."""
+        source, meta = self._source, self._meta
+        if source is None or meta is None or self._store is None:
+            return
+        moment, position = self._clock(), Position.parse(meta.position)
+        try:
+            look = source.look(position)
+            if look.state is LookState.UNCHANGED:
+                self._confirm(meta, look.position, moment)
+            elif look.state is LookState.CHANGED and moment >= self._retry_at:
+                self._apply(source, meta, position, moment)
+        except InvalidDocumentsError as error:
+            self._problems = error.problems
+            if not self._looks.word():  # what it held when it was last looked at
+                self._looks.publish(meta.number, meta.looked)
+
+    def _confirm(self, meta: Meta, position: Position, moment: float) -> None:
+        """Record that the source holds the facts of the store."""
+        if self._store is None:
+            return
+        self._problems = ()
+        moved = meta.position != position.text()
+        if moved or moment - meta.looked > READERS_SECONDS:
+            meta = replace(meta, position=position.text(), looked=moment)
+            with self._store.writing() as transaction:
+                write_meta(transaction, meta)
+            self._meta = meta
+            self._store.environment.reader_check()
+        self._looks.publish(meta.number, moment)
+
+    def _apply(self, source: Source, meta: Meta, since: Position, moment: float) -> None:
+        if self._store is None:
+            return
+        faults = MountFaults()
+        try:
+            with self._store.writing() as transaction:
+                with source.changes(since, faults) as changes:
+                    if changes is not None:
+                        apply_changes(self._store, transaction, changes.tables, faults)
+                if changes is not None:
+                    place = changes.position.text()
+                    meta = replace(meta, number=meta.number + 1, position=place, looked=moment)
+                    write_meta(transaction, meta)
+        except InvalidSnapshotError as error:
+            self._problems = error.problems
+            now = self._clock()
+            self._retry_at = now + min(RETRY_SECONDS, (now - moment) * _PATIENCE)
+            return
+        if changes is None:
+            layout = self._store.layout
+            if self._pack is not None and self._is_due(layout):
+                self._begin_build(self._pack, layout, self._source_of(layout.schema))
+            return
+        self._meta, self._problems = meta, ()
+        self._looks.publish(meta.number, moment)
+
+    # --- problems -------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        waiting = self._build_problems
+        if self._meta is not None and self._packs.newest is not self._pack:
+            waiting = tuple(
+                Problem(problem.file, problem.line, f"{WAITING}: {problem.message}")
+                for problem in waiting
+            )
+        problems = (*waiting, *self._problems)
+        if problems != self._reported:
+            for problem in problems:
+                LOG.error("not taken, the last good one stays: %s", problem)
+            self._reported = problems
+            self._looks.report(self._clock(), problems)
+
+
+@dataclass(slots=True)
+class _Refused:
+    """A store that could not be built."""
+
+    layout: str
+    """The digest of its layout."""
+    source: Source
+    position: Position | None
+    """The position of the rows, if they could be read."""
+    retry_at: float

@@ -1,0 +1,138 @@
+"""Build a store in a process of its own, whose memory goes back to the system with its end."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import InvalidDocumentsError, Problem, SidecarError
+from sidecar.facts import MountFaults
+from sidecar.facts.sources import Position, Source
+from sidecar.facts.store.directory import StoreDirectory
+from sidecar.facts.store.file import Meta, StoreFile, boot_id, write_meta
+from sidecar.facts.store.layout import Layout
+from sidecar.facts.store.loader import Loader
+from sidecar.watch import elapsed
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The outcome of building a store."""
+
+    path: Path | None
+    """The store; None if there were problems."""
+    problems: tuple[Problem, ...] = ()
+    position: Position | None = None
+    """The position of the rows that were read, if they were."""
+
+
+def build_store(
+    stores: StoreDirectory, layout: Layout, source: Source, number: int, earlier: tuple[str, ...]
+) -> Built:
+    """Build a store of all rows of a source, in this process.
+
+    Args:
+        stores: The directory of the stores.
+        layout: The layout of the store.
+        source: The source.
+        number: The number of its first revision.
+        earlier: The lineages of the stores before it.
+    """
+    lineage, path = stores.building(layout.digest)
+    faults, position = MountFaults(), None
+    try:
+        store = StoreFile(path, layout, writable=True)
+        try:
+            moment = elapsed()
+            with source.read(faults) as reading:
+                position = reading.position
+                Loader(store, faults).load(reading.tables)
+            meta = Meta(
+                layout=layout.digest,
+                lineage=lineage,
+                number=number,
+                position=position.text(),
+                boot=boot_id(),
+                looked=moment,
+                earlier=earlier,
+            )
+            with store.writing() as transaction:
+                write_meta(transaction, meta)
+        finally:
+            store.close()
+        return Built(stores.publish(path), (), position)
+    except InvalidDocumentsError as error:
+        return Built(None, error.problems, position)
+    except (SidecarError, OSError) as error:
+        return Built(None, (Problem(source.name, 0, str(error)),))
+
+
+class BuildProcess:
+    """A child process that builds a store."""
+
+    def __init__(self, build: Callable[[], Built]) -> None:
+        """Start to build.
+
+        Raises:
+            OSError: There is no process to be had.
+        """
+        self._read, write = os.pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            with _ending():
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.close(self._read)
+                result = pickle.dumps(build())
+                with os.fdopen(write, "wb") as stream:
+                    stream.write(result)
+        os.close(write)
+
+    def is_running(self) -> bool:
+        """Return whether there is no outcome yet."""
+        if not self._process:
+            return False
+        ended, _ = os.waitpid(self._process, os.WNOHANG)
+        if ended:
+            self._process = 0
+        return not ended
+
+    def outcome(self, name: str) -> Built:
+        """Return the outcome of a process that runs no more.
+
+        Args:
+            name: The source, for problems.
+        """
+        with os.fdopen(self._read, "rb") as stream:
+            content = stream.read()
+        with suppress(Exception):
+            result: Any = pickle.loads(content)  # noqa: S301  of our own child
+            if isinstance(result, Built):
+                return result
+        message = "reading all rows was interrupted, perhaps by lack of memory; see the log"
+        return Built(None, (Problem(name, 0, message),))
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.kill(self._process, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(self._process, 0)
+            self._process = 0
+
+
+@contextmanager
+def _ending() -> Any:  # noqa: ANN401  a context
+    """End the process with the context: nothing of the process that was forked runs on."""
+    status = 1
+    try:
+        yield
+        status = 0
+    finally:
+        os._exit(status)

@@ -1,0 +1,230 @@
+"""Policy and facts of a worker whose facts are in a store: the follower keeps that up to date."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from math import inf
+from threading import Lock
+
+from sidecar.engine.policy import Policy
+from sidecar.errors import Problem, SnapshotUnavailableError
+from sidecar.facts import Facts
+from sidecar.facts.sources import Position
+from sidecar.facts.store.directory import StoreDirectory
+from sidecar.facts.store.file import LINEAGE_DIGITS, StoreError, StoreFile, read_meta
+from sidecar.facts.store.layout import Layout
+from sidecar.facts.store.snapshot import StoredSnapshot
+from sidecar.reload.packs import Pack, Packs
+from sidecar.reload.pair import Pair, State
+from sidecar.reload.shared_look import SharedLooks, last_bits
+from sidecar.reload.shared_pair import SharedPack, SharedPair
+from sidecar.reload.sources import Source
+from sidecar.watch import OVERDUE_SECONDS, CheckLoop, elapsed
+
+LOG = logging.getLogger("sidecar")
+
+_REVISION = re.compile(r"[0-9a-f]{26}")
+"""The revision of a store."""
+
+
+class StoredReloading:
+    """The newest pack that a store has facts for, and the newest revision of these.
+
+    Two threads call `look_at_pack` and `look_at_facts` at an interval; any number may call
+    `current`, `age` and `state`.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  all that the processes share
+        self,
+        source: Source,
+        stores: StoreDirectory,
+        looks: SharedLooks,
+        shared: SharedPair,
+        prepare: Callable[[Policy], None],
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            source: The source of the policy.
+            stores: The directory of the stores.
+            looks: What the follower reports.
+            shared: The memory in which the processes keep the present pack.
+            prepare: Called with each policy before it is used.
+            clock: Returns seconds of the clock of all processes.
+        """
+        self.packs = Packs(source, prepare, clock)
+        self._stores = stores
+        self._looks = looks
+        self._shared = shared
+        self._clock = clock
+        self._lock = Lock()
+        """Held while the pair is changed."""
+        self._pair: Pair | None = None
+        self._pack: Pack | None = None
+        """The pack of the pair."""
+        self._file: StoreFile | None = None
+        self._word = 0
+        """The revision of the last look that was taken note of."""
+        self._fault: tuple[Problem, ...] = ()
+        """Why the store cannot be read."""
+        self._reported: tuple[Problem, ...] = ()
+        self._loops = (
+            CheckLoop(str(source.path), self.look_at_pack, clock),
+            CheckLoop(str(stores.path), self.look_at_facts, clock),
+        )
+
+    def current(self) -> Pair:
+        """Return the current pair, of the newest revision.
+
+        Raises:
+            SnapshotUnavailableError: There is none yet.
+        """
+        if self._looks.word() != self._word:
+            self._refresh()
+        if (pair := self._pair) is None:
+            raise SnapshotUnavailableError("there is nothing to answer from; `/readyz` says why")
+        return pair
+
+    def age(self, snapshot: Facts) -> float:
+        """Return the seconds since the source was last seen to hold a snapshot."""
+        if not isinstance(snapshot, StoredSnapshot):
+            return inf
+        number, moment = self._looks.look()
+        if number == last_bits(snapshot.meta.number):
+            snapshot.confirmed = max(snapshot.confirmed, moment)
+        return self._clock() - snapshot.confirmed
+
+    def follows(self, snapshot: Facts, revision: str) -> bool:
+        """Return whether a snapshot is of a revision or newer, or contains a writer's token."""
+        if not isinstance(snapshot, StoredSnapshot):
+            return False
+        if _REVISION.fullmatch(revision):
+            lineage = revision[:LINEAGE_DIGITS]
+            if lineage == snapshot.meta.lineage:
+                return revision <= snapshot.revision
+            return lineage in snapshot.meta.earlier
+        return Position.parse(self._position(snapshot)).reached(revision)
+
+    @staticmethod
+    def _position(snapshot: StoredSnapshot) -> str:
+        """Return the newest position at which the source was seen to hold a snapshot."""
+        with snapshot.store.reading() as transaction:
+            newest = read_meta(transaction, snapshot.store.layout)
+        if newest is not None and newest.number == snapshot.meta.number:
+            return newest.position
+        return snapshot.meta.position
+
+    def state(self) -> State:
+        """Return the revisions of the pair, and the problems of pack, facts and processes."""
+        pair = self._pair
+        failures = [problem for loop in self._loops for problem in loop.problems()]
+        problems = (*self._problems(), *self._late(), *failures)
+        return State(pair.revisions() if pair else None, problems)
+
+    def _problems(self) -> tuple[Problem, ...]:
+        return (*self.packs.problems, *self._looks.problems(), *self._fault)
+
+    def _late(self) -> tuple[Problem, ...]:
+        late = self._clock() - self._looks.started()
+        if late <= OVERDUE_SECONDS:
+            return ()
+        return (Problem("facts", 0, f"the follower has not looked for {late:.0f} s"),)
+
+    # --- processes ------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Read the pack for the first time.
+
+        Raises:
+            InvalidDocumentsError: The pack is invalid.
+        """
+        self.packs.read_first()
+        self._looks.start(self._clock())
+
+    def begin(self) -> None:
+        """Start in a process that replaces a dead one: use the pack of the others."""
+        kept = self._shared.pack()
+        newest = self.packs.newest
+        if kept is not None and (newest is None or newest.content != kept.content):
+            try:
+                policy = self.packs.policy(kept.content)
+            except Exception:
+                LOG.exception("the pack of the other processes is invalid")
+            else:
+                self.packs.use(Pack(policy, kept.content, kept.moment))
+        self._refresh()
+
+    def start(self, seconds: float) -> None:
+        """Start to check pack and facts at an interval.
+
+        Raises:
+            RuntimeError: The system has no thread left.
+        """
+        for loop in self._loops:
+            loop.start(seconds)
+
+    # --- checks ---------------------------------------------------------------------------------
+
+    def look_at_pack(self) -> None:
+        """Compile the pack if it has changed, and use it if there are facts for it."""
+        self.packs.look()
+        if self.packs.newest is not self._pack:
+            self._refresh()
+
+    def look_at_facts(self) -> None:
+        """Take the newest revision: an old one must not stay in use where nobody asks."""
+        if self._looks.word() != self._word:
+            self._refresh()
+        problems = self._problems()
+        if problems != self._reported:
+            self._reported = problems
+            for problem in self._fault:
+                LOG.error("not taken, the last good one stays: %s", problem)
+
+    def _refresh(self) -> None:
+        """Use the newest revision, by the newest pack that there is a store for."""
+        with self._lock:
+            word = self._looks.word()
+            if not word:
+                return
+            try:
+                self._take()
+            except StoreError as error:
+                self._fault = (Problem(str(self._stores.path), 0, str(error)),)
+            else:
+                self._fault = ()
+                self._word = word
+
+    def _take(self) -> None:
+        packs = {id(pack): pack for pack in (self.packs.newest, self._pack) if pack}
+        for pack in packs.values():
+            file = self._open(self._layout(pack))
+            if file is None:
+                continue
+            self._file = file
+            snapshot = StoredSnapshot(file)
+            if self._pack is not pack:
+                LOG.info(
+                    "answering from policy %s and data %s", pack.policy.revision, snapshot.revision
+                )
+                self._shared.put(SharedPack(pack.moment, pack.content), None)
+            self._pack, self._pair = pack, Pair(pack.policy, snapshot)
+            return
+
+    def _layout(self, pack: Pack) -> Layout:
+        schema = pack.policy.schema
+        if self._file is not None and self._file.layout.schema.revision == schema.revision:
+            return self._file.layout
+        return Layout.of(schema)
+
+    def _open(self, layout: Layout) -> StoreFile | None:
+        """Return the newest store of a layout; None if there is none."""
+        path = self._stores.newest(layout.digest)
+        if path is None:
+            return None
+        if self._file is not None and self._file.path == path:
+            return self._file
+        return StoreFile(path, layout)

@@ -1,0 +1,94 @@
+"""The facts of a server: in dictionaries of each worker, or in a store for all of them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from sidecar.compiler import SharedCompiling, compile_cached
+from sidecar.config.settings import Settings
+from sidecar.engine import prepare_kinds
+from sidecar.facts.sources import Source, default_mapping, read_mapping, source_of
+from sidecar.facts.store.directory import StoreDirectory
+from sidecar.reload import (
+    BundlePlaces,
+    Follower,
+    Places,
+    Reloading,
+    SharedLooks,
+    SharedPair,
+    StoredReloading,
+)
+from sidecar.schema import Schema
+from sidecar.server.follower_process import FollowerProcess
+
+MAPPING = "sources.yaml"
+"""The file beside the schema that maps its types to tables."""
+
+LARGE_BYTES = 16 << 20
+"""Of a directory whose facts are kept in a store; there are some 200,000 rows in it."""
+
+_LINES = ".jsonl"
+
+
+def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerProcess | None]:
+    """Return the pairs of the workers, and the process that keeps a store, if there is one.
+
+    Raises:
+        InvalidDocumentsError: The policy cannot be used.
+        StoreError: There is no place for a store.
+    """
+    if not uses_store(settings):
+        reloading = Reloading(_places(settings), prepare_kinds, shared=SharedPair())
+        reloading.prepare()
+        return reloading, None
+    stores, looks = StoreDirectory.claim(_store_path(settings)), SharedLooks()
+    source = _places(settings).source()
+    stored = StoredReloading(source, stores, looks, SharedPair(), prepare_kinds)
+    stored.prepare()
+    source_for = _sources(settings)
+
+    def follower() -> Follower:
+        return Follower(stored.packs, stores, source_for, looks)
+
+    return stored, FollowerProcess(follower, settings.reload_seconds)
+
+
+def uses_store(settings: Settings) -> bool:
+    """Return whether the facts are kept in a store: a database, JSON Lines or a large directory."""
+    if isinstance(settings.data, str):
+        return True
+    try:
+        files = list(settings.mount().iterdir())
+        return any(file.suffix == _LINES for file in files) or (
+            sum(file.stat().st_size for file in files if file.is_file()) > LARGE_BYTES
+        )
+    except OSError:
+        return False  # it is waited for
+
+
+def _places(settings: Settings) -> Places | BundlePlaces:
+    mount = Path() if isinstance(settings.data, str) else settings.mount()
+    if settings.bundle is not None:
+        return BundlePlaces(settings.bundle, mount)
+    compiling = SharedCompiling() if hasattr(os, "memfd_create") else compile_cached
+    return Places(settings.policies, settings.fixtures, mount, compiling)
+
+
+def _sources(settings: Settings) -> Callable[[Schema], Source]:
+    text = settings.data if isinstance(settings.data, str) else str(settings.mount())
+    mapping = None if settings.bundle else settings.fixtures / MAPPING
+
+    def source(schema: Schema) -> Source:
+        columns = read_mapping(mapping, schema) if mapping else default_mapping(schema)
+        return source_of(text, schema, columns)
+
+    return source
+
+
+def _store_path(settings: Settings) -> Path:
+    if settings.store is not None:
+        return settings.store
+    return Path(tempfile.gettempdir()) / f"sidecar-{os.geteuid()}"

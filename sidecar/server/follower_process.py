@@ -1,0 +1,109 @@
+"""The process of the follower, which the master starts, and starts again when it has died."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from sidecar.reload import Follower
+
+LOG = logging.getLogger("sidecar")
+
+RESTART_SECONDS = 0.5
+"""Seconds between two starts: a process that dies at once must not keep the machine busy."""
+
+STOP_SECONDS = 2.0
+"""Seconds for the follower to end: then it is killed, which loses nothing."""
+
+_SIGNALS = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
+    signal.SIGWINCH, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU,
+)  # fmt: skip
+"""Those that the master handles."""
+
+
+class FollowerProcess:
+    """The process of the follower, as the master sees it."""
+
+    def __init__(self, follower: Callable[[], Follower], seconds: float) -> None:
+        """Prepare to start it.
+
+        Args:
+            follower: Returns the follower, in its process.
+            seconds: Between two looks.
+        """
+        self._follower = follower
+        self._seconds = seconds
+        self._process = 0
+        self._started_at = 0.0
+
+    def keep_running(self, close: Callable[[], None]) -> None:
+        """Start the process if it does not run.
+
+        Args:
+            close: Closes in the new process what only the master needs.
+        """
+        now = time.monotonic()
+        if self._is_running() or now - self._started_at < RESTART_SECONDS:
+            return
+        if self._process:
+            LOG.error("the follower (pid %d) has ended and is started again", self._process)
+        self._started_at = now
+        master = os.getpid()
+        sys.stderr.flush()
+        process = os.fork()
+        if process == 0:
+            try:
+                for number in _SIGNALS:
+                    signal.signal(number, signal.SIG_DFL)
+                close()
+                self._run(master)
+            except BaseException:
+                LOG.exception("the follower ends")
+            finally:
+                os._exit(1)
+        self._process = process
+
+    def stop(self) -> None:
+        """End the process."""
+        deadline = time.monotonic() + STOP_SECONDS
+        number = signal.SIGTERM
+        while self._is_running():
+            with suppress(ProcessLookupError):
+                os.kill(self._process, number)
+            time.sleep(0.01)
+            if time.monotonic() > deadline:
+                number = signal.SIGKILL
+        self._process = 0
+
+    def _is_running(self) -> bool:
+        if not self._process:
+            return False
+        try:
+            ended, _ = os.waitpid(self._process, os.WNOHANG)
+        except ChildProcessError:  # gunicorn waits for every child
+            return False
+        return not ended
+
+    def _run(self, master: int) -> None:
+        gc.freeze()
+        follower = self._follower()
+        failure = ""
+        while os.getppid() == master:
+            try:
+                follower.step()
+            except Exception as error:
+                if failure != str(error):
+                    LOG.exception("a look failed and is repeated")
+                failure = str(error)
+                time.sleep(self._seconds)
+            else:
+                failure = ""
+            follower.wait(self._seconds)
+        follower.close()

@@ -1,0 +1,126 @@
+"""Facts of a database in the store that all workers share: what callers see when it changes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.databases import execute, make_database
+from tests.e2e.running import EDIT, Sidecar, serving, until
+
+pytestmark = pytest.mark.e2e
+
+BOB = {**EDIT, "subject": "user:bob"}
+"""An admin of the account."""
+CHANGE = "UPDATE memberships SET role = '{}' WHERE account = 'acme' AND user = 'bob'"
+DEMOTE, PROMOTE = CHANGE.format("support"), CHANGE.format("admin")
+DANGLING = (
+    "INSERT INTO memberships (account, user, role, status)"
+    " VALUES ('acme', 'nobody', 'support', 'active')"
+)
+REPAIR = "DELETE FROM memberships WHERE user = 'nobody'"
+
+
+@contextmanager
+def following(root: Path, *options: str) -> Iterator[Sidecar]:
+    """Serve from a database with the demo world."""
+    database = root / "facts.sqlite"
+    if not database.exists():
+        make_database(database, root / "fixtures", root / "data")
+    options = ("--data", "sqlite:facts.sqlite", "--store", "store", *options)
+    with serving(root, *options) as sidecar:
+        until(lambda: sidecar.ready()[0] == 200)
+        yield sidecar
+
+
+def allowed(sidecar: Sidecar, token: str = "") -> bool:
+    demand = {"min_revision": token} if token else {}
+    return bool(sidecar.ask("/v1/authorize", {**BOB, **demand})[1]["decision"])
+
+
+def followers(sidecar: Sidecar) -> list[int]:
+    """Return the children of the master that are no workers."""
+    children = Path(f"/proc/{sidecar.process.pid}/task/{sidecar.process.pid}/children").read_text()
+    return sorted({int(pid) for pid in children.split()} - set(sidecar.workers()))
+
+
+def problems(sidecar: Sidecar) -> str:
+    return "\n".join(each["message"] for each in sidecar.ready()[1]["problems"])
+
+
+def test_a_writer_reads_its_own_write_by_the_token_of_its_transaction(root: Path) -> None:
+    with following(root) as sidecar:
+        before = allowed(sidecar)
+        after = [
+            allowed(sidecar, execute(root / "facts.sqlite", change))
+            for change in (DEMOTE, PROMOTE, DEMOTE)
+        ]
+        revision = sidecar.ask("/v1/authorize", BOB)[1]["revisions"]["data"]
+        unknown = sidecar.ask("/v1/authorize", {**BOB, "min_revision": "sqlite:00:99"})[1]
+
+        assert (before, after) == (True, [False, True, False])
+        assert allowed(sidecar, revision) is False
+        assert [reason["code"] for reason in unknown["reasons"]] == ["stale_data"]
+
+
+def test_a_faulty_change_is_refused_as_a_whole_until_it_is_mended(root: Path) -> None:
+    database = root / "facts.sqlite"
+    with following(root) as sidecar:
+        execute(database, DANGLING, DEMOTE)
+        until(lambda: "user `nobody` does not exist" in problems(sidecar))
+        while_faulty = allowed(sidecar)
+        token = execute(database, REPAIR)
+
+        assert while_faulty
+        until(lambda: not allowed(sidecar, token))
+        until(lambda: problems(sidecar) == "")
+
+
+def test_a_follower_that_is_killed_at_any_moment_loses_nothing(root: Path) -> None:
+    database = root / "facts.sqlite"
+    with following(root) as sidecar:
+        for change, expected in ((DEMOTE, False), (PROMOTE, True), (DEMOTE, False)):
+            (follower,) = followers(sidecar)
+            token = execute(database, change)
+            os.kill(follower, signal.SIGKILL)
+            until(lambda token=token, expected=expected: allowed(sidecar, token) == expected)  # type: ignore[misc]
+            until(lambda: len(followers(sidecar)) == 1)
+
+        assert re.search(r"the follower .* is started again", sidecar.log())
+        assert "reading all rows" not in sidecar.log().split("started again")[1]
+
+
+def test_a_store_survives_a_restart_and_catches_up(root: Path) -> None:
+    with following(root) as sidecar:
+        revision = sidecar.ask("/v1/authorize", BOB)[1]["revisions"]["data"]
+    token = execute(root / "facts.sqlite", DEMOTE)
+    with following(root) as sidecar:
+        assert not allowed(sidecar, token)
+        assert not allowed(sidecar, revision)
+        assert "reading all rows" not in sidecar.log()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "foreign"])
+def test_a_damaged_store_is_built_anew(root: Path, damage: str) -> None:
+    with following(root):
+        pass
+    (path,) = (root / "store" / "0").glob("*.facts")
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(
+        {
+            "truncated": content[:half],
+            "overwritten": content[: 4096 * 3] + b"\xff" * (len(content) - 4096 * 3),
+            "foreign": b"SQLite format 3\0" * 1000,
+        }[damage]
+    )
+
+    with following(root) as sidecar:
+        assert allowed(sidecar)
+        assert "a store is built anew" in sidecar.log()
