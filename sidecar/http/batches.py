@@ -62,7 +62,7 @@ def _divided(body: bytes, name: str) -> tuple[bytes, list[bytes]] | None:
     This decodes nothing: members stay the bytes that they are. Written again they are as long as
     the body, blanks aside, exactly if none of them stands in it twice.
     """
-    if b'"%b"' % name.encode() not in body:
+    if body.find(b'"%b"' % name.encode()) < 0:
         return None
     try:
         members = _MEMBERS.decode(body)
@@ -70,14 +70,18 @@ def _divided(body: bytes, name: str) -> tuple[bytes, list[bytes]] | None:
         items = _ITEMS.decode(members.pop(name))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
         return None
-    if len(written.translate(None, _BLANKS)) != len(body.translate(None, _BLANKS)):
+    if _size(written) != _size(body):
         return None
     return encode(members), list(map(bytes, items))
 
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
-_BLANKS = b" \t\r\n"
+
+
+def _size(text: bytes) -> int:
+    """Return how long a text is, blanks aside."""
+    return len(text) - sum(map(text.count, (b" ", b"\t", b"\r", b"\n")))
 
 
 Decide: TypeAlias = Callable[[dict[str, object], bytes], Answer]
@@ -128,11 +132,16 @@ class BatchAnswers:
         self._name = name
         document = batch.document if isinstance(batch.document, dict) else {}
         self._defaults = {each: document[each] for each in defaulted if each in document}
+        self._types = {
+            name: default["type"]
+            for name in ("subject", "resource")
+            if _has(default := self._defaults.get(name), INHERITED[name])
+        }
         self._decide = decide
         self._refuse = refuse
 
-    def bodies(self, stops_after: bool | None = None) -> list[bytes]:  # noqa: FBT001  three values
-        """Return the answers in the order of the items, up to the one that ends the batch.
+    def body(self, stops_after: bool | None = None) -> bytes:  # noqa: FBT001  three values
+        """Return the JSON array of the answers, up to the one that ends the batch.
 
         Args:
             stops_after: The decision that ends it; None where none does.
@@ -141,21 +150,24 @@ class BatchAnswers:
             InvalidRequestError: An item is no JSON, which makes the whole body malformed.
             TakesLongError: An item needs more time, and other connections wait.
         """
-        context = self._context
-        bodies = []
-        known = self._known()
+        context, known = self._context, self._known()
+        pieces: list[bytes] = []
         for at, identifier in enumerate(new_ids(len(known))):
             answer = known[at]
             if answer is None:
                 if not at % _CHECK_EVERY:
                     check_cancelled()
                 answer = self._answer(at, identifier)
-            context.log(answer.entry, identifier)
-            bodies.append(answer.body(identifier))
+            if answer.entry is not None:
+                context.log(answer.entry, identifier)
+            if answer.suffix:
+                pieces += (b",", answer.prefix, identifier, answer.suffix)
+            else:
+                pieces += (b",", answer.prefix)
             if answer.allowed is stops_after:
                 self._check(at + 1, known)
                 break
-        return bodies
+        return b"[%b]" % b"".join(pieces[1:])
 
     def _keys(self) -> Iterator[tuple[str | bytes, ...]]:
         endpoint, rest = self._context.endpoint, self._batch.rest
@@ -173,7 +185,7 @@ class BatchAnswers:
             error = InvalidRequestError(f"{self._name}[{at}]", "must be an object")
             return Answer(self._refuse(error), allowed=False)
         try:
-            answer = self._decide(with_defaults(item, self._defaults), identifier)
+            answer = self._decide(self._with_defaults(item), identifier)
         except InvalidRequestError as error:
             placed = _placed(error, f"{self._name}[{at}]", item, self._defaults)
             return Answer(self._refuse(placed), allowed=False)
@@ -181,6 +193,18 @@ class BatchAnswers:
             key = (self._context.endpoint, self._batch.rest, self._batch.items[at])
             self._context.cache.put(key, answer)
         return answer
+
+    def _with_defaults(self, item: dict[str, Any]) -> dict[str, object]:
+        """Fill in what an item leaves out: whole members, and the type of an entity that it has.
+
+        What else an entity of the item lacks is missing, even where the default has it.
+        """
+        whole = {**self._defaults, **item}
+        for name, type_name in self._types.items():
+            own = item.get(name)
+            if isinstance(own, dict) and "type" not in own:
+                whole[name] = {"type": type_name, **own}
+        return whole
 
     def _value(self, at: int) -> object:
         item = self._items[at]
@@ -193,19 +217,6 @@ class BatchAnswers:
         for at in range(start, len(known)):
             if known[at] is None:
                 self._value(at)
-
-
-def with_defaults(item: dict[str, Any], defaults: Mapping[str, object]) -> dict[str, object]:
-    """Fill in what an item leaves out: whole members, and the type of an entity that it has.
-
-    What else an entity of the item lacks is missing, even where the default has it.
-    """
-    whole = {**defaults, **item}
-    for name in ("subject", "resource"):
-        own, default = item.get(name), defaults.get(name)
-        if isinstance(own, dict) and "type" not in own and _has(default, "type"):
-            whole[name] = {"type": default["type"], **own}
-    return whole
 
 
 def _placed(

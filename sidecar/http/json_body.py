@@ -46,7 +46,7 @@ def parse(body: bytes, max_depth: int = MAX_DEPTH) -> object:
     if body.count(b"{") + body.count(b"[") > max_depth and _is_deeper(body, max_depth):
         raise _too_deep(max_depth)
     marked = body.translate(_NUMBER_MARKS)
-    if b"0." in marked or _MANY_DIGITS in marked:
+    if marked.find(b"0.") >= 0 or (len(body) >= _MAX_DIGITS and marked.find(_MANY_DIGITS) >= 0):
         _refuse_extreme_numbers(value)
     return value
 

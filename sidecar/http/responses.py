@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import encode
@@ -11,6 +12,10 @@ from msgspec.json import encode
 from sidecar.engine.explanation import Explanation
 from sidecar.errors import Problem
 from sidecar.model import Decision, Obligation, Reason, Revisions
+
+MAX_BODIES = 1024
+"""Bodies of decisions that are kept, beside their ids: encoding one costs as much as a look-up of
+a fact."""
 
 
 def either(*names: str) -> dict[str, Any]:
@@ -241,20 +246,12 @@ class Readiness(Struct, frozen=True):
 
 def write_native(decision: Decision) -> tuple[bytes, bytes]:
     """Write a decision as ``/v1`` has it: what stands before its id, and behind it."""
-    end = b'"}'
-    return encode(Answer.of(decision, "")).removesuffix(end), end
+    return _native(*_written(decision))
 
 
 def write_authzen(decision: Decision) -> tuple[bytes, bytes]:
     """Write a decision as AuthZEN has it, obligations by its draft profile, likewise."""
-    end = b'"}}'
-    context = Context(
-        reasons=decision.reasons,
-        obligations=tuple([Custom.of(each) for each in decision.obligations]),
-        revisions=decision.revisions,
-        decision_id="",
-    )
-    return encode(Evaluated(decision.allowed, context)).removesuffix(end), end
+    return _authzen(*_written(decision))
 
 
 def write_bare(decision: Decision) -> tuple[bytes, bytes]:
@@ -265,3 +262,35 @@ def write_bare(decision: Decision) -> tuple[bytes, bytes]:
     if decision.obligations:
         return write_authzen(decision)
     return encode(Evaluated(decision.allowed)), b""
+
+
+_Written: TypeAlias = tuple[bool, tuple[Reason, ...], tuple[Obligation, ...], Revisions]
+"""What is written of a decision; few decisions of one pair differ in it."""
+
+
+def _written(decision: Decision) -> _Written:
+    return decision.allowed, decision.reasons, decision.obligations, decision.revisions
+
+
+@lru_cache(maxsize=MAX_BODIES)
+def _native(
+    allowed: bool,  # noqa: FBT001  as `_Written`
+    reasons: tuple[Reason, ...],
+    obligations: tuple[Obligation, ...],
+    revisions: Revisions,
+) -> tuple[bytes, bytes]:
+    end = b'"}'
+    return encode(Answer(allowed, reasons, obligations, revisions, "")).removesuffix(end), end
+
+
+@lru_cache(maxsize=MAX_BODIES)
+def _authzen(
+    allowed: bool,  # noqa: FBT001  as `_Written`
+    reasons: tuple[Reason, ...],
+    obligations: tuple[Obligation, ...],
+    revisions: Revisions,
+) -> tuple[bytes, bytes]:
+    end = b'"}}'
+    duties = tuple([Custom.of(each) for each in obligations])
+    context = Context(reasons, duties, revisions, decision_id="")
+    return encode(Evaluated(allowed, context)).removesuffix(end), end

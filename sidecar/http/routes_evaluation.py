@@ -56,7 +56,7 @@ def evaluations(context: RequestContext) -> Response:
         decide=decide,
         refuse=_refusal,
     )
-    body = b'{"evaluations":[%b]}' % b",".join(answers.bodies(stops_after))
+    body = b'{"evaluations":%b}' % answers.body(stops_after)
     return Response(OK, JSON_HEADERS, body, context.log_lines)
 
 

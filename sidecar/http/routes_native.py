@@ -48,7 +48,7 @@ def authorize(context: RequestContext) -> Response:
         decide=lambda item, identifier: _decide(context, convert(item, Authorize), identifier),
         refuse=_refusal,
     )
-    body = b'{"answers":[%b]}' % b",".join(answers.bodies())
+    body = b'{"answers":%b}' % answers.body()
     return Response(OK, JSON_HEADERS, body, context.log_lines)
 
 
