@@ -77,6 +77,9 @@ class Reader(FactPaths[Read, Read]):
     def column(self, path: Path, attribute: Attribute) -> Read:
         """Return a value of the row of an entity."""
         row, index = self.row(path), list(self.type_of(path).attributes).index(attribute.name)
+        if path in ROOTS:  # as most are: one call less
+            root = _INDEX[path]
+            return lambda frame: None if (found := frame.rows[root]) is None else found[index]
         return lambda frame: None if (found := row(frame)) is None else found[index]
 
     def key_of_row(self, path: LookupPath) -> Read:

@@ -104,14 +104,14 @@ class RequestKind:
         """
         return self._frames.build(request, snapshot, now)
 
-    def window(self, frame: Frame, action: str | None = None) -> Window | None:
+    def window(self, frame: Frame, rules: BoundRules | None = None) -> Window | None:
         """Return between which instants the decisions stay the same, or None if unknown.
 
         Args:
             frame: The subject, the resource, what the caller sent, and the time.
-            action: The action; None for all of them.
+            rules: Of the action; None for all actions.
         """
-        asks_oso = self._asks_oso if action is None else self.entry(action).asks_oso
+        asks_oso = self._asks_oso if rules is None else rules.asks_oso
         return None if asks_oso else self._moments.window(frame)
 
     def entry(self, action: str) -> BoundRules:

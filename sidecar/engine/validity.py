@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 from sidecar.diagram.nodes import Node, Test
@@ -59,8 +58,10 @@ class Moments:
             return None
         now = frame.now
         since, until = ALWAYS
-        compared: Iterable[Any] = (read(frame) for read in self._reads)
-        for instant in chain(compared, *(rows(frame) for rows in self._rows)):
+        compared: list[Any] = [read(frame) for read in self._reads]
+        for rows in self._rows:
+            compared += rows(frame)
+        for instant in compared:
             if instant is None:  # what is absent is compared with nothing
                 continue
             if instant < now:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sidecar.http.errors import Rejection
 from sidecar.http.message import Response
 from sidecar.server.request import RefusedError, Request
-from sidecar.server.request_parser import RequestParser
+from sidecar.server.request_parser import SHORT_BYTES, RequestParser
 from sidecar.server.response import CONTINUE
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class HttpProtocol(asyncio.Protocol):
         self._parser.add(data)
         if self.has_turn or self.phase is _ANSWERING or self.phase is _SENDING:
             self._read(more=False)
+        elif len(data) > SHORT_BYTES and not self._service.may_take_long():
+            self._schedule_turn()
         else:
             self._take_turn()
 

@@ -37,7 +37,7 @@ LOG = logging.getLogger("sidecar")
 MOMENT_SECONDS = 0.001
 """How long one reading of the clock is used: the decision log writes equal times faster."""
 
-ROUND_SECONDS = 0.01
+ROUND_SECONDS = 0.005
 """How long connections take their turns before new connections and requests are looked at. It takes
 five such rounds until a new connection is accepted, set up, read and answered."""
 
@@ -78,6 +78,8 @@ class Service:
         """Connections that wait for their next turn, in its order."""
         self._takes_turns = False
         """Whether the event loop will call `_take_turns`."""
+        self._took_long = False
+        """Whether a long request was answered in this iteration of the event loop."""
         self.on_closed: Callable[[], None] = lambda: None
         """Called when a connection is closed."""
         self._application = application
@@ -161,6 +163,21 @@ class Service:
         if request.path in ENDPOINTS and request.method == "POST":
             return self._http.answer(request.path, request, request.body)
         return call(self._application, request, client)
+
+    def may_take_long(self) -> bool:
+        """Tell whether a connection may answer a long request now, and not in its next turn.
+
+        In one iteration of the event loop one may, where nobody waits for a turn: if all did, a new
+        connection would wait for all the others in each of the iterations that it takes to read it.
+        """
+        if self._took_long or self.turns:
+            return False
+        self._took_long = True
+        self._loop.call_soon(self._begin_iteration)
+        return True
+
+    def _begin_iteration(self) -> None:
+        self._took_long = False
 
     def schedule_turn(self, connection: HttpProtocol) -> None:
         """Let a connection go on once others have had their turn."""

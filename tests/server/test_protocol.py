@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from sidecar.http.message import Response
 from sidecar.server.access_log import AccessLog
-from sidecar.server.protocol import REQUESTS_PER_TURN
+from sidecar.server.protocol import REQUESTS_PER_TURN, HttpProtocol
+from sidecar.server.request import Request
 from sidecar.server.request_parser import MAX_CHUNKS
 from tests.server.loopback import LIMITS, Loopback, application, loopback, responses
 
@@ -248,6 +249,31 @@ def test_requests_in_one_piece_are_answered_in_their_order(server: Loopback) -> 
 
     assert [fields["x-request-id"] for _, fields, _ in received] == [str(n) for n in range(count)]
     assert {status for status, _, _ in received} == {200}
+
+
+def test_of_long_requests_at_once_one_is_answered_before_short_ones(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[str | None] = []
+    answer = server.service.answer
+
+    def recorded(connection: HttpProtocol, request: Request) -> None:
+        answered.append(request.request_id)
+        answer(connection, request)
+
+    async def ask(*bodies: bytes) -> list[bytes]:
+        clients = [await server.connect() for _ in bodies]
+        for number, (client, body) in enumerate(zip(clients, bodies, strict=True)):
+            await server.loop.sock_sendall(client, posted(body, b"X-Request-ID: %d" % number))
+            client.shutdown(socket.SHUT_WR)
+        return [await server.read_all(client) for client in clients]
+
+    monkeypatch.setattr(server.service, "answer", recorded)
+    long = GOOD + b" " * 2500
+    received = server.loop.run_until_complete(ask(long, long, long, GOOD))
+
+    assert [statuses(each) for each in received] == [[200]] * 4
+    assert answered == ["0", "3", "1", "2"]
 
 
 def test_a_client_that_waits_for_a_word_gets_it_once_and_only_for_a_body_that_may_come(
