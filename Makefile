@@ -50,7 +50,9 @@ coverage: .venv/testing ## The same tests with branch coverage, which takes half
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-system: .venv/testing ## What needs more than the locks: another Python
+test-system: .venv/testing ## What needs more than the locks: another Python, PostgreSQL
+# Debian's servers, which nobody needs to start: the tests do.
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
 policy: .venv/serving ## The policy suites, as a reviewer runs them
@@ -82,9 +84,10 @@ image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .
 
 lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows into the locks
-	$(LOCK) --extra review --group dev --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra review --extra postgres --group dev --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --extra review --output-file requirements-review.lock pyproject.toml
+	$(LOCK) --constraint requirements-dev.lock --extra postgres --output-file requirements-postgres.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --constraint requirements-dev.lock --group bench --output-file requirements-bench.lock pyproject.toml
 

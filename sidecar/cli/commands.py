@@ -23,6 +23,7 @@ COMMANDS = (
     "prove",
     "replay",
     "serve",
+    "source",
     "test",
     "tree",
 )

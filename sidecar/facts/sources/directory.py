@@ -103,6 +103,10 @@ class DirectorySource:
         """Return None: files say what there is, and not what has changed."""
         yield None
 
+    def check(self) -> tuple[Problem, ...]:
+        """Return nothing: what the directory lacks is a fault of its reading."""
+        return ()
+
     def wait(self, seconds: float) -> None:
         """Wait until the next look is due."""
         time.sleep(seconds)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
+from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.row_parser import Cells, Table
 from sidecar.facts.sources.tokens import reached
@@ -132,6 +133,13 @@ class Source(Protocol):
 
         Raises:
             SourceError: As for `read`.
+        """
+
+    def check(self) -> Sequence[Problem]:
+        """Return what the source lacks, by table and column.
+
+        Raises:
+            SourceError: It cannot be reached.
         """
 
     def wait(self, seconds: float) -> None:

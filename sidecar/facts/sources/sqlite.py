@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_cells import parse_json
 from sidecar.facts.row_parser import Cells, Table
 from sidecar.facts.sources.mapping import SourceMapping
+from sidecar.facts.sources.missing import missing_columns, missing_trigger
 from sidecar.facts.sources.source import (
     Changes,
     Look,
@@ -102,6 +104,34 @@ class SqliteSource:
             else:
                 yield Changes(position, self._changed_tables(connection, log))
 
+    def check(self) -> tuple[Problem, ...]:
+        """Return what the database lacks, by table and column.
+
+        Raises:
+            SourceError: It cannot be opened.
+        """
+        with self._file.errors():
+            connection = self._file.connection()
+
+            def probe(statement: str) -> str:
+                try:
+                    connection.execute(statement)
+                except sqlite3.Error as error:
+                    return str(error)
+                return ""
+
+            problems = list(missing_columns(self._mapping, probe))
+            found = _logging(connection)
+            if not {"sidecar_log", "sidecar_identity"}.issubset(found):
+                message = "is no table; run what `sidecar source init sqlite` prints"
+                problems.append(Problem("sidecar_log", 0, message))
+            problems += [
+                missing_trigger(table, name)
+                for table, name, text in triggers(self._mapping)
+                if not _same(found.get(name), text)
+            ]
+        return tuple(problems)
+
     def wait(self, seconds: float) -> None:
         """Wait until the next look is due."""
         time.sleep(seconds)
@@ -138,13 +168,9 @@ class SqliteSource:
 
     def _has_log(self, connection: sqlite3.Connection) -> bool:
         """Return whether all changes of the mapped tables are logged."""
-        found = dict(
-            connection.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'sidecar_%'")
-        )
-        return (
-            "sidecar_log" in found
-            and "sidecar_identity" in found
-            and all(_same(found.get(name), text) for name, text in triggers(self._mapping))
+        found = _logging(connection)
+        return {"sidecar_log", "sidecar_identity"}.issubset(found) and all(
+            _same(found.get(name), text) for _, name, text in triggers(self._mapping)
         )
 
     def _log(
@@ -211,6 +237,13 @@ class SqliteSource:
             for row in connection.execute(statement, (keys,) if keys else ()):
                 cells = [read(value) for read, value in zip(readers, row, strict=True)]
                 yield 0, dict(zip(names, cells, strict=True))
+
+
+def _logging(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the statements of the tables and triggers of the change log, by name."""
+    return dict(
+        connection.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'sidecar_%'")
+    )
 
 
 def _same(found: str | None, text: str) -> bool:

@@ -53,13 +53,13 @@ _PRUNING = """\
 def sqlite_ddl(schema: Schema, mapping: SourceMapping) -> str:
     """Return the statements that prepare a database; they can be repeated, but for the tables."""
     parts = [*create_tables(schema, mapping, _TYPES), _LOG]
-    for name, text in triggers(mapping):
+    for _, name, text in triggers(mapping):
         parts.append(f"DROP TRIGGER IF EXISTS {identifier(name)};\n{text};")
     return "\n".join([*parts, "", _PRUNING])
 
 
-def triggers(mapping: SourceMapping) -> Iterator[tuple[str, str]]:
-    """Yield the name and the statement of each trigger of the change log."""
+def triggers(mapping: SourceMapping) -> Iterator[tuple[str, str, str]]:
+    """Yield the table, the name and the statement of each trigger of the change log."""
     for type_name, table, columns in logged_tables(mapping):
         for event, records in (
             ("insert", ["NEW"]),
@@ -68,7 +68,7 @@ def triggers(mapping: SourceMapping) -> Iterator[tuple[str, str]]:
         ):
             name = trigger_name(type_name, table, event)
             head = f"CREATE TRIGGER {identifier(name)} AFTER {event.upper()} ON {table_name(table)}"
-            yield name, f"{head}\nBEGIN\n{_insert(type_name, columns, records)}END"
+            yield table, name, f"{head}\nBEGIN\n{_insert(type_name, columns, records)}END"
 
 
 def _insert(type_name: str, columns: tuple[str, ...], records: list[str]) -> str:

@@ -38,3 +38,9 @@ def is_visible(transaction: int, snapshot: str) -> bool:
         return True
     running = match[3].split(",")
     return transaction < int(match[2]) and str(transaction) not in running
+
+
+def oldest_running(snapshot: str) -> int | None:
+    """Return the oldest transaction that was not visible in a `pg_snapshot`; None if malformed."""
+    match = _SNAPSHOT.fullmatch(snapshot)
+    return int(match[1]) if match else None

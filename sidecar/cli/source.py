@@ -1,0 +1,94 @@
+"""`sidecar source`: the database of the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
+from sidecar.cli.options import PACK, setting_options
+from sidecar.cli.pack_choice import pack_settings
+from sidecar.errors import Problem
+from sidecar.facts import MountFaults
+from sidecar.facts.row_parser import RowReader
+from sidecar.facts.sources import Source, SourceMapping, read_mapping, source_of
+from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
+from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
+from sidecar.schema import Schema, read_schema
+
+MAPPING = "sources.yaml"
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+@main.group()
+def source() -> None:
+    """Prepare the database of the facts, and check it.
+
+    `sources.yaml` among the fixtures names the tables of the types; without it, tables and columns
+    are named as in the schema.
+    """
+
+
+@source.command("init")
+@click.argument("kind", type=click.Choice([SQLITE, POSTGRESQL]))
+@click.option(
+    "--reader", metavar="ROLE", default="", help="The role of the sidecar, granted what it reads."
+)
+@click.option(
+    "--notify",
+    is_flag=True,
+    help="Have the triggers wake the sidecars: changes are seen sooner, and commits take a lock.",
+)
+@setting_options(PACK)
+def init(kind: str, reader: str, notify: bool, **given: object) -> None:
+    """Print the SQL that creates what is missing: tables, change log, triggers, grants.
+
+    Tables are created for the types that `sources.yaml` does not name. All other statements can be
+    repeated: run them again after an edit of the schema or of the mapping.
+    """
+    if kind == SQLITE and (reader or notify):
+        raise click.UsageError("SQLite has neither roles nor NOTIFY; leave the option out")
+    schema, mapping = _mapping(given)
+    if kind == SQLITE:
+        click.echo(sqlite_ddl(schema, mapping), nl=False)
+    else:
+        click.echo(postgresql_ddl(schema, mapping, reader, notify=notify), nl=False)
+
+
+@source.command("check")
+@click.argument("data")
+@setting_options(PACK)
+def check(data: str, **given: object) -> None:
+    """Report what DATA lacks, by table and column, and the rows that do not fit the schema.
+
+    DATA is `sqlite:PATH`, `postgresql://...` or a directory. The status is 1 if there is a fault.
+    References and uniqueness are checked by `sidecar serve`, for all tables together.
+    """
+    schema, mapping = _mapping(given)
+    found = source_of(data, schema, mapping)
+    try:
+        problems = found.check() or _read(found, schema)
+    finally:
+        found.close()
+    for problem in problems:
+        click.echo(str(problem))
+    raise SystemExit(EXIT_NO if problems else EXIT_YES)
+
+
+def _mapping(given: Mapping[str, object]) -> tuple[Schema, SourceMapping]:
+    fixtures = pack_settings(given).fixtures
+    schema = read_schema(fixtures / "schema.yaml")
+    return schema, read_mapping(fixtures / MAPPING, schema)
+
+
+def _read(found: Source, schema: Schema) -> Sequence[Problem]:
+    """Return the faults of the rows, and print how many there are in each table."""
+    faults, counts = MountFaults(), dict[str, int]()
+    with found.read(faults) as reading:
+        for name, table in reading.tables.items():
+            reader = RowReader(schema, schema.types[name], table, faults)
+            counts[table.file] = sum(1 for line, cells in table.rows if reader.read(line, cells))
+    for file, count in counts.items():
+        click.echo(f"{file}: {count} rows", err=True)
+    return faults.problems()

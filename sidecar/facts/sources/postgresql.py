@@ -1,0 +1,207 @@
+"""The source of a PostgreSQL database, followed by its change log.
+
+A position is a whole snapshot: the transactions that were visible. What is new since then is in the
+rows of the log whose transaction was not, however long it has been open, and whatever its number.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sidecar.errors import Problem, SourceError
+from sidecar.facts.errors import MountFaults
+from sidecar.facts.sources.mapping import SourceMapping
+from sidecar.facts.sources.missing import missing_columns, missing_trigger
+from sidecar.facts.sources.postgresql_address import Address
+from sidecar.facts.sources.postgresql_ddl import trigger_names
+from sidecar.facts.sources.postgresql_session import LOOK_SECONDS, READ_SECONDS, Session
+from sidecar.facts.sources.postgresql_tables import LoggedKeys, Tables
+from sidecar.facts.sources.source import Changes, Look, LookState, Position, Reading
+from sidecar.facts.sources.sql import table_name
+from sidecar.facts.sources.tokens import oldest_running
+from sidecar.schema import Schema
+
+_ATTEMPTS = 5
+"""Attempts to lock the tables of all types that have changed: more may change meanwhile."""
+
+_STATE = """
+SELECT sidecar.epoch(), sidecar.shape(%s::text[]), pg_current_snapshot()::text,
+  (SELECT below::text FROM sidecar.pruned LIMIT 1)
+"""
+
+# Not visible in a snapshot: begun after it, or running then. Both conditions use the index.
+_NEW = """
+FROM sidecar.log WHERE xid >= pg_snapshot_xmax(%s::pg_snapshot)
+  OR xid = ANY (ARRAY(SELECT pg_snapshot_xip(%s::pg_snapshot)))
+"""
+
+_LOOK = f"{_STATE}, EXISTS (SELECT {_NEW})"
+
+_TRIGGERS = """
+SELECT wanted.on_table, wanted.name, coalesce(tgenabled IN ('O', 'A'), false)
+FROM unnest(%s::text[], %s::text[]) AS wanted(on_table, name)
+LEFT JOIN pg_trigger ON tgname = wanted.name AND tgrelid = to_regclass(wanted.on_table)
+"""
+
+
+class _State(NamedTuple):
+    position: Position
+    pruned_below: int
+    """The first transaction that the log may have."""
+
+    def follows(self, since: Position) -> bool:
+        """Return whether the log has all that happened since a position."""
+        oldest = oldest_running(since.mark)
+        return (
+            (since.kind, since.epoch) == (self.position.kind, self.position.epoch)
+            and oldest is not None
+            and self.pruned_below <= oldest
+        )
+
+
+class PostgresqlSource:
+    """The rows of a PostgreSQL database.
+
+    The epoch of a position is the identity of the server, its timeline, its last crash and the
+    shape of the tables.
+    """
+
+    def __init__(self, address: Address, schema: Schema, mapping: SourceMapping) -> None:
+        """Prepare to read.
+
+        Args:
+            address: The server and the database.
+            schema: The schema of the rows.
+            mapping: The tables of its types.
+        """
+        self._session = Session(address)
+        self._mapping = mapping
+        self._tables = Tables(self._session, schema, mapping)
+        followed = {table for source in mapping.values() for table in source.follow}
+        self._followed = [table_name(table) for table in sorted(followed)]
+
+    @property
+    def name(self) -> str:
+        """Host and database."""
+        return self._session.name
+
+    def look(self, since: Position | None) -> Look:
+        """Ask whether the log has rows that were not visible at a position.
+
+        Raises:
+            SourceError: The server does not answer, or is a replica.
+        """
+        snapshot = since.mark if since and since.kind == "postgresql" else "1:1:"
+        with self._session.watched(LOOK_SECONDS):
+            ((*row, is_new),) = self._session.execute(_LOOK, (self._followed, snapshot, snapshot))
+        state = self._state(row)
+        is_new = is_new or since is None or not state.follows(since)
+        return Look(state.position, LookState.CHANGED if is_new else LookState.UNCHANGED)
+
+    @contextmanager
+    def read(self, faults: MountFaults) -> Iterator[Reading]:  # noqa: ARG002 - the readers of rows add them
+        """Read all rows at one snapshot.
+
+        Raises:
+            SourceError: The server does not answer, a table is locked, or its changes are not
+                logged.
+        """
+        session = self._session
+        with session.transaction():
+            with session.watched(LOOK_SECONDS):
+                self._tables.lock(self._mapping)
+                (row,) = session.execute(_STATE, (self._followed,))
+                position = self._state(row).position
+                if problems := self._missing_triggers():
+                    raise SourceError(problems)
+            self._tables.use_shape(position.epoch)
+            tables = {name: self._tables.table(name) for name in self._mapping}
+            yield Reading(position, tables)
+
+    @contextmanager
+    def changes(self, since: Position, faults: MountFaults) -> Iterator[Changes | None]:  # noqa: ARG002 - the readers of rows add them
+        """Read the rows of the keys that the log has had since a position, at one snapshot.
+
+        Raises:
+            SourceError: The server does not answer, or a table is locked.
+        """
+        locked: set[str] = set()
+        for _ in range(_ATTEMPTS):
+            with self._session.transaction():
+                with self._session.watched(LOOK_SECONDS):
+                    self._tables.lock(locked)
+                    (row,) = self._session.execute(_STATE, (self._followed,))
+                    state = self._state(row)
+                    log = self._log(since) if state.follows(since) else None
+                if log is None:
+                    yield None
+                    return
+                if locked.issuperset(log):
+                    self._tables.use_shape(state.position.epoch)
+                    tables = {name: self._tables.changes(name, keys) for name, keys in log.items()}
+                    yield Changes(state.position, tables)
+                    return
+            locked.update(log)
+        raise SourceError([Problem(self.name, 0, "changes of more and more tables; try again")])
+
+    def check(self) -> tuple[Problem, ...]:
+        """Return what the database lacks, by table and column.
+
+        Raises:
+            SourceError: The server does not answer.
+        """
+        session = self._session
+        with session.watched(READ_SECONDS):
+            problems = list(missing_columns(self._mapping, session.probe))
+            if error := session.probe(_STATE, (self._followed,)):
+                message = f"is not complete ({error}); run what `sidecar source init` prints"
+                problems.append(Problem("sidecar", 0, message))
+            problems += self._missing_triggers()
+        return tuple(problems)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the next look is due, or until a trigger notifies."""
+        if not self._session.wait(seconds):
+            time.sleep(seconds)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _state(self, row: list[str | None] | tuple[str | None, ...]) -> _State:
+        epoch, shape, snapshot, below = row
+        if epoch == "replica":
+            message = (
+                "is a replica, whose snapshots do not name the transactions that are running;"
+                " name the primary, or several hosts with `target_session_attrs=read-write`"
+            )
+            raise SourceError([Problem(self.name, 0, message)])
+        if below is None:
+            message = "`sidecar.pruned` is empty; run what `sidecar source init` prints"
+            raise SourceError([Problem(self.name, 0, message)])
+        return _State(Position("postgresql", f"{epoch} {shape}", str(snapshot)), int(below))
+
+    def _log(self, since: Position) -> dict[str, LoggedKeys]:
+        """Return the logged keys by type since a position."""
+        log: dict[str, list[list[str] | None]] = {}
+        for type_name, key in self._session.execute(
+            f"SELECT DISTINCT type, key {_NEW}",
+            (since.mark, since.mark),
+        ):
+            if type_name in self._mapping:
+                log.setdefault(type_name, []).append(key)
+        return dict(log)
+
+    def _missing_triggers(self) -> list[Problem]:
+        wanted = list(trigger_names(self._mapping))
+        tables = {table_name(table): table for table, _ in wanted}
+        quoted, names = [table_name(table) for table, _ in wanted], [name for _, name in wanted]
+        found = self._session.execute(_TRIGGERS, (quoted, names))
+        return [
+            missing_trigger(tables[table], name)
+            for table, name, is_active in found
+            if not is_active
+        ]

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sidecar.cli import main
+from tests.facts.world import SCHEMA, mount
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    for name in ("policies", "fixtures"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "fixtures" / "schema.yaml").write_text(SCHEMA)
+    return tmp_path
+
+
+def run(pack: Path, *args: str) -> Result:
+    return CliRunner().invoke(main, ["source", *args, "--policies", str(pack / "policies")])
+
+
+def prepared(pack: Path, change: str = "") -> str:
+    path = pack / "facts.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(run(pack, "init", "sqlite").stdout + change)
+    return f"sqlite:{path}"
+
+
+def test_a_database_that_init_prepared_lacks_nothing(pack: Path) -> None:
+    result = run(pack, "check", prepared(pack))
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "people: 0 rows" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("DROP TABLE cards", "cards: cannot be read (no such table: cards); create it"),
+        (
+            "ALTER TABLE people RENAME COLUMN email TO mail",
+            "people: has no column `email` for `person.email`; add it, or name another",
+        ),
+        (
+            "DROP TRIGGER sidecar_card_cards_delete",
+            "cards: has no trigger `sidecar_card_cards_delete` as `sidecar source init` prints it",
+        ),
+        ("DROP TABLE sidecar_log", "sidecar_log: is no table; run what `sidecar source init"),
+        (
+            "INSERT INTO people (id, email) VALUES ('ann', 'x')",
+            "people: row `ann`: column `email`: its value is not an e-mail address",
+        ),
+    ],
+)
+def test_check_reports_what_is_wrong_by_table_and_column(
+    pack: Path, change: str, line: str
+) -> None:
+    result = run(pack, "check", prepared(pack, change))
+
+    assert result.exit_code == 1
+    assert any(each.startswith(line) for each in result.stdout.splitlines()), result.stdout
+
+
+def test_init_creates_no_table_for_a_mapped_type(pack: Path) -> None:
+    (pack / "fixtures" / "sources.yaml").write_text("person: {table: app.humans}\n")
+
+    text = run(pack, "init", "postgresql", "--reader", "the reader", "--notify").stdout
+
+    assert 'CREATE TABLE "people"' not in text
+    assert 'AFTER TRUNCATE ON "app"."humans"' in text
+    assert 'GRANT USAGE ON SCHEMA "app" TO "the reader";' in text
+    assert "PERFORM pg_notify('sidecar', '');" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("persn: {}", "the mapping has no member `persn`; did you mean `person`?"),
+        ("person: {colums: {}}", "type `person` has no member `colums`"),
+        ("person: {columns: {mail: m}}", "`columns` of type `person` has no member `mail`"),
+        ("person: {without: [email]}", "type `person` cannot be without `email`"),
+        ("person: {without: [mail]}", "type `person` has no attribute `mail`"),
+        ("person: {table: a, select: SELECT 1}", "has a table and a SELECT; remove one"),
+        ("person: {select: SELECT 1}", "has no `follow`; name the tables of its SELECT"),
+        ("person: {table: a, follow: {a: [id]}}", "has no SELECT; remove `follow`"),
+        ("seat: {select: SELECT 1; DROP, follow: {a: all}}", "has a `;`; write one SELECT"),
+        ("seat: {select: SELECT 1, follow: {a: [id]}}", "does not name the key; write 2 columns"),
+    ],
+)
+def test_a_fault_of_the_mapping_is_reported(pack: Path, text: str, message: str) -> None:
+    (pack / "fixtures" / "sources.yaml").write_text(text)
+
+    result = run(pack, "init", "sqlite")
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_check_reads_a_directory(pack: Path) -> None:
+    directory = mount(pack)
+
+    assert run(pack, "check", str(directory)).exit_code == 0
+    (directory / "people.yaml").write_text("- {id: ann}\n")
+    assert "column `email` is missing" in run(pack, "check", str(directory)).stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://reader:secret@db/app", "the URL holds a password"),
+        ("postgresql://db/app?password=secret", "the URL holds a password"),
+        ("postgresql://db/app?sslmode=require", "sslmode `require` does not verify the server"),
+    ],
+)
+def test_an_address_that_is_not_safe_is_refused(pack: Path, url: str, message: str) -> None:
+    result = run(pack, "check", url)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_sqlite_has_no_roles(pack: Path) -> None:
+    assert run(pack, "init", "sqlite", "--reader", "x").exit_code == 2
