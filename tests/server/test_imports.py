@@ -27,3 +27,19 @@ def test_a_process_that_serves_loads_neither_oso_nor_the_grammar() -> None:
     )
 
     assert loaded.stdout.split() == []
+
+
+COMPILING = """
+import sys
+
+import sidecar.compiler.child_main
+print(*(name for name in ("sidecar.facts", "sidecar.engine", "flask") if name in sys.modules))
+"""
+
+
+def test_a_process_that_compiles_loads_nothing_that_serves() -> None:
+    loaded = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", COMPILING], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+
+    assert loaded.stdout.split() == []
