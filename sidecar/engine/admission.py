@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sidecar.errors import InvalidRequestError
 from sidecar.schema import (
@@ -23,7 +24,7 @@ Values = Mapping[str, Value]
 NO_VALUES: Values = {}
 
 
-class Admitted(NamedTuple):
+class Admitted(Struct, frozen=True, gc=False):
     """What a caller says of one part of a request."""
 
     values: Values = NO_VALUES

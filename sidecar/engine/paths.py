@@ -32,7 +32,8 @@ class Reader(FactPaths[Read, Read]):
         super().__init__(schema, settings, subject, resource)
         self.slots = 0
         """How many rows besides those of the subject and the resource are looked for."""
-        self._rows: dict[Path, Read] = {}
+        self._slots: dict[Path, tuple[Read, int]] = {}
+        """How each of these rows is found, and its slot."""
 
     def make_room(self, frame: Frame) -> None:
         """Make room for rows that were not known to be looked for when the frame was made."""
@@ -43,18 +44,22 @@ class Reader(FactPaths[Read, Read]):
         if path in ROOTS:
             root = _INDEX[path]
             return lambda frame: frame.rows[root]
-        if path not in self._rows:
+        find, slot = self._slot(path)
+
+        def read(frame: Frame) -> Row | None:
+            row: Row | None = frame.cache[slot]
+            if row is UNREAD:
+                row = frame.cache[slot] = find(frame)
+            return row
+
+        return read
+
+    def _slot(self, path: Path) -> tuple[Read, int]:
+        if path not in self._slots:
             find, slot = self._find(path), self.slots
             self.slots += 1
-
-            def read(frame: Frame) -> Row | None:
-                row: Row | None = frame.cache[slot]
-                if row is UNREAD:
-                    row = frame.cache[slot] = find(frame)
-                return row
-
-            self._rows[path] = read
-        return self._rows[path]
+            self._slots[path] = find, slot
+        return self._slots[path]
 
     def constant(self, value: Value, _declared: ValueType) -> Read:
         """Return a value that is the same for all requests."""
@@ -76,11 +81,19 @@ class Reader(FactPaths[Read, Read]):
 
     def column(self, path: Path, attribute: Attribute) -> Read:
         """Return a value of the row of an entity."""
-        row, index = self.row(path), list(self.type_of(path).attributes).index(attribute.name)
-        if path in ROOTS:  # as most are: one call less
+        index = list(self.type_of(path).attributes).index(attribute.name)
+        if path in ROOTS:
             root = _INDEX[path]
-            return lambda frame: None if (found := frame.rows[root]) is None else found[index]
-        return lambda frame: None if (found := row(frame)) is None else found[index]
+            return lambda frame: None if (row := frame.rows[root]) is None else row[index]
+        find, slot = self._slot(path)
+
+        def read(frame: Frame) -> Value:  # as `row`, which it does not call: that costs as much
+            row = frame.cache[slot]
+            if row is UNREAD:
+                row = frame.cache[slot] = find(frame)
+            return None if row is None else row[index]
+
+        return read
 
     def key_of_row(self, path: LookupPath) -> Read:
         """Return the key of the row that a look-up finds."""

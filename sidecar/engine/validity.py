@@ -64,12 +64,12 @@ class Moments:
         for instant in compared:
             if instant is None:  # what is absent is compared with nothing
                 continue
-            if instant < now:
-                since = max(since, instant)
-            elif instant > now:
-                until = min(until, instant)
-            else:
+            if instant == now:
                 return None
+            if since < instant < now:
+                since = instant
+            elif now < instant < until:
+                until = instant
         return since, until
 
 
