@@ -2,13 +2,14 @@
 
 from sidecar.http.app import Standard, create_app, service_of
 from sidecar.http.authentication import Access
+from sidecar.http.endpoints import RESPONDERS
 from sidecar.http.environment import Limits
 from sidecar.http.message import RequestHead, Response, is_json
 from sidecar.http.pagination import Paging, new_key, read_key
-from sidecar.http.service import ENDPOINTS, Service
+from sidecar.http.service import Service
 
 __all__ = [
-    "ENDPOINTS",
+    "RESPONDERS",
     "Access",
     "Limits",
     "Paging",

@@ -23,13 +23,14 @@ from sidecar.http import (
     routes_metadata,
 )
 from sidecar.http.authentication import Access
+from sidecar.http.endpoints import RESPONDERS
 from sidecar.http.environment import Environment, Limits, utc_now
 from sidecar.http.errors import error_response, rejection_of
 from sidecar.http.flask_response import rendered
 from sidecar.http.json_body import prepare
 from sidecar.http.message import RequestHead
 from sidecar.http.pagination import Paging
-from sidecar.http.service import ENDPOINTS, Service
+from sidecar.http.service import Service
 from sidecar.reload import Pair, State
 
 
@@ -139,7 +140,7 @@ def _register_service(app: Flask, service: Service) -> None:
         head = RequestHead.of(request.environ)
         return rendered(service.answer(request.path, head, _whole_body()))
 
-    for path in ENDPOINTS:
+    for path in RESPONDERS:
         app.add_url_rule(path, path, view, methods=["POST"])
 
 

@@ -1,13 +1,16 @@
-"""Every endpoint with the types of its questions and answers, for the OpenAPI document."""
+"""Every endpoint: what responds to it, and the types of its questions and answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from msgspec import Meta
 
+from sidecar.http import routes_evaluation, routes_native, routes_search
+from sidecar.http.message import Response
+from sidecar.http.request_context import RequestContext
 from sidecar.http.requests import (
     ActionSearch,
     Authorize,
@@ -56,6 +59,8 @@ class Endpoint:
     name: str
     summary: str
     answers: tuple[Any, ...]
+    respond: Callable[[RequestContext], Response] | None = None
+    """Makes the response; None where a view of Flask does."""
     questions: tuple[Any, ...] = ()
     """Empty where nothing is sent: then the method is GET."""
     examples: Mapping[str, Example] = field(default_factory=dict)
@@ -80,6 +85,7 @@ ENDPOINTS = (
     Endpoint(
         path="/v1/authorize",
         name="authorize",
+        respond=routes_native.authorize,
         summary="May this subject do this action on this resource? Or several questions at once.",
         questions=(Authorize, AuthorizeMany),
         answers=(Answer, Answers),
@@ -93,6 +99,7 @@ ENDPOINTS = (
     Endpoint(
         path="/v1/permissions",
         name="permissions",
+        respond=routes_native.permissions,
         summary="Which actions may this subject do on this resource, or on each of several?",
         questions=(Permissions, PermissionsOfMany),
         answers=(Permitted, PermittedOnMany),
@@ -111,6 +118,7 @@ ENDPOINTS = (
     Endpoint(
         path="/access/v1/evaluation",
         name="evaluation",
+        respond=routes_evaluation.evaluation,
         summary="AuthZEN: one question.",
         questions=(Evaluation,),
         answers=(Evaluated,),
@@ -119,6 +127,7 @@ ENDPOINTS = (
     Endpoint(
         path="/access/v1/evaluations",
         name="evaluations",
+        respond=routes_evaluation.evaluations,
         summary="AuthZEN: several questions at once.",
         questions=(_FILLED, Evaluation),
         answers=(EvaluatedMany, Evaluated),
@@ -131,6 +140,7 @@ ENDPOINTS = (
     Endpoint(
         path="/access/v1/search/subject",
         name="search_subject",
+        respond=routes_search.search_subjects,
         summary="AuthZEN: who may do this?",
         questions=(SubjectSearch,),
         answers=(FoundEntities,),
@@ -139,6 +149,7 @@ ENDPOINTS = (
     Endpoint(
         path="/access/v1/search/resource",
         name="search_resource",
+        respond=routes_search.search_resources,
         summary="AuthZEN: on which resources?",
         questions=(ResourceSearch,),
         answers=(FoundEntities,),
@@ -147,6 +158,7 @@ ENDPOINTS = (
     Endpoint(
         path="/access/v1/search/action",
         name="search_action",
+        respond=routes_search.search_actions,
         summary="AuthZEN: which actions?",
         questions=(ActionSearch,),
         answers=(FoundActions,),
@@ -183,3 +195,8 @@ ENDPOINTS = (
         needs_pair=False,
     ),
 )  # fmt: skip
+
+RESPONDERS: Mapping[str, Callable[[RequestContext], Response]] = {
+    each.path: each.respond for each in ENDPOINTS if each.respond is not None
+}
+"""What the worker responds to without Flask, by path; the method is POST."""

@@ -5,33 +5,22 @@ Token, size of the body, cache; then decode, decide, encode, and keep the answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sidecar.errors import DecisionLogError, SidecarError
-from sidecar.http import routes_evaluation, routes_native, routes_search
 from sidecar.http.answer_cache import MAX_KEY_BYTES, Answer, AnswerCache
 from sidecar.http.authentication import Access
 from sidecar.http.decision_ids import new_id
+from sidecar.http.endpoints import RESPONDERS
 from sidecar.http.environment import Environment
 from sidecar.http.errors import Rejection, error_response
 from sidecar.http.message import NO_LINES, RequestHead, Response
 from sidecar.http.request_context import MAX_BYTES_AT_ONCE, RequestContext, TakesLongError
 
-ENDPOINTS: Mapping[str, Callable[[RequestContext], Response]] = {
-    "/v1/authorize": routes_native.authorize,
-    "/v1/permissions": routes_native.permissions,
-    "/access/v1/evaluation": routes_evaluation.evaluation,
-    "/access/v1/evaluations": routes_evaluation.evaluations,
-    "/access/v1/search/subject": routes_search.search_subjects,
-    "/access/v1/search/resource": routes_search.search_resources,
-    "/access/v1/search/action": routes_search.search_actions,
-}
-"""By path; the method is POST."""
-
 
 class Service:
-    """Answers requests at `ENDPOINTS`."""
+    """Answers requests at `RESPONDERS`."""
 
     def __init__(self, environment: Environment, access: Access) -> None:
         self._environment = environment
@@ -46,7 +35,7 @@ class Service:
         """Return the response to a request, however long it takes; it is logged by then.
 
         Args:
-            endpoint: One of `ENDPOINTS`.
+            endpoint: One of `RESPONDERS`.
             head: Its header fields.
             body: All of its bytes.
         """
@@ -67,7 +56,7 @@ class Service:
         Whoever sends it writes its `log_lines` before (`write_log`), perhaps with those of others.
 
         Args:
-            endpoint: One of `ENDPOINTS`.
+            endpoint: One of `RESPONDERS`.
             head: Its header fields.
             body: All of its bytes.
             now: The moment, at most a millisecond old.
@@ -119,7 +108,7 @@ class Service:
             if known is not None:
                 return self._again(known, head, now)
         context = RequestContext(environment, cache, endpoint, head, body, now, at_once=at_once)
-        return ENDPOINTS[endpoint](context)
+        return RESPONDERS[endpoint](context)
 
     def _current_cache(self) -> AnswerCache:
         """Return the answers from the current pair, so that none outlives its pair."""

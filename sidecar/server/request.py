@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from httptools import HttpRequestParser
 
-from sidecar.http import ENDPOINTS, RequestHead, is_json
+from sidecar.http import RESPONDERS, RequestHead, is_json
 from sidecar.http.errors import Rejection
 from sidecar.http.freshness import freshness_headers
 from sidecar.server.limits import Limits
@@ -29,7 +29,7 @@ versions look like ours."""
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-encoding"})
 """Fields that two readers could take from different lines."""
 
-_USUAL_TARGETS = {path.encode(): path for path in (*ENDPOINTS, "/healthz")}
+_USUAL_TARGETS = {path.encode(): path for path in (*RESPONDERS, "/healthz")}
 """Targets that need no inspection: they are paths without a query."""
 
 _UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect"})

@@ -1,7 +1,7 @@
 """One worker's way from a request to a response: at once, or by a thread.
 
 The event loop answers what keeps nobody waiting: health, requests without a valid token, and the
-decisions of `sidecar.http.ENDPOINTS`. All else goes to threads: one pool for authenticated
+decisions of `sidecar.http.RESPONDERS`. All else goes to threads: one pool for authenticated
 requests, and one for `/readyz` and discovery, which anybody may ask, so that neither fills the
 other.
 """
@@ -17,7 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from time import monotonic
 
-from sidecar.http import ENDPOINTS, Access, Response
+from sidecar.http import RESPONDERS, Access, Response
 from sidecar.http import Service as HttpService
 from sidecar.http.authentication import is_open
 from sidecar.http.errors import Rejection
@@ -64,7 +64,7 @@ class Service:
 
         Args:
             application: Answers any request, perhaps slowly.
-            http: Answers the requests of `ENDPOINTS`.
+            http: Answers the requests of `RESPONDERS`.
             access: Who may ask.
             limits: Of this worker.
             threads: For slow requests.
@@ -130,7 +130,7 @@ class Service:
     def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Response | None:
         """Return the response, or None where a thread has to find it."""
         path = request.path
-        if path in ENDPOINTS and request.method == "POST":
+        if path in RESPONDERS and request.method == "POST":
             response = self._http.answer_now(path, request, request.body, self._now())
             if response is None or response.status != _UNAUTHORIZED:
                 connection.is_admitted = True
@@ -160,7 +160,7 @@ class Service:
 
     def _respond(self, client: str, request: Request) -> Response:
         """Return a response in a thread, however long it takes; its lines are logged by then."""
-        if request.path in ENDPOINTS and request.method == "POST":
+        if request.path in RESPONDERS and request.method == "POST":
             return self._http.answer(request.path, request, request.body)
         return call(self._application, request, client)
 

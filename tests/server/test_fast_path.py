@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.http import ENDPOINTS, Access, RequestHead
+from sidecar.http import RESPONDERS, Access, RequestHead
 from sidecar.server import service
 from tests.server.loopback import Loopback, application, loopback, responses
 
@@ -41,7 +41,7 @@ def ways() -> Iterator[Loopback]:
 def by_flask(ways: Loopback, sent: bytes) -> bytes:
     """Return the response where no path is answered by the event loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "ENDPOINTS", {})
+        patch.setattr(service, "RESPONDERS", {})
         return ways.exchange(sent)
 
 
@@ -154,7 +154,7 @@ fields = st.lists(
 
 
 @given(
-    st.sampled_from(sorted(ENDPOINTS)),
+    st.sampled_from(sorted(RESPONDERS)),
     written(),
     fields,
     st.sampled_from([f"Bearer {TOKEN}", f"bearer  {TOKEN}", "Bearer x", "Basic x", ""]),
