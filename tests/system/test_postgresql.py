@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,13 +17,15 @@ import psycopg
 import pytest
 
 from sidecar.errors import InvalidSnapshotError, SourceError
-from sidecar.facts import MountFaults, build, read_directory
+from sidecar.facts import MountFaults, build, capture, read_directory, read_tables
 from sidecar.facts.sources import LookState, Position
 from sidecar.facts.sources.mapping import default_mapping
 from sidecar.facts.sources.postgresql import PostgresqlSource
 from sidecar.facts.sources.postgresql_address import read_address
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
+from sidecar.facts.sources.sql import identifier
 from sidecar.schema import Schema, read_schema
+from tests.e2e.running import EDIT, copy_pack, serving
 from tests.facts.following import Follower
 from tests.facts.world import SCHEMA, mount
 from tests.system.postgres import Proxy, Server, temporary_server
@@ -79,10 +84,10 @@ class Database:
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return self.server.connect(self.name)
 
-    def follower(self, *ports: int) -> Follower:
+    def follower(self, *ports: int, options: str = "") -> Follower:
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports or (self.server.port,))
         url = f"postgresql://reader@{hosts}/{self.name}?password_file={self.password}"
-        url += "&target_session_attrs=read-write" if len(ports) > 1 else ""
+        url += ("&target_session_attrs=read-write" if len(ports) > 1 else "") + options
         mapping = default_mapping(self.schema)
         source = PostgresqlSource(read_address(url), self.schema, mapping)
         self._followers.append(Follower(source, self.schema))
@@ -624,3 +629,63 @@ def test_a_promoted_replica_that_lost_rows_is_read_anew(own: Database) -> None:
         assert isinstance(follower.position, Position)
         assert follower.position.epoch.split("-")[1] == "00000002"
         assert not follower.position.reached(str(token))
+
+
+def test_a_server_of_another_authority_is_refused(own: Database, tmp_path: Path) -> None:
+    server = own.server
+    certificate = server.data / "server.crt"
+    for target in (certificate, tmp_path / "other.crt"):
+        names = ["-subj", "/CN=db", "-addext", "subjectAltName=IP:127.0.0.1"]
+        key = target.with_suffix(".key")
+        files = ["-keyout", str(key), "-out", str(target)]
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names, *files]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        key.chmod(0o600)
+    if os.getuid() == 0:
+        shutil.chown(certificate.with_suffix(".key"), "postgres", "postgres")
+    server.configure("ssl = on")
+    server.stop()
+    server.start()
+
+    def follower(root: Path) -> Follower:
+        return own.follower(options=f"&sslmode=verify-full&sslrootcert={root}")
+
+    assert failure(follower(certificate)) == ""
+    assert "certificate verify failed" in failure(follower(tmp_path / "other.crt"))
+
+
+@pytest.mark.e2e
+def test_callers_see_what_the_database_commits(tmp_path: Path) -> None:
+    """A writer demotes an admin, and its next request is judged by what it wrote."""
+    root = copy_pack(tmp_path / "pack")
+    schema = read_schema(root / "fixtures" / "schema.yaml")
+    with temporary_server() as server:
+        server.create()
+        server.start()
+        server.execute("CREATE ROLE reader LOGIN PASSWORD 'one'")
+        server.execute(postgresql_ddl(schema, default_mapping(schema), "reader"))
+        with server.connect() as connection:
+            for name, table in read_tables(schema, capture(root / "data"), MountFaults()).items():
+                for _, cells in table.rows:
+                    columns, marks = (
+                        ", ".join(map(identifier, cells)),
+                        ", ".join("%s" for _ in cells),
+                    )
+                    connection.execute(
+                        f"INSERT INTO {schema.types[name].table} ({columns}) VALUES ({marks})",
+                        [None if cell == "null" else cell for cell in cells.values()],
+                    )
+        password = tmp_path / "password"
+        password.write_text("one")
+        url = f"postgresql://reader@127.0.0.1:{server.port}/postgres?password_file={password}"
+        with serving(root, "--data", url, "--store", "store") as sidecar:
+            until(lambda: sidecar.ready()[0] == 200)
+            bob = {**EDIT, "subject": "user:bob"}
+            assert sidecar.ask("/v1/authorize", bob)[1]["decision"] is True
+            for role, decision in (("support", False), ("admin", True)):
+                ((token,),) = server.execute(
+                    f"UPDATE memberships SET role = '{role}' WHERE account = 'acme'"
+                    " AND \"user\" = 'bob' RETURNING sidecar.position()"
+                )
+                answer = sidecar.ask("/v1/authorize", {**bob, "min_revision": token})[1]
+                assert answer["decision"] is decision

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ FROM sidecar.log WHERE xid >= pg_snapshot_xmax(%s::pg_snapshot)
   OR xid = ANY (ARRAY(SELECT pg_snapshot_xip(%s::pg_snapshot)))
 """
 
-_LOOK = f"{_STATE}, EXISTS (SELECT {_NEW})"
+_LOOK = f"{_STATE}, ARRAY(SELECT DISTINCT type {_NEW})"
 
 _TRIGGERS = """
 SELECT wanted.on_table, wanted.name, coalesce(tgenabled IN ('O', 'A'), false)
@@ -80,6 +81,8 @@ class PostgresqlSource:
         self._session = Session(address)
         self._mapping = mapping
         self._tables = Tables(self._session, schema, mapping)
+        self._expected: AbstractSet[str] = frozenset()
+        """The types that had changed at the last look."""
         followed = {table for source in mapping.values() for table in source.follow}
         self._followed = [table_name(table) for table in sorted(followed)]
 
@@ -96,9 +99,10 @@ class PostgresqlSource:
         """
         snapshot = since.mark if since and since.kind == "postgresql" else "1:1:"
         with self._session.watched(LOOK_SECONDS):
-            ((*row, is_new),) = self._session.execute(_LOOK, (self._followed, snapshot, snapshot))
+            ((*row, changed),) = self._session.execute(_LOOK, (self._followed, snapshot, snapshot))
         state = self._state(row)
-        is_new = is_new or since is None or not state.follows(since)
+        self._expected = self._mapping.keys() & changed
+        is_new = changed or since is None or not state.follows(since)
         return Look(state.position, LookState.CHANGED if is_new else LookState.UNCHANGED)
 
     @contextmanager
@@ -128,7 +132,7 @@ class PostgresqlSource:
         Raises:
             SourceError: The server does not answer, or a table is locked.
         """
-        locked: set[str] = set()
+        locked = set(self._expected)
         for _ in range(_ATTEMPTS):
             with self._session.transaction():
                 with self._session.watched(LOOK_SECONDS):
