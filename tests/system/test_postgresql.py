@@ -385,6 +385,27 @@ def test_pruning_does_not_reach_a_transaction_that_is_open(
     assert follower.readings == 1
 
 
+def test_a_look_does_not_read_a_long_log(database: Database) -> None:
+    """One large transaction tells the planner nothing about the next ones."""
+    database.execute(
+        "INSERT INTO sidecar.log (type, key) SELECT 'card', ARRAY[n::text]"
+        " FROM generate_series(1, 200000) n; ANALYZE sidecar.log"
+    )
+    follower = database.follower()
+    follower.look()
+    scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relid = 'sidecar.log'::regclass"
+    before = database.execute(scans)
+    for number in range(3):
+        database.execute(f"INSERT INTO people VALUES ('p{number}', 'p@x.example')")
+        follower.look()
+        follower.look()
+    follower.source.close()
+    backends = "SELECT 1 FROM pg_stat_activity WHERE usename = 'reader'"
+    until(lambda: not database.execute(backends))  # which have then reported what they did
+
+    assert database.execute(scans) == before
+
+
 @pytest.mark.parametrize(
     "statement",
     [

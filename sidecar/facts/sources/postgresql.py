@@ -22,7 +22,7 @@ from sidecar.facts.sources.postgresql_session import LOOK_SECONDS, READ_SECONDS,
 from sidecar.facts.sources.postgresql_tables import LoggedKeys, Tables
 from sidecar.facts.sources.source import Changes, Look, LookState, Position, Reading
 from sidecar.facts.sources.sql import table_name
-from sidecar.facts.sources.tokens import oldest_running
+from sidecar.facts.sources.tokens import Snapshot, snapshot_of
 from sidecar.schema import Schema
 
 _ATTEMPTS = 5
@@ -33,12 +33,9 @@ SELECT sidecar.epoch(), sidecar.shape(%s::text[]), pg_current_snapshot()::text,
   (SELECT below::text FROM sidecar.pruned LIMIT 1)
 """
 
-# Not visible in a snapshot: begun after it, or running then. Both conditions use the index.
-_NEW = """
-FROM sidecar.log WHERE xid >= pg_snapshot_xmax(%s::pg_snapshot)
-  OR xid = ANY (ARRAY(SELECT pg_snapshot_xip(%s::pg_snapshot)))
-"""
-
+# Not visible in a snapshot: begun after it, or running then. Both conditions use the index, as the
+# planner sees the numbers; from an expression it would expect any number of rows.
+_NEW = "FROM sidecar.log WHERE xid >= %s::xid8 OR xid = ANY (%s::xid8[])"
 _LOOK = f"{_STATE}, ARRAY(SELECT DISTINCT type {_NEW})"
 
 _TRIGGERS = """
@@ -55,11 +52,11 @@ class _State(NamedTuple):
 
     def follows(self, since: Position) -> bool:
         """Return whether the log has all that happened since a position."""
-        oldest = oldest_running(since.mark)
+        snapshot = snapshot_of(since.mark)
         return (
             (since.kind, since.epoch) == (self.position.kind, self.position.epoch)
-            and oldest is not None
-            and self.pruned_below <= oldest
+            and snapshot is not None
+            and self.pruned_below <= snapshot.oldest
         )
 
 
@@ -97,9 +94,9 @@ class PostgresqlSource:
         Raises:
             SourceError: The server does not answer, or is a replica.
         """
-        snapshot = since.mark if since and since.kind == "postgresql" else "1:1:"
+        snapshot = snapshot_of(since.mark) if since else None
         with self._session.watched(LOOK_SECONDS):
-            ((*row, changed),) = self._session.execute(_LOOK, (self._followed, snapshot, snapshot))
+            ((*row, changed),) = self._session.execute(_LOOK, (self._followed, *_new(snapshot)))
         state = self._state(row)
         self._expected = self._mapping.keys() & changed
         is_new = changed or since is None or not state.follows(since)
@@ -191,10 +188,9 @@ class PostgresqlSource:
     def _log(self, since: Position) -> dict[str, LoggedKeys]:
         """Return the logged keys by type since a position."""
         log: dict[str, list[list[str] | None]] = {}
-        for type_name, key in self._session.execute(
-            f"SELECT DISTINCT type, key {_NEW}",
-            (since.mark, since.mark),
-        ):
+        statement = f"SELECT DISTINCT type, key {_NEW}"
+        parameters = _new(snapshot_of(since.mark))
+        for type_name, key in self._session.execute(statement, parameters):
             if type_name in self._mapping:
                 log.setdefault(type_name, []).append(key)
         return dict(log)
@@ -209,3 +205,10 @@ class PostgresqlSource:
             for table, name, is_active in found
             if not is_active
         ]
+
+
+def _new(snapshot: Snapshot | None) -> tuple[str, list[str]]:
+    """Return the parameters of `_NEW`; without a snapshot it finds nothing."""
+    if snapshot is None:
+        return str(2**63 - 1), []
+    return str(snapshot.next), [str(transaction) for transaction in snapshot.running]

@@ -9,6 +9,7 @@ gives the id of a row of the change log.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"(postgresql|sqlite):([0-9a-f.-]{1,80}):([0-9]{1,20})")
 _SNAPSHOT = re.compile(r"([0-9]+):([0-9]+):((?:[0-9]+(?:,[0-9]+)*)?)")
@@ -24,23 +25,29 @@ def reached(kind: str, epoch: str, mark: str, token: str) -> bool:
     if match is None or match[1] != kind or match[2] != epoch.partition(" ")[0]:
         return False
     if kind == "postgresql":
-        return is_visible(int(match[3]), mark)
+        snapshot = snapshot_of(mark)
+        return snapshot is not None and snapshot.sees(int(match[3]))
     row = _LOG_ROW.fullmatch(mark)
     return row is not None and int(match[3]) <= int(row[1])
 
 
-def is_visible(transaction: int, snapshot: str) -> bool:
-    """Return whether a transaction is visible in the text of a `pg_snapshot`."""
-    match = _SNAPSHOT.fullmatch(snapshot)
+class Snapshot(NamedTuple):
+    """The transactions that are visible: those below `next` that are not running."""
+
+    oldest: int
+    """The oldest running transaction, or `next`."""
+    next: int
+    running: frozenset[int]
+
+    def sees(self, transaction: int) -> bool:
+        """Return whether a transaction is visible."""
+        return transaction < self.next and transaction not in self.running
+
+
+def snapshot_of(text: str) -> Snapshot | None:
+    """Return the snapshot of the text of a `pg_snapshot`; None if it is none."""
+    match = _SNAPSHOT.fullmatch(text)
     if match is None:
-        return False
-    if transaction < int(match[1]):
-        return True
-    running = match[3].split(",")
-    return transaction < int(match[2]) and str(transaction) not in running
-
-
-def oldest_running(snapshot: str) -> int | None:
-    """Return the oldest transaction that was not visible in a `pg_snapshot`; None if malformed."""
-    match = _SNAPSHOT.fullmatch(snapshot)
-    return int(match[1]) if match else None
+        return None
+    running = frozenset(map(int, match[3].split(","))) if match[3] else frozenset[int]()
+    return Snapshot(int(match[1]), int(match[2]), running)
