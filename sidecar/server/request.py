@@ -32,8 +32,13 @@ _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content
 _USUAL_TARGETS = {path.encode(): path for path in (*RESPONDERS, "/healthz")}
 """Targets that need no inspection: they are paths without a query."""
 
-_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"expect"})
-"""Fields of which few values are understood."""
+_UNUSUAL = frozenset(
+    {
+        b"transfer-encoding", b"content-encoding", b"expect",
+        b"sidecar-max-age", b"sidecar-min-revision",
+    }
+)  # fmt: skip
+"""Fields that few requests have."""
 
 _SCHEMES = (b"http://", b"https://")
 
@@ -56,17 +61,28 @@ class Request(RequestHead, kw_only=True, gc=False):
     target: bytes
     path: str
     """As it was sent: no path of ours needs escapes, so none are decoded."""
-    query: str
     version: str
     """Either `1.0` or `1.1`."""
     headers: dict[bytes, bytes]
     """By lower-case names; values of repeated fields are joined by commas."""
     keep_alive: bool
     """Whether the client may send another request."""
-    content_length: int
-    """The length of a body that is not sent in chunks."""
-    is_chunked: bool
     body: bytes = b""
+
+    @property
+    def query(self) -> str:
+        """What stands behind the path."""
+        return _origin_form(self.target).decode("latin-1").partition("?")[2]
+
+    @property
+    def content_length(self) -> int:
+        """The length of a body that is not sent in chunks."""
+        return int(self.headers.get(b"content-length", 0))
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body is sent in chunks."""
+        return b"transfer-encoding" in self.headers
 
     @property
     def expects_continue(self) -> bool:
@@ -85,7 +101,7 @@ def read_head(
         target: As it was sent.
         fields: As they were sent.
         limits: Of this worker.
-        head_bytes: How long the head is at most.
+        head_bytes: The length of the head; 0 where it came in a piece too short for long fields.
 
     Raises:
         RefusedError: It is above a limit, ambiguous, or asks for what is not supported.
@@ -100,31 +116,29 @@ def read_head(
         raise RefusedError(Rejection.VERSION_OR_METHOD)
     if version == "1.1" and b"host" not in headers:
         raise RefusedError(Rejection.NO_HOST)
+    freshness = None
     if not _UNUSUAL.isdisjoint(headers):
         _check_unusual(headers, version)
-    path, query = _USUAL_TARGETS.get(target), ""
+        freshness = freshness_headers(
+            _text(headers, b"sidecar-max-age"), _text(headers, b"sidecar-min-revision")
+        )
+    path = _USUAL_TARGETS.get(target)
     if path is None:
-        path, _, query = _origin_form(target).decode("latin-1").partition("?")
-    content_length = int(headers.get(b"content-length", 0))
-    if content_length > limits.max_body_bytes:
+        path = _origin_form(target).decode("latin-1").partition("?")[0]
+    if int(headers.get(b"content-length", 0)) > limits.max_body_bytes:
         raise RefusedError(Rejection.LONG_BODY)
     return Request(
         json=is_json(headers.get(b"content-type", b"")),
         authorization=_text(headers, b"authorization"),
         request_id=_text(headers, b"x-request-id"),
         if_none_match=_text(headers, b"if-none-match"),
-        freshness=freshness_headers(
-            _text(headers, b"sidecar-max-age"), _text(headers, b"sidecar-min-revision")
-        ),
+        freshness=freshness,
         method=_METHODS[method],
         target=target,
         path=path,
-        query=query,
         version=version,
         headers=headers,
         keep_alive=keep_alive,
-        content_length=content_length,
-        is_chunked=b"transfer-encoding" in headers,
     )
 
 
