@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_anew(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give the modules that are about compiling the process as it is, and keep nothing for them."""
+    """Give the modules that are about compiling their processes, and keep nothing for them."""
     with pytest.MonkeyPatch.context() as patch:
         if getattr(request.module, "COMPILES_ANEW", False):
             patch.setattr(process, "Child", Child)
