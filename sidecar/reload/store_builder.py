@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -14,10 +15,10 @@ from typing import Any
 from sidecar.errors import InvalidDocumentsError, Problem, SidecarError
 from sidecar.facts import MountFaults
 from sidecar.facts.sources import Position, Source
-from sidecar.facts.store.directory import StoreDirectory
+from sidecar.facts.store.directory import LOADING, StoreDirectory, remove
 from sidecar.facts.store.file import Meta, StoreFile, boot_id, write_meta
 from sidecar.facts.store.layout import Layout
-from sidecar.facts.store.loader import Loader
+from sidecar.facts.store.loader import Loader, compact
 from sidecar.watch import elapsed
 
 
@@ -46,13 +47,17 @@ def build_store(
     """
     lineage, path = stores.building(layout.digest)
     faults, position = MountFaults(), None
+    loaded = path.with_suffix(LOADING)
     try:
-        store = StoreFile(path, layout, writable=True)
+        store, target = None, None
         try:
+            store = StoreFile(loaded, layout, writable=True)
             moment = elapsed()
             with source.read(faults) as reading:
                 position = reading.position
                 Loader(store, faults).load(reading.tables)
+            target = StoreFile(path, layout, writable=True)
+            compact(store, target)
             meta = Meta(
                 layout=layout.digest,
                 lineage=lineage,
@@ -62,10 +67,12 @@ def build_store(
                 looked=moment,
                 earlier=earlier,
             )
-            with store.writing() as transaction:
+            with target.writing() as transaction:
                 write_meta(transaction, meta)
         finally:
-            store.close()
+            for file in filter(None, (store, target)):
+                file.close()
+            remove(loaded)
         return Built(stores.publish(path), (), position)
     except InvalidDocumentsError as error:
         return Built(None, error.problems, position)
@@ -87,6 +94,7 @@ class BuildProcess:
         if self._process == 0:
             with _ending():
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                gc.disable()  # rows hold no cycles, and there are millions of them
                 os.close(self._read)
                 result = pickle.dumps(build())
                 with os.fdopen(write, "wb") as stream:

@@ -21,6 +21,9 @@ MAX_SIDECARS = 64
 """Sidecars with one directory for their stores."""
 
 _TIME_DIGITS = 10
+LOADING = ".loading"
+"""The ending of a file of rows in the order of their source, from which a store is made."""
+
 _SUFFIX, _BUILDING, _LOCK = ".facts", ".building", "-lock"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -75,23 +78,25 @@ class StoreDirectory:
         """Rename a store that has been built, and return its path."""
         path = building.with_suffix(_SUFFIX)
         building.rename(path)
-        _remove(Path(f"{building}{_LOCK}"))
+        remove(building)
         return path
 
     def remove_all_but(self, kept: set[Path]) -> None:
         """Remove stores; processes that read them do so until they close them."""
         for path in self.path.iterdir():
             store = Path(str(path).removesuffix(_LOCK))
-            if store.suffix in {_SUFFIX, _BUILDING} and store not in kept:
-                _remove(path)
+            if store.suffix in {_SUFFIX, _BUILDING, LOADING} and store not in kept:
+                path.unlink(missing_ok=True)
 
     def _stores(self, prefix: str) -> Iterator[Path]:
         return (path for path in self.path.glob(f"{prefix}*{_SUFFIX}"))
 
 
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
+def remove(store: Path) -> None:
+    """Remove a file and its lock, as far as they exist."""
+    for path in (store, Path(f"{store}{_LOCK}")):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _lock(path: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from operator import itemgetter
 from typing import Any, cast
 
@@ -23,6 +23,9 @@ MAX_ID_BYTES = 400
 
 _MAX_VALUE_BYTES = 500
 """Bytes of an indexed value; of longer ones a hash is kept."""
+
+_HASH_BYTES = 20
+"""Bytes of the hash of a look-up key: too many for two keys with one hash to be found."""
 
 _SHORT_TEXT = MAX_ID_BYTES // 4
 """Characters of an id that is not too long in any encoding."""
@@ -96,6 +99,18 @@ def encode_values(values: tuple[Value, ...]) -> bytes:
     if len(encoded) <= _MAX_VALUE_BYTES:
         return encoded
     return b"\xff" + sha256(encoded).digest()
+
+
+def encode_lookup_key(values: tuple[Value, ...]) -> bytes:
+    """Return bytes for the key of a look-up: equal for equal values, and no others.
+
+    A hash takes the place of what is longer: most pages of a store would hold texts that other
+    entries hold already.
+    """
+    encoded = encode_values(values)
+    if len(encoded) <= _HASH_BYTES:
+        return encoded
+    return b"\xff" + blake2b(encoded, digest_size=_HASH_BYTES).digest()
 
 
 def _encode_value(value: Value) -> bytes:

@@ -8,13 +8,14 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from sidecar.digests import digest_of
-from sidecar.facts.indexes import Rows, lookup_key_reader, order_of_key
+from sidecar.facts.indexes import Rows, lookup_key_reader, matched_attributes, order_of_key
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.spelling import has_several_spellings, implied_key
 from sidecar.facts.store.encoding import (
     RowCodec,
     decode_key,
     encode_key,
+    encode_lookup_key,
     encode_values,
     key_behind_preference,
     preference_of,
@@ -22,7 +23,7 @@ from sidecar.facts.store.encoding import (
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value
 from sidecar.schema.model import INDEXED
 
-FORMAT = 1
+FORMAT = 2
 """Raised with every change of the layout."""
 
 
@@ -66,7 +67,8 @@ class TypeLayout:
     spellings: bytes
     """Section of the ids that are not written in canonical form."""
     ids: bytes
-    """Section of the ids, of types whose rows are not in the order of these; else empty."""
+    """Section of ids: of all entities, if their ids are not in the order of their rows; of those
+    without a row, if only these exist; empty if there are neither."""
     codec: RowCodec
     encode_key: Callable[[object], bytes | None]
     decode_key: Callable[[bytes], Key]
@@ -82,6 +84,7 @@ class TypeLayout:
     leading_target: str
     """The type whose entities it must name, or empty."""
     has_spellings: bool
+    """Whether ids may be written in other forms, and so have another order than keys."""
     implied: Callable[[Key, Row], Key | None] | None
     """From a row of the type that implies entities of this type."""
     implier: str
@@ -115,6 +118,7 @@ class _Maker:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._number = 0
+        self._matched = matched_attributes(schema)
 
     def _section(self) -> bytes:
         self._number += 1
@@ -148,7 +152,8 @@ class _Maker:
     def _links(self, declared: EntityType) -> tuple[Link, ...]:
         links = []
         for attribute in declared.attributes.values():
-            if attribute.name == declared.key[0]:
+            is_matched = (declared.name, attribute.name) in self._matched
+            if attribute.name == declared.key[0] and not (is_matched and len(declared.key) > 1):
                 continue  # found by the keys of the rows, of which it is the beginning
             is_set = attribute.type.kind is Kind.SET
             value_type = attribute.type.element if is_set else attribute.type
@@ -195,6 +200,11 @@ def required_target(schema: Schema, attribute: Attribute) -> str:
     return value_type.target if schema.types[value_type.target].table else ""
 
 
+def needs_id(layout: TypeLayout, *, has_row: bool) -> bool:
+    """Return whether the section of ids has the id of an entity that exists."""
+    return bool(layout.ids) and (layout.has_spellings or not has_row)
+
+
 def link_entries(links: tuple[Link, ...], row: Row, encoded_key: bytes) -> list[Entry]:
     """Return the entries of a row in the indexes of attributes."""
     entries = []
@@ -225,7 +235,7 @@ def lookup_entries(layout: Layout, type_name: str, rows: Rows) -> Callable[[Row]
 
     def entries(row: Row) -> list[Entry]:
         return [
-            (section + encode_values(lookup_key), preference(row))
+            (section + encode_lookup_key(lookup_key), preference(row))
             for section, read, preference in readers
             if (lookup_key := read(row)) is not None
         ]

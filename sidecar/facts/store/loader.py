@@ -20,7 +20,7 @@ from sidecar.facts.store.incoming import (
     row_items,
     stored_key_rows,
 )
-from sidecar.facts.store.layout import Entry, TypeLayout, link_entries
+from sidecar.facts.store.layout import Entry, TypeLayout, link_entries, needs_id
 from sidecar.facts.store.stored_rows import StoredRows
 from sidecar.facts.store.transactions import Transaction
 from sidecar.facts.store.view import View
@@ -64,7 +64,7 @@ class Loader:
             else:
                 self._write_rows(incoming)
         for name, layout in self._layout.types.items():
-            if layout.lookups or layout.ids:
+            if layout.lookups or needs_id(layout, has_row=True):
                 self._write_dependent(name, layout)
         for name, layout in self._layout.types.items():
             if layout.implier in self._layout.types:
@@ -170,7 +170,7 @@ class Loader:
                 for key in map(layout.decode_key, keys):
                     if layout.lookups:
                         entries += view.lookup_entries(name, rows[key])
-                    if layout.ids:
+                    if needs_id(layout, has_row=True):
                         items.append(self._id_item(view, name, layout, key))
             if not keys:
                 return
@@ -189,7 +189,9 @@ class Loader:
                 keys = list(islice(rows.encoded_keys(start=start), BATCH))
                 for key in map(implier.decode_key, keys):
                     implied = view.implied_by(layout, key)
-                    if implied is not None:
+                    if implied is None:
+                        continue
+                    if needs_id(layout, has_row=implied in view.rows[name]):
                         items.append(self._id_item(view, name, layout, implied))
             if not keys:
                 return
@@ -210,3 +212,13 @@ class Loader:
         links = self._store.links
         with self._store.writing() as transaction, transaction.cursor(links) as cursor:
             cursor.putmulti(entries)
+
+
+def compact(store: StoreFile, target: StoreFile) -> None:
+    """Copy a store in the order of its keys: its pages become full, and none is unused."""
+    for database, copied in ((store.main, target.main), (store.links, target.links)):
+        with store.reading() as transaction, transaction.cursor(database) as cursor:
+            items = cursor.iternext()
+            while batch := list(islice(items, BATCH)):
+                with target.writing() as writing, writing.cursor(copied) as copy:
+                    copy.putmulti(batch, append=True)

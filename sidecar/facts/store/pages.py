@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mmap
 import struct
+import sys
+from array import array
 from pathlib import Path
 
 from sidecar.facts.store.file import StoreError
@@ -54,6 +56,8 @@ def _fault(content: mmap.mmap, size: int) -> str:
         last = max(last, struct.unpack_from("=Q", content, place)[0])
     if len(content) < (last + 1) * size:
         return "its end is missing"
+    if _are_in_place(content, size, last + 1):
+        return ""
     page = _META_PAGES
     while page <= last:
         number, _, flags, following = _PAGE_HEAD.unpack_from(content, page * size)
@@ -62,3 +66,13 @@ def _fault(content: mmap.mmap, size: int) -> str:
             return f"page {page} has been overwritten"
         page += following if flags & _OVERFLOW_FLAG and following else 1
     return ""
+
+
+def _are_in_place(content: mmap.mmap, size: int, pages: int) -> bool:
+    """Return whether all pages have their numbers; a fast test, which overflow pages fail."""
+    numbers = array("I", range(pages))
+    if sys.byteorder != "little":
+        return False
+    expected = numbers.tobytes()
+    end = pages * size
+    return all(content[byte:end:size] == expected[byte::4] for byte in range(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from heapq import merge
 
 from sidecar.facts.facts import LookupKey
 from sidecar.facts.indexes import view_by_key
@@ -103,4 +104,7 @@ class StoredSnapshot:
         layout = self._layout.types.get(type_name)
         if layout is None:
             return iter(())
-        return ids_behind(self._transaction, layout.ids or layout.rows, after)
+        if layout.has_spellings:
+            return ids_behind(self._transaction, layout.ids, after)
+        ids = ids_behind(self._transaction, layout.rows, after)
+        return merge(ids, ids_behind(self._transaction, layout.ids, after)) if layout.ids else ids

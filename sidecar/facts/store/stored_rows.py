@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
-from sidecar.facts.store.encoding import encode_text, encode_values
+from sidecar.facts.store.encoding import encode_lookup_key, encode_text, encode_values
 from sidecar.facts.store.file import StoreFile
 from sidecar.facts.store.layout import Layout, Link, LookupIndex, TypeLayout
 from sidecar.facts.store.transactions import Transaction
@@ -195,7 +195,7 @@ class FoundRows(Mapping[LookupKey, Row]):
         """Return the row of a look-up key."""
         if len(lookup_key) != self._arity or None in lookup_key:
             return default
-        place = self._index.section + encode_values(lookup_key)
+        place = self._index.section + encode_lookup_key(lookup_key)
         encoded = self._transaction.get(place, db=self._links)
         return default if encoded is None else self._rows.get(self._index.key_of(encoded), default)
 

@@ -10,7 +10,7 @@ from sidecar.facts.row_parser import Row
 from sidecar.facts.spelling import spelled_id
 from sidecar.facts.store.encoding import encode_text
 from sidecar.facts.store.incoming import KeyRows, row_entries, row_items, stored_key_rows
-from sidecar.facts.store.layout import Entry, Layout, TypeLayout, lookup_entries
+from sidecar.facts.store.layout import Entry, Layout, TypeLayout, lookup_entries, needs_id
 from sidecar.facts.store.stored_rows import rows_of
 from sidecar.facts.store.transactions import Transaction
 from sidecar.schema import Key, Value, id_of
@@ -111,7 +111,9 @@ class View:
             items.update(row_items(layout, encoded_key, known))
             entries.update(row_entries(layout, encoded_key, known))
             entries.update(self.lookup_entries(type_name, known.named))
-        if layout.ids and (known is not None or self.is_implied(layout, key)):
+        has_row = known is not None
+        exists = has_row or self.is_implied(layout, key)
+        if exists and needs_id(layout, has_row=has_row):
             items[layout.ids + encode_text(self.id_text(type_name, key))] = b""
         return items, entries
 
