@@ -29,6 +29,9 @@ from sidecar.polar.names import Names, nearest
 from sidecar.schema.model import ORDERED, TEXTS, Attribute, Kind, Value
 
 Literal = str | int | float | bool
+MOST_PAIRED = 16
+"""Values of an enum up to which two attributes are compared by asking which value each has, so that
+what else is asked of them is joined; of more a diagram would have a node for each value."""
 _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
 
 
@@ -156,7 +159,7 @@ class Comparison:
                     "Geq": {"gt", "eq"},
                 }[operator]
             )
-        if left.type.kind is Kind.ENUM:
+        if left.type.kind is Kind.ENUM and len(_domain(left)) <= MOST_PAIRED:
             values = [
                 self._answers.ask(ValueOf(fact.path), _domain(fact)) for fact in (left, right)
             ]
