@@ -41,6 +41,10 @@ class EvaluationError(SidecarError):
     """The policy failed during evaluation; its author must act."""
 
 
+class DataError(EvaluationError):
+    """The facts go on behind what the schema declares; the owner of the mount must act."""
+
+
 class OsoMissingError(SidecarError):
     """What compiles policies is not installed; whoever wants that must do it elsewhere."""
 

@@ -22,7 +22,7 @@ import msgspec
 
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.questions import Answer, Question
-from sidecar.errors import EvaluationError, InvalidPackError, OsoMissingError, Problem
+from sidecar.errors import DataError, EvaluationError, InvalidPackError, OsoMissingError, Problem
 
 _MODULE = "import sidecar.compiler.child_main as child; child.main()"
 
@@ -313,6 +313,8 @@ class Oso:
             # The conversation is broken off in the middle: the process cannot be asked again.
             self._forget()
             raise
+        if "data_fault" in said:
+            raise DataError(said["data_fault"])
         if "fault" in said:
             raise EvaluationError(said["fault"])
         answered: Mapping[str, Any] = said

@@ -18,7 +18,7 @@ from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.query_trees import Action
 from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
-from sidecar.compiler.symbols import Unexplorable
+from sidecar.compiler.symbols import TooDeep, Unexplorable
 from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.paths import Operand, operands_of
 from sidecar.errors import PolicyFault
@@ -38,7 +38,8 @@ def answer(
     """Answer one question of a serving process, through all clauses of its rule.
 
     Returns:
-        Plain data: ``holds``, or ``fault`` where one of the clauses fails.
+        Plain data: ``holds``, or ``fault`` where one of the clauses fails, or ``data_fault`` where
+        the facts are at fault.
     """
     names, program, _ = loaded
     request = (asked["subject"], asked["resource"], action_of(names.schema, asked))
@@ -49,6 +50,8 @@ def answer(
     for clause in program.matching(asked["rule"], operands, types):
         try:
             holds = answering.holds([clause], operands) or holds
+        except TooDeep as error:
+            return {"data_fault": f"{clause.file}:{clause.line}: {error}"}
         except (PolicyFault, Unexplorable) as error:
             return {"fault": f"{clause.file}:{clause.line}: {error}"}
     return {"holds": holds}

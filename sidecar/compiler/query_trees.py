@@ -20,7 +20,7 @@ from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.semantics import Narrowing
-from sidecar.compiler.symbols import ActionName, Unexplorable
+from sidecar.compiler.symbols import ActionName, TooDeep, Unexplorable
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Literal, Operand, Path, Term
 from sidecar.diagram.questions import YES_NO, Answer, Equals, Question, RuleHolds, ValueOf
 from sidecar.errors import PolicyFault
@@ -274,6 +274,8 @@ class _Exploration:
         """Follow one path, and where it is open each way on."""
         try:
             return self._query(answers)
+        except TooDeep:
+            return None
         except PolicyFault as fault:
             self._trees.report(self._clause, self._asked, fault)
             return None

@@ -15,11 +15,13 @@ from sidecar.compiler.operands import ABSENT, is_absent, read_back
 from sidecar.compiler.symbols import (
     ActionName,
     ActionObject,
+    Chain,
     Constant,
     ContextObject,
     Fact,
     SettingsObject,
     Thing,
+    TooDeep,
     Truth,
     Unexplorable,
 )
@@ -189,12 +191,15 @@ class Look:
                     return self._of_value(owner, name, None)
                 assert isinstance(owner, Thing)  # noqa: S101 - all else has no members
                 attribute = owner.type.attributes[name]
-                return self._symbol(path, attribute, checked=name not in owner.type.key)
+                checked = name not in owner.type.key
+                return self._symbol(path, attribute, checked=checked, owner=owner)
             case LookupPath(base, name):
                 owner = self.restore(base, subject, resource)
                 assert isinstance(owner, Thing)  # noqa: S101 - all else has no look-ups
                 lookup = owner.type.lookups[name]
-                return self._things[lookup.finds](path, any_row=_any_row(lookup))
+                row = self._things[lookup.finds](path, any_row=_any_row(lookup))
+                row.chain = Chain(all=owner.chain.all)
+                return row
             case _ if path == ACTION:
                 return ActionObject()
             case _:
@@ -244,8 +249,13 @@ class Look:
             raise PolicyFault(not_there(thing.type, name), name)
         if thing.path is None or not self._present(thing, thing.path, attribute):
             return ABSENT
-        checked = attribute.name not in thing.type.key
-        return self._symbol(Member(thing.path, attribute.name), attribute, checked=checked)
+        if thing.chain.after(attribute).steps > attribute.depth > 0:
+            raise TooDeep(
+                f"more than {attribute.depth} `{attribute.name}` follow each other; a circle?",
+                name,
+            )
+        path, checked = Member(thing.path, attribute.name), attribute.name not in thing.type.key
+        return self._symbol(path, attribute, checked=checked, owner=thing)
 
     def _present(self, thing: Thing, base: Path, attribute: Attribute) -> bool:
         """Tell whether a declared attribute of the entity at `base` has a value."""
@@ -268,14 +278,27 @@ class Look:
     def _asked(self, path: Path) -> bool:
         return bool(self._answers.ask(Present(path), YES_NO))
 
-    def _symbol(self, path: Member, attribute: Attribute, *, checked: bool) -> object:
-        if depth(path) > self._maximum_depth:
-            raise Unexplorable(too_far(path, self._maximum_depth))
+    def _symbol(
+        self, path: Member, attribute: Attribute, *, checked: bool, owner: Thing | None = None
+    ) -> object:
+        before = Chain() if owner is None else owner.chain
+        self._limit(path, before.after(attribute).all)
         if attribute.type.kind is not Kind.REFERENCE:
             return Fact(path, attribute)
         # The mount's references are checked when it is read; what an id or a caller says is not.
         certain = True if checked and not attribute.may_dangle and not attribute.caller else None
-        return self._things[attribute.type.target](path, certain)
+        found = self._things[attribute.type.target](path, certain)
+        found.chain = before.after(attribute)
+        return found
+
+    def _limit(self, path: Path, chained: int) -> None:
+        """Refuse a path of too many steps, apart from references of declared depth.
+
+        Raises:
+            Unexplorable: It has too many.
+        """
+        if depth(path) - chained > self._maximum_depth:
+            raise Unexplorable(too_far(path, self._maximum_depth))
 
     def _look_up(self, thing: Thing, lookup: Lookup, arguments: Sequence[object]) -> Thing:
         found = self._things[lookup.finds]
@@ -292,9 +315,11 @@ class Look:
         if thing.path is None or len(given) < len(operands):
             return found(None, certain=False, any_row=_any_row(lookup))
         path = LookupPath(thing.path, lookup.name, given)
-        if depth(path) > self._maximum_depth:
-            raise Unexplorable(too_far(path, self._maximum_depth))
-        return found(path, any_row=_any_row(lookup))
+        chained = [thing.chain.all, *(x.chain.all for x in arguments if isinstance(x, Thing))]
+        self._limit(path, max(chained))
+        row = found(path, any_row=_any_row(lookup))
+        row.chain = Chain(all=max(chained))
+        return row
 
     def _argument(self, name: str, value: object, declared: ValueType) -> Operand | None:
         """Return the operand for an argument of a look-up; None for an absent one."""
@@ -369,7 +394,7 @@ class Look:
         attribute = self._attribute(attributes, name, f"{what} has no `{name}`")
         path = Member(base, attribute.name)
         # What a caller says outside its domain takes no default; of a flag it cannot be outside.
-        is_flag = attribute.type.kind is Kind.BOOLEAN
+        is_flag = attribute.type.is_flag
         certain = path == NOW or (is_flag and attribute.default is not None)
         if not certain and not self._asked(path):
             return ABSENT

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 
 from sidecar.diagram.paths import RESOURCE, SUBJECT, LookupPath, Member, Path
 from sidecar.diagram.questions import Exists, Includes
+from sidecar.errors import PolicyFault
 from sidecar.schema.model import Attribute, EntityType, Value, ValueType
 
 
 class Unexplorable(Exception):  # noqa: N818 - it is a limit, not an error
     """The rule cannot be compiled, but Oso can answer it at request time."""
+
+
+class TooDeep(PolicyFault):
+    """References to the own type go on behind their declared depth: the facts are at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,25 @@ class Truth:
     question: Exists | Includes | bool
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """References of declared depth on the way to an entity."""
+
+    attribute: str = ""
+    """The last step, if it is one."""
+    steps: int = 0
+    """How many follow each other up to the entity."""
+    all: int = 0
+    """How many there are on the whole way."""
+
+    def after(self, attribute: Attribute) -> Chain:
+        """Return the chain behind a reference."""
+        if not attribute.depth:
+            return Chain(all=self.all)
+        steps = self.steps + 1 if attribute.name == self.attribute else 1
+        return Chain(attribute.name, steps, self.all + 1)
+
+
 class Thing:
     """An entity. Oso is given an instance of the subclass that the schema's type has."""
 
@@ -59,6 +83,7 @@ class Thing:
     ) -> None:
         self.any_row = any_row
         """The look-up of any row that finds it: nothing but its existence can be read."""
+        self.chain = Chain()
         self.path = path
         """None for an entity that was looked up by something absent."""
         # Of what nobody mounts every id is, but not every text is an id.

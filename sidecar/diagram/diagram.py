@@ -66,6 +66,7 @@ class Trees:
         self._either: dict[tuple[int, int], Node] = {}
         self._assumed: dict[tuple[int, frozenset[int]], Node] = {}
         self._failing: dict[int, bool] = {}
+        self._settled: dict[tuple[int, int], Node] = {}
         self._most = MAXIMUM_NODES
         self.is_full = False
         """Whether a bound has ever been met."""
@@ -156,6 +157,18 @@ class Trees:
             else:
                 self._assumed[key] = self.node(node.test, node.labels, branches)
         return self._assumed[key]
+
+    def settle(self, node: Node, failing: Node) -> Node:
+        """Return a tree that comes to another leaf where it fails."""
+        if node is FAULT:
+            return failing
+        if not node.branches or not self.can_fail(node):
+            return node
+        key = (node.number, failing.number)
+        if key not in self._settled:
+            branches = [self.settle(branch, failing) for branch in node.branches]
+            self._settled[key] = self.node(node.test, node.labels, branches)
+        return self._settled[key]
 
     def can_fail(self, node: Node) -> bool:
         """Tell whether a tree has a leaf where the policy fails."""

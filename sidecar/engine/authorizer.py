@@ -10,9 +10,13 @@ from msgspec.structs import replace
 from sidecar.engine import BoundRule, Frame, RequestKind, kind_of
 from sidecar.engine.admission import admit_properties, sendable_context
 from sidecar.engine.policy import Policy
+from sidecar.engine.request_kind import DataFault
 from sidecar.facts import Facts
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions, Window
 from sidecar.schema import EntityType, Schema, key_of
+
+_DATA, _POLICY = "data_error", "policy_error"
+"""Reasons of a denial because a rule fails: because of the facts, or by itself."""
 
 
 def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:
@@ -47,8 +51,7 @@ def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
     if granted and not reasons and not faults:  # the one way to an allow
         return _allow(obliged, policy, snapshot, valid)
     codes = [*reasons, *always_on]
-    if faults:
-        codes.append("policy_error")
+    codes += [_DATA if isinstance(fault, DataFault) else _POLICY for fault in faults]
     return Decision(
         allowed=False,
         reasons=_reasons(codes or ["not_granted"], policy),

@@ -18,7 +18,7 @@ from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy, Query
 from sidecar.engine.validity import Moments
-from sidecar.errors import EvaluationError
+from sidecar.errors import DataError, EvaluationError
 from sidecar.facts import Facts
 from sidecar.model import Request, Window
 from sidecar.schema import EntityType, Key
@@ -38,6 +38,12 @@ def kind_of(subject: str, resource: str, policy: Policy) -> RequestKind | None:
         kind = RequestKind(types[subject], types[resource], policy)
         policy.derived[subject, resource] = kind
     return kind
+
+
+class DataFault(str):
+    """A line about a rule that fails because of the facts, and not of the policy."""
+
+    __slots__ = ()
 
 
 class RequestKind:
@@ -133,7 +139,8 @@ class RequestKind:
         if leaf is FAULT:
             name = f"`{rule.kind}` `{rule.code}`" if rule.code else f"`{rule.kind}`"
             pair = f"`{self.subject.name}` and `{self.resource.name}`"
-            faults.append(f"{name} failed for `{action}` between {pair}")
+            # No diagram fails by itself: it fails where references go on behind their depth.
+            faults.append(DataFault(f"{name} failed for `{action}` between {pair}"))
         return leaf is True
 
     def always_on_reasons(self, action: str, frame: Frame) -> list[str]:
@@ -166,6 +173,9 @@ class RequestKind:
                 self.query(rule.kind, rule.code, action),
                 lambda question: self._evaluator.answer(question, frame),
             )
+        except DataError as error:
+            faults.append(DataFault(error))
+            return False
         except EvaluationError as error:
             faults.append(str(error))
             return False

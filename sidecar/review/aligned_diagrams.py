@@ -215,11 +215,12 @@ class Joined:
         rules = (entry.granted, *entry.forbids.values())
         trees = [None if rule is None else self.take(side, rule, scope) for rule in rules]
         known = [tree for tree in trees if tree is not None]
-        if len(known) < len(trees) or any(map(self.trees.can_fail, known)):
+        if len(known) < len(trees):
             raise UncompiledError(action, scope[1])
-        allowed, *forbids = known
-        for forbid in forbids:
-            allowed = self.trees.choose(forbid, FALSE, allowed)
+        # A rule that fails denies, whichever it is.
+        allowed = self.trees.settle(known[0], FALSE)
+        for forbid in known[1:]:
+            allowed = self.trees.choose(self.trees.settle(forbid, TRUE), FALSE, allowed)
         return allowed
 
     def _exists(self, path: Path) -> Node:

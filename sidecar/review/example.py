@@ -158,6 +158,8 @@ def _plain(facts: SymbolicFacts, attribute: Attribute, value: Terms) -> Iterator
     def differs(other: Value) -> Term:
         return negated(equal(value, (facts.terms.literal(attribute.type.kind, other),)))
 
+    if isinstance(attribute.default, frozenset):
+        return
     if attribute.default is not None:
         yield negated(differs(attribute.default))
     elif attribute.type.kind is Kind.BOOLEAN:
@@ -246,7 +248,7 @@ class _Writing:
     def _is_said(self, said: CallerValue) -> bool:
         default = said.attribute.default
         if self._values.holds(said.sent):
-            if said.base != CONTEXT or default is None:
+            if said.base != CONTEXT or default is None or isinstance(default, frozenset):
                 return True
             return self._values.value(said.attribute.type, said.value) != default
         # Only what is outside its domain is absent in spite of a default.
@@ -256,7 +258,8 @@ class _Writing:
     def _as_said(self, said: CallerValue) -> object:
         declared = said.attribute.type
         if not self._values.holds(said.sent):
-            return LARGEST + 1 if declared.kind is Kind.INTEGER else ""
+            outside = LARGEST + 1 if (declared.element or declared).kind is Kind.INTEGER else ""
+            return [outside] if declared.kind is Kind.SET else outside
         if declared.kind is Kind.SET:
             return [str(each) for each in self._cell(declared, said.value)]
         value: Value = self._values.value(declared, said.value)

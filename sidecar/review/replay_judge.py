@@ -194,7 +194,10 @@ class _Judging:
             denials.append(_codes(forbids, always_on, faults))
         obliging = any(FAULT in leaves for leaves in obliges.values())
         if TRUE in grant and joined and obliging:
-            denials.append(Codes(frozenset((_ERROR,)), frozenset((_ERROR,))))
+            certain_fault = frozenset((FAULT,)) in obliges.values()
+            denials.append(
+                Codes(_DATA_ERROR, _DATA_ERROR) if certain_fault else Codes(_NOTHING, _ERRORS)
+            )
         if TRUE in grant and not joined:
             against = any(leaves != {FALSE} for leaves in forbids.values())
             if against or obliging:
@@ -318,7 +321,10 @@ class _Judging:
 
 _LEAVES: Mapping[RuleAnswer, Node] = {True: TRUE, False: FALSE}
 
-_ERROR = "policy_error"
+_DATA_ERROR = frozenset(("data_error",))
+"""Of a diagram that fails."""
+_ERRORS = _DATA_ERROR | {"policy_error"}
+"""Of a rule that may fail at request time."""
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -331,10 +337,10 @@ def _codes(
     failing = [leaves for leaves in faults if FAULT in leaves]
     certain = always_on | {code for code, leaves in forbids.items() if leaves == {TRUE}}
     possible = always_on | {code for code, leaves in forbids.items() if TRUE in leaves}
-    if failing:
-        possible |= {_ERROR}
+    for leaves in failing:
+        possible |= _DATA_ERROR if leaves == {FAULT} else _ERRORS
     if any(leaves == {FAULT} for leaves in failing):
-        certain |= {_ERROR}
+        certain |= _DATA_ERROR
     if not possible:
         certain = frozenset(("not_granted",))
     return Codes(certain, possible if certain and possible else possible | {"not_granted"})

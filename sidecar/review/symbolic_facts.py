@@ -36,6 +36,7 @@ from sidecar.review.solver import (
     negated,
 )
 from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
+from sidecar.schema.model import Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class Sets:
     members: dict[Terms, None] = field(default_factory=dict)
     """What they were asked to include."""
 
+    known: dict[frozenset[Scalar], Terms] = field(default_factory=dict)
+    """Those whose members are known: of the settings, and defaults."""
+
     @property
     def name(self) -> str:
         """Name whether a set includes a member."""
@@ -140,8 +144,10 @@ class SymbolicFacts(FactPaths[Reading, Term]):
 
     def constant(self, value: Value, declared: ValueType) -> Reading:
         """Return a value of a type that is always the same."""
-        if value is None or declared.kind is Kind.SET:  # what a set includes is asked apart
-            return Reading((), FALSE if value is None else TRUE)
+        if value is None:
+            return Reading((), FALSE)
+        if isinstance(value, frozenset):
+            return Reading(self._known_set(value, declared), TRUE)
         parts = value if isinstance(value, tuple) else (value,)
         kinds = self._kinds(Attribute(name="", type=declared))
         pairs = zip(kinds, parts, strict=True)
@@ -179,7 +185,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         # Which action it is, and so what its defaults are, is open; a default that applies is no
         # other than one that is sent.
         sent = self._caller_value(base, attribute)
-        is_flag = attribute.default is not None and attribute.type.kind is Kind.BOOLEAN
+        is_flag = attribute.default is not None and attribute.type.is_flag
         certain = base == CONTEXT and (name == "now" or is_flag)
         return Reading(sent.value, TRUE if certain else sent.sent)
 
@@ -195,7 +201,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         if path not in self.caller_values:
             terms, name = self.terms, f"{base.name} sent {attribute.name}"
             # A boolean is either, or of the wrong JSON type.
-            refusable = attribute.default is not None and attribute.type.kind is not Kind.BOOLEAN
+            refusable = attribute.default is not None and not attribute.type.is_flag
             self.caller_values[path] = CallerValue(
                 base=base,
                 attribute=attribute,
@@ -499,6 +505,12 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         """Return whether a set of the settings includes a value."""
         known = self.settings.get(name)
         held = known if isinstance(known, frozenset) else frozenset()
+        return self._is_among(held, name, element, member)
+
+    def _is_among(
+        self, held: frozenset[Scalar], name: str, element: ValueType, member: Terms
+    ) -> Term:
+        """Return whether a value is one of those known, as a set of this name includes it."""
         if element.kind is Kind.DOMAIN:
             return self.terms.includes_domain(held, name, *member)
         literals = (self.constant(each, element) for each in sorted(held, key=str))
@@ -514,12 +526,35 @@ class SymbolicFacts(FactPaths[Reading, Term]):
             condition = all_of([stored.present, holds])
             self.terms.imply(condition, self.is_there(target))
 
+    def _known_set(self, value: frozenset[Scalar], declared: ValueType) -> Terms:
+        """Return the term of a set whose members are known."""
+        element = declared.element
+        assert element is not None  # noqa: S101 - it is a set
+        of = self.sets.setdefault(element.name, Sets(element))
+        if value not in of.known:
+            name = f"known {declared.name} {len(of.known)}"
+            of.known[value] = (self.terms.value(name, Kind.SET),)
+            for member in of.members:
+                self._tell_known(of, value, member)
+        return of.known[value]
+
+    def _tell_known(self, of: Sets, value: frozenset[Scalar], member: Terms) -> None:
+        """Say whether a known set holds a value."""
+        (held,) = of.known[value]
+        flag = self.terms.flag(of.name, (held, *member))
+        holds = self._is_among(value, held, of.element, member)
+        self.terms.imply(flag, holds)
+        self.terms.imply(holds, flag)
+
     def _holds(self, element: ValueType, held: Terms, member: Terms) -> Term:
         """Return whether a mounted or a said set holds a value."""
         of = self.sets.setdefault(element.name, Sets(element))
         known = len(of.sets), len(of.members)
         of.sets.setdefault(held)
-        of.members.setdefault(member)
+        if member not in of.members:
+            of.members[member] = None
+            for value in of.known:
+                self._tell_known(of, value, member)
         if element.kind is Kind.DOMAIN and known != (len(of.sets), len(of.members)):
             self._hold_subdomains(of)
         return self.terms.flag(of.name, (*held, *member))

@@ -29,8 +29,10 @@ ENTITY_RESERVED = POLAR_WORDS | {"exists", "includes"}
 ACTION_RESERVED = ENTITY_RESERVED | {"name"}
 CONTEXT_RESERVED = ENTITY_RESERVED | {"now"}
 
+DEEPEST = 32
+"""References to the own type that may follow each other where the schema declares how many."""
 _EVERYWHERE = ("type", "optional", "only", "default", "unit", "description", "polar")
-OF_ENTITY = (*_EVERYWHERE, "sensitive", "caller", "may_dangle")
+OF_ENTITY = (*_EVERYWHERE, "sensitive", "caller", "may_dangle", "depth")
 OF_CALLER = (*_EVERYWHERE, "sensitive")
 OF_SETTING = _EVERYWHERE
 
@@ -206,9 +208,24 @@ def _read_attribute(
         only=_read_only(value_type, declared, what, faults),
         unit=faults.member_text(declared, "unit", what),
         description=faults.member_text(declared, "description", what),
+        depth=_read_depth(value_type, declared, what, faults),
         word=_read_polar_name(name, members, declared.line, scope, faults),
     )
     return _with_default(schema, attribute, declared, what, faults)
+
+
+def _read_depth(value_type: ValueType, declared: Members, what: str, faults: Faults) -> int:
+    if "depth" not in declared.members:
+        return 0
+    node, line = declared.members["depth"], declared.lines["depth"]
+    text = node.text if isinstance(node, Text) and not node.quoted else ""
+    known = text.isascii() and text.isdecimal() and len(text) <= len(str(DEEPEST))
+    if not known or not 1 <= int(text) <= DEEPEST:
+        faults.add(line, f"depth of {what} is no number from 1 to {DEEPEST}")
+        return 0
+    if value_type.kind is not Kind.REFERENCE:
+        faults.add(line, f"{what} is no reference and has no depth")
+    return int(text)
 
 
 def _read_only(
@@ -235,13 +252,17 @@ def _with_default(
 ) -> Attribute:
     if "default" not in declared.members:
         return attribute
-    if attribute.type.kind in {Kind.REFERENCE, Kind.SET}:
+    if attribute.type.kind is Kind.REFERENCE:
         faults.add(
             declared.lines["default"],
             f"{what} is of type {attribute.type.name}, which has no default",
         )
         return attribute
-    default = read_constant(
-        schema, attribute, declared.members["default"], f"default of {what}", faults
-    )
+    node, element = declared.members["default"], attribute.type.element
+    if element is not None and element.kind is Kind.REFERENCE:
+        if not isinstance(node, Items) or node.items:
+            fault = f"default of {what} names entities, which may not exist; write `[]`"
+            faults.add(declared.lines["default"], fault)
+        return replace(attribute, default=frozenset())
+    default = read_constant(schema, attribute, node, f"default of {what}", faults)
     return replace(attribute, default=default)

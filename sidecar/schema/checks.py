@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sidecar.schema.messages import nearest, shown
-from sidecar.schema.model import Attribute, Kind, Schema
+from sidecar.schema.model import Attribute, EntityType, Kind, Schema
 from sidecar.schema.type_loader import TypeReader
 from sidecar.schema.yaml_document import Faults
 
@@ -53,6 +53,16 @@ def _has_compound_key(schema: Schema, attribute: Attribute) -> bool:
     return False
 
 
+def _check_depths(declared: EntityType, reader: TypeReader, faults: Faults) -> None:
+    for attribute in declared.attributes.values():
+        if attribute.depth and attribute.type.target != declared.name:
+            faults.add(
+                reader.line_of_attribute(attribute.name),
+                f"attribute {shown(attribute.name)} of {shown(declared.name)} refers to another"
+                " type and has no depth; remove `depth`",
+            )
+
+
 def check_types(
     schema: Schema, readers: Mapping[str, TypeReader], line: int, faults: Faults
 ) -> None:
@@ -68,6 +78,7 @@ def check_types(
             )
         elif declared.table:
             tables[declared.table] = name
+        _check_depths(declared, readers[name], faults)
         for action in declared.actions.values():
             for prop in action.properties.values():
                 other, where = properties.setdefault(prop.name, (prop, f"{name} {action.name}"))

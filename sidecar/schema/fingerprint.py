@@ -64,9 +64,20 @@ def _action(action: Action) -> object:
 
 def _attributes(declared: Mapping[str, Attribute]) -> object:
     return _sorted(
-        replace(attribute, description="", unit="", sensitive=False, word="")
+        _meaning(replace(attribute, description="", unit="", sensitive=False, word=""))
         for attribute in declared.values()
     )
+
+
+def _meaning(attribute: Attribute) -> object:
+    """Return an attribute without the order of a set, which is another one in each process."""
+    meaning: tuple[object, ...] = (attribute,)
+    if isinstance(attribute.default, frozenset):
+        plain = replace(attribute, default=None)
+        meaning = (plain, "default", sorted(map(repr, attribute.default)))
+    if attribute.depth:  # which the form of an attribute does not show
+        meaning = (*meaning, "depth", attribute.depth)
+    return meaning if len(meaning) > 1 else attribute
 
 
 def _sorted(parts: Iterable[object]) -> list[str]:

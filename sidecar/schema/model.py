@@ -58,6 +58,11 @@ class ValueType:
     element: ValueType | None = None
     """Of a set: the type of its members."""
 
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is yes or no, or a set of these: then nothing is outside its domain."""
+        return (self.element or self).kind is Kind.BOOLEAN
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
@@ -79,6 +84,8 @@ class Attribute:
     """The value in place of an absent one; None if there is no default."""
     unit: str = ""
     description: str = ""
+    depth: int = field(default=0, repr=False)
+    """Of a reference to the own type: how many of them may follow each other; 0 if any number."""
     word: str = ""
     """Its name in Polar if it differs from `name`; otherwise empty."""
 

@@ -108,6 +108,8 @@ class Generator:
 
     def _default(self, kind: str) -> str:
         """Choose a default, one time in three."""
+        if kind == "set of string":
+            return self.any_dice.choice(["", "[]", "[a]", "[a, low]"])
         if kind not in LITERALS or self.other_dice.random() > 0.33:
             return ""
         return self.other_dice.choice(LITERALS[kind])

@@ -236,6 +236,11 @@ class SchemaMaker:
             only = tuple(dice.sample(ENUMS[kind], 2))
         if kind in DEFAULTS and dice.random() < 0.4:
             default = dice.choice(only or DEFAULTS[kind])
+        element = kind.removeprefix("set of ")
+        if element != kind and dice.random() < 0.4:
+            known = DEFAULTS.get(element, ())
+            values = dice.sample(known, min(len(known), dice.randint(0, 1)))
+            default = f"[{', '.join(values)}]"
         return Member(
             name,
             kind,

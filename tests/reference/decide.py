@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.reference.errors import BadRequest, OutsideDomainError, RuleFault, WrongTypeError
+from tests.reference.errors import (
+    BadRequest,
+    OutsideDomainError,
+    RuleFault,
+    TooDeep,
+    WrongTypeError,
+)
 from tests.reference.facts import Reader, Request, Said, members
 from tests.reference.pack import Pack, World
 from tests.reference.rules import Interpreter, reason_of
@@ -52,15 +58,21 @@ def _answer(pack: Pack, world: World, request: Request, interpreter: Interpreter
     is_granted = False
     try:
         is_granted = interpreter.holds("allow", arguments)
-    except (RuleFault, RecursionError):
-        reasons.add("policy_error")
+    except (RuleFault, RecursionError) as fault:
+        reasons.add(error_of(fault))
     obligations = frozenset[str]()
     if is_granted and request.is_readable and not reasons:
         obligations = frozenset(_told(interpreter, "oblige", arguments))
-        if "policy_error" not in obligations:
+        errors = obligations & {"policy_error", "data_error"}
+        if not errors:
             return Answer(True, frozenset(), obligations)  # noqa: FBT003
-        reasons.add("policy_error")
+        reasons |= errors
     return Answer(False, frozenset(reasons or {"not_granted"}), frozenset())  # noqa: FBT003
+
+
+def error_of(fault: Exception) -> str:
+    """Return the reason of a denial because a rule fails."""
+    return "data_error" if isinstance(fault, TooDeep) else "policy_error"
 
 
 def _told(interpreter: Interpreter, name: str, arguments: tuple[object, ...]) -> set[str]:
@@ -71,8 +83,8 @@ def _told(interpreter: Interpreter, name: str, arguments: tuple[object, ...]) ->
         try:
             if interpreter.rule_holds(rule, (*arguments, Value("text", text))):
                 told.add(text)
-        except (RuleFault, RecursionError):
-            told.add("policy_error")
+        except (RuleFault, RecursionError) as fault:
+            told.add(error_of(fault))
     return told
 
 

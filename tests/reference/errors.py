@@ -27,3 +27,7 @@ class OutsideDomainError(ValueError):
 
 class WrongTypeError(ValueError):
     """A value of the wrong JSON type."""
+
+
+class TooDeep(RuleFault):
+    """References of a type to itself go on behind their declared depth."""

@@ -1,10 +1,10 @@
 """What a rule can read: the facts of a snapshot, and what the caller of one request says."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from tests.reference.errors import OutsideDomainError, RuleFault
+from tests.reference.errors import OutsideDomainError, RuleFault, TooDeep
 from tests.reference.schema import Attribute, Schema, Term
 from tests.reference.values import (
     ABSENT,
@@ -97,7 +97,7 @@ class Reader:
             if declared is None:
                 return ABSENT
             if name in declared.members:
-                return self._attribute(term, declared.members[name])
+                return along(term, declared.members[name], self._attribute)
             return self.ask(term, name, ())
         if isinstance(term, Record):
             # A property that another action declares is absent.
@@ -138,6 +138,18 @@ class Reader:
         if look_up.several == "any":
             return self.facts.any_row(look_up, term, typed, self.now)
         return self.facts.find(term.type, name, term, typed)
+
+
+def along(entity: Entity, attribute: Attribute, read: Callable[[Entity, Attribute], Term]) -> Term:
+    """Return an attribute; count the references of declared depth that follow each other."""
+    found = read(entity, attribute)
+    if not attribute.depth or not isinstance(found, Entity):
+        return found
+    name, steps = entity.along
+    steps = steps + 1 if name == attribute.name else 1
+    if steps > attribute.depth:
+        raise TooDeep(f"{entity} has more than {attribute.depth} {attribute.name}")
+    return replace(found, along=(attribute.name, steps))
 
 
 def argument_of_kind(kind: Kind, term: object) -> Term:

@@ -182,7 +182,7 @@ class Interpreter:
         if isinstance(term, Dictionary):
             return tuple((name, self._shape(item)) for name, item in sorted(term.members.items()))
         if isinstance(term, Entity):
-            return term, term.role
+            return term, term.role, term.along
         return term
 
     def _use(self, rule: ast.Rule, arguments: Sequence[object]) -> Generator[None]:

@@ -36,6 +36,8 @@ class Attribute:
     only: frozenset[str] | None = None
     from_caller: bool = False
     may_dangle: bool = False
+    depth: int = 0
+    """Of a reference to the own type: how many may follow each other; 0 for any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +259,11 @@ class _Reader:
             polar=body.get("polar") or member_name(name),
             kind=kind,
             is_optional=body.get("optional", False) or default is not None,
-            default=None if default is None else read_value(kind, default, is_proposed=False),
+            default=None if default is None else read_default(kind, default),
             only=None if only is None else frozenset(str(value) for value in only),
             from_caller=body.get("caller", False),
             may_dangle=body.get("may_dangle", False),
+            depth=body.get("depth", 0),
         )
 
     def type(self, name: str, body: Document) -> Type:
@@ -347,6 +350,14 @@ def conditions(
     }
     plain = {name: raw for name, raw in body.items() if name not in clock}
     return constants(schema, declared, plain), clock
+
+
+def read_default(kind: Kind, raw: Document) -> Value:
+    """Return a default; one of references is an empty set."""
+    if kind.member is None:
+        return read_value(kind, raw, is_proposed=False)
+    member = kind.member
+    return Value(str(kind), frozenset(read_value(member, each, is_proposed=False) for each in raw))
 
 
 def class_name(name: str) -> str:

@@ -58,6 +58,8 @@ class Entity:
     """`subject` or `resource` where the request itself names it, as its properties count there."""
     sent: str = field(default="", compare=False)
     """The id as the request has it."""
+    along: tuple[str, int] = field(default=("", 0), compare=False)
+    """The reference of declared depth that led here, and how many of them in a row."""
 
 
 class Absent:

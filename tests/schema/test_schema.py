@@ -269,6 +269,21 @@ FAULTS = [
     ("default: low", "default: hi", "default of attribute of `team`: `level`: `hi` is not one of"),
     ("default: low", "default: [low]", "`level` is a list; write one level"),
     ("founder: person", "founder: {type: person, default: a}", "is of type person, which has no"),
+    (
+        "founder: person",
+        "founder: {type: set of person, default: [a]}",
+        "names entities, which may not exist; write `[]`",
+    ),
+    ("founder: person", "founder: {type: set of email, default: a@b.cd}", "is not a list; write"),
+    ("lead: {type: person,", "lead: {type: person, depth: 33,", "is no number from 1 to 32"),
+    ("lead: {type: person,", "lead: {type: person, depth: 0,", "is no number from 1 to 32"),
+    ("lead: {type: person,", "lead: {type: person, depth: 32,", None),
+    (
+        "founder: person",
+        "founder: {type: person, depth: 2}",
+        "another type and has no depth; remove",
+    ),
+    ("level, default: low", "level, depth: 2", "is no reference and has no depth"),
     ("founder: person", "founder: set of set of person", "`set of set of person` is not a type"),
     ("founder: person", "founder: reference", "`reference` is not a type"),
     ("finds: person", "finds: persn", "`led` finds `persn`, which is no type; did you mean"),
@@ -634,7 +649,7 @@ def sentences_file(tmp_path: Path, text: str) -> Path:
 
 STANDARD = [
     "unknown_subject", "unknown_resource", "unknown_action", "already_exists", "not_granted",
-    "stale_data", "policy_error",
+    "stale_data", "data_error", "policy_error",
 ]  # fmt: skip
 
 

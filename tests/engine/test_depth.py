@@ -1,0 +1,276 @@
+"""References to the own type with a declared depth: compiled completely, and exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sidecar.cli import main
+from sidecar.compiler import load_pack
+from sidecar.compiler.compile import compile_pack
+from sidecar.compiler.pack import read_texts
+from sidecar.compiler.policy import assemble
+from sidecar.engine.authorizer import authorize
+from sidecar.engine.explanation import explain
+from sidecar.engine.policy import Policy
+from sidecar.engine.search import search_resources, search_subjects
+from sidecar.facts import Snapshot, Table, build
+from sidecar.model import Reference, Request
+from tests import reference
+from tests.bundled import through_a_bundle
+from tests.depth import deep
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DEPTH = 3
+SCHEMA = """
+types:
+  user: {subject: true, table: users, key: id, attributes: {id: string}}
+  folder:
+    table: folders
+    key: id
+    attributes:
+      id: string
+      parent: {type: folder, optional: true, depth: 3}
+      owner: {type: user, optional: true}
+      closed: {type: boolean, default: false}
+    lookups: {share: {finds: share, arguments: {user: user}, match: {folder: this, user: user}}}
+    actions: [read, tidy]
+  share: {table: shares, key: [folder, user], attributes: {folder: folder, user: user}}
+  doc: {table: docs, key: id, attributes: {id: string, folder: folder}, actions: [read]}
+"""
+RULES = """
+actor User {}
+allow(user: User, action: Action, resource) if has_permission(user, action.name, resource);
+resource Folder {
+  permissions = ["read", "tidy"];
+  roles = ["owner", "reader"];
+  relations = {parent: Folder};
+  "read" if "reader";
+  "reader" if "owner";
+  "reader" if "reader" on "parent";
+  "owner" if "owner" on "parent";
+}
+resource Doc {
+  permissions = ["read"];
+  relations = {folder: Folder};
+  "read" if "reader" on "folder";
+}
+has_role(user: User, "owner", folder: Folder) if folder.owner = user;
+has_role(user: User, "reader", folder: Folder) if folder.share(user).exists = true;
+has_relation(parent: Folder, "parent", folder: Folder) if folder.parent = parent;
+has_relation(folder: Folder, "folder", doc: Doc) if doc.folder = folder;
+has_permission(user: User, "tidy", folder: Folder) if folder.share(user).exists = true;
+forbid(_: User, _: Action{name: "tidy"}, folder: Folder, "closed") if shut(folder);
+shut(folder: Folder) if folder.closed = true;
+shut(folder: Folder) if shut(folder.parent);
+"""
+USERS, FOLDERS = ("u1", "u2"), tuple(f"f{number}" for number in range(6))
+Rows = dict[str, list[dict[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    directory = tmp_path_factory.mktemp("pack")
+    policies, fixtures = directory / "policies", directory / "fixtures"
+    for place in (policies, fixtures):
+        place.mkdir()
+    (policies / "main.polar").write_text(RULES)
+    (fixtures / "schema.yaml").write_text(SCHEMA)
+    (fixtures / "settings.yaml").write_text("{}\n")
+    (fixtures / "reasons.yaml").write_text("reasons: {closed: It is closed.}\n")
+    return policies, fixtures
+
+
+@pytest.fixture(scope="module")
+def policy(places: tuple[Path, Path]) -> Policy:
+    texts, sentences = read_texts(*places)
+    return through_a_bundle(assemble(texts, sentences, compile_pack(texts)), places[1])
+
+
+@pytest.fixture(scope="module")
+def pack(places: tuple[Path, Path]) -> reference.Pack:
+    return reference.Pack.load(*places)
+
+
+def snapshot_of(policy: Policy, rows: Rows) -> Snapshot:
+    types = policy.schema.types.values()
+    return build(
+        policy.schema,
+        {each.name: Table(each.table, list(enumerate(rows[each.table], 1))) for each in types},
+    )
+
+
+folders = st.sampled_from(FOLDERS)
+worlds = st.fixed_dictionaries(
+    {
+        "users": st.just([{"id": each} for each in USERS]),
+        "folders": st.tuples(
+            *(
+                st.fixed_dictionaries(
+                    {"id": st.just(each)},
+                    optional={
+                        "parent": folders,
+                        "owner": st.sampled_from(USERS),
+                        "closed": st.sampled_from(["true", "false"]),
+                    },
+                )
+                for each in FOLDERS
+            )
+        ).map(list),
+        "shares": st.lists(
+            st.fixed_dictionaries({"folder": folders, "user": st.sampled_from(USERS)}),
+            unique_by=lambda row: (row["folder"], row["user"]),
+            max_size=3,
+        ),
+        "docs": st.lists(folders, max_size=3).map(
+            lambda found: [{"id": f"d{at}", "folder": each} for at, each in enumerate(found)]
+        ),
+    }
+)
+
+
+def asked(user: str, action: str, kind: str, identifier: str) -> Request:
+    return Request(
+        subject=Reference("user", user), action=action, resource=Reference(kind, identifier)
+    )
+
+
+def test_rules_over_a_declared_depth_are_compiled(policy: Policy) -> None:
+    assert policy.notices == ()
+    assert not policy.uncompiled
+
+
+@given(worlds)
+@settings(
+    max_examples=60 * deep(1),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+def test_all_decisions_and_searches_are_those_of_the_reference(
+    policy: Policy, pack: reference.Pack, rows: Rows
+) -> None:
+    facts = snapshot_of(policy, rows)
+    plain = {
+        name: [
+            {key: text == "true" if key == "closed" else text for key, text in row.items()}
+            for row in table
+        ]
+        for name, table in rows.items()
+    }
+    world = reference.World.of_tables(pack, plain)
+    resources = [("folder", each) for each in FOLDERS] + [("doc", f"d{at}") for at in range(3)]
+    allowed: dict[tuple[str, str, str], list[str]] = {}
+    for user in USERS:
+        for kind, identifier in resources:
+            for action in ("read", "tidy"):
+                request = {
+                    "subject": {"type": "user", "id": user},
+                    "action": {"name": action},
+                    "resource": {"type": kind, "id": identifier},
+                }
+                expected = reference.decide(pack, world, request, NOW)
+
+                found = authorize(asked(user, action, kind, identifier), policy, facts, NOW)
+
+                assert found.allowed is expected.decision, request
+                assert {each.code for each in found.reasons} == expected.reasons, request
+                if found.allowed:
+                    allowed.setdefault((user, action, kind), []).append(identifier)
+    for user in USERS:
+        for kind in ("folder", "doc"):
+            searched = search_resources(asked(user, "read", kind, ""), policy, facts, NOW)
+            assert list(searched) == sorted(allowed.get((user, "read", kind), []))
+    for identifier in FOLDERS:
+        subjects = search_subjects(asked("", "read", "folder", identifier), policy, facts, NOW)
+        assert list(subjects) == [
+            user for user in USERS if identifier in allowed.get((user, "read", "folder"), [])
+        ]
+
+
+def chain(length: int, *, round_: bool = False) -> Rows:
+    """Return folders of which each has the next one as its parent; the last is of `u1`."""
+    rows = [{"id": f"f{at}", "parent": f"f{at + 1}"} for at in range(length)]
+    last = {"id": f"f{length}", "owner": "u1"} | ({"parent": "f0"} if round_ else {})
+    users = [{"id": each} for each in USERS]
+    return {"users": users, "folders": [*rows, last], "shares": [], "docs": []}
+
+
+def codes(policy: Policy, rows: Rows, user: str = "u1", action: str = "read") -> Sequence[str]:
+    decision = authorize(
+        asked(user, action, "folder", "f0"), policy, snapshot_of(policy, rows), NOW
+    )
+    return [] if decision.allowed else [each.code for each in decision.reasons]
+
+
+def test_a_chain_of_the_declared_depth_is_read_and_a_longer_one_is_a_fault_of_the_facts(
+    policy: Policy,
+) -> None:
+    assert codes(policy, chain(DEPTH)) == []
+    assert codes(policy, chain(DEPTH), "u2") == ["not_granted"]
+    assert codes(policy, chain(DEPTH + 1)) == ["data_error"]
+    assert codes(policy, chain(0, round_=True)) == ["data_error"]
+    assert codes(policy, chain(1, round_=True)) == ["data_error"]
+
+
+def test_a_request_that_does_not_read_the_chain_is_decided(policy: Policy) -> None:
+    rows = chain(DEPTH + 1)
+    rows["folders"][0]["owner"] = "u2"
+    rows["docs"] = [{"id": "d", "folder": "f1"}]
+    facts = snapshot_of(policy, rows)
+
+    assert authorize(asked("u1", "read", "doc", "d"), policy, facts, NOW).allowed
+    assert authorize(asked("u1", "read", "folder", "f2"), policy, facts, NOW).allowed
+
+
+def test_an_explanation_shows_the_chain(policy: Policy) -> None:
+    facts = snapshot_of(policy, chain(DEPTH + 1))
+
+    told = explain(asked("u1", "read", "folder", "f0"), policy, facts, NOW)
+
+    assert [rule.holds for rule in told.rules if rule.rule == "allow"] == [None]
+    shown = {fact.path: fact.value for fact in told.facts}
+    assert shown["resource" + ".parent" * DEPTH] == f"f{DEPTH}"
+    assert shown["resource" + ".parent" * (DEPTH + 1)] == f"f{DEPTH + 1}"
+
+
+def test_reviewers_see_all_of_it(places: tuple[Path, Path]) -> None:
+    policies, fixtures = places
+    of_pack = ["--policies", str(policies), "--fixtures", str(fixtures)]
+    (policies / "invariants.yaml").write_text(
+        "invariants:\n"
+        "  - name: nothing closed is tidied\n"
+        "    never: {resource: folder, action: tidy, when: [resource.parent.closed = true]}\n"
+    )
+
+    proved = CliRunner().invoke(main, ["prove", *of_pack])
+    listed = CliRunner().invoke(main, ["matrix", *of_pack])
+
+    (policies / "invariants.yaml").unlink()
+    assert (proved.exit_code, proved.output.splitlines()[1]) == (
+        0,
+        "proved  nothing closed is tidied",
+    )
+    assert "  read  yes    yes     -\n" in listed.output
+    assert "or when folder.parent.parent.parent.owner is user\n" in listed.output
+
+
+def test_a_depth_of_thirty_two_compiles(places: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/main.polar").write_text(RULES)
+    fixtures = tmp_path / "fixtures"
+    fixtures.mkdir()
+    for name in ("settings.yaml", "reasons.yaml"):
+        (fixtures / name).write_text((places[1] / name).read_text())
+    (fixtures / "schema.yaml").write_text(SCHEMA.replace("depth: 3", "depth: 32"))
+
+    policy = load_pack(tmp_path / "policies", fixtures)
+
+    assert not policy.uncompiled
+    assert codes(policy, chain(32)) == []
+    assert codes(policy, chain(33)) == ["data_error"]
