@@ -33,6 +33,9 @@ from sidecar.watch import elapsed
 
 LOG = logging.getLogger("sidecar")
 
+STORE_SECONDS = 1.0
+"""Seconds after which changes that could not be written are tried again: a disk may be full."""
+
 READERS_SECONDS = 10.0
 """Seconds between two removals of the read transactions that dead processes have left."""
 
@@ -105,8 +108,9 @@ class Follower:
             if self._meta is not None:
                 self._follow()
         except StoreError as error:
-            self._problems = (Problem(str(self._stores.path), 0, str(error)),)
             self._reopen()
+            self._problems = (Problem(str(self._stores.path), 0, str(error)),)
+            self._retry_at = self._clock() + STORE_SECONDS
         finally:
             self._report()
 
