@@ -7,10 +7,11 @@ lead through many entities cost their sum and not their product.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sidecar.compiler.operands import operand_of
+from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
@@ -23,13 +24,16 @@ from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.paths import Operand, operands_of
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
-from sidecar.schema.model import Schema, Value
 
 LIVE_DEPTH = 100
 """Steps to a fact when Oso is asked at request time; references that go round end here."""
 
 
 Loaded = tuple[Names, Program, LoadedPolicy]
+Call = tuple[str, tuple[Operand, ...]]
+"""A rule's name with the number of its parameters, ``plan_holds__1``, and its operands."""
+R = TypeVar("R")
+"""What is found of a rule."""
 
 
 def answer(
@@ -41,15 +45,12 @@ def answer(
         Plain data: ``holds``, or ``fault`` where one of the clauses fails, or ``data_fault`` where
         the facts are at fault.
     """
-    names, program, _ = loaded
-    request = (asked["subject"], asked["resource"], action_of(names.schema, asked))
-    answering = Answering(loaded, pack.settings, answers, request)
+    answering = Answering(loaded, pack, answers, asked)
     operands = operands_of(asked["code"])
     holds = False
-    types = operand_types(paths_of(names.schema, *request[:2]), operands)
-    for clause in program.matching(asked["rule"], operands, types):
+    for clause in answering.matching(asked["rule"], operands):
         try:
-            holds = answering.holds([clause], operands) or holds
+            holds = answering.judge([clause], operands) or holds
         except TooDeep as error:
             return {"data_fault": f"{clause.file}:{clause.line}: {error}"}
         except (PolicyFault, Unexplorable) as error:
@@ -57,31 +58,61 @@ def answer(
     return {"holds": holds}
 
 
-def action_of(schema: Schema, asked: Mapping[str, Any]) -> Action:
-    """Return the action that is asked about, with its declared properties."""
-    declared = schema.types[asked["resource"]].actions.get(asked["action"])
-    return asked["action"], declared.properties if declared else {}
-
-
-class Answering:
-    """Answers what Oso asks from `answers`, for one kind of request."""
+class RuleByRule(ABC, Generic[R]):
+    """Asks Oso about rules for one kind of request, each once for the same operands."""
 
     def __init__(
-        self,
-        loaded: Loaded,
-        settings: Mapping[str, Value],
-        answers: Answers,
-        asked: tuple[str, str, Action],
+        self, loaded: Loaded, pack: PackTexts, answers: Answers, asked: Mapping[str, Any]
     ) -> None:
-        self._names, self._program, self._policy = loaded
-        self._settings = settings
-        self._answers = answers
-        self._subject, self._resource, self._action = asked
-        self._paths = paths_of(self._names.schema, self._subject, self._resource)
-        self._known: dict[tuple[str, tuple[Operand, ...]], bool] = {}
-        self._open: set[tuple[str, tuple[Operand, ...]]] = set()
+        """Prepare to ask.
 
-    def holds(self, clauses: Sequence[Clause], operands: tuple[Operand, ...]) -> bool:
+        Args:
+            loaded: The policy.
+            pack: Its texts.
+            answers: Who answers what Oso asks about the facts.
+            asked: A query of the engine (`sidecar.engine.policy.Query`).
+        """
+        names, self.program, self.policy = loaded
+        self.subject, self.resource = asked["subject"], asked["resource"]
+        declared = names.schema.types[self.resource].actions.get(asked["action"])
+        action: Action = (asked["action"], declared.properties if declared else {})
+        self.symbols = (names, pack.settings, self.policy.things, answers, action)
+        """What symbols mean (`sidecar.compiler.semantics.Look`)."""
+        self.found: dict[Call, R] = {}
+        self._paths = paths_of(names.schema, self.subject, self.resource)
+        self._open: set[Call] = set()
+
+    @abstractmethod
+    def judge(self, clauses: Sequence[Clause], operands: tuple[Operand, ...]) -> R:
+        """Ask about all of these clauses of one rule."""
+
+    def matching(self, rule: str, operands: tuple[Operand, ...]) -> Sequence[Clause]:
+        """Return the clauses of a rule that may hold for its operands."""
+        return self.program.matching(rule, operands, operand_types(self._paths, operands))
+
+    def rule(self, rule: str, operands: tuple[Operand, ...]) -> R:
+        """Return what is found of a rule; its name ends in the number of its parameters.
+
+        Raises:
+            PolicyFault: Where it calls itself with the same operands.
+        """
+        call = (rule, operands)
+        if call in self._open:
+            raise PolicyFault("the rule calls itself with the same arguments", rule)
+        if call not in self.found:
+            self._open.add(call)
+            try:
+                clauses = self.matching(rule.rpartition("__")[0], operands)
+                self.found[call] = self.judge(clauses, operands)
+            finally:
+                self._open.discard(call)
+        return self.found[call]
+
+
+class Answering(RuleByRule[bool]):
+    """Tells whether rules hold."""
+
+    def judge(self, clauses: Sequence[Clause], operands: tuple[Operand, ...]) -> bool:
         """Tell whether one of the clauses holds; each is asked, so that no fault is hidden.
 
         Raises:
@@ -92,36 +123,9 @@ class Answering:
         return any(answers)
 
     def _clause(self, clause: Clause, operands: tuple[Operand, ...]) -> bool:
-        question = Asking(
-            self._names,
-            self._settings,
-            self._policy.things,
-            self._answers,
-            self._action,
-            self._via,
-            LIVE_DEPTH,
-        )
-        return self._policy.ask(question, clause.name, self._subject, self._resource, operands)
+        asking = Asking(*self.symbols, self._via, LIVE_DEPTH)
+        return self.policy.ask(asking, clause.name, self.subject, self.resource, operands)
 
-    def _via(self, rule: str, operands: tuple[object, ...]) -> str:
-        keys = []
-        for operand in operands:
-            key = operand_of(operand)
-            if key is None:
-                return "clauses"
-            keys.append(key)
-        return "yes" if self._rule(rule, tuple(keys)) else "no"
-
-    def _rule(self, rule: str, operands: tuple[Operand, ...]) -> bool:
-        key = (rule, operands)
-        if key in self._open:
-            raise PolicyFault("the rule calls itself with the same arguments", rule)
-        if key not in self._known:
-            types = operand_types(self._paths, operands)
-            clauses = self._program.matching(rule.rpartition("__")[0], operands, types)
-            self._open.add(key)
-            try:
-                self._known[key] = self.holds(clauses, operands)
-            finally:
-                self._open.discard(key)
-        return self._known[key]
+    def _via(self, rule: str, values: tuple[object, ...]) -> bool | None:
+        operands = operands_of_call(values)
+        return None if operands is None else self.rule(rule, operands)

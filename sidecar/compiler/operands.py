@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sidecar.compiler.symbols import ActionName, ActionObject, Constant, Fact, Thing
 from sidecar.diagram.paths import ACTION, Literal, Operand
@@ -41,6 +41,13 @@ def operand_of(value: object) -> Operand | None:
     if isinstance(value, str | bool | int):
         return Literal(f"{type(value).__name__} {text_of(value)}")
     return None
+
+
+def operands_of_call(values: Sequence[object]) -> tuple[Operand, ...] | None:
+    """Return the keys of all operands of a rule; None where it cannot be asked alone."""
+    operands = [operand_of(value) for value in values]
+    known = tuple(operand for operand in operands if operand is not None)
+    return known if len(known) == len(operands) else None
 
 
 def read_back(text: str) -> object:

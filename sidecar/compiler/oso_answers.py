@@ -22,8 +22,10 @@ from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
 from sidecar.schema.model import Attribute, Kind, Value
 
-RuleAnswer = Callable[[str, tuple[object, ...]], str]
-"""Given a rule and its operands: ``yes``, ``no``, or ``clauses`` to go through them."""
+RuleAnswer = Callable[[str, tuple[object, ...]], bool | None]
+"""Given a rule and its operands: whether it holds; None to go through its clauses."""
+_WORDS = {True: "yes", False: "no", None: "clauses"}
+"""How the generated rules know these answers."""
 
 MAXIMUM_CALLS = 500
 """Calls of rules on one path; more is a rule that calls itself without end."""
@@ -99,8 +101,7 @@ class Asking:
         if open_ones:
             self.opened.add(attribute.rpartition("__")[0])
             return ["clauses", " ".join([attribute, *open_ones])]
-        answer = self._answer_rule(attribute, tuple(operands))
-        return [answer, attribute]
+        return [_WORDS[self._answer_rule(attribute, tuple(operands))], attribute]
 
     def _found(self, arguments: Sequence[dict[str, Any]], host: Any) -> bool:  # noqa: ANN401
         """Refuse that an argument, which was not known, is absent: Oso would take it for found."""

@@ -9,23 +9,21 @@ clause that does not hold, a step that turned round leads on is where it failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec import to_builtins
 
-from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, action_of
-from sidecar.compiler.operands import operand_of
+from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, RuleByRule
+from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause
 from sidecar.compiler.proof import Called, Compare, Key, NoValue, called_by
 from sidecar.compiler.query_trace import Run, WatchedComparison, WatchedLook
-from sidecar.compiler.selection import operand_types
 from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable
-from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.paths import ACTION_NAME, Operand, operands_of
 from sidecar.diagram.questions import RuleHolds
 from sidecar.errors import PolicyFault
@@ -44,10 +42,9 @@ def prove(
         clauses that its proof goes through directly).
     """
     prover = _Prover(loaded, pack, answers, asked)
-    rule, operands = asked["rule"], operands_of(asked["code"])
-    first = (f"{rule}__{len(operands)}", operands)
-    prover.prove(*first)
-    return {"holds": prover.proofs[first].holds, "rules": prover.plain(first)}
+    operands = operands_of(asked["code"])
+    first = (f"{asked['rule']}__{len(operands)}", operands)
+    return {"holds": prover.rule(*first).holds, "rules": prover.plain(first)}
 
 
 @dataclass(slots=True)
@@ -69,44 +66,13 @@ class _RuleProof:
         return None if None in answers else True in answers
 
 
-class _Prover:
-    def __init__(
-        self, loaded: Loaded, pack: PackTexts, answers: Answers, asked: Mapping[str, Any]
-    ) -> None:
-        self._names, self._program, self._policy = loaded
-        self._settings = pack.settings
-        self._answers = answers
-        self._subject, self._resource = asked["subject"], asked["resource"]
-        self._paths = paths_of(self._names.schema, self._subject, self._resource)
-        self._action = action_of(self._names.schema, asked)
-        self._clauses = {
-            each.number: each for every in self._program.clauses.values() for each in every
-        }
-        self._open: set[Called] = set()
-        self.proofs: dict[Called, _RuleProof] = {}
-
-    def prove(self, rule: str, operands: tuple[Operand, ...]) -> None:
-        """Prove a rule, once for the same operands.
-
-        Raises:
-            PolicyFault: Where it calls itself with the same operands.
-        """
-        key = (rule, operands)
-        if key in self._open:
-            raise PolicyFault("the rule calls itself with the same arguments", rule)
-        if key not in self.proofs:
-            self._open.add(key)
-            try:
-                types = operand_types(self._paths, operands)
-                clauses = self._program.matching(rule.rpartition("__")[0], operands, types)
-                self.proofs[key] = _RuleProof([self._clause(each, operands) for each in clauses])
-            finally:
-                self._open.discard(key)
+class _Prover(RuleByRule[_RuleProof]):
+    def judge(self, clauses: Sequence[Clause], operands: tuple[Operand, ...]) -> _RuleProof:
+        return _RuleProof([self._clause(each, operands) for each in clauses])
 
     def _called(self, rule: str, operands: tuple[Operand, ...]) -> bool:
         """Tell whether a rule holds, for a clause that calls it: where it fails, so does that."""
-        self.prove(rule, operands)
-        found = self.proofs[rule, operands]
+        found = self.rule(rule, operands)
         for each in found.clauses:
             if each.holds is None:
                 raise PolicyFault(each.fault)
@@ -123,23 +89,16 @@ class _Prover:
     def _query(
         self, clause: Clause, operands: tuple[Operand, ...], run: Run
     ) -> Mapping[str, Any] | None:
-        symbols = (self._names, self._settings, self._policy.things, self._answers, self._action)
+        def via(rule: str, values: tuple[object, ...]) -> bool | None:
+            called = operands_of_call(values)
+            if called is None:
+                return None
+            return run.answer(RuleHolds(rule, called), lambda: self._called(rule, called))
 
-        def via(rule: str, arguments: tuple[object, ...]) -> str:
-            keys = [operand_of(argument) for argument in arguments]
-            known = tuple(key for key in keys if key is not None)
-            if len(known) < len(keys):
-                return "clauses"
-            return (
-                "yes"
-                if run.answer(RuleHolds(rule, known), lambda: self._called(rule, known))
-                else "no"
-            )
-
-        asking = Asking(*symbols, via, LIVE_DEPTH)
-        asking.look = WatchedLook(run, *symbols, LIVE_DEPTH)
+        asking = Asking(*self.symbols, via, LIVE_DEPTH)
+        asking.look = WatchedLook(run, *self.symbols, LIVE_DEPTH)
         asking.compare = WatchedComparison(run, asking.compare)
-        return self._policy.prove(asking, clause.name, self._subject, self._resource, operands)
+        return self.policy.prove(asking, clause.name, self.subject, self.resource, operands)
 
     def plain(self, first: Called) -> list[list[Any]]:
         """Return the proof of a rule and of those that it rests on; nothing of Oso's is left."""
@@ -147,13 +106,13 @@ class _Prover:
         waiting, seen = [first], {first}
         while waiting:
             key = waiting.pop(0)
-            proof = self.proofs[key]
+            proof = self.found[key]
             clauses = [self._plain(each, key[1]) for each in proof.clauses]
             plain.append([key[0], to_builtins(key[1]), proof.holds, clauses])
             for each in proof.clauses:
                 for step in each.run.steps:
                     called = called_by(step)
-                    if called in self.proofs and called not in seen:
+                    if called is not None and called in self.found and called not in seen:
                         seen.add(called)
                         waiting.append(called)
         return plain
@@ -161,7 +120,8 @@ class _Prover:
     def _plain(self, proof: _ClauseProof, operands: tuple[Operand, ...]) -> dict[str, Any]:
         clause, run = proof.clause, proof.run
         through = _rules_in(proof.trace, "c__")[1:] if proof.trace is not None else []
-        inlined = [self._clauses[int(each.removeprefix("c__"))] for each, _ in through]
+        clauses = {each.name: each for every in self.program.clauses.values() for each in every}
+        inlined = [clauses[name] for name, _ in through]
         resting = self._resting(proof, operands)
         return {
             "rule": clause.rule,

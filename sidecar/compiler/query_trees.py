@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct, structs
 
 from sidecar.compiler.action_use import ActionUse
-from sidecar.compiler.operands import operand_of
+from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.program import Clause, Program
@@ -301,7 +301,7 @@ class _Exploration:
             raise Unexplorable("there was no time left to explore it")
         path = _Path(answers)
 
-        def via(rule: str, operands: tuple[object, ...]) -> str:
+        def via(rule: str, operands: tuple[object, ...]) -> bool | None:
             return self._via(path, rule, operands)
 
         asking = Asking(trees.names, trees.settings, trees.loaded.things, path, asked.action, via)
@@ -312,16 +312,15 @@ class _Exploration:
             self.use.add(asking.look.action_use)
             self.through |= asking.opened
 
-    def _via(self, path: _Path, rule: str, operands: tuple[object, ...]) -> str:
+    def _via(self, path: _Path, rule: str, operands: tuple[object, ...]) -> bool | None:
         """Answer a rule from the path; go through its clauses where an operand is not known."""
-        keys = [operand_of(operand) for operand in operands]
-        known = tuple(key for key in keys if key is not None)
-        if len(known) < len(keys):
+        known = operands_of_call(operands)
+        if known is None:
             self.through.add(rule.rpartition("__")[0])
             self.use.is_whole = self.use.is_whole or _names_action(operands)
-            return "clauses"
+            return None
         self.use.is_passed = self.use.is_passed or _names_action(operands)
-        return "yes" if path.ask(RuleHolds(rule, known), YES_NO) else "no"
+        return bool(path.ask(RuleHolds(rule, known), YES_NO))
 
 
 def _names_action(operands: Sequence[object]) -> bool:
