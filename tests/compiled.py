@@ -8,16 +8,19 @@ twenty times as long to start as a small pack to compile. Every test of a module
 
 from __future__ import annotations
 
-import json
 import pickle
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from sidecar.compiler import child_main
 from sidecar.compiler.child_process import Child
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
+from sidecar.compiler.compiled import Compiled
 from sidecar.compiler.pack import PackTexts
 
 _KNOWN: dict[bytes, bytes] = {}
+T = TypeVar("T")
 
 
 class Remembered(Child):
@@ -30,8 +33,10 @@ class Remembered(Child):
         elif self._key not in _KNOWN:
             _KNOWN[self._key] = _answer(pack, earlier)
 
-    def receive(self) -> Any:  # noqa: ANN401 - JSON
-        return json.loads(_KNOWN[self._key]) if self._key else super().receive()
+    def receive(self, kind: type[T]) -> T:
+        if not self._key:
+            return super().receive(kind)
+        return msgspec.json.decode(_KNOWN[self._key], type=kind)
 
     def close(self) -> None:
         if not self._key:
@@ -43,13 +48,12 @@ def _answer(pack: PackTexts, earlier: bytes) -> bytes:
     try:
         return child_main._compiled(pack, earlier)  # noqa: SLF001  its answer, without its limits
     except InvalidPolicyError as error:
-        problems = [[problem.file, problem.line, problem.message] for problem in error.problems]
-        return json.dumps({"problems": problems}).encode()
+        return msgspec.json.encode(error.reply())
 
 
-def compiled(pack: PackTexts) -> Any:  # noqa: ANN401 - JSON
+def compiled(pack: PackTexts) -> Compiled:
     """Compile a pack in this process, as `compile_pack` does, unless it did so before."""
     key = pickle.dumps(("here", pack))
     if key not in _KNOWN:
-        _KNOWN[key] = json.dumps(compile_pack(pack)).encode()
-    return json.loads(_KNOWN[key])
+        _KNOWN[key] = msgspec.json.encode(compile_pack(pack))
+    return msgspec.json.decode(_KNOWN[key], type=Compiled)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sidecar.compiler.compile_cache import compile_cached
+    from sidecar.compiler.compiled import Compiled
     from sidecar.compiler.pack import PackTexts, read_texts
     from sidecar.compiler.policy import assemble, load_pack
     from sidecar.compiler.shared_compile import SharedCompiling
 
 __all__ = [
+    "Compiled",
     "PackTexts",
     "SharedCompiling",
     "assemble",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Compiled": "compiled",
     "PackTexts": "pack",
     "SharedCompiling": "shared_compile",
     "assemble": "policy",

@@ -22,6 +22,7 @@ import msgspec
 
 from sidecar.compiler.child_process import OUT_OF_MEMORY
 from sidecar.compiler.compile import InvalidPolicyError, compile_texts, load
+from sidecar.compiler.compiled import Reply
 from sidecar.compiler.findings import load_findings
 from sidecar.compiler.live_query import answer
 from sidecar.compiler.oso_proof import prove
@@ -78,8 +79,7 @@ def _serve() -> None:
             return
         loaded = load(pack)
     except InvalidPolicyError as error:
-        problems = [[problem.file, problem.line, problem.message] for problem in error.problems]
-        write_message(answers, json.dumps({"problems": problems}).encode())
+        write_message(answers, msgspec.json.encode(error.reply()))
         return
     write_message(answers, b'{"ready": true}')
     while message := read_message(questions):
@@ -97,13 +97,13 @@ def _compiled(pack: PackTexts, earlier: bytes) -> bytes:
         known = None  # of another version of this program
     compilation = compile_texts(pack, known)
     found = msgspec.Raw(compilation.findings().dump())
-    return msgspec.json.encode({"compiled": compilation.compiled, "findings": found})
+    return msgspec.json.encode(Reply(compilation.compiled, findings=found))
 
 
 def _vary(pack: PackTexts, messages: BinaryIO, answers: BinaryIO) -> None:
     """Compile the pack, then each variant that is sent, until the parent goes."""
     varying = Varying(pack)
-    write_message(answers, json.dumps({"compiled": varying.compiled}).encode())
+    write_message(answers, msgspec.json.encode(Reply(varying.compiled)))
     while message := read_message(messages):
         texts = json.loads(message)
         seconds = pack.seconds * 2 + GRACE_SECONDS

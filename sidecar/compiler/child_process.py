@@ -13,16 +13,20 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from sidecar.compiler.compiled import Compiled, CompiledPack, Reply
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.questions import Answer, Question
 from sidecar.errors import DataError, EvaluationError, InvalidPackError, OsoMissingError, Problem
+
+T = TypeVar("T")
+_Said = dict[str, Any]
+"""A message about a question at request time."""
 
 _MODULE = "import sidecar.compiler.child_main as child; child.main()"
 
@@ -118,18 +122,17 @@ class Child:
         except OSError as error:
             raise self._ended() from error
 
-    def receive(self) -> Any:  # noqa: ANN401 - JSON
-        """Return the next message as plain data.
+    def receive(self, kind: type[T]) -> T:
+        """Return the next message, which is of this kind.
 
         Raises:
             ChildFailedError: Where the process has ended, or the time is up.
         """
         size = int.from_bytes(self._read(4), "big")
         try:
-            said = msgspec.json.decode(self._read(size))
+            return msgspec.json.decode(self._read(size), type=kind)
         except ValueError as error:
             raise ChildFailedError("it said what is no answer") from error
-        return said
 
     def allow(self, seconds: float) -> None:
         """Set the time limit for what is received from now on."""
@@ -180,23 +183,13 @@ def _end(process: subprocess.Popen[bytes], parent: int) -> None:
                 continue
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledPack:
-    """A compiled pack, and what compiling another text of its policy can take over."""
-
-    plain: Mapping[str, Any]
-    """What `sidecar.compiler.compile.compile_pack` returns."""
-    findings: bytes
-    """What `sidecar.compiler.findings` writes; empty where nothing is known."""
-
-
-def compile_in_child(pack: PackTexts) -> Mapping[str, Any]:
+def compile_in_child(pack: PackTexts) -> Compiled:
     """Compile a pack in a process of its own, every clause anew.
 
     Raises:
         InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
     """
-    return compile_with_findings(pack, b"").plain
+    return compile_with_findings(pack, b"").compiled
 
 
 def compile_with_findings(pack: PackTexts, earlier: bytes) -> CompiledPack:
@@ -213,24 +206,12 @@ def compile_with_findings(pack: PackTexts, earlier: bytes) -> CompiledPack:
     try:
         child = Child("compile", pack, pack.seconds * 2 + 10, earlier)
         try:
-            answer = child.receive()
+            reply = child.receive(Reply)
         finally:
             child.close()
     except ChildFailedError as error:
         raise failed(pack, error) from error
-    return CompiledPack(compiled_of(answer), msgspec.json.encode(answer.get("findings")))
-
-
-def compiled_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the compiled pack that a child sent.
-
-    Raises:
-        InvalidPackError: With every fault of the policy, which it sent instead.
-    """
-    compiled: Mapping[str, Any] = answer.get("compiled", {})
-    if problems := answer.get("problems") or compiled["never"]:
-        raise InvalidPackError([Problem(*problem) for problem in problems])
-    return compiled
+    return CompiledPack(reply.usable(), bytes(reply.findings))
 
 
 def failed(pack: PackTexts, error: ChildFailedError) -> InvalidPackError:
@@ -306,7 +287,7 @@ class Oso:
         child.allow(seconds)
         child.send(json.dumps(asked).encode())
         try:
-            while "ask" in (said := child.receive()):
+            while "ask" in (said := child.receive(_Said)):
                 question = msgspec.convert(said["ask"], Question)
                 child.send(json.dumps(answer(question)).encode())
         except BaseException:
@@ -317,8 +298,7 @@ class Oso:
             raise DataError(said["data_fault"])
         if "fault" in said:
             raise EvaluationError(said["fault"])
-        answered: Mapping[str, Any] = said
-        return answered
+        return said
 
     def _started(self) -> Child:
         if self._child is not None and self._owner != os.getpid():
@@ -326,7 +306,7 @@ class Oso:
         if self._child is None:
             self._owner = os.getpid()
             self._child = Child("answer", self._pack, 30)
-            if "ready" not in self._child.receive():
+            if "ready" not in self._child.receive(_Said):
                 raise ChildFailedError("it does not load the policy any more")
         return self._child
 

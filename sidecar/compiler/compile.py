@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from msgspec import to_builtins
-
+from sidecar.bundle.model import NodeRow, RuleRow
+from sidecar.compiler.compiled import Compiled, Reply
 from sidecar.compiler.dead_clauses import never
 from sidecar.compiler.entries import EntryCompiler, requests
 from sidecar.compiler.explorer import Explorer, gone_through
@@ -21,7 +20,7 @@ from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Program, write_program
 from sidecar.diagram.diagram import Trees
-from sidecar.diagram.nodes import Node, Test
+from sidecar.diagram.nodes import Node
 from sidecar.digests import digest_of
 from sidecar.errors import Problem
 from sidecar.polar.call_checks import (
@@ -48,6 +47,10 @@ class InvalidPolicyError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
         super().__init__()
+
+    def reply(self) -> Reply:
+        """Return what the parent process is sent."""
+        return Reply(problems=tuple(map(_place, self.problems)))
 
 
 def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
@@ -91,7 +94,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
 class Compilation:
     """A compiled pack, and what compiling another text of its policy can take over."""
 
-    compiled: dict[str, Any]
+    compiled: Compiled
     explorer: Explorer
     context: str
     """Digest of what every clause can look at (`findings`)."""
@@ -101,17 +104,8 @@ class Compilation:
         return findings_of(self.explorer.asking, self.explorer.program, self.context)
 
 
-def compile_pack(pack: PackTexts) -> dict[str, Any]:
+def compile_pack(pack: PackTexts) -> Compiled:
     """Explore every question that can be put to a pack.
-
-    Returns:
-        Plain data for `sidecar.compiler.policy`: ``tests``, ``nodes`` (test, labels, branches by
-        number), ``entries`` (subject, resource, action, then a root for each of the three kinds of
-        question, null where Oso has to be asked, and one for granted and not forbidden),
-        ``foreign`` (the same, for actions of other types that a rule names),
-        ``notices``, ``uncompiled`` (a row for each clause that is put to Oso), and ``never``:
-        rules that never hold, which a pack must not have. For reviewers also ``probes``
-        (name, subject, resource, action, root) and ``explored`` (see `_explored`).
 
     Raises:
         InvalidPolicyError: With every fault of the policy.
@@ -142,7 +136,7 @@ def compile_texts(
     return Compilation(_explore(pack, explorer), explorer, context)
 
 
-def _explore(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
+def _explore(pack: PackTexts, explorer: Explorer) -> Compiled:
     compiler = EntryCompiler(explorer)
     entries = compiler.entries(pack)
     if explorer.problems:
@@ -159,67 +153,48 @@ def _explore(pack: PackTexts, explorer: Explorer) -> dict[str, Any]:
     refused, noticed = never(explorer, pack.probes)
     explored = list(_explored(explorer, compiler.roots)) if pack.reviewing else []
     nodes = list(explorer.trees.reachable(compiler.roots))
-    return {
-        "tests": list(map(plain_test, explorer.trees.tests)),
-        "nodes": [plain_node(node) for node in nodes if node.branches],
-        "entries": entries,
-        "foreign": foreign,
-        "notices": [_plain(problem) for problem in (*compiler.notices, *noticed)],
-        "uncompiled": compiler.uncompiled,
-        "never": [_plain(problem) for problem in refused],
-        "queries": explorer.asking.queries,
-        "late": explorer.asking.is_late,
-        "probes": probes,
-        "explored": explored,
-        "gone_through": sorted(gone_through(explorer)),
-    }
+    return Compiled(
+        tests=explorer.trees.tests,
+        nodes=[
+            NodeRow(each.number, each.test, each.labels, tuple(at.number for at in each.branches))
+            for each in nodes
+            if each.branches
+        ],
+        entries=entries,
+        foreign=foreign,
+        notices=list(map(_place, (*compiler.notices, *noticed))),
+        uncompiled=compiler.uncompiled,
+        never=tuple(map(_place, refused)),
+        queries=explorer.asking.queries,
+        late=explorer.asking.is_late,
+        probes=probes,
+        explored=explored,
+        gone_through=sorted(gone_through(explorer)),
+    )
 
 
-def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[list[Any]]:
-    """Yield each rule and each clause that was explored, with the root of its tree.
-
-    A clause as its rule, file, line and number, a rule with an empty file; then the operands, the
-    types of subject and resource, the action (null: for every action the same), and the root, null
-    where it could not be explored.
-    """
+def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[RuleRow]:
+    """Yield each rule and each clause that was explored, and add the root of its diagram."""
     clauses = {each.number: each for every in explorer.program.clauses.values() for each in every}
     for (kind, name, operands, subject, resource, *action), found in explorer.explored():
         clause = clauses[name] if kind == "clause" else None
-        place = (
-            [clause.rule, clause.file, clause.line, clause.number]
-            if clause is not None
-            else [name.rpartition("__")[0], "", 0, -1]
-        )
         if found is not None:
             roots.append(found)
-        root = None if found is None else found.number
-        yield [
-            *place,
-            to_builtins(operands),
-            subject,
-            resource,
-            action[0] if action else None,
-            root,
-        ]
+        yield RuleRow(
+            rule=name.rpartition("__")[0] if clause is None else clause.rule,
+            file="" if clause is None else clause.file,
+            line=0 if clause is None else clause.line,
+            number=-1 if clause is None else clause.number,
+            operands=operands,
+            subject=subject,
+            resource=resource,
+            action=action[0] if action else None,
+            root=None if found is None else found.number,
+        )
 
 
-def plain_test(test: Test) -> list[Any]:
-    """Return a test as plain data."""
-    plain: list[Any] = to_builtins(test)
-    return plain
-
-
-def plain_node(node: Node) -> list[Any]:
-    """Return a node as plain data."""
-    return [node.number, node.test, node.labels, [branch.number for branch in node.branches]]
-
-
-def _number(root: Node | None) -> int | None:
-    return None if root is None else root.number
-
-
-def _plain(problem: Problem) -> list[object]:
-    return [problem.file, problem.line, problem.message]
+def _place(problem: Problem) -> tuple[str, int, str]:
+    return problem.file, problem.line, problem.message
 
 
 def _warnings(loaded: LoadedPolicy, sources: Sequence[Source]) -> Iterator[Problem]:

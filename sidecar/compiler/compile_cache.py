@@ -7,16 +7,16 @@ depends on the cache but time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remember
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from sidecar.compiler.child_process import CompiledPack, compile_with_findings
+from sidecar.compiler.child_process import compile_with_findings
+from sidecar.compiler.compiled import Compiled, CompiledPack
 from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.digests import digest_of
@@ -26,16 +26,16 @@ _LIBRARIES = ("oso", "lark", "msgspec")
 """Libraries on which the result of compiling depends."""
 
 
-def compile_cached(pack: PackTexts) -> Mapping[str, Any]:
+def compile_cached(pack: PackTexts) -> Compiled:
     """Return the compiled pack, from the cache where it has been compiled before.
 
     Raises:
         InvalidPackError: With every fault of the policy, or that compiling failed as a whole.
     """
-    return compile_by(DiskCache.default(), pack).plain
+    return compile_by(DiskCache.default(), pack).compiled
 
 
-def compile_both(old: PackTexts, new: PackTexts) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def compile_both(old: PackTexts, new: PackTexts) -> tuple[Compiled, Compiled]:
     """Return two compiled packs to compare.
 
     The second one takes over what was found of the first, where it can; else each is compiled in
@@ -47,7 +47,7 @@ def compile_both(old: PackTexts, new: PackTexts) -> tuple[Mapping[str, Any], Map
     if _findings_key(old) == _findings_key(new):
         cache = DiskCache.default()
         first = compile_by(cache, old)
-        return first.plain, compile_by(cache, new, first.findings).plain
+        return first.compiled, compile_by(cache, new, first.findings).compiled
     with ThreadPoolExecutor(2) as pool:
         before, after = pool.map(compile_cached, (old, new))
     return before, after
@@ -67,10 +67,10 @@ def compile_by(cache: DiskCache, pack: PackTexts, earlier: bytes = b"") -> Compi
     key, findings_key = pack_key(pack), _findings_key(pack)
     kept = cache.read(key)
     if kept is not None:
-        return CompiledPack(msgspec.json.decode(kept), earlier)
+        return CompiledPack(msgspec.json.decode(kept, type=Compiled), earlier)
     compiled = compile_with_findings(pack, earlier or cache.read(findings_key) or b"")
-    if not compiled.plain["late"]:  # with more time there would be less to put to Oso
-        cache.write(key, msgspec.json.encode(compiled.plain))
+    if not compiled.compiled.late:  # with more time there would be less to put to Oso
+        cache.write(key, msgspec.json.encode(compiled.compiled))
     cache.write(findings_key, compiled.findings)
     return compiled
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+
+from msgspec import structs
 
 from sidecar.bundle import UNDECLARED_ACTION
+from sidecar.bundle.model import EntryRow
 from sidecar.compiler.explorer import Explorer
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Clause, Program
@@ -51,18 +53,10 @@ class EntryCompiler:
     _coded: dict[tuple[str, str, str], Collection[str]] = field(default_factory=dict)
 
     @property
-    def uncompiled(self) -> list[list[Any]]:
-        """Return each clause that is put to Oso at request time, as plain data of `Uncompiled`."""
+    def uncompiled(self) -> list[tuple[str, int, str, str, str, str, str]]:
+        """Return each clause that is put to Oso at request time, as a row of `Uncompiled`."""
         return [
-            [
-                clause.file,
-                clause.line,
-                clause.rule,
-                asked.subject,
-                asked.resource,
-                asked.action[0],
-                cause,
-            ]
+            (clause.file, clause.line, clause.rule, *_names(asked), cause)
             for clause, asked, cause in self._put
         ]
 
@@ -87,12 +81,12 @@ class EntryCompiler:
             found.append(Problem(uses[0][0].file, uses[0][0].line, message))
         return found
 
-    def entries(self, pack: PackTexts) -> list[list[Any]]:
+    def entries(self, pack: PackTexts) -> list[EntryRow]:
         """Explore all that is asked about each kind of request."""
         of_pairs = groupby(requests(pack.schema), key=lambda each: (each.subject, each.resource))
         return [entry for _, asked in of_pairs for entry in self._pair(list(asked))]
 
-    def _pair(self, asked: Sequence[Asked]) -> list[list[Any]]:
+    def _pair(self, asked: Sequence[Asked]) -> list[EntryRow]:
         """Explore all requests of one pair of types, whose tests have an order of their own.
 
         It is that in which Oso asks, which reads well; another where that takes many nodes; and
@@ -105,7 +99,7 @@ class EntryCompiler:
             found = self._within(MAXIMUM_NODES, asked)
         return [self.entry(each) for each in asked] if found is None else found
 
-    def _within(self, nodes: int, asked: Sequence[Asked]) -> list[list[Any]] | None:
+    def _within(self, nodes: int, asked: Sequence[Asked]) -> list[EntryRow] | None:
         """Explore requests of one pair; None, and nothing is kept, where it takes more nodes."""
         explorer, trees = self.explorer, self.explorer.trees
         roots, put, unsettled = len(self.roots), len(self._put), set(explorer.unsettled)
@@ -129,7 +123,7 @@ class EntryCompiler:
         ]
         return small_order(self.explorer, calls)
 
-    def entry(self, asked: Asked) -> list[Any]:
+    def entry(self, asked: Asked) -> EntryRow:
         """Explore all that is asked about one kind of request."""
         granted = self._question("allow", None, asked, grants=True)
         coded = []
@@ -137,22 +131,23 @@ class EntryCompiler:
             roots = {code: self._question(rule, code, asked) for code in self._codes(rule, asked)}
             coded.append({code: root for code, root in roots.items() if root is not FALSE})
         allowed = self._allowed(granted, coded[0].values(), asked)
-        numbers = [{code: _number(root) for code, root in roots.items()} for roots in coded]
-        names = [asked.subject, asked.resource, asked.action[0]]
-        return [*names, _number(granted), *numbers, _number(allowed)]
+        forbids, obliges = (
+            {code: _number(root) for code, root in roots.items()} for roots in coded
+        )
+        return EntryRow(*_names(asked), _number(granted), forbids, obliges, _number(allowed))
 
-    def foreign(self, schema: Schema, entries: Sequence[list[Any]]) -> Iterator[list[Any]]:
+    def foreign(self, schema: Schema, entries: Sequence[EntryRow]) -> Iterator[EntryRow]:
         """Explore the prohibitions for actions that only other types declare.
 
         Such a request is denied in any case, but all reasons are told. An action that no rule
         names is like one that nobody declares, so most need nothing of their own.
         """
-        bases = {tuple(each[:2]): each for each in entries if each[2] == UNDECLARED_ACTION}
+        bases = [each for each in entries if each.action == UNDECLARED_ACTION]
         strings = Strings(self.explorer.program)
         actions = dict.fromkeys(name for each in schema.types.values() for name in each.actions)
-        for (subject, resource), base in bases.items():
-            declared = schema.types[resource].actions
-            undeclared = Asked(subject, resource, _UNDECLARED)
+        for base in bases:
+            declared = schema.types[base.resource].actions
+            undeclared = Asked(base.subject, base.resource, _UNDECLARED)
             named = {
                 code: strings.of(self._clauses("forbid", code, undeclared))
                 for code in self._codes("forbid", undeclared)
@@ -161,23 +156,23 @@ class EntryCompiler:
             for name in actions:
                 if name in declared or name not in mentioned:
                     continue
-                asked = Asked(subject, resource, (name, {}))
+                asked = Asked(base.subject, base.resource, (name, {}))
                 roots = {
                     code: _number(self._question("forbid", code, asked))
                     if name in named[code]
-                    else base[4].get(code, FALSE.number)
+                    else base.forbids.get(code, FALSE.number)
                     for code in named
                 }
                 forbids = {code: root for code, root in roots.items() if root != FALSE.number}
-                if forbids != base[4]:
-                    yield [subject, resource, name, base[3], forbids, *base[5:]]
+                if forbids != base.forbids:
+                    yield structs.replace(base, action=name, forbids=forbids)
 
-    def probe(self, name: str, asked: Asked) -> list[Any] | None:
+    def probe(self, name: str, asked: Asked) -> tuple[str, str, str, str, int | None] | None:
         """Explore a rule of a reviewer's for one kind of request; None where it is not for it."""
         if not self.explorer.matching(name, operands_of(None), asked):
             return None
         root = self._question(name, None, asked)
-        return [name, asked.subject, asked.resource, asked.action[0], _number(root)]
+        return (name, *_names(asked), _number(root))
 
     def _assume_defaults(self, node: Node, asked: Asked) -> Node:
         """Return a tree of what is granted: there a fact with a default is present."""
@@ -272,6 +267,10 @@ class Strings:
 class _Named:
     strings: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
+
+
+def _names(asked: Asked) -> tuple[str, str, str]:
+    return asked.subject, asked.resource, asked.action[0]
 
 
 def _number(root: Node | None) -> int | None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from sidecar.bundle.model import DiagramRows, EntryRow, diagrams_of, nodes_of
+from sidecar.bundle.model import EntryRow, diagrams_of, nodes_of
 from sidecar.compiler.child_process import Oso
 from sidecar.compiler.compile_cache import compile_cached
+from sidecar.compiler.compiled import Compiled
 from sidecar.compiler.pack import PackTexts, read_texts, revision_of
 from sidecar.diagram.nodes import Node
 from sidecar.engine.policy import Policy
@@ -24,7 +22,7 @@ ANSWER_SECONDS = 2.0
 def load_pack(
     policies: Path,
     fixtures: Path,
-    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached,
+    compiling: Callable[[PackTexts], Compiled] = compile_cached,
 ) -> Policy:
     """Read and compile a pack.
 
@@ -43,28 +41,27 @@ def load_pack(
 def assemble(
     pack: PackTexts,
     sentences: Sentences,
-    compiled: Mapping[str, Any],
+    compiled: Compiled,
     known: Mapping[int, Node] | None = None,
 ) -> Policy:
-    """Make a policy from the plain data that `compile.compile_pack` returns.
+    """Make a policy of a compiled pack.
 
     Args:
         pack: What was compiled.
         sentences: Those of its reasons and obligations.
-        compiled: The data.
+        compiled: What it compiled to.
         known: The nodes, where they have been made from it already.
     """
-    rows = msgspec.convert(compiled, DiagramRows)
-    nodes = nodes_of(rows.nodes, {}) if known is None else known
+    nodes = nodes_of(compiled.nodes, {}) if known is None else known
     return Policy(
         schema=pack.schema,
         settings=pack.settings,
         sentences=sentences,
         revision=revision_of(pack, sentences),
-        unused=tuple(_unused(pack, rows.entries)),
+        unused=tuple(_unused(pack, compiled.entries)),
         files=tuple(pack.texts),
         interpreter=Oso(pack, ANSWER_SECONDS),
-        **diagrams_of(rows, nodes),
+        **diagrams_of(compiled, nodes),
     )
 
 

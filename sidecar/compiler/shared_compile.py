@@ -5,14 +5,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 
-from sidecar.compiler.child_process import CompiledPack
 from sidecar.compiler.compile_cache import compile_by, pack_key
+from sidecar.compiler.compiled import Compiled, CompiledPack
 from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 
@@ -32,7 +31,7 @@ class SharedCompiling:
         self._disk = DiskCache.default()
         self._memory = os.memfd_create("compiled", os.MFD_CLOEXEC)
 
-    def __call__(self, pack: PackTexts) -> Mapping[str, Any]:
+    def __call__(self, pack: PackTexts) -> Compiled:
         """Return the compiled pack, compiling it if nobody has.
 
         Raises:
@@ -44,7 +43,7 @@ class SharedCompiling:
             if kept is None or known != key:
                 kept = compile_by(self._disk, pack, kept.findings if kept else b"")
                 self._write(key, kept)
-        return kept.plain
+        return kept.compiled
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -62,11 +61,10 @@ class SharedCompiling:
             text += piece
         if head[_DIGEST:] != hashlib.sha256(text).digest():
             return b"", None
-        plain, findings = msgspec.json.decode(text, type=tuple[dict[str, Any], bytes])
-        return head[:_DIGEST], CompiledPack(plain, findings)
+        return head[:_DIGEST], msgspec.json.decode(text, type=CompiledPack)
 
     def _write(self, key: bytes, kept: CompiledPack) -> None:
-        text = msgspec.json.encode((kept.plain, kept.findings))
+        text = msgspec.json.encode(kept)
         whole = memoryview(key + hashlib.sha256(text).digest() + text)
         os.ftruncate(self._memory, 0)
         written = 0

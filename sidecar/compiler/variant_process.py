@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
-import msgspec
-
-from sidecar.bundle.model import DiagramRows, NodeRow, entries_of, nodes_of
-from sidecar.compiler.child_process import Child, ChildFailedError, Oso, compiled_of, failed
+from sidecar.bundle.model import entries_of, nodes_of
+from sidecar.compiler.child_process import Child, ChildFailedError, Oso, failed
+from sidecar.compiler.compiled import Reply
 from sidecar.compiler.pack import PackTexts, revision_of
 from sidecar.compiler.policy import ANSWER_SECONDS, assemble
 from sidecar.compiler.variants import GRACE_SECONDS
 from sidecar.engine.policy import Policy
-from sidecar.errors import InvalidPackError, Problem
+from sidecar.errors import Problem
 from sidecar.schema import Sentences
 
 
@@ -56,14 +55,12 @@ class Variants:
         try:
             self._child.send(json.dumps(dict(texts)).encode())
             self._child.allow(self._seconds + GRACE_SECONDS)
-            varied: Mapping[str, Any] = self._child.receive()
+            reply = self._child.receive(Reply)
         except ChildFailedError as error:
             self._child.close()
             self._start()
             raise failed(pack, error) from error
-        if problems := varied.get("problems"):
-            raise InvalidPackError([Problem(*problem) for problem in problems])
-        rows = msgspec.convert(varied, DiagramRows)
+        rows = reply.usable()
         nodes = nodes_of(rows.nodes, self._nodes)
         return replace(
             self.policy,
@@ -79,8 +76,8 @@ class Variants:
     def _start(self) -> None:
         try:
             self._child = Child("vary", self._pack, self._seconds)
-            compiled = compiled_of(self._child.receive())
+            compiled = self._child.receive(Reply).usable()
         except ChildFailedError as error:
             raise failed(self._pack, error) from error
-        self._nodes = nodes_of(msgspec.convert(compiled["nodes"], list[NodeRow]), {})
+        self._nodes = nodes_of(compiled.nodes, {})
         self.policy = assemble(self._pack, self._sentences, compiled, self._nodes)

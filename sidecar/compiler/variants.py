@@ -6,14 +6,16 @@ Runs in the child process, as all of Oso does. What a variant cannot have change
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
+from msgspec.json import encode
+
+from sidecar.bundle.model import EntryRow
 from sidecar.compiler.compile import InvalidPolicyError, compile_texts
+from sidecar.compiler.compiled import Compiled, Reply
 from sidecar.compiler.pack import PackTexts
 
 GRACE_SECONDS = 10
@@ -34,40 +36,46 @@ class Varying:
         self.compiled = compilation.compiled
         self._trees = compilation.explorer.trees
         self._findings = compilation.findings()
-        self._sent = {node[0] for node in self.compiled["nodes"]}
-        self._entries = {tuple(entry[:3]): entry for entry in self.compiled["entries"]}
+        self._sent = {node.number for node in self.compiled.nodes}
+        self._entries = {_key(entry): entry for entry in self.compiled.entries}
 
-    def vary(self, texts: Mapping[str, str]) -> dict[str, Any]:
+    def vary(self, texts: Mapping[str, str]) -> Reply:
         """Compile a variant; in a fork, because it adds to the diagrams of the pack.
 
         Args:
             texts: The files that are written otherwise.
 
         Returns:
-            Plain data as of `compile_pack`, with all tests, and of ``entries`` and ``nodes`` only
-            those that the pack itself does not have; or ``problems``.
+            The compiled variant, with all tests, and of the entries and nodes only those that the
+            pack itself does not have; or what is wrong with it.
         """
         pack = replace(self._pack, texts={**self._pack.texts, **texts})
         try:
             varied = compile_texts(pack, self._findings, self._trees).compiled
         except InvalidPolicyError as error:
-            problems = [[problem.file, problem.line, problem.message] for problem in error.problems]
-            return {"problems": problems}
-        if varied["never"]:
-            return {"problems": varied["never"]}
-        entries = [
-            entry for entry in varied["entries"] if entry != self._entries.get(tuple(entry[:3]))
-        ]
-        nodes = [node for node in varied["nodes"] if node[0] not in self._sent]
-        kept = {name: varied[name] for name in ("tests", "notices")}
-        return {**kept, "entries": entries, "nodes": nodes}
+            return error.reply()
+        entries = [each for each in varied.entries if each != self._entries.get(_key(each))]
+        nodes = [each for each in varied.nodes if each.number not in self._sent]
+        return Reply(
+            Compiled(
+                notices=varied.notices,
+                tests=varied.tests,
+                nodes=nodes,
+                entries=entries,
+                never=varied.never,
+            )
+        )
 
 
-def in_fork(work: Callable[[], Mapping[str, Any]], seconds: float) -> bytes:
+def _key(entry: EntryRow) -> tuple[str, str, str]:
+    return entry.subject, entry.resource, entry.action
+
+
+def in_fork(work: Callable[[], Reply], seconds: float) -> bytes:
     """Do something in a fork of this process, so that nothing of it is left behind.
 
     Returns:
-        The result as JSON; ``problems`` where the fork came to no good end.
+        The result as JSON; problems where the fork came to no good end.
     """
     reading, writing = os.pipe()
     fork = os.fork()
@@ -76,7 +84,7 @@ def in_fork(work: Callable[[], Mapping[str, Any]], seconds: float) -> bytes:
         os.close(reading)
         try:
             with os.fdopen(writing, "wb") as stream:
-                stream.write(json.dumps(work()).encode())
+                stream.write(encode(work()))
             os._exit(0)
         finally:
             os._exit(1)
@@ -85,6 +93,4 @@ def in_fork(work: Callable[[], Mapping[str, Any]], seconds: float) -> bytes:
         said = stream.read()
     if os.waitpid(fork, 0)[1] == 0:
         return said
-    return json.dumps(
-        {"problems": [["", 0, "compiling failed: it took too long, or ended"]]}
-    ).encode()
+    return encode(Reply(problems=(("", 0, "compiling failed: it took too long, or ended"),)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sidecar.compiler import PackTexts, compile_cached
+from sidecar.compiler import Compiled, PackTexts, compile_cached
 from sidecar.engine.policy import Policy
 from sidecar.errors import Problem
 from sidecar.facts import Facts
@@ -22,7 +21,7 @@ class Places:
     policies: Path
     fixtures: Path
     data: Path
-    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached
+    compiling: Callable[[PackTexts], Compiled] = compile_cached
     """The compiler."""
 
     def source(self) -> Source:

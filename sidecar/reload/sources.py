@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sidecar.bundle.file import decode, read_bundle
-from sidecar.compiler import PackTexts, assemble, compile_cached, read_texts
+from sidecar.compiler import Compiled, PackTexts, assemble, compile_cached, read_texts
 from sidecar.engine.policy import Policy
 from sidecar.schema import Sentences
 
@@ -53,7 +53,7 @@ class PackDirectories:
     path: Path
     """The directory of the Polar files."""
     fixtures: Path
-    compiling: Callable[[PackTexts], Mapping[str, Any]] = compile_cached
+    compiling: Callable[[PackTexts], Compiled] = compile_cached
     """The compiler, whose results processes can share."""
 
     def files(self) -> Mapping[str, Path]:

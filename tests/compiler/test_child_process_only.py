@@ -95,5 +95,8 @@ def test_a_variant_has_only_the_entries_that_are_decided_otherwise(pack: PackTex
     )
     broken = varying.vary({"account.polar": text.replace(before, '"logs.view" if "supprt";')})
 
-    assert [entry[:3] for entry in changed["entries"]] == [["user", "account", "logs.view"]]
-    assert broken["problems"]
+    entries = changed.usable().entries
+    assert [(entry.subject, entry.resource, entry.action) for entry in entries] == [
+        ("user", "account", "logs.view")
+    ]
+    assert broken.problems

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from sidecar.bundle.model import DiagramRows, EntryRow, nodes_of
+from sidecar.bundle.model import EntryRow, nodes_of
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack
+from sidecar.compiler.compiled import Compiled
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.query_trees import QueryTrees
 from sidecar.compiler.selection import ClauseIndex, Headed
@@ -123,7 +123,7 @@ class Everything:
             return selected, outcome(pack)
 
 
-Outcome = Mapping[str, Any] | list[str]
+Outcome = Compiled | list[str]
 
 
 def outcome(pack: PackTexts) -> Outcome:
@@ -161,7 +161,7 @@ def test_lines_of_blocks_that_are_not_asked_mean_what_oso_makes_of_them(
 
     assert not isinstance(unasked, list)
     assert not isinstance(asked, list)
-    assert unasked["queries"] < asked["queries"]
+    assert unasked.queries < asked.queries
     mine, others = comparable(unasked, asked)
     assert mine == others
 
@@ -198,27 +198,25 @@ def comparable(ours: Outcome, theirs: Outcome) -> Iterator[object]:
         yield from (ours, theirs)
         return
     trees = Trees()
-    rows = [msgspec.convert(outcome, DiagramRows) for outcome in (ours, theirs)]
-    for test in sorted({test for each in rows for test in each.tests}, key=repr):
+    for test in sorted({*ours.tests, *theirs.tests}, key=repr):
         trees.index_of(test)
-    for outcome, each in zip((ours, theirs), rows, strict=True):
-        yield _Reordered(outcome, each, trees).plain()
+    for outcome in (ours, theirs):
+        yield _Reordered(outcome, trees).plain()
 
 
 class _Reordered:
-    def __init__(self, compiled: Mapping[str, Any], rows: DiagramRows, trees: Trees) -> None:
+    def __init__(self, compiled: Compiled, trees: Trees) -> None:
         self._compiled = compiled
-        self._rows = rows
         self._trees = trees
-        self._nodes = nodes_of(rows.nodes, {})
+        self._nodes = nodes_of(compiled.nodes, {})
         self._taken: dict[int, Node] = {}
 
     def plain(self) -> dict[str, object]:
         return {
-            "entries": list(map(self._entry, self._rows.entries)),
-            "foreign": list(map(self._entry, self._rows.foreign)),
+            "entries": list(map(self._entry, self._compiled.entries)),
+            "foreign": list(map(self._entry, self._compiled.foreign)),
             **{
-                name: sorted(map(str, self._compiled[name]))
+                name: sorted(map(str, getattr(self._compiled, name)))
                 for name in ("notices", "never", "gone_through")
             },
         }
@@ -240,6 +238,6 @@ class _Reordered:
     def _take(self, node: Node) -> Node:
         if node.branches and node.number not in self._taken:
             branches = [self._take(branch) for branch in node.branches]
-            place = self._trees.index_of(self._rows.tests[node.test])
+            place = self._trees.index_of(self._compiled.tests[node.test])
             self._taken[node.number] = self._trees.place(place, node.labels, branches)
         return self._taken.get(node.number, node)

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sidecar.compiler import compile_cache, disk_cache
-from sidecar.compiler.child_process import CompiledPack
 from sidecar.compiler.compile_cache import compile_by
+from sidecar.compiler.compiled import Compiled, CompiledPack
 from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.schema.model import Attribute, Kind, ValueType
 from tests.library import Library, allow
 
+NOTHING = Compiled(notices=[], tests=[], nodes=[], entries=[])
 KEY, OTHER = b"k" * 32, b"o" * 32
 
 
@@ -29,8 +31,8 @@ class Counting:
 
     def __call__(self, pack: PackTexts, earlier: bytes) -> CompiledPack:
         self.earlier.append(earlier)
-        plain = {"texts": dict(pack.texts), "late": self.late}
-        return CompiledPack(plain, f"found {len(self.earlier)}".encode())
+        compiled = structs.replace(NOTHING, gone_through=[*pack.texts.values()], late=self.late)
+        return CompiledPack(compiled, f"found {len(self.earlier)}".encode())
 
 
 @pytest.fixture
@@ -58,9 +60,9 @@ def files(disk: DiskCache) -> list[Path]:
 def test_a_pack_is_compiled_once_for_all_processes(
     disk: DiskCache, pack: PackTexts, counting: Counting
 ) -> None:
-    plain = [compile_by(DiskCache(disk.directory), pack).plain for _ in range(3)]
+    found = [compile_by(DiskCache(disk.directory), pack).compiled for _ in range(3)]
 
-    assert plain == [{"texts": dict(pack.texts), "late": False}] * 3
+    assert found == [structs.replace(NOTHING, gone_through=[*pack.texts.values()])] * 3
     assert len(counting.earlier) == 1
     assert {path.stat().st_mode & 0o777 for path in files(disk)} == {0o600}
 
@@ -226,6 +228,6 @@ def test_the_cache_stands_where_the_environment_says(
 def test_a_pack_from_the_cache_decides_as_one_that_was_compiled(
     disk: DiskCache, pack: PackTexts
 ) -> None:
-    compiled, cached = (compile_by(disk, pack).plain for _ in range(2))
+    compiled, cached = (compile_by(disk, pack).compiled for _ in range(2))
 
     assert compiled == cached

@@ -26,7 +26,7 @@ def both(old: PackTexts, new: PackTexts) -> tuple[int, int]:
 
     ours, theirs = comparable(taken, anew)
     assert ours == theirs
-    return taken["queries"], anew["queries"]
+    return taken.queries, anew.queries
 
 
 @pytest.mark.parametrize(

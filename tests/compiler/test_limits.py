@@ -272,7 +272,7 @@ def test_queries_grow_as_the_number_of_types_does(tmp_path: Path) -> None:
     queries = []
     for types in (5, 10, 20):
         places = resource_types(tmp_path / str(types), types=types, roles=3, actions=4)
-        queries.append(compile_pack(read_texts(*places)[0])["queries"])
+        queries.append(compile_pack(read_texts(*places)[0]).queries)
 
     few, some, many = queries
     assert many - some == 2 * (some - few)

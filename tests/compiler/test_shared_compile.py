@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +10,15 @@ import pytest
 
 from sidecar.compiler import SharedCompiling, load_pack
 from sidecar.compiler import shared_compile as sharing
-from sidecar.compiler.child_process import CompiledPack
+from sidecar.compiler.compiled import Compiled, CompiledPack
 from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.config.settings import Settings
 from sidecar.errors import InvalidPackError, Problem
+
+
+def compiled(text: str) -> Compiled:
+    return Compiled(notices=[], tests=[], nodes=[], entries=[], gone_through=[text])
 
 
 class Counting:
@@ -31,7 +34,7 @@ class Counting:
         self.found.append(earlier)
         if text == "bad":
             raise InvalidPackError([Problem("main.polar", 1, "is bad")])
-        return CompiledPack({"text": text}, earlier + text.encode())
+        return CompiledPack(compiled(text), earlier + text.encode())
 
 
 @pytest.fixture
@@ -45,20 +48,9 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
 def pack() -> PackTexts:
     seen: list[PackTexts] = []
 
-    def compiling(texts: PackTexts) -> Mapping[str, Any]:
+    def compiling(texts: PackTexts) -> Compiled:
         seen.append(texts)
-        plain = (
-            "nodes",
-            "notices",
-            "uncompiled",
-            "entries",
-            "foreign",
-            "tests",
-            "explored",
-            "gone_through",
-            "probes",
-        )
-        return {name: [] for name in plain}
+        return compiled("")
 
     load_pack(Settings().policies, Settings().fixtures, compiling)
     return seen[0]
@@ -73,7 +65,7 @@ def test_a_pack_is_compiled_once_until_it_changes(counting: Counting, pack: Pack
 
     told = [compiling(with_text(pack, text)) for text in ("one", "one", "other", "one")]
 
-    assert [each["text"] for each in told] == ["one", "one", "other", "one"]
+    assert told == list(map(compiled, ("one", "one", "other", "one")))
     assert counting.compiled == ["one", "other", "one"]
 
 
@@ -128,7 +120,7 @@ def test_what_was_half_written_is_compiled_again(counting: Counting, pack: PackT
     os.ftruncate(compiling._memory, 70)  # noqa: SLF001  as a process leaves it that dies
     told = compiling(with_text(pack, "one"))
 
-    assert (told, counting.compiled) == ({"text": "one"}, ["one", "one"])
+    assert (told, counting.compiled) == (compiled("one"), ["one", "one"])
 
 
 def test_a_shared_policy_is_the_policy() -> None:

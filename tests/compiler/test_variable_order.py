@@ -41,8 +41,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> PackTexts:
 def test_an_order_is_found_in_which_diagrams_are_small(pack: PackTexts) -> None:
     compiled = compile_pack(pack)
 
-    assert compiled["notices"] == []
-    assert len(compiled["nodes"]) < 10 * PAIRS
+    assert compiled.notices == []
+    assert len(compiled.nodes) < 10 * PAIRS
 
 
 def test_another_order_means_the_same(pack: PackTexts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_another_order_means_the_same(pack: PackTexts, monkeypatch: pytest.Monke
     monkeypatch.setattr(entries, "LARGE", 100_000)
     large = compile_pack(pack)
 
-    assert len(large["nodes"]) > 2**PAIRS
+    assert len(large.nodes) > 2**PAIRS
     ours, theirs = comparable(small, large)
     assert ours == theirs
 
@@ -63,4 +63,4 @@ def test_where_no_order_is_small_the_first_one_is_taken(
 
     compiled = compile_pack(pack)
 
-    assert len(compiled["nodes"]) > 2**PAIRS
+    assert len(compiled.nodes) > 2**PAIRS

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from sidecar.cli import main
 from sidecar.compiler import compile_cache
-from sidecar.compiler.child_process import CompiledPack, compiled_of
 from sidecar.compiler.compile import compile_pack
+from sidecar.compiler.compiled import CompiledPack, Reply
 from sidecar.compiler.pack import PackTexts
 
 SCHEMA = """\
@@ -213,7 +213,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     """Compare the pack with an edit of it; compiled in this process, which takes less time."""
 
     def compiled(pack: PackTexts, _: bytes) -> CompiledPack:
-        return CompiledPack(compiled_of({"compiled": compile_pack(pack)}), b"")
+        return CompiledPack(Reply(compile_pack(pack)).usable(), b"")
 
     def run(before: str, after: str, *options: str) -> Result:
         assert sum(text.count(before) for text in FILES.values()) == 1

@@ -145,10 +145,10 @@ def compiled(text: str, directory: Path, probes: dict[str, str] | None = None) -
     files = {"main.polar": text, **{f"{name}.polar": rule for name, rule in (probes or {}).items()}}
     pack = PackTexts(declared, settings, codes, files, 60, True, tuple(probes or {}))  # noqa: FBT003
     try:
-        plain = compile_pack(pack)
+        found = compile_pack(pack)
     except InvalidPolicyError:
         return None
-    return None if plain["never"] else assemble(pack, sentences, plain)
+    return None if found.never else assemble(pack, sentences, found)
 
 
 @cache
