@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import is_absent
-from sidecar.compiler.semantics import Answers, Narrowing, has_key, refuse_any_row
+from sidecar.compiler.presence import Answers, Narrowing, Presence, refuse_any_row
 from sidecar.compiler.symbols import ActionName, ActionObject, Constant, Fact, Thing, Truth
 from sidecar.diagram.path_text import show
 from sidecar.diagram.paths import Path, json_form
@@ -42,6 +42,7 @@ class Comparison:
         self._names = names
         self._actions = names.actions
         self._answers = answers
+        self._presence = Presence(answers)
         self._action_use = action_use
 
     def holds(self, operator: str, left: object, right: object) -> bool:
@@ -106,7 +107,7 @@ class Comparison:
         if operator != "Eq":
             raise PolicyFault(f"entities of type `{left.type.name}` have no order")
         if left.type is not right.type or not (
-            has_key(left, self._answers) and has_key(right, self._answers)
+            self._presence.has_key(left) and self._presence.has_key(right)
         ):
             return False
         return self._same(left.path, right.path)

@@ -15,10 +15,10 @@ from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
+from sidecar.compiler.presence import Answers
 from sidecar.compiler.program import Clause, Program
 from sidecar.compiler.query_trees import Action
 from sidecar.compiler.selection import operand_types
-from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import TooDeep, Unexplorable
 from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.paths import Operand, operands_of

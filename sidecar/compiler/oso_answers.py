@@ -7,8 +7,9 @@ from typing import Any
 
 from sidecar.compiler.comparison import Comparison
 from sidecar.compiler.operands import is_absent
+from sidecar.compiler.presence import Answers
 from sidecar.compiler.program import FOUND
-from sidecar.compiler.semantics import MAXIMUM_DEPTH, Answers, Look
+from sidecar.compiler.semantics import MAXIMUM_DEPTH, Look
 from sidecar.compiler.symbols import (
     ActionName,
     ActionObject,
@@ -125,7 +126,7 @@ class Asking:
             return tag == "Boolean"
         if isinstance(value, Thing):
             fits = type(value) is self._things.get(self._classes.get(tag, ""))
-            return fits and self.look.is_present(value)
+            return fits and self.look.presence.is_there(value)
         if isinstance(value, ActionObject):
             return tag == "Action"
         if isinstance(value, ActionName):

@@ -19,10 +19,10 @@ from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, RuleByRule
 from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
+from sidecar.compiler.presence import Answers
 from sidecar.compiler.program import Clause
 from sidecar.compiler.proof import Called, Compare, Key, NoValue, called_by
 from sidecar.compiler.query_trace import Run, WatchedComparison, WatchedLook
-from sidecar.compiler.semantics import Answers
 from sidecar.compiler.symbols import Unexplorable
 from sidecar.diagram.paths import ACTION_NAME, Operand, operands_of
 from sidecar.diagram.questions import RuleHolds

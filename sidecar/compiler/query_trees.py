@@ -18,8 +18,8 @@ from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.oso_answers import Asking
+from sidecar.compiler.presence import Narrowing
 from sidecar.compiler.program import Clause, Program
-from sidecar.compiler.semantics import Narrowing
 from sidecar.compiler.symbols import ActionName, TooDeep, Unexplorable
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Literal, Operand, Path, Term
 from sidecar.diagram.questions import YES_NO, Answer, Equals, Question, RuleHolds, ValueOf

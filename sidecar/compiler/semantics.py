@@ -6,12 +6,11 @@ asked at request time, from the snapshot; so both mean the same.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from sidecar.compiler.action_use import ActionUse
 from sidecar.compiler.operands import ABSENT, is_absent, read_back
+from sidecar.compiler.presence import Answers, Presence, refuse_any_row
 from sidecar.compiler.symbols import (
     ActionName,
     ActionObject,
@@ -30,7 +29,6 @@ from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
     NOW,
-    RESOURCE,
     SETTINGS,
     SUBJECT,
     Literal,
@@ -41,13 +39,7 @@ from sidecar.diagram.paths import (
     depth,
 )
 from sidecar.diagram.questions import (
-    YES_NO,
-    Answer,
-    Exists,
     Includes,
-    Present,
-    Question,
-    ValueOf,
     text_of,
 )
 from sidecar.errors import PolicyFault
@@ -69,56 +61,8 @@ MAXIMUM_DEPTH = 12
 """Steps from the subject or the resource to a fact; more are references that go round."""
 
 
-class Answers(Protocol):
-    """Whoever answers questions: a path that is being explored, or the facts of a request."""
-
-    def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
-        """Answer a question with one of `domain`."""
-
-
-class Narrowing(ABC):
-    """Answers whether an enum has one value, without answering which of all values it has."""
-
-    @abstractmethod
-    def is_value(self, question: ValueOf, value: str, domain: Sequence[str]) -> bool:
-        """Answer whether the question for an enum has the answer `value`, one of `domain`."""
-
-
-def refuse_any_row(thing: Thing, word: str) -> None:
-    """Refuse to read or to compare what a look-up of any row finds.
-
-    Raises:
-        PolicyFault: The entity is found so.
-    """
-    if thing.any_row:
-        raise PolicyFault(
-            f"`{thing.any_row}` tells whether any row fits, and finds none in particular; read its"
-            " `.exists`, and give the look-up what the row must have",
-            word,
-        )
-
-
 def _any_row(lookup: Lookup) -> str:
     return lookup.name if lookup.finds_any else ""
-
-
-def has_key(thing: Thing, answers: Answers) -> bool:
-    """Tell whether an entity has a key to be compared or looked up by.
-
-    What a look-up did not find has none, nor has an id outside the domain of its key column.
-
-    Raises:
-        PolicyFault: A look-up of any row finds it.
-    """
-    refuse_any_row(thing, thing.any_row)
-    path = thing.path
-    if path is None:
-        return False
-    if isinstance(path, LookupPath):
-        return bool(answers.ask(Exists(path), YES_NO))
-    if path in {SUBJECT, RESOURCE} and not thing.type.keeps_any_id:
-        return bool(answers.ask(Present(Member(path, thing.type.key[0])), YES_NO))
-    return True
 
 
 class Look:
@@ -136,7 +80,7 @@ class Look:
         self._names = names
         self._settings = settings
         self._things = things
-        self._answers = answers
+        self.presence = Presence(answers)
         self._action = action
         self._maximum_depth = maximum_depth
         self.action_use = ActionUse()
@@ -150,7 +94,7 @@ class Look:
             Unexplorable: Where the path to it is too long.
         """
         if name == PRESENT:
-            return self._presence(instance)
+            return self.presence.of_symbol(instance)
         if is_absent(instance):
             return self._of_absent(name)
         if isinstance(instance, Thing):
@@ -205,24 +149,6 @@ class Look:
             case _:
                 return self._things[subject if path == SUBJECT else resource](path)
 
-    def exists(self, thing: Thing) -> bool:
-        """Tell whether there is such an entity."""
-        if thing.certain is None and thing.path is not None:
-            return bool(self._answers.ask(Exists(thing.path), YES_NO))
-        return bool(thing.certain)
-
-    def is_present(self, thing: Thing) -> bool:
-        """Tell whether there is an entity to speak of: what a look-up does not find is absent.
-
-        What a reference or a request names is there to be asked about, though it may not exist.
-        """
-        return not thing.can_be_absent or (thing.path is not None and self.exists(thing))
-
-    def _presence(self, instance: object) -> Truth:
-        if isinstance(instance, Thing) and instance.can_be_absent:
-            return _existence(instance) if instance.path is not None else Truth(question=False)
-        return Truth(not is_absent(instance))
-
     def _of_absent(self, name: str) -> object:
         if name in {"exists", "includes"}:
             return Truth(question=False)
@@ -234,7 +160,7 @@ class Look:
 
     def _of_thing(self, thing: Thing, name: str, arguments: Sequence[object] | None) -> object:
         if name == "exists" and arguments is None:
-            return _existence(thing)
+            return self.presence.existence(thing)
         refuse_any_row(thing, name)
         if arguments is not None and name in thing.type.lookups:
             return self._look_up(thing, thing.type.lookups[name], arguments)
@@ -247,7 +173,7 @@ class Look:
         attribute = by_polar_name(thing.type.attributes, name)
         if attribute is None or arguments is not None:
             raise PolicyFault(not_there(thing.type, name), name)
-        if thing.path is None or not self._present(thing, thing.path, attribute):
+        if thing.path is None or not self.presence.has_value(thing, attribute):
             return ABSENT
         if thing.chain.after(attribute).steps > attribute.depth > 0:
             raise TooDeep(
@@ -256,27 +182,6 @@ class Look:
             )
         path, checked = Member(thing.path, attribute.name), attribute.name not in thing.type.key
         return self._symbol(path, attribute, checked=checked, owner=thing)
-
-    def _present(self, thing: Thing, base: Path, attribute: Attribute) -> bool:
-        """Tell whether a declared attribute of the entity at `base` has a value."""
-        path = Member(base, attribute.name)
-        root = base in {SUBJECT, RESOURCE}
-        if attribute.name in thing.type.key:
-            if isinstance(base, LookupPath):
-                return self.exists(thing)
-            return not root or thing.type.keeps_any_id or self._asked(path)
-        if root and (attribute.caller or not thing.type.table or _is_created(thing, attribute)):
-            return self._asked(path)
-        if not self.exists(thing):
-            return False
-        if attribute.default is not None:
-            return True
-        if not thing.type.table:
-            return False  # only a caller could say it, and only of the subject and the resource
-        return self._asked(path) if attribute.optional or thing.type.implied else True
-
-    def _asked(self, path: Path) -> bool:
-        return bool(self._answers.ask(Present(path), YES_NO))
 
     def _symbol(
         self, path: Member, attribute: Attribute, *, checked: bool, owner: Thing | None = None
@@ -333,7 +238,7 @@ class Look:
             and declared.kind is Kind.REFERENCE
             and value.type.name == declared.target
         ):
-            return value.path if has_key(value, self._answers) else None
+            return value.path if self.presence.has_key(value) else None
         if isinstance(value, Fact) and value.type == declared:
             return value.path
         if isinstance(value, Constant) and value.type == declared:
@@ -396,7 +301,7 @@ class Look:
         # What a caller says outside its domain takes no default; of a flag it cannot be outside.
         is_flag = attribute.type.is_flag
         certain = path == NOW or (is_flag and attribute.default is not None)
-        if not certain and not self._asked(path):
+        if not certain and not self.presence.is_asked(path):
             return ABSENT
         return self._symbol(path, attribute, checked=False)
 
@@ -416,16 +321,3 @@ class Look:
         value = self._settings.get(attribute.name)
         path = Member(SETTINGS, attribute.name)
         return ABSENT if value is None else Constant(path, attribute.type, value)
-
-
-def _existence(thing: Thing) -> Truth:
-    """Return whether there is such an entity, as what is asked only when it is compared."""
-    if thing.certain is None and thing.path is not None:
-        return Truth(Exists(thing.path))
-    return Truth(bool(thing.certain))
-
-
-def _is_created(thing: Thing, attribute: Attribute) -> bool:
-    """Tell whether an attribute has its default of a resource that does not exist yet."""
-    creates = any(action.creates for action in thing.type.actions.values())
-    return creates and thing.path == RESOURCE and attribute.default is not None

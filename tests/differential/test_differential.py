@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.compiler.comparison import Comparison
-from sidecar.compiler.semantics import Look
+from sidecar.compiler.presence import Presence
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
 from sidecar.diagram.questions import Answer, Equals, Question
@@ -86,7 +86,7 @@ def _or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _absence_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Look, "_asked", _always_present)
+    monkeypatch.setattr(Presence, "is_asked", _always_present)
 
 
 def _literals_confused(monkeypatch: pytest.MonkeyPatch) -> None:

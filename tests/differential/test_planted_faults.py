@@ -15,7 +15,7 @@ import pytest
 from sidecar.compiler import comparison as comparing
 from sidecar.compiler import semantics as looking
 from sidecar.compiler.comparison import Comparison
-from sidecar.compiler.semantics import Look
+from sidecar.compiler.presence import Presence
 from sidecar.compiler.symbols import Thing
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
@@ -86,7 +86,7 @@ def _only_the_first_rule(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nothing_optional(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Look, "_asked", lambda *_: True)
+    patch.setattr(Presence, "is_asked", lambda *_: True)
 
 
 def _callers_win_over_the_mount(patch: pytest.MonkeyPatch) -> None:
