@@ -149,7 +149,7 @@ class Covering:
 
     def _divided(self, region: Node, care: Node, said: tuple[Word, ...]) -> Iterator[Condition]:
         """Cover what of a region lies in `care`, which is what was said of it already."""
-        if self.regions.is_empty(self.regions.both(region, care)):
+        if self.regions.is_empty(region, care):
             return
         word = self._dividing(region, care, said)
         if word is not None:
@@ -167,15 +167,15 @@ class Covering:
         size = regions.size(region)
         best: tuple[int, Word] | None = None
         used = {(word.rule, word.operands) for word in said}
-        inside = regions.both(region, care)
         for candidate in self._words:
             if (candidate.rule, candidate.operands) in used:
                 continue
             if not regions.tests(candidate.root) <= looked_at | regions.tests(care):
                 continue
             for holds in (True, False) if not candidate.when else (True,):
-                word, beyond = replace(candidate, holds=holds), replace(candidate, holds=not holds)
-                if not regions.is_empty(self._said(inside, beyond)):
+                word = replace(candidate, holds=holds)
+                beyond = regions.outside(word.root) if holds else word.root
+                if not regions.is_empty(region, care, beyond):
                     continue
                 left = regions.size(regions.simplify(region, self._said(care, word)))
                 if left < size - 1 and (best is None or left < best[0]):
@@ -185,20 +185,18 @@ class Covering:
     def _cover(self, region: Node, care: Node) -> Iterator[Cube]:
         """Yield cubes that cover a region within `care`, as wide and as few as can be found."""
         regions = self.regions
-        inside = regions.both(region, care)
-        outside = regions.minus(care, region)
+        left = inside = regions.both(region, care)
         cubes: list[Cube] = []
-        left = inside
         while (cube := next(regions.cubes(left), None)) is not None:
             if len(cubes) == MOST_CONDITIONS:
                 raise UnlistableError(f"it has more than {MOST_CONDITIONS} conditions")
-            wide = self._widened(cube, outside)
+            wide = self._widened(cube, care, regions.outside(region))
             cubes.append(wide)
             before, left = left, regions.minus(left, regions.region(wide))
             assert left is not before  # noqa: S101 - or it would never end
         yield from self._needed(cubes, inside)
 
-    def _widened(self, cube: Cube, outside: Node) -> Cube:
+    def _widened(self, cube: Cube, *outside: Node) -> Cube:
         """Leave out each condition without which a cube still holds nothing that is outside."""
         wide = dict(cube)
         order = sorted(cube, key=lambda index: _importance(cube[index], index))
@@ -206,7 +204,7 @@ class Covering:
         existing = [index for index in order if _importance(cube[index], index)[0] == 0]
         for indexes in [existing, *([index] for index in order)]:
             tried = {index: each for index, each in wide.items() if index not in indexes}
-            if len(tried) < len(wide) and self.regions.is_empty(outside, tried):
+            if len(tried) < len(wide) and self.regions.is_empty(*outside, cube=tried):
                 wide = tried
         return wide
 
@@ -215,13 +213,8 @@ class Covering:
         regions = self.regions
         kept = list(cubes)
         for cube in cubes if len(cubes) > 1 else ():
-            # What remains lies within the cube, so that it stays small; the union of the others
-            # would not.
-            alone = regions.both(inside, regions.region(cube))
-            for other in kept:
-                if other is not cube:
-                    alone = regions.minus(alone, regions.region(other))
-            if regions.is_empty(alone):
+            others = (regions.outside(regions.region(each)) for each in kept if each is not cube)
+            if regions.is_empty(inside, regions.region(cube), *others):
                 kept.remove(cube)
         yield from kept
 

@@ -338,7 +338,7 @@ class _Linting:
         """Tell whether other clauses hold wherever this one does."""
         try:
             with self._joined.trees.bounded(MOST_NODES):
-                return regions.is_empty(regions.minus(tree, self._either(iter(others))))
+                return regions.is_empty(tree, *map(regions.outside, others))
         except TooLargeError as error:
             self._missed.append(f"{clause.file}:{clause.line}: {shown(clause.rule)}: {error}")
             return False

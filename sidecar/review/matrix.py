@@ -194,9 +194,9 @@ class _Drawing:
 
     def _clauses(self, action: str, allowed: Node, care: Node) -> Clauses:
         regions = self._covering.regions
-        if regions.is_empty(regions.both(care, allowed)):
+        if regions.is_empty(care, allowed):
             return NO
-        if regions.is_empty(regions.minus(care, allowed)):
+        if regions.is_empty(care, regions.outside(allowed)):
             return YES
         return self._alike(action, allowed, care)
 
@@ -204,9 +204,8 @@ class _Drawing:
         """Return the conditions of an earlier column where they say the same of this one."""
         regions = self._covering.regions
         for region, clauses in self._told.setdefault(action, []):
-            inside = regions.both(care, allowed)
-            beyond = regions.minus(regions.both(care, region), allowed)
-            if regions.is_empty(regions.minus(inside, region)) and regions.is_empty(beyond):
+            lacks = regions.is_empty(care, allowed, regions.outside(region))
+            if lacks and regions.is_empty(care, region, regions.outside(allowed)):
                 return clauses
         conditions = self._covering.cover(allowed, care)
         region = FALSE

@@ -41,10 +41,17 @@ class Regions:
         """Return the states in the left region, and not in the right one."""
         return self.trees.choose(right, FALSE, left)
 
-    def is_empty(self, region: Node, cube: Cube | None = None) -> bool:
-        """Tell whether no state that can be is in a region, and in a cube."""
+    def outside(self, region: Node) -> Node:
+        """Return the states outside a region."""
+        return self.trees.choose(region, FALSE, TRUE)
+
+    def is_empty(self, *regions: Node, cube: Cube | None = None) -> bool:
+        """Tell whether no state that can be is in all of these regions, and in a cube.
+
+        The solver joins them at less cost than trees do.
+        """
         self.states.tidy()
-        return not self.states.possible_where((cube or {}).values(), self._leads(region))
+        return not self.states.possible_where((cube or {}).values(), map(self._leads, regions))
 
     def cubes(self, region: Node, within: Cube | None = None) -> Iterator[Cube]:
         """Yield the ways to the yes-leaves of a region that can be, each a cube."""
@@ -167,7 +174,7 @@ class Regions:
     def _found(self, node: Node, path: Cube) -> tuple[bool, int]:
         """Tell whether a node leads to yes in a state that can be, and which question told it."""
         before = self.states.asked
-        found = not self.is_empty(node, path)
+        found = not self.is_empty(node, cube=path)
         return found, self.states.asked if self.states.asked > before else -1
 
     def _leads(self, node: Node) -> Term:

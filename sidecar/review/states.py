@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sidecar.diagram.nodes import Label, Test
 from sidecar.diagram.paths import Path, json_form
@@ -175,9 +176,9 @@ class States:
         self._assumed: dict[Answered, Term] = {}
         self._leading: dict[Term, Term] = {}
         """What formulas about nodes are called."""
-        self._known_leading: dict[tuple[frozenset[Answered], Term], bool] = {}
+        self._known_leading: dict[tuple[frozenset[Answered], frozenset[Term]], bool] = {}
         self._conflicts: dict[Term, list[frozenset[Term]]] = {}
-        """Of nodes what cannot be answered on a way from them to yes; `TRUE`: nowhere."""
+        """What cannot hold together: that nodes lead to yes, and answers; by one of the nodes."""
         self.session += 1
 
     def possible(self, answers: Iterable[Answered]) -> bool:
@@ -188,20 +189,20 @@ class States:
         """
         key = frozenset(answers)
         if key not in self._known:
-            self._known[key] = self._ask(key, TRUE)
+            self._known[key] = self._ask(key, frozenset())
         return self._known[key]
 
-    def possible_where(self, answers: Iterable[Answered], leading: Term) -> bool:
-        """Tell whether there is one with all these answers that leads from a node to yes.
+    def possible_where(self, answers: Iterable[Answered], leading: Iterable[Term]) -> bool:
+        """Tell whether there is one with all these answers that leads from some nodes to yes.
 
         Args:
             answers: Of each test one at most.
-            leading: What `leading` has returned for the node, in this session.
+            leading: What `leading` has returned for the nodes, in this session.
 
         Raises:
             UnsettledError: The solver gives up.
         """
-        key = (frozenset(answers), leading)
+        key = (frozenset(answers), frozenset(leading))
         if key not in self._known_leading:
             self._known_leading[key] = self._ask(*key)
         return self._known_leading[key]
@@ -230,18 +231,19 @@ class States:
         model.load(taken)
         return list(map(model.holds, taken))
 
-    def _ask(self, answers: frozenset[Answered], leading: Term) -> bool:
-        assumed = sorted(map(self._assume, answers))
-        known = [*self._conflicts.get(TRUE, ()), *self._conflicts.get(leading, ())]
-        if any(conflict.issubset(assumed) for conflict in known):
+    def _ask(self, answers: frozenset[Answered], leading: frozenset[Term]) -> bool:
+        assumed = {*leading, *map(self._assume, answers)} - {TRUE}
+        if FALSE in assumed:
+            return False
+        known = chain.from_iterable(self._conflicts.get(node, ()) for node in (TRUE, *leading))
+        if any(conflict <= assumed for conflict in known):
             return False
         self.asked += 1
-        if self._solver.is_satisfiable([leading, *assumed]):
+        if self._solver.is_satisfiable(sorted(assumed)):
             return True
-        if FALSE not in {leading, *assumed}:
-            conflict = frozenset(self._solver.conflict())
-            node = leading if leading in conflict else TRUE
-            self._conflicts.setdefault(node, []).append(conflict - {leading})
+        conflict = frozenset(self._solver.conflict())
+        node = min(leading & conflict, default=TRUE)
+        self._conflicts.setdefault(node, []).append(conflict)
         return False
 
     def example(self, answers: Iterable[Answered]) -> Example | None:
