@@ -14,6 +14,7 @@ from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
 from sidecar.review.matrix import NO, YES, Cell, Clauses, Sheet, Unlisted, matrix
 from sidecar.review.pack_revisions import NOW, PackPlace
+from sidecar.review.phrases import either
 from sidecar.schema.messages import in_line
 
 
@@ -88,7 +89,7 @@ def _text(sheets: Sequence[Sheet]) -> Iterator[str]:
         for row in rows:
             cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
             yield f"  {'  '.join(cells)}".rstrip()
-        for column, held in zip(sheet.columns, sheet.held, strict=True):
+        for column, held in _columns(sheet):
             if isinstance(held, Unlisted):
                 yield f"{column}: not listed, {held.why}"
             elif held not in {YES, NO}:
@@ -109,7 +110,7 @@ def _markdown(sheets: Sequence[Sheet]) -> Iterator[str]:
         for action, cells in sheet.cells.items():
             yield f"| `{in_cell(action)}` | {' | '.join(map(legend.mark, cells))} |"
         yield ""
-        for column, held in zip(sheet.columns, sheet.held, strict=True):
+        for column, held in _columns(sheet):
             if isinstance(held, Unlisted):
                 yield f"- **{column}**: not listed, {held.why}"
             elif held not in {YES, NO}:
@@ -117,6 +118,12 @@ def _markdown(sheets: Sequence[Sheet]) -> Iterator[str]:
         for cell, number in legend.numbers.items():
             yield f"- [{number}] {_either(cell)}"
         yield ""
+
+
+def _columns(sheet: Sheet) -> Iterator[tuple[str, Clauses | Unlisted]]:
+    """Yield each column, without whom it is meant, and when somebody is in it."""
+    for column, above, held in zip(sheet.columns, sheet.above, sheet.held, strict=True):
+        yield f"{column}, without {either(above)}" if above else column, held
 
 
 def _either(cell: Clauses) -> str:
@@ -130,8 +137,12 @@ def _as_json(sheet: Sheet) -> dict[str, object]:
         "subject": sheet.subject,
         "resource": sheet.resource,
         "columns": [
-            {"name": column, "held_when": None if isinstance(held, Unlisted) else held}
-            for column, held in zip(sheet.columns, sheet.held, strict=True)
+            {
+                "name": column,
+                "without": above,
+                "held_when": None if isinstance(held, Unlisted) else held,
+            }
+            for column, above, held in zip(sheet.columns, sheet.above, sheet.held, strict=True)
         ],
         "actions": [
             {

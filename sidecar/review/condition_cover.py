@@ -185,16 +185,18 @@ class Covering:
     def _cover(self, region: Node, care: Node) -> Iterator[Cube]:
         """Yield cubes that cover a region within `care`, as wide and as few as can be found."""
         regions = self.regions
-        left = inside = regions.both(region, care)
-        cubes: list[Cube] = []
-        while (cube := next(regions.cubes(left), None)) is not None:
+        cubes: dict[int, Cube] = {}
+        left: list[Node] = []
+        # Tests of `care` alone make conditions plainer: they leave out what cannot be there.
+        inside = regions.both(region, care)
+        while (cube := next(regions.cubes(inside, *left), None)) is not None:
             if len(cubes) == MOST_CONDITIONS:
                 raise UnlistableError(f"it has more than {MOST_CONDITIONS} conditions")
             wide = self._widened(cube, care, regions.outside(region))
-            cubes.append(wide)
-            before, left = left, regions.minus(left, regions.region(wide))
-            assert left is not before  # noqa: S101 - or it would never end
-        yield from self._needed(cubes, inside)
+            left.append(regions.outside(regions.region(wide)))
+            assert left[-1].number not in cubes  # noqa: S101 - or it would never end
+            cubes[left[-1].number] = wide
+        yield from self._needed(list(cubes.values()), inside)
 
     def _widened(self, cube: Cube, *outside: Node) -> Cube:
         """Leave out each condition without which a cube still holds nothing that is outside."""

@@ -72,7 +72,7 @@ def smallest_example(facts: SymbolicFacts, formulas: Sequence[Term]) -> Example 
     if not solver.is_satisfiable():
         return None
     for depth in range(1, _DEEPEST + 1):
-        closed = solver.name(all_of(_closed(facts, depth)))
+        closed = facts.terms.name(all_of(_closed(facts, depth)))
         if solver.is_satisfiable([closed]):
             facts.terms.say(closed)
             return _Writing(facts, _preferred(facts, solver)).example()
@@ -115,7 +115,7 @@ def _preferred(facts: SymbolicFacts, solver: Solver) -> Model:
     for at, wish in enumerate(wishes):
         if model.holds(wish):
             facts.terms.say(wish)
-        elif solver.is_satisfiable([solver.name(wish)]):
+        elif solver.is_satisfiable([facts.terms.name(wish)]):
             facts.terms.say(wish)
             model = solver.model()
             model.load(wishes[at:])

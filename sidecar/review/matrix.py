@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import read_texts
@@ -49,8 +50,10 @@ class Sheet:
     columns: tuple[str, ...]
     """Roles, quoted where their names need it, then `NO_ROLE`; or `ANYBODY` alone where there are
     no roles."""
+    above: tuple[tuple[str, ...], ...]
+    """For each column the roles that bring it along: whoever has one of them is not in it."""
     held: tuple[Clauses | Unlisted, ...]
-    """When somebody is in each column."""
+    """When somebody is in each column who has no role above it."""
     cells: dict[str, tuple[Cell, ...]]
     """Action to when it is allowed in each column."""
 
@@ -100,6 +103,15 @@ def matrix(place: PackPlace) -> tuple[Sheet, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    held: Node = TRUE
+    """Where somebody has the role."""
+    beside: Node = TRUE
+    """Where they have none of the roles above."""
+    above: tuple[str, ...] = ()
+
+
 class _Drawing:
     def __init__(
         self, joined: Joined, scope: Scope, probes: dict[tuple[str, str, str], str]
@@ -113,11 +125,11 @@ class _Drawing:
         self._rows: dict[tuple[int, int], Clauses] = {}
         """What was drawn, by where an action is allowed and by the column."""
         self._told: dict[str, list[tuple[Node, Clauses]]] = {}
-        """For each action what was told of it: where it is allowed, and in words."""
+        """For each action the conditions of its cells: as a region, and in words."""
 
     def sheet(self, declared: tuple[Roles, ...]) -> Sheet:
         """Draw one sheet."""
-        columns: dict[str, Node] = {ANYBODY: TRUE}
+        columns = {ANYBODY: _Column()}
         too_large = ""
         try:
             with self._joined.trees.bounded(MOST_NODES):
@@ -129,27 +141,29 @@ class _Drawing:
             subject=self._scope[0],
             resource=self._scope[1],
             columns=tuple(columns),
+            above=tuple(column.above for column in columns.values()),
             held=(Unlisted(too_large),)
             if too_large
             else tuple(self._held(*column, relations) for column in columns.items()),
             cells={
-                action: tuple(self._cell(action, region) for region in columns.values())
+                action: tuple(self._cell(action, column) for column in columns.values())
                 for action in self._joined.schema.types[self._scope[1]].actions
             },
         )
 
-    def _held(self, column: str, region: Node, relations: list[str]) -> Clauses | Unlisted:
+    def _held(self, name: str, column: _Column, relations: list[str]) -> Clauses | Unlisted:
         """Return in words when somebody is in a column; another sheet tells of a relation's."""
-        if column in {NO_ROLE, ANYBODY}:
+        if name in {NO_ROLE, ANYBODY}:
             return YES
         if relations:
             return tuple((f"{self._scope[0]} has this role in the {each}",) for each in relations)
         try:
-            return tuple(map(self._wording.condition, self._covering.cover(region)))
+            conditions = self._covering.cover(column.held, column.beside)
+            return tuple(map(self._wording.condition, conditions))
         except UnlistableError as error:
             return Unlisted(str(error))
 
-    def _columns(self, declared: tuple[Roles, ...]) -> Iterator[tuple[str, Node]]:
+    def _columns(self, declared: tuple[Roles, ...]) -> Iterator[tuple[str, _Column]]:
         trees = self._joined.trees
         held: dict[str, Node] = {}
         above: dict[str, frozenset[str]] = {}
@@ -162,20 +176,22 @@ class _Drawing:
                 node = self._joined.take(0, root, self._scope)
                 held[role] = trees.either(held.get(role, FALSE), node)
                 above[role] = above.get(role, frozenset()) | each.above(role)
+        names = {role: quoted(role) if role == ANYBODY else in_line(role) for role in held}
         nobody = TRUE
         for role, region in held.items():
-            alone = region
+            beside = TRUE
             for other in above[role]:
-                alone = trees.choose(held[other], FALSE, alone)
+                beside = trees.choose(held[other], FALSE, beside)
             nobody = trees.choose(region, FALSE, nobody)
-            yield quoted(role) if role == ANYBODY else in_line(role), alone
+            higher = tuple(names[other] for other in held if other in above[role])
+            yield names[role], _Column(region, beside, higher)
         if held:
-            yield NO_ROLE, nobody
+            yield NO_ROLE, _Column(nobody)
 
     def _any_action(self) -> str:
         return next(iter(self._joined.schema.types[self._scope[1]].actions))
 
-    def _cell(self, action: str, column: Node) -> Cell:
+    def _cell(self, action: str, column: _Column) -> Cell:
         try:
             with self._joined.trees.bounded(MOST_NODES):
                 return self._allowed(action, column)
@@ -184,9 +200,10 @@ class _Drawing:
         except (TooLargeError, UnlistableError) as error:
             return Unlisted(str(error))
 
-    def _allowed(self, action: str, column: Node) -> Clauses:
+    def _allowed(self, action: str, column: _Column) -> Clauses:
         allowed = self._joined.allowed(0, self._scope, action)
-        care = self._joined.satisfying_always_on_rules(0, self._scope, action, column)
+        inside = self._joined.trees.choose(column.beside, column.held, FALSE)
+        care = self._joined.satisfying_always_on_rules(0, self._scope, action, inside)
         key = (allowed.number, care.number)
         if key not in self._rows:
             self._rows[key] = self._clauses(action, allowed, care)
@@ -201,9 +218,10 @@ class _Drawing:
         return self._alike(action, allowed, care)
 
     def _alike(self, action: str, allowed: Node, care: Node) -> Clauses:
-        """Return the conditions of an earlier column where they say the same of this one."""
-        regions = self._covering.regions
-        for region, clauses in self._told.setdefault(action, []):
+        """Return the conditions of an earlier cell where they say the same of this one."""
+        regions, own = self._covering.regions, self._told.setdefault(action, [])
+        others = (told for name, told in self._told.items() if name != action)
+        for region, clauses in chain(own, *others):
             lacks = regions.is_empty(care, allowed, regions.outside(region))
             if lacks and regions.is_empty(care, region, regions.outside(allowed)):
                 return clauses
@@ -212,5 +230,5 @@ class _Drawing:
         for condition in conditions:
             region = self._joined.trees.either(region, self._covering.region(condition))
         clauses = tuple(map(self._wording.condition, conditions))
-        self._told[action].append((region, clauses))
+        own.append((region, clauses))
         return clauses

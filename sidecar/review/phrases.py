@@ -110,19 +110,19 @@ class Wording:
         gone = [label for label in answered.labels if label not in left]
         if len(gone) == 1 and len(left) > 1:
             return f"{subject} is not {in_line(str(gone[0]))}"
-        return f"{subject} is {_either([in_line(str(each)) for each in left])}"
+        return f"{subject} is {either([in_line(str(each)) for each in left])}"
 
     def _text(self, subject: str, answered: Answered) -> str:
         left = answered.labelled
         if not answered.is_other:
-            return f"{subject} is {_either([quoted(str(each)) for each in left])}"
+            return f"{subject} is {either([quoted(str(each)) for each in left])}"
         gone = [quoted(str(each)) for each in answered.labels if each not in left]
-        return f"{subject} is not {_either(gone)}"
+        return f"{subject} is not {either(gone)}"
 
     def _number(self, path: Path, answered: Answered) -> str:
         attribute = self._attribute(path)
         unit = f" {attribute.unit}" if attribute is not None and attribute.unit else ""
-        return f"{self.path(path)} is {_either(list(_intervals(answered, unit)))}"
+        return f"{self.path(path)} is {either(list(_intervals(answered, unit)))}"
 
     def _attribute(self, path: Path) -> Attribute | None:
         """Return what the type of an entity declares; None of everything else."""
@@ -180,7 +180,8 @@ def _runs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
     yield start, before
 
 
-def _either(words: Sequence[str]) -> str:
+def either(words: Sequence[str]) -> str:
+    """Join words by commas and `or`."""
     if len(words) <= 1:
         return "".join(words)
     return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
 from sidecar.diagram.presupposition import presupposed
-from sidecar.diagram.questions import YES_NO, NumberOf, TextOf, value_of
+from sidecar.diagram.questions import YES_NO
 from sidecar.review.aligned_diagrams import Joined, Scope
 from sidecar.review.solver import FALSE as NO
 from sidecar.review.solver import TRUE as YES
@@ -53,12 +53,17 @@ class Regions:
         self.states.tidy()
         return not self.states.possible_where((cube or {}).values(), map(self._leads, regions))
 
-    def cubes(self, region: Node, within: Cube | None = None) -> Iterator[Cube]:
-        """Yield the ways to the yes-leaves of a region that can be, each a cube."""
-        path = dict(within or {})
-        found, model = self._found(region, path)
+    def cubes(self, region: Node, *beside: Node) -> Iterator[Cube]:
+        """Yield the ways to the yes-leaves of a region that can be, each a cube.
+
+        Args:
+            region: The region.
+            beside: Other regions; each way holds a state that is in all of them.
+        """
+        path: dict[int, Answered] = {}
+        found, model = self._found(region, path, beside)
         if found:
-            yield from self._cubes(region, path, within or {}, model)
+            yield from self._cubes(region, path, beside, model)
 
     def region(self, cube: Cube) -> Node:
         """Return the region of a cube: where its answers can be given, and are these."""
@@ -136,45 +141,40 @@ class Regions:
         return self.trees.place(test, labels, [fallback if each is None else each for each in kept])
 
     def _cubes(
-        self, node: Node, path: dict[int, Answered], within: Cube, model: int
+        self, node: Node, path: dict[int, Answered], beside: Sequence[Node], model: int
     ) -> Iterator[Cube]:
         """Go down each way that leads to a yes-leaf in a state that can be; there is one.
 
         Args:
             node: Where the way is.
             path: How it came there.
-            within: What is answered from the beginning.
+            beside: Regions that hold the state too.
             model: The number of the question to which the solver has found a state that leads
                 through here to yes; while it is the last one, that state saves further questions.
         """
         if node is TRUE:
             yield dict(path)
             return
-        given = within.get(node.test)
         ways = self._ways(node)
         taken = [False] * len(ways)
         if model == self.states.asked:
             taken = self.states.leads([(each, self._leads(branch)) for each, branch in ways])
         for (answered, branch), known in zip(ways, taken, strict=True):
-            both = answered if given is None else meet(given, answered)
-            if branch is FALSE or branch is FAULT or both is None:
+            if branch is FALSE or branch is FAULT:
                 continue
-            path[node.test] = both
+            path[node.test] = answered
             if known and model == self.states.asked:
-                yield from self._cubes(branch, path, within, model)
+                yield from self._cubes(branch, path, beside, model)
                 continue
-            found, by = self._found(branch, path)
+            found, by = self._found(branch, path, beside)
             if found:
-                yield from self._cubes(branch, path, within, by)
-        if given is None:
-            path.pop(node.test, None)
-        else:
-            path[node.test] = given
+                yield from self._cubes(branch, path, beside, by)
+        path.pop(node.test, None)
 
-    def _found(self, node: Node, path: Cube) -> tuple[bool, int]:
+    def _found(self, node: Node, path: Cube, beside: Sequence[Node]) -> tuple[bool, int]:
         """Tell whether a node leads to yes in a state that can be, and which question told it."""
         before = self.states.asked
-        found = not self.is_empty(node, cube=path)
+        found = not self.is_empty(node, *beside, cube=path)
         return found, self.states.asked if self.states.asked > before else -1
 
     def _leads(self, node: Node) -> Term:
@@ -202,54 +202,3 @@ class Regions:
                 for outcomes, branch in together.values()
             )
         return known
-
-
-def meet(left: Answered, right: Answered) -> Answered | None:
-    """Return what two answers to one test have in common; None where nothing is."""
-    if left.labels == right.labels:
-        outcomes = left.outcomes & right.outcomes
-        return Answered(left.test, left.labels, outcomes) if outcomes else None
-    if isinstance(left.test.question, NumberOf):
-        return _meet_numbers(left, right)
-    if isinstance(left.test.question, TextOf):
-        return _meet_texts(left, right)
-    # Enums of which one tree met fewer values than the other.
-    labels = tuple(dict.fromkeys((*left.labels, *right.labels)))
-    shared = {*left.labelled} & {*right.labelled}
-    outcomes = frozenset(at for at, label in enumerate(labels) if label in shared)
-    return Answered(left.test, labels, outcomes) if outcomes else None
-
-
-def _meet_texts(left: Answered, right: Answered) -> Answered | None:
-    labels = tuple(sorted({*left.labels, *right.labels}))
-
-    def holds(each: Answered, label: object) -> bool:
-        return label in each.labelled if label in each.labels else each.is_other
-
-    outcomes = {at for at, label in enumerate(labels) if holds(left, label) and holds(right, label)}
-    if left.is_other and right.is_other:
-        outcomes.add(len(labels))
-    return Answered(left.test, labels, frozenset(outcomes)) if outcomes else None
-
-
-def _meet_numbers(left: Answered, right: Answered) -> Answered | None:
-    kind = left.test.kind
-    assert kind is not None  # noqa: S101 - it is a number
-    cuts = tuple(
-        sorted({*left.labels, *right.labels}, key=lambda cut: (value_of(kind, cut[0]), cut[1]))
-    )
-    spans = [_spread(each, cuts) for each in (left, right)]
-    outcomes = spans[0] & spans[1]
-    return Answered(left.test, cuts, outcomes) if outcomes else None
-
-
-def _spread(answered: Answered, cuts: tuple[tuple[str, bool], ...]) -> frozenset[int]:
-    """Return the intervals between `cuts` that lie in the intervals of an answer."""
-    found = set()
-    at = 0
-    for interval in range(len(cuts) + 1):
-        if interval and cuts[interval - 1] in answered.labels:
-            at = answered.labels.index(cuts[interval - 1]) + 1
-        if at in answered.outcomes:
-            found.add(interval)
-    return frozenset(found)

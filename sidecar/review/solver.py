@@ -94,7 +94,7 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.script: list[str] = [f"(declare-sort {_SORTS[kind]} 0)" for kind in OPEN]
-        """What the solver was not told yet; whoever tells it empties the list."""
+        """All that was declared and said."""
         self.texts: dict[Kind, dict[str, Term]] = {kind: {} for kind in OPEN}
         """Every text that was named."""
         self.open_texts: list[Term] = []
@@ -129,6 +129,14 @@ class Vocabulary:
         """Say what follows from something."""
         if condition != FALSE and conclusion != TRUE:
             self.say(f"(=> {condition} {conclusion})" if condition != TRUE else conclusion)
+
+    def name(self, formula: Term) -> Term:
+        """Return a flag that implies a formula, so that it can be assumed and dropped again."""
+        if formula in {TRUE, FALSE}:
+            return formula
+        flag = self.flag(f"assume#{len(self._symbols)}")
+        self.imply(flag, formula)
+        return flag
 
     # --- values ----------------------------------------------------------------------------------
 
@@ -354,21 +362,18 @@ class Solver:
         self._terms = terms
         self._z3 = load_solver()
         self._context = self._z3.Context()
-        self._names = 0
+        self._script_told = 0
+        """Lines of the script of the vocabulary that z3 knows."""
+        self._own_script: list[str] = []
         # Few numbers and many flags: by default z3 spends three quarters of its time on relevancy
         # and on arithmetic that no state needs.
         self._told("(set-option :smt.relevancy 0)(set-option :smt.arith.solver 2)")
         self._told("(set-option :produce-unsat-assumptions true)")
         self._told(f"(set-option :rlimit {MOST_WORK})")
 
-    def name(self, formula: Term) -> Term:
-        """Return a flag that implies a formula, so that it can be assumed and dropped again."""
-        if formula in {TRUE, FALSE}:
-            return formula
-        self._names += 1
-        flag = self._terms.flag(f"assume#{self._names}")
-        self._terms.imply(flag, formula)
-        return flag
+    def tell(self, lines: Iterable[str]) -> None:
+        """Declare and say something to this solver alone."""
+        self._own_script.extend(lines)
 
     def is_satisfiable(self, assumptions: Iterable[Term] = ()) -> bool:
         """Tell whether all that was said, and some flags, can hold together.
@@ -379,9 +384,11 @@ class Solver:
         assumed = [each for each in assumptions if each != TRUE]
         if FALSE in assumed:
             return False
-        script = "\n".join([*self._terms.script, f"(check-sat-assuming ({' '.join(assumed)}))"])
-        self._terms.script.clear()
-        found = self._told(script).strip()
+        new = self._terms.script[self._script_told :]
+        self._script_told += len(new)
+        question = f"(check-sat-assuming ({' '.join(assumed)}))"
+        found = self._told("\n".join([*new, *self._own_script, question])).strip()
+        self._own_script.clear()
         if found in {"sat", "unsat"}:
             return found == "sat"
         raise UnsettledError(

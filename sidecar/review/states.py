@@ -41,7 +41,9 @@ from sidecar.review.symbolic_facts import SymbolicFacts
 from sidecar.schema import EntityType, Kind, Schema, Value
 
 MOST_NODES = 1_000
-"""Nodes of regions that one session of the solver is told of."""
+"""Nodes of regions that one solver is told of: with more it gets slow."""
+MOST_KEPT = 50_000
+"""Nodes of regions that are known by name."""
 
 __all__ = ["Answered", "Example", "KnownStates", "States", "outcomes_of"]
 
@@ -167,19 +169,27 @@ class States:
         self.asked = 0
         """How many questions the solver was asked; `leads` is about the last one."""
         self.session = 0
-        """How often the solver was begun anew; what it was told of regions ends with a session."""
+        """How often all names were forgotten."""
         self._begin()
 
     def _begin(self) -> None:
         self._state = SymbolicState(*self._of)
-        self._solver = Solver(self._state.terms)
         self._assumed: dict[Answered, Term] = {}
-        self._leading: dict[Term, Term] = {}
+        self._names: dict[Term, Term] = {}
         """What formulas about nodes are called."""
+        self._nodes: dict[Term, tuple[Term, tuple[Term, ...]]] = {}
+        """Names of nodes to these formulas, and to the names of the branches in them."""
         self._known_leading: dict[tuple[frozenset[Answered], frozenset[Term]], bool] = {}
+        self._begin_solver()
+        self.session += 1
+
+    def _begin_solver(self) -> None:
+        self._solver = Solver(self._state.terms)
+        self._told: set[Term] = set()
+        """Nodes of which the solver knows."""
         self._conflicts: dict[Term, list[frozenset[Term]]] = {}
         """What cannot hold together: that nodes lead to yes, and answers; by one of the nodes."""
-        self.session += 1
+        self.asked += 1  # the last state that was found is gone
 
     def possible(self, answers: Iterable[Answered]) -> bool:
         """Tell whether there is a mount and a request with all these answers.
@@ -207,7 +217,7 @@ class States:
             self._known_leading[key] = self._ask(*key)
         return self._known_leading[key]
 
-    def leading(self, ways: Iterable[tuple[Answered, Term]]) -> Term:
+    def leading(self, ways: Sequence[tuple[Answered, Term]]) -> Term:
         """Return that a node leads to yes: by one of its answers, and a branch that does.
 
         Args:
@@ -215,14 +225,34 @@ class States:
                 leaves that is `TRUE` or `FALSE`.
         """
         formula = any_of(all_of([self._assume(each), branch]) for each, branch in ways)
-        if formula not in self._leading:
-            self._leading[formula] = self._solver.name(formula)
-        return self._leading[formula]
+        if formula in {TRUE, FALSE}:
+            return formula
+        name = self._names.get(formula)
+        if name is None:
+            name = self._names[formula] = f"node.{len(self._names)}"
+            self._nodes[name] = (formula, tuple(branch for _, branch in ways))
+        return name
 
     def tidy(self) -> None:
-        """Begin a new session where the solver was told of so many nodes that it gets slow."""
-        if len(self._leading) > MOST_NODES:
+        """Begin anew where there are so many nodes that the solver gets slow, or memory full."""
+        if len(self._nodes) > MOST_KEPT:
             self._begin()
+        elif len(self._told) > MOST_NODES:
+            self._begin_solver()
+
+    def _tell(self, names: Iterable[Term]) -> None:
+        """Tell the solver of nodes, and of those below them."""
+        waiting = [name for name in names if name in self._nodes]
+        lines: list[str] = []
+        while waiting:
+            name = waiting.pop()
+            if name not in self._told:
+                self._told.add(name)
+                formula, branches = self._nodes[name]
+                self._solver.tell([f"(declare-fun {name} () Bool)"])
+                lines.append(f"(assert (=> {name} {formula}))")
+                waiting += (branch for branch in branches if branch in self._nodes)
+        self._solver.tell(lines)
 
     def leads(self, ways: Sequence[tuple[Answered, Term]]) -> list[bool]:
         """Tell by which ways from a node the state leads that the solver has found last."""
@@ -238,6 +268,7 @@ class States:
         known = chain.from_iterable(self._conflicts.get(node, ()) for node in (TRUE, *leading))
         if any(conflict <= assumed for conflict in known):
             return False
+        self._tell(leading)
         self.asked += 1
         if self._solver.is_satisfiable(sorted(assumed)):
             return True
@@ -266,7 +297,7 @@ class States:
         """Return a name for what an answer says, so that it can be assumed and dropped."""
         known = self._assumed.get(answered)
         if known is None:
-            known = self._assumed[answered] = self._solver.name(self._state.formula(answered))
+            known = self._assumed[answered] = self._state.terms.name(self._state.formula(answered))
         return known
 
 

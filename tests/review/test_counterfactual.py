@@ -269,10 +269,8 @@ class _Checked(Changes):
         stays |= {test: each for test, each in way.items() if self.now(each) in each.outcomes}
         unwanted = (FALSE, TRUE) if self.wanted else (TRUE, FALSE)
         region = self._trees.choose(self._allowed, *unwanted)
-        left = self._regions.cubes(
-            region, stays | {places[each.test.question]: each for each in told}
-        )
-        assert next(left, None) is None, (self._asked.request, told)
+        changes = {places[each.test.question]: each for each in told}
+        assert self._regions.is_empty(region, cube=stays | changes), (self._asked.request, told)
         self.ways += 1
         return told
 
