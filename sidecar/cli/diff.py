@@ -21,7 +21,7 @@ from sidecar.facts import read_directory
 from sidecar.review.diff import differences
 from sidecar.review.entitlements import Given
 from sidecar.review.entitlements import changed as changed_entitlements
-from sidecar.review.pack_revisions import NOW, Compiled, PackPlace, found, load_pair
+from sidecar.review.pack_revisions import NOW, Compiled, PackPlace, load_pair, packs_named
 from sidecar.review.replay import replay
 
 
@@ -76,7 +76,7 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
         return PackPlace(NOW, settings.policies, settings.fixtures)
 
     fixtures: Any = given.get("fixtures")
-    with found([old, *([new] if new else [])], pack, fixtures) as packs:
+    with packs_named([old, *([new] if new else [])], pack, fixtures) as packs:
         last = packs[1] if new else pack()
         compiled = load_pair(packs[0], last)
         report = _report(compiled, (old_data or data, data), at or clock())

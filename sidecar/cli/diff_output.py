@@ -18,7 +18,7 @@ from sidecar.review.diff import (
     Differences,
 )
 from sidecar.review.entitlements import Entitlement
-from sidecar.review.example_text import as_json, told
+from sidecar.review.example_text import as_json, lines_of
 from sidecar.review.replay import Replay
 from sidecar.review.replay_judge import Effect
 from sidecar.schema.messages import in_line
@@ -119,7 +119,7 @@ def _change(change: Change, report: DiffReport, *, with_example: bool) -> Iterat
     if example is not None and with_example:
         yield "  for example"
         schema = report.differences.joined.schema
-        yield from (f"    {line}" for line in told(example, change.actions[0], schema))
+        yield from (f"    {line}" for line in lines_of(example, change.actions[0], schema))
 
 
 def _people(report: DiffReport) -> Iterator[str]:

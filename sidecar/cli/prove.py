@@ -10,7 +10,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, MARKDOWN, indented, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
-from sidecar.review.example_text import as_json, told
+from sidecar.review.example_text import as_json, lines_of
 from sidecar.review.invariants import Counterexample, Verdict, prove
 from sidecar.review.pack_revisions import NOW, PackPlace
 from sidecar.schema import Schema
@@ -69,7 +69,7 @@ def _counterexample(counterexample: Counterexample, schema: Schema) -> Iterator[
     if counterexample.example is not None:
         yield "    for example"
         yield from (
-            f"      {line}" for line in told(counterexample.example, request.action, schema)
+            f"      {line}" for line in lines_of(counterexample.example, request.action, schema)
         )
     if counterexample.lines:
         yield "    because of"

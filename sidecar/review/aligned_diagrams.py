@@ -117,8 +117,8 @@ class Joined:
         if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
             return FALSE
         allowed = self._whole(side, entry, scope, action)
-        for said in self._unknown_values(side, scope, action):
-            allowed = self.trees.choose(said.node(self), FALSE, allowed)
+        for sent in self._unknown_values(side, scope, action):
+            allowed = self.trees.choose(sent.node(self), FALSE, allowed)
         return self.satisfying_always_on_rules(
             side, scope, action, self.granting(scope, action, allowed)
         )
@@ -161,11 +161,11 @@ class Joined:
         subject, resource = (self.schema.types[name] for name in scope)
         needed = existence_of_resource(resource, declared)
         if needed is Existence.EXCLUDED:
-            region = self.trees.choose(self._exists(RESOURCE), FALSE, region)
+            region = self.trees.choose(self.exists(RESOURCE), FALSE, region)
         elif needed is Existence.REQUIRED and _can_lack(resource):
-            region = self.trees.choose(self._exists(RESOURCE), region, FALSE)
+            region = self.trees.choose(self.exists(RESOURCE), region, FALSE)
         if _can_lack(subject):
-            region = self.trees.choose(self._exists(SUBJECT), region, FALSE)
+            region = self.trees.choose(self.exists(SUBJECT), region, FALSE)
         return region
 
     def granting(self, scope: Scope, action: str, region: Node) -> Node:
@@ -205,8 +205,8 @@ class Joined:
         if node is None:
             raise UncompiledError(action, scope[1])
         taken = self.take(side, node, scope)
-        for said in self._unknown_values(side, scope, action):
-            taken = self.trees.choose(said.node(self), self._without(taken, said.path), taken)
+        for sent in self._unknown_values(side, scope, action):
+            taken = self.trees.choose(sent.node(self), self._without(taken, sent.path), taken)
         return taken
 
     def _whole(self, side: int, entry: Entry, scope: Scope, action: str) -> Node:
@@ -223,23 +223,24 @@ class Joined:
             allowed = self.trees.choose(self.trees.settle(forbid, TRUE), FALSE, allowed)
         return allowed
 
-    def _exists(self, path: Path) -> Node:
+    def exists(self, path: Path) -> Node:
+        """Return where there is such an entity, for the pair of types that is looked at."""
         return self.trees.branch(Exists(path), {True: TRUE, False: FALSE})
 
     # --- values that only the other pack knows ---------------------------------------------------
 
-    def _unknown_values(self, side: int, scope: Scope, action: str) -> Iterator[_Said]:
-        """Yield what a caller may say to the other pack, and is outside its domain to this one."""
+    def _unknown_values(self, side: int, scope: Scope, action: str) -> Iterator[_SentEnum]:
+        """Yield what a caller may send to the other pack, and is outside its domain to this one."""
         if len(self.policies) > 1:
-            for said in self._sayable(scope, action):
-                own = _attribute_at(self._declared[side], scope, action, said.path)
-                if own is not None and own.type.name == said.of:
-                    unknown = frozenset(said.labels) - frozenset(_domain(own))
+            for sent in self._sent_enums(scope, action):
+                own = _attribute_at(self._declared[side], scope, action, sent.path)
+                if own is not None and own.type.name == sent.of:
+                    unknown = frozenset(sent.labels) - frozenset(_domain(own))
                     if unknown:
-                        yield replace(said, unknown=unknown)
+                        yield replace(sent, unknown=unknown)
 
-    def _sayable(self, scope: Scope, action: str) -> Iterator[_Said]:
-        """Yield the enums that a caller may say along with an action, with all their values."""
+    def _sent_enums(self, scope: Scope, action: str) -> Iterator[_SentEnum]:
+        """Yield the enums that a caller may send with an action, with all their values."""
         declared = self.schema.types[scope[1]].actions.get(action)
         places: list[tuple[Path, Mapping[str, Attribute]]] = [
             (ACTION, {} if declared is None else declared.properties),
@@ -252,7 +253,7 @@ class Joined:
         for base, attributes in places:
             for name, attribute in attributes.items():
                 if attribute.type.kind is Kind.ENUM:
-                    yield _Said(Member(base, name), attribute.type.name, _domain(attribute))
+                    yield _SentEnum(Member(base, name), attribute.type.name, _domain(attribute))
 
     def labels(self, scope: Scope, question: Question) -> tuple[Label, ...]:
         """Return all labels of a test of one value."""
@@ -292,16 +293,16 @@ class Joined:
                 if isinstance(test.question, ValueOf):
                     key = (scope, renamed.question)
                     self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
-        for said in self._all_unknown(scope):
-            value = ValueOf(said.path)
-            for asked in (Present(said.path), value):
+        for sent in self._all_unknown(scope):
+            value = ValueOf(sent.path)
+            for asked in (Present(sent.path), value):
                 tests.setdefault(asked, Test(asked, "finite"))
             key = (scope, value)
-            self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *said.labels)))
+            self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *sent.labels)))
         for question in presuppositions_first(tests):
             self.trees.index_of(tests[question])
 
-    def _all_unknown(self, scope: Scope) -> Iterator[_Said]:
+    def _all_unknown(self, scope: Scope) -> Iterator[_SentEnum]:
         for side in range(len(self.policies)):
             for action in self.schema.types[scope[1]].actions:
                 yield from self._unknown_values(side, scope, action)
@@ -339,8 +340,8 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """An enum that a caller may say."""
+class _SentEnum:
+    """An enum that a caller may send."""
 
     path: Member
     of: str
@@ -350,7 +351,7 @@ class _Said:
     """Those that are outside the domain of one of the packs."""
 
     def node(self, joined: Joined) -> Node:
-        """Return where one of the unknown values is said."""
+        """Return where one of the unknown values is sent."""
         trees = joined.trees
         labels = joined.labels(trees.scope, ValueOf(self.path))
         place = trees.index_of(Test(ValueOf(self.path), "finite"))
@@ -363,7 +364,7 @@ class _Said:
 
 
 def _attribute_at(schema: Schema, scope: Scope, action: str, path: Member) -> Attribute | None:
-    """Return what a schema declares of a value that a caller says."""
+    """Return what a schema declares of a value that a caller sends."""
     base, name = path.base, path.name
     if base == CONTEXT:
         return schema.context.get(name)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 
-from sidecar.diagram.nodes import Label, Node, Test
+from sidecar.diagram.nodes import Label, Test
 from sidecar.diagram.questions import NumberOf, TextOf, value_of
 from sidecar.engine.fact_sources import Sources
 from sidecar.review.states import Answered, outcomes_of
@@ -29,16 +28,6 @@ def outcome_of(sources: Sources, test: Test, labels: tuple[Label, ...]) -> int |
 def cut_of(test: Test, cut: tuple[str, bool]) -> tuple[object, bool]:
     """Return a label of a number so that it sorts."""
     return value_of(test.kind or Kind.DECIMAL, cut[0]), cut[1]
-
-
-def branches_of(test: Test, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
-    """Yield the branches of a node, with all outcomes that lead to each."""
-    together: dict[int, tuple[set[int], Node]] = {}
-    for at in outcomes_of(test, node.labels):
-        branch = node.branches[at]
-        together.setdefault(branch.number, (set(), branch))[0].add(at)
-    for outcomes, branch in together.values():
-        yield frozenset(outcomes), branch
 
 
 def opposite(answered: Answered) -> Answered:

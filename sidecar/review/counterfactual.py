@@ -20,10 +20,10 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
-from sidecar.review.alternative_outcomes import branches_of, cut_of, merged, opposite, outcome_of
+from sidecar.review.alternative_outcomes import cut_of, merged, opposite, outcome_of
 from sidecar.review.fact_slots import EntityRow, Slot, Slots
 from sidecar.review.regions import Regions
-from sidecar.review.states import Answered
+from sidecar.review.states import Answered, branches_of
 
 MOST_CHANGES = 4
 """Facts that are changed together; more are no near change."""

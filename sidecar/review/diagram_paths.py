@@ -18,7 +18,7 @@ from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
-from sidecar.review.states import Answered, States, outcomes_of
+from sidecar.review.states import Answered, States, branches_of
 
 Known = Mapping[Tested, bool]
 """Answers without which a tree is not asked."""
@@ -91,10 +91,7 @@ class Walks:
                 yield Way(numbers, tuple(answers[given:]))
                 return
             test = self._tests[node.test]
-            for branch in {each.number: each for each in node.branches}.values():
-                outcomes = frozenset(
-                    at for at in outcomes_of(test, node.labels) if node.branches[at] is branch
-                )
+            for outcomes, branch in branches_of(test, node):
                 known = tree.known.get(test.question)
                 if known is not None:
                     if node.labels.index(known) in outcomes:

@@ -21,7 +21,8 @@ from sidecar.engine.fact_sources import Sources
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
 from sidecar.facts import Row, RowPositions
-from sidecar.schema import Attribute, Value
+from sidecar.schema import Attribute
+from sidecar.schema.instants import instant_text
 
 MOST_MEMBERS = 8
 """Members of a set that are shown."""
@@ -112,7 +113,7 @@ class Readings:
             members = sorted(map(text_of, value))
             more = f" and {len(members) - MOST_MEMBERS} more" if len(members) > MOST_MEMBERS else ""
             return f"{', '.join(members[:MOST_MEMBERS])}{more}" if members else "empty"
-        return _text(value)
+        return instant_text(value) if isinstance(value, datetime) else text_of(value)
 
     def reading(self, path: Path) -> Reading:
         """Return the fact at a path."""
@@ -180,8 +181,3 @@ class Readings:
         self._reader.make_room(self._frame)
         found: Row | None = read(self._frame)
         return found
-
-
-def _text(value: Value) -> str:
-    text = text_of(value)
-    return text.replace("+00:00", "Z") if isinstance(value, datetime) else text

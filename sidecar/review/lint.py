@@ -343,12 +343,6 @@ class _Linting:
             self._missed.append(f"{clause.file}:{clause.line}: {shown(clause.rule)}: {error}")
             return False
 
-    def _either(self, trees: Iterator[Node]) -> Node:
-        found = FALSE
-        for tree in trees:
-            found = self._joined.trees.either(found, tree)
-        return found
-
     def _with_settings(self) -> frozenset[int]:
         """Return the clauses that look at settings: another setting may bring them to life."""
         mentioning = {

@@ -124,7 +124,7 @@ def _narrowed(policy: Policy, written: Schema) -> Policy:
 
 
 @contextmanager
-def found(
+def packs_named(
     names: Sequence[str], pack: Callable[[], PackPlace], fixtures: Path | None = None
 ) -> Iterator[list[PackPlace]]:
     """Find packs, each a directory or a revision; revisions are laid out as long as this lasts.

@@ -12,7 +12,7 @@ from sidecar.review.aligned_diagrams import Joined, Scope
 from sidecar.review.solver import FALSE as NO
 from sidecar.review.solver import TRUE as YES
 from sidecar.review.solver import Term
-from sidecar.review.states import Answered, Example, outcomes_of
+from sidecar.review.states import Answered, Example, branches_of, outcomes_of
 
 Cube = Mapping[int, Answered]
 """Conditions that hold together: the place of a test to the outcomes that it may have."""
@@ -193,12 +193,8 @@ class Regions:
         known = self._known_ways.get(node.number)
         if known is None:
             test = self.trees.tests[node.test]
-            together: dict[int, tuple[set[int], Node]] = {}
-            for at in outcomes_of(test, node.labels):
-                branch = node.branches[at]
-                together.setdefault(branch.number, (set(), branch))[0].add(at)
             known = self._known_ways[node.number] = tuple(
-                (Answered(test, node.labels, frozenset(outcomes)), branch)
-                for outcomes, branch in together.values()
+                (Answered(test, node.labels, outcomes), branch)
+                for outcomes, branch in branches_of(test, node)
             )
         return known

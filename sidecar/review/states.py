@@ -8,11 +8,11 @@ answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from sidecar.diagram.nodes import Label, Test
+from sidecar.diagram.nodes import Label, Node, Test
 from sidecar.diagram.paths import Path, json_form
 from sidecar.diagram.questions import (
     Exists,
@@ -82,6 +82,16 @@ class Answered:
 def outcomes_of(test: Test, labels: tuple[Label, ...]) -> range:
     """Return the places of all outcomes that a test with these labels has."""
     return range(len(labels) + (test.outcomes != "finite"))
+
+
+def branches_of(test: Test, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
+    """Yield the branches of a node, each once, with all outcomes that lead to it."""
+    together: dict[int, tuple[set[int], Node]] = {}
+    for at in outcomes_of(test, node.labels):
+        branch = node.branches[at]
+        together.setdefault(branch.number, (set(), branch))[0].add(at)
+    for outcomes, branch in together.values():
+        yield frozenset(outcomes), branch
 
 
 class SymbolicState:

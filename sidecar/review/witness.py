@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from sidecar.bundle import UNDECLARED_ACTION
-from sidecar.diagram.nodes import FALSE, TRUE, Node
+from sidecar.diagram.nodes import FALSE, Node
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
-from sidecar.diagram.questions import Exists
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
@@ -88,8 +87,7 @@ def tell(
 
 def _existing(joined: Joined, region: Node, paths: Collection[Path]) -> Node:
     for path in paths:
-        exists = joined.trees.branch(Exists(path), {True: TRUE, False: FALSE})
-        region = joined.trees.choose(exists, region, FALSE)
+        region = joined.trees.choose(joined.exists(path), region, FALSE)
     return region
 
 

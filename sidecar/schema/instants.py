@@ -92,4 +92,9 @@ def _from_other_notation(text: str) -> str | None:
         )
     except ValueError:
         return None
+    return instant_text(instant)
+
+
+def instant_text(instant: datetime) -> str:
+    """Write an instant as people write it: `Z` for UTC."""
     return instant.isoformat().replace("+00:00", "Z")
