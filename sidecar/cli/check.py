@@ -16,7 +16,8 @@ from sidecar.engine import prepare_kinds
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError, Problem
 from sidecar.facts import read_directory
-from sidecar.review.lint import Finding, absences, findings, idle_conditions, unread
+from sidecar.review.idle_conditions import idle_conditions
+from sidecar.review.lint import Finding, absences, findings, unread
 from sidecar.review.pack_revisions import NOW, PackPlace
 from sidecar.suites import read_suites, run_suites
 

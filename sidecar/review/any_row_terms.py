@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from sidecar.diagram.paths import NOW
-from sidecar.review.solver import Term, Terms, all_of, equal
+from sidecar.review.terms import Term, Terms, all_of, equal
 from sidecar.schema import EntityType, Lookup, Value
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from sidecar.engine.fact_paths import ROOTS
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build
 from sidecar.model import Reference, Request
 from sidecar.review.model_values import ModelValues
-from sidecar.review.solver import EPOCH, Model, Solver, Term, Terms, all_of, any_of, equal, negated
+from sidecar.review.solver import Model, Solver
 from sidecar.review.symbolic_facts import CallerValue, Entity, SymbolicFacts
+from sidecar.review.terms import EPOCH, Term, Terms, all_of, any_of, equal, negated
 from sidecar.schema import Attribute, Kind, Schema, Value, ValueType
 from sidecar.schema.values import LARGEST
 

@@ -5,7 +5,7 @@ Every finding is exact: it holds in all states that can be, with the settings as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,28 +14,21 @@ import msgspec
 from sidecar.bundle import RuleDiagram
 from sidecar.compiler.compile_cache import compiler_digest
 from sidecar.compiler.disk_cache import DiskCache
-from sidecar.compiler.pack import read_texts
-from sidecar.compiler.variant_process import Variants
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.paths import Literal, Operand
 from sidecar.digests import digest_of
 from sidecar.engine.policy import Policy
-from sidecar.errors import InvalidPackError
-from sidecar.polar.ast import File, Group, Junction, Rule, ShorthandRule, type_of, walk
+from sidecar.polar.ast import File, Rule, ShorthandRule, type_of, walk
 from sidecar.polar.parser import parse
 from sidecar.polar.reachability import unreached
-from sidecar.polar.source import Rule as PolarRule
 from sidecar.polar.source import Source, read_source
 from sidecar.review.absent_grants import grants_by_absence
 from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
 from sidecar.review.condition_cover import MOST_NODES
-from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.regions import Regions
-from sidecar.review.states import KnownStates
 from sidecar.review.unread_files import unread_files
-from sidecar.review.witness import changed_entries, tell
 from sidecar.schema.messages import shown
 from sidecar.schema.yaml_document import Faults, Members, read_document
 
@@ -46,7 +39,6 @@ _PROHIBITING = frozenset({"forbid", "oblige"})
 """Rules that nobody is advised to delete: what they should add may be what is missing."""
 Written = tuple[str, File]
 """The text of a file of Polar, and its syntax tree."""
-DROPPED = "drop the condition"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,79 +109,6 @@ def absences(policies: Path, fixtures: Path) -> Iterator[Finding]:
         message = f"{shown(each.condition)} grants where {shown(each.fact)} is absent"
         fix = f"if that is not meant, ask {shown(f'{each.fact}.exists = true')} too"
         yield Finding(each.file, each.line, each.column, ABSENT, message, fix)
-
-
-def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
-    """Yield the conditions without which nothing would be decided otherwise, in no state.
-
-    They are true wherever they are asked, or others say the same. Each is left out, the policy
-    compiled without it, and compared, which takes longer than all the rest. One that looks at
-    settings is left alone: another setting may make it matter.
-
-    Raises:
-        InvalidPackError: The pack cannot be used.
-    """
-    pack, sentences = read_texts(policies, fixtures)
-    known = KnownStates()
-    advice = _Advice(pack.texts)
-    with Variants(pack, sentences) as variants:
-        for mutant in mutants_of(pack.texts, pack.schema):
-            text, span = pack.texts[mutant.file], mutant.edit.span
-            dropped = mutant.sentence.startswith(DROPPED)
-            fix = advice.of(mutant)
-            if not dropped or fix is None or "settings" in text[span.start : span.end]:
-                continue
-            try:
-                without = variants.compile({mutant.file: mutant.applied(text)})
-            except InvalidPackError:  # it finds what another condition needs
-                continue
-            changed = changed_entries(variants.policy, without)
-            if not tell(variants.policy, without, changed, known).differs:
-                condition = mutant.sentence.removeprefix(DROPPED).strip(" `")
-                message = f"the condition {shown(condition)} changes nothing"
-                yield Finding(mutant.file, span.line, span.column, IDLE, message, fix)
-
-
-class _Advice:
-    """What to do about a condition that changes nothing.
-
-    Nobody is to delete the condition of a prohibition, of an obligation or of what they ask, nor
-    the only one of a grant: without it the rule would hold always, as soon as something changes.
-    """
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._trees = {file: parse(text, file) for file, text in texts.items()}
-        sources = [read_source(file, text)[0] for file, text in texts.items()]
-        self._lost = _places_of(unreached(sources))
-        self._prohibiting = _places_of(
-            rule for source in sources for rule in source.rules
-        ) - _places_of(unreached(sources, ("forbid", "oblige")))
-
-    def of(self, mutant: Mutant) -> str | None:
-        """Return the advice; None where the rule decides nothing, which is told of the rule."""
-        span = mutant.edit.span
-        rule = next(
-            (
-                line
-                for line in self._trees[mutant.file].lines
-                if line.span.start <= span.start and span.end <= line.span.end
-            ),
-            None,
-        )
-        if not isinstance(rule, Rule) or rule.body is None:
-            return None
-        place = (mutant.file, rule.span.line)
-        if place in self._lost:
-            return None
-        body = rule.body.inner if isinstance(rule.body, Group) else rule.body
-        several = isinstance(body, Junction) and body.word == "and"
-        if place in self._prohibiting or not several:
-            return "mend what it should ask"
-        return "delete it, or mend what it should ask"
-
-
-def _places_of(rules: Iterable[PolarRule]) -> frozenset[tuple[str, int]]:
-    return frozenset((rule.file, rule.line) for rule in rules)
 
 
 class _Linting:

@@ -17,8 +17,9 @@ from itertools import chain
 from math import inf
 
 from sidecar.engine.fact_paths import ROOTS
-from sidecar.review.solver import EPOCH, LIMITS, TICK, Model, Term, Terms
+from sidecar.review.solver import Model
 from sidecar.review.symbolic_facts import Entity, Sets, SymbolicFacts
+from sidecar.review.terms import EPOCH, LIMITS, TICK, Term, Terms
 from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType
 from sidecar.schema.model import ORDERED
 
@@ -162,7 +163,7 @@ class ModelValues:
 
     def _domain(self, domain: Term, name: str) -> str:
         """Return a domain that lies where the model has it."""
-        for above in self._terms.ends(domain, self._model):
+        for above in self._terms.ends(domain, self._model.holds):
             made = f"{name}.{above}"
             if made not in self._texts.values():
                 return made

@@ -9,10 +9,10 @@ from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
 from sidecar.diagram.presupposition import presupposed
 from sidecar.diagram.questions import YES_NO
 from sidecar.review.aligned_diagrams import Joined, Scope
-from sidecar.review.solver import FALSE as NO
-from sidecar.review.solver import TRUE as YES
-from sidecar.review.solver import Term
 from sidecar.review.states import Answered, Example, branches_of, outcomes_of
+from sidecar.review.terms import FALSE as NO
+from sidecar.review.terms import TRUE as YES
+from sidecar.review.terms import Term
 
 Cube = Mapping[int, Answered]
 """Conditions that hold together: the place of a test to the outcomes that it may have."""

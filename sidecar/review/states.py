@@ -26,18 +26,9 @@ from sidecar.diagram.questions import (
     value_of,
 )
 from sidecar.review.example import Example, smallest_example
-from sidecar.review.solver import (
-    FALSE,
-    TRUE,
-    Solver,
-    Term,
-    Vocabulary,
-    all_of,
-    any_of,
-    equal,
-    negated,
-)
+from sidecar.review.solver import Solver
 from sidecar.review.symbolic_facts import SymbolicFacts
+from sidecar.review.terms import FALSE, TRUE, Term, Vocabulary, all_of, any_of, equal, negated
 from sidecar.schema import EntityType, Kind, Schema, Value
 
 MOST_NODES = 1_000

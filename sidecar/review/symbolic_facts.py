@@ -24,7 +24,7 @@ from sidecar.diagram.paths import (
 )
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.review.any_row_terms import AnyRowTerms
-from sidecar.review.solver import (
+from sidecar.review.terms import (
     FALSE,
     TRUE,
     Term,

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import main
-from sidecar.review.lint import absences, findings, idle_conditions, unread
+from sidecar.review.idle_conditions import idle_conditions
+from sidecar.review.lint import absences, findings, unread
 from sidecar.review.pack_revisions import PackPlace
 from tests.paths import ROOT
 

@@ -1,0 +1,323 @@
+"""Formulas and the values of a schema as terms of a solver.
+
+Terms are texts of SMT-LIB, which z3 reads faster than its Python objects are made. All texts of a
+kind, ids among them, are of one uninterpreted sort: two that nothing makes equal can differ. What
+is known of literals (which are different, which one sorts first, which domain lies under which) is
+said of each of them, so that z3's theory of strings is not needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from sidecar.engine.evaluator import covers
+from sidecar.schema import Attribute, Kind, Value, is_id
+from sidecar.schema.model import ORDERED, Scalar
+from sidecar.schema.values import LARGEST, SMALLEST
+
+Term = str
+"""A term of SMT-LIB: a name, a literal, or ``(operator term ...)``."""
+Terms = tuple[Term, ...]
+"""A value: one term, or one for each key column of an entity."""
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""Instants are counted from here: an instant of which nothing is known is this one."""
+TICK = timedelta(microseconds=1)
+"""The unit in which instants are counted."""
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+LIMITS = {
+    Kind.INTEGER: (SMALLEST, LARGEST),
+    Kind.INSTANT: ((_FIRST - EPOCH) // TICK, (_LAST - EPOCH) // TICK),
+}
+"""The smallest and the largest number of a kind; decimals have none."""
+OPEN = (Kind.STRING, Kind.EMAIL, Kind.DOMAIN, Kind.ENUM, Kind.SET)
+"""Kinds of whose values nothing is known but which are equal."""
+_SORTS = {
+    Kind.BOOLEAN: "Bool",
+    Kind.INTEGER: "Int",
+    Kind.INSTANT: "Int",
+    Kind.DECIMAL: "Real",
+    **{kind: f"Any_{kind.value}" for kind in OPEN},
+}
+TRUE, FALSE = "true", "false"
+
+
+def all_of(parts: Iterable[Term]) -> Term:
+    """Return that all parts hold."""
+    kept = dict.fromkeys(part for part in parts if part != TRUE)
+    if FALSE in kept:
+        return FALSE
+    return f"(and {' '.join(kept)})" if len(kept) > 1 else next(iter(kept), TRUE)
+
+
+def any_of(parts: Iterable[Term]) -> Term:
+    """Return that one of the parts holds."""
+    kept = dict.fromkeys(part for part in parts if part != FALSE)
+    if TRUE in kept:
+        return TRUE
+    return f"(or {' '.join(kept)})" if len(kept) > 1 else next(iter(kept), FALSE)
+
+
+def negated(part: Term) -> Term:
+    """Return that something does not hold."""
+    return {TRUE: FALSE, FALSE: TRUE}.get(part, f"(not {part})")
+
+
+def equal(left: Terms, right: Terms) -> Term:
+    """Return that two values are the same."""
+    pairs = zip(left, right, strict=True)
+    return all_of(TRUE if one == two else f"(= {one} {two})" for one, two in pairs)
+
+
+class Vocabulary:
+    """The terms of one solver, and what holds of them whatever the facts are."""
+
+    def __init__(self) -> None:
+        self.script: list[str] = [f"(declare-sort {_SORTS[kind]} 0)" for kind in OPEN]
+        """All that was declared and said."""
+        self.texts: dict[Kind, dict[str, Term]] = {kind: {} for kind in OPEN}
+        """Every text that was named."""
+        self.open_texts: list[Term] = []
+        """Every text that depends on the facts."""
+        self.numbers: dict[Kind, list[Term]] = {kind: [] for kind in ORDERED}
+        """Every number that depends on the facts."""
+        self.cuts: dict[Kind, set[Fraction]] = {kind: set() for kind in ORDERED}
+        """Every number that was named."""
+        self.domains: dict[Term, Term] = {}
+        """The addresses of which the domain is looked at, each with it."""
+        self.ranks: dict[Term, Term] = {}
+        """The texts that are compared, each with its rank."""
+        self.is_ordered = False
+        """Whether it matters for the facts which text sorts first."""
+        self._symbols: dict[tuple[str, ...], Term] = {}
+        self._sorts: dict[Term, str] = {}
+        self._values: dict[tuple[str, ...], Term] = {}
+        self._domain_texts: dict[Term, str | None] = {}
+        """Domains, with the text of those that are literals."""
+        self._domain_sets: dict[str, frozenset[Scalar]] = {}
+        self._anchors: list[str] = []
+        """Literal domains of which a mounted set may hold one and not another."""
+        self._spots: list[tuple[bool, ...]] = []
+        """Where a domain can lie, in the sets of the settings and under the anchors."""
+
+    def say(self, formula: Term) -> None:
+        """Say what always holds."""
+        if formula != TRUE:
+            self.script.append(f"(assert {formula})")
+
+    def imply(self, condition: Term, conclusion: Term) -> None:
+        """Say what follows from something."""
+        if condition != FALSE and conclusion != TRUE:
+            self.say(f"(=> {condition} {conclusion})" if condition != TRUE else conclusion)
+
+    def name(self, formula: Term) -> Term:
+        """Return a flag that implies a formula, so that it can be assumed and dropped again."""
+        if formula in {TRUE, FALSE}:
+            return formula
+        flag = self.flag(f"assume#{len(self._symbols)}")
+        self.imply(flag, formula)
+        return flag
+
+    # --- values ----------------------------------------------------------------------------------
+
+    def flag(self, name: str, arguments: Terms = ()) -> Term:
+        """Return a yes or no that depends on values."""
+        return self._applied(name, arguments, "Bool")
+
+    def value(self, name: str, kind: Kind, arguments: Terms = ()) -> Term:
+        """Return a value that depends on values; a number is none that cannot be written."""
+        made = self._constant(name, arguments, _SORTS[kind])
+        if kind in ORDERED:
+            self.numbers[kind].append(made)
+        if kind in LIMITS:
+            least, most = (_number(limit) for limit in LIMITS[kind])
+            self.say(f"(<= {least} {made} {most})")
+        elif kind in OPEN:
+            self.open_texts.append(made)
+        if kind is Kind.DOMAIN:
+            self._note_domain(made, None)
+        return made
+
+    def literal(self, kind: Kind, value: Value) -> Term:
+        """Return a value that is known."""
+        if kind is Kind.BOOLEAN:
+            return TRUE if value in {True, TRUE} else FALSE
+        if kind in ORDERED:
+            assert isinstance(value, datetime | Decimal | int)  # noqa: S101 - by its kind
+            number = (value - EPOCH) // TICK if isinstance(value, datetime) else value
+            self.cuts[kind].add(Fraction(number))
+            return _number(Fraction(number), real=kind is Kind.DECIMAL)
+        text = str(value)
+        made = self.texts[kind].get(text) or self._named(kind, text)
+        if kind is Kind.DOMAIN:
+            self._note_domain(made, text)
+        elif kind is Kind.EMAIL and made not in self.domains:
+            domain = self.literal(Kind.DOMAIN, text.rpartition("@")[2])
+            self.say(f"(= {self.domain_of(made)} {domain})")
+        return made
+
+    def choose(self, condition: Term, first: Terms, second: Terms) -> Terms:
+        """Return the first value where a condition holds, else the second."""
+        if condition in {TRUE, FALSE}:
+            return first if condition == TRUE else second
+        made = []
+        for one, two in zip(first, second, strict=True):
+            term = one if one == two else f"(ite {condition} {one} {two})"
+            self._sorts.setdefault(term, self._sorts.get(one) or self._sorts.get(two, ""))
+            made.append(term)
+        return tuple(made)
+
+    def limit(self, term: Term, attribute: Attribute) -> None:
+        """Say which values of an enum an attribute can have."""
+        values = attribute.only or attribute.type.values
+        if values:
+            literals = (self.literal(Kind.ENUM, value) for value in values)
+            self.say(any_of(f"(= {term} {literal})" for literal in literals))
+
+    def is_proper(self, text: Term) -> Term:
+        """Return that a text can be an id."""
+        return self.flag("is_an_id", (text,))
+
+    def domain_of(self, address: Term) -> Term:
+        """Return the domain of an address."""
+        if address not in self.domains:
+            made = self._constant("domain", (address,), _SORTS[Kind.DOMAIN])
+            self.domains[address] = made
+            self._note_domain(made, None)
+        return self.domains[address]
+
+    def comes_first(self, left: Terms, right: Terms) -> Term:
+        """Return that one key sorts before another of the same type, column by column."""
+        if not self.is_ordered:
+            self.is_ordered = True
+            for known in self.texts.values():
+                self._order([known[text] for text in sorted(known)])
+        found = FALSE
+        for one, two in reversed(list(zip(left, right, strict=True))):
+            same = all_of([equal((one,), (two,)), found])
+            found = any_of([f"(< {self._rank(one)} {self._rank(two)})", same])
+        return found
+
+    def _rank(self, text: Term) -> Term:
+        if text not in self.ranks:
+            self.ranks[text] = self._applied("rank", (text,), "Real")
+        return self.ranks[text]
+
+    def _applied(self, name: str, arguments: Terms, sort: str) -> Term:
+        key = (name, *(self._sorts[each] for each in arguments))
+        symbol = self._symbols.get(key)
+        if symbol is None:
+            symbol = self._symbols[key] = f"{re.sub('[^A-Za-z]+', '_', name)}.{len(self._symbols)}"
+            self.script.append(f"(declare-fun {symbol} ({' '.join(key[1:])}) {sort})")
+        return f"({symbol} {' '.join(arguments)})" if arguments else symbol
+
+    def _constant(self, name: str, arguments: Terms, sort: str) -> Term:
+        """Return a name of a value, so that terms about it stay short."""
+        made = self._values.get((name, *arguments))
+        if made is None:
+            made = self._applied(name, arguments, sort)
+            if arguments:
+                made = self._applied(f"{name}#{len(self._values)}", (), sort)
+                self.say(f"(= {made} {self._applied(name, arguments, sort)})")
+            self._values[name, *arguments] = made
+            self._sorts[made] = sort
+        return made
+
+    def _named(self, kind: Kind, text: str) -> Term:
+        known = self.texts[kind]
+        made = known[text] = self._constant(f"{kind.value} {text}", (), _SORTS[kind])
+        # Numbers of their own tell literals apart at less cost than saying it of each pair.
+        self.say(f"(= {self._applied('number', (made,), 'Int')} {len(known)})")
+        self.say(self.is_proper(made) if is_id(text) else negated(self.is_proper(made)))
+        if self.is_ordered:
+            texts = sorted(known)
+            at = texts.index(text)
+            self._order([known[each] for each in texts[max(at - 1, 0) : at + 2]])
+        return made
+
+    def _order(self, texts: Sequence[Term]) -> None:
+        """Say that each text sorts before the next."""
+        for one, two in pairwise(texts):
+            self.say(f"(< {self._rank(one)} {self._rank(two)})")
+
+    # --- domains and sets of them ----------------------------------------------------------------
+
+    def includes_domain(self, members: frozenset[Scalar], name: str, domain: Term) -> Term:
+        """Return that a set of the settings includes a domain, or one that it lies under."""
+        if name not in self._domain_sets:
+            self._domain_sets[name] = members
+            self._tell_domains()
+        return self.flag(f"in_{name}", (domain,))
+
+    def anchor(self, domain: Term) -> str | None:
+        """Return the text of a literal domain, of whose subdomains it is told what holds them."""
+        text = self._domain_texts.get(domain)
+        if text is not None and text not in self._anchors:
+            self._anchors.append(text)
+            self._tell_domains()
+        return text
+
+    def lies_under(self, domain: Term, anchor: str) -> Term:
+        """Return that a domain is a literal one, or a subdomain of it."""
+        return self.flag(f"under {anchor}", (domain,))
+
+    def ends(self, domain: Term, holds: Callable[[Term], bool]) -> Iterator[str]:
+        """Yield what a domain can end with, to lie where a model has it.
+
+        Args:
+            domain: The domain.
+            holds: Whether a flag holds in the model.
+        """
+        spot = tuple(map(holds, self._flags(domain)))
+        held = sorted(str(each) for of in self._domain_sets.values() for each in of)
+        # The first three belong to nobody (RFC 6761).
+        named = ("example", "test", "invalid", *held, *self._anchors)
+        return (each for each in named if self._spot(each) == spot)
+
+    def _note_domain(self, domain: Term, text: str | None) -> None:
+        if domain not in self._domain_texts:
+            self._domain_texts[domain] = text
+            self._tell_domain(domain, text)
+
+    def _tell_domains(self) -> None:
+        """Say where all domains can lie, since there is one more set or anchor."""
+        held = {str(each) for of in self._domain_sets.values() for each in of}
+        self._spots = sorted({self._spot(text) for text in (*held, *self._anchors, "")})
+        for domain, text in self._domain_texts.items():
+            self._tell_domain(domain, text)
+
+    def _tell_domain(self, domain: Term, text: str | None) -> None:
+        """Say where a domain can lie: it is one that is named, or under it, or of nobody."""
+        spots = self._spots if text is None or not self._spots else [self._spot(text)]
+        flags = self._flags(domain)
+        self.say(
+            any_of(
+                all_of(
+                    flag if holds else negated(flag)
+                    for flag, holds in zip(flags, spot, strict=True)
+                )
+                for spot in spots or [()]
+            )
+        )
+
+    def _flags(self, domain: Term) -> list[Term]:
+        flags = [self.flag(f"in_{name}", (domain,)) for name in self._domain_sets]
+        return flags + [self.lies_under(domain, anchor) for anchor in self._anchors]
+
+    def _spot(self, text: str) -> tuple[bool, ...]:
+        """Return which sets hold a domain, and then under which anchors it lies."""
+        sets = [*self._domain_sets.values(), *(frozenset({each}) for each in self._anchors)]
+        return tuple(bool(text and covers(members, text)) for members in sets)  # type: ignore[arg-type]  # sets of domains
+
+
+def _number(number: Fraction | int, *, real: bool = False) -> Term:
+    number = Fraction(number)
+    made = f"{abs(number.numerator)}{'.0' if real else ''}"
+    if number.denominator != 1:
+        made = f"(/ {abs(number.numerator)}.0 {number.denominator}.0)"
+    return made if number >= 0 else f"(- {made})"
