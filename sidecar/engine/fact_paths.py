@@ -37,7 +37,7 @@ from sidecar.diagram.paths import (
     as_member,
 )
 from sidecar.diagram.questions import value_of
-from sidecar.schema import Attribute, EntityType, Kind, Schema, Value, ValueType, key_of
+from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType, key_of
 
 V = TypeVar("V")
 """A value, or that it is absent, as the backend has it."""
@@ -141,12 +141,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
 
     def names_key(self, path: LookupPath) -> bool:
         """Tell whether a look-up is by the whole key, so that the key is known without a row."""
-        lookup = self.lookup(path)
-        if lookup.finds_any:
-            return False
-        columns = {match[0] for match in lookup.match if len(match) == 1}
-        whole = len(lookup.match) == len(columns) and columns == set(self.type_of(path).key)
-        return whole and not lookup.where
+        return is_by_key(self.lookup(path), self.type_of(path))
 
     def order_of_key(self, path: LookupPath) -> Sequence[int]:
         """Return for each key column its index among the arguments of a look-up by the key."""
@@ -241,3 +236,10 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
     @abstractmethod
     def either(self, left: T, right: T) -> T:
         """Tell whether one of two conditions holds."""
+
+
+def is_by_key(lookup: Lookup, found: EntityType) -> bool:
+    """Tell whether a look-up of a type is by its whole key, and by nothing else."""
+    columns = {steps[0] for steps in lookup.match if len(steps) == 1}
+    whole = len(lookup.match) == len(columns) and columns == set(found.key)
+    return whole and not lookup.where and not lookup.finds_any

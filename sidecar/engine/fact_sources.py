@@ -72,7 +72,7 @@ class Sources:
         if path in _ROOTS:
             return "request"
         if isinstance(path, LookupPath):
-            return self.source(path.base) if self._row(path) is None else "mount"
+            return self.source(path.base) if self.row(path) is None else "mount"
         member = as_member(path)
         base, name = member.base, member.name
         if base == CONTEXT:
@@ -92,12 +92,19 @@ class Sources:
 
     def stored(self, base: Path, name: str) -> Value:
         """Return what the mount holds of an attribute of the entity at `base`."""
-        columns, row = self._reader.type_of(base).attributes, self._row(base)
+        columns, row = self._reader.type_of(base).attributes, self.row(base)
         return None if row is None else row[list(columns).index(name)]
+
+    def row(self, path: Path) -> Row | None:
+        """Return the row of the entity at `path`; None where it has none."""
+        read = self._reader.row(path)
+        self._reader.make_room(self._frame)
+        found: Row | None = read(self._frame)
+        return found
 
     def has_row(self, path: Path) -> bool:
         """Tell whether the mount holds a row of the entity at `path`; one may exist without."""
-        return self._row(path) is not None
+        return self.row(path) is not None
 
     def source_of_existence(self, path: Path) -> str:
         """Return who says whether there is such an entity; of what nobody mounts every id is."""
@@ -110,9 +117,3 @@ class Sources:
     def _said_or_default(self, said: Mapping[str, object], name: str) -> str:
         """Return who says a value that is not stored; one outside its domain takes no default."""
         return "schema" if said.get(name) is None else "request"
-
-    def _row(self, path: Path) -> Row | None:
-        read = self._reader.row(path)
-        self._reader.make_room(self._frame)
-        found: Row | None = read(self._frame)
-        return found

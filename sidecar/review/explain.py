@@ -135,9 +135,8 @@ class _Explaining:
         self._policy = policy
         self._sources = Sources(request, policy, kind.frame(request, facts.snapshot, now))
         reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
-        frame = kind.frame(request, facts.snapshot, now)
         self._reader = reader
-        self._readings = Readings(self._sources, reader, frame, facts.places, facts.shown)
+        self._readings = Readings(self._sources, reader, facts.places, facts.shown)
         self._proofs = Proofs(self._readings)
         self._kind = kind
         if not isinstance(policy.interpreter, Oso):

@@ -18,9 +18,8 @@ from sidecar.diagram.paths import (
 from sidecar.diagram.questions import Exists, Includes, ValueOf, text_of
 from sidecar.engine.explanation import WITHHELD
 from sidecar.engine.fact_sources import Sources
-from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
-from sidecar.facts import Row, RowPositions
+from sidecar.facts import RowPositions
 from sidecar.schema import Attribute
 from sidecar.schema.instants import instant_text
 
@@ -74,7 +73,6 @@ class Readings:
         self,
         sources: Sources,
         reader: Reader,
-        frame: Frame,
         places: RowPositions,
         shown: frozenset[str],
     ) -> None:
@@ -83,13 +81,11 @@ class Readings:
         Args:
             sources: Of the request.
             reader: For its types.
-            frame: Of the request, not used for anything else.
             places: Where the rows of the mount stand.
             shown: What is told beside the rest: `sensitive` values, or nothing.
         """
         self.sources = sources
         self._reader = reader
-        self._frame = frame
         self._places = places
         self._shown = shown
 
@@ -161,7 +157,9 @@ class Readings:
         """Return where the row stands that says what is at a path."""
         match path:
             case LookupPath(base):
-                return self._of_row(path) if self._row(path) is not None else self._place(base)
+                return (
+                    self._of_row(path) if self.sources.row(path) is not None else self._place(base)
+                )
             case Member(base, _) if base in _NO_ENTITIES:
                 return None, None
             case Member(base, name):
@@ -172,12 +170,6 @@ class Readings:
                 return self._of_row(path)
 
     def _of_row(self, path: Path) -> tuple[str | None, int | None]:
-        row = self._row(path)
+        row = self.sources.row(path)
         found = None if row is None else self._places.get((self._reader.type_of(path).name, row))
         return found if found is not None else (None, None)
-
-    def _row(self, path: Path) -> Row | None:
-        read = self._reader.row(path)
-        self._reader.make_room(self._frame)
-        found: Row | None = read(self._frame)
-        return found

@@ -22,7 +22,7 @@ from sidecar.diagram.paths import (
     Operand,
     Path,
 )
-from sidecar.engine.fact_paths import ROOTS, FactPaths
+from sidecar.engine.fact_paths import ROOTS, FactPaths, is_by_key
 from sidecar.review.any_row_terms import AnyRowTerms
 from sidecar.review.terms import (
     FALSE,
@@ -128,7 +128,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
             lookup
             for declared in schema.types.values()
             for lookup in declared.lookups.values()
-            if lookup.several == "refuse" and not _is_by_key(lookup, schema)
+            if lookup.several == "refuse" and not is_by_key(lookup, schema.types[lookup.finds])
         ]
 
     # --- paths -----------------------------------------------------------------------------------
@@ -568,9 +568,3 @@ class SymbolicFacts(FactPaths[Reading, Term]):
                 lies = self.terms.lies_under(below, str(anchor))
                 given = all_of([self.terms.flag(of.name, (*held, domain)), lies])
                 self.terms.imply(given, self.terms.flag(of.name, (*held, below)))
-
-
-def _is_by_key(lookup: Lookup, schema: Schema) -> bool:
-    columns = {steps[0] for steps in lookup.match if len(steps) == 1}
-    whole = len(lookup.match) == len(columns) and columns == set(schema.types[lookup.finds].key)
-    return whole and not lookup.where
