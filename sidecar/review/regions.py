@@ -173,6 +173,7 @@ class Regions:
 
     def _found(self, node: Node, path: Cube, beside: Sequence[Node]) -> tuple[bool, int]:
         """Tell whether a node leads to yes in a state that can be, and which question told it."""
+        self.states.tidy()  # or it could take away the state that was found
         before = self.states.asked
         found = not self.is_empty(node, *beside, cube=path)
         return found, self.states.asked if self.states.asked > before else -1
