@@ -33,8 +33,8 @@ from sidecar.schema import EntityType, Kind, Schema, Value
 
 MOST_NODES = 1_000
 """Nodes of regions that one solver is told of: with more it gets slow."""
-MOST_KEPT = 50_000
-"""Nodes of regions that are known by name."""
+MOST_ANSWERS, MOST_KEPT = 500, 50_000
+"""Answers that each new solver is told of, and nodes whose names are kept."""
 
 __all__ = ["Answered", "Example", "KnownStates", "States", "outcomes_of"]
 
@@ -236,9 +236,11 @@ class States:
 
     def tidy(self) -> None:
         """Begin anew where there are so many nodes that the solver gets slow, or memory full."""
-        if len(self._nodes) > MOST_KEPT:
+        if len(self._told) <= MOST_NODES:
+            return
+        if len(self._assumed) > MOST_ANSWERS or len(self._nodes) > MOST_KEPT:
             self._begin()
-        elif len(self._told) > MOST_NODES:
+        else:
             self._begin_solver()
 
     def _tell(self, names: Iterable[Term]) -> None:
