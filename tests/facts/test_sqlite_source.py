@@ -215,6 +215,62 @@ def test_without_a_complete_log_every_commit_is_read(
     assert follower.look() is LookState.UNCHANGED
 
 
+@pytest.mark.parametrize(
+    ("unique", "statement"),
+    [
+        (
+            "CREATE UNIQUE INDEX mail ON people (email)",
+            "REPLACE INTO people (id, email) VALUES ('eve', 'cy@acme.example')",
+        ),
+        (
+            "CREATE UNIQUE INDEX mail ON people (lower(email))",
+            "REPLACE INTO people (id, email) VALUES ('eve', 'CY@acme.example')",
+        ),
+    ],
+)
+def test_a_row_that_replace_deletes_by_another_unique_index_is_gone(
+    follower: Follower, database: Path, unique: str, statement: str
+) -> None:
+    write(database, unique)
+    follower.look()
+
+    write(database, statement)
+    follower.look()
+
+    assert "cy" not in follower.keys("person")
+    assert "eve" in follower.keys("person")
+
+
+def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_path: Path) -> None:
+    (tmp_path / "sources.yaml").write_text("card: {table: numbered}\n")
+    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    table = "CREATE TABLE numbered (n INTEGER PRIMARY KEY, person TEXT UNIQUE);"
+    path = create(tmp_path / "facts.db", table + sqlite_ddl(schema, mapping), "")
+    write(path, "INSERT INTO numbered VALUES (1, 'ann')")
+    source = SqliteSource(path, schema, mapping)
+    follower = Follower(source, schema)
+    follower.look()
+
+    write(path, "REPLACE INTO numbered VALUES (1, 'bob')")
+    follower.look()
+
+    assert follower.keys("card") == {"bob"}
+    (problem,) = source.check()
+    assert problem.file == "numbered"
+    assert "of `n`" in problem.message
+
+
+def test_a_unique_index_that_holds_the_key_is_followed(follower: Follower, database: Path) -> None:
+    write(database, "CREATE UNIQUE INDEX wider ON people (ID, email)")
+    follower.look()
+    readings = follower.readings
+
+    write(database, "REPLACE INTO people (id, email) VALUES ('cy', 'cy@acme.example')")
+    follower.look()
+
+    assert follower.readings == readings
+
+
 def test_the_token_of_a_writer_is_reached_with_its_change(
     follower: Follower, database: Path
 ) -> None:

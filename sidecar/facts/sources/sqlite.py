@@ -29,6 +29,7 @@ from sidecar.facts.sources.sql import column, joined, order_by, rows_from
 from sidecar.facts.sources.sqlite_cells import cell_reader
 from sidecar.facts.sources.sqlite_ddl import triggers
 from sidecar.facts.sources.sqlite_file import SqliteFile
+from sidecar.facts.sources.sqlite_unique import unlogged_deletions
 from sidecar.schema import Schema
 
 _NO_LOG = "none"
@@ -130,6 +131,7 @@ class SqliteSource:
                 for table, name, text in triggers(self._mapping)
                 if not _same(found.get(name), text)
             ]
+            problems += unlogged_deletions(connection, self._mapping)
         return tuple(problems)
 
     def wait(self, seconds: float) -> None:
@@ -181,7 +183,7 @@ class SqliteSource:
         if (since.kind, since.epoch) != (position.kind, position.epoch) or not nonce:
             return None
         known = connection.execute("SELECT nonce FROM sidecar_log WHERE id = ?", (int(last),))
-        if known.fetchone() != (int(nonce),):
+        if known.fetchone() != (int(nonce),) or any(unlogged_deletions(connection, self._mapping)):
             return None
         log: dict[str, list[str | None]] = {}
         for type_name, key in connection.execute(
