@@ -74,13 +74,16 @@ class AnyRow:
                 yield from self._second.instants(second)
 
     def is_bounded(self, unknown: int) -> bool:
-        """Tell whether rows are found by an index where one source is unknown."""
-        sides = [side for side in (self._found, self._second) if side is not None]
-        return any(
-            at != unknown and side.type.attributes[name].type.kind in INDEXED
-            for side in sides
-            for name, at in side.matched
-        )
+        """Tell whether all rows are found by an index where one source is unknown.
+
+        Of two rows one is found by what it matches, and the other by that or by what joins them.
+        """
+        found, second = self._found, self._second
+        if second is None:
+            return found.is_bounded(unknown)
+        if found.is_bounded(unknown):
+            return second.is_bounded(unknown) or second.is_bounded_by_joins()
+        return second.is_bounded(unknown) and found.is_bounded_by_joins()
 
     def sources_of(self, facts: Facts, sources: Sources, now: datetime) -> Iterator[Value]:
         """Yield, for the one source that is `UNKNOWN`, the values for which a row can fit.
@@ -168,9 +171,20 @@ class _Side:
         found = (
             facts.holders(self.type.name, name).get(value, ())
             for name, value in known.items()
-            if self.type.attributes[name].type.kind in INDEXED
+            if self._is_indexed(name)
         )
         return min(found, key=len, default=None)
+
+    def is_bounded(self, unknown: int) -> bool:
+        """Tell whether an index finds the rows by what they match but for one source."""
+        return any(at != unknown and self._is_indexed(name) for name, at in self.matched)
+
+    def is_bounded_by_joins(self) -> bool:
+        """Tell whether an index finds the rows that have joined values."""
+        return any(len(path) == 1 and self._is_indexed(path[0]) for path in self.joins)
+
+    def _is_indexed(self, name: str) -> bool:
+        return self.type.attributes[name].type.kind in INDEXED
 
     def has_key(self, sources: Sources) -> bool:
         """Tell whether a row of the other side leads to one row of this side by its key."""

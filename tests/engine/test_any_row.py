@@ -46,6 +46,7 @@ types:
       team: team
       user: {type: user, optional: true}
       from: {type: instant, optional: true}
+      access: {type: access, default: editor}
   document:
     table: documents
     key: id
@@ -84,6 +85,18 @@ types:
         arguments: {home: team}
         match: {document: this, team: other.home, other.home: home}
         several: any
+      joined_by_access:
+        finds: share
+        through: {other: guest}
+        arguments: {user: user}
+        match: {document: this, access: other.access, other.user: user}
+        several: any
+      joined_by_boss:
+        finds: share
+        through: {other: guest}
+        arguments: {user: user}
+        match: {document: this, team.boss: other.user, other.user: user}
+        several: any
   share:
     table: shares
     key: [document, team]
@@ -103,6 +116,8 @@ LOOKUPS: Mapping[str, Sequence[Sequence[str]]] = {
     "member": [USERS, ("reader", "editor")],
     "guest": [USERS],
     "homes": [TEAMS],
+    "joined_by_access": [USERS],
+    "joined_by_boss": [USERS],
 }
 
 
@@ -145,6 +160,7 @@ worlds = st.fixed_dictionaries(
             ("g1", "g2", "g3", "g4"),
             team_=st.sampled_from(TEAMS),
             user=st.sampled_from(USERS),
+            access=st.sampled_from(("reader", "editor")),
             **{"from": texts},
         ),
         "documents": st.just([{"id": each} for each in DOCUMENTS]),
@@ -211,7 +227,7 @@ def test_a_row_is_found_where_one_fits_and_by_each_source(
         assert found in facts.rows("share").values()
     for at, domain in enumerate(domains):
         if not any_row.is_bounded(at):
-            assert name in {"boss", "access"}
+            assert name in {"boss", "access", "joined_by_access", "joined_by_boss"}
             continue
         asked = [*sources[:at], UNKNOWN, *sources[at + 1 :]]
         candidates = any_row.sources_of(facts, asked, now)
