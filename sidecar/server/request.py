@@ -209,8 +209,8 @@ def _check_transfer_encoding(coding: bytes, version: str) -> None:
 def _origin_form(target: bytes) -> bytes:
     """Return a target without scheme and authority, which a client may send (RFC 9112, 3.2.2)."""
     if target.startswith(_SCHEMES):
-        _, slash, rest = target.partition(b"://")[2].partition(b"/")
-        target = slash + rest
+        authority, slash, rest = target.partition(b"://")[2].partition(b"/")
+        target = b"" if b"?" in authority else slash + rest  # a query, and no path before it
     if b"#" in target or not target.startswith((b"/", b"*")):
         raise RefusedError(Rejection.NO_PATH)
     return target

@@ -133,6 +133,10 @@ REFUSED = {
     "a method that is none": (head().replace(b"POST", b"POST!"), 400),
     "a tunnel": (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "another protocol": (b"\x16\x03\x01\x02", 400),
+    "a query behind an authority": (
+        head().replace(b"/v1/authorize", b"http://x?/v1/authorize"),
+        400,
+    ),
     "a fragment": (head().replace(b"authorize", b"authorize#x"), 400),
     "a content coding": (posted(GOOD, b"Content-Encoding: gzip"), 415),
     "two content codings": (
