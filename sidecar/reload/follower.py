@@ -20,14 +20,14 @@ from sidecar.errors import InvalidDocumentsError, InvalidSnapshotError, Problem
 from sidecar.facts import MountFaults
 from sidecar.facts.sources import LookState, Position, Source
 from sidecar.facts.store.applier import apply_changes
-from sidecar.facts.store.directory import StoreDirectory
+from sidecar.facts.store.directory import StoreDirectory, remove
 from sidecar.facts.store.file import Meta, StoreError, StoreFile, boot_id, read_meta, write_meta
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.pages import check_pages
 from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.reloader import WAITING
 from sidecar.reload.shared_look import SharedLooks
-from sidecar.reload.store_builder import BuildProcess, Built, build_store
+from sidecar.reload.store_builder import BuildProcess, Built, build_store, publish_store
 from sidecar.schema import Schema
 from sidecar.watch import elapsed
 
@@ -84,13 +84,14 @@ class Follower:
         """What the store holds."""
         self._retry_at = 0.0
         """When to try refused changes again."""
-        self._build: tuple[Pack, Source, BuildProcess] | None = None
+        self._build: _Build | None = None
         self._refused: _Refused | None = None
         self._problems: tuple[Problem, ...] = ()
         """Why the newest changes are not in use."""
         self._build_problems: tuple[Problem, ...] = ()
         self._reported: tuple[Problem, ...] = ()
         self._known_layout: Layout | None = None
+        self._has_begun = False
 
     def step(self) -> None:
         """Check pack and source once, and take what is new.
@@ -99,7 +100,9 @@ class Follower:
             SourceError: The source of a new schema cannot be used.
         """
         self._looks.start(self._clock())
-        self._packs.look()
+        if self._has_begun:  # first with the pack that has a store
+            self._packs.look()
+        self._has_begun = True
         newest = self._packs.newest
         try:
             if newest is not None:
@@ -124,9 +127,10 @@ class Follower:
     def close(self) -> None:
         """Stop to follow."""
         if self._build is not None:
-            self._build[2].stop()
-        for source in filter(None, (self._source, self._build and self._build[1])):
-            source.close()
+            self._build.process.stop()
+            self._build.source.close()
+        if self._source is not None:
+            self._source.close()
         if self._store is not None:
             self._store.close()
 
@@ -139,7 +143,7 @@ class Follower:
         layout = self._layout(newest)
         if self._store is not None and self._store.layout.digest == layout.digest:
             self._renew_source(newest)
-        elif not self._open(newest, layout) and self._is_due(layout):
+        elif self._build is None and not self._open(newest, layout) and self._is_due(layout):
             self._begin_build(newest, layout, self._source_of(newest.policy.schema))
 
     def _layout(self, pack: Pack) -> Layout:
@@ -228,35 +232,56 @@ class Follower:
             return build_store(stores, layout, source, number, earlier[-MAX_EARLIER:])
 
         LOG.info("reading all rows of %s", source.name)
-        self._build = (pack, source, BuildProcess(build))
+        # A process that was killed leaves its files, which would fill the disk in the end.
+        self._stores.remove_all_but({self._store.path} if self._store else set())
+        self._build = _Build(pack, source, self._number(), BuildProcess(build))
 
     def _next_number(self) -> int:
         """Return the number of the first revision of a store: it was never used before."""
-        known = 0 if self._meta is None else self._meta.number
-        return max(known + 1, int(self._now() * _NUMBERS_PER_SECOND))
+        return max(self._number() + 1, int(self._now() * _NUMBERS_PER_SECOND))
+
+    def _number(self) -> int:
+        return 0 if self._meta is None else self._meta.number
 
     def _finish_build(self) -> None:
         """Take the store that was built, once it is complete."""
-        if self._build is None or self._build[2].is_running():
+        if self._build is None or self._build.process.is_running():
             return
-        (pack, source, process), self._build = self._build, None
-        built, layout = process.outcome(source.name), self._layout(pack)
+        build, self._build = self._build, None
+        source, layout = build.source, self._layout(build.pack)
+        built = build.process.outcome(source.name)
         if built.path is None:
-            retry_at = self._clock() + RETRY_SECONDS
-            self._refused = _Refused(layout.digest, source, built.position, retry_at)
-            self._build_problems = built.problems
+            self._refuse(layout, source, built.position, built.problems)
             return
-        store = StoreFile(built.path, layout, writable=True)
-        with store.writing() as transaction:
-            meta = read_meta(transaction, layout)
-            if meta is None:
-                raise StoreError(f"the store `{built.path}` has been changed by somebody else")
-            # Changes may have been applied to the old store meanwhile.
-            meta = replace(meta, number=max(meta.number, self._next_number()))
-            write_meta(transaction, meta)
+        has_advanced = self._number() != build.number
+        try:
+            path, meta = publish_store(
+                self._stores,
+                built.path,
+                layout,
+                self._next_number(),
+                source if has_advanced else None,
+            )
+        except (InvalidDocumentsError, StoreError) as error:
+            remove(built.path)
+            place = str(self._stores.path)
+            problems = getattr(error, "problems", (Problem(place, 0, str(error)),))
+            self._refuse(layout, source, None, problems)
+            return
         LOG.info("all rows of %s have been read", source.name)
-        self._take(pack, store, meta, source)
+        self._take(build.pack, StoreFile(path, layout, writable=True), meta, source)
         self._looks.publish(meta.number, meta.looked)
+
+    def _refuse(
+        self,
+        layout: Layout,
+        source: Source,
+        position: Position | None,
+        problems: tuple[Problem, ...],
+    ) -> None:
+        retry_at = self._clock() + RETRY_SECONDS
+        self._refused = _Refused(layout.digest, source, position, retry_at)
+        self._build_problems = problems
 
     # --- changes --------------------------------------------------------------------------------
 
@@ -332,6 +357,17 @@ class Follower:
                 LOG.error("not taken, the last good one stays: %s", problem)
             self._reported = problems
             self._looks.report(self._clock(), problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """A store that is being built."""
+
+    pack: Pack
+    source: Source
+    number: int
+    """The number of the revision in use when it began."""
+    process: BuildProcess
 
 
 @dataclass(slots=True)

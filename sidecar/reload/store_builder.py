@@ -12,13 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sidecar.errors import InvalidDocumentsError, Problem, SidecarError
+from msgspec.structs import replace
+
+from sidecar.errors import InvalidDocumentsError, Problem, SidecarError, SourceError
 from sidecar.facts import MountFaults
 from sidecar.facts.sources import Position, Source
+from sidecar.facts.store.applier import apply_changes
 from sidecar.facts.store.directory import LOADING, StoreDirectory, remove
-from sidecar.facts.store.file import Meta, StoreFile, boot_id, write_meta
+from sidecar.facts.store.file import (
+    Meta,
+    StoreError,
+    StoreFile,
+    boot_id,
+    read_meta,
+    write_meta,
+)
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.loader import Loader, compact
+from sidecar.facts.store.transactions import Transaction
 from sidecar.watch import elapsed
 
 
@@ -27,7 +38,7 @@ class Built:
     """The outcome of building a store."""
 
     path: Path | None
-    """The store; None if there were problems."""
+    """The store, which is yet to be published; None if there were problems."""
     problems: tuple[Problem, ...] = ()
     position: Position | None = None
     """The position of the rows that were read, if they were."""
@@ -73,11 +84,54 @@ def build_store(
             for file in filter(None, (store, target)):
                 file.close()
             remove(loaded)
-        return Built(stores.publish(path), (), position)
+        return Built(path, (), position)
     except InvalidDocumentsError as error:
         return Built(None, error.problems, position)
     except (SidecarError, OSError) as error:
+        remove(path)
         return Built(None, (Problem(source.name, 0, str(error)),))
+
+
+def publish_store(
+    stores: StoreDirectory, path: Path, layout: Layout, number: int, source: Source | None
+) -> tuple[Path, Meta]:
+    """Let the workers see a store that was built; return its new path, and what it holds.
+
+    Args:
+        stores: The directory of the stores.
+        path: The store.
+        layout: Its layout.
+        number: The number of its revision.
+        source: The source, if the store in use has taken changes while this one was built: facts
+            must never become older, so this store takes them before it is seen.
+
+    Raises:
+        InvalidDocumentsError: The changes cannot be read, or do not fit.
+        StoreError: The store cannot be written.
+    """
+    store = StoreFile(path, layout, writable=True)
+    try:
+        with store.writing() as transaction:
+            meta = read_meta(transaction, layout)
+            if meta is None:
+                raise StoreError(f"the store `{path}` has been changed by somebody else")
+            if source is not None:
+                meta = _caught_up(store, transaction, meta, source)
+            meta = replace(meta, number=number)
+            write_meta(transaction, meta)
+    finally:
+        store.close()
+    return stores.publish(path), meta
+
+
+def _caught_up(store: StoreFile, transaction: Transaction, meta: Meta, source: Source) -> Meta:
+    faults, moment = MountFaults(), elapsed()
+    with source.changes(Position.parse(meta.position), faults) as changes:
+        if changes is None:
+            message = "its changes while all rows were read are not known; they are read again"
+            raise SourceError([Problem(source.name, 0, message)])
+        apply_changes(store, transaction, changes.tables, faults)
+    return replace(meta, position=changes.position.text(), looked=moment)
 
 
 class BuildProcess:

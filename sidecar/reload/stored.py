@@ -146,6 +146,14 @@ class StoredReloading:
 
     def begin(self) -> None:
         """Start in a process that replaces a dead one: use the pack of the others."""
+        self.use_shared_pack()
+        self._refresh()
+
+    def use_shared_pack(self) -> None:
+        """Take the pack that the other processes use, which may be newer than that of the master.
+
+        There are facts for it; those for the newest pack may not fit yet.
+        """
         kept = self._shared.pack()
         newest = self.packs.newest
         if kept is not None and (newest is None or newest.content != kept.content):
@@ -155,7 +163,6 @@ class StoredReloading:
                 LOG.exception("the pack of the other processes is invalid")
             else:
                 self.packs.use(Pack(policy, kept.content, kept.moment))
-        self._refresh()
 
     def start(self, seconds: float) -> None:
         """Start to check pack and facts at an interval.

@@ -51,6 +51,7 @@ def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerP
     source_for = _sources(settings)
 
     def follower() -> Follower:
+        stored.use_shared_pack()
         return Follower(stored.packs, stores, source_for, looks)
 
     return stored, FollowerProcess(follower, settings.reload_seconds)

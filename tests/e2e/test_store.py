@@ -96,9 +96,35 @@ def test_a_follower_that_is_killed_at_any_moment_loses_nothing(root: Path) -> No
         assert "reading all rows" not in sidecar.log().split("started again")[1]
 
 
+def test_a_follower_that_dies_while_a_pack_waits_follows_by_the_pack_in_use(root: Path) -> None:
+    schema, database = root / "fixtures" / "schema.yaml", root / "facts.sqlite"
+    email = "      email: {type: email, sensitive: true}\n"
+    assert schema.read_text().count(email) == 1
+
+    def edit(old: str, new: str) -> None:
+        edited = schema.with_suffix(".new")
+        edited.write_text(schema.read_text().replace(old, new))
+        edited.replace(schema)
+
+    with following(root) as sidecar:
+        execute(database, "ALTER TABLE users ADD COLUMN nick TEXT")
+        edit(email, f"{email}      nick: {{type: string, optional: true}}\n")
+        until(sidecar.has_taken(4))
+        edit("nick: {type: string, optional: true}", "nick: string")
+        until(lambda: "column `nick` is missing" in problems(sidecar))
+        (follower,) = followers(sidecar)
+        os.kill(follower, signal.SIGKILL)
+        token = execute(database, DEMOTE)
+
+        demand = {**BOB, "min_revision": token}
+        until(lambda: "stale_data" not in str(sidecar.ask("/v1/authorize", demand)))
+        assert not allowed(sidecar)
+
+
 def test_a_store_survives_a_restart_and_catches_up(root: Path) -> None:
     with following(root) as sidecar:
         revision = sidecar.ask("/v1/authorize", BOB)[1]["revisions"]["data"]
+        assert "not taken" not in sidecar.log()
     token = execute(root / "facts.sqlite", DEMOTE)
     with following(root) as sidecar:
         assert not allowed(sidecar, token)

@@ -260,6 +260,54 @@ def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_pa
     assert "of `n`" in problem.message
 
 
+def test_a_row_that_replace_deletes_by_the_collation_of_its_key_is_gone(
+    schema: Schema, tmp_path: Path
+) -> None:
+    (tmp_path / "sources.yaml").write_text("card: {table: folded}\n")
+    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    table = "CREATE TABLE folded (person TEXT PRIMARY KEY COLLATE NOCASE);"
+    path = create(tmp_path / "facts.db", table + sqlite_ddl(schema, mapping), "")
+    write(path, "INSERT INTO folded VALUES ('ann')")
+    follower = Follower(SqliteSource(path, schema, mapping), schema)
+    follower.look()
+
+    write(path, "REPLACE INTO folded VALUES ('ANN')")
+    follower.look()
+
+    assert follower.keys("card") == {"ANN"}
+
+
+def test_a_key_that_a_select_computes_from_an_integer_is_followed(
+    schema: Schema, tmp_path: Path
+) -> None:
+    (tmp_path / "sources.yaml").write_text(
+        "card: {select: SELECT n || '' AS person FROM numbered, follow: {numbered: [n]}}\n"
+    )
+    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    table = "CREATE TABLE numbered (n INTEGER PRIMARY KEY);"
+    path = create(tmp_path / "facts.db", table + sqlite_ddl(schema, mapping), "")
+    follower = Follower(SqliteSource(path, schema, mapping), schema)
+    follower.look()
+
+    write(path, "INSERT INTO numbered VALUES (5)")
+    follower.look()
+
+    assert follower.keys("card") == {"5"}
+    assert follower.readings == 1
+
+
+def test_an_emptied_log_is_as_good_as_none(follower: Follower, database: Path) -> None:
+    write(database, "INSERT INTO cards VALUES ('bob'); DELETE FROM sidecar_log")
+    follower.look()
+    without = follower.keys("card")
+
+    write(database, "INSERT INTO cards VALUES ('cy')")
+    follower.look()
+
+    assert without == {"ann", "bob"}
+    assert follower.keys("card") == {"ann", "bob", "cy"}
+
+
 def test_a_unique_index_that_holds_the_key_is_followed(follower: Follower, database: Path) -> None:
     write(database, "CREATE UNIQUE INDEX wider ON people (ID, email)")
     follower.look()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sidecar.errors import InvalidPackError
+from sidecar.facts.spelling import has_several_spellings
 from sidecar.schema import EntityType, Schema
 from sidecar.schema.messages import shown
 from sidecar.schema.yaml_document import Faults, Members, Node, Text, read_document, shown_file
@@ -38,6 +39,17 @@ class TypeSource:
     def name(self) -> str:
         """The table, or the type, as faults name it."""
         return self.table or f"the SELECT of {self.type}"
+
+
+def needs_all_rows(schema: Schema, source: TypeSource) -> bool:
+    """Return whether a change can concern rows that the changed key, as it is written, misses.
+
+    If a key can be spelled otherwise, a type with `current` may have its rows in several
+    spellings, and a SELECT may spell it otherwise than the table whose changes are logged.
+    """
+    declared = schema.types[source.type]
+    is_read_by_key = not declared.current and not source.select
+    return not is_read_by_key and has_several_spellings(schema, declared)
 
 
 SourceMapping: TypeAlias = Mapping[str, TypeSource]

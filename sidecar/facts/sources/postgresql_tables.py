@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.facts.row_parser import Cell, Cells, Table
-from sidecar.facts.sources.mapping import SourceMapping, TypeSource
+from sidecar.facts.sources.mapping import SourceMapping, TypeSource, needs_all_rows
 from sidecar.facts.sources.postgresql_cells import (
     Fields,
     cell_reader,
@@ -68,7 +68,7 @@ class Tables:
     def changes(self, name: str, keys: LoggedKeys) -> TableChanges:
         """Return the rows of the logged keys of a type."""
         given = [key for key in keys if key is not None]
-        if len(given) < len(keys):
+        if len(given) < len(keys) or needs_all_rows(self._schema, self._mapping[name]):
             return TableChanges(self.table(name), (), whole=True)
         source, columns = self._mapping[name], self._columns_of(name)
         rows = self._rows_of_keys(name, source, given)

@@ -5,6 +5,7 @@ Without a change log the whole database is read anew after each commit.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_cells import parse_json
 from sidecar.facts.row_parser import Cells, Table
-from sidecar.facts.sources.mapping import SourceMapping
+from sidecar.facts.sources.mapping import SourceMapping, needs_all_rows
 from sidecar.facts.sources.missing import missing_columns, missing_trigger
 from sidecar.facts.sources.source import (
     Changes,
@@ -33,6 +34,8 @@ from sidecar.facts.sources.sqlite_unique import unlogged_deletions
 from sidecar.schema import Schema
 
 _NO_LOG = "none"
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Writes arrays as the triggers do."""
 
 
 class SqliteSource:
@@ -159,12 +162,15 @@ class SqliteSource:
                 connection.execute("ROLLBACK")
 
     def _position(self, connection: sqlite3.Connection, version: str) -> Position:
-        if not self._has_log(connection):
+        end = None
+        if self._has_log(connection):
+            end = connection.execute(
+                "SELECT identity, id, nonce, (SELECT schema_version FROM pragma_schema_version)"
+                " FROM sidecar_identity, sidecar_log ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+        if end is None:  # there is no log, or all its rows were deleted
             return Position("sqlite", f"{_NO_LOG} {self._file.inode}", version)
-        identity, last, nonce, schema_version = connection.execute(
-            "SELECT identity, id, nonce, (SELECT schema_version FROM pragma_schema_version)"
-            " FROM sidecar_identity, sidecar_log ORDER BY id DESC LIMIT 1"
-        ).fetchone()
+        identity, last, nonce, schema_version = end
         epoch = f"{identity} {self._file.inode}.{schema_version}"
         return Position("sqlite", epoch, f"{last}.{nonce}")
 
@@ -200,11 +206,15 @@ class SqliteSource:
             if name not in self._mapping:
                 continue
             texts = [key for key in keys if key is not None]
-            if len(texts) < len(keys):
+            if len(texts) < len(keys) or needs_all_rows(self._schema, self._mapping[name]):
                 changes[name] = TableChanges(self._table(connection, name), (), whole=True)
                 continue
             cells = [self._key_cells(name, text) for text in texts]
-            table = self._table(connection, name, f"[{','.join(texts)}]")
+            # An expression has no type by which SQLite would compare an integer with its text.
+            written = [
+                json.dumps([*map(str, each.values())], separators=(",", ":")) for each in cells
+            ]
+            table = self._table(connection, name, f"[{','.join({*texts, *written})}]")
             changes[name] = TableChanges(table, cells, whole=False)
         return changes
 

@@ -16,9 +16,9 @@ from sidecar.facts.sources.tables_ddl import logged_tables
 from sidecar.schema.messages import shown
 
 _UNIQUE = """
-SELECT i.name, c.name
-FROM pragma_index_list(:table, :schema) AS i, pragma_index_info(i.name, :schema) AS c
-WHERE i."unique"
+SELECT i.name, CASE c.coll WHEN 'BINARY' THEN c.name END
+FROM pragma_index_list(:table, :schema) AS i, pragma_index_xinfo(i.name, :schema) AS c
+WHERE i."unique" AND c.key
 UNION ALL
 SELECT '', name FROM pragma_table_info(:table, :schema) WHERE pk
 """
@@ -27,7 +27,8 @@ SELECT '', name FROM pragma_table_info(:table, :schema) WHERE pk
 def unlogged_deletions(connection: sqlite3.Connection, mapping: SourceMapping) -> Iterator[Problem]:
     """Yield a problem for each table in which REPLACE can delete a row of another key.
 
-    Unique columns that include those of the key delete only rows of the key that is logged.
+    Unique columns that include those of the key delete only rows of the key that is logged, unless
+    their collation takes other keys for the same.
     """
     for _, table, key in logged_tables(mapping):
         if not key:  # any change of the table is a change of all rows
@@ -36,7 +37,7 @@ def unlogged_deletions(connection: sqlite3.Connection, mapping: SourceMapping) -
         indexes: dict[str, set[str | None]] = {}
         arguments = {"table": name, "schema": schema or "main"}
         for index, column in connection.execute(_UNIQUE, arguments):
-            # The column of an expression has no name.
+            # The column of an expression has no name, nor has one of another collation here.
             indexes.setdefault(index, set()).add(column.lower() if column else None)
         others = [c for c in indexes.values() if not c.issuperset(map(str.lower, key))]
         if others:
@@ -51,4 +52,4 @@ def unlogged_deletions(connection: sqlite3.Connection, mapping: SourceMapping) -
 
 
 def _written(columns: set[str | None]) -> str:
-    return ", ".join(sorted(column or "an expression" for column in columns))
+    return ", ".join(sorted(column or "an expression or collation" for column in columns))

@@ -15,12 +15,12 @@ from sidecar.facts.row_parser import RowReader
 from sidecar.facts.sources import TableChanges
 from sidecar.facts.store.checks import Checks
 from sidecar.facts.store.file import StoreFile
-from sidecar.facts.store.incoming import Incoming, KeyRows
-from sidecar.facts.store.layout import Entry, Layout
+from sidecar.facts.store.incoming import Incoming, KeyRows, stored_key_rows
+from sidecar.facts.store.layout import Entry, Layout, TypeLayout
 from sidecar.facts.store.stored_rows import Holders, StoredRows
 from sidecar.facts.store.transactions import Transaction
 from sidecar.facts.store.view import Changed, View
-from sidecar.schema import Key
+from sidecar.schema import Key, id_of
 
 Entity = tuple[str, Key]
 """A type and a key."""
@@ -107,9 +107,13 @@ class _Reading:
         if changes.whole:
             changed.update(dict.fromkeys(StoredRows(self._transaction, layout)))
         reader = RowReader(schema, layout.declared, changes.table, self._faults)
+        spellings: dict[Key, set[str]] = {}
         for cells in changes.keys:
             if (key := reader.read_key(cells)) is not None:
                 changed[key] = None
+                spellings.setdefault(key, set()).add(reader.id_text(cells))
+        if layout.has_spellings and not layout.declared.current:
+            changed.update(self._otherwise_spelled(layout, spellings))
         incoming = Incoming(schema, layout, changes.table, self._faults)
         for each in incoming.rows():
             known = changed.get(each.key)
@@ -119,6 +123,19 @@ class _Reading:
             else:
                 incoming.add(known, each)
         return changed
+
+    def _otherwise_spelled(
+        self, layout: TypeLayout, spellings: Mapping[Key, set[str]]
+    ) -> Iterator[tuple[Key, KeyRows]]:
+        """Yield the stored rows of changed keys that another row wrote: these still exist."""
+        for key, changed in spellings.items():
+            encoded_key = layout.encode_key(key)
+            if encoded_key is None:
+                continue
+            known = stored_key_rows(self._transaction, layout, key, encoded_key)
+            if known is not None and (known.spelling or id_of(key)) not in changed:
+                self.places[layout.declared.name, key] = (layout.declared.table, 0)
+                yield key, known
 
 
 class _Spread:

@@ -6,7 +6,9 @@ from random import Random
 import pytest
 
 from sidecar.errors import InvalidSnapshotError
-from sidecar.facts import MountFaults, Snapshot, build
+from sidecar.facts import Cells, MountFaults, Snapshot, Table, build
+from sidecar.facts.row_parser import Quoted
+from sidecar.facts.sources import TableChanges
 from sidecar.facts.store.applier import apply_changes
 from sidecar.schema import Schema, read_schema
 from tests.depth import deep
@@ -75,3 +77,30 @@ def test_a_store_after_any_changes_is_that_of_the_same_rows_read_anew(
         assert stored.content() == anew.content()
         anew.file.close()
     stored.file.close()
+
+
+def test_a_row_in_another_spelling_is_a_repeated_key(tmp_path: Path) -> None:
+    (tmp_path / "schema.yaml").write_text(
+        "types: {user: {subject: true, table: users, key: mail, attributes: {mail: email}}}"
+    )
+    schema = read_schema(tmp_path / "schema.yaml")
+    first, second = {"mail": Quoted("Ana@a.example")}, {"mail": Quoted("ana@a.example")}
+    stored = Stored.loaded(tmp_path / "store", schema, {"user": _table(first)})
+
+    def apply(table: Table, *keys: Cells) -> str:
+        try:
+            with stored.file.writing() as transaction:
+                changes = {"user": TableChanges(table, keys, whole=False)}
+                apply_changes(stored.file, transaction, changes, MountFaults())
+        except InvalidSnapshotError as error:
+            return str(error)
+        return ", ".join(stored.snapshot().ids("user"))
+
+    assert "is repeated" in apply(_table(second), second)
+    assert apply(_table(), second) == "Ana@a.example"
+    assert apply(_table(second), first, second) == "ana@a.example"
+    assert apply(_table(), second) == ""
+
+
+def _table(*rows: Cells) -> Table:
+    return Table("users", [(0, cells) for cells in rows], keyed=True)
