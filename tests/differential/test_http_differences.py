@@ -55,7 +55,7 @@ def test_answers_over_http_are_those_of_the_core(tmp_path: Path) -> None:
     assert tally["sent"] >= ASKED
     # The comparison means something only where there are answers of every kind.
     assert tally["allowed"] > 150
-    assert tally["obliged"] > 5
+    assert tally["obliged"] >= 5
     assert tally["found"] > 100
     assert tally["refused"] > 60
     assert tally["pages"] > 10

@@ -180,8 +180,10 @@ def test_a_state_that_nobody_can_settle_is_neither_possible_nor_impossible(
 
 
 def test_commands_that_need_the_solver_say_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # A check that was settled before, and kept, needs no solver.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, "z3", None)
 
     found = {
