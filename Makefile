@@ -29,11 +29,10 @@ help: ## Show the targets
 serve: .venv/serving ## Serve the demo world on http://127.0.0.1:8181
 	@$(BIN)/sidecar serve $(SERVE)
 
-# COVERAGE=1 measures branch coverage too, as CI does.
 # One line each, in this order even under `make -j`: the cheapest answer first.
 test: .venv/testing ## All that must pass: lint, types, architecture, tests, policy suites
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory $(if $(COVERAGE),coverage,unit)
+	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory policy
 
 lint: .venv/testing ## Formatting, lint, types, architecture
