@@ -58,7 +58,7 @@ def check_diagrams(rows: DiagramRows, schema: Schema, sentences: Sentences) -> N
 
 
 def _check_test(place: str, test: Test) -> None:
-    """Check the shape of a test: what it is about is checked where it is used."""
+    """Check the depth of the paths of a test, and that its outcomes are those of its question."""
     if any(depth(path) > DEEPEST_PATH for path in facts_of(test.question)):
         raise bundle_error(place, f"holds a path of more than {DEEPEST_PATH} steps")
     match test.question:

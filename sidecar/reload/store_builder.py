@@ -6,7 +6,7 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +190,7 @@ class BuildProcess:
 
 
 @contextmanager
-def _ending() -> Any:  # noqa: ANN401  a context
+def _ending() -> Iterator[None]:
     """End the process with the context: nothing of the process that was forked runs on."""
     status = 1
     try:

@@ -33,7 +33,7 @@ def _value(value: Stored) -> Cell:
     if isinstance(value, bytes):
         return Refused("is binary; store text")
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))  # a column for decimals stores `750.00` so
+        return str(int(value))  # a column for decimals stores `12.00` so
     return NULL if value is None else repr(value)
 
 
