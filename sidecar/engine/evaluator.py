@@ -197,8 +197,8 @@ class Evaluator:
     def _set(self, path: Path) -> tuple[Read, ValueType]:
         declared = self._reader.attribute(path).type
         if isinstance(path, Member) and path.base == SETTINGS:
-            return constant(self._reader.settings[path.name]), declared.element or declared
-        return self._reader.value(path), declared.element or declared
+            return constant(self._reader.settings[path.name]), declared.single
+        return self._reader.value(path), declared.single
 
 
 def _equals(value: Read, text: str) -> Read:

@@ -71,7 +71,7 @@ def origin_of_path(reader: PathTypes, resource: EntityType, path: Path) -> Origi
 
 
 def _origin(schema: Schema, attribute: Attribute, otherwise: Origin) -> Origin:
-    target = (attribute.type.element or attribute.type).target
+    target = attribute.type.single.target
     return origin_of_key(schema, schema.types[target]) if target else otherwise
 
 
@@ -82,7 +82,7 @@ def names_secret(schema: Schema, declared: EntityType) -> bool:
 
 def is_secret(schema: Schema, attribute: Attribute) -> bool:
     """Tell whether the values of an attribute are sensitive, or the ids that it refers to."""
-    target = (attribute.type.element or attribute.type).target
+    target = attribute.type.single.target
     return attribute.sensitive or (bool(target) and names_secret(schema, schema.types[target]))
 
 

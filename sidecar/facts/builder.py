@@ -16,6 +16,7 @@ from sidecar.facts.indexes import (
     index_lookup,
     index_references,
     matched_attributes,
+    required_target,
 )
 from sidecar.facts.row_faults import (
     current_test,
@@ -158,13 +159,10 @@ class _Builder:
     def _check_references(
         self, declared: EntityType, attribute: Attribute, index: int, rows: Rows
     ) -> None:
-        is_set = attribute.type.kind is Kind.SET
-        value_type = attribute.type.element if is_set else attribute.type
-        if value_type is None or value_type.kind is not Kind.REFERENCE or attribute.may_dangle:
+        name = required_target(self._schema, attribute)
+        if not name or self._read[name].file in self._faults.broken:
             return
-        target = self._schema.types[value_type.target]
-        if not target.table or self._read[target.name].file in self._faults.broken:
-            return
+        target = self._schema.types[name]
         if target.implied and self._faults.broken:  # rows that imply an entity may be missing
             return
         read, targets = self._read[declared.name], rows[target.name]

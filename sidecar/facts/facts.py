@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from sidecar.facts.row_parser import Row
 from sidecar.schema import Key, Schema, Value
 
 LookupKey: TypeAlias = tuple[Value, ...]
 """The key of the entity that has the look-up, then the arguments in their order."""
+
+K = TypeVar("K")
+
+
+class RowMapping(Mapping[K, Row]):
+    """Rows by key, whose `get` is the one way to a row: rows are never None."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def get(self, key: K, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
+        """Return the row of a key."""
+
+    def __getitem__(self, key: K) -> Row:
+        row = self.get(key)
+        if row is None:
+            raise KeyError(key)
+        return row
 
 
 class Facts(Protocol):

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import TypeAlias
 
-from sidecar.facts.facts import LookupKey
+from sidecar.facts.facts import LookupKey, RowMapping
 from sidecar.facts.row_parser import Row, reader_of
-from sidecar.schema import ABSENT, EntityType, Key, Lookup, Schema, Value
+from sidecar.schema import ABSENT, Attribute, EntityType, Key, Lookup, Schema, Value
 from sidecar.schema.model import INDEXED
 
 Rows: TypeAlias = Mapping[str, Mapping[Key, Row]]
 THIS = "this"
 
 
-class ViewByKey(Mapping[LookupKey, Row]):
+class ViewByKey(RowMapping[LookupKey]):
     """The rows of a type by its key columns in another order."""
 
     __slots__ = ("_order", "_rows")
@@ -25,19 +25,13 @@ class ViewByKey(Mapping[LookupKey, Row]):
         self._order = order
         """For each key column the index of its value in the key of the look-up."""
 
-    def __getitem__(self, lookup_key: LookupKey) -> Row:
-        row = self.get(lookup_key)
-        if row is None:
-            raise KeyError(lookup_key)
-        return row
-
-    def get(self, lookup_key: LookupKey, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
+    def get(self, key: LookupKey, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
         """Return the row of a look-up key."""
         order = self._order
-        if len(lookup_key) != len(order):
+        if len(key) != len(order):
             return default
-        key = lookup_key[0] if len(order) == 1 else tuple([lookup_key[index] for index in order])
-        return self._rows.get(key, default)  # type: ignore[arg-type]  # a value that is no key is not there
+        row_key = key[0] if len(order) == 1 else tuple([key[index] for index in order])
+        return self._rows.get(row_key, default)  # type: ignore[arg-type]  # a value that is no key is not there
 
     def __iter__(self) -> Iterator[LookupKey]:
         columns = sorted(range(len(self._order)), key=self._order.__getitem__)
@@ -243,3 +237,9 @@ def _compare(one: Value, other: Value) -> int:
     if one is None or other is None:
         return (one is None) - (other is None)
     return (one > other) - (one < other)  # type: ignore[operator]  # the schema orders this attribute
+
+
+def required_target(schema: Schema, attribute: Attribute) -> str:
+    """Return the type whose entities the values of an attribute must name; empty if none."""
+    target = attribute.type.single.target
+    return target if target and schema.types[target].table and not attribute.may_dangle else ""

@@ -42,10 +42,10 @@ def dangling_message(attribute: Attribute, target: EntityType, key: Key, mend: s
     return f"column {shown(attribute.name)}: {target.name} {name} does not exist{mend}"
 
 
-def several_message(owner: EntityType, lookup: Lookup, both: str) -> str:
+def several_message(base: EntityType, lookup: Lookup, both: str) -> str:
     """Return the fault of two rows that a look-up finds; `both` names them."""
     return (
-        f"{shown(f'{owner.name}.{lookup.name}')} finds {both};"
+        f"{shown(f'{base.name}.{lookup.name}')} finds {both};"
         " let it find one, or write `several: first` in the schema"
     )
 

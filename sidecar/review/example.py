@@ -259,7 +259,7 @@ class _Writing:
     def _as_said(self, said: CallerValue) -> object:
         declared = said.attribute.type
         if not self._values.holds(said.sent):
-            outside = LARGEST + 1 if (declared.element or declared).kind is Kind.INTEGER else ""
+            outside = LARGEST + 1 if declared.single.kind is Kind.INTEGER else ""
             return [outside] if declared.kind is Kind.SET else outside
         if declared.kind is Kind.SET:
             return [str(each) for each in self._cell(declared, said.value)]

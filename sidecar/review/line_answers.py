@@ -176,7 +176,7 @@ class Answering:
 
     def _includes(self, members: Path, member: Operand) -> Possible | None:
         declared = self._known.attribute(members).type
-        element = declared.element or declared
+        element = declared.single
         among = self._known.comparable(members)
         sought = (
             Told(text_of(value_of(element.kind, member.text)))

@@ -332,7 +332,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         return frozenset(found)
 
     def _is_outside(self, attribute: Attribute, value: object) -> bool:
-        if value is None or (attribute.type.element or attribute.type).kind is Kind.DECIMAL:
+        if value is None or attribute.type.single.kind is Kind.DECIMAL:
             return False  # see `_said`
         try:
             return admit(self.schema, attribute, value) is None

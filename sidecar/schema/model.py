@@ -59,9 +59,14 @@ class ValueType:
     """Of a set: the type of its members."""
 
     @property
+    def single(self) -> ValueType:
+        """The type of one value: of a set that of its members, else the type itself."""
+        return self.element or self
+
+    @property
     def is_flag(self) -> bool:
         """Whether it is yes or no, or a set of these: then nothing is outside its domain."""
-        return (self.element or self).kind is Kind.BOOLEAN
+        return self.single.kind is Kind.BOOLEAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,7 +161,7 @@ class Checks:
             found = list(islice(cursor.iternext_dup(), 2)) if cursor.set_key(place) else []
         if len(found) > 1:
             one, other = (row_name(layout.declared, index.key_of(each)) for each in found)
-            message = several_message(index.owner, index.lookup, f"{one} and {other}")
+            message = several_message(index.base, index.lookup, f"{one} and {other}")
             self._faults.add(file, 0, message)
 
 

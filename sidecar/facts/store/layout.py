@@ -8,7 +8,13 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from sidecar.digests import digest_of
-from sidecar.facts.indexes import Rows, lookup_key_reader, matched_attributes, order_of_key
+from sidecar.facts.indexes import (
+    Rows,
+    lookup_key_reader,
+    matched_attributes,
+    order_of_key,
+    required_target,
+)
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.spelling import has_several_spellings, implied_key
 from sidecar.facts.store.encoding import (
@@ -46,7 +52,7 @@ class Link:
 class LookupIndex:
     """The index of one look-up: by its key the rows that match, the preferred one first."""
 
-    owner: EntityType
+    base: EntityType
     lookup: Lookup
     section: bytes
     preference: Callable[[Row], bytes]
@@ -155,9 +161,7 @@ class _Maker:
             is_matched = (declared.name, attribute.name) in self._matched
             if attribute.name == declared.key[0] and not (is_matched and len(declared.key) > 1):
                 continue  # found by the keys of the rows, of which it is the beginning
-            is_set = attribute.type.kind is Kind.SET
-            value_type = attribute.type.element if is_set else attribute.type
-            if value_type is not None and value_type.kind in INDEXED:
+            if attribute.type.single.kind in INDEXED:
                 links.append(self._link(declared, attribute))
         return tuple(links)
 
@@ -176,28 +180,19 @@ class _Maker:
         )
 
     def _lookups(self, declared: EntityType) -> Iterator[LookupIndex]:
-        for owner in self._schema.types.values():
-            for lookup in owner.lookups.values():
+        for base in self._schema.types.values():
+            for lookup in base.lookups.values():
                 if lookup.finds_any or lookup.finds != declared.name:
                     continue
                 if order_of_key(declared, lookup) is None:
                     yield LookupIndex(
-                        owner,
+                        base,
                         lookup,
                         self._section(),
                         preference_of(declared, lookup),
                         key_behind_preference(lookup),
                         tuple({path[0]: None for path in lookup.match if len(path) > 1}),
                     )
-
-
-def required_target(schema: Schema, attribute: Attribute) -> str:
-    """Return the type whose entities the values of an attribute must name; empty if none."""
-    is_set = attribute.type.kind is Kind.SET
-    value_type = attribute.type.element if is_set else attribute.type
-    if value_type is None or value_type.kind is not Kind.REFERENCE or attribute.may_dangle:
-        return ""
-    return value_type.target if schema.types[value_type.target].table else ""
 
 
 def needs_id(layout: TypeLayout, *, has_row: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from sidecar.facts.facts import LookupKey
+from sidecar.facts.facts import LookupKey, RowMapping
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.store.encoding import encode_lookup_key, encode_text, encode_values
 from sidecar.facts.store.file import StoreFile
@@ -13,7 +13,7 @@ from sidecar.facts.store.transactions import Transaction
 from sidecar.schema import Key, Value
 
 
-class StoredRows(Mapping[Key, Row]):
+class StoredRows(RowMapping[Key]):
     """The rows of one type, by key, sorted by id."""
 
     __slots__ = ("_decode", "_encode", "_get", "_layout", "_section", "_transaction")
@@ -33,12 +33,6 @@ class StoredRows(Mapping[Key, Row]):
             return default
         encoded = self._get(self._section + encoded_key)
         return default if encoded is None else self._decode(key, encoded)
-
-    def __getitem__(self, key: Key) -> Row:
-        row = self.get(key)
-        if row is None:
-            raise KeyError(key)
-        return row
 
     def __contains__(self, key: object) -> bool:
         encoded_key = self._encode(key)
@@ -177,7 +171,7 @@ class Holders(Mapping[Value, Collection[Key]]):
         return sum(1 for _ in self)
 
 
-class FoundRows(Mapping[LookupKey, Row]):
+class FoundRows(RowMapping[LookupKey]):
     """The rows that a look-up finds, by an index."""
 
     __slots__ = ("_arity", "_index", "_links", "_rows", "_transaction")
@@ -191,19 +185,13 @@ class FoundRows(Mapping[LookupKey, Row]):
         self._index = index
         self._arity = len(index.lookup.arguments) + 1
 
-    def get(self, lookup_key: LookupKey, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
+    def get(self, key: LookupKey, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
         """Return the row of a look-up key."""
-        if len(lookup_key) != self._arity or None in lookup_key:
+        if len(key) != self._arity or None in key:
             return default
-        place = self._index.section + encode_lookup_key(lookup_key)
+        place = self._index.section + encode_lookup_key(key)
         encoded = self._transaction.get(place, db=self._links)
         return default if encoded is None else self._rows.get(self._index.key_of(encoded), default)
-
-    def __getitem__(self, lookup_key: LookupKey) -> Row:
-        row = self.get(lookup_key)
-        if row is None:
-            raise KeyError(lookup_key)
-        return row
 
     def __iter__(self) -> Iterator[LookupKey]:
         raise TypeError("the keys of an index are not kept")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
+from sidecar.facts.facts import RowMapping
 from sidecar.facts.indexes import Rows, exists_without_row
 from sidecar.facts.row_parser import Row
 from sidecar.facts.spelling import spelled_id
@@ -19,7 +20,7 @@ Changed: TypeAlias = Mapping[str, Mapping[Key, KeyRows | None]]
 """The new rows of keys, by type and key; None for a deleted key."""
 
 
-class ChangedRows(Mapping[Key, Row]):
+class ChangedRows(RowMapping[Key]):
     """The rows of a type after a change."""
 
     __slots__ = ("_changed", "_stored")
@@ -34,12 +35,6 @@ class ChangedRows(Mapping[Key, Row]):
             return self._stored.get(key, default)
         known = self._changed[key]
         return default if known is None else known.named
-
-    def __getitem__(self, key: Key) -> Row:
-        row = self.get(key)
-        if row is None:
-            raise KeyError(key)
-        return row
 
     def __contains__(self, key: object) -> bool:
         return self.get(key) is not None  # type: ignore[arg-type]  # what is no key is not there
