@@ -23,7 +23,7 @@ from sidecar.review.aligned_diagrams import Joined
 from sidecar.review.alternative_outcomes import cut_of, merged, opposite, outcome_of
 from sidecar.review.fact_slots import EntityRow, Slot, Slots
 from sidecar.review.regions import Regions
-from sidecar.review.states import Answered, branches_of
+from sidecar.review.states import Answered, Condition, RowOf, branches_of
 
 MOST_CHANGES = 4
 """Facts that are changed together; more are no near change."""
@@ -85,7 +85,9 @@ class Changes:
         }
         """Test to the facts that its answer hangs on."""
         self._steps = 0
-        self._kept: dict[frozenset[Slot], list[Answered]] = {}
+        self._kept: dict[frozenset[Slot], list[Condition]] = {}
+        rowless = (path for question in questions.values() for path in slots.rowless(question))
+        self._rowless = tuple(dict.fromkeys(rowless))
 
     def can_be_allowed(self) -> bool:
         """Tell whether there is any state in which the action is allowed."""
@@ -231,14 +233,21 @@ class Changes:
     def _possible(self, changed: frozenset[Slot], answers: Mapping[int, Answered]) -> bool:
         return self._regions.states.possible(self._all(changed, answers))
 
-    def _all(self, changed: frozenset[Slot], answers: Mapping[int, Answered]) -> list[Answered]:
+    def _all(self, changed: frozenset[Slot], answers: Mapping[int, Answered]) -> list[Condition]:
         """Return what was answered of the facts that change, and what all the others say."""
         if changed not in self._kept:
-            self._kept[changed] = [
-                each for test, each in self._current.items() if not self._hangs(test, changed)
-            ]
+            stays = (each for test, each in self._current.items() if not self._hangs(test, changed))
+            self._kept[changed] = [*stays, *self._rows(changed)]
         hanging = [each for test, each in answers.items() if self._hangs(test, changed)]
         return [*self._kept[changed], *hanging]
+
+    def _rows(self, changed: frozenset[Slot]) -> Iterator[RowOf]:
+        """Yield which rows there are of entities that may exist without one.
+
+        An entity that begins to exist by implication has no row, so that its defaults apply.
+        """
+        rows = (self._slots.row(path, changed) for path in self._rowless)
+        yield from (row for row in rows if row is not None)
 
     def _is_shown(
         self, changed: frozenset[Slot], answers: Mapping[int, Answered], *, allowed: bool
@@ -259,9 +268,17 @@ class Changes:
         """Return the answers that are others than they are now, without what others imply."""
         hanging = {test: each for test, each in sorted(way.items()) if self._hangs(test, changed)}
         told = {test: each for test, each in hanging.items() if self.now(each) not in each.outcomes}
-        # A test may have no answer at all, where the facts that it is about are absent. So what
-        # says that they are there goes last, when it is known what else speaks of them.
-        for test in sorted(told, key=lambda test: (_is_presence(told[test]), test)):
+
+        # What exists by implication follows from the facts that imply it, so it goes first. A test
+        # may have no answer at all, where the facts that it is about are absent. So what says that
+        # they are there goes last, when it is known what else speaks of them.
+        def place(test: int) -> tuple[int, int]:
+            question = told[test].test.question
+            if not isinstance(question, Exists | Present):
+                return 1, test
+            return (0 if self._slots.only_implies(question, changed) else 2), test
+
+        for test in sorted(told, key=place):
             if len(told) == 1:
                 break
             if not self._possible(changed, {**hanging, test: opposite(told[test])}):
@@ -282,7 +299,3 @@ class Changes:
             outcome = outcome_of(self._sources, test, kept)
             if outcome is not None:
                 yield index, Answered(test, kept, frozenset({outcome}))
-
-
-def _is_presence(answered: Answered) -> bool:
-    return isinstance(answered.test.question, Exists | Present)

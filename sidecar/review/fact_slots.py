@@ -6,7 +6,7 @@ Several paths can lead to one fact: the subject may be the owner too.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sidecar.diagram.paths import (
@@ -15,6 +15,7 @@ from sidecar.diagram.paths import (
     RESOURCE,
     SETTINGS,
     SUBJECT,
+    Literal,
     LookupPath,
     Member,
     Path,
@@ -24,6 +25,7 @@ from sidecar.diagram.paths import (
 from sidecar.diagram.questions import Exists, Present, Question, facts_of
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
+from sidecar.review.states import RowOf
 from sidecar.schema import Lookup, Value
 
 _ROOTS = (SUBJECT, RESOURCE)
@@ -102,11 +104,7 @@ class Slots:
             self._row(question.path) in changed or self._is_implied_by(question.path, changed)
         ):
             return True
-        return any(
-            self._is_touched(path, changed)
-            for path in within(*facts_of(question))
-            if isinstance(path, Member | LookupPath)
-        )
+        return any(self._is_another(path, changed) for path in facts_of(question))
 
     def wanted(self, question: Question, changed: Collection[Slot]) -> bool | None:
         """Return the answer that a row which comes or goes must give; None where it need not.
@@ -122,12 +120,41 @@ class Slots:
                 held = self._row(base) in changed and self._sources.has_row(base)
                 if held and name not in self._reader.type_of(base).key:
                     attribute = self._reader.type_of(base).attributes[name]
-                    return None if base in _ROOTS and attribute.caller else False
+                    sent = base in _ROOTS and attribute.caller
+                    return None if sent or attribute.default is not None else False
         return None
+
+    def only_implies(self, question: Question, changed: Collection[Slot]) -> bool:
+        """Tell whether a question is for an entity that these facts make exist without a row."""
+        if not isinstance(question, Exists) or self._is_another(question.path, changed):
+            return False
+        return self._row(question.path) not in changed and self.hang(question, changed)
+
+    def rowless(self, question: Question) -> Iterator[Path]:
+        """Yield the entities of a question that may exist without a row."""
+        for path in within(*facts_of(question)):
+            declared = self._reader.entity_at(path)
+            if not isinstance(path, Literal) and declared and declared.implied is not None:
+                yield path
+
+    def row(self, path: Path, changed: Collection[Slot]) -> RowOf | None:
+        """Return whether an entity has a row when these facts have changed, and no others.
+
+        None where the facts decide which entity stands at the path.
+        """
+        has = self._sources.has_row(path)
+        if self._row(path) in changed:
+            return RowOf(path, not has)
+        return None if self._is_another(path, changed) else RowOf(path, has)
 
     def is_entity(self, path: Path) -> bool:
         """Tell whether an entity stands at a path, and not a value."""
         return path not in _NO_ENTITIES and self._reader.is_entity(path)
+
+    def _is_another(self, path: Path, changed: Collection[Slot]) -> bool:
+        """Tell whether something else can stand at a path when these facts have changed."""
+        steps = (part for part in within(path) if isinstance(part, Member | LookupPath))
+        return any(self._is_touched(step, changed) for step in steps)
 
     def _is_touched(self, path: Member | LookupPath, changed: Collection[Slot]) -> bool:
         if isinstance(path, LookupPath):
@@ -137,8 +164,18 @@ class Slots:
             return not self._reader.names_key(path) and self._finds_others(lookup, changed)
         if self._is_known_without_row(path):
             return False
-        row_changes = self.is_entity(path.base) and self._row(path.base) in changed
-        return row_changes or self._cell(path) in changed
+        if self._cell(path) in changed:
+            return True
+        base = path.base
+        if not self.is_entity(base):
+            return False
+        return self._row(base) in changed or self._takes_default(path, changed)
+
+    def _takes_default(self, path: Member, changed: Collection[Slot]) -> bool:
+        """Tell whether these facts decide if an entity without a row exists and has a default."""
+        if self._reader.attribute(path).default is None or self._sources.has_row(path.base):
+            return False
+        return self._is_implied_by(path.base, changed)
 
     def _is_known_without_row(self, path: Member) -> bool:
         """Tell whether something is part of an id by which an entity is asked for."""

@@ -9,7 +9,7 @@ from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
 from sidecar.diagram.presupposition import presupposed
 from sidecar.diagram.questions import YES_NO
 from sidecar.review.aligned_diagrams import Joined, Scope
-from sidecar.review.states import Answered, Example, branches_of, outcomes_of
+from sidecar.review.states import Answered, Condition, Example, branches_of, outcomes_of
 from sidecar.review.terms import FALSE as NO
 from sidecar.review.terms import TRUE as YES
 from sidecar.review.terms import Term
@@ -45,7 +45,7 @@ class Regions:
         """Return the states outside a region."""
         return self.trees.choose(region, FALSE, TRUE)
 
-    def is_empty(self, *regions: Node, cube: Cube | None = None) -> bool:
+    def is_empty(self, *regions: Node, cube: Mapping[int, Condition] | None = None) -> bool:
         """Tell whether no state that can be is in all of these regions, and in a cube.
 
         The solver joins them at less cost than trees do.

@@ -36,7 +36,7 @@ MOST_NODES = 1_000
 MOST_ANSWERS, MOST_KEPT = 500, 50_000
 """Answers that each new solver is told of, and nodes whose names are kept."""
 
-__all__ = ["Answered", "Example", "KnownStates", "States", "outcomes_of"]
+__all__ = ["Answered", "Example", "KnownStates", "RowOf", "States", "outcomes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,18 @@ class Answered:
         return len(self.labels) in self.outcomes
 
 
+@dataclass(frozen=True, slots=True)
+class RowOf:
+    """Whether the mount has a row of an entity, which may exist without one."""
+
+    path: Path
+    holds: bool
+
+
+Condition = Answered | RowOf
+"""What has to hold in a state."""
+
+
 def outcomes_of(test: Test, labels: tuple[Label, ...]) -> range:
     """Return the places of all outcomes that a test with these labels has."""
     return range(len(labels) + (test.outcomes != "finite"))
@@ -97,9 +109,17 @@ class SymbolicState:
         self.terms = Vocabulary()
         self.facts = SymbolicFacts(schema, settings, types, self.terms)
 
-    def formula(self, answered: Answered) -> Term:
-        """Return that a test has one of the outcomes that are left; so all it asks of is there."""
-        question, facts = answered.test.question, self.facts
+    def formula(self, condition: Condition) -> Term:
+        """Return that a row is there or not, or that a test has one of the outcomes that are left.
+
+        Then everything that the test asks about is present.
+        """
+        facts = self.facts
+        if isinstance(condition, RowOf):
+            row = facts.has_row(condition.path)
+            return row if condition.holds else negated(row)
+        answered = condition
+        question = answered.test.question
         match question:
             case Exists(path):
                 return self._is(facts.exists(path), answered)
@@ -165,8 +185,8 @@ class States:
         types: tuple[EntityType, EntityType],
     ) -> None:
         self._of = (schema, settings, types)
-        self._known: dict[frozenset[Answered], bool] = {}
-        self._examples: dict[frozenset[Answered], Example | None] = {}
+        self._known: dict[frozenset[Condition], bool] = {}
+        self._examples: dict[frozenset[Condition], Example | None] = {}
         self.asked = 0
         """How many questions the solver was asked; `leads` is about the last one."""
         self.session = 0
@@ -175,12 +195,12 @@ class States:
 
     def _begin(self) -> None:
         self._state = SymbolicState(*self._of)
-        self._assumed: dict[Answered, Term] = {}
+        self._assumed: dict[Condition, Term] = {}
         self._names: dict[Term, Term] = {}
         """What formulas about nodes are called."""
         self._nodes: dict[Term, tuple[Term, tuple[Term, ...]]] = {}
         """Names of nodes to these formulas, and to the names of the branches in them."""
-        self._known_leading: dict[tuple[frozenset[Answered], frozenset[Term]], bool] = {}
+        self._known_leading: dict[tuple[frozenset[Condition], frozenset[Term]], bool] = {}
         self._begin_solver()
         self.session += 1
 
@@ -192,7 +212,7 @@ class States:
         """What cannot hold together: that nodes lead to yes, and answers; by one of the nodes."""
         self.asked += 1  # the last state that was found is gone
 
-    def possible(self, answers: Iterable[Answered]) -> bool:
+    def possible(self, answers: Iterable[Condition]) -> bool:
         """Tell whether there is a mount and a request with all these answers.
 
         Raises:
@@ -203,7 +223,7 @@ class States:
             self._known[key] = self._ask(key, frozenset())
         return self._known[key]
 
-    def possible_where(self, answers: Iterable[Answered], leading: Iterable[Term]) -> bool:
+    def possible_where(self, answers: Iterable[Condition], leading: Iterable[Term]) -> bool:
         """Tell whether there is one with all these answers that leads from some nodes to yes.
 
         Args:
@@ -264,7 +284,7 @@ class States:
         model.load(taken)
         return list(map(model.holds, taken))
 
-    def _ask(self, answers: frozenset[Answered], leading: frozenset[Term]) -> bool:
+    def _ask(self, answers: frozenset[Condition], leading: frozenset[Term]) -> bool:
         assumed = {*leading, *map(self._assume, answers)} - {TRUE}
         if FALSE in assumed:
             return False
@@ -280,7 +300,7 @@ class States:
         self._conflicts.setdefault(node, []).append(conflict)
         return False
 
-    def example(self, answers: Iterable[Answered]) -> Example | None:
+    def example(self, answers: Iterable[Condition]) -> Example | None:
         """Return the smallest mount and request with all these answers; None where there is none.
 
         It depends on nothing that was asked before.
@@ -291,17 +311,25 @@ class States:
         key = frozenset(answers)
         if key not in self._examples:
             state = SymbolicState(*self._of)
-            ordered = sorted(key, key=lambda each: json_form(each.test.question))
+            ordered = sorted(key, key=_order_of)
             formulas = [state.formula(each) for each in ordered]
             self._examples[key] = smallest_example(state.facts, formulas)
         return self._examples[key]
 
-    def _assume(self, answered: Answered) -> Term:
-        """Return a name for what an answer says, so that it can be assumed and dropped."""
-        known = self._assumed.get(answered)
+    def _assume(self, condition: Condition) -> Term:
+        """Return a name for a condition, so that it can be assumed and dropped."""
+        known = self._assumed.get(condition)
         if known is None:
-            known = self._assumed[answered] = self._state.terms.name(self._state.formula(answered))
+            formula = self._state.formula(condition)
+            known = self._assumed[condition] = self._state.terms.name(formula)
         return known
+
+
+def _order_of(condition: Condition) -> tuple[bool, bytes]:
+    """Return a sort key that is the same in each run."""
+    if isinstance(condition, RowOf):
+        return True, json_form(condition.path)
+    return False, json_form(condition.test.question)
 
 
 class KnownStates:

@@ -26,7 +26,7 @@ from sidecar.review.counterfactual import Asked, Changes
 from sidecar.review.counterfactual_text import Turning
 from sidecar.review.explain import Facts, explain_to_reviewer
 from sidecar.review.fact_slots import Cell, Slot, Slots
-from sidecar.review.states import Answered
+from sidecar.review.states import Answered, Condition
 from sidecar.schema import EntityType, Key, Kind, Value
 from tests.cli.test_explain import explained, explained_of, invited, packs
 from tests.depth import deep
@@ -212,6 +212,43 @@ def test_what_may_have_any_answer_is_not_told(tmp_path: Path, condition: str, wo
     assert lines(told.turning) == [f"resource has no row; turned if resource has one and {either}"]
 
 
+SEATS = """\
+enums: {level: [low, high]}
+types:
+  user: {subject: true, table: users, key: id, attributes: {id: string}}
+  team:
+    table: teams
+    key: id
+    attributes: {id: string, boss: {type: user, may_dangle: true}}
+    lookups:
+      seat: {finds: seat, arguments: {user: user}, match: {team: this, user: user}}
+      high: {finds: seat, match: {team: this}, where: {level: high}, several: first}
+    actions: {enter: {}}
+  seat:
+    table: seats
+    key: [team, user]
+    implied: {team.boss: user}
+    attributes: {team: team, user: user, level: {type: level, default: high}}
+"""
+
+
+def test_what_begins_to_exist_without_a_row_has_its_defaults(tmp_path: Path) -> None:
+    head = "allow(user: User, _: Action, team: Team) if"
+    found = "allow(_: User, _: Action, team: Team) if team.high().exists = true;"
+    rules = f'{head} team.seat(user).level = "low";\n{head} team.boss = user;\n{found}\n'
+    rows: dict[str, Cells] = {"user": {"id": "ana"}, "team": {"id": "blue", "boss": "bob"}}
+
+    told = explained_of(tmp_path, SEATS, rules, rows, question("ana", "enter", "team:blue"))
+
+    begins = "resource.seat(subject) has no row; turned if resource.seat(subject) has one"
+    level = "resource.seat(subject).level"
+    assert lines(told.turning) == [
+        f"{begins} and {level} is low, or resource.seat(subject) has one and {level} is high",
+        "resource.boss is bob; turned if resource.boss is subject",
+        "resource.high() has no row; turned if resource.high() has one",
+    ]
+
+
 # --- nothing is missed, and what is told is enough ----------------------------------------------
 
 
@@ -270,7 +307,9 @@ class _Checked(Changes):
         unwanted = (FALSE, TRUE) if self.wanted else (TRUE, FALSE)
         region = self._trees.choose(self._allowed, *unwanted)
         changes = {places[each.test.question]: each for each in told}
-        assert self._regions.is_empty(region, cube=stays | changes), (self._asked.request, told)
+        rows = {-at: row for at, row in enumerate(self._rows(changed), 1)}
+        cube: dict[int, Condition] = {**stays, **changes, **rows}
+        assert self._regions.is_empty(region, cube=cube), (self._asked.request, told)
         self.ways += 1
         return told
 
