@@ -15,8 +15,10 @@ from sidecar.client.model import (
     Permissions,
     Question,
     Reason,
+    Resources,
     UnavailableError,
 )
+from sidecar.client.position import writer_position
 
 __all__ = [
     "UNAVAILABLE",
@@ -28,6 +30,8 @@ __all__ = [
     "Permissions",
     "Question",
     "Reason",
+    "Resources",
     "StrictClient",
     "UnavailableError",
+    "writer_position",
 ]

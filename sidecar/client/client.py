@@ -7,6 +7,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
@@ -19,6 +20,7 @@ from sidecar.client.model import (
     Entity,
     Permissions,
     Question,
+    Resources,
     UnavailableError,
 )
 from sidecar.client.requests import (
@@ -29,7 +31,8 @@ from sidecar.client.requests import (
     obligation_codes,
 )
 from sidecar.client.responses import check_deadline, read_decision, read_items, read_permissions
-from sidecar.client.transport import MAX_RESPONSE_BYTES, RefusedError, Transport
+from sidecar.client.search import SEARCH_PATH, collect
+from sidecar.client.transport import MAX_RESPONSE_BYTES, Options, RefusedError, Transport
 
 LOG = logging.getLogger("sidecar.client")
 
@@ -131,6 +134,7 @@ class Client:
         context: Properties = EMPTY,
         action_properties: Properties = EMPTY,
         fulfils: str | Iterable[str] = (),
+        min_revision: str | None = None,
         request_id: str = "",
     ) -> Decision:
         """Return a decision: ``if client.authorize("user:ana", "numbers.edit", "account:acme"):``.
@@ -143,6 +147,9 @@ class Client:
             action_properties: The properties of the action.
             fulfils: Codes of the obligations that the caller fulfils if it is allowed, one or a
                 collection of them; an allow with any other is a denial, see `Decision`.
+            min_revision: The `data_revision` of an earlier decision, or the token of a writer (see
+                `writer_position`). The facts contain it, or the decision is a denial with the
+                reason `stale_data`. The sidecar waits for such facts; `seconds` includes that.
             request_id: Sent as ``X-Request-ID``, for the decision log of the sidecar.
         """
 
@@ -156,13 +163,18 @@ class Client:
                 action_properties=action_properties,
             )
             body = encode_question(question)
-            response = self._transport.post("/v1/authorize", body, request_id, deadline)
+            options = Options(request_id, min_revision)
+            response = self._transport.post("/v1/authorize", body, options, deadline)
             return read_decision(response, codes)
 
         return self._call(request, _denial)
 
     def authorize_all(
-        self, questions: Iterable[Question], *, request_id: str = ""
+        self,
+        questions: Iterable[Question],
+        *,
+        min_revision: str | None = None,
+        request_id: str = "",
     ) -> tuple[Decision, ...]:
         """Return the decisions of several questions, in the order of the questions.
 
@@ -179,7 +191,8 @@ class Client:
         except Exception as error:  # noqa: BLE001  an odd argument may raise anything
             return (self._fail(_invalid_question(error), _denial),)
         outcomes: list[Decision | UnavailableError] = [*map(_not_sent, collected)]
-        for index, outcome in self._send_batches(collected, request_id, deadline):
+        options = Options(request_id, min_revision)
+        for index, outcome in self._send_batches(collected, options, deadline):
             outcomes[index] = outcome
         # One failure of a batch is one line in the log, however many questions it denies.
         denials: dict[int, Decision] = {}
@@ -197,16 +210,61 @@ class Client:
         resource: str | Entity,
         *,
         context: Properties = EMPTY,
+        min_revision: str | None = None,
         request_id: str = "",
     ) -> Permissions:
-        """Return the actions that would be allowed; none if the sidecar is unavailable."""
+        """Return the actions that would be allowed; none if the sidecar is unavailable.
+
+        Facts that do not contain `min_revision` in time are unavailable too: an empty list would
+        say that nothing is allowed.
+        """
 
         def request(deadline: float) -> Permissions:
             body = encode_list_query(subject, resource, context)
-            response = self._transport.post("/v1/permissions", body, request_id, deadline)
+            options = Options(request_id, min_revision)
+            response = self._transport.post("/v1/permissions", body, options, deadline)
             return read_permissions(response)
 
         return self._call(request, lambda _: Permissions(actions=(), reasons=(NO_ANSWER,)))
+
+    def search_resources(  # noqa: PLR0913  the parts of one question
+        self,
+        subject: str | Entity,
+        action: str,
+        resource_type: str,
+        *,
+        context: Properties = EMPTY,
+        action_properties: Properties = EMPTY,
+        limit: int | None = None,
+        min_revision: str | None = None,
+        request_id: str = "",
+    ) -> Resources:
+        """Return the resources of a type on which an action would be allowed, of all pages.
+
+        Args:
+            subject: ``type:id``, or an `Entity` if it has properties.
+            action: The name of the action.
+            resource_type: The type of the resources.
+            context: The context of the request.
+            action_properties: The properties of the action.
+            limit: The most results; None for all of them.
+            min_revision: As of `authorize`, for each page. Where the facts do not contain it in
+                time, the search is unavailable.
+            request_id: As of `authorize`.
+        """
+
+        def request(deadline: float) -> Resources:
+            question = Question(
+                subject=subject,
+                action=action,
+                resource=Entity(resource_type, "-"),
+                context=context,
+                action_properties=action_properties,
+            )
+            options = Options(request_id, min_revision)
+            return collect(question, limit, partial(self._send_search, options, deadline))
+
+        return self._call(request, lambda _: Resources(ids=(), reasons=(NO_ANSWER,)))
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -240,8 +298,12 @@ class Client:
         LOG.warning("denied because the sidecar is unavailable: %s", error)
         return fallback(error)
 
+    def _send_search(self, options: Options, deadline: float, body: bytes) -> object:
+        check_deadline(deadline)
+        return self._transport.post(SEARCH_PATH, body, options, deadline)
+
     def _send_batches(
-        self, questions: tuple[object, ...], request_id: str, deadline: float
+        self, questions: tuple[object, ...], options: Options, deadline: float
     ) -> Iterator[tuple[int, Decision | UnavailableError]]:
         """Yield the index and the outcome of each question."""
         codes: dict[int, frozenset[str]] = {}
@@ -258,7 +320,7 @@ class Client:
         while pending:
             batch = pending.pop()
             try:
-                answers = self._send_batch(batch, request_id, deadline)
+                answers = self._send_batch(batch, options, deadline)
             except UnavailableError as error:
                 status = error.status if isinstance(error, RefusedError) else 0
                 if status in _DIVISIBLE and len(batch) > 1:
@@ -271,7 +333,7 @@ class Client:
                 for (index, _), answer in zip(batch, answers, strict=True):
                     yield index, _read_item(answer, codes[index], deadline)
 
-    def _send_batch(self, batch: list[Item], request_id: str, deadline: float) -> list[object]:
+    def _send_batch(self, batch: list[Item], options: Options, deadline: float) -> list[object]:
         """Return the response to each question of a batch.
 
         Raises:
@@ -280,7 +342,7 @@ class Client:
         body = encode_batch([item for _, item in batch])
         max_bytes = MAX_RESPONSE_BYTES + _MAX_ITEM_BYTES * len(batch)
         try:
-            response = self._transport.post("/v1/authorize", body, request_id, deadline, max_bytes)
+            response = self._transport.post("/v1/authorize", body, options, deadline, max_bytes)
             items = read_items(response, len(batch))
         except UnavailableError:
             raise

@@ -129,5 +129,29 @@ class Permissions:
         return len(self.actions)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The resources on which an action would be allowed, to list them to a user."""
+
+    ids: tuple[str, ...]
+    """Sorted; all of them, or the first ones up to the limit. Empty if the sidecar is
+    unavailable at any page: a list that is cut in silence could be taken for the whole."""
+    reasons: tuple[Reason, ...] = ()
+    """The reason `unavailable`, if the sidecar is."""
+    obligations: Mapping[str, tuple[Obligation, ...]] = field(
+        default_factory=lambda: NO_OBLIGATIONS
+    )
+    """The obligations of each id that has any."""
+
+    def __contains__(self, identifier: object) -> bool:
+        return identifier in self.ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 NO_ANSWER = Reason(UNAVAILABLE, "Access cannot be checked now; try again later.")
 """For users; the cause is in the log and in `UnavailableError`."""

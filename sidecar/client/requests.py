@@ -37,14 +37,10 @@ def encode_question(question: object) -> bytes:
     """
     if not isinstance(question, Question):
         raise TypeError("it must be a `Question`")
-    action = {
-        "name": _text("action", question.action),
-        "properties": _properties("action_properties", question.action_properties),
-    }
     return _encode(
         {
             "subject": _entity("subject", question.subject),
-            "action": action,
+            "action": _action(question),
             "resource": _entity("resource", question.resource),
             "context": _properties("context", question.context),
         }
@@ -63,6 +59,30 @@ def encode_list_query(subject: object, resource: object, context: object) -> byt
             "subject": _entity("subject", subject),
             "resource": _entity("resource", resource),
             "context": _properties("context", context),
+        }
+    )
+
+
+def encode_resource_search(question: Question, page_token: str) -> bytes:
+    """Encode a search for the resources of a type.
+
+    Args:
+        question: Its resource is the type; the id is not sent.
+        page_token: That of the page before; empty for the first page.
+
+    Raises:
+        TypeError: A member is not of JSON.
+        ValueError: A member cannot be encoded.
+    """
+    resource = _entity("resource", question.resource)
+    del resource["id"]
+    return _encode(
+        {
+            "subject": _entity("subject", question.subject),
+            "action": _action(question),
+            "resource": resource,
+            "context": _properties("context", question.context),
+            "page": {"token": _text("page.token", page_token)},
         }
     )
 
@@ -96,6 +116,13 @@ def _encode(members: Mapping[str, object]) -> bytes:
     # UTF-8 refuses lone surrogates, as every server does.
     text = json.dumps(members, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8")
+
+
+def _action(question: Question) -> dict[str, object]:
+    return {
+        "name": _text("action", question.action),
+        "properties": _properties("action_properties", question.action_properties),
+    }
 
 
 def _entity(member: str, value: object) -> dict[str, object]:

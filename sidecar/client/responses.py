@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
@@ -109,6 +110,44 @@ def read_permissions(response: object) -> Permissions:
     by_action = _object(members.get("obligations", {}))
     obligations = {name: _parse_coded(by_action, name, Obligation) for name in by_action}
     return Permissions(actions=tuple(actions), obligations=MappingProxyType(obligations))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the results of a search."""
+
+    ids: tuple[str, ...]
+    obligations: tuple[tuple[str, Obligation], ...]
+    """Each with the id of a result that carries it."""
+    next_token: str
+    """Empty on the last page."""
+
+
+def read_page(response: object, type_name: str) -> Page:
+    """Return the page of a response to a search for resources of a type.
+
+    Raises:
+        UnavailableError: The response has none.
+    """
+    members = _object(response)
+    results = [*map(_object, _typed(members, "results", list))]
+    if any(_typed(item, "type", str) != type_name for item in results):
+        raise UnavailableError("the response is malformed: a result is of another type")
+    obligations: list[tuple[str, Obligation]] = []
+    carried = _typed(_object(members.get("context", {"obligations": []})), "obligations", list)
+    for item in map(_object, carried):
+        obligation = Obligation(_typed(item, "code", str), _typed(item, "message", str))
+        ids = _typed(item, "results", list)
+        if not all(isinstance(each, str) for each in ids):
+            raise UnavailableError("the response is malformed: `results` of an obligation")
+        obligations += [(each, obligation) for each in ids]
+    # A response without a page is complete.
+    page = _object(members.get("page", {"next_token": ""}))
+    return Page(
+        tuple(_typed(item, "id", str) for item in results),
+        tuple(obligations),
+        _typed(page, "next_token", str),
+    )
 
 
 def error_message(response: object) -> str:

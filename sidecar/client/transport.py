@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from sidecar.client.address import Address
@@ -17,6 +18,35 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 """Longest response to one question."""
 
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{1,256}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a call demands apart from its questions."""
+
+    request_id: str = ""
+    """Sent as ``X-Request-ID``; none if empty."""
+    min_revision: str | None = None
+    """Sent as ``Sidecar-Min-Revision``; None if any facts will do."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the options.
+
+        Raises:
+            TypeError: A value is not a text.
+            ValueError: A value cannot be sent in a header. An empty revision is none: a caller
+                that lost the token of its write must not be answered from older facts.
+        """
+        headers = {}
+        if self.request_id:
+            if not _HEADER_VALUE.fullmatch(self.request_id):
+                raise ValueError("the request id has characters that no header can have")
+            headers["X-Request-ID"] = self.request_id
+        if self.min_revision is not None:
+            if not _HEADER_VALUE.fullmatch(self.min_revision):
+                raise ValueError("`min_revision` is empty, or no revision")
+            headers["Sidecar-Min-Revision"] = self.min_revision
+        return headers
 
 
 class RefusedError(UnavailableError):
@@ -53,7 +83,7 @@ class Transport:
         self,
         path: str,
         body: bytes,
-        request_id: str,
+        options: Options,
         deadline: float,
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> object:
@@ -64,20 +94,20 @@ class Transport:
         Args:
             path: Below the base path of the address.
             body: JSON.
-            request_id: Sent as ``X-Request-ID``; none if empty.
+            options: Sent in headers, which count at every path.
             deadline: On the monotonic clock.
             max_bytes: Longest response.
 
         Raises:
             RefusedError: The status is not 200.
             UnavailableError: There is no response of JSON in time.
-            ValueError: The request id cannot be sent in a header.
+            ValueError: An option cannot be sent in a header.
         """
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if request_id:
-            if not _HEADER_VALUE.fullmatch(request_id):
-                raise ValueError("the request id has characters that no header can have")
-            headers["X-Request-ID"] = request_id
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            **options.headers(),
+        }
         token = self._token if self._token_file is None else self._token_file.current()
         response = self._connections.post(
             path, body, _with_token(headers, token), deadline, max_bytes

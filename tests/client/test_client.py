@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import threading
 import time
@@ -27,10 +28,12 @@ from sidecar.client import (
     Permissions,
     Question,
     Reason,
+    Resources,
     StrictClient,
     UnavailableError,
     connections,
     responses,
+    writer_position,
 )
 from sidecar.client.guard import Guard
 from tests.patience import lenient
@@ -1115,3 +1118,159 @@ def test_a_malformed_request_id_is_left_out() -> None:
 
 def test_permissions_without_actions_are_false() -> None:
     assert not Permissions(actions=())
+
+
+# --- searches -----------------------------------------------------------------------------------
+
+ACCOUNTS = ("user:ana", "switch", "account")
+CONFIRM_CEDAR = {**CONFIRM, "id": "confirm", "type": "custom", "results": ["cedar"]}
+
+
+def page(*ids: str, token: str = "", **members: object) -> dict[str, object]:
+    results = [{"type": "account", "id": each} for each in ids]
+    return {"results": results, "page": {"next_token": token, "count": len(ids)}, **members}
+
+
+def pages(**by_token: dict[str, object]) -> Callable[[bytes], bytes]:
+    """Return the page that the token of the request names; the first one is `first`."""
+
+    def respond_with_page(request: bytes) -> bytes:
+        token = json.loads(request.partition(b"\r\n\r\n")[2])["page"]["token"]
+        return respond(by_token[token or "first"])
+
+    return respond_with_page
+
+
+def search(server: Scripted, limit: int | None = None) -> Resources:
+    with Client(server.url, seconds=2.0) as client:
+        return client.search_resources(*ACCOUNTS, limit=limit)
+
+
+def test_a_search_returns_the_results_of_all_pages(start_server: StartServer) -> None:
+    obligations = {"obligations": [CONFIRM_CEDAR]}
+    server = start_server(
+        pages(
+            first=page("birch", token="t1"),  # noqa: S106  of a page
+            t1=page(token="t2"),  # noqa: S106
+            t2=page("cedar", "oak", context=obligations),
+        )
+    )
+
+    found = search(server)
+
+    assert [*found] == ["birch", "cedar", "oak"]
+    assert found.obligations == {"cedar": (Obligation("confirm", "Ask first."),)}
+    assert json.loads(server.requests[0].partition(b"\r\n\r\n")[2]) == {
+        "subject": {"type": "user", "id": "ana", "properties": {}},
+        "action": {"name": "switch", "properties": {}},
+        "resource": {"type": "account", "properties": {}},
+        "context": {},
+        "page": {"token": ""},
+    }
+
+
+def test_a_search_with_a_limit_reads_no_more_pages_than_it_needs(
+    start_server: StartServer,
+) -> None:
+    server = start_server(pages(first=page("birch", "cedar", token="t1")))  # noqa: S106
+
+    assert [*search(server, limit=1)] == ["birch"]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {},
+        {**page("oak"), "results": [{"type": "user", "id": "oak"}]},
+        {**page("oak"), "results": ["oak"]},
+        {**page("oak"), "page": {}},
+        {**page("oak"), "context": {}},
+        {**page("oak"), "context": {"obligations": [{**CONFIRM, "results": [7]}]}},
+        page("oak", token="t1"),  # noqa: S106
+    ],
+)
+def test_a_search_without_its_last_page_returns_nothing(
+    start_server: StartServer, second: dict[str, object]
+) -> None:
+    server = start_server(pages(first=page("birch", token="t1"), t1=second))  # noqa: S106
+
+    found = search(server)
+
+    assert ([*found], [reason.code for reason in found.reasons]) == ([], ["unavailable"])
+    with StrictClient(server.url) as strict, pytest.raises(UnavailableError):
+        strict.search_resources(*ACCOUNTS)
+
+
+@pytest.mark.parametrize("limit", [0, -1, "1"])
+def test_a_limit_that_is_none_finds_nothing(start_server: StartServer, limit: int) -> None:
+    found = search(start_server(pages(first=page("birch"))), limit=limit)
+
+    assert [reason.code for reason in found.reasons] == ["unavailable"]
+
+
+# --- revisions ----------------------------------------------------------------------------------
+
+
+def test_the_revision_that_facts_must_contain_is_sent_with_every_call(
+    start_server: StartServer,
+) -> None:
+    question = Question(subject=EDIT[0], action=EDIT[1], resource=EDIT[2])
+    token = "postgresql:7-00000001-0:42"  # noqa: S105  of a writer
+    server = start_server(respond({**ALLOW, "answers": [ALLOW], "permissions": [], "results": []}))
+
+    with Client(server.url) as client:
+        client.authorize(*EDIT, min_revision=token)
+        client.authorize_all([question], min_revision=token)
+        client.permissions(EDIT[0], EDIT[2], min_revision=token)
+        client.search_resources(*ACCOUNTS, min_revision=token)
+        client.authorize(*EDIT)
+
+    sent = [f"\r\nSidecar-Min-Revision: {token}\r\n".encode() in each for each in server.requests]
+    assert sent == [True] * 4 + [False]
+
+
+@pytest.mark.parametrize("revision", ["", "a\r\nX: b", 7, b"a"])
+def test_a_revision_that_is_none_is_a_denial(start_server: StartServer, revision: str) -> None:
+    server = start_server(respond(ALLOW))
+
+    with Client(server.url) as client:
+        decision = client.authorize(*EDIT, min_revision=revision)
+
+    assert (decision.unavailable, server.requests) == (True, [])
+
+
+class Cursor:
+    """A cursor of a driver of PostgreSQL that has one row."""
+
+    def __init__(self, row: object) -> None:
+        self.row = row
+        self.statements: list[str] = []
+
+    def execute(self, operation: str, /) -> None:
+        self.statements.append(operation)
+
+    def fetchone(self) -> object:
+        return self.row
+
+
+@pytest.mark.parametrize("row", [("postgresql:7:1",), {"token": "postgresql:7:1"}])
+def test_a_writer_reads_its_position_in_postgresql(row: object) -> None:
+    cursor = Cursor(row)
+
+    assert writer_position(cursor) == "postgresql:7:1"
+    assert cursor.statements == ["SELECT sidecar.position() AS token"]
+
+
+@pytest.mark.parametrize("factory", [None, sqlite3.Row])
+def test_a_writer_reads_its_position_in_sqlite(factory: type[sqlite3.Row] | None) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = factory
+        connection.execute("CREATE TABLE sidecar_position AS SELECT 'sqlite:00:9' AS token")
+
+        assert writer_position(connection.cursor()) == "sqlite:00:9"
+
+
+def test_a_database_without_a_history_has_no_position() -> None:
+    with pytest.raises(LookupError, match="sidecar source init"):
+        writer_position(Cursor(None))

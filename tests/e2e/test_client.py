@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from sidecar.client import Client, Entity, Question, StrictClient, UnavailableError
+from sidecar.client import (
+    Client,
+    Entity,
+    Question,
+    Resources,
+    StrictClient,
+    UnavailableError,
+    writer_position,
+)
 from sidecar.client.guard import Guard
+from tests.e2e.databases import make_database
 from tests.e2e.running import Sidecar, serving, start, until
 from tests.paths import ROOT
 from tests.patience import PATIENCE, lenient
@@ -51,6 +62,44 @@ def test_properties_and_context_reach_the_policy(lasting: Sidecar) -> None:
         decision = client.authorize("user:bob", "create", invitation, context={"via_proxy": True})
 
     assert [reason.code for reason in decision.reasons] == ["personal_email", "via_proxy"]
+
+
+def test_a_search_finds_what_single_answers_allow(lasting: Sidecar) -> None:
+    rows = (lasting.data / "accounts.yaml").read_text()
+    ids = sorted(re.findall(r"\bid: (\w+)", rows))
+
+    with Client(url(lasting), seconds=30) as client:
+        found = client.search_resources("user:uma", "switch", "account")
+        first = client.search_resources("user:uma", "switch", "account", limit=1)
+        alone = [each for each in ids if client.authorize("user:uma", "switch", f"account:{each}")]
+        removable = client.search_resources("user:uma", "remove", "membership")
+
+    assert (found.reasons, [*found]) == ((), alone)
+    assert [*first] == alone[:1]
+    assert {each.code for each in removable.obligations["cedar/wes"]} == {"confirm_irreversible"}
+
+
+def test_a_writer_is_answered_from_its_own_write(root: Path) -> None:
+    change = "UPDATE memberships SET role = ? WHERE account = 'acme' AND user = 'bob'"
+    make_database(root / "facts.sqlite", root / "fixtures", root / "data")
+    with (
+        serving(root, "--data", "sqlite:facts.sqlite", "--store", "store") as sidecar,
+        Client(url(sidecar), seconds=30) as client,
+        closing(sqlite3.connect(root / "facts.sqlite")) as connection,
+    ):
+        until(lambda: sidecar.ready()[0] == 200)
+        edits = []
+        for role in ("support", "admin", "support"):
+            with connection:
+                cursor = connection.cursor()
+                cursor.execute(change, [role])
+                position = writer_position(cursor)
+            permissions = client.permissions("user:bob", "account:acme", min_revision=position)
+            edits.append("numbers.edit" in permissions)
+        other = client.authorize("user:bob", *EDIT[1:], min_revision="sqlite:00:9")
+
+    assert edits == [False, True, False]
+    assert [reason.code for reason in other.reasons] == ["stale_data"]
 
 
 def test_an_unfulfilled_obligation_is_a_denial(lasting: Sidecar) -> None:
@@ -264,7 +313,14 @@ def test_the_examples_of_the_documentation_run(lasting: Sidecar) -> None:
     examples = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     source = "\n".join(examples).replace("http://127.0.0.1:8181", url(lasting))
     app = Flask(__name__)
-    found: dict[str, object] = {"app": app, "g": type("G", (), {"user_id": "ana"})}
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE memberships (account, user, role)")
+    connection.execute("CREATE TABLE sidecar_position AS SELECT 'sqlite:00:9' AS token")
+    found: dict[str, object] = {
+        "app": app,
+        "g": type("G", (), {"user_id": "ana"}),
+        "connection": connection,
+    }
 
     exec(compile(source, "docs/client.md", "exec"), found)  # noqa: S102  our own examples
 
@@ -272,5 +328,9 @@ def test_the_examples_of_the_documentation_run(lasting: Sidecar) -> None:
     client = found["client"]
     assert isinstance(client, Client)
     client.close()
+    connection.close()
+    assert isinstance(found["landing"], Resources)
+    assert [*found["landing"]] == ["acme"]
+    assert found["position"] == "sqlite:00:9"
     assert bool(found["decision"])
     assert refused.status_code == 403
