@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from sidecar.facts import Facts, Row, reader_of
-from sidecar.facts.indexes import getter
+from sidecar.facts.indexes import reader_through
 from sidecar.schema import EntityType, Key, Lookup, Schema, Value
 from sidecar.schema.model import INDEXED
 
@@ -25,6 +25,7 @@ Sources: TypeAlias = Sequence[Any]
 Pair: TypeAlias = tuple[Row, Row | None]
 """A row that is found, and the one of the second type that fits together with it."""
 _ReadPath: TypeAlias = Callable[[Facts, Row], Value]
+_FindKeys: TypeAlias = Callable[[Facts, Any], Collection[Key]]
 _Joined: TypeAlias = tuple[Value, ...]
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -124,10 +125,16 @@ class _Side:
     """One of the rows of a look-up: the found one, or the second one."""
 
     type: EntityType
-    matched: tuple[tuple[str, int], ...]
-    """Attributes, each with the index of the source that it equals."""
+    matched: Mapping[tuple[str, ...], int]
+    """Paths, each with the index of the source that it equals."""
     conditions: tuple[tuple[_ReadPath, int], ...]
-    """The same of all paths of the match."""
+    """The same, as they are read."""
+    key: frozenset[tuple[str, ...]]
+    """The paths of the key columns."""
+    finders: Mapping[tuple[str, ...], _FindKeys]
+    """Of the attributes by whose values an index finds rows."""
+    finders_through: Mapping[tuple[str, ...], _FindKeys]
+    """Of the paths of two steps by whose values two indexes do."""
     joins: tuple[tuple[str, ...], ...]
     """Paths that equal those of the other side, in the same order."""
     read_joins: tuple[_ReadPath, ...]
@@ -145,9 +152,14 @@ class _Side:
     ) -> _Side:
         """Prepare one side of a look-up; `where` has its constants and its clock."""
         constants, clock = where
+        made = {path: _finder(schema, declared, path) for path in (*match, *joins)}
+        finders = {path: find for path, find in made.items() if find is not None}
         return cls(
             type=declared,
-            matched=tuple((path[0], at) for path, at in match.items() if len(path) == 1),
+            matched=match,
+            key=frozenset((column,) for column in declared.key),
+            finders={path: find for path, find in finders.items() if len(path) == 1},
+            finders_through={path: find for path, find in finders.items() if len(path) > 1},
             conditions=tuple((_reader(schema, declared, path), at) for path, at in match.items()),
             joins=joins,
             read_joins=tuple(_reader(schema, declared, path) for path in joins),
@@ -161,36 +173,34 @@ class _Side:
         self, facts: Facts, sources: Sources, joined: _Joined | None = None
     ) -> Collection[Key] | None:
         """Return keys among which all fitting rows are, as few as possible; None if unbounded."""
-        known = {name: sources[at] for name, at in self.matched if sources[at] is not UNKNOWN}
+        known = {path: sources[at] for path, at in self.matched.items()}
+        known = {path: value for path, value in known.items() if value is not UNKNOWN}
         if joined is not None:
-            pairs = zip(self.joins, joined, strict=True)
-            known.update({path[0]: value for path, value in pairs if len(path) == 1})
-        if known.keys() >= set(self.type.key):
-            parts = tuple(known[column] for column in self.type.key)
+            known.update(zip(self.joins, joined, strict=True))
+        if known.keys() >= self.key:
+            parts = tuple([known[column,] for column in self.type.key])
             return (parts[0] if len(parts) == 1 else parts,)
-        found = (
-            facts.holders(self.type.name, name).get(value, ())
-            for name, value in known.items()
-            if self._is_indexed(name)
-        )
-        return min(found, key=len, default=None)
+        found = [find(facts, known[path]) for path, find in self.finders.items() if path in known]
+        if found:
+            return min(found, key=len)
+        through = self.finders_through.items()
+        return next((find(facts, known[path]) for path, find in through if path in known), None)
 
     def is_bounded(self, unknown: int) -> bool:
         """Tell whether an index finds the rows by what they match but for one source."""
-        return any(at != unknown and self._is_indexed(name) for name, at in self.matched)
+        return any(
+            at != unknown and (path in self.finders or path in self.finders_through)
+            for path, at in self.matched.items()
+        )
 
     def is_bounded_by_joins(self) -> bool:
         """Tell whether an index finds the rows that have joined values."""
-        return any(len(path) == 1 and self._is_indexed(path[0]) for path in self.joins)
-
-    def _is_indexed(self, name: str) -> bool:
-        return self.type.attributes[name].type.kind in INDEXED
+        return any(path in self.finders or path in self.finders_through for path in self.joins)
 
     def has_key(self, sources: Sources) -> bool:
         """Tell whether a row of the other side leads to one row of this side by its key."""
-        known = {name for name, at in self.matched if sources[at] is not UNKNOWN}
-        known |= {path[0] for path in self.joins if len(path) == 1}
-        return known >= set(self.type.key)
+        known = {path for path, at in self.matched.items() if sources[at] is not UNKNOWN}
+        return known.union(self.joins) >= self.key
 
     def rows(
         self,
@@ -258,24 +268,34 @@ def _hashed(
         yield from ((row, beside) for row in known.get(other.joined(facts, beside), ()))
 
 
-class _RowsOf(Mapping[str, Mapping[Key, Row]]):
-    """The rows of all types, as functions over rows take them."""
-
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
-
-    def __getitem__(self, type_name: str) -> Mapping[Key, Row]:
-        return self._facts.rows(type_name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._facts.schema.types)
-
-    def __len__(self) -> int:
-        return len(self._facts.schema.types)
-
-
 def _reader(schema: Schema, declared: EntityType, path: tuple[str, ...]) -> _ReadPath:
     if len(path) == 1:
         read = reader_of(declared, path[0])
         return lambda _, row: read(row)
-    return lambda facts, row: getter(schema, declared, path, _RowsOf(facts))(row)
+    through = reader_through(schema, declared, path)
+    return lambda facts, row: through(facts.rows, row)
+
+
+def _finder(schema: Schema, declared: EntityType, path: tuple[str, ...]) -> _FindKeys | None:
+    """Return a function to the keys of the rows with a value at a path; None without an index.
+
+    Through a reference these are the rows that refer to one of the entities with the value.
+    """
+    name, attribute = path[0], declared.attributes[path[0]]
+    if attribute.type.kind not in INDEXED:
+        return None
+    if len(path) == 1:
+        return lambda facts, value: facts.holders(declared.name, name).get(value, ())
+    target = schema.types[attribute.type.target]
+    if target.key == path[1:]:
+        return lambda facts, value: facts.holders(declared.name, name).get(value, ())
+    column = target.attributes[path[1]]
+    if path[1] in target.key or column.default is not None or column.type.kind not in INDEXED:
+        return None  # an entity without a row can have the value
+
+    def through(facts: Facts, value: Value) -> Collection[Key]:
+        held = facts.holders(declared.name, name)
+        named = facts.holders(target.name, column.name).get(value, ())
+        return [key for each in named for key in held.get(each, ())]
+
+    return through

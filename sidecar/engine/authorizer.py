@@ -39,7 +39,7 @@ def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
     always_on = kind.always_on_reasons(action, frame)
     grantable = not always_on and not frame.outside
     if entry.allowed is not None:
-        granted = grantable and entry.allowed(frame) is True
+        granted = grantable and entry.allowed(frame) is True  # as `is_denied`
         reasons = [] if granted else _holding(kind, entry.forbids, action, frame, faults)
     else:
         granted = grantable and kind.holds(entry.grant, action, frame, faults)
@@ -61,6 +61,24 @@ def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
         outside=frame.outside,
         valid=valid,
     )
+
+
+def is_denied(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> bool:
+    """Tell whether `authorize` surely denies a request, in less time; a search denies most of them.
+
+    Raises:
+        InvalidRequestError: A declared property has the wrong JSON type.
+    """
+    kind = kind_of(request.subject.type, request.resource.type, policy)
+    if kind is None:
+        return False
+    allowed = kind.entry(request.action).allowed
+    if allowed is None:
+        return False
+    frame = kind.frame(request, snapshot, now)
+    if frame.outside or kind.always_on_reasons(request.action, frame):
+        return True
+    return allowed(frame) is not True
 
 
 def deny_stale(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:

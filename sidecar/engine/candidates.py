@@ -8,7 +8,7 @@ down is for `authorize` to tell of each. A path to an allow without such a test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
@@ -20,11 +20,34 @@ from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
 from sidecar.facts import reader_of
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup
+from sidecar.schema.model import INDEXED
 
-Find = Callable[[Frame], Iterable[Any]]
-"""Yields keys of the unknown side: all that a test can hold for, and perhaps more."""
-Back = Callable[[Frame, Any], Iterable[Any]]
-"""Yields keys of the unknown side for which a path leads to this value."""
+Found = frozenset[Any]
+"""Keys of the unknown side, or values of a path."""
+Back = Callable[["_Search", Found], Found]
+"""Returns the keys of the unknown side for which a path leads to one of these values."""
+Implied = Callable[[Frame, Any], Iterable[Any]]
+"""Returns the other column of the keys that exist without a row, for one column."""
+Find = Callable[["_Search"], Found]
+"""Returns keys of the unknown side: all that a test can hold for, and perhaps more."""
+
+
+_NOTHING: Found = frozenset()
+
+
+class _Search:
+    """One request, with what was found for it: tests of a chain of references share most steps."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._found: dict[Hashable, Found] = {}
+
+    def once(self, step: Hashable, find: Callable[[Frame], Iterable[Any]]) -> Found:
+        """Return what a step finds; equal steps are taken once."""
+        found = self._found.get(step)
+        if found is None:
+            found = self._found[step] = frozenset(find(self.frame))
+        return found
 
 
 class Candidates:
@@ -48,6 +71,7 @@ class Candidates:
         """
         found: set[Key] = set()
         seen: set[int] = set()
+        search = _Search(frame)
         open_nodes = [root]
         while open_nodes:
             node = open_nodes.pop()
@@ -56,15 +80,15 @@ class Candidates:
             if node.number in seen or node is FALSE or node is FAULT:
                 continue
             seen.add(node.number)
-            open_nodes += self._ways_on(node, frame, found)
+            open_nodes += self._ways_on(node, search, found)
         found.discard(None)  # an absent reference leads to nobody
         return found
 
-    def _ways_on(self, node: Node, frame: Frame, found: set[Key]) -> Iterator[Node]:
+    def _ways_on(self, node: Node, search: _Search, found: set[Key]) -> Iterator[Node]:
         """Yield the branches that can still be taken; add the candidates that a test names."""
         question = self._tests[node.test].question
         if not self._depends(*facts_of(question)):
-            yield self._evaluator.step(node, frame)
+            yield self._evaluator.step(node, search.frame)
             return
         if question not in self._finds:
             self._finds[question] = self._find(question)
@@ -73,7 +97,7 @@ class Candidates:
             if find is None or label is not True:
                 yield branch
             elif branch is not FALSE:
-                found.update(find(frame))
+                found.update(find(search))
         if len(node.branches) > len(node.labels):
             yield node.branches[-1]
 
@@ -96,7 +120,7 @@ class Candidates:
         if self._depends(known):
             return None
         value, back = self._reader.comparable(known), self._back(unknown)
-        return None if back is None else lambda frame: back(frame, value(frame))
+        return None if back is None else lambda search: back(search, _one(value(search.frame)))
 
     def _find_included(self, members: Path, operand: Path) -> Find | None:
         declared = self._reader.attribute(members).type
@@ -106,11 +130,11 @@ class Candidates:
             value, back = self._reader.comparable(operand), self._back(members)
             if self._depends(operand) or back is None:
                 return None
-            return lambda frame: back(frame, value(frame))
+            return lambda search: back(search, _one(value(search.frame)))
         each, back_to = self._evaluator.members(members), self._back(operand)
         if back_to is None:
             return None
-        return lambda frame: (key for member in each(frame) or () for key in back_to(frame, member))
+        return lambda search: back_to(search, frozenset(each(search.frame) or ()))
 
     def _find_looked_up(self, path: LookupPath) -> Find | None:
         """Return who can be found by a look-up in which one part is unknown."""
@@ -122,7 +146,15 @@ class Candidates:
         columns = {source: match[0] for match, source in lookup.match.items() if len(match) == 1}
         if len(unknown) != 1 or unknown[0] not in columns:
             return None
-        known = next((name for name in columns if name != unknown[0]), None)
+        attributes = found.attributes
+        known = next(
+            (
+                source
+                for source, column in columns.items()
+                if source != unknown[0] and attributes[column].type.single.kind in INDEXED
+            ),
+            None,
+        )
         if known is None:
             return None
         from_known, to_unknown = parts[known], parts[unknown[0]]
@@ -138,13 +170,18 @@ class Candidates:
         if implied is None:
             return None
 
-        def find(frame: Frame) -> Iterator[Any]:
-            given = value(frame)
+        def looked_up(frame: Frame, given: Any) -> Iterator[Any]:  # noqa: ANN401 - of any declared type
             rows = frame.snapshot.rows(name)
             for key in frame.snapshot.holders(name, column).get(given, ()):
-                yield from back(frame, want(rows[key]))
-            for part in implied(frame, given):
-                yield from back(frame, part)
+                yield want(rows[key])
+            yield from implied(frame, given)
+
+        step = (lookup.name, self._reader.type_of(path.base).name, unknown[0])
+
+        def find(search: _Search) -> Found:
+            given = value(search.frame)
+            values = search.once((*step, given), lambda frame: looked_up(frame, given))
+            return back(search, values)
 
         return find
 
@@ -161,13 +198,17 @@ class Candidates:
         if back is None:
             return None
         reads = list(self._parts(path, place))
+        step = (lookup.name, self._reader.type_of(path.base).name)
 
-        def find(frame: Frame) -> Iterator[Any]:
-            sources = [read(frame) for read in reads]
+        def find(search: _Search) -> Found:
+            sources = tuple([read(search.frame) for read in reads])
             if None in sources:
-                return
-            for value in any_row.sources_of(frame.snapshot, sources, frame.now):
-                yield from back(frame, value)
+                return _NOTHING
+            values = search.once(
+                (*step, sources),
+                lambda frame: any_row.sources_of(frame.snapshot, sources, frame.now),
+            )
+            return back(search, values)
 
         return find
 
@@ -184,7 +225,7 @@ class Candidates:
     def _back(self, path: Path) -> Back | None:
         """Return how to go from a value at `path` back to the unknown side."""
         if path == self._unknown:
-            return lambda _, value: (value,)
+            return lambda _, values: values
         if not isinstance(path, Member) or not self._reader.is_entity(path.base):
             return None
         declared, name = self._reader.type_of(path.base), path.name
@@ -199,6 +240,8 @@ class Candidates:
             return None
         if declared.key == (name,):
             return base
+        if attribute.type.single.kind not in INDEXED:
+            return None
         return self._back_through(base, declared, attribute)
 
     def _back_through(self, base: Back, declared: EntityType, attribute: Attribute) -> Back | None:
@@ -208,16 +251,21 @@ class Candidates:
         if implied is None:
             return None
 
-        def back(frame: Frame, value: Any) -> Iterator[Any]:  # noqa: ANN401 - of any declared type
-            for key in frame.snapshot.holders(name, column).get(value, ()):
-                yield from base(frame, key)
-            for part in implied(frame, value):
-                parts = {column: value, other: part}
-                yield from base(frame, tuple(parts[each] for each in declared.key))
+        def holders(frame: Frame, values: Found) -> Iterator[Any]:
+            held = frame.snapshot.holders(name, column)
+            for value in values:
+                yield from held.get(value, ())
+                for part in implied(frame, value):
+                    parts = {column: value, other: part}
+                    yield tuple(parts[each] for each in declared.key)
+
+        def back(search: _Search, values: Found) -> Found:
+            keys = search.once((name, column, values), lambda frame: holders(frame, values))
+            return base(search, keys)
 
         return back
 
-    def _implied(self, declared: EntityType, known: str) -> Back | None:
+    def _implied(self, declared: EntityType, known: str) -> Implied | None:
         """Return, given one column of the key, the other of entities that exist without a row.
 
         None where they cannot be found through an index.
@@ -241,3 +289,7 @@ class Candidates:
 
 def _nobody(_frame: Frame, _value: object) -> Iterable[Any]:
     return ()
+
+
+def _one(value: Any) -> Found:  # noqa: ANN401 - of any declared type
+    return _NOTHING if value is None else frozenset((value,))

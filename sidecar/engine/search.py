@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
 from sidecar.engine import kind_of
-from sidecar.engine.authorizer import authorize
+from sidecar.engine.authorizer import authorize, is_denied
 from sidecar.engine.policy import Policy
 from sidecar.engine.validity import shared_window
 from sidecar.errors import InvalidRequestError
@@ -135,8 +135,8 @@ def each_subject(
     """
     kind = request.subject.type
     ids = _candidates((SUBJECT, kind), request, policy, snapshot, now, after)
-    asked = (replace(request, subject=Reference(kind, each)) for each in ids)
-    return (Candidate.of(each.subject.id, authorize(each, policy, snapshot, now)) for each in asked)
+    asked = ((each, replace(request, subject=Reference(kind, each))) for each in ids)
+    return (_decided(*each, policy, snapshot, now) for each in asked)
 
 
 def each_resource(
@@ -149,10 +149,17 @@ def each_resource(
     """
     kind = request.resource.type
     ids = _candidates((RESOURCE, kind), request, policy, snapshot, now, after)
-    asked = (replace(request, resource=Reference(kind, each)) for each in ids)
-    return (
-        Candidate.of(each.resource.id, authorize(each, policy, snapshot, now)) for each in asked
-    )
+    asked = ((each, replace(request, resource=Reference(kind, each))) for each in ids)
+    return (_decided(*each, policy, snapshot, now) for each in asked)
+
+
+def _decided(
+    identifier: str, request: Request, policy: Policy, snapshot: Facts, now: datetime
+) -> Candidate:
+    """Return what is decided of the candidate with an id."""
+    if is_denied(request, policy, snapshot, now):
+        return Candidate(identifier, allowed=False)
+    return Candidate.of(identifier, authorize(request, policy, snapshot, now))
 
 
 def each_action(

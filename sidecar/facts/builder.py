@@ -166,11 +166,11 @@ class _Builder:
         if target.implied and self._faults.broken:  # rows that imply an entity may be missing
             return
         read, targets = self._read[declared.name], rows[target.name]
-        implied = exists_without_row(self._schema, target, rows)
+        implied = exists_without_row(self._schema, target)
         for row, line in zip(read.all, read.lines, strict=True):
             value = row[index]
             for key in value if isinstance(value, frozenset) else (value,):
-                if key is None or key in targets or (implied and implied(key)):
+                if key is None or key in targets or (implied and implied(rows.__getitem__, key)):
                     continue
                 message = ""
                 if not self._faults.full:

@@ -12,6 +12,8 @@ from sidecar.schema import ABSENT, Attribute, EntityType, Key, Lookup, Schema, V
 from sidecar.schema.model import INDEXED
 
 Rows: TypeAlias = Mapping[str, Mapping[Key, Row]]
+RowsOf: TypeAlias = Callable[[str], Mapping[Key, Row]]
+"""Returns the rows of a type by its name, as `Facts.rows` does."""
 THIS = "this"
 
 
@@ -48,53 +50,63 @@ def getter(
     """Return a function from a row to its value at a path; absent if an entity is missing."""
     if len(path) == 1:
         return reader_of(declared, path[0])
+    read = reader_through(schema, declared, path)
+    return lambda row: read(rows.__getitem__, row)
+
+
+def reader_through(
+    schema: Schema, declared: EntityType, path: tuple[str, ...]
+) -> Callable[[RowsOf, Row], Value]:
+    """Return `getter` for a path of two steps and for whatever rows there are then."""
     first = list(declared.attributes).index(path[0])
     target = schema.types[declared.attributes[path[0]].type.target]
     if path[1] in target.key:
         # A reference holds the key of its target, whether that exists or not.
         if len(target.key) == 1:
-            return itemgetter(first)
+            return lambda _, row: row[first]
         part = target.key.index(path[1])
 
-        def part_of_key(row: Row) -> Value:
+        def part_of_key(_: RowsOf, row: Row) -> Value:
             key = row[first]
             return key[part] if isinstance(key, tuple) else ABSENT
 
         return part_of_key
     second, default = reader_of(target, path[1]), target.attributes[path[1]].default
-    targets = rows[target.name]
     # An entity without a row has the defaults if it exists, and no values otherwise.
-    exists = exists_without_row(schema, target, rows) if default is not None else None
+    exists = exists_without_row(schema, target) if default is not None else None
+    name = target.name
 
-    def attribute_of_target(row: Row) -> Value:
+    def attribute_of_target(rows_of: RowsOf, row: Row) -> Value:
         key = row[first]
-        target_row = targets.get(key)  # type: ignore[arg-type]  # a value that is no key is not there
+        target_row = rows_of(name).get(key)  # type: ignore[arg-type]  # a value that is no key is not there
         if target_row is not None:
             return second(target_row)
-        return default if exists is not None and key is not None and exists(key) else ABSENT
+        if exists is not None and key is not None and exists(rows_of, key):
+            return default
+        return ABSENT
 
     return attribute_of_target
 
 
 def exists_without_row(
-    schema: Schema, declared: EntityType, rows: Rows
-) -> Callable[[Value], bool] | None:
+    schema: Schema, declared: EntityType
+) -> Callable[[RowsOf, Value], bool] | None:
     """Return a test whether an entity without a row exists; None if none does."""
     if not declared.table:
-        return lambda _: True
+        return lambda _rows_of, _key: True
     if declared.implied is None:
         return None
     path, column = declared.implied
-    read = getter(schema, declared, path, rows)
+    read = reader_through(schema, declared, path)
     index = declared.key.index(column)
     names = list(declared.attributes)
 
-    def is_implied(key: Value) -> bool:
+    def is_implied(rows_of: RowsOf, key: Value) -> bool:
         parts = key if isinstance(key, tuple) else (key,)
         row: list[Value] = [None] * len(names)
         for name, part in zip(declared.key, parts, strict=True):
             row[names.index(name)] = part
-        return read(tuple(row)) == parts[index]
+        return read(rows_of, tuple(row)) == parts[index]
 
     return is_implied
 

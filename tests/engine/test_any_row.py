@@ -227,7 +227,7 @@ def test_a_row_is_found_where_one_fits_and_by_each_source(
         assert found in facts.rows("share").values()
     for at, domain in enumerate(domains):
         if not any_row.is_bounded(at):
-            assert name in {"boss", "access", "joined_by_access", "joined_by_boss"}
+            assert name in {"access", "joined_by_access"}
             continue
         asked = [*sources[:at], UNKNOWN, *sources[at + 1 :]]
         candidates = any_row.sources_of(facts, asked, now)
@@ -273,6 +273,26 @@ def test_the_indexes_that_decisions_need_are_those_of_what_is_matched(
         ("guest", "user"),
         ("user", "home"),
     }
+
+
+def test_a_path_of_two_steps_finds_rows_where_no_attribute_does(
+    schemas: tuple[Schema, ReferenceSchema],
+) -> None:
+    names = [f"t{number}" for number in range(1_000)]
+    tables: dict[str, list[dict[str, Any]]] = {
+        "users": [{"id": "u1"}],
+        "teams": [{"id": each} | ({"boss": "u1"} if each == "t7" else {}) for each in names],
+        "memberships": [],
+        "guests": [],
+        "documents": [{"id": f"d{number}"} for number in range(1_000)],
+        "shares": [{"document": f"d{at}", "team": each} for at, each in enumerate(names)],
+    }
+    facts = CountingFacts(snapshot_of(schemas[0], tables))
+    any_row = AnyRow(schemas[0], schemas[0].types["document"].lookups["boss"])
+
+    assert any_row.is_bounded(0)
+    assert list(any_row.sources_of(facts, (UNKNOWN, "u1"), START)) == ["d7"]
+    assert facts.read <= 5  # a share and its team, and the tables of both
 
 
 class CountingFacts:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sidecar.engine.policy import Policy
 from sidecar.engine.search import search_resources, search_subjects
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
+from sidecar.schema import Key, Value
 from tests import reference
 from tests.bundled import through_a_bundle
 from tests.depth import deep
@@ -226,6 +228,42 @@ def test_a_request_that_does_not_read_the_chain_is_decided(policy: Policy) -> No
 
     assert authorize(asked("u1", "read", "doc", "d"), policy, facts, NOW).allowed
     assert authorize(asked("u1", "read", "folder", "f2"), policy, facts, NOW).allowed
+
+
+class CountingFacts:
+    """Facts that count which values are looked up in the index of an attribute."""
+
+    def __init__(self, facts: Snapshot) -> None:
+        self.schema, self.revision = facts.schema, facts.revision
+        self.rows, self.id_of, self.find, self.ids = facts.rows, facts.id_of, facts.find, facts.ids
+        self._facts = facts
+        self.asked: Counter[tuple[str, Value]] = Counter()
+
+    def holders(self, type_name: str, attribute: str) -> Mapping[Value, Collection[Key]]:
+        asked = self.asked
+
+        class Counted(dict[Value, Collection[Key]]):
+            def get(self, key: Value, default: object = None) -> object:  # type: ignore[override]  # as it is called
+                asked[attribute, key] += 1
+                return super().get(key, default)
+
+        return Counted(self._facts.holders(type_name, attribute))
+
+
+def test_a_search_goes_each_step_of_a_chain_once(policy: Policy) -> None:
+    width = 20
+    rows = chain(0)
+    rows["folders"] += [{"id": f"a{at}", "parent": "f0"} for at in range(width)]
+    rows["folders"] += [{"id": f"b{at}", "parent": f"a{at}"} for at in range(width)]
+    rows["folders"] += [{"id": f"c{at}", "parent": f"b{at}"} for at in range(width)]
+    facts = CountingFacts(snapshot_of(policy, rows))
+
+    found = search_resources(asked("u1", "read", "folder", ""), policy, facts, NOW)
+
+    assert len(found) == 3 * width + 1
+    assert facts.asked["owner", "u1"] == 1
+    # The rule of shares goes along the chain as well, with nothing to begin at.
+    assert all(count == 1 for count in facts.asked.values())
 
 
 def test_an_explanation_shows_the_chain(policy: Policy) -> None:

@@ -228,3 +228,39 @@ def test_what_is_not_taken_from_a_search_is_not_decided(
     next(found)
 
     assert len(decided) == 1
+
+
+def test_a_search_takes_page_by_page_what_an_index_would_find_by_the_thousand(
+    tmp_path: Path,
+) -> None:
+    policies, fixtures = tmp_path / "policies", tmp_path / "fixtures"
+    policies.mkdir()
+    fixtures.mkdir()
+    (fixtures / "schema.yaml").write_text(
+        "enums: {kind: [open, closed]}\n"
+        "types:\n"
+        "  user: {subject: true, table: users, key: id, attributes: {id: string, kind: kind}}\n"
+        "  item: {table: items, key: id, attributes: {id: string, kind: kind}, actions: [a, b]}\n"
+        "settings: {kinds: set of kind}\n"
+    )
+    (fixtures / "settings.yaml").write_text("kinds: [open]\n")
+    (fixtures / "reasons.yaml").write_text("{}\n")
+    (policies / "main.polar").write_text(
+        'allow(user: User, _: Action{name: "a"}, item: Item) if item.kind = user.kind;\n'
+        'allow(_: User, _: Action{name: "b"}, item: Item) if '
+        "settings.kinds.includes(item.kind) = true;\n"
+    )
+    made = load_pack(policies, fixtures)
+    rows = {
+        "user": [{"id": "u", "kind": "open"}],
+        "item": [{"id": "i1", "kind": "closed"}, {"id": "i2", "kind": "open"}],
+    }
+    tables = {name: Table(f"{name}s", list(enumerate(each, 1))) for name, each in rows.items()}
+    facts = build(made.schema, tables)
+    kind = kind_of("user", "item", made)
+    assert kind is not None
+
+    for action in ("a", "b"):
+        asked = _request("user:u", action, "item:any")
+        assert kind.candidates(RESOURCE, asked, facts, NOW) is None
+        assert search_resources(asked, made, facts, NOW) == ("i2",)

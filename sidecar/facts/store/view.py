@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from sidecar.facts.facts import RowMapping
-from sidecar.facts.indexes import Rows, exists_without_row
+from sidecar.facts.indexes import Rows, RowsOf, exists_without_row
 from sidecar.facts.row_parser import Row
 from sidecar.facts.spelling import spelled_id
 from sidecar.facts.store.encoding import encode_text
@@ -62,7 +62,7 @@ class View:
             for name, rows in stored.items()
         }
         self._lookups: dict[str, Callable[[Row], list[Entry]]] = {}
-        self._exists: dict[str, Callable[[Value], bool] | None] = {}
+        self._exists: dict[str, Callable[[RowsOf, Value], bool] | None] = {}
 
     def exists(self, type_name: str, key: Value) -> bool:
         """Return whether an entity exists, with a row or by implication."""
@@ -70,9 +70,9 @@ class View:
             return True
         if type_name not in self._exists:
             declared = self._layout.schema.types[type_name]
-            self._exists[type_name] = exists_without_row(self._layout.schema, declared, self.rows)
+            self._exists[type_name] = exists_without_row(self._layout.schema, declared)
         implied = self._exists[type_name]
-        return implied is not None and implied(key)
+        return implied is not None and implied(self.rows.__getitem__, key)
 
     def implied_by(self, layout: TypeLayout, key: Key) -> Key | None:
         """Return the key of a type that an entity implies."""
