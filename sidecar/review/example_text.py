@@ -22,7 +22,7 @@ def lines_of(example: Example, action: str, schema: Schema) -> Iterator[str]:
         ("context", request.context),
     ):
         if sent:
-            yield f"said of the {name}: {_members(sent)}"
+            yield f"sent for the {name}: {_members(sent)}"
     yield f"at {instant_text(example.now)}"
     for type_name, rows in example.rows.items():
         for row in rows:

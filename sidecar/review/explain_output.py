@@ -85,9 +85,9 @@ def as_json(told: Explained) -> dict[str, Any]:
 def _sections(told: Explained) -> Iterator[tuple[str, Sequence[str]]]:
     if told.decision.outside:
         members = " and ".join(f"`{each}`" for each in told.decision.outside)
-        yield f"granted: not asked, since {members} in the request is outside its domain", ()
+        yield f"granted: not evaluated, since {members} in the request is outside its domain", ()
     elif told.granted is None:
-        yield "granted: not asked, since the subject or the resource is not as it must be", ()
+        yield "granted: not evaluated, since the subject or the resource is not as it must be", ()
     elif told.granted.holds:
         yield "granted by", _lines(told.granted)
     elif told.granted.hindrances:

@@ -28,7 +28,7 @@ MOST_MEMBERS = 8
 _NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
 _SOURCES = {
     "mount": "in the mount",
-    "request": "said in the request",
+    "request": "sent in the request",
     "settings": "settings.yaml",
     "clock": "the clock",
     "schema": "the default in schema.yaml",
