@@ -44,9 +44,6 @@ _PATIENCE = 5
 
 _NUMBERS_PER_SECOND = 10
 
-MAX_EARLIER = 100
-"""Lineages that are kept."""
-
 
 class Follower:
     """Keeps the stores of a sidecar up with the source; one process runs it."""
@@ -225,11 +222,10 @@ class Follower:
 
     def _begin_build(self, pack: Pack, layout: Layout, source: Source) -> None:
         number = self._next_number()
-        earlier = () if self._meta is None else (*self._meta.earlier, self._meta.lineage)
-        stores = self._stores
+        stores, replaced = self._stores, self._meta
 
         def build() -> Built:
-            return build_store(stores, layout, source, number, earlier[-MAX_EARLIER:])
+            return build_store(stores, layout, source, number, replaced)
 
         LOG.info("reading all rows of %s", source.name)
         # A process that was killed leaves its files, which would fill the disk in the end.
@@ -253,14 +249,15 @@ class Follower:
         if built.path is None:
             self._refuse(layout, source, built.position, built.problems)
             return
-        has_advanced = self._number() != build.number
+        replaced = self._meta if self._number() != build.number else None
         try:
             path, meta = publish_store(
                 self._stores,
                 built.path,
                 layout,
                 self._next_number(),
-                source if has_advanced else None,
+                source,
+                replaced,
             )
         except (InvalidDocumentsError, StoreError) as error:
             remove(built.path)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from sidecar.errors import InvalidDocumentsError, Problem, SidecarError, SourceError
 from sidecar.facts import MountFaults
-from sidecar.facts.sources import Position, Source
+from sidecar.facts.sources import Contains, Position, Source
 from sidecar.facts.store.applier import apply_changes
 from sidecar.facts.store.directory import LOADING, StoreDirectory, remove
 from sidecar.facts.store.file import (
@@ -45,7 +45,7 @@ class Built:
 
 
 def build_store(
-    stores: StoreDirectory, layout: Layout, source: Source, number: int, earlier: tuple[str, ...]
+    stores: StoreDirectory, layout: Layout, source: Source, number: int, replaced: Meta | None
 ) -> Built:
     """Build a store of all rows of a source, in this process.
 
@@ -54,7 +54,7 @@ def build_store(
         layout: The layout of the store.
         source: The source.
         number: The number of its first revision.
-        earlier: The lineages of the stores before it.
+        replaced: The content of the store before it, if there is one.
     """
     lineage, path = stores.building(layout.digest)
     faults, position = MountFaults(), None
@@ -66,6 +66,7 @@ def build_store(
             moment = elapsed()
             with source.read(faults) as reading:
                 position = reading.position
+                earlier = _earlier(replaced, reading.contains)
                 Loader(store, faults).load(reading.tables)
             target = StoreFile(path, layout, writable=True)
             compact(store, target)
@@ -92,8 +93,20 @@ def build_store(
         return Built(None, (Problem(source.name, 0, str(error)),))
 
 
-def publish_store(
-    stores: StoreDirectory, path: Path, layout: Layout, number: int, source: Source | None
+def _earlier(replaced: Meta | None, contains: Contains) -> tuple[tuple[str, int], ...]:
+    """Return the revisions that a store contains of those before it."""
+    if replaced is None or not contains(Position.parse(replaced.position)):
+        return ()
+    return replaced.lineages()
+
+
+def publish_store(  # noqa: PLR0913, PLR0917  all that it needs
+    stores: StoreDirectory,
+    path: Path,
+    layout: Layout,
+    number: int,
+    source: Source,
+    replaced: Meta | None,
 ) -> tuple[Path, Meta]:
     """Let the workers see a store that was built; return its new path, and what it holds.
 
@@ -102,8 +115,9 @@ def publish_store(
         path: The store.
         layout: Its layout.
         number: The number of its revision.
-        source: The source, if the store in use has taken changes while this one was built: facts
-            must never become older, so this store takes them before it is seen.
+        source: The source.
+        replaced: The content of the store in use, if it has taken changes while this one was built:
+            facts must never become older, so this store takes them before it is seen.
 
     Raises:
         InvalidDocumentsError: The changes cannot be read, or do not fit.
@@ -115,8 +129,8 @@ def publish_store(
             meta = read_meta(transaction, layout)
             if meta is None:
                 raise StoreError(f"the store `{path}` has been changed by somebody else")
-            if source is not None:
-                meta = _caught_up(store, transaction, meta, source)
+            if replaced is not None:
+                meta = _caught_up(store, transaction, meta, source, replaced)
             meta = replace(meta, number=number)
             write_meta(transaction, meta)
     finally:
@@ -124,14 +138,17 @@ def publish_store(
     return stores.publish(path), meta
 
 
-def _caught_up(store: StoreFile, transaction: Transaction, meta: Meta, source: Source) -> Meta:
+def _caught_up(
+    store: StoreFile, transaction: Transaction, meta: Meta, source: Source, replaced: Meta
+) -> Meta:
     faults, moment = MountFaults(), elapsed()
     with source.changes(Position.parse(meta.position), faults) as changes:
         if changes is None:
             message = "its changes while all rows were read are not known; they are read again"
             raise SourceError([Problem(source.name, 0, message)])
         apply_changes(store, transaction, changes.tables, faults)
-    return replace(meta, position=changes.position.text(), looked=moment)
+        earlier = _earlier(replaced, changes.contains)
+    return replace(meta, position=changes.position.text(), looked=moment, earlier=earlier)
 
 
 class BuildProcess:

@@ -13,7 +13,7 @@ from sidecar.errors import Problem, SnapshotUnavailableError
 from sidecar.facts import Facts
 from sidecar.facts.sources import Position
 from sidecar.facts.store.directory import StoreDirectory
-from sidecar.facts.store.file import LINEAGE_DIGITS, StoreError, StoreFile, read_meta
+from sidecar.facts.store.file import StoreError, StoreFile, read_meta
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.snapshot import StoredSnapshot
 from sidecar.reload.packs import Pack, Packs
@@ -102,10 +102,7 @@ class StoredReloading:
         if not isinstance(snapshot, StoredSnapshot):
             return False
         if _REVISION.fullmatch(revision):
-            lineage = revision[:LINEAGE_DIGITS]
-            if lineage == snapshot.meta.lineage:
-                return revision <= snapshot.revision
-            return lineage in snapshot.meta.earlier
+            return snapshot.meta.contains(revision)
         return Position.parse(self._position(snapshot)).reached(revision)
 
     @staticmethod

@@ -69,6 +69,17 @@ class Server:
     def start(self) -> None:
         self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.directory / "log"), "start")
 
+    def copy(self, primary: Server) -> None:
+        """Create and start a streaming replica of another server."""
+        options = ["-h", str(primary.directory), "-p", str(primary.port), "-U", "postgres"]
+        data = str(self.data)
+        self.run("pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", *options)
+        self.configure("")
+        self.start()
+
+    def promote(self) -> None:
+        self.run("pg_ctl", "-D", str(self.data), "-w", "promote")
+
     def stop(self, mode: str = "fast") -> None:
         self.run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
 

@@ -17,17 +17,17 @@ import psycopg
 import pytest
 
 from sidecar.errors import InvalidSnapshotError, SourceError
-from sidecar.facts import MountFaults, build, capture, read_directory, read_tables
+from sidecar.facts import MountFaults, build, read_directory
 from sidecar.facts.sources import LookState, Position
 from sidecar.facts.sources.mapping import default_mapping
 from sidecar.facts.sources.postgresql import PostgresqlSource
 from sidecar.facts.sources.postgresql_address import read_address
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
-from sidecar.facts.sources.sql import identifier
 from sidecar.schema import Schema, read_schema
-from tests.e2e.running import EDIT, copy_pack, serving
+from tests.e2e.running import copy_pack
 from tests.facts.following import Follower
 from tests.facts.world import SCHEMA, mount
+from tests.system.demo import fill, following, reasons, set_role
 from tests.system.postgres import Proxy, Server, temporary_server
 
 ROWS = """
@@ -613,14 +613,8 @@ def test_a_restart_is_caught_up_and_a_crash_is_read_anew(
 
 def test_a_promoted_replica_that_lost_rows_is_read_anew(own: Database) -> None:
     with ExitStack() as stack:
-        replica = stack.enter_context(temporary_server())
-        primary = own.server
-        options = ["-h", str(primary.directory), "-p", str(primary.port), "-U", "postgres"]
-        replica.run(
-            "pg_basebackup", "-D", str(replica.data), "-R", "-X", "stream", "-c", "fast", *options
-        )
-        replica.configure("")
-        replica.start()
+        replica, primary = stack.enter_context(temporary_server()), own.server
+        replica.copy(primary)
         follower = own.follower(primary.port, replica.port)
         follower.look()
         until(lambda: bool(primary.execute("SELECT 1 FROM pg_stat_replication")))
@@ -632,13 +626,12 @@ def test_a_promoted_replica_that_lost_rows_is_read_anew(own: Database) -> None:
         follower.look()
         assert follower.keys("card") == {"ann", "bob"}
         position = follower.position
-        replica.run("pg_ctl", "-D", str(replica.data), "-m", "fast", "stop")
+        replica.stop()
         own.execute("INSERT INTO cards VALUES ('cy')")
         follower.look()
         primary.stop("immediate")
-        (replica.data / "standby.signal").touch()
         replica.start()
-        replica.run("pg_ctl", "-D", str(replica.data), "-w", "promote")
+        replica.promote()
         replica.execute("INSERT INTO people VALUES ('di', 'd@x.example')", "facts")
 
         until(lambda: recovers(follower))
@@ -679,34 +672,9 @@ def test_a_server_of_another_authority_is_refused(own: Database, tmp_path: Path)
 def test_callers_see_what_the_database_commits(tmp_path: Path) -> None:
     """A writer demotes an admin, and its next request is judged by what it wrote."""
     root = copy_pack(tmp_path / "pack")
-    schema = read_schema(root / "fixtures" / "schema.yaml")
     with temporary_server() as server:
-        server.create()
-        server.start()
-        server.execute("CREATE ROLE reader LOGIN PASSWORD 'one'")
-        server.execute(postgresql_ddl(schema, default_mapping(schema), "reader"))
-        with server.connect() as connection:
-            for name, table in read_tables(schema, capture(root / "data"), MountFaults()).items():
-                for _, cells in table.rows:
-                    columns, marks = (
-                        ", ".join(map(identifier, cells)),
-                        ", ".join("%s" for _ in cells),
-                    )
-                    connection.execute(
-                        f"INSERT INTO {schema.types[name].table} ({columns}) VALUES ({marks})",
-                        [None if cell == "null" else cell for cell in cells.values()],
-                    )
-        password = tmp_path / "password"
-        password.write_text("one")
-        url = f"postgresql://reader@127.0.0.1:{server.port}/postgres?password_file={password}"
-        with serving(root, "--data", url, "--store", "store") as sidecar:
-            until(lambda: sidecar.ready()[0] == 200)
-            bob = {**EDIT, "subject": "user:bob"}
-            assert sidecar.ask("/v1/authorize", bob)[1]["decision"] is True
-            for role, decision in (("support", False), ("admin", True)):
-                ((token,),) = server.execute(
-                    f"UPDATE memberships SET role = '{role}' WHERE account = 'acme'"
-                    " AND \"user\" = 'bob' RETURNING sidecar.position()"
-                )
-                answer = sidecar.ask("/v1/authorize", {**bob, "min_revision": token})[1]
-                assert answer["decision"] is decision
+        fill(server, root)
+        with following(root, server.port) as sidecar:
+            assert reasons(sidecar) == []
+            assert reasons(sidecar, set_role(server, "support")) == ["not_granted"]
+            assert reasons(sidecar, set_role(server, "admin")) == []

@@ -5,6 +5,7 @@ from sidecar.facts.sources.factory import source_of
 from sidecar.facts.sources.mapping import SourceMapping, default_mapping, read_mapping
 from sidecar.facts.sources.source import (
     Changes,
+    Contains,
     Look,
     LookState,
     Position,
@@ -15,6 +16,7 @@ from sidecar.facts.sources.source import (
 
 __all__ = [
     "Changes",
+    "Contains",
     "DirectorySource",
     "Look",
     "LookState",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from sidecar.errors import Problem, SourceError
@@ -22,7 +23,7 @@ from sidecar.facts.sources.postgresql_session import LOOK_SECONDS, READ_SECONDS,
 from sidecar.facts.sources.postgresql_tables import LoggedKeys, Tables
 from sidecar.facts.sources.source import Changes, Look, LookState, Position, Reading
 from sidecar.facts.sources.sql import table_name
-from sidecar.facts.sources.tokens import Snapshot, snapshot_of
+from sidecar.facts.sources.tokens import Snapshot, history_of, snapshot_of
 from sidecar.schema import Schema
 
 _ATTEMPTS = 5
@@ -120,7 +121,7 @@ class PostgresqlSource:
                     raise SourceError(problems)
             self._tables.use_shape(position.epoch)
             tables = {name: self._tables.table(name) for name in self._mapping}
-            yield Reading(position, tables)
+            yield Reading(position, tables, partial(_contains, position))
 
     @contextmanager
     def changes(self, since: Position, faults: MountFaults) -> Iterator[Changes | None]:  # noqa: ARG002 - the readers of rows add them
@@ -143,7 +144,7 @@ class PostgresqlSource:
                 if locked.issuperset(log):
                     self._tables.use_shape(state.position.epoch)
                     tables = {name: self._tables.changes(name, keys) for name, keys in log.items()}
-                    yield Changes(state.position, tables)
+                    yield Changes(state.position, tables, partial(_contains, state.position))
                     return
             locked.update(log)
         raise SourceError([Problem(self.name, 0, "changes of more and more tables; try again")])
@@ -205,6 +206,16 @@ class PostgresqlSource:
             for table, name, is_active in found
             if not is_active
         ]
+
+
+def _contains(position: Position, since: Position) -> bool:
+    """Return whether a position of the same history sees all that an earlier one saw."""
+    now, then = snapshot_of(position.mark), snapshot_of(since.mark)
+    is_one_history = (position.kind, history_of(position.epoch)) == (
+        since.kind,
+        history_of(since.epoch),
+    )
+    return is_one_history and now is not None and then is not None and now.contains(then)
 
 
 def _new(snapshot: Snapshot | None) -> tuple[str, list[str]]:

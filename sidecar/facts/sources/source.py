@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
@@ -72,6 +72,13 @@ class Look(NamedTuple):
     state: LookState
 
 
+Contains: TypeAlias = Callable[[Position], bool]
+"""Return whether a position holds all that an earlier one held, so that nothing was lost between.
+
+To be called while the position is being read. False in doubt: after a failover, a crash or a
+restored backup the last transactions may be lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All rows of a source at one position."""
@@ -80,6 +87,7 @@ class Reading:
     tables: Mapping[str, Table]
     """By type, for all types that have a table. The rows of one table can be iterated once, before
     those of another are."""
+    contains: Contains
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class Changes:
     position: Position
     tables: Mapping[str, TableChanges]
     """By type, for the types that have changed."""
+    contains: Contains
 
 
 class Source(Protocol):

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from sidecar.errors import Problem
@@ -91,7 +92,7 @@ class SqliteSource:
         """
         with self._transaction() as (connection, position, _):
             tables = {name: self._table(connection, name) for name in self._mapping}
-            yield Reading(position, tables)
+            yield Reading(position, tables, partial(_contains, connection, position))
 
     @contextmanager
     def changes(self, since: Position, faults: MountFaults) -> Iterator[Changes | None]:  # noqa: ARG002 - the readers of rows add them
@@ -106,7 +107,8 @@ class SqliteSource:
             if log is None:
                 yield None
             else:
-                yield Changes(position, self._changed_tables(connection, log))
+                tables = self._changed_tables(connection, log)
+                yield Changes(position, tables, partial(_contains, connection, position))
 
     def check(self) -> tuple[Problem, ...]:
         """Return what the database lacks, by table and column.
@@ -185,15 +187,14 @@ class SqliteSource:
         self, connection: sqlite3.Connection, position: Position, since: Position
     ) -> dict[str, list[str | None]] | None:
         """Return the logged keys by type since a position; None if the log does not have them."""
-        last, _, nonce = since.mark.partition(".")
-        if (since.kind, since.epoch) != (position.kind, position.epoch) or not nonce:
+        if (since.kind, since.epoch) != (position.kind, position.epoch):
             return None
-        known = connection.execute("SELECT nonce FROM sidecar_log WHERE id = ?", (int(last),))
-        if known.fetchone() != (int(nonce),) or any(unlogged_deletions(connection, self._mapping)):
+        last = _last_row(connection, since)
+        if last is None or any(unlogged_deletions(connection, self._mapping)):
             return None
         log: dict[str, list[str | None]] = {}
         for type_name, key in connection.execute(
-            "SELECT DISTINCT type, key FROM sidecar_log WHERE id > ?", (int(last),)
+            "SELECT DISTINCT type, key FROM sidecar_log WHERE id > ?", (last,)
         ):
             log.setdefault(type_name, []).append(key)
         return log
@@ -249,6 +250,25 @@ class SqliteSource:
             for row in connection.execute(statement, (keys,) if keys else ()):
                 cells = [read(value) for read, value in zip(readers, row, strict=True)]
                 yield 0, dict(zip(names, cells, strict=True))
+
+
+def _contains(connection: sqlite3.Connection, position: Position, since: Position) -> bool:
+    """Return whether a database with a position holds all that it held at an earlier one."""
+    (identity, *_), (earlier, *_) = position.epoch.split(" "), since.epoch.split(" ")
+    if since.kind != position.kind:
+        return False
+    if earlier == _NO_LOG:  # then, as of files, the last one counts
+        return True
+    return identity == earlier and _last_row(connection, since) is not None
+
+
+def _last_row(connection: sqlite3.Connection, since: Position) -> int | None:
+    """Return the row of the log at which a position is; None if the log does not have it."""
+    last, _, nonce = since.mark.partition(".")
+    if not nonce:
+        return None
+    known = connection.execute("SELECT nonce FROM sidecar_log WHERE id = ?", (int(last),))
+    return int(last) if known.fetchone() == (int(nonce),) else None
 
 
 def _logging(connection: sqlite3.Connection) -> dict[str, str]:

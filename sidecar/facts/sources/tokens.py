@@ -22,13 +22,18 @@ def reached(kind: str, epoch: str, mark: str, token: str) -> bool:
     The epoch of a position begins with that of its tokens, followed by a space.
     """
     match = _TOKEN.fullmatch(token)
-    if match is None or match[1] != kind or match[2] != epoch.partition(" ")[0]:
+    if match is None or match[1] != kind or match[2] != history_of(epoch):
         return False
     if kind == "postgresql":
         snapshot = snapshot_of(mark)
         return snapshot is not None and snapshot.sees(int(match[3]))
     row = _LOG_ROW.fullmatch(mark)
     return row is not None and int(match[3]) <= int(row[1])
+
+
+def history_of(epoch: str) -> str:
+    """Return the part of an epoch that says in which history transactions are counted."""
+    return epoch.partition(" ")[0]
 
 
 class Snapshot(NamedTuple):
@@ -42,6 +47,10 @@ class Snapshot(NamedTuple):
     def sees(self, transaction: int) -> bool:
         """Return whether a transaction is visible."""
         return transaction < self.next and transaction not in self.running
+
+    def contains(self, other: Snapshot) -> bool:
+        """Return whether all transactions are visible that are in another snapshot."""
+        return other.next <= self.next and not any(map(other.sees, self.running))
 
 
 def snapshot_of(text: str) -> Snapshot | None:

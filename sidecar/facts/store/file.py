@@ -48,16 +48,29 @@ class Meta(msgspec.Struct, frozen=True):
     written before a crash of the machine cannot be trusted."""
     looked: float
     """When the source was last seen to hold these facts, on the clock of the boot."""
-    earlier: tuple[str, ...] = ()
-    """The lineages of the stores before this one, whose revisions are older."""
+    earlier: tuple[tuple[str, int], ...] = ()
+    """The lineages of the stores before this one, each with the number of its last revision that
+    these facts contain. Later ones, if there were any, were lost: they are not reached."""
 
     @property
     def revision(self) -> str:
         """The revision of the facts: revisions of one lineage are in the order of their texts."""
         return f"{self.lineage}{self.number:010x}"
 
+    def contains(self, revision: str) -> bool:
+        """Return whether the facts are of a revision, or of one that followed it."""
+        lineage, number = revision[:LINEAGE_DIGITS], int(revision[LINEAGE_DIGITS:], 16)
+        known = ((self.lineage, self.number), *self.earlier)
+        return any(lineage == each and number <= last for each, last in known)
+
+    def lineages(self) -> tuple[tuple[str, int], ...]:
+        """Return what a store after this one has as `earlier`, if nothing is lost."""
+        return (*self.earlier, (self.lineage, self.number))[-MAX_EARLIER:]
+
 
 LINEAGE_DIGITS = 16
+MAX_EARLIER = 100
+"""Lineages that are kept."""
 
 
 def boot_id() -> str:

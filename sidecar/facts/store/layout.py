@@ -29,7 +29,7 @@ from sidecar.facts.store.encoding import (
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, Value
 from sidecar.schema.model import INDEXED
 
-FORMAT = 2
+FORMAT = 3
 """Raised with every change of the layout."""
 
 
