@@ -241,6 +241,23 @@ def test_a_row_that_replace_deletes_by_another_unique_index_is_gone(
     assert "eve" in follower.keys("person")
 
 
+def test_a_source_with_another_mapping_does_not_go_on_from_the_rows_of_the_first(
+    schema: Schema, tmp_path: Path
+) -> None:
+    path = create(tmp_path / "facts.db", sqlite_ddl(schema, default_mapping(schema)), ROWS)
+    write(path, "ALTER TABLE people ADD COLUMN work TEXT DEFAULT 'new@acme.example'")
+    follower = Follower(SqliteSource(path, schema, default_mapping(schema)), schema)
+    follower.look()
+    (tmp_path / "sources.yaml").write_text("person: {columns: {email: work}}\n")
+
+    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    follower.source = SqliteSource(path, schema, mapping)
+    follower.look()
+
+    emails = {str(row["email"]) for (row,) in follower.rows["person"].values()}
+    assert emails == {"new@acme.example"}
+
+
 def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text("card: {table: numbered}\n")
     mapping = read_mapping(tmp_path / "sources.yaml", schema)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from sidecar.digests import digest_of
 from sidecar.errors import InvalidPackError
 from sidecar.facts.spelling import has_several_spellings
 from sidecar.schema import EntityType, Schema
@@ -54,6 +55,15 @@ def needs_all_rows(schema: Schema, source: TypeSource) -> bool:
 
 SourceMapping: TypeAlias = Mapping[str, TypeSource]
 """By type, for all types that have a table."""
+
+
+def mapping_digest(mapping: SourceMapping) -> str:
+    """Return the digest of a mapping, for epochs: by another one, the same rows mean other facts.
+
+    A store that is kept up from a position would otherwise keep the facts of the old mapping in all
+    rows that have not changed since.
+    """
+    return digest_of(mapping).revision()
 
 
 def default_mapping(schema: Schema) -> SourceMapping:

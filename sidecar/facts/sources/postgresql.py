@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sidecar.errors import Problem, SourceError
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.sources.mapping import SourceMapping
+from sidecar.facts.sources.mapping import SourceMapping, mapping_digest
 from sidecar.facts.sources.missing import missing_columns, missing_trigger
 from sidecar.facts.sources.postgresql_address import Address
 from sidecar.facts.sources.postgresql_ddl import trigger_names
@@ -64,8 +64,8 @@ class _State(NamedTuple):
 class PostgresqlSource:
     """The rows of a PostgreSQL database.
 
-    The epoch of a position is the identity of the server, its timeline, its last crash and the
-    shape of the tables.
+    The epoch of a position is the identity of the server, its timeline, its last crash, the shape
+    of the tables and the digest of the mapping.
     """
 
     def __init__(self, address: Address, schema: Schema, mapping: SourceMapping) -> None:
@@ -78,6 +78,7 @@ class PostgresqlSource:
         """
         self._session = Session(address)
         self._mapping = mapping
+        self._digest = mapping_digest(mapping)
         self._tables = Tables(self._session, schema, mapping)
         self._expected: AbstractSet[str] = frozenset()
         """The types that had changed at the last look."""
@@ -184,7 +185,9 @@ class PostgresqlSource:
         if below is None:
             message = "`sidecar.pruned` is empty; run what `sidecar source init` prints"
             raise SourceError([Problem(self.name, 0, message)])
-        return _State(Position("postgresql", f"{epoch} {shape}", str(snapshot)), int(below))
+        return _State(
+            Position("postgresql", f"{epoch} {shape}.{self._digest}", str(snapshot)), int(below)
+        )
 
     def _log(self, since: Position) -> dict[str, LoggedKeys]:
         """Return the logged keys by type since a position."""

@@ -17,7 +17,7 @@ from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_cells import parse_json
 from sidecar.facts.row_parser import Cells, Table
-from sidecar.facts.sources.mapping import SourceMapping, needs_all_rows
+from sidecar.facts.sources.mapping import SourceMapping, mapping_digest, needs_all_rows
 from sidecar.facts.sources.missing import missing_columns, missing_trigger
 from sidecar.facts.sources.source import (
     Changes,
@@ -42,9 +42,10 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 class SqliteSource:
     """The rows of a SQLite database.
 
-    The epoch of a position is the identity of the change log, the inode of the file and the version
-    of the database's schema; its mark is the last row of the log, with a nonce: a file that another
-    one has replaced, and a restored backup, are not taken for what they replace.
+    The epoch of a position is the identity of the change log, the inode of the file, the version of
+    the database's schema and the digest of the mapping; its mark is the last row of the log, with a
+    nonce: a file that another one has replaced, and a restored backup, are not taken for what they
+    replace.
     """
 
     def __init__(self, path: Path, schema: Schema, mapping: SourceMapping) -> None:
@@ -58,6 +59,7 @@ class SqliteSource:
         self._file = SqliteFile(path)
         self._schema = schema
         self._mapping = mapping
+        self._digest = mapping_digest(mapping)
         self._confirmed: tuple[Position, str] | None = None
         """The last position, and the version of the file's content when it was found."""
 
@@ -171,9 +173,10 @@ class SqliteSource:
                 " FROM sidecar_identity, sidecar_log ORDER BY id DESC LIMIT 1"
             ).fetchone()
         if end is None:  # there is no log, or all its rows were deleted
-            return Position("sqlite", f"{_NO_LOG} {self._file.inode}", version)
+            epoch = f"{_NO_LOG} {self._file.inode}.{self._digest}"
+            return Position("sqlite", epoch, version)
         identity, last, nonce, schema_version = end
-        epoch = f"{identity} {self._file.inode}.{schema_version}"
+        epoch = f"{identity} {self._file.inode}.{schema_version}.{self._digest}"
         return Position("sqlite", epoch, f"{last}.{nonce}")
 
     def _has_log(self, connection: sqlite3.Connection) -> bool:
