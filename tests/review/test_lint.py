@@ -296,7 +296,7 @@ def test_files_that_look_like_a_part_of_the_pack_and_are_not_read_are_named(tmp_
         "policies/lab_test.yaml", "policies/lab_test.yml", "policies/invariants.yaml",
         "policies/README.md", "policies/matrix.txt", "policies/main.polar.bak", "policies/.x.polar",
         "policies/main.polar~", "fixtures/personal_email_settings.yaml",
-        "fixtures/settings.yaml.bak",
+        "fixtures/settings.yaml.bak", "fixtures/sources.yaml",
     ]  # fmt: skip
     for name in (*named, *others):
         (tmp_path / name).write_text("")
