@@ -15,6 +15,7 @@ from sidecar.schema.instants import parse_instant
 from sidecar.schema.messages import shown
 
 PACK = ("policies", "fixtures")
+PACK_AND_SOURCES = (*PACK, "sources")
 PACK_AND_DATA = (*PACK, "data")
 PACK_OR_BUNDLE = (*PACK, "bundle", "data")
 

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
-from sidecar.cli.options import PACK, setting_options
+from sidecar.cli.options import PACK_AND_SOURCES, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.config.source_mapping import source_mapping
 from sidecar.errors import Problem
 from sidecar.facts import MountFaults
 from sidecar.facts.row_parser import RowReader
-from sidecar.facts.sources import Source, SourceMapping, read_mapping, source_of
+from sidecar.facts.sources import Source, SourceMapping, source_of
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
 from sidecar.schema import Schema, read_schema
 
-MAPPING = "sources.yaml"
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 
@@ -25,8 +25,8 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 def source() -> None:
     """Prepare the database of the facts, and check it.
 
-    `sources.yaml` among the fixtures names the tables of the types; without it, tables and columns
-    are named as in the schema.
+    `sources.yaml` among the fixtures, or the file of --sources, names the tables of the types;
+    without it, tables and columns are named as in the schema.
     """
 
 
@@ -40,11 +40,11 @@ def source() -> None:
     is_flag=True,
     help="Have the triggers wake the sidecars: changes are seen sooner, and commits take a lock.",
 )
-@setting_options(PACK)
+@setting_options(PACK_AND_SOURCES)
 def init(kind: str, reader: str, notify: bool, **given: object) -> None:
     """Print the SQL that creates what is missing: tables, change log, triggers, grants.
 
-    Tables are created for the types that `sources.yaml` does not name. All other statements can be
+    Tables are created for the types that the mapping does not name. All other statements can be
     repeated: run them again after an edit of the schema or of the mapping.
     """
     if kind == SQLITE and (reader or notify):
@@ -58,7 +58,7 @@ def init(kind: str, reader: str, notify: bool, **given: object) -> None:
 
 @source.command("check")
 @click.argument("data")
-@setting_options(PACK)
+@setting_options(PACK_AND_SOURCES)
 def check(data: str, **given: object) -> None:
     """Report what DATA lacks, by table and column, and the rows that do not fit the schema.
 
@@ -77,9 +77,9 @@ def check(data: str, **given: object) -> None:
 
 
 def _mapping(given: Mapping[str, object]) -> tuple[Schema, SourceMapping]:
-    fixtures = pack_settings(given).fixtures
-    schema = read_schema(fixtures / "schema.yaml")
-    return schema, read_mapping(fixtures / MAPPING, schema)
+    settings = pack_settings(given)
+    schema = read_schema(settings.fixtures / "schema.yaml")
+    return schema, source_mapping(settings, schema)
 
 
 def _read(found: Source, schema: Schema) -> Sequence[Problem]:

@@ -36,6 +36,10 @@ class Settings:
     """The directory of the mounted facts, or the text that names a database, such as
     ``sqlite:PATH``; None for the demo world in the fixtures."""
 
+    sources: Path | None = None
+    """The file that maps the types to the tables of a database; None for ``sources.yaml`` beside
+    the schema, or where there is none, for the names of the schema."""
+
     store: Path | None = None
     """The directory of the store for facts that are too many for dictionaries; None for one below
     the directory of temporary files."""

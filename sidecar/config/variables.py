@@ -39,6 +39,11 @@ FORMS: Mapping[str, Form] = {
         texts.data,
         "The facts: a directory, sqlite:PATH or postgresql://...  [default: the fixtures' demo]",
     ),
+    "sources": Form(
+        "FILE",
+        Path,
+        "The tables and columns of the types in a database.  [default: beside the schema, if any]",
+    ),
     "store": Form(
         "DIR",
         Path,

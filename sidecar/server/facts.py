@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sidecar.compiler import SharedCompiling, compile_cached
 from sidecar.config.settings import Settings
+from sidecar.config.source_mapping import source_mapping
 from sidecar.engine import prepare_kinds
-from sidecar.facts.sources import Source, default_mapping, read_mapping, source_of
+from sidecar.facts.sources import Source, source_of
 from sidecar.facts.store.directory import StoreDirectory
 from sidecar.reload import (
     BundlePlaces,
@@ -23,9 +24,6 @@ from sidecar.reload import (
 )
 from sidecar.schema import Schema
 from sidecar.server.follower_process import FollowerProcess
-
-MAPPING = "sources.yaml"
-"""The file beside the schema that maps its types to tables."""
 
 LARGE_BYTES = 16 << 20
 """Of a directory whose facts are kept in a store; there are some 200,000 rows in it."""
@@ -80,11 +78,9 @@ def _places(settings: Settings) -> Places | BundlePlaces:
 
 def _sources(settings: Settings) -> Callable[[Schema], Source]:
     text = settings.data if isinstance(settings.data, str) else str(settings.mount())
-    mapping = None if settings.bundle else settings.fixtures / MAPPING
 
     def source(schema: Schema) -> Source:
-        columns = read_mapping(mapping, schema) if mapping else default_mapping(schema)
-        return source_of(text, schema, columns)
+        return source_of(text, schema, source_mapping(settings, schema))
 
     return source
 

@@ -76,6 +76,17 @@ def test_init_creates_no_table_for_a_mapped_type(pack: Path) -> None:
     assert "PERFORM pg_notify('sidecar', '');" in text
 
 
+def test_the_mapping_may_stand_beside_a_pack_that_is_not_to_be_edited(pack: Path) -> None:
+    (pack / "fixtures" / "sources.yaml").write_text("person: {table: others}\n")
+    (pack / "mine.yaml").write_text("person: {table: humans}\n")
+
+    text = run(pack, "init", "sqlite", "--sources", str(pack / "mine.yaml")).stdout
+    missing = run(pack, "init", "sqlite", "--sources", str(pack / "none.yaml"))
+
+    assert ('AFTER INSERT ON "humans"' in text, "others" in text) == (True, False)
+    assert (missing.exit_code, "none.yaml" in missing.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

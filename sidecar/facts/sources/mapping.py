@@ -1,4 +1,4 @@
-"""The mapping of types to the tables of a database: `sources.yaml` among the fixtures."""
+"""The mapping of types to the tables of a database, as `sources.yaml` has it."""
 
 from __future__ import annotations
 
@@ -72,13 +72,11 @@ def default_mapping(schema: Schema) -> SourceMapping:
 
 
 def read_mapping(path: Path, schema: Schema) -> SourceMapping:
-    """Return the mapping of a file, or the default one if there is no such file.
+    """Return the mapping of a file.
 
     Raises:
-        InvalidPackError: The file is invalid; its faults.
+        InvalidPackError: The file is missing or invalid; its faults.
     """
-    if not path.exists():
-        return default_mapping(schema)
     faults = Faults(shown_file(path))
     node = read_document(path, faults)
     types = [name for name, declared in schema.types.items() if declared.table]
