@@ -86,7 +86,7 @@ def _text(result: Replay) -> Iterator[str]:
         what = "the reasons cannot be judged" if unjudged.decided else "cannot be judged"
         missing = ", ".join(unjudged.missing)
         head = f"{_lines(lines)}: {_question_text(unjudged.question)}"
-        yield f"{head}: {what}; not told: {missing} {_line_numbers(lines)}"
+        yield f"{head}: {what}; not recorded: {missing} {_line_numbers(lines)}"
     for lines, why in _other_lines(result):
         if lines.count:
             yield f"{_lines(lines)}: {why} {_line_numbers(lines)}"
@@ -96,7 +96,7 @@ def _markdown(result: Replay) -> Iterator[str]:
     yield _headline(result)
     if result.changes:
         yield ""
-        yield "| lines | asked | was | now | first |"
+        yield "| lines | request | was | now | first |"
         yield "|---|---|---|---|---|"
     for change, lines in _largest(result.changes):
         before, after = _describe(change.before), _describe(change.after)
@@ -105,7 +105,7 @@ def _markdown(result: Replay) -> Iterator[str]:
         yield f"| {lines.count} | {_question_text(change.question)} | {before} | {now} | {first} |"
     if result.unjudged:
         yield ""
-        yield "| lines | asked | cannot be judged | not told | first |"
+        yield "| lines | request | cannot be judged | not recorded | first |"
         yield "|---|---|---|---|---|"
     for unjudged, lines in _largest(result.unjudged):
         what = "the reasons" if unjudged.decided else "the decision"
@@ -126,7 +126,7 @@ def _other_lines(result: Replay) -> tuple[tuple[Lines, str], ...]:
     return (
         *supplied,
         (result.another_schema, "not judged: written under another schema"),
-        (result.stale, "not judged: denied as stale, before any policy was asked"),
+        (result.stale, "not judged: denied as stale, before the policy was evaluated"),
         (result.searches, "not judged: searches"),
         (result.permissions, "not judged: lists of permissions"),
         (result.unreadable, "cannot be read"),

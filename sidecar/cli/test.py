@@ -74,7 +74,7 @@ def _markdown(failed: Sequence[Cell]) -> list[str]:
         f" {_escaped(str(cell.failure))} |"
         for cell in failed
     ]
-    return ["| place | case | asked | what is wrong |", "|---|---|---|---|", *rows, ""]
+    return ["| place | case | request | what is wrong |", "|---|---|---|---|", *rows, ""]
 
 
 def _escaped(text: str) -> str:

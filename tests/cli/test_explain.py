@@ -195,8 +195,8 @@ def test_what_is_sensitive_is_told_only_where_that_is_asked_for() -> None:
     for text in (*as_text(hidden), *as_markdown(hidden), json.dumps(as_json(hidden))):
         assert "zoe" not in text
         assert "ana@acme.example" not in text
-    assert "  resource.email is withheld (said in the request)" in list(as_text(hidden))
-    assert "  resource.email is zoe@gmail.com (said in the request)" in list(as_text(shown))
+    assert "  resource.email is withheld (sent in the request)" in list(as_text(hidden))
+    assert "  resource.email is zoe@gmail.com (sent in the request)" in list(as_text(shown))
     owner = "resource.account.owner.email is ana@acme.example (users.yaml:4, in the mount)"
     assert f"  {owner}" in list(as_text(shown))
 

@@ -167,7 +167,7 @@ def test_a_test_of_another_list_in_the_settings_decides_nothing(logged: Logged) 
     without = logged.replay()
     with_key = logged.replay("--decision-log-key", str(logged.directory / "key"))
 
-    assert "not told: `resource.email.domain`, of which it holds a hash" in without.stdout
+    assert "not recorded: `resource.email.domain`, of which it holds a hash" in without.stdout
     assert "was allowed, now denied: personal_email" in with_key.stdout
 
 
