@@ -146,7 +146,7 @@ def _preferences(facts: SymbolicFacts) -> Iterator[Term]:
         if attribute.optional:
             yield negated(column.present)
         yield from _plain(facts, attribute, column.value)
-    for of in facts.sets.values():
+    for of in facts.sets.of.values():
         for held, member in product(of.sets, of.members):
             yield negated(facts.terms.flag(of.name, (*held, *member)))
     for one, other in pairs if facts.terms.is_ordered else ():

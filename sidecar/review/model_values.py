@@ -17,8 +17,9 @@ from itertools import chain
 from math import inf
 
 from sidecar.engine.fact_paths import ROOTS
+from sidecar.review.set_terms import Sets
 from sidecar.review.solver import Model
-from sidecar.review.symbolic_facts import Entity, Sets, SymbolicFacts
+from sidecar.review.symbolic_facts import Entity, SymbolicFacts
 from sidecar.review.terms import EPOCH, LIMITS, TICK, Term, Terms
 from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType
 from sidecar.schema.model import ORDERED
@@ -93,7 +94,7 @@ class ModelValues:
 
     def members(self, element: ValueType, held: Terms) -> Iterator[Terms]:
         """Yield what a set includes, of all that sets were asked to include, each once."""
-        of = self._facts.sets.get(element.name, Sets(element))
+        of = self._facts.sets.of.get(element.name, Sets(element))
         seen: set[tuple[str, ...]] = set()
         for member in of.members:
             shown = tuple(map(self._model.element, member))
@@ -180,7 +181,7 @@ class ModelValues:
             yield from self._uses_of_value(said.attribute, said.value)
         for _, attribute, column in facts.stored():
             yield from self._uses_of_value(attribute, column.value)
-        for of in facts.sets.values():
+        for of in facts.sets.of.values():
             for member in of.members:
                 yield from self._uses_of_value(Attribute(name="member", type=of.element), member)
         for domain in self._terms.domains.values():

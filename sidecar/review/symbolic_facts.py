@@ -9,8 +9,8 @@ prefers, and nothing only where none does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, product
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from sidecar.diagram.paths import (
     ACTION,
@@ -22,8 +22,9 @@ from sidecar.diagram.paths import (
     Operand,
     Path,
 )
-from sidecar.engine.fact_paths import ROOTS, FactPaths, is_by_key
-from sidecar.review.any_row_terms import AnyRowTerms
+from sidecar.engine.fact_paths import ROOTS, FactPaths
+from sidecar.review.lookup_terms import LookupTerms, Search
+from sidecar.review.set_terms import SetTerms
 from sidecar.review.terms import (
     FALSE,
     TRUE,
@@ -35,8 +36,7 @@ from sidecar.review.terms import (
     equal,
     negated,
 )
-from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType
-from sidecar.schema.model import Scalar
+from sidecar.schema import Attribute, EntityType, Kind, Schema, Value, ValueType
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,6 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Search:
-    """A look-up that searches, with what it is asked and what it finds."""
-
-    lookup: Lookup
-    asked: Mapping[str, Terms]
-    found: Entity
-    hit: Term
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class CallerValue:
     """What a caller sends as one member of a request."""
 
@@ -81,24 +71,6 @@ class CallerValue:
     sent: Term
     refused: Term
     """Whether it is sent, and outside its domain, so that the default does not apply."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sets:
-    """All sets of one type of members, each with a term that stands for it."""
-
-    element: ValueType
-    sets: dict[Terms, None] = field(default_factory=dict)
-    members: dict[Terms, None] = field(default_factory=dict)
-    """What they were asked to include."""
-
-    known: dict[frozenset[Scalar], Terms] = field(default_factory=dict)
-    """Those whose members are known: of the settings, and defaults."""
-
-    @property
-    def name(self) -> str:
-        """Name whether a set includes a member."""
-        return f"in a set of {self.element.name}"
 
 
 class SymbolicFacts(FactPaths[Reading, Term]):
@@ -118,18 +90,10 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         self.rows: dict[tuple[str, ...], Entity] = {}
         """Those of which it matters whether they have a row."""
         self.caller_values: dict[Member, CallerValue] = {}
-        self.sets: dict[str, Sets] = {}
-        """Mounted and said sets, by the type of their members."""
+        self.sets = SetTerms(terms, lambda value, declared: self.constant(value, declared).value)
         self._readings: dict[Path, Reading] = {}
         self._columns: dict[tuple[str, ...], tuple[Entity, Attribute, Reading]] = {}
-        self._searches: dict[tuple[str, ...], Search] = {}
-        self._any_rows = AnyRowTerms(self)
-        self._refusing = [
-            lookup
-            for declared in schema.types.values()
-            for lookup in declared.lookups.values()
-            if lookup.several == "refuse" and not is_by_key(lookup, schema.types[lookup.finds])
-        ]
+        self._lookups = LookupTerms(self)
 
     # --- paths -----------------------------------------------------------------------------------
 
@@ -147,7 +111,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         if value is None:
             return Reading((), FALSE)
         if isinstance(value, frozenset):
-            return Reading(self._known_set(value, declared), TRUE)
+            return Reading(self.sets.known(value, declared), TRUE)
         parts = value if isinstance(value, tuple) else (value,)
         kinds = self._kinds(Attribute(name="", type=declared))
         pairs = zip(kinds, parts, strict=True)
@@ -229,21 +193,14 @@ class SymbolicFacts(FactPaths[Reading, Term]):
 
     def key_of_row(self, path: LookupPath) -> Reading:
         """Return the key of the row that a look-up finds."""
-        asked_type, lookup = self.type_of(path.base), self.lookup(path)
-        found = self.schema.types[lookup.finds]
+        search, is_asked = self._search(path)
+        return Reading(search.rows[0].key, all_of([search.hit, is_asked]))
+
+    def _search(self, path: LookupPath) -> tuple[Search, Term]:
+        """Return what a look-up finds, and whether everything is there that it is asked with."""
         given = self.arguments(path)
-        asked = dict(zip(("this", *lookup.arguments), (each.value for each in given), strict=True))
-        name = f"{asked_type.name}.{lookup.name}"
-        arguments = tuple(part for value in asked.values() for part in value)
-        hit = self.terms.flag(f"{name} finds one", arguments)
-        entity = self.witness(name, found, arguments)
-        if (name, *arguments) not in self._searches:
-            search = Search(lookup, asked, entity, hit)
-            self._searches[name, *arguments] = search
-            self.terms.imply(hit, self._matches(lookup, search.found, asked))
-            for known in list(self.entities.values()):
-                self._meet(search, known)
-        return Reading(entity.key, all_of([hit, *(each.present for each in given)]))
+        search = self._lookups.search(self.type_of(path.base), self.lookup(path), given)
+        return search, all_of(each.present for each in given)
 
     def witness(self, name: str, declared: EntityType, arguments: Terms) -> Entity:
         """Return an entity of a type that depends on these terms and on nothing else."""
@@ -256,8 +213,8 @@ class SymbolicFacts(FactPaths[Reading, Term]):
     def has_row(self, path: Path) -> Term:
         """Tell whether an entity has a row."""
         if isinstance(path, LookupPath) and self.lookup(path).finds_any:
-            owner_type = self.type_of(path.base)
-            return self._any_rows.fits(owner_type, self.lookup(path), self.arguments(path))
+            search, is_asked = self._search(path)
+            return all_of([search.hit, is_asked])
         owner = self.comparable(path)
         if isinstance(path, LookupPath) and not self.names_key(path):
             return owner.present
@@ -410,8 +367,6 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         second = self._or_default(second, target.type.attributes[steps[1]], self.is_there(target))
         return Reading(second.value, all_of([first.present, second.present]))
 
-    # --- look-ups --------------------------------------------------------------------------------
-
     def note(self, entity: Entity) -> None:
         """Say what look-ups make of an entity, once."""
         number = entity.number
@@ -420,71 +375,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         others = [each for each in self.entities.values() if each.type.name == entity.type.name]
         self.entities[number] = entity
         self.row(entity)
-        for search in list(self._searches.values()):
-            self._meet(search, entity)
-        self._any_rows.meet(entity)
-        for lookup in self._refusing if others else ():
-            if lookup.finds == entity.type.name:
-                for other in others:
-                    self._refuse(lookup, entity, other)
-
-    def _matches(self, lookup: Lookup, entity: Entity, asked: Mapping[str, Terms]) -> Term:
-        """Return that a look-up finds an entity, or one that it prefers."""
-        parts = [self.row(entity)]
-        for steps, source in lookup.match.items():
-            held = self.along(entity, steps)
-            parts += [held.present, equal(held.value, asked[source])]
-        return all_of([*parts, *self._fits(lookup, entity)])
-
-    def _fits(self, lookup: Lookup, entity: Entity) -> Iterator[Term]:
-        for name, value in lookup.where.items():
-            held = self.along(entity, (name,))
-            yield self.same(held, self.constant(value, entity.type.attributes[name].type))
-
-    def _meet(self, search: Search, entity: Entity) -> None:
-        """Say that a look-up finds a row that matches, or one that it prefers."""
-        lookup, found = search.lookup, search.found
-        if lookup.finds != entity.type.name or found.number == entity.number:
-            return
-        matches = self._matches(lookup, entity, search.asked)
-        ways = [equal(found.key, entity.key)]
-        if lookup.several != "refuse":
-            ways.append(self._is_preferred(lookup, found, entity))
-        self.terms.imply(matches, search.hit)
-        self.terms.imply(matches, any_of(ways))
-
-    def _is_preferred(self, lookup: Lookup, found: Entity, other: Entity) -> Term:
-        """Return that a look-up takes the first of two different rows that match."""
-        first = self.terms.comes_first(found.key, other.key)
-        if lookup.several == "first":
-            return first
-        mine, theirs = (self.along(each, (lookup.order,)) for each in (found, other))
-        both = all_of([mine.present, theirs.present])
-        neither = all_of([negated(mine.present), negated(theirs.present)])
-        ((left,), (right,)) = (mine.value, theirs.value)
-        # What has no such moment is later than all others.
-        latest = lookup.several == "latest"
-        alone, lacking = (theirs, mine) if latest else (mine, theirs)
-        return any_of(
-            [
-                all_of([alone.present, negated(lacking.present)]),
-                all_of([both, f"(> {left} {right})" if latest else f"(< {left} {right})"]),
-                all_of([any_of([neither, all_of([both, f"(= {left} {right})"])]), first]),
-            ]
-        )
-
-    def _refuse(self, lookup: Lookup, one: Entity, other: Entity) -> None:
-        """Say that a look-up which refuses several rows would not find these two together."""
-        terms = self.terms
-        parts = [self.row(one), self.row(other)]
-        first: dict[str, Terms] = {}
-        for steps, source in lookup.match.items():
-            left, right = self.along(one, steps), self.along(other, steps)
-            parts += [left.present, right.present, equal(left.value, right.value)]
-            parts.append(equal(first.setdefault(source, left.value), left.value))
-        for entity in (one, other):
-            parts += self._fits(lookup, entity)
-        terms.imply(all_of(parts), equal(one.key, other.key))
+        self._lookups.meet(entity, others)
 
     # --- sets ------------------------------------------------------------------------------------
 
@@ -496,75 +387,20 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         present = all_of([held.present, member.present])
         assert isinstance(members, Member)  # noqa: S101 - only an attribute is a set
         if members.base == SETTINGS:
-            return Reading((self._is_set(members.name, declared, member.value),), present)
+            known = self.settings.get(members.name)
+            values = known if isinstance(known, frozenset) else frozenset()
+            among = self.sets.is_among(values, members.name, declared, member.value)
+            return Reading((among,), present)
         if self.entity_at(members.base) is not None:
             self._refer_members(members, declared, member)
-        return Reading((self._holds(declared, held.value, member.value),), present)
-
-    def _is_set(self, name: str, element: ValueType, member: Terms) -> Term:
-        """Return whether a set of the settings includes a value."""
-        known = self.settings.get(name)
-        held = known if isinstance(known, frozenset) else frozenset()
-        return self._is_among(held, name, element, member)
-
-    def _is_among(
-        self, held: frozenset[Scalar], name: str, element: ValueType, member: Terms
-    ) -> Term:
-        """Return whether a value is one of those known, as a set of this name includes it."""
-        if element.kind is Kind.DOMAIN:
-            return self.terms.includes_domain(held, name, *member)
-        literals = (self.constant(each, element) for each in sorted(held, key=str))
-        return any_of(equal(member, each.value) for each in literals)
+        return Reading((self.sets.holds(declared, held.value, member.value),), present)
 
     def _refer_members(self, members: Member, declared: ValueType, member: Reading) -> None:
         base, attribute = members.base, self.attribute(members)
         if declared.kind is Kind.REFERENCE and not attribute.may_dangle:
             owner = Entity(self.type_of(base), self.comparable(base).value)
             stored = self.cell(owner, attribute.name)
-            holds = self._holds(declared, stored.value, member.value)
+            holds = self.sets.holds(declared, stored.value, member.value)
             target = Entity(self.schema.types[declared.target], member.value)
             condition = all_of([stored.present, holds])
             self.terms.imply(condition, self.is_there(target))
-
-    def _known_set(self, value: frozenset[Scalar], declared: ValueType) -> Terms:
-        """Return the term of a set whose members are known."""
-        element = declared.element
-        assert element is not None  # noqa: S101 - it is a set
-        of = self.sets.setdefault(element.name, Sets(element))
-        if value not in of.known:
-            name = f"known {declared.name} {len(of.known)}"
-            of.known[value] = (self.terms.value(name, Kind.SET),)
-            for member in of.members:
-                self._tell_known(of, value, member)
-        return of.known[value]
-
-    def _tell_known(self, of: Sets, value: frozenset[Scalar], member: Terms) -> None:
-        """Say whether a known set holds a value."""
-        (held,) = of.known[value]
-        flag = self.terms.flag(of.name, (held, *member))
-        holds = self._is_among(value, held, of.element, member)
-        self.terms.imply(flag, holds)
-        self.terms.imply(holds, flag)
-
-    def _holds(self, element: ValueType, held: Terms, member: Terms) -> Term:
-        """Return whether a mounted or a said set holds a value."""
-        of = self.sets.setdefault(element.name, Sets(element))
-        known = len(of.sets), len(of.members)
-        of.sets.setdefault(held)
-        if member not in of.members:
-            of.members[member] = None
-            for value in of.known:
-                self._tell_known(of, value, member)
-        if element.kind is Kind.DOMAIN and known != (len(of.sets), len(of.members)):
-            self._hold_subdomains(of)
-        return self.terms.flag(of.name, (*held, *member))
-
-    def _hold_subdomains(self, of: Sets) -> None:
-        """Say that a set which holds a domain holds all that lies under it."""
-        for above in of.members:
-            (domain,) = above
-            anchor = self.terms.anchor(domain)
-            for held, (below,) in product(of.sets, of.members if anchor else ()):
-                lies = self.terms.lies_under(below, str(anchor))
-                given = all_of([self.terms.flag(of.name, (*held, domain)), lies])
-                self.terms.imply(given, self.terms.flag(of.name, (*held, below)))
