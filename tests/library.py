@@ -15,7 +15,8 @@ from sidecar.compiler.child_process import Oso
 from sidecar.compiler.compile import InvalidPolicyError, compile_pack, load
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.policy import assemble
-from sidecar.diagram.questions import Answer, Question
+from sidecar.diagram.paths import Path as FactPath
+from sidecar.diagram.questions import Answer, Question, ValueOf
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError
@@ -233,6 +234,9 @@ class InProcess(Oso):
                 found = answer(question)
                 assert found in domain
                 return found
+
+            def key(self, path: FactPath) -> object:
+                return answer(ValueOf(path))
 
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(50_000)  # as the process has it

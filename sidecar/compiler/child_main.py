@@ -16,7 +16,7 @@ import resource
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -28,7 +28,8 @@ from sidecar.compiler.live_query import answer
 from sidecar.compiler.oso_proof import prove
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.variants import GRACE_SECONDS, Varying, in_fork
-from sidecar.diagram.questions import Answer, Question
+from sidecar.diagram.paths import Path
+from sidecar.diagram.questions import Answer, Question, ValueOf
 from sidecar.errors import PolicyFault
 
 MEMORY_BYTES = 4 << 30
@@ -116,16 +117,26 @@ class _Parent:
     def __init__(self, streams: tuple[BinaryIO, BinaryIO]) -> None:
         self._streams = streams
         self._known: dict[Question, Answer] = {}
+        self._keys: dict[Path, object] = {}
 
     def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
         """Return the parent's answer, which is one of `domain` when the snapshot is sound."""
         if question not in self._known:
-            write_message(self._streams[1], msgspec.json.encode({"ask": question}))
-            answer = json.loads(read_message(self._streams[0]))
+            answer = self._asked(question)
             if answer not in domain:
                 raise PolicyFault("the facts have no answer")
             self._known[question] = answer
         return self._known[question]
+
+    def key(self, path: Path) -> object:
+        """Return the parent's key of the entity that a reference names."""
+        if path not in self._keys:
+            self._keys[path] = self._asked(ValueOf(path))
+        return self._keys[path]
+
+    def _asked(self, question: Question) -> Any:  # noqa: ANN401 - of any type that JSON has
+        write_message(self._streams[1], msgspec.json.encode({"ask": question}))
+        return json.loads(read_message(self._streams[0]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sidecar.compiler.operands import operands_of_call
 from sidecar.compiler.oso import LoadedPolicy
@@ -21,7 +21,7 @@ from sidecar.compiler.query_trees import Action
 from sidecar.compiler.selection import operand_types
 from sidecar.compiler.symbols import TooDeep, Unexplorable
 from sidecar.diagram.path_types import paths_of
-from sidecar.diagram.paths import Operand, operands_of
+from sidecar.diagram.paths import Member, Operand, Path, operands_of, within
 from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
 
@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 
 def answer(
-    asked: Mapping[str, Any], pack: PackTexts, loaded: Loaded, answers: Answers
+    asked: Mapping[str, Any], pack: PackTexts, loaded: Loaded, answers: LiveAnswers
 ) -> dict[str, object]:
     """Answer one question of a serving process, through all clauses of its rule.
 
@@ -58,11 +58,18 @@ def answer(
     return {"holds": holds}
 
 
+class LiveAnswers(Answers, Protocol):
+    """The facts of a request."""
+
+    def key(self, path: Path) -> object:
+        """Return the key of the entity that a reference names, as JSON has it."""
+
+
 class RuleByRule(ABC, Generic[R]):
     """Asks Oso about rules for one kind of request, each once for the same operands."""
 
     def __init__(
-        self, loaded: Loaded, pack: PackTexts, answers: Answers, asked: Mapping[str, Any]
+        self, loaded: Loaded, pack: PackTexts, answers: LiveAnswers, asked: Mapping[str, Any]
     ) -> None:
         """Prepare to ask.
 
@@ -81,6 +88,9 @@ class RuleByRule(ABC, Generic[R]):
         self.found: dict[Call, R] = {}
         self._paths = paths_of(names.schema, self.subject, self.resource)
         self._open: set[Call] = set()
+        self._facts = answers
+        self._met: dict[tuple[str, str], Operand] = {}
+        """The first path to each entity that a reference names, by its type and its key."""
 
     @abstractmethod
     def judge(self, clauses: Sequence[Clause], operands: tuple[Operand, ...]) -> R:
@@ -108,6 +118,39 @@ class RuleByRule(ABC, Generic[R]):
                 self._open.discard(call)
         return self.found[call]
 
+    def operands_of(self, rule: str, values: tuple[object, ...]) -> tuple[Operand, ...] | None:
+        """Return the operands of a call; None where the rule cannot be asked alone.
+
+        Raises:
+            PolicyFault: Where references have led round in a circle.
+        """
+        operands = operands_of_call(values)
+        if operands is None:
+            return None
+        met = tuple([self._first_path(each) for each in operands])
+        if met != operands and (rule, met) in self._open:
+            raise PolicyFault("references lead back to where they began; a circle?", rule)
+        return met
+
+    def _first_path(self, operand: Operand) -> Operand:
+        """Return the first path that led to the entity at a path.
+
+        So a rule is asked once about an entity to which references lead on many ways. All facts of
+        what a reference names follow from its key, apart from how many references of a declared
+        depth led to it.
+        """
+        if not isinstance(operand, Member) or (found := self._paths.entity_at(operand)) is None:
+            return operand
+        if any(
+            isinstance(path, Member)
+            and self._paths.entity_at(path) is not None
+            and self._paths.attribute(path).depth
+            for path in within(operand)
+        ):
+            return operand
+        key = self._facts.key(operand)
+        return operand if key is None else self._met.setdefault((found.name, str(key)), operand)
+
 
 class Answering(RuleByRule[bool]):
     """Tells whether rules hold."""
@@ -127,5 +170,5 @@ class Answering(RuleByRule[bool]):
         return self.policy.ask(asking, clause.name, self.subject, self.resource, operands)
 
     def _via(self, rule: str, values: tuple[object, ...]) -> bool | None:
-        operands = operands_of_call(values)
+        operands = self.operands_of(rule, values)
         return None if operands is None else self.rule(rule, operands)

@@ -15,11 +15,9 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from sidecar.compiler.live_query import LIVE_DEPTH, Loaded, RuleByRule
-from sidecar.compiler.operands import operands_of_call
+from sidecar.compiler.live_query import LIVE_DEPTH, LiveAnswers, Loaded, RuleByRule
 from sidecar.compiler.oso_answers import Asking
 from sidecar.compiler.pack import PackTexts
-from sidecar.compiler.presence import Answers
 from sidecar.compiler.program import Clause
 from sidecar.compiler.proof import Called, Compare, Key, NoValue, called_by
 from sidecar.compiler.query_trace import Run, WatchedComparison, WatchedLook
@@ -30,7 +28,7 @@ from sidecar.errors import PolicyFault
 
 
 def prove(
-    asked: Mapping[str, Any], pack: PackTexts, loaded: Loaded, answers: Answers
+    asked: Mapping[str, Any], pack: PackTexts, loaded: Loaded, answers: LiveAnswers
 ) -> dict[str, Any]:
     """Answer one question as `sidecar.compiler.live_query.answer` does, with its proof.
 
@@ -90,7 +88,7 @@ class _Prover(RuleByRule[_RuleProof]):
         self, clause: Clause, operands: tuple[Operand, ...], run: Run
     ) -> Mapping[str, Any] | None:
         def via(rule: str, values: tuple[object, ...]) -> bool | None:
-            called = operands_of_call(values)
+            called = self.operands_of(rule, values)
             if called is None:
                 return None
             return run.answer(RuleHolds(rule, called), lambda: self._called(rule, called))

@@ -13,6 +13,7 @@ from sidecar.compiler.oso_proof import prove
 from sidecar.compiler.pack import PackTexts, read_texts
 from sidecar.compiler.proof import read_proof
 from sidecar.compiler.variants import Varying
+from sidecar.diagram.paths import Path as FactPath
 from sidecar.diagram.questions import Answer, Question
 from sidecar.engine import kind_of
 from sidecar.engine.fact_sources import Sources
@@ -48,6 +49,9 @@ class Answering:
         assert answer in domain
         assert answer is not None
         return answer
+
+    def key(self, path: FactPath) -> object:
+        return self._sources.value(path)
 
 
 @pytest.mark.parametrize(
