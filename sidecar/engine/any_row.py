@@ -40,7 +40,7 @@ class AnyRow:
     """Finds rows for one look-up of ``any`` row."""
 
     def __init__(self, schema: Schema, lookup: Lookup) -> None:
-        sources = ("this", *lookup.arguments)
+        sources = lookup.sources
         declared, through = schema.types[lookup.finds], lookup.through
         joins = () if through is None else tuple(through.joins.items())
         self._found = _Side.of(

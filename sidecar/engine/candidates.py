@@ -141,7 +141,7 @@ class Candidates:
         lookup, found = self._reader.lookup(path), self._reader.type_of(path)
         if lookup.finds_any:
             return self._find_any_row(path, lookup)
-        parts = dict(zip(("this", *lookup.arguments), parts_of(path), strict=True))
+        parts = dict(zip(lookup.sources, parts_of(path), strict=True))
         unknown = [name for name, part in parts.items() if self._depends(part)]
         columns = {source: match[0] for match, source in lookup.match.items() if len(match) == 1}
         if len(unknown) != 1 or unknown[0] not in columns:

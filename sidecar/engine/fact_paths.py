@@ -35,6 +35,7 @@ from sidecar.diagram.paths import (
     Operand,
     Path,
     as_member,
+    parts_of,
 )
 from sidecar.diagram.questions import value_of
 from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType, key_of
@@ -146,7 +147,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
     def order_of_key(self, path: LookupPath) -> Sequence[int]:
         """Return for each key column its index among the arguments of a look-up by the key."""
         lookup = self.lookup(path)
-        names = ["this", *lookup.arguments]
+        names = lookup.sources
         return [names.index(lookup.match[column,]) for column in self.type_of(path).key]
 
     def _implied_paths(self, path: Path, steps: tuple[str, ...], column: str) -> tuple[Path, Path]:
@@ -165,7 +166,7 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
         """
         if isinstance(path, LookupPath):
             lookup = self.lookup(path)
-            operands = dict(zip(lookup.arguments, path.operands, strict=True), this=path.base)
+            operands = dict(zip(lookup.sources, parts_of(path), strict=True))
             asked = operands[lookup.match[column,]]
             if not isinstance(asked, Literal):
                 return asked

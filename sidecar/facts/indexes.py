@@ -14,7 +14,6 @@ from sidecar.schema.model import INDEXED
 Rows: TypeAlias = Mapping[str, Mapping[Key, Row]]
 RowsOf: TypeAlias = Callable[[str], Mapping[Key, Row]]
 """Returns the rows of a type by its name, as `Facts.rows` does."""
-THIS = "this"
 
 
 class ViewByKey(RowMapping[LookupKey]):
@@ -169,7 +168,7 @@ def index_references(
 
 def order_of_key(declared: EntityType, lookup: Lookup) -> tuple[int, ...] | None:
     """Return the index of each key column in a look-up key; None if the match is not the key."""
-    sources = (THIS, *lookup.arguments)
+    sources = lookup.sources
     if lookup.where or set(lookup.match) != {(column,) for column in declared.key}:
         return None
     order = tuple(sources.index(lookup.match[column,]) for column in declared.key)
@@ -183,7 +182,7 @@ def lookup_key_reader(
     declared = schema.types[lookup.finds]
     where = [(reader_of(declared, name), value) for name, value in lookup.where.items()]
     getters_of: dict[str, list[Callable[[Row], Value]]] = {}
-    for source in (THIS, *lookup.arguments):
+    for source in lookup.sources:
         getters_of[source] = [
             getter(schema, declared, path, rows)
             for path, from_source in lookup.match.items()

@@ -49,7 +49,7 @@ class LookupTerms:
 
     def search(self, owner: EntityType, lookup: Lookup, given: Sequence[Reading]) -> Search:
         """Return what a look-up of a type finds: by the entity that is asked, and the arguments."""
-        names = ("this", *lookup.arguments)
+        names = lookup.sources
         values = dict(zip(names, (each.value for each in given), strict=True))
         name = f"{owner.name}.{lookup.name}"
         terms = tuple(part for value in values.values() for part in value)

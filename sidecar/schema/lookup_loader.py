@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sidecar.schema.attribute_loader import ENTITY_RESERVED, check_word, read_value_type
-from sidecar.schema.match_loader import THIS, MatchReader, SecondRow
+from sidecar.schema.match_loader import MatchReader, SecondRow
 from sidecar.schema.messages import nearest, shown
 from sidecar.schema.model import (
     ORDERED,
+    THIS,
     EntityType,
     Kind,
     Lookup,

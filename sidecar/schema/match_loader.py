@@ -18,8 +18,6 @@ from sidecar.schema.model import (
 from sidecar.schema.row_paths import attribute_at
 from sidecar.schema.yaml_document import Faults, Node
 
-THIS = "this"
-
 
 @dataclass(frozen=True, slots=True)
 class SecondRow:

@@ -100,6 +100,9 @@ class Attribute:
         return self.word or self.name
 
 
+THIS = "this"
+"""How `match` of a look-up calls the entity that has the look-up."""
+
 CLOCK_OPERATORS = ("<=", "<", ">=", ">")
 """How `where` of a look-up compares an instant with the time of the request."""
 
@@ -146,6 +149,11 @@ class Lookup:
     with the time of the request."""
     through: Through | None = None
     """Of ``any``: the second row, if there has to be one."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What `match` names: the entity that has the look-up, then the arguments."""
+        return (THIS, *self.arguments)
 
     @property
     def finds_any(self) -> bool:
