@@ -21,13 +21,22 @@ from sidecar.facts import MountFaults
 from sidecar.facts.sources import LookState, Position, Source
 from sidecar.facts.store.applier import apply_changes
 from sidecar.facts.store.directory import StoreDirectory, remove
-from sidecar.facts.store.file import Meta, StoreError, StoreFile, boot_id, read_meta, write_meta
+from sidecar.facts.store.file import (
+    DamagedStoreError,
+    Meta,
+    StoreError,
+    StoreFile,
+    boot_id,
+    read_meta,
+    write_meta,
+)
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.pages import check_pages
 from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.reloader import WAITING
 from sidecar.reload.shared_look import SharedLooks
 from sidecar.reload.store_builder import BuildProcess, Built, build_store, publish_store
+from sidecar.reload.store_guard import StoreGuard
 from sidecar.schema import Schema
 from sidecar.watch import elapsed
 
@@ -79,6 +88,9 @@ class Follower:
         self._store: StoreFile | None = None
         self._meta: Meta | None = None
         """What the store holds."""
+        self._lost: Meta | None = None
+        """What the last store held, if it was given up."""
+        self._guard: StoreGuard | None = None
         self._retry_at = 0.0
         """When to try refused changes again."""
         self._build: _Build | None = None
@@ -105,8 +117,11 @@ class Follower:
             if newest is not None:
                 self._use_pack(newest)
             self._finish_build()
+            self._require_store()
             if self._meta is not None:
                 self._follow()
+        except DamagedStoreError as error:
+            self._give_up(str(error))
         except StoreError as error:
             self._reopen()
             self._problems = (Problem(str(self._stores.path), 0, str(error)),)
@@ -171,6 +186,8 @@ class Follower:
         except (StoreError, UnicodeDecodeError) as error:
             LOG.warning("a store is built anew: %s", error)
             meta, usable = None, False
+            if self._store is None:  # the workers have it open
+                self._looks.withdraw()
         if meta is None or not usable or store is None:
             if store is not None:
                 store.close()
@@ -187,7 +204,8 @@ class Follower:
             self._store.close()
         self._pack, self._store, self._meta, self._source = pack, store, meta, source
         self._retry_at, self._problems, self._build_problems = 0.0, (), ()
-        self._refused = None
+        self._refused, self._lost = None, None
+        self._guard = StoreGuard(store, self._clock)
         self._stores.remove_all_but({store.path})
 
     def _reopen(self) -> None:
@@ -199,6 +217,33 @@ class Follower:
         self._store, self._meta = None, None
         if pack is not None and not self._open(pack, self._layout(pack)):
             self._pack = None  # so that it is built
+
+    def _require_store(self) -> None:
+        """Make sure that nobody else has changed the files of the store.
+
+        Raises:
+            DamagedStoreError: Somebody has.
+        """
+        store, pack = self._store, self._pack
+        if store is None or pack is None or self._guard is None:
+            return
+        self._guard.require_intact()
+        if not store.is_in_place() and self._is_due(store.layout):
+            LOG.error("the store `%s` has been removed and is built anew", store.path)
+            remove(store.path)  # others must not open what is left of it
+            self._begin_build(pack, store.layout, self._source_of(store.layout.schema))
+
+    def _give_up(self, fault: str) -> None:
+        """Let nobody read a damaged store, and build it anew."""
+        self._looks.withdraw()
+        LOG.error("a store is built anew: %s", fault)
+        store, self._lost = self._store, self._meta or self._lost
+        self._store, self._meta, self._pack = None, None, None
+        self._problems = (Problem(str(self._stores.path), 0, f"{fault}; it is built anew"),)
+        if store is not None:
+            remove(store.path)
+            with suppress(StoreError):
+                store.close()
 
     # --- building -------------------------------------------------------------------------------
 
@@ -222,7 +267,7 @@ class Follower:
 
     def _begin_build(self, pack: Pack, layout: Layout, source: Source) -> None:
         number = self._next_number()
-        stores, replaced = self._stores, self._meta
+        stores, replaced = self._stores, self._meta or self._lost
 
         def build() -> Built:
             return build_store(stores, layout, source, number, replaced)
@@ -237,7 +282,8 @@ class Follower:
         return max(self._number() + 1, int(self._now() * _NUMBERS_PER_SECOND))
 
     def _number(self) -> int:
-        return 0 if self._meta is None else self._meta.number
+        meta = self._meta or self._lost
+        return 0 if meta is None else meta.number
 
     def _finish_build(self) -> None:
         """Take the store that was built, once it is complete."""

@@ -53,6 +53,10 @@ class SharedLooks:
         word = max(int(moment * _MILLISECONDS), 0) << _NUMBER_BITS | last_bits(number)
         self._words[0] = word
 
+    def withdraw(self) -> None:
+        """Record that there is no revision: workers must not read what they have open."""
+        self._words[0] = 0
+
     def started(self) -> float:
         """Return when the follower last began a look; 0 before the first."""
         return self._words[1] / _MILLISECONDS

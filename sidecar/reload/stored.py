@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from math import inf
+from pathlib import Path
 from threading import Lock
 
 from sidecar.engine.policy import Policy
@@ -13,7 +14,7 @@ from sidecar.errors import Problem, SnapshotUnavailableError
 from sidecar.facts import Facts
 from sidecar.facts.sources import Position
 from sidecar.facts.store.directory import StoreDirectory
-from sidecar.facts.store.file import StoreError, StoreFile, read_meta
+from sidecar.facts.store.file import DamagedStoreError, StoreError, StoreFile, read_meta
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.snapshot import StoredSnapshot
 from sidecar.reload.packs import Pack, Packs
@@ -66,6 +67,8 @@ class StoredReloading:
         self._pack: Pack | None = None
         """The pack of the pair."""
         self._file: StoreFile | None = None
+        self._damaged = Path()
+        """The last store that was truncated; the follower is about to remove it."""
         self._word = 0
         """The revision of the last look that was taken note of."""
         self._fault: tuple[Problem, ...] = ()
@@ -180,6 +183,7 @@ class StoredReloading:
 
     def look_at_facts(self) -> None:
         """Take the newest revision: an old one must not stay in use where nobody asks."""
+        self._require_whole()
         if self._looks.word() != self._word:
             self._refresh()
         problems = self._problems()
@@ -193,14 +197,29 @@ class StoredReloading:
         with self._lock:
             word = self._looks.word()
             if not word:
+                self._drop()
                 return
             try:
                 self._take()
             except StoreError as error:
                 self._fault = (Problem(str(self._stores.path), 0, str(error)),)
+                if isinstance(error, DamagedStoreError):
+                    self._drop()  # an older revision is in the same damaged file
             else:
                 self._fault = ()
                 self._word = word
+
+    def _drop(self) -> None:
+        """Answer nothing until there is another store."""
+        self._pair, self._file, self._word = None, None, 0
+
+    def _require_whole(self) -> None:
+        """Leave a store that somebody has truncated: the next access to it ends the process."""
+        with self._lock:
+            if self._file is not None and self._file.is_truncated():
+                LOG.error("the store `%s` has been truncated; nothing is answered", self._file.path)
+                self._damaged = self._file.path
+                self._drop()
 
     def _take(self) -> None:
         packs = {id(pack): pack for pack in (self.packs.newest, self._pack) if pack}
@@ -227,8 +246,9 @@ class StoredReloading:
     def _open(self, layout: Layout) -> StoreFile | None:
         """Return the newest store of a layout; None if there is none."""
         path = self._stores.newest(layout.digest)
-        if path is None:
+        if path == self._damaged:
             return None
-        if self._file is not None and self._file.path == path:
-            return self._file
-        return StoreFile(path, layout)
+        known = self._file if self._file and self._file.layout.digest == layout.digest else None
+        if path is None:
+            return known  # it was removed, and the follower keeps it up
+        return known if known is not None and known.path == path else StoreFile(path, layout)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def following(root: Path, *options: str) -> Iterator[Sidecar]:
     with serving(root, *options) as sidecar:
         until(lambda: sidecar.ready()[0] == 200)
         yield sidecar
+
+
+def answer(sidecar: Sidecar) -> bool | None:
+    """Return the decision; None if there is no answer, or one that says that there is none."""
+    try:
+        status, said = sidecar.ask("/v1/authorize", BOB)
+    except (OSError, HTTPException):  # the worker has ended
+        return None
+    assert said["decision"] is False or status == 200
+    return bool(said["decision"]) if status == 200 else None
 
 
 def allowed(sidecar: Sidecar, token: str = "") -> bool:
@@ -150,3 +161,58 @@ def test_a_damaged_store_is_built_anew(root: Path, damage: str) -> None:
     with following(root) as sidecar:
         assert allowed(sidecar)
         assert "a store is built anew" in sidecar.log()
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, 4096 * 2)
+
+
+def _empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096 * 2)
+        file.write(bytes(path.stat().st_size - 4096 * 2))
+
+
+def _truncate_lock(path: Path) -> None:
+    os.truncate(f"{path}-lock", 64)
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _remove_lock(path: Path) -> None:
+    Path(f"{path}-lock").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage", [_truncate, _empty, _overwrite, _truncate_lock, _remove, _remove_lock]
+)
+def test_a_store_that_is_damaged_in_use_is_built_anew(
+    root: Path, damage: Callable[[Path], None]
+) -> None:
+    """Meanwhile there is the right answer or none, and nobody needs to start anything again."""
+    with following(root) as sidecar:
+        execute(root / "facts.sqlite", DEMOTE)
+        until(lambda: answer(sidecar) is False)
+        (path,) = (root / "store" / "0").glob("*.facts")
+        token = sidecar.ask("/v1/authorize", BOB)[1]["revisions"]["data"]
+
+        damage(path)
+
+        def has_recovered() -> bool:
+            assert answer(sidecar) is not True
+            stores = list((root / "store" / "0").glob("*.facts"))
+            return len(stores) == 1 and stores != [path] and answer(sidecar) is False
+
+        until(has_recovered)
+        promoted = execute(root / "facts.sqlite", PROMOTE)
+        until(lambda: answer(sidecar) is True)
+        assert sidecar.each(lambda: allowed(sidecar, promoted)) == [True, True]
+        assert sidecar.process.poll() is None
+        if damage in {_remove, _remove_lock}:
+            assert allowed(sidecar, token), "it is contained in the store that was built anew"

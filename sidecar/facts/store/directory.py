@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sidecar.facts.store.file import LINEAGE_DIGITS, StoreError
+from sidecar.facts.store.file import LINEAGE_DIGITS, StoreError, lock_path
 
 MAX_SIDECARS = 64
 """Sidecars with one directory for their stores."""
@@ -94,7 +94,7 @@ class StoreDirectory:
 
 def remove(store: Path) -> None:
     """Remove a file and its lock, as far as they exist."""
-    for path in (store, Path(f"{store}{_LOCK}")):
+    for path in (store, lock_path(store)):
         with suppress(OSError):
             path.unlink()
 

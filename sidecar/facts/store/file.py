@@ -6,6 +6,8 @@ keeps it no longer than a request: pages that a view may still read are not used
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,11 +27,24 @@ MAX_READERS = 1024
 """Read transactions at once, in all processes."""
 
 _META = b"\0\0meta"
+_DAMAGES = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.InvalidError,
+    lmdb.PanicError,
+    lmdb.BadTxnError,  # after one of the others
+)
+"""What LMDB says where a page is not what it should be."""
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StoreError(SidecarError):
     """A store cannot be read or written; it is built anew, or its disk needs room."""
+
+
+class DamagedStoreError(StoreError):
+    """The file of a store was changed by somebody else; it is built anew."""
 
 
 class Meta(msgspec.Struct, frozen=True):
@@ -73,6 +88,11 @@ MAX_EARLIER = 100
 """Lineages that are kept."""
 
 
+def lock_path(path: Path) -> Path:
+    """Return the file beside a store in which LMDB keeps its readers."""
+    return Path(f"{path}-lock")
+
+
 def boot_id() -> str:
     """Return the identity of the present boot; empty where the system has none."""
     with suppress(OSError):
@@ -91,6 +111,7 @@ class StoreFile:
         """
         self.path = path
         self.layout = layout
+        self._lock = lock_path(path)
         with translated(path):
             self.environment = lmdb.open(
                 str(path),
@@ -110,6 +131,37 @@ class StoreFile:
             except BaseException:
                 self.environment.close()
                 raise
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
+        # A descriptor of the lock would be fatal: closing it ends all locks of the process.
+        self._opened = self._present_files()
+        self._sizes = (0, 0)
+        self.is_truncated()
+
+    def is_truncated(self) -> bool:
+        """Return whether one of the files is shorter than before: to read it would end the process.
+
+        It may be shortened by somebody else only; LMDB never does.
+        """
+        size, lock_size = os.fstat(self._descriptor).st_size, self._sizes[1]
+        with suppress(OSError):
+            status = self._lock.stat()
+            if status.st_ino == self._opened[1]:
+                lock_size = status.st_size
+        known, self._sizes = self._sizes, (size, lock_size)
+        return size < known[0] or lock_size < known[1]
+
+    def is_in_place(self) -> bool:
+        """Return whether a process that opens the store now gets the same files."""
+        return self._present_files() == self._opened
+
+    def _present_files(self) -> tuple[int, int]:
+        """Return the inodes of the store and of its lock; 0 for what does not exist."""
+        inodes = [0, 0]
+        for index, path in enumerate((self.path, self._lock)):
+            with suppress(OSError):
+                inodes[index] = path.stat().st_ino
+        return inodes[0], inodes[1]
 
     def close(self) -> None:
         """Close the store; no transaction may be open."""
@@ -170,5 +222,7 @@ def translated(path: Path) -> Iterator[None]:
     """Make the errors of LMDB ours."""
     try:
         yield
+    except _DAMAGES as error:
+        raise DamagedStoreError(f"the store `{path}` is damaged: {error}") from error
     except lmdb.Error as error:
         raise StoreError(f"the store `{path}` cannot be used: {error}") from error

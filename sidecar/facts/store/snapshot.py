@@ -9,7 +9,7 @@ from sidecar.facts.facts import LookupKey
 from sidecar.facts.indexes import view_by_key
 from sidecar.facts.row_parser import Row
 from sidecar.facts.spelling import spelled_id
-from sidecar.facts.store.file import StoreError, StoreFile, read_meta
+from sidecar.facts.store.file import DamagedStoreError, StoreFile, read_meta
 from sidecar.facts.store.stored_rows import FoundRows, Holders, StoredRows, ids_behind
 from sidecar.schema import Key, Schema, Value, id_of
 
@@ -32,7 +32,7 @@ class StoredSnapshot:
         meta = read_meta(self._transaction, store.layout)
         if meta is None:
             self._transaction.abort()
-            raise StoreError(f"the store `{store.path}` holds no facts of this schema")
+            raise DamagedStoreError(f"the store `{store.path}` holds no facts of this schema")
         self.meta = meta
         self.confirmed = meta.looked
         """When the source was last seen to hold these facts, on the clock of the boot."""
