@@ -182,7 +182,7 @@ def _register_access(app: Flask, access: Access) -> None:
     @app.before_request
     def admit() -> flask.Response | None:
         path = request.url_rule.rule if request.url_rule else ""
-        refusal = access.refusal_at(path, request.headers.get("Authorization"))
+        refusal = access.refusal_at(path, RequestHead.of(request.environ).authorization)
         return rendered(refusal) if refusal else None
 
 

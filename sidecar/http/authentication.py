@@ -47,7 +47,7 @@ class Access:
 
     def __init__(self, tokens: Holders | None = None) -> None:
         self._tokens = tokens
-        self._admitted: dict[str | None, object] = {}
+        self._admitted: dict[bytes | None, object] = {}
         """Header fields of those that were let in, and by which reading of the tokens."""
 
     @property
@@ -63,7 +63,7 @@ class Access:
         """Return what is wrong with looking at the tokens, though callers may ask."""
         return self._tokens.failures if self._tokens else ()
 
-    def refusal(self, authorization: str | None) -> Response | None:
+    def refusal(self, authorization: bytes | None) -> Response | None:
         """Return the response to a caller that may not ask; None if it may.
 
         Args:
@@ -73,7 +73,7 @@ class Access:
         # Found by its keyed hash, a header tells nobody how much of a guess is right.
         if tokens is None or self._admitted.get(authorization, _NOTHING) is tokens.reading:
             return None
-        reading, token = tokens.reading, _token(authorization or "")
+        reading, token = tokens.reading, _token((authorization or b"").decode("latin-1"))
         if token and tokens.holder(token) is not None:
             if len(self._admitted) >= MOST_ADMITTED:
                 self._admitted.clear()
@@ -86,7 +86,7 @@ class Access:
             challenge = f'{_CHALLENGE}, error="invalid_token"'
         return response.with_headers(("WWW-Authenticate", challenge))
 
-    def refusal_at(self, path: str, authorization: str | None) -> Response | None:
+    def refusal_at(self, path: str, authorization: bytes | None) -> Response | None:
         """Return the same, where not everybody may ask at a path."""
         return None if is_open(path) else self.refusal(authorization)
 

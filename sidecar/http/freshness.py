@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import inf
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from sidecar.errors import InvalidRequestError
 
@@ -13,6 +14,8 @@ MAX_AGE = "Sidecar-Max-Age"
 
 MIN_REVISION = "Sidecar-Min-Revision"
 """The header that demands `min_revision` at every path."""
+
+MAX_AGE_HEADER, MIN_REVISION_HEADER = (name.lower().encode() for name in (MAX_AGE, MIN_REVISION))
 
 SECONDS_PATTERN = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 REVISION_PATTERN = r"(?:[0-9a-f]{1,64}|[a-z]{1,16}:[0-9a-f.-]{1,80}:[0-9]{1,20})"
@@ -37,24 +40,16 @@ class Demand(NamedTuple):
 NO_DEMAND = Demand()
 
 
-FreshnessHeaders: TypeAlias = tuple[str | None, str | None]
-"""`Sidecar-Max-Age` and `Sidecar-Min-Revision` as they were sent."""
+def demand_of(headers: Mapping[bytes, bytes]) -> Demand:
+    """Return what the headers of a request, one of these two at least, demand.
 
-
-def freshness_headers(max_age: str | None, min_revision: str | None) -> FreshnessHeaders | None:
-    """Return both headers of a request; None for most requests, which have neither."""
-    return None if max_age is None and min_revision is None else (max_age, min_revision)
-
-
-def demand_of(headers: FreshnessHeaders | None) -> Demand:
-    """Return what the headers of a request demand.
+    Args:
+        headers: By lower-case names.
 
     Raises:
         InvalidRequestError: One of them is not written as it must be.
     """
-    if headers is None:
-        return NO_DEMAND
-    max_age, revision = headers
+    max_age, revision = text_of(headers, MAX_AGE_HEADER), text_of(headers, MIN_REVISION_HEADER)
     if max_age is not None and not re.fullmatch(SECONDS_PATTERN, max_age):
         message = "must be a number of seconds, 0 or more, such as `5` or `0.5`"
         raise InvalidRequestError(MAX_AGE, message)
@@ -63,3 +58,9 @@ def demand_of(headers: FreshnessHeaders | None) -> Demand:
             MIN_REVISION, "must be a `revisions.data` of an answer, or a writer's token"
         )
     return Demand(inf if max_age is None else float(max_age), revision or "")
+
+
+def text_of(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    """Return a header field as text; None where there is none."""
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 from werkzeug.http import parse_options_header
 
-from sidecar.http.freshness import FreshnessHeaders, freshness_headers
+from sidecar.http.freshness import MAX_AGE_HEADER, MIN_REVISION_HEADER, text_of
 
 OK = HTTPStatus.OK.value
 """As a plain number: looking up a member of an enumeration costs as much as a decision."""
@@ -34,27 +34,47 @@ NO_LINES: Sequence[bytes] = ()
 class RequestHead(msgspec.Struct, gc=False):
     """The header fields that a response can depend on; transports add their own."""
 
-    json: bool
-    """Whether the body is declared to be JSON."""
-    authorization: str | None = None
-    request_id: str | None = None
-    """For the decision log; the transport sends it back with the response."""
-    if_none_match: str | None = None
-    freshness: FreshnessHeaders | None = None
-    """How new the facts have to be."""
+    headers: Mapping[bytes, bytes]
+    """By lower-case names."""
 
     @classmethod
     def of(cls, environ: Mapping[str, Any]) -> RequestHead:
         """Return those of a WSGI environment."""
         return cls(
-            json=is_json(environ.get("CONTENT_TYPE", "").encode("latin-1")),
-            authorization=environ.get("HTTP_AUTHORIZATION"),
-            request_id=environ.get("HTTP_X_REQUEST_ID"),
-            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
-            freshness=freshness_headers(
-                environ.get("HTTP_SIDECAR_MAX_AGE"), environ.get("HTTP_SIDECAR_MIN_REVISION")
-            ),
+            {
+                key.removeprefix("HTTP_").replace("_", "-").lower().encode("latin-1"):
+                # A server puts nothing else there.
+                value.encode("latin-1", "backslashreplace")
+                for key, value in environ.items()
+                if key.startswith("HTTP_") or key == "CONTENT_TYPE"
+            }
         )
+
+    @property
+    def json(self) -> bool:
+        """Whether the body is declared to be JSON."""
+        return is_json(self.headers.get(b"content-type", b""))
+
+    @property
+    def authorization(self) -> bytes | None:
+        """How the caller shows who it is."""
+        return self.headers.get(b"authorization")
+
+    @property
+    def request_id(self) -> str | None:
+        """For the decision log; the transport sends it back with the response."""
+        return text_of(self.headers, b"x-request-id")
+
+    @property
+    def if_none_match(self) -> str | None:
+        """The tags of the answers that the caller has."""
+        return text_of(self.headers, b"if-none-match")
+
+    @property
+    def demands_freshness(self) -> bool:
+        """Whether it says how new the facts have to be."""
+        headers = self.headers
+        return MAX_AGE_HEADER in headers or MIN_REVISION_HEADER in headers
 
 
 @lru_cache(maxsize=100)

@@ -91,7 +91,7 @@ class RequestContext:
         self._at_once = at_once
         self._is_fixed = False
         """Whether something was answered, or waited for in vain: then the facts stay the same."""
-        self._demand = NO_DEMAND if head.freshness is None else demand_of(head.freshness)
+        self._demand = demand_of(head.headers) if head.demands_freshness else NO_DEMAND
         self._age: float | None = None
         self._stamp = (
             None if environment.log is None else environment.log.stamp(now, head.request_id)
@@ -189,7 +189,7 @@ class RequestContext:
     @property
     def uses_cache(self) -> bool:
         """Whether answers that were made before are good enough."""
-        return self.head.freshness is None and not self.is_stale()
+        return not self.head.demands_freshness and not self.is_stale()
 
     def require_fresh(self, demand: Demand = NO_DEMAND) -> None:
         """Make sure that something may be listed.

@@ -102,7 +102,7 @@ class Service:
         if len(body) > environment.limits.max_body_bytes:
             return Rejection.LONG_BODY.response()
         cache = self._current_cache()
-        uses_cache = head.freshness is None and not environment.is_stale(cache.pair.snapshot)
+        uses_cache = not head.demands_freshness and not environment.is_stale(cache.pair.snapshot)
         if uses_cache and head.json and len(body) <= MAX_KEY_BYTES:
             known = cache.get((endpoint, body), now)
             if known is not None:

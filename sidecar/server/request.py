@@ -7,17 +7,19 @@ supported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence
 
 from httptools import HttpRequestParser
 
-from sidecar.http import RESPONDERS, RequestHead, is_json
+from sidecar.http import RESPONDERS, RequestHead
 from sidecar.http.errors import Rejection
-from sidecar.http.freshness import freshness_headers
 from sidecar.server.limits import Limits
 
-Fields = Sequence[tuple[bytes, bytes]]
-"""Header fields, as they were sent."""
+Headers = dict[bytes, bytes]
+"""Header fields by lower-case names."""
+
+Fields = MutableSequence[tuple[bytes, bytes]]
+"""Header fields whose names have come before."""
 
 _METHODS = {
     name.encode(): name
@@ -33,11 +35,8 @@ _USUAL_TARGETS = {path.encode(): path for path in (*RESPONDERS, "/healthz")}
 """Targets that need no inspection: they are paths without a query."""
 
 _UNUSUAL = frozenset(
-    {
-        b"transfer-encoding", b"content-encoding", b"expect",
-        b"sidecar-max-age", b"sidecar-min-revision",
-    }
-)  # fmt: skip
+    {b"connection", b"proxy-connection", b"transfer-encoding", b"content-encoding", b"expect"}
+)
 """Fields that few requests have."""
 
 _SCHEMES = (b"http://", b"https://")
@@ -54,7 +53,7 @@ class RefusedError(Exception):
         """The id that the caller gave the request, as far as it was read."""
 
 
-class Request(RequestHead, kw_only=True, gc=False):
+class Request(RequestHead, gc=False):
     """One request; its body is added once all of it has arrived."""
 
     method: str
@@ -63,8 +62,6 @@ class Request(RequestHead, kw_only=True, gc=False):
     """As it was sent: no path of ours needs escapes, so none are decoded."""
     version: str
     """Either `1.0` or `1.1`."""
-    headers: dict[bytes, bytes]
-    """By lower-case names; values of repeated fields are joined by commas."""
     keep_alive: bool
     """Whether the client may send another request."""
     body: bytes = b""
@@ -92,16 +89,15 @@ class Request(RequestHead, kw_only=True, gc=False):
 
 
 def read_head(
-    parser: HttpRequestParser, target: bytes, fields: Fields, limits: Limits, head_bytes: int
+    parser: HttpRequestParser, target: bytes, headers: Headers, limits: Limits
 ) -> Request:
     """Return the request that a head begins.
 
     Args:
         parser: It has just read the head.
         target: As it was sent.
-        fields: As they were sent.
+        headers: Its fields.
         limits: Of this worker.
-        head_bytes: The length of the head; 0 where it came in a piece too short for long fields.
 
     Raises:
         RefusedError: It is above a limit, ambiguous, or asks for what is not supported.
@@ -109,86 +105,63 @@ def read_head(
     method = parser.get_method()
     if len(method) + len(target) + len(" HTTP/1.1 ") > limits.max_line_bytes:
         raise RefusedError(Rejection.LONG_LINE)
-    headers = _headers(fields, limits, head_bytes)
-    keep_alive = parser.should_keep_alive()
-    version = _version(parser, headers, keep_alive=keep_alive)
+    keep_alive, version = parser.should_keep_alive(), "1.1"
+    is_usual = keep_alive and _UNUSUAL.isdisjoint(headers)
+    if not is_usual:  # where no field says so, llhttp keeps the connections of HTTP/1.1 alone
+        version = parser.get_http_version()
     if version not in {"1.1", "1.0"} or method not in _METHODS:
         raise RefusedError(Rejection.VERSION_OR_METHOD)
     if version == "1.1" and b"host" not in headers:
         raise RefusedError(Rejection.NO_HOST)
-    freshness = None
-    if not _UNUSUAL.isdisjoint(headers):
+    if not is_usual:
         _check_unusual(headers, version)
-        freshness = freshness_headers(
-            _text(headers, b"sidecar-max-age"), _text(headers, b"sidecar-min-revision")
-        )
     path = _USUAL_TARGETS.get(target)
     if path is None:
         path = _origin_form(target).decode("latin-1").partition("?")[0]
     if int(headers.get(b"content-length", 0)) > limits.max_body_bytes:
         raise RefusedError(Rejection.LONG_BODY)
-    return Request(
-        json=is_json(headers.get(b"content-type", b"")),
-        authorization=_text(headers, b"authorization"),
-        request_id=_text(headers, b"x-request-id"),
-        if_none_match=_text(headers, b"if-none-match"),
-        freshness=freshness,
-        method=_METHODS[method],
-        target=target,
-        path=path,
-        version=version,
-        headers=headers,
-        keep_alive=keep_alive,
-    )
+    return Request(headers, _METHODS[method], target, path, version, keep_alive)
 
 
-def request_id_of(fields: Fields) -> bytes | None:
+def request_id_of(headers: Headers, repeated: Fields) -> bytes | None:
     """Return the id that the caller gave a request, whatever else its head says."""
-    ids = [value for name, value in fields if name.lower() == b"x-request-id"]
+    fields = [*headers.items(), *repeated]
+    ids = [value for name, value in fields if name == b"x-request-id"]
     return b",".join(ids) if ids else None
 
 
-def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
+def join_fields(headers: Headers, repeated: Fields, limits: Limits, head_bytes: int) -> None:
+    """Join the values of repeated header fields.
 
+    Args:
+        headers: The first field of each name.
+        repeated: The others; there is none left afterwards.
+        limits: Of this worker.
+        head_bytes: The length of the head; 0 where it came in a piece too short for long fields.
 
-def _headers(fields: Fields, limits: Limits, head_bytes: int) -> dict[bytes, bytes]:
-    if len(fields) > limits.max_header_fields or (
+    Raises:
+        RefusedError: There are too many fields, long ones, or some that two readers could take
+            from different lines.
+    """
+    if len(headers) + len(repeated) > limits.max_header_fields or (
         head_bytes > limits.max_header_bytes  # else none of them is
-        and any(len(name) + len(value) > limits.max_header_bytes for name, value in fields)
+        and any(
+            len(name) + len(value) > limits.max_header_bytes
+            for name, value in (*headers.items(), *repeated)
+        )
     ):
         raise RefusedError(Rejection.MANY_FIELDS)
-    headers = {name.lower(): value.rstrip(b" \t") for name, value in fields}
-    return headers if len(headers) == len(fields) else _joined(fields)
-
-
-def _joined(fields: Fields) -> dict[bytes, bytes]:
-    """Return header fields of which some are repeated."""
-    headers: dict[bytes, bytes] = {}
-    for written, value in fields:
-        name = written.lower()
-        if name not in headers:
-            headers[name] = value.rstrip(b" \t")
-        elif name in _SINGLE:
+    if not repeated:
+        return
+    for name, _ in repeated:
+        if name in _SINGLE:
             raise RefusedError(Rejection.REPEATED_FIELD, name.decode("latin-1"))
-        else:
-            headers[name] += b"," + value.rstrip(b" \t")
-    return headers
+    for name, value in repeated:
+        headers[name] += b"," + value
+    repeated.clear()
 
 
-def _version(parser: HttpRequestParser, headers: dict[bytes, bytes], *, keep_alive: bool) -> str:
-    """Return the version of a request; that of most is known without formatting it.
-
-    Where no field says so, llhttp keeps the connections of HTTP/1.1, and of no other version.
-    """
-    if keep_alive and b"connection" not in headers and b"proxy-connection" not in headers:
-        return "1.1"
-    version: str = parser.get_http_version()
-    return version
-
-
-def _check_unusual(headers: dict[bytes, bytes], version: str) -> None:
+def _check_unusual(headers: Headers, version: str) -> None:
     if b"transfer-encoding" in headers:
         _check_transfer_encoding(headers[b"transfer-encoding"], version)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":

@@ -12,7 +12,7 @@ import httptools
 
 from sidecar.http.errors import Rejection
 from sidecar.server.limits import Limits
-from sidecar.server.request import RefusedError, Request, read_head, request_id_of
+from sidecar.server.request import RefusedError, Request, join_fields, read_head, request_id_of
 
 MAX_CHUNKS = 4096
 """Chunks of one body: each costs more to parse than to send."""
@@ -50,6 +50,10 @@ class RequestParser:
         self._refused: RefusedError | None = None
         self._told: Request | None = None
         """The last request whose client was told to send the body."""
+        self._headers: dict[bytes, bytes] = {}
+        """Of the head that arrives, by lower-case names."""
+        self._repeated: list[tuple[bytes, bytes]] = []
+        """Fields whose names are among the headers already."""
         self._llhttp = httptools.HttpRequestParser(self)
         self._begin_head()
 
@@ -62,7 +66,6 @@ class RequestParser:
         self._tail = b""
         """The last bytes of a head that is not complete."""
         self._target = b""
-        self._fields: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._body_sent = 0
@@ -194,7 +197,11 @@ class RequestParser:
     def _refuse(self, refused: RefusedError) -> None:
         if self._refused is None:
             self._refused = refused
-            refused.request_id = request_id_of(self._fields)
+            incoming = self._incoming
+            if incoming is not None:
+                refused.request_id = incoming.headers.get(b"x-request-id")
+            else:
+                refused.request_id = request_id_of(self._headers, self._repeated)
 
     def _ignore_upgrade(self) -> None:
         """Parse a request anew that offers another protocol, without that offer.
@@ -223,17 +230,22 @@ class RequestParser:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a field of the head; those of trailers are dropped with the body."""
-        self._fields.append((name, value))
+        """Take in a field of the head; those of trailers are read by nobody."""
+        name, value = name.lower(), value.rstrip(b" \t")
+        if name in self._headers:
+            self._repeated.append((name, value))
+        else:
+            self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """Read the head, or refuse it."""
         try:
-            self._incoming = read_head(
-                self._llhttp, self._target, self._fields, self._limits, self._head_bytes
-            )
+            join_fields(self._headers, self._repeated, self._limits, self._head_bytes)
+            self._incoming = read_head(self._llhttp, self._target, self._headers, self._limits)
         except RefusedError as refused:
             self._refuse(refused)
+        else:
+            self._headers, self._repeated = {}, []
 
     def on_chunk_header(self) -> None:
         """Count a chunk."""

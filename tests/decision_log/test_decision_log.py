@@ -733,7 +733,7 @@ def test_who_may_not_wait_does_not_write_as_long_as_the_log_is_slow(
     service = service_of(create_app(Fixed(pair), log=log))
     monkeypatch.setattr(writing, "SLOW_SECONDS", -1.0)
 
-    answer = service.answer("/access/v1/evaluation", RequestHead(json=True), AUTHZEN)
+    answer = service.answer("/access/v1/evaluation", RequestHead(JSON), AUTHZEN)
     with pytest.raises(LogBusyError):
         service.write_log([b"a line\n"], wait=False)
     service.write_log([b"another\n"])
@@ -809,7 +809,7 @@ def test_what_is_answered_while_others_wait_is_logged_before_it_is_told(
     tmp_path: Path, pair: Pair, path: str
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(json=True)
+    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(JSON)
     one = json.loads(AUTHZEN)
     body = AUTHZEN if path.endswith("evaluation") else json.dumps({"evaluations": [one] * 3})
     said = body if isinstance(body, bytes) else body.encode()
@@ -837,7 +837,7 @@ def test_items_that_were_decided_before_and_new_ones_are_logged_in_the_order_of_
     tmp_path: Path, pair: Pair, semantic: str, default: object
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(json=True)
+    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(JSON)
     names = ("ana", "dora", "nobody", "sue")
     batches: list[list[int]] = [[0, 1], [1, 3, 0], [0, 1, 2, 3, 0], [0, 1, 2, 3, 0]]
 
@@ -887,7 +887,7 @@ def test_a_batch_with_a_faulty_item_is_logged_once_without_it(
     tmp_path: Path, pair: Pair, faulty: object
 ) -> None:
     ((log, file),) = _logs(tmp_path, "log")
-    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(json=True)
+    service, head = service_of(create_app(Fixed(pair), log=log)), RequestHead(JSON)
     batch = json.dumps({"evaluations": [json.loads(AUTHZEN)] * 3 + [faulty]}).encode()
 
     for _ in range(2):
@@ -902,7 +902,7 @@ def test_a_list_of_permissions_is_logged_each_time_it_is_told(tmp_path: Path, pa
     ((log, file),) = _logs(tmp_path, "log")
     service, head = (
         service_of(create_app(Fixed(pair), log=log)),
-        RequestHead(json=True, request_id="r"),
+        RequestHead({**JSON, b"x-request-id": b"r"}),
     )
     said = b'{"subject":"user:sue","resource":"account:acme"}'
 
@@ -932,6 +932,7 @@ def test_lines_that_are_lost_of_many_are_counted_one_by_one(
     assert 0 < whole == 20 - error.value.lines
 
 
+JSON = {b"content-type": b"application/json"}
 AUTHZEN = json.dumps(
     {
         "subject": {"type": "user", "id": "ana"},

@@ -49,7 +49,8 @@ allow(_: User, _: Action{name: "view"}, doc: Doc) if context.now < doc.due;
 
 
 EVALUATION, EVALUATIONS = "/access/v1/evaluation", "/access/v1/evaluations"
-HEAD = RequestHead(json=True)
+JSON = {b"content-type": b"application/json"}
+HEAD = RequestHead(JSON)
 
 
 @dataclass
@@ -317,7 +318,7 @@ def test_a_long_request_is_not_kept(library: Library, monkeypatch: pytest.Monkey
         ("/v1/authorize", {"max_age": 5}, HEAD),
         ("/v1/authorize", {"min_revision": "0"}, HEAD),
         ("/v1/permissions", {"max_age": 5}, HEAD),
-        ("/v1/authorize", {}, RequestHead(json=True, freshness=("5", None))),
+        ("/v1/authorize", {}, RequestHead({**JSON, b"sidecar-max-age": b"5"})),
     ],
 )
 def test_what_demands_more_than_an_answer_is_not_answered_from_the_cache(

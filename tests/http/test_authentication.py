@@ -305,8 +305,8 @@ def test_however_many_ways_there_are_to_show_a_token_few_are_remembered(
     monkeypatch.setattr(access, "MOST_ADMITTED", 3)
     asked = Access(tokens)
 
-    shown = [f"Bearer{' ' * blanks}{SECRET}" for blanks in range(1, 20)]
-    told = [asked.refusal(each) for each in (*shown, *shown, "Bearer no", None)]
+    shown = [f"Bearer{' ' * blanks}{SECRET}".encode() for blanks in range(1, 20)]
+    told = [asked.refusal(each) for each in (*shown, *shown, b"Bearer no", None)]
 
     assert [each is None for each in told] == [True] * 2 * len(shown) + [False] * 2
     assert len(asked._admitted) <= 3  # noqa: SLF001 - nothing tells from outside

@@ -205,7 +205,9 @@ def test_each_request_has_its_own_id_however_many_there_are(ways: Loopback) -> N
 
 def test_an_answer_that_comes_again_is_that_of_its_own_moment(ways: Loopback) -> None:
     question = b'{"subject":"user:gus","action":"numbers.view","resource":"account:acme"}'
-    head = RequestHead(json=True, authorization=f"Bearer {TOKEN}")
+    head = RequestHead(
+        {b"content-type": b"application/json", b"authorization": f"Bearer {TOKEN}".encode()}
+    )
     last = datetime(2027, 6, 30, tzinfo=UTC) - timedelta(microseconds=1)
     moments = [last, last, last + timedelta(microseconds=1), last + timedelta(microseconds=2)]
 
