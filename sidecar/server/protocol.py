@@ -113,9 +113,12 @@ class HttpProtocol(asyncio.Protocol):
             self._schedule_turn()
         else:
             self._take_turn()
+            self._service.flush_soon(self)
 
     def eof_received(self) -> bool:
         """Answer what the client has asked before it stopped sending; else close."""
+        if self._output:
+            self.flush()
         self._ended = True
         waits = self.has_turn or self.phase in {_ANSWERING, _SENDING}
         return waits and not self._is_tls  # a half-closed connection is not known to TLS
@@ -130,6 +133,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.phase is _SENDING:
             self._become_idle()
             self._take_turn()
+            self.flush()
         elif self.phase is _CLOSING:
             self.deadline = monotonic() + CLOSING_SECONDS
 
@@ -145,7 +149,7 @@ class HttpProtocol(asyncio.Protocol):
         waited = self.phase is _ANSWERING
         self._write(response)
         if waited:
-            self._flush()
+            self.flush()
             if self.phase is _IDLE and self._parser.has_data():
                 self._schedule_turn()
 
@@ -154,7 +158,7 @@ class HttpProtocol(asyncio.Protocol):
         self.request = None
         self._keep_alive = False
         self._write(rejection.response())
-        self._flush()
+        self.flush()
 
     def wait(self) -> None:
         """Wait for the response to the present request."""
@@ -175,6 +179,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.connecting is not None:
             self.connecting.cancel()
         if self.transport is not None:
+            self._send_output()
             self.transport.abort()
         self._service.forget(self)
 
@@ -189,6 +194,7 @@ class HttpProtocol(asyncio.Protocol):
         self.has_turn = False
         if self.transport is not None and self.phase in {_RECEIVING, _IDLE}:
             self._take_turn()
+            self.flush()
 
     def _take_turn(self) -> None:
         """Answer requests that have arrived, but not so many that others wait for long."""
@@ -211,7 +217,6 @@ class HttpProtocol(asyncio.Protocol):
                 self._await_more()
         except RefusedError as refused:
             self._refuse(refused)
-        self._flush()
 
     def _await_more(self) -> None:
         """Set the deadline of a request that has begun, and tell its client to send the body."""
@@ -226,14 +231,11 @@ class HttpProtocol(asyncio.Protocol):
         self._keep_alive = False
         self._write(refused.rejection.response(refused.detail), refused.request_id)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Send what has been written, and decide what the connection waits for."""
-        if self.transport is None:
+        if self.transport is None or self.phase is _CLOSING:
             return
-        if self._output:
-            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
-            self._output.clear()
-            self.transport.write(data)
+        self._send_output()
         if self.phase is _ANSWERING:
             return
         if not self._keep_alive:
@@ -241,11 +243,16 @@ class HttpProtocol(asyncio.Protocol):
         elif not self._writes:
             self.phase = _SENDING
             self.deadline = monotonic() + self._service.limits.transfer_seconds
-        elif not self.has_turn and not self._parser.has_data():
-            if not self._reads:
-                self._read(more=True)
+        elif (self._ended or not self._reads) and not self.has_turn and not self._parser.has_data():
+            self._read(more=True)
             if self._ended:
                 self.transport.close()
+
+    def _send_output(self) -> None:
+        if self._output:
+            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
+            self._output.clear()
+            self.transport.write(data)
 
     def _close(self) -> None:
         """Send nothing more; drop what arrives until the client closes, too."""

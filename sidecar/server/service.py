@@ -41,6 +41,9 @@ ROUND_SECONDS = 0.005
 """How long connections take their turns before new connections and requests are looked at. It takes
 five such rounds until a new connection is accepted, set up, read and answered."""
 
+SENT_TOGETHER = 16
+"""Connections whose responses are sent one after the other; the first waits for the last."""
+
 MAX_OPEN_JOBS = 64
 """Requests that need no token and wait for their thread, which answers some thousands a second."""
 
@@ -78,6 +81,8 @@ class Service:
         """Connections that wait for their next turn, in its order."""
         self._takes_turns = False
         """Whether the event loop will call `_take_turns`."""
+        self._unsent: list[HttpProtocol] = []
+        """Connections with responses that are sent at the end of this iteration."""
         self._took_long = False
         """Whether a long request was answered in this iteration of the event loop."""
         self.on_closed: Callable[[], None] = lambda: None
@@ -175,6 +180,23 @@ class Service:
         self._took_long = True
         self._loop.call_soon(self._begin_iteration)
         return True
+
+    def flush_soon(self, connection: HttpProtocol) -> None:
+        """Have responses sent once what has arrived at other connections is answered, too.
+
+        A client that is on this machine begins to read with the first of them. Sent one by one they
+        cost a sixth more, since each finds it asleep.
+        """
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(connection)
+        if len(self._unsent) >= SENT_TOGETHER:
+            self._flush()
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        for connection in unsent:
+            connection.flush()
 
     def _begin_iteration(self) -> None:
         self._took_long = False

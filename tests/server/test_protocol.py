@@ -362,6 +362,28 @@ def test_a_client_that_does_not_read_is_not_waited_for_and_gets_everything_later
 # --- deadlines, and who makes room --------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ends", ["to make room", "by its client"])
+def test_a_response_is_sent_though_its_connection_ends_before_it_is_the_turn_of_others(
+    app: Flask, ends: str
+) -> None:
+    with loopback(app) as server:
+
+        async def exchange() -> bytes:
+            client = await server.connect()
+            (connection,) = server.service.connections
+            connection.data_received(posted())
+            if ends == "to make room":
+                assert server.service.connections.make_room()
+            else:
+                assert not connection.eof_received()
+                connection.transport.close()
+            return await server.read_all(client)
+
+        received = server.loop.run_until_complete(exchange())
+
+    assert [status for status, _, _ in responses(received)] == [200]
+
+
 def test_deadlines_are_those_of_the_state_of_a_connection(app: Flask) -> None:
     limits = replace(LIMITS, transfer_seconds=1000.0, idle_seconds=100_000.0)
 
