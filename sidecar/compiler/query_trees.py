@@ -1,8 +1,9 @@
 """What Oso answers about one clause: a tree of the questions that it asks, path by path.
 
-One query follows one path: every look is answered from the path, and the first that the path does
-not answer is where the tree branches. Rules that the clause calls are yes/no questions on its
-path. A tree depends on the text of its clause alone, so it outlives an edit of all others.
+One query follows one path: every look is answered from the path, and where the path has no answer
+yet the tree branches, and the query goes on with the first answer. Further queries follow the
+others. Rules that the clause calls are yes/no questions on its path. A tree depends on the text of
+its clause alone, so it outlives an edit of all others.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from sidecar.errors import PolicyFault
 from sidecar.polar.names import Names
 from sidecar.schema.model import Attribute, Value
 
-MAXIMUM_QUERIES = 20_000
-"""Queries for one clause: 2^14 paths. Conditions of a real rule need fewer than a hundred."""
+MAXIMUM_PATHS = 10_000
+"""Paths of one clause, each a query. Conditions of a real rule need fewer than a hundred."""
 
 Action = tuple[str, Mapping[str, Attribute]]
 """Its name, and the properties that it declares."""
@@ -109,57 +110,58 @@ class Earlier(Protocol):
         """Return the tree of a clause; None where it may differ."""
 
 
-class _UnansweredError(Exception):
-    """The path does not tell the answer to a question."""
+@dataclass(frozen=True, slots=True)
+class _Fork:
+    """A question that a path did not answer before."""
 
-    def __init__(
-        self, question: TreeQuestion, labels: Sequence[Answer], open_ones: Sequence[Answer]
-    ) -> None:
-        self.question = question
-        self.labels = tuple(labels)
-        self.open_ones = tuple(open_ones)
-        super().__init__()
+    question: TreeQuestion
+    labels: Sequence[Answer]
+    open_ones: Sequence[Answer]
+    """The answers that the path leaves open; it goes on with the first."""
 
 
 class _Path(Narrowing):
-    """The answers given so far."""
+    """The answers given so far, and where they could have been others."""
 
     def __init__(self, answers: Mapping[TreeQuestion, Answer]) -> None:
-        self._answers = answers
+        """Begin a path that has some answers already."""
+        self.answers = dict(answers)
+        self.forks: list[_Fork] = []
+        """The questions that came after these, in their order."""
 
     def ask(self, question: Question, domain: Sequence[Answer]) -> Answer:
-        """Answer from the path.
-
-        Raises:
-            _UnansweredError: The path does not tell.
-        """
-        if question in self._answers:
-            return self._answers[question]
+        """Answer from the path; what it leaves open has the first answer."""
+        if question in self.answers:
+            return self.answers[question]
         if isinstance(question, Equals) and self._is_another(question):
             return False
         left = self._left(question, domain) if isinstance(question, ValueOf) else domain
         if len(left) == 1:
             return left[0]
-        raise _UnansweredError(question, domain, left)
+        return self._fork(question, domain, left)
 
     def is_value(self, question: ValueOf, value: str, domain: Sequence[str]) -> bool:
-        """Answer whether an enum has one value: two branches, however many values there are.
-
-        Raises:
-            _UnansweredError: The path does not tell.
-        """
+        """Answer whether an enum has one value: two branches, however many values there are."""
         left = self._left(question, domain)
         if value not in left or len(left) == 1:
             return value in left
-        raise _UnansweredError(HasValue(question.path, value), domain, YES_NO)
+        return bool(self._fork(HasValue(question.path, value), domain, YES_NO))
+
+    def _fork(
+        self, question: TreeQuestion, labels: Sequence[Answer], open_ones: Sequence[Answer]
+    ) -> Answer:
+        """Note an open question, and answer it with the first answer."""
+        self.forks.append(_Fork(question, labels, open_ones))
+        self.answers[question] = open_ones[0]
+        return open_ones[0]
 
     def _left(self, question: ValueOf, domain: Sequence[Answer]) -> Sequence[Answer]:
         """Return the values that the path leaves open."""
-        if question in self._answers:
-            return [self._answers[question]]
+        if question in self.answers:
+            return [self.answers[question]]
         compared = {
             key.value: answer
-            for key, answer in self._answers.items()
+            for key, answer in self.answers.items()
             if isinstance(key, HasValue) and key.path == question.path
         }
         found = [value for value, answer in compared.items() if answer is True]
@@ -169,7 +171,7 @@ class _Path(Narrowing):
         """Return whether a text is known to equal another literal: it equals one only."""
         return any(
             answer is True and isinstance(key, Equals) and key.path == question.path
-            for key, answer in self._answers.items()
+            for key, answer in self.answers.items()
         )
 
 
@@ -266,40 +268,44 @@ class _Exploration:
         self._clause = clause
         self._operands = operands
         self._asked = asked
-        self._queries = 0
+        self._paths = 0
         self.use = ActionUse()
         self.through: set[str] = set()
 
-    def follow(self, answers: dict[TreeQuestion, Answer]) -> Outcome:
-        """Follow one path, and where it is open each way on."""
+    def follow(self, answers: Mapping[TreeQuestion, Answer]) -> Outcome:
+        """Follow one path to its end, and from each open question on the way all others."""
+        path = _Path(answers)
+        outcome: Outcome = self._outcome(path)
+        before = path.answers
+        for fork in reversed(path.forks):
+            del before[fork.question]
+            first, *others = fork.open_ones
+            branches: list[tuple[Answer, Outcome]] = [(first, outcome)]
+            branches += [(each, self.follow({**before, fork.question: each})) for each in others]
+            outcome = Branching(fork.question, tuple(fork.labels), tuple(branches))
+        return outcome
+
+    def _outcome(self, path: _Path) -> bool | None:
+        """Return what the clause comes to at the end of a path."""
         try:
-            return self._query(answers)
+            return self._query(path)
         except TooDeep:
             return None
         except PolicyFault as fault:
             self._trees.report(self._clause, self._asked, fault)
             return None
-        except _UnansweredError as unanswered:
-            question, labels, answered = (
-                unanswered.question,
-                unanswered.labels,
-                unanswered.open_ones,
-            )
-        branches = [(each, self.follow({**answers, question: each})) for each in answered]
-        return Branching(question, labels, tuple(branches))
 
-    def _query(self, answers: Mapping[TreeQuestion, Answer]) -> bool:
+    def _query(self, path: _Path) -> bool:
         trees, asked = self._trees, self._asked
-        self._queries += 1
+        self._paths += 1
         trees.queries += 1
-        if self._queries > MAXIMUM_QUERIES:
+        if self._paths > MAXIMUM_PATHS:
             raise Unexplorable(
-                f"it has more than {MAXIMUM_QUERIES} paths; divide it into rules of their own"
+                f"it has more than {MAXIMUM_PATHS} paths; divide it into rules of their own"
             )
         if time.monotonic() > trees.deadline:
             trees.is_late = True
             raise Unexplorable("there was no time left to explore it")
-        path = _Path(answers)
 
         def via(rule: str, operands: tuple[object, ...]) -> bool | None:
             return self._via(path, rule, operands)

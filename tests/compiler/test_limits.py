@@ -96,13 +96,13 @@ def test_endless_backtracking_ends_within_the_limit_of_a_path(
 def test_a_rule_of_too_many_paths_is_put_to_oso(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_trees, "MAXIMUM_QUERIES", 5)
+    monkeypatch.setattr(query_trees, "MAXIMUM_PATHS", 3)
     grant = allow('doc.public and doc.title = "plan" and doc.pages > 5 and doc.secret')
 
     policy = library.policy(grant)
     world = library.world(policy)
 
-    assert "it has more than 5 paths" in str(policy.notices[0])
+    assert "it has more than 3 paths" in str(policy.notices[0])
     assert policy.entries["user", "doc", "view"].granted is None
     assert codes(ask(policy, world, "ana", "view", "doc:full")) == ()
     assert codes(ask(policy, world, "ana", "view", "doc:bare")) == ("not_granted",)
