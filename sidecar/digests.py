@@ -6,9 +6,11 @@ parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
 from hashlib import sha256
+from typing import Any
 
 DIGITS = 16
 """Hexadecimal digits of a revision: enough to be unique, few enough to compare by eye."""
@@ -26,8 +28,7 @@ class Digest:
 
     def add_text(self, text: str) -> None:
         """Add a text, as `add` does but faster, as the type is known."""
-        content = text.encode("utf-8", "surrogatepass")
-        self._hash.update(b"s%d:%b" % (len(content), content))
+        self._hash.update(_text(text))
 
     def bytes(self) -> bytes:
         """Return the whole digest."""
@@ -52,22 +53,70 @@ def encode(part: object) -> bytes:
     Texts, bytes, sequences, sets, mappings and dataclasses may be nested. Any other value is
     encoded by its class and `repr`, which must show the whole value.
     """
-    if isinstance(part, str):
-        return _framed(b"s", part.encode("utf-8", "surrogatepass"))
-    if isinstance(part, bytes):
-        return _framed(b"b", part)
-    if isinstance(part, tuple | list):
-        return _framed(b"l", b"".join(map(encode, part)))
-    if isinstance(part, set | frozenset):
-        return _framed(b"u", b"".join(sorted(map(encode, part))))
-    if isinstance(part, Mapping):
-        pairs = part.items()  # ordered, since lists of actions have the order of the schema
-        return _framed(b"m", b"".join(encode(key) + encode(value) for key, value in pairs))
-    if is_dataclass(part):
-        members = [(field.name, getattr(part, field.name)) for field in fields(part)]
-        return _framed(b"d", encode(type(part).__name__) + encode(members))
-    return _framed(b"v", encode(type(part).__name__) + encode(repr(part)))
+    kind = type(part)
+    encoder = _ENCODERS.get(kind)
+    if encoder is None:
+        encoder = _ENCODERS[kind] = _encoder_of(kind)
+    return encoder(part)
 
 
-def _framed(kind: bytes, content: bytes) -> bytes:
-    return b"%b%d:%b" % (kind, len(content), content)
+def _encoder_of(kind: type) -> Callable[[Any], bytes]:
+    """Return the function that encodes the values of a class."""
+    for known, encoder in _KNOWN.items():
+        if issubclass(kind, known):
+            return encoder
+    name = encode(kind.__name__)
+    if is_dataclass(kind):
+        return partial(_members, name, [(each.name, encode(each.name)) for each in fields(kind)])
+    return partial(_value, name)
+
+
+def _text(part: str) -> bytes:
+    content = part.encode("utf-8", "surrogatepass")
+    return b"s%d:%b" % (len(content), content)
+
+
+def _sequence(parts: Sequence[object]) -> bytes:
+    content = b"".join([encode(each) for each in parts])
+    return b"l%d:%b" % (len(content), content)
+
+
+def _set(parts: Collection[object]) -> bytes:
+    content = b"".join(sorted([encode(each) for each in parts]))
+    return b"u%d:%b" % (len(content), content)
+
+
+def _mapping(pairs: Mapping[object, object]) -> bytes:
+    # Ordered, since lists of actions have the order of the schema.
+    content = b"".join([encode(each) for pair in pairs.items() for each in pair])
+    return b"m%d:%b" % (len(content), content)
+
+
+def _members(name: bytes, members: Sequence[tuple[str, bytes]], part: object) -> bytes:
+    """Encode a dataclass: its name, and the sequence of pairs of a name and a value."""
+    pairs = []
+    for member, encoded in members:
+        value = encode(getattr(part, member))
+        pairs.append(b"l%d:%b%b" % (len(encoded) + len(value), encoded, value))
+    content = b"".join(pairs)
+    content = b"%bl%d:%b" % (name, len(content), content)
+    return b"d%d:%b" % (len(content), content)
+
+
+def _value(name: bytes, part: object) -> bytes:
+    content = name + _text(repr(part))
+    return b"v%d:%b" % (len(content), content)
+
+
+_KNOWN: Mapping[type, Callable[[Any], bytes]] = {
+    str: _text,
+    bytes: lambda part: b"b%d:%b" % (len(part), part),
+    tuple: _sequence,
+    list: _sequence,
+    set: _set,
+    frozenset: _set,
+    Mapping: _mapping,
+}
+"""In this order: a class is encoded as the first of these that it is a subclass of."""
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {}
+"""Of the classes that were met."""
