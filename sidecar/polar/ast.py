@@ -258,19 +258,25 @@ class File(Node):
     lines: tuple[Line, ...]
 
 
+_PLAIN = frozenset({"Span", "str", "str | bool | int | float"})
+"""Types of fields that hold no nodes: most fields have one of them."""
+
+
 @cache
 def _fields_of(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name != "span")
+    return tuple(field.name for field in fields(kind) if field.type not in _PLAIN)
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Yield the nodes right below, in the order of their fields."""
+def children(node: Node) -> list[Node]:
+    """Return the nodes right below, in the order of their fields."""
+    below: list[Node] = []
     for name in _fields_of(type(node)):  # type: ignore[arg-type]  # a class has a hash
         value = getattr(node, name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from value
+        if isinstance(value, tuple):
+            below += value
+        elif isinstance(value, Node):
+            below.append(value)
+    return below
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -279,7 +285,7 @@ def walk(node: Node) -> Iterator[Node]:
     while waiting:
         found = waiting.pop()
         yield found
-        waiting += reversed(tuple(children(found)))
+        waiting += reversed(children(found))
 
 
 def calls_in(node: Node) -> Iterator[Call]:
@@ -289,7 +295,7 @@ def calls_in(node: Node) -> Iterator[Call]:
         found = waiting.pop()
         if isinstance(found, Call):
             yield found
-        below: list[Node] = list(children(found))
+        below = children(found)
         if isinstance(found, Member | New) and isinstance(below[-1], Call):
             below[-1:] = [*below[-1].arguments, *below[-1].named]
         waiting += reversed(below)

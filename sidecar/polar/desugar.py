@@ -95,7 +95,7 @@ def guard(rule: Rule) -> Iterator[Edit]:
         elif isinstance(node, Variable):
             known.add(node.name)
         else:
-            waiting += reversed(list(children(node)))
+            waiting += reversed(children(node))
 
 
 def _untyped_patterns(rule: Rule) -> Iterator[Edit]:
