@@ -23,6 +23,8 @@ class TruthOf(Term, frozen=True, tag="truth"):
     """An operand of a comparison that is yes or no: what a question is answered with."""
 
     question: Exists | Includes | bool
+    of: Path | None = None
+    """Where a value was asked whether it exists: its path."""
 
 
 Side: TypeAlias = Operand | Absent | TruthOf

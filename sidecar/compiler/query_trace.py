@@ -68,6 +68,8 @@ class WatchedLook(Look):
     def member(self, instance: object, name: str, arguments: Sequence[object] | None) -> object:
         """Return what `Look.member` does; what is absent, and a look-up by it, are steps."""
         found = super().member(instance, name, arguments)
+        if name == "exists" and found == Truth(question=False):
+            return Truth(question=False, of=self._run.absent)
         if not is_absent(found) and not (isinstance(found, Thing) and found.path is None):
             return found
         base = _base(instance)
@@ -128,7 +130,7 @@ class WatchedComparison(Comparison):
     def _side(self, value: object) -> Side:
         if is_absent(value) or (isinstance(value, Thing) and value.path is None):
             return Absent(self._run.absent)
-        return TruthOf(value.question) if isinstance(value, Truth) else _operand(value)
+        return TruthOf(value.question, value.of) if isinstance(value, Truth) else _operand(value)
 
 
 def _operand(value: object) -> Operand:

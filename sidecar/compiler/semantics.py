@@ -260,7 +260,7 @@ class Look:
     ) -> object:
         kind = value.type.kind
         if name == "exists" and arguments is None:
-            return Truth(question=True)
+            return Truth(question=True, of=value.path)
         if name == "domain" and arguments is None and kind is Kind.EMAIL:
             path = Member(value.path, "domain")
             domain = ValueType(Kind.DOMAIN, "domain")

@@ -49,6 +49,8 @@ class Truth:
     """A yes/no that is asked only when it is compared: `.exists`, `.includes(…)`."""
 
     question: Exists | Includes | bool
+    of: Path | None = None
+    """Where the answer is known already: what was asked whether it exists."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ def condition(key: Key, *, holds: bool) -> str:
             return f"{show(path)} is absent"
         case RuleHolds(name, operands):
             return f"{negated}{call((name, operands))}"
-        case Compare(_, TruthOf(Exists(path)), Literal(text)):
+        case Compare(
+            _, TruthOf(Exists(path)) | TruthOf(of=Member() | LookupPath() as path), Literal(text)
+        ):
             return f"{show(path)} {'exists' if (text == YES) is holds else 'does not exist'}"
         case Compare(_, TruthOf(Includes(members, value)), Literal(text)):
             words = "includes" if (text == YES) is holds else "does not include"

@@ -21,7 +21,7 @@ from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
 from sidecar.review.alternative_outcomes import cut_of, merged, opposite, outcome_of
-from sidecar.review.fact_slots import EntityRow, Slot, Slots
+from sidecar.review.fact_slots import EntityRow, Sent, Slot, Slots
 from sidecar.review.regions import Regions
 from sidecar.review.states import Answered, Condition, RowOf, branches_of
 
@@ -88,6 +88,8 @@ class Changes:
         self._kept: dict[frozenset[Slot], list[Condition]] = {}
         rowless = (path for question in questions.values() for path in slots.rowless(question))
         self._rowless = tuple(dict.fromkeys(rowless))
+        self._omissions = dict(self._omitted())
+        """Reference that the caller sends, and could leave out: what asks whether it is there."""
 
     def can_be_allowed(self) -> bool:
         """Tell whether there is any state in which the action is allowed."""
@@ -96,7 +98,8 @@ class Changes:
     def allowing(self) -> list[Turn]:
         """Return the nearest changes that allow what is denied, smallest first.
 
-        A reference to something else, of which all can be otherwise, is no near change.
+        A reference to something else, of which all can be otherwise, is no near change; to
+        leave out one that the caller sends is.
         """
         return list(self._turns(self._allowed, MOST_CHANGES, allowed=True))
 
@@ -122,10 +125,26 @@ class Changes:
     def _is_near(self, slot: Slot, path: Path) -> bool:
         if isinstance(slot, EntityRow) or not self._slots.is_entity(path):
             return True
+        if slot in self._omissions:
+            return True
+        return self._is_near_otherwise(path)
+
+    def _is_near_otherwise(self, path: Path) -> bool:
+        """Tell whether another entity there is a near change: there is none, or it is compared."""
         asked = [self._trees.tests[index].question for index in self._hangers]
         return self._sources.value(path) is None or any(
             isinstance(question, Same) and path in facts_of(question) for question in asked
         )
+
+    def _omitted(self) -> Iterator[tuple[Slot, Answered]]:
+        if self._leads(self._allowed, frozenset(), {}):
+            return
+        for answered in self._current.values():
+            question = answered.test.question
+            if isinstance(question, Present) and self._slots.is_entity(question.path):
+                for slot, path in self._slots.asked(question):
+                    if isinstance(slot, Sent) and not self._is_near_otherwise(path):
+                        yield slot, opposite(answered)
 
     def _turns(self, region: Node, most: int, *, allowed: bool) -> Iterator[Turn]:
         """Search set by set: what a set lacks to lead to the region is what is added to it."""
@@ -237,16 +256,19 @@ class Changes:
         """Return what was answered of the facts that change, and what all the others say."""
         if changed not in self._kept:
             stays = (each for test, each in self._current.items() if not self._hangs(test, changed))
-            self._kept[changed] = [*stays, *self._rows(changed)]
+            omitted = (each for slot, each in self._omissions.items() if slot in changed)
+            self._kept[changed] = [*stays, *omitted, *self._rows(changed)]
         hanging = [each for test, each in answers.items() if self._hangs(test, changed)]
         return [*self._kept[changed], *hanging]
 
     def _rows(self, changed: frozenset[Slot]) -> Iterator[RowOf]:
-        """Yield which rows there are of entities that may exist without one.
+        """Yield which rows come and go, and which there are of entities that may exist without one.
 
         An entity that begins to exist by implication has no row, so that its defaults apply.
         """
-        rows = (self._slots.row(path, changed) for path in self._rowless)
+        turned = (path for slot, path in self._facts.items() if isinstance(slot, EntityRow))
+        paths = (path for path in turned if self._slots.is_row_of(path, changed))
+        rows = (self._slots.row(path, changed) for path in dict.fromkeys([*self._rowless, *paths]))
         yield from (row for row in rows if row is not None)
 
     def _is_shown(
@@ -278,9 +300,12 @@ class Changes:
                 return 1, test
             return (0 if self._slots.only_implies(question, changed) else 2), test
 
+        omitted = {each.test.question for each in self._omissions.values()}
         for test in sorted(told, key=place):
             if len(told) == 1:
                 break
+            if told[test].test.question in omitted:  # which nothing but itself implies
+                continue
             if not self._possible(changed, {**hanging, test: opposite(told[test])}):
                 del hanging[test], told[test]
         return tuple(told.values())

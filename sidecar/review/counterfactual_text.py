@@ -88,7 +88,8 @@ class Turnings:
     def _told(self, turn: Turn, ways: tuple[tuple[Answered, ...], ...]) -> Turning:
         facts = tuple(self._fact(slot, path) for slot, path in turn.facts.items())
         told = dict.fromkeys(tuple(self._way(turn, way)) for way in ways)
-        return Turning(facts, tuple(told), self._told_to(turn, ways))
+        least = (way for way in told if not any(set(other) < set(way) for other in told))
+        return Turning(facts, tuple(least), self._told_to(turn, ways))
 
     def _way(self, turn: Turn, way: tuple[Answered, ...]) -> Iterator[str]:
         """Yield the conditions of one way; of a reference to another entity nothing more."""

@@ -50,14 +50,15 @@ class Cell:
 class EntityRow:
     """Whether an entity has a row."""
 
-    type: str | None
-    """None where nothing is known of an entity that is looked for; its path is the key then."""
+    type: str
     key: Value | Path
+    """A path where nothing is known of an entity that is looked for."""
 
     @property
     def place(self) -> object:
-        """The row."""
-        return self.type, self.key
+        """The row; of an entity of which nothing is known the path, as of what is sent there."""
+        is_known = not isinstance(self.key, Root | Member | LookupPath)
+        return self.type if is_known else None, self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,10 @@ class Slots:
             if not isinstance(path, Literal) and declared and declared.implied is not None:
                 yield path
 
+    def is_row_of(self, path: Path, changed: Collection[Slot]) -> bool:
+        """Tell whether the row of an entity is among these facts."""
+        return self._row(path) in changed
+
     def row(self, path: Path, changed: Collection[Slot]) -> RowOf | None:
         """Return whether an entity has a row when these facts have changed, and no others.
 
@@ -186,14 +191,21 @@ class Slots:
 
     def _finds_others(self, lookup: Lookup, changed: Collection[Slot]) -> bool:
         """Tell whether a look-up that searches can find something else."""
-        reads = list(lookup.reads())
-        types = {type_name for type_name, _ in reads}
-        columns = {step for _, steps in reads for step in steps}
+        columns = set(self._columns(lookup))
+        types = {type_name for type_name, _ in columns}
         return any(
-            (isinstance(slot, EntityRow) and slot.type in {*types, None})
-            or (isinstance(slot, Cell) and slot.name in columns)
+            (isinstance(slot, EntityRow) and slot.type in types)
+            or (isinstance(slot, Cell) and (slot.type, slot.name) in columns)
             for slot in changed
         )
+
+    def _columns(self, lookup: Lookup) -> Iterator[tuple[str, str]]:
+        """Yield the columns by which a look-up finds rows, each with its type."""
+        for type_name, steps in lookup.reads():
+            owner = type_name
+            for step in steps:
+                yield owner, step
+                owner = self._reader.schema.types[owner].attributes[step].type.target
 
     def _is_implied_by(self, path: Path, changed: Collection[Slot]) -> bool:
         implied = self._reader.type_of(path).implied
@@ -203,8 +215,7 @@ class Slots:
 
     def _row(self, path: Path) -> EntityRow:
         key = self._sources.value(path)
-        known = key is not None
-        return EntityRow(self._reader.type_of(path).name, key) if known else EntityRow(None, path)
+        return EntityRow(self._reader.type_of(path).name, path if key is None else key)
 
     def _cell(self, path: Path) -> Slot | None:
         """Return the fact at a path; None for what cannot be changed, or only with its row."""

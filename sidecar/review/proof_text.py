@@ -175,6 +175,8 @@ class Proofs:
                 return f"{show(members)} {negated}to include {show(value)}{of_it}"
             case Exists(path):
                 return f"{show(path)} {negated}to exist"
+            case _ if truth.of is not None and is_fact(truth.of):
+                return f"{show(truth.of)} {negated}to exist; {self._is(truth.of)}"
             case _:
                 return "what can never be"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from sidecar.cli import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.compiler import load_pack
@@ -298,6 +299,38 @@ def test_what_is_read_of_something_absent_is_told_as_what_it_is(
     assert hindrances_of(told) == [f"main.polar:2 needs {absent}, which is absent"]
     assert f"{absent} is absent" in map(str, told.facts)
     assert told.disagreements == ()
+
+
+def test_a_value_that_has_to_exist_is_named(tmp_path: Path) -> None:
+    schema = """\
+types:
+  user: {subject: true, table: users, key: id, attributes: {id: string}}
+  doc:
+    table: docs
+    key: id
+    attributes: {id: string, until: {type: instant, optional: true}}
+    actions: {view: {properties: {why: string, how: string}}}
+"""
+    rule = """\
+allow(_: User, action: Action, doc: Doc) if
+  action.why.exists = true and doc.until.exists = false and action.how.exists = true;
+"""
+    rows: dict[str, Cells] = {"user": {"id": "ana"}, "doc": {"id": "plan"}}
+    asked = question("ana", "view", "doc:plan")
+
+    def told(directory: str, **properties: object) -> Explained:
+        (tmp_path / directory).mkdir()
+        request = structs.replace(asked, action_properties=properties)
+        return explained_of(tmp_path / directory, schema, rule, rows, request)
+
+    assert proof_of(told("allowed", why="it", how="so"))[1:] == [
+        "action.why exists",
+        "resource.until does not exist",
+        "action.how exists",
+    ]
+    assert hindrances_of(told("denied", why="it")) == [
+        "main.polar:2 needs action.how to exist; it is absent"
+    ]
 
 
 def test_the_command_begins_with_the_answer_of_authorize_and_has_its_status() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from msgspec import structs
 
 from sidecar.compiler import load_pack
 from sidecar.diagram.nodes import FALSE, TRUE
@@ -247,6 +248,99 @@ def test_what_begins_to_exist_without_a_row_has_its_defaults(tmp_path: Path) -> 
         "resource.boss is bob; turned if resource.boss is subject",
         "resource.high() has no row; turned if resource.high() has one",
     ]
+
+
+WARD = """\
+types:
+  user:
+    subject: true
+    table: users
+    key: id
+    attributes: {id: string, until: {type: instant, optional: true}}
+    lookups:
+      on_shift: {finds: shift, match: {user: this}, where: {until: "> now"}, several: any}
+  team: {table: teams, key: id, attributes: {id: string}}
+  shift:
+    table: shifts
+    key: id
+    attributes: {id: string, user: user, team: team, until: instant}
+  care: {table: cares, key: id, attributes: {id: string, patient: patient, team: team}}
+  coupon: {table: coupons, key: id, attributes: {id: string, until: instant}}
+  patient:
+    table: patients
+    key: id
+    attributes: {id: string}
+    lookups:
+      treated: {finds: care, match: {patient: this}, where: {id: one}, several: any}
+      cared_by:
+        finds: care
+        through: {shift: shift}
+        arguments: {user: user}
+        match: {patient: this, team: shift.team, shift.user: user}
+        where: {shift.until: "> now"}
+        several: any
+    actions: {view: {properties: {coupon: coupon, why: string}}}
+"""
+CARES = "allow(user: User, _: Action, patient: Patient) if patient.cared_by(user).exists = true;\n"
+ON_SHIFT = """\
+allow(user: User, action: Action, _: Patient) if
+  user.until > context.now and user.on_shift().exists = true and action.why.exists = true;
+"""
+GOOD = """\
+allow(_: User, _: Action, _: Patient);
+forbid(_: User, action: Action, _: Patient, "no") if
+  coupon := action.coupon and said(coupon) and not coupon.until > context.now;
+said(_: Coupon);
+"""
+PEOPLE_OF_WARD: Mapping[str, Cells] = {
+    "user": {"id": "ana", "until": Quoted("2027-01-01T00:00:00Z")},
+    "team": {"id": "red"},
+    "patient": {"id": "pat"},
+    "coupon": {"id": "old", "until": Quoted("2026-01-01T00:00:00Z")},
+}
+SHIFT: Mapping[str, Cells] = {
+    "shift": {"id": "one", "user": "ana", "team": "red", "until": Quoted("2027-01-01T00:00:00Z")}
+}
+
+
+def viewing(directory: Path, rules: str, rows: Mapping[str, Cells], **said: object) -> list[str]:
+    asked = structs.replace(question("ana", "view", "patient:pat"), action_properties=said)
+    told = explained_of(directory, WARD, rules, {**PEOPLE_OF_WARD, **rows}, asked)
+    return lines(told.turning)
+
+
+def test_a_row_that_goes_is_not_told_with_what_cannot_be_without_it(tmp_path: Path) -> None:
+    told = viewing(tmp_path, f"{CARES}{ON_SHIFT}", SHIFT)
+
+    assert [line for line in told if line.startswith("subject.on_shift()")] == []
+    assert "action.why is absent; turned if action.why is given" in told
+
+
+def test_a_cell_turns_no_look_up_of_rows_of_another_type(tmp_path: Path) -> None:
+    told = viewing(tmp_path, ON_SHIFT, SHIFT, why="because")
+
+    until = "subject.until is 2027-01-01T00:00:00Z"
+    assert [line for line in told if line.startswith("subject.until")] == [
+        f"{until}; turned if subject.until is missing, or subject.until is not after now"
+    ]
+
+
+def test_a_row_that_comes_is_told_without_what_is_not_needed_beside_it(tmp_path: Path) -> None:
+    treated = "allow(_: User, _: Action, patient: Patient) if patient.treated().exists = true;\n"
+
+    told = viewing(tmp_path, f"{treated}{CARES}", SHIFT)
+
+    assert told == [
+        f"{row} has no row; turned if {row} has one"
+        for row in ("resource.treated()", "resource.cared_by(subject)")
+    ]
+
+
+@pytest.mark.parametrize("coupon", ["old", "unknown"])
+def test_a_reference_that_the_caller_sends_can_be_left_out(tmp_path: Path, coupon: str) -> None:
+    told = viewing(tmp_path, GOOD, {}, coupon=coupon)
+
+    assert told[0] == f"action.coupon is {coupon}; turned if action.coupon is missing"
 
 
 # --- nothing is missed, and what is told is enough ----------------------------------------------
