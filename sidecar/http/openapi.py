@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -11,11 +12,11 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Blueprint, Response
 
+from sidecar.http import message
 from sidecar.http.authentication import is_open
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
 from sidecar.http.flask_response import rendered
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION, REVISION_PATTERN, SECONDS_PATTERN
-from sidecar.http.message import json_response
 from sidecar.http.responses import Faulty, Refusal
 from sidecar.http.routes_metadata import WELL_KNOWN
 
@@ -60,7 +61,7 @@ def blueprint(public_url: str, *, tokens: bool) -> Blueprint:
         tokens: Whether callers must show one.
     """
     views = Blueprint("openapi", __name__)
-    response = json_response(document(public_url, tokens=tokens))
+    response = _answer(public_url, tokens)
 
     @views.get("/openapi.json")
     def openapi() -> Response:
@@ -68,6 +69,11 @@ def blueprint(public_url: str, *, tokens: bool) -> Blueprint:
         return rendered(response)
 
     return views
+
+
+@cache
+def _answer(public_url: str, tokens: bool) -> message.Response:  # noqa: FBT001  as it is cached
+    return message.json_response(document(public_url, tokens=tokens))
 
 
 def document(public_url: str, *, tokens: bool = False) -> Document:
