@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 import idna
@@ -107,6 +108,7 @@ def canonical_domain(text: str) -> str:
     return ".".join(map(_canonical_label, labels))
 
 
+@cache
 def _canonical_label(text: str) -> str:
     try:
         return idna.encode(text, uts46=True).decode("ascii")
@@ -201,11 +203,19 @@ def read_value(  # noqa: C901 -- one branch for each type
     if base == "instant":
         return Value(base, _read_instant(raw))
     if base in {"email", "domain"} and is_proposed:
-        try:
-            validate_email(raw if base == "email" else f"a@{raw}", check_deliverability=False)
-        except EmailNotValidError as error:
-            raise OutsideDomainError(str(error)) from error
+        fault = _fault_of_address(raw if base == "email" else f"a@{raw}")
+        if fault is not None:
+            raise OutsideDomainError(fault)
     return Value(f"enum {kind.name}" if base == "enum" else base, read_text(kind, raw))
+
+
+@cache
+def _fault_of_address(text: str) -> str | None:
+    try:
+        validate_email(text, check_deliverability=False)
+    except EmailNotValidError as error:
+        return str(error)
+    return None
 
 
 def domain_of(email: Value) -> Value:
