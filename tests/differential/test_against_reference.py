@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -88,31 +89,54 @@ def compare_pack(seed: int, directory: Path, tally: Tally) -> None:
         return
     tally.counts["packs"] += 1
     other = reference.Pack.load(pack.policies, pack.fixtures)
+    edge: Edge | None = None
     variant = Variant.of(seed, directory / "variant") if seed % REPLAYED == 0 else None
     for number in range(WORLDS):
         mount = directory / f"world{number}"
         pack.worlds.world(mount)
         snapshot = read_directory(policy.schema, mount)
         comparison = Comparison(policy, snapshot, other, reference.World.load(other, mount), tally)
-        sent: list[Question] = []
+        sent: list[tuple[Question, object]] = []
         for turn in range(REQUESTS):
             question = pack.worlds.question()
             before = len(tally.differences)
-            comparison.decision(question)
+            expected = comparison.decision(question)
             if turn % LISTED == 0:
                 comparison.permissions(question)
             if turn % SEARCHED == 0:
                 comparison.searches(question)
             if turn % SENT == 0:
-                sent.append(question)
+                sent.append((question, expected))
             for at in range(before, len(tally.differences)):
                 tally.differences[at] += f"\n{mount}\n{pack.describe()}"
-        log = comparison.sent(sent, directory / f"log{number}")
+        edge = edge or Edge(Pair(policy, snapshot), directory / "log")
+        log = comparison.sent(sent, edge)
         if variant is not None:
             variant.compare(log, comparison)
+    if edge is not None:
+        edge.log.close()
     policy.interpreter.close()
     if variant is not None:
         variant.policy.interpreter.close()
+
+
+class Edge:
+    """A pack over HTTP, and its decision log."""
+
+    def __init__(self, pair: Pair, path: Path) -> None:
+        self.pairs = Still(pair)
+        self.now: datetime
+        self._path = path
+        self._lines_read = 0
+        self.log = LineFile(str(path))
+        log = DecisionLog(self.log, Hashing(KEY), OnFailure.REFUSE)
+        self.client = create_app(self.pairs, lambda: self.now, log=log).test_client()
+
+    def new_lines(self) -> list[bytes]:
+        """Return the lines that were logged since this was called last."""
+        lines = self._path.read_bytes().splitlines()[self._lines_read :]
+        self._lines_read += len(lines)
+        return lines
 
 
 @dataclass
@@ -185,8 +209,8 @@ class Comparison:
     world: reference.World
     tally: Tally
 
-    def decision(self, question: Question) -> None:
-        """Compare a decision, its reasons and its obligations."""
+    def decision(self, question: Question) -> object:
+        """Compare a decision, its reasons and its obligations; return what the reference says."""
         request, now = question.request, question.now
         try:
             answer = reference.decide(self.pack, self.world, request, now)
@@ -204,6 +228,7 @@ class Comparison:
             found = BAD
         self.compare("decision", question, expected, found)
         self._count(expected)
+        return expected
 
     def permissions(self, question: Question) -> None:
         """Compare a list of permissions."""
@@ -257,33 +282,25 @@ class Comparison:
                 lambda: search_subjects(_request(request), self.policy, self.snapshot, now),
             )
 
-    def sent(self, questions: list[Question], log: Path) -> list[tuple[Question, bytes]]:
-        """Compare answers over HTTP; return the questions that were logged, with their lines."""
-        file = LineFile(str(log))
-        moments = [question.now for question in questions]
-        client = create_app(
-            Still(Pair(self.policy, self.snapshot)),
-            lambda: moments[0],
-            log=DecisionLog(file, Hashing(KEY), OnFailure.REFUSE),
-        ).test_client()
+    def sent(
+        self, questions: list[tuple[Question, object]], edge: Edge
+    ) -> list[tuple[Question, bytes]]:
+        """Compare answers over HTTP with what the reference says.
+
+        Returns:
+            The questions that were logged, with their lines.
+        """
+        edge.pairs.pair = Pair(self.policy, self.snapshot)
         logged = []
-        for question in questions:
-            response = post(client, "/v1/authorize", question.request)
-            moments.pop(0)
+        for question, expected in questions:
+            edge.now = question.now
+            response = post(edge.client, "/v1/authorize", question.request)
             answered = response.status_code == HTTPStatus.OK and response.json is not None
             found = _answer(response.json or {}) if answered else BAD
             if answered:
                 logged.append(question)
-            try:
-                answer = reference.decide(self.pack, self.world, question.request, question.now)
-                expected: object = (answer.decision, answer.reasons, answer.obligations)
-            except reference.BadRequest:
-                expected = BAD
             self.compare("over HTTP", question, expected, found)
-        file.close()
-        lines = log.read_bytes().splitlines()
-        assert len(lines) == len(logged)
-        return list(zip(logged, lines, strict=True))
+        return list(zip(logged, edge.new_lines(), strict=True))
 
     def _search(self, kind: str, question: Question, reference_search: Any, search: Any) -> None:
         try:
