@@ -178,6 +178,19 @@ class Joined:
         self.trees.scope = scope
         return self.trees.assume_present(region, with_default(self.schema, scope, action))
 
+    def granted(self, side: int, scope: Scope, action: str) -> Node:
+        """Return where a rule of a pack grants an action, forbidden or not.
+
+        Raises:
+            UncompiledError: Oso is asked about it at request time.
+        """
+        entry = self.policies[side].entries.get((*scope, action))
+        if entry is None:
+            return FALSE
+        if entry.granted is None:
+            raise UncompiledError(action, scope[1])
+        return self.trees.settle(self.take(side, entry.granted, scope), FALSE)
+
     def forbidden(self, side: int, scope: Scope, action: str, reason: str) -> Node:
         """Return where a rule of a pack gives a reason.
 

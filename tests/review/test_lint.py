@@ -274,6 +274,19 @@ def test_grants_that_hold_because_a_fact_is_absent_are_named(tmp_path: Path) -> 
     assert all("if that is not meant, ask `" in each.fix for each in found)
 
 
+def test_a_condition_that_a_prohibition_asks_too_grants_nothing_by_absence(tmp_path: Path) -> None:
+    schema = SCHEMA.replace("role: role", "role: role, by: {type: user, optional: true}")
+    rules = """\
+is_by(s: User, r: Doc) if r.by = s;
+has_permission(s: User, "view", r: Doc) if is_by(s, r);
+has_permission(_: User, "burn", r: Doc) if r.role = "reader";
+forbid(s: User, _: Action{name: "burn"}, r: Doc, "no") if is_by(s, r);
+"""
+    _found(tmp_path, f"{MAIN}{rules}", schema=schema, reasons='{no: "No."}')
+
+    assert list(absences(tmp_path / "policies", tmp_path / "fixtures")) == []
+
+
 def test_files_that_look_like_a_part_of_the_pack_and_are_not_read_are_named(tmp_path: Path) -> None:
     _found(tmp_path, MAIN)
     (tmp_path / "policies" / "old").mkdir()
