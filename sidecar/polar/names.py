@@ -22,7 +22,7 @@ from sidecar.polar.ast import (
     text_of,
     walk,
 )
-from sidecar.polar.source import Block, Rule, Source
+from sidecar.polar.source import Block, Implication, Rule, Source
 from sidecar.schema.messages import close_match
 from sidecar.schema.model import Attribute, EntityType, Schema, polar_names
 
@@ -133,6 +133,9 @@ class Names:
         for related in block.relations.values():
             if related.text not in self.classes:
                 yield Problem(block.file, related.span.line, self._no_type(related.text))
+        for each in block.implications:
+            for message in _undeclared_terms(block, each):
+                yield Problem(block.file, each.line, message)
 
     def _no_type(self, name: str) -> str:
         return f"`{name}` is no type of the schema; {nearest(name, self.classes)}"
@@ -205,6 +208,26 @@ class Names:
             text = text_of(term)
             if text is not None and text not in self.actions:
                 yield term, f"`{text}` is no action of any type; {nearest(text, self.actions)}"
+
+
+def _undeclared_terms(block: Block, implication: Implication) -> Iterator[str]:
+    """Yield what a line of a block names and the block does not declare.
+
+    What a related type declares in a block of its own, Oso knows.
+    """
+    relation, terms = implication.relation, [implication.granted]
+    if relation is None or (relation in block.relations and _is_own(block, relation)):
+        terms.append(implication.implier)
+    for term in dict.fromkeys(terms):
+        if term not in block.names:
+            message = f"`{term}` is no role, permission or relation of this block"
+            yield f"{message}; {nearest(term, block.names)}"
+    if relation is not None and relation not in block.relations:
+        yield f"`{relation}` is no relation of this block; {nearest(relation, block.relations)}"
+
+
+def _is_own(block: Block, relation: str) -> bool:
+    return block.relations[relation].text == block.type
 
 
 def _is_name_of_action(term: Term) -> bool:

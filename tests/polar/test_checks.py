@@ -263,7 +263,28 @@ RULES = [
     ('resource Doc {\n  permision = ["view"];\n}', 2, "`permision` does not begin a line of a"),
     ("resource Doc", 1, "`resource` needs a type and `{ … }`"),
     ("resource Doc Doc { }", 1, "`resource` needs a type and `{ … }`"),
-    ('resource Doc {\n  roles = ["a"];\n  "view" if "a";\n}', 0, "view"),
+    (
+        'resource Doc {\n  roles = ["author"];\n  "view" if "author";\n}',
+        3,
+        "`view` is no role, permission or relation of this block; known are `author`",
+    ),
+    (
+        'resource Doc {\n  roles = ["author"];\n  permissions = ["view"];\n  "view" if "auhtor";\n}',
+        4,
+        "`auhtor` is no role, permission or relation of this block; did you mean `author`?",
+    ),
+    (
+        'resource Doc {\n  permissions = ["view"];\n  relations = {near: Doc};\n'
+        '  "view" if "veiw" on "near";\n}',
+        4,
+        "`veiw` is no role, permission or relation of this block; did you mean `view`?",
+    ),
+    (
+        'resource Doc {\n  permissions = ["view"];\n  relations = {near: Doc};\n'
+        '  "view" if "view" on "naer";\n}',
+        4,
+        "`naer` is no relation of this block; did you mean `near`?",
+    ),
     (ROUND, 3, "the rule calls itself with the same arguments, and never ends"),
     (
         'resource Doc { permissions = ["view"]; }\nhas_permission(_, _, _: Doc);',
