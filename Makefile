@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-system lint unit coverage policy matrix tables mutate deep fuzz bench bench-core image lock clean
+.PHONY: help serve test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -66,6 +66,8 @@ tables: .venv/serving ## Write the tables of Polar's grammar anew, after a chang
 
 mutate: .venv/reviewing ## Would the suites notice a slip in the policy?
 	$(BIN)/sidecar mutate
+
+solver: .venv/reviewing ## Install z3, which check, diff, explain, matrix, mutate and prove need
 
 deep: .venv/testing ## A million requests against the reference, and five times as many other cases
 	DEPTH=20 $(BYTECODE) $(BIN)/python -m pytest $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal

@@ -87,7 +87,7 @@ def grants_by_absence(policies: Path, fixtures: Path) -> Iterator[Absence]:
 def _grants_less(policy: Policy, variant: Policy, known: KnownStates) -> bool:
     """Tell whether a state can be in which a request is allowed, and the variant grants it not.
 
-    What prohibitions say otherwise in the variant is left out: of them the absence is asked nothing.
+    What its prohibitions say is left out: nothing is granted by a fact that they find absent.
     """
     joined = Joined(policy, variant, known=known)
     for subject, resource, action in changed_entries(policy, variant):

@@ -32,7 +32,8 @@ def load_solver() -> Any:  # noqa: ANN401 - z3 has no types
         import z3  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingSolverError(
-            "this command needs the solver z3; install it with `pip install 'sidecar[review]'`"
+            "this command needs the solver z3; install it with `pip install 'sidecar[review]'`,"
+            " in a checkout with `make solver`"
         ) from error
     return z3
 

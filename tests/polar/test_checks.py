@@ -164,6 +164,13 @@ def test_a_condition_is_refused_where_it_stands(
     assert all(each.startswith("main.polar:") for each in refusals)
 
 
+NEAR = """\
+resource Doc {{
+  permissions = ["view"];
+  relations = {{near: Doc}};
+  "view" if "{implier}" on "{relation}";
+}}
+"""
 ROUND = """\
 resource Doc { permissions = ["view"]; }
 allow(user: User, action: Action, doc: Doc) if has_permission(user, action.name, doc);
@@ -269,19 +276,17 @@ RULES = [
         "`view` is no role, permission or relation of this block; known are `author`",
     ),
     (
-        'resource Doc {\n  roles = ["author"];\n  permissions = ["view"];\n  "view" if "auhtor";\n}',
-        4,
+        'resource Doc {\n  roles = ["author"];\n  "author" if "auhtor";\n}',
+        3,
         "`auhtor` is no role, permission or relation of this block; did you mean `author`?",
     ),
     (
-        'resource Doc {\n  permissions = ["view"];\n  relations = {near: Doc};\n'
-        '  "view" if "veiw" on "near";\n}',
+        NEAR.format(implier="veiw", relation="near"),
         4,
         "`veiw` is no role, permission or relation of this block; did you mean `view`?",
     ),
     (
-        'resource Doc {\n  permissions = ["view"];\n  relations = {near: Doc};\n'
-        '  "view" if "view" on "naer";\n}',
+        NEAR.format(implier="view", relation="naer"),
         4,
         "`naer` is no relation of this block; did you mean `near`?",
     ),

@@ -192,7 +192,8 @@ def test_commands_that_need_the_solver_say_how_to_install_it(
     }
 
     message = (
-        "error: this command needs the solver z3; install it with `pip install 'sidecar[review]'`"
+        "error: this command needs the solver z3; install it with `pip install 'sidecar[review]'`,"
+        " in a checkout with `make solver`"
     )
     assert {each.exit_code for each in found.values()} == {2}
     assert all(each.stderr.splitlines()[-1] == message for each in found.values())
