@@ -47,7 +47,7 @@ def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
     obliged = []
     if granted and entry.obliges:
         obliged = _holding(kind, entry.obliges, action, frame, faults)
-    valid = None if faults else kind.window(frame, entry)
+    valid = None if faults else entry.window(frame)
     if granted and not reasons and not faults:  # the one way to an allow
         return _allow(obliged, policy, snapshot, valid)
     codes = [*reasons, *always_on]

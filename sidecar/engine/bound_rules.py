@@ -15,6 +15,8 @@ from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.evaluator import Evaluator, evaluate
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
+from sidecar.engine.validity import Moments
+from sidecar.model import Window
 from sidecar.schema import Action, EntityType
 
 Evaluate = Callable[[Frame], Any]
@@ -45,6 +47,12 @@ class BoundRules:
     """Whether the interpreter evaluates one of the rules, which takes long."""
     ordinary: bool
     """Whether the action is declared and does not create its resource."""
+    moments: Moments
+    """Between which the rules stay what they are, unless one of them asks Oso."""
+
+    def window(self, frame: Frame) -> Window | None:
+        """Return between which instants the decision stays the same, or None if unknown."""
+        return None if self.asks_oso else self.moments.window(frame)
 
 
 class RuleBinder:
@@ -66,6 +74,7 @@ class RuleBinder:
         grant = BoundRule("allow", "", self._evaluate(entry.granted, assumed))
         forbids = tuple(self._coded("forbid", entry.forbids))
         obliges = tuple(self._coded("oblige", entry.obliges))
+        roots = (entry.granted, *entry.forbids.values(), *entry.obliges.values())
         return BoundRules(
             grant=grant,
             forbids=forbids,
@@ -73,6 +82,7 @@ class RuleBinder:
             allowed=self._evaluate(entry.allowed, assumed),
             asks_oso=any(rule.evaluate is None for rule in (grant, *forbids, *obliges)),
             ordinary=action is not None and not action.creates,
+            moments=Moments(self._reader, self._tests, [root for root in roots if root]),
         )
 
     def assumed(self, action: Action | None) -> frozenset[Question]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from sidecar.bundle import UNDECLARED_ACTION, Entry
-from sidecar.diagram.nodes import Node
+from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
 from sidecar.engine.admission import can_be_created
 from sidecar.engine.always_on import always_on_reasons
@@ -17,10 +15,9 @@ from sidecar.engine.frame import Frame
 from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy, Query
-from sidecar.engine.validity import Moments
 from sidecar.errors import DataError, EvaluationError
 from sidecar.facts import Facts
-from sidecar.model import Request, Window
+from sidecar.model import Request
 from sidecar.schema import EntityType, Key
 
 
@@ -70,10 +67,8 @@ class RequestKind:
             name: self._binder.bind(entry, resource.actions.get(name))
             for name, entry in {**entries, **foreign}.items()
         }
-        self._asks_oso = any(rules.asks_oso for rules in self._rules.values())
         # After the rules: a frame has room for the rows that they look for.
         self._frames = FrameBuilder(self._reader, subject, resource)
-        self._moments = Moments(self._reader, policy.tests, _roots(entries.values()))
 
     def candidates(
         self, unknown: Path, request: Request, snapshot: Facts, now: datetime
@@ -109,16 +104,6 @@ class RequestKind:
             InvalidRequestError: A declared property has the wrong JSON type.
         """
         return self._frames.build(request, snapshot, now)
-
-    def window(self, frame: Frame, rules: BoundRules | None = None) -> Window | None:
-        """Return between which instants the decisions stay the same, or None if unknown.
-
-        Args:
-            frame: The subject, the resource, what the caller sent, and the time.
-            rules: Of the action; None for all actions.
-        """
-        asks_oso = self._asks_oso if rules is None else rules.asks_oso
-        return None if asks_oso else self._moments.window(frame)
 
     def entry(self, action: str) -> BoundRules:
         """Return the rules of an action, or those of an undeclared one."""
@@ -179,11 +164,3 @@ class RequestKind:
         except EvaluationError as error:
             faults.append(str(error))
             return False
-
-
-def _roots(entries: Iterable[Entry]) -> Iterator[Node]:
-    """Yield the trees of all rules; those that are joined ask nothing else."""
-    for entry in entries:
-        for node in (entry.granted, *entry.forbids.values(), *entry.obliges.values()):
-            if node is not None:
-                yield node
