@@ -73,8 +73,13 @@ class FrameBuilder:
             or self._resource_defaults
         ):
             self._add_properties(request, frame)
-        if request.action_properties or request.context:
-            self._add_others(request, frame)
+        if request.action_properties:
+            self._add_action(request, frame)
+        if request.context:
+            sendable, schema = self._sendable_context, self._reader.schema
+            context = admit_properties(schema, sendable, request.context, "context")
+            frame.context = context.over(of_context)
+            frame.outside += context.outside
         return frame
 
     def _add_properties(self, request: Request, frame: Frame) -> None:
@@ -98,17 +103,15 @@ class FrameBuilder:
         frame.sent = (subject.over(of_subject), resource.over(of_resource))
         frame.outside = subject.outside + resource.outside
 
-    def _add_others(self, request: Request, frame: Frame) -> None:
-        """Add the properties of the action, and the context."""
+    def _add_action(self, request: Request, frame: Frame) -> None:
+        """Add the properties of the action."""
         schema, declared = self._reader.schema, self._resource.actions.get(request.action)
         of_an_action = declared.properties if declared is not None else {}
         action = admit_properties(
             schema, of_an_action, request.action_properties, "action.properties"
         )
-        context = admit_properties(schema, self._sendable_context, request.context, "context")
         frame.action = action.over(frame.action)
-        frame.context = context.over(frame.context)
-        frame.outside += action.outside + context.outside
+        frame.outside += action.outside
 
     def _creates(self, action: str) -> bool:
         declared = self._resource.actions.get(action)
