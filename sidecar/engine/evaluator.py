@@ -101,12 +101,28 @@ class Evaluator:
             elif not outcomes:
                 self._bound[node.number] = self._bound[other.number]
             else:
-                self._bound[node.number] = (
-                    read,
-                    {outcome: self._bound[below.number] for outcome, below in outcomes.items()},
-                    self._bound[other.number],
-                )
+                bound = {outcome: self._bound[below.number] for outcome, below in outcomes.items()}
+                if self._reads_again(node, outcomes):
+                    read, below, other_bound = bound[True]
+                    self._bound[node.number] = (read, {**below, None: bound[False]}, other_bound)
+                else:
+                    self._bound[node.number] = (read, bound, self._bound[other.number])
         return self._bound[root.number]
+
+    def _reads_again(self, node: Node, outcomes: Mapping[Any, Node]) -> bool:
+        """Tell whether a node asks if a value is present, and the next one reads that value.
+
+        Then the value alone is read: None where it is absent. That is a node of seven, and takes a
+        fourteenth of a decision.
+        """
+        question, below = self._tests[node.test].question, outcomes.get(True)
+        if not isinstance(question, Present) or below is None or not below.branches:
+            return False
+        match self._tests[below.test].question:
+            case ValueOf(path) | TextOf(path) | NumberOf(path):
+                return path == question.path
+            case _:
+                return False
 
     def step(self, node: Node, frame: Frame) -> Node:
         """Return the node to which one test leads; the fault leaf where it has no outcome."""
