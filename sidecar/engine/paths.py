@@ -176,7 +176,12 @@ class Reader(FactPaths[Read, Read]):
         if isinstance(path, LookupPath):
             start, name = self.type_of(path.base).name, path.name
             asked = _together(self.arguments(path))
-            return lambda frame: frame.snapshot.find(start, name).get(asked(frame))
+
+            def find(frame: Frame) -> Row | None:
+                sought = asked(frame)
+                return None if sought is None else frame.snapshot.find(start, name).get(sought)
+
+            return find
         if not declared.table:
             return constant(None)
         key, name = self.comparable(path), declared.name
