@@ -1,13 +1,15 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core image lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core image lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
 SERVE ?=
 # BENCH="--quick" measures one round, to try it.
 BENCH ?=
+# EXAMPLE="--postgresql" runs the example on a PostgreSQL server of its own.
+EXAMPLE ?=
 BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
@@ -28,6 +30,9 @@ help: ## Show the targets
 
 serve: .venv/serving ## Serve the demo world on http://127.0.0.1:8181
 	@$(BIN)/sidecar serve $(SERVE)
+
+example: .venv/testing ## A team service with its sidecar, at http://127.0.0.1:8282
+	@cd examples/team-service && $(CURDIR)/$(BIN)/python -m local $(EXAMPLE)
 
 # One line each, in this order even under `make -j`: the cheapest answer first.
 test: .venv/testing ## All that must pass: lint, types, architecture, tests, policy suites

@@ -1,0 +1,1 @@
+"""Everything that the team service needs on one machine: database, mail sink, sidecar."""

@@ -1,0 +1,99 @@
+"""Accounts: create, list, pay, make one the default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask.typing import ResponseReturnValue
+
+from sidecar.client import Question
+from team_service import inputs
+from team_service.database import Transaction, instant
+from team_service.decisions import Decisions, now
+from team_service.people import signed_in
+
+CONTRACT_TIMES = {"annual": timedelta(days=365), "monthly": timedelta(days=30)}
+
+
+class Accounts:
+    """The views of accounts."""
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions
+
+    def create(self) -> ResponseReturnValue:
+        """Create an account, which its creator owns."""
+        person, account = signed_in(), inputs.new_id()
+
+        def write(transaction: Transaction) -> None:
+            transaction.run("INSERT INTO accounts (id, owner_id) VALUES (%s, %s)", account, person)
+            transaction.run(
+                "INSERT INTO team_versions (account_id, version) VALUES (%s, 1)", account
+            )
+
+        resource = f"account:{account}"
+        question = Question(subject=f"user:{person}", action="create", resource=resource)
+        position = self._decisions.change(account, question, write)
+        may = self._decisions.permissions(person, resource, position)
+        return {"account": account, "you_may": may}, 201
+
+    def list(self) -> ResponseReturnValue:
+        """List the accounts that the person can reach, with the role in each."""
+        person = signed_in()
+        found = self._decisions.accounts(person)
+        with self._decisions.database.reading() as transaction:
+            roles = {
+                row["id"]: row["role"]
+                for row in transaction.rows(
+                    "SELECT id, 'owner' AS role FROM accounts WHERE owner_id = %s"
+                    " UNION SELECT account_id, role FROM members"
+                    " WHERE person_id = %s AND status = 'active'",
+                    person,
+                    person,
+                )
+            }
+        return {"accounts": [{"id": each, "role": roles.get(each)} for each in found]}
+
+    def permissions(self, account: str) -> ResponseReturnValue:
+        """Tell what the person may do in an account, for a menu that shows no more than that."""
+        may = self._decisions.permissions(signed_in(), f"account:{account}")
+        return {"account": account, "you_may": may}
+
+    def set_plan(self, account: str) -> ResponseReturnValue:
+        """Change the spending plan. A real service would be told by the one that is paid."""
+        person, plan = signed_in(), inputs.text("plan")
+        if plan == "committed":
+            amount, contract = inputs.amount("monthly_commitment"), inputs.text("contract")
+            if contract not in CONTRACT_TIMES:
+                raise inputs.InputError("`contract` must be `annual` or `monthly`")
+            values = amount, contract, instant(now() + CONTRACT_TIMES[contract])
+        elif plan == "pay_as_you_go":
+            values = None
+        else:
+            raise inputs.InputError("`plan` must be `committed` or `pay_as_you_go`")
+
+        def write(transaction: Transaction) -> None:
+            transaction.run("DELETE FROM plans WHERE account_id = %s", account)
+            if values is not None:
+                transaction.run(
+                    "INSERT INTO plans (account_id, monthly_usd, contract, ends_at)"
+                    " VALUES (%s, %s, %s, %s)",
+                    account,
+                    *values,
+                )
+
+        resource = f"account:{account}"
+        question = Question(subject=f"user:{person}", action="billing.edit", resource=resource)
+        position = self._decisions.change(account, question, write)
+        may = self._decisions.permissions(person, resource, position)
+        return {"account": account, "plan": plan, "you_may": may}
+
+    def set_default(self) -> ResponseReturnValue:
+        """Make an account the one where the person lands."""
+        person, account = signed_in(), inputs.text("account")
+        question = Question(
+            subject=f"user:{person}", action="set_default", resource=f"account:{account}"
+        )
+        statement = "UPDATE people SET default_account_id = %s WHERE id = %s"
+        position = self._decisions.change_row(account, question, statement, account, person)
+        return {"id": person, "lands_in": self._decisions.landing(person, position)}
