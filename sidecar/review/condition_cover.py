@@ -206,7 +206,7 @@ class Covering:
         existing = [index for index in order if _importance(cube[index], index)[0] == 0]
         for indexes in [existing, *([index] for index in order)]:
             tried = {index: each for index, each in wide.items() if index not in indexes}
-            if len(tried) < len(wide) and self.regions.is_empty(*outside, cube=tried):
+            if len(tried) < len(wide) and self.regions.is_empty(*outside, where=tried.values()):
                 wide = tried
         return wide
 

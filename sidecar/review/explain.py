@@ -26,7 +26,7 @@ from sidecar.facts import RowPositions
 from sidecar.model import Decision, Request
 from sidecar.review.aligned_diagrams import UncompiledError
 from sidecar.review.condition_text import facts_of_step
-from sidecar.review.counterfactual import MOST_CHANGES, Asked, Changes
+from sidecar.review.counterfactual import MOST_CHANGES, Changes, Decided
 from sidecar.review.counterfactual_text import Turning, Turnings, Words
 from sidecar.review.fact_readings import Reading, Readings
 from sidecar.review.fact_slots import Slots
@@ -165,13 +165,13 @@ class _Explaining:
     ) -> tuple[tuple[Turning, ...], str]:
         """Return the changes that turn the decision, or why there are none."""
         request, policy = self._request, self._policy
-        asked = Asked(request, policy, snapshot, now)
+        decided = Decided(request, policy, snapshot, now)
         if request.action not in self._kind.resource.actions:
             return (), f"the schema declares no action `{request.action}` of this type"
         if decision.outside:
             return (), f"say a value of its domain for `{decision.outside[0]}` first"
         try:
-            changes = Changes(asked, Slots(self._reader, self._sources), self._sources)
+            changes = Changes(decided, Slots(self._reader, self._sources), self._sources)
         except UncompiledError as error:
             return (), str(error)
         words = Words(policy.schema, (request.subject.type, request.resource.type))

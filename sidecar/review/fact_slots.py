@@ -22,7 +22,7 @@ from sidecar.diagram.paths import (
     Root,
     within,
 )
-from sidecar.diagram.questions import Exists, Present, Question, facts_of
+from sidecar.diagram.questions import Exists, Question, facts_of
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
 from sidecar.review.states import RowOf
@@ -107,24 +107,6 @@ class Slots:
             return True
         return any(self._is_another(path, changed) for path in facts_of(question))
 
-    def wanted(self, question: Question, changed: Collection[Slot]) -> bool | None:
-        """Return the answer that a row which comes or goes must give; None where it need not.
-
-        A row that is there goes: what exists by implication still may. One that is not comes.
-        """
-        match question:
-            case Exists(path) if self._row(path) in changed:
-                if not self._sources.has_row(path):
-                    return True
-                return None if self._reader.type_of(path).implied else False
-            case Present(Member(base, name)) if self.is_entity(base):
-                held = self._row(base) in changed and self._sources.has_row(base)
-                if held and name not in self._reader.type_of(base).key:
-                    attribute = self._reader.type_of(base).attributes[name]
-                    sent = base in _ROOTS and attribute.caller
-                    return None if sent or attribute.default is not None else False
-        return None
-
     def only_implies(self, question: Question, changed: Collection[Slot]) -> bool:
         """Tell whether a question is for an entity that these facts make exist without a row."""
         if not isinstance(question, Exists) or self._is_another(question.path, changed):
@@ -137,10 +119,6 @@ class Slots:
             declared = self._reader.entity_at(path)
             if not isinstance(path, Literal) and declared and declared.implied is not None:
                 yield path
-
-    def is_row_of(self, path: Path, changed: Collection[Slot]) -> bool:
-        """Tell whether the row of an entity is among these facts."""
-        return self._row(path) in changed
 
     def row(self, path: Path, changed: Collection[Slot]) -> RowOf | None:
         """Return whether an entity has a row when these facts have changed, and no others.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sidecar.diagram.diagram import Trees
-from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
+from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
 from sidecar.diagram.presupposition import presupposed
 from sidecar.diagram.questions import YES_NO
 from sidecar.review.aligned_diagrams import Joined, Scope
@@ -45,25 +45,29 @@ class Regions:
         """Return the states outside a region."""
         return self.trees.choose(region, FALSE, TRUE)
 
-    def is_empty(self, *regions: Node, cube: Mapping[int, Condition] | None = None) -> bool:
-        """Tell whether no state that can be is in all of these regions, and in a cube.
+    def is_empty(self, *regions: Node, where: Iterable[Condition] = ()) -> bool:
+        """Tell whether no state that can be is in all of these regions and meets all conditions.
 
         The solver joins them at less cost than trees do.
         """
-        self.states.tidy()
-        return not self.states.possible_where((cube or {}).values(), map(self._leads, regions))
+        return self.conflict(*regions, where=where) is not None
 
-    def cubes(self, region: Node, *beside: Node) -> Iterator[Cube]:
+    def conflict(self, *regions: Node, where: Iterable[Condition]) -> frozenset[Condition] | None:
+        """Return conditions that no state in all of these regions meets; None where one does."""
+        self.states.tidy()
+        return self.states.conflict(where, map(self._leads, regions))
+
+    def cubes(
+        self, region: Node, *beside: Node, where: Collection[Condition] = ()
+    ) -> Iterator[Cube]:
         """Yield the ways to the yes-leaves of a region that can be, each a cube.
 
         Args:
             region: The region.
             beside: Other regions; each way holds a state that is in all of them.
+            where: Conditions that this state meets.
         """
-        path: dict[int, Answered] = {}
-        found, model = self._found(region, path, beside)
-        if found:
-            yield from self._cubes(region, path, beside, model)
+        yield from self._cubes(region, {}, (beside, where))
 
     def region(self, cube: Cube) -> Node:
         """Return the region of a cube: where its answers can be given, and are these."""
@@ -117,6 +121,14 @@ class Regions:
             self._simpler[key] = self._simplified(region, care)
         return self._simpler[key]
 
+    def labels(self, region: Node) -> dict[int, tuple[Label, ...]]:
+        """Return the tests that a tree looks at, each with the labels of all its nodes."""
+        nodes: dict[int, list[Node]] = {}
+        for node in self.trees.reachable([region]):
+            if node.branches:
+                nodes.setdefault(node.test, []).append(node)
+        return {test: self.trees.align(test, nodes[test])[0] for test in sorted(nodes)}
+
     def tests(self, region: Node) -> frozenset[int]:
         """Return the tests that a tree looks at."""
         return frozenset(node.test for node in self.trees.reachable([region]) if node.branches)
@@ -141,42 +153,22 @@ class Regions:
         return self.trees.place(test, labels, [fallback if each is None else each for each in kept])
 
     def _cubes(
-        self, node: Node, path: dict[int, Answered], beside: Sequence[Node], model: int
+        self,
+        node: Node,
+        path: dict[int, Answered],
+        within: tuple[Sequence[Node], Collection[Condition]],
     ) -> Iterator[Cube]:
-        """Go down each way that leads to a yes-leaf in a state that can be; there is one.
-
-        Args:
-            node: Where the way is.
-            path: How it came there.
-            beside: Regions that hold the state too.
-            model: The number of the question to which the solver has found a state that leads
-                through here to yes; while it is the last one, that state saves further questions.
-        """
+        """Go down each way that leads to a yes-leaf in a state that can be."""
+        beside, where = within
+        if self.is_empty(node, *beside, where=(*where, *path.values())):
+            return
         if node is TRUE:
             yield dict(path)
             return
-        ways = self._ways(node)
-        taken = [False] * len(ways)
-        if model == self.states.asked:
-            taken = self.states.leads([(each, self._leads(branch)) for each, branch in ways])
-        for (answered, branch), known in zip(ways, taken, strict=True):
-            if branch is FALSE or branch is FAULT:
-                continue
+        for answered, branch in self._ways(node):
             path[node.test] = answered
-            if known and model == self.states.asked:
-                yield from self._cubes(branch, path, beside, model)
-                continue
-            found, by = self._found(branch, path, beside)
-            if found:
-                yield from self._cubes(branch, path, beside, by)
+            yield from self._cubes(branch, path, within)
         path.pop(node.test, None)
-
-    def _found(self, node: Node, path: Cube, beside: Sequence[Node]) -> tuple[bool, int]:
-        """Tell whether a node leads to yes in a state that can be, and which question told it."""
-        self.states.tidy()  # or it could take away the state that was found
-        before = self.states.asked
-        found = not self.is_empty(node, *beside, cube=path)
-        return found, self.states.asked if self.states.asked > before else -1
 
     def _leads(self, node: Node) -> Term:
         """Return what the solver calls that a node leads to yes."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from sidecar.diagram.nodes import Label, Node, Test
 from sidecar.diagram.paths import Path, json_form
@@ -33,8 +32,6 @@ from sidecar.schema import EntityType, Kind, Schema, Value
 
 MOST_NODES = 1_000
 """Nodes of regions that one solver is told of: with more it gets slow."""
-MOST_ANSWERS, MOST_KEPT = 500, 50_000
-"""Answers that each new solver is told of, and nodes whose names are kept."""
 
 __all__ = ["Answered", "Example", "KnownStates", "RowOf", "States", "outcomes_of"]
 
@@ -63,6 +60,12 @@ class Answered:
     def labelled(self) -> tuple[Label, ...]:
         """The labels of the outcomes that are left; of a text without any other."""
         return tuple(label for at, label in enumerate(self.labels) if at in self.outcomes)
+
+    @property
+    def opposite(self) -> Answered:
+        """The same test with all its other outcomes."""
+        every = frozenset(outcomes_of(self.test, self.labels))
+        return Answered(self.test, self.labels, every - self.outcomes)
 
     @property
     def is_other(self) -> bool:
@@ -185,10 +188,7 @@ class States:
         types: tuple[EntityType, EntityType],
     ) -> None:
         self._of = (schema, settings, types)
-        self._known: dict[frozenset[Condition], bool] = {}
         self._examples: dict[frozenset[Condition], Example | None] = {}
-        self.asked = 0
-        """How many questions the solver was asked; `leads` is about the last one."""
         self.session = 0
         """How often all names were forgotten."""
         self._begin()
@@ -200,43 +200,37 @@ class States:
         """What formulas about nodes are called."""
         self._nodes: dict[Term, tuple[Term, tuple[Term, ...]]] = {}
         """Names of nodes to these formulas, and to the names of the branches in them."""
-        self._known_leading: dict[tuple[frozenset[Condition], frozenset[Term]], bool] = {}
-        self._begin_solver()
-        self.session += 1
-
-    def _begin_solver(self) -> None:
+        self._known: dict[
+            tuple[frozenset[Condition], frozenset[Term]], frozenset[Condition] | None
+        ] = {}
         self._solver = Solver(self._state.terms)
         self._told: set[Term] = set()
         """Nodes of which the solver knows."""
-        self._conflicts: dict[Term, list[frozenset[Term]]] = {}
-        """What cannot hold together: that nodes lead to yes, and answers; by one of the nodes."""
-        self.asked += 1  # the last state that was found is gone
+        self.session += 1
 
-    def possible(self, answers: Iterable[Condition]) -> bool:
-        """Tell whether there is a mount and a request with all these answers.
-
-        Raises:
-            UnsettledError: The solver gives up.
-        """
-        key = frozenset(answers)
-        if key not in self._known:
-            self._known[key] = self._ask(key, frozenset())
-        return self._known[key]
-
-    def possible_where(self, answers: Iterable[Condition], leading: Iterable[Term]) -> bool:
-        """Tell whether there is one with all these answers that leads from some nodes to yes.
+    def possible(self, conditions: Iterable[Condition], leading: Iterable[Term] = ()) -> bool:
+        """Tell whether there is a mount and a request that meet all these conditions.
 
         Args:
-            answers: Of each test one at most.
-            leading: What `leading` has returned for the nodes, in this session.
+            conditions: Of each test one at most.
+            leading: Nodes that have to lead to yes, as `leading` has named them in this session.
 
         Raises:
             UnsettledError: The solver gives up.
         """
-        key = (frozenset(answers), frozenset(leading))
-        if key not in self._known_leading:
-            self._known_leading[key] = self._ask(*key)
-        return self._known_leading[key]
+        return self.conflict(conditions, leading) is None
+
+    def conflict(
+        self, conditions: Iterable[Condition], leading: Iterable[Term] = ()
+    ) -> frozenset[Condition] | None:
+        """Return conditions that no state meets together; None where one meets them all.
+
+        They are few, if not the fewest; arguments and errors are those of `possible`.
+        """
+        key = (frozenset(conditions), frozenset(leading))
+        if key not in self._known:
+            self._known[key] = self._conflict(*key)
+        return self._known[key]
 
     def leading(self, ways: Sequence[tuple[Answered, Term]]) -> Term:
         """Return that a node leads to yes: by one of its answers, and a branch that does.
@@ -255,13 +249,9 @@ class States:
         return name
 
     def tidy(self) -> None:
-        """Begin anew where there are so many nodes that the solver gets slow, or memory full."""
-        if len(self._told) <= MOST_NODES:
-            return
-        if len(self._assumed) > MOST_ANSWERS or len(self._nodes) > MOST_KEPT:
+        """Begin anew where there are so many nodes that the solver gets slow."""
+        if len(self._told) > MOST_NODES:
             self._begin()
-        else:
-            self._begin_solver()
 
     def _tell(self, names: Iterable[Term]) -> None:
         """Tell the solver of nodes, and of those below them."""
@@ -277,28 +267,18 @@ class States:
                 waiting += (branch for branch in branches if branch in self._nodes)
         self._solver.tell(lines)
 
-    def leads(self, ways: Sequence[tuple[Answered, Term]]) -> list[bool]:
-        """Tell by which ways from a node the state leads that the solver has found last."""
-        taken = [all_of([self._assume(each), branch]) for each, branch in ways]
-        model = self._solver.model()
-        model.load(taken)
-        return list(map(model.holds, taken))
-
-    def _ask(self, answers: frozenset[Condition], leading: frozenset[Term]) -> bool:
-        assumed = {*leading, *map(self._assume, answers)} - {TRUE}
-        if FALSE in assumed:
-            return False
-        known = chain.from_iterable(self._conflicts.get(node, ()) for node in (TRUE, *leading))
-        if any(conflict <= assumed for conflict in known):
-            return False
-        self._tell(leading)
-        self.asked += 1
-        if self._solver.is_satisfiable(sorted(assumed)):
-            return True
-        conflict = frozenset(self._solver.conflict())
-        node = min(leading & conflict, default=TRUE)
-        self._conflicts.setdefault(node, []).append(conflict)
-        return False
+    def _conflict(
+        self, conditions: frozenset[Condition], leading: frozenset[Term]
+    ) -> frozenset[Condition] | None:
+        terms = {condition: self._assume(condition) for condition in conditions}
+        assumed = {*leading, *terms.values()} - {TRUE}
+        core = {FALSE}
+        if FALSE not in assumed:
+            self._tell(leading)
+            if self._solver.is_satisfiable(sorted(assumed)):
+                return None
+            core = set(self._solver.conflict())
+        return frozenset(condition for condition, term in terms.items() if term in core)
 
     def example(self, answers: Iterable[Condition]) -> Example | None:
         """Return the smallest mount and request with all these answers; None where there is none.

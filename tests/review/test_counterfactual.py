@@ -23,7 +23,7 @@ from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
 from sidecar.facts import Facts as MountedFacts
 from sidecar.model import Reference, Request
 from sidecar.review.aligned_diagrams import UncompiledError
-from sidecar.review.counterfactual import Asked, Changes
+from sidecar.review.counterfactual import Changes, Decided
 from sidecar.review.counterfactual_text import Turning
 from sidecar.review.explain import Facts, explain_to_reviewer
 from sidecar.review.fact_slots import Cell, Slot, Slots
@@ -396,14 +396,15 @@ class _Checked(Changes):
     def _told(self, changed: frozenset[Slot], way: Mapping[int, Answered]) -> tuple[Answered, ...]:
         told = super()._told(changed, way)
         places = {each.test.question: test for test, each in way.items()}
-        stays = {test: now for test, now in self._current.items() if not self._hangs(test, changed)}
+        stays = {
+            test: now for test, now in self._current.items() if not self._is_open(test, changed)
+        }
         stays |= {test: each for test, each in way.items() if self.now(each) in each.outcomes}
         unwanted = (FALSE, TRUE) if self.wanted else (TRUE, FALSE)
         region = self._trees.choose(self._allowed, *unwanted)
         changes = {places[each.test.question]: each for each in told}
-        rows = {-at: row for at, row in enumerate(self._rows(changed), 1)}
-        cube: dict[int, Condition] = {**stays, **changes, **rows}
-        assert self._regions.is_empty(region, cube=cube), (self._asked.request, told)
+        where: list[Condition] = [*{**stays, **changes}.values(), *self._rows(changed)]
+        assert self._regions.is_empty(region, where=where), (self._decided.request, told)
         self.ways += 1
         return told
 
@@ -470,7 +471,7 @@ def _changes(
     sources = Sources(request, policy, kind.frame(request, snapshot, now))
     reader = Reader(policy.schema, policy.settings, kind.subject, kind.resource)
     try:
-        return make(Asked(request, policy, snapshot, now), Slots(reader, sources), sources)
+        return make(Decided(request, policy, snapshot, now), Slots(reader, sources), sources)
     except UncompiledError:
         return None
 
