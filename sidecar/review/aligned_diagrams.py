@@ -14,7 +14,7 @@ from msgspec.structs import replace as replace_fields
 from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
-from sidecar.diagram.path_types import with_default
+from sidecar.diagram.path_types import paths_of, with_default
 from sidecar.diagram.paths import ACTION, CONTEXT, RESOURCE, SUBJECT, Member, Path
 from sidecar.diagram.presupposition import presuppositions_first
 from sidecar.diagram.questions import YES_NO, Exists, Present, Question, Tested, ValueOf
@@ -23,6 +23,7 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
 from sidecar.review.schema_union import Union, unite
 from sidecar.review.states import KnownStates, States
+from sidecar.review.union_paths import UnionPaths
 from sidecar.schema import Attribute, EntityType, Kind, Schema
 
 Scope = tuple[str, str]
@@ -85,6 +86,7 @@ class Joined:
         self._taken: dict[tuple[int, int, Scope], Node] = {}
         self._known = KnownStates() if known is None else known
         self._absent: dict[tuple[int, int], Node] = {}
+        self._union_paths: dict[tuple[int, Scope], UnionPaths] = {}
         self._of_scopes = [_OfScopes(policy) for policy in policies]
 
     def explored(self, side: int, scope: Scope) -> Sequence[RuleDiagram]:
@@ -146,7 +148,7 @@ class Joined:
         known = [root for root in roots if root is not None]
         tests = {node.test for node in Trees().reachable(known) if node.branches}
         questions = [policy.tests[index].question for index in sorted(tests)]
-        return self.union.reasons(policy.schema, scope, action, questions)
+        return self._paths(side, scope).reasons(action, questions)
 
     def satisfying_always_on_rules(
         self, side: int, scope: Scope, action: str, region: Node
@@ -299,7 +301,7 @@ class Joined:
         for side, policy in enumerate(self.policies):
             for test, labels in _tests(policy, self._of_scopes[side].roots(scope)):
                 # Of no action: a property that changes in one may be the same in another.
-                if self.union.reasons(policy.schema, scope, "", (test.question,)):
+                if self._paths(side, scope).reasons("", (test.question,)):
                     continue  # no tree that asks it is taken
                 renamed = replace_fields(test, question=self._renamed(side, test.question, scope))
                 tests.setdefault(renamed.question, renamed)
@@ -342,14 +344,15 @@ class Joined:
         return made
 
     def _renamed(self, side: int, question: Tested, scope: Scope) -> Tested:
-        if side == NEW_SIDE or not self.union.renamed:
-            return question
-        types = self.schema.types
-        owners: dict[Path, EntityType] = {
-            SUBJECT: types[scope[0]],
-            RESOURCE: types[scope[1]],
-        }
-        return self.union.rename(question, owners)
+        return question if side == NEW_SIDE else self._paths(side, scope).renamed(question)
+
+    def _paths(self, side: int, scope: Scope) -> UnionPaths:
+        """Return the paths of a pack that declares both types."""
+        key = (side, scope)
+        if key not in self._union_paths:
+            own = paths_of(self.policies[side].schema, *scope)
+            self._union_paths[key] = UnionPaths(self.union, own)
+        return self._union_paths[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
 from sidecar.polar.parser import tokenize
 from sidecar.review.declaration_diff import Declaration, declarations
-from sidecar.review.schema_widening import widened
+from sidecar.review.schema_union import widened
 from sidecar.schema import Schema
 from sidecar.schema.messages import shown
 

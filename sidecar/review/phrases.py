@@ -27,7 +27,7 @@ from sidecar.diagram.questions import (
 )
 from sidecar.review.aligned_diagrams import Scope
 from sidecar.review.condition_cover import Condition
-from sidecar.review.schema_widening import OLD
+from sidecar.review.schema_union import OLD
 from sidecar.review.states import Answered
 from sidecar.schema import Attribute, EntityType, Schema
 from sidecar.schema.messages import in_line, quoted

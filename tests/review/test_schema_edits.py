@@ -23,7 +23,8 @@ types:
     subject: true
     table: users
     key: id
-    attributes: {id: string, team: {type: string, optional: true}}
+    attributes:
+      {id: string, team: {type: string, optional: true}, mark: {type: string, default: none}}
   doc:
     table: docs
     key: id
@@ -40,7 +41,7 @@ types:
          match: {doc: this, user: user}, where: {on: true}, several: first}
     actions:
       read: {description: Look at it.}
-      list: {}
+      list: {properties: {whom: user}}
       move: {}
       give: {properties: {role: {type: role, only: [reader, writer]}}}
       make: {creates: true}
@@ -79,6 +80,7 @@ POLICY = """\
 actor User {}
 allow(_: User, _: Action{name: "read"}, doc: Doc) if doc.kind = "public";
 allow(user: User, _: Action{name: "list"}, doc: Doc) if doc.share(user).exists = true;
+allow(_: User, action: Action{name: "list"}, _: Doc) if action.whom.mark = "chief";
 allow(user: User, _: Action{name: "move"}, doc: Doc) if doc.place = user.team;
 allow(_: User, action: Action{name: "give"}, _: Doc) if action.role.exists = true;
 allow(_: User, _: Action{name: "make"}, _: Doc);
@@ -120,6 +122,11 @@ CASES: Mapping[str, tuple[str, str, int, str, str]] = {
         "default: private", "default: public", 2,
         "declared: `default` of attribute `kind` of type `doc` was private, now public",
         "not compared: `read` on a `doc`: `default` of `kind` of `doc` changes",
+    ),
+    "default behind a property": (
+        "default: none", "default: chief", 2,
+        "declared: `default` of attribute `mark` of type `user` was none, now chief",
+        "not compared: `list` on a `doc`: `default` of `mark` of `user` changes",
     ),
     "default of the context": (
         "default: office", "default: home", 2,
