@@ -191,3 +191,40 @@ class Regions:
                 for outcomes, branch in branches_of(test, node)
             )
         return known
+
+
+def merged(ways: list[Cube]) -> list[Cube]:
+    """Join ways that differ in the outcomes of one test; those that say least come first.
+
+    Where it may have any outcome, the way says nothing of it any more.
+    """
+    left = list(ways)
+    joined = True
+    while joined:
+        joined = False
+        for at, one in enumerate(left):
+            for other in left[at + 1 :]:
+                both = _either(one, other)
+                if both is not None:
+                    left[at] = both
+                    left.remove(other)
+                    joined = True
+                    break
+            if joined:
+                break
+    return sorted(left, key=len)
+
+
+def _either(one: Cube, other: Cube) -> Cube | None:
+    if one.keys() != other.keys():
+        return None
+    differing = [test for test in one if one[test] != other[test]]
+    if len(differing) != 1:
+        return one if not differing else None
+    left, right = one[differing[0]], other[differing[0]]
+    if left.labels != right.labels:
+        return None
+    outcomes = left.outcomes | right.outcomes
+    if len(outcomes) == len(outcomes_of(left.test, left.labels)):
+        return {test: answered for test, answered in one.items() if test != differing[0]}
+    return {**one, differing[0]: Answered(left.test, left.labels, outcomes)}
