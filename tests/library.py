@@ -148,11 +148,12 @@ class Library:
 
     directory: Path
     made: list[Policy] = field(default_factory=list)
+    schema: str = SCHEMA
 
     def fixtures(self) -> Path:
         fixtures = self.directory / "fixtures"
         fixtures.mkdir(exist_ok=True)
-        (fixtures / "schema.yaml").write_text(SCHEMA)
+        (fixtures / "schema.yaml").write_text(self.schema)
         (fixtures / "settings.yaml").write_text(SETTINGS)
         (fixtures / "reasons.yaml").write_text(REASONS)
         return fixtures

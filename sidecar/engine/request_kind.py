@@ -125,7 +125,8 @@ class RequestKind:
             name = f"`{rule.kind}` `{rule.code}`" if rule.code else f"`{rule.kind}`"
             pair = f"`{self.subject.name}` and `{self.resource.name}`"
             # No diagram fails by itself: it fails where references go on behind their depth.
-            faults.append(DataFault(f"{name} failed for `{action}` between {pair}"))
+            what = f"{name} reads references that go on behind their depth, or go round"
+            faults.append(DataFault(f"{what}, for `{action}` between {pair}"))
         return leaf is True
 
     def always_on_reasons(self, action: str, frame: Frame) -> list[str]:

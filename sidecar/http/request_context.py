@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sidecar.decision_log import Entry
 from sidecar.engine.authorizer import authorize, deny_stale, needs_interpreter
+from sidecar.engine.request_kind import DataFault
 from sidecar.errors import InvalidRequestError, SnapshotUnavailableError
 from sidecar.http.answer_cache import Answer, AnswerCache
 from sidecar.http.environment import Environment
@@ -225,7 +226,8 @@ class RequestContext:
             self.allow_slow(slow=needs_interpreter(request, self.policy))
             decision = authorize(request, self.policy, self.snapshot, self.now)
         for fault in decision.faults:
-            LOG.error("policy error, denied: %s (decision %s)", fault, identifier.decode())
+            what = "data" if isinstance(fault, DataFault) else "policy"
+            LOG.error("%s error, denied: %s (decision %s)", what, fault, identifier.decode())
         entry: Entry | None = None
         if self.environment.log is not None:
             entry = self.environment.log.decision(

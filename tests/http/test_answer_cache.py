@@ -25,7 +25,7 @@ from sidecar.reload import Pair
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
 from tests.edge import Still
-from tests.library import ACTOR, NOW, Library
+from tests.library import ACTOR, NOW, SCHEMA, Library
 
 PACKS = 12
 
@@ -269,22 +269,44 @@ def test_properties_are_never_ignored(library: Library, monkeypatch: pytest.Monk
     assert answers == [False, True, False, False, True]
 
 
+ROUND = "- {id: top, owner: bob, parent: sub}\n- {id: sub, owner: bob, parent: top}\n"
+OWNS = """\
+allow(user: User, _: Action{name: "view"}, doc: Doc) if owns(user, doc.folder);
+owns(user: User, folder: Folder) if folder.owner = user;
+owns(user: User, folder: Folder) if owns(user, folder.parent);
+"""
+
+
+@pytest.mark.parametrize(
+    ("parent", "report"),
+    [
+        ("{type: folder, optional: true}", "policy error, denied: "),
+        (
+            "{type: folder, optional: true, depth: 2}",
+            "data error, denied: `allow` reads references that go on behind their depth, or go",
+        ),
+    ],
+)
 def test_a_rule_that_fails_is_reported_each_time(
-    library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    library: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    parent: str,
+    report: str,
 ) -> None:
-    policy = library.policy(
-        ACTOR, 'allow(_: User, _: Action{name: "view"}, doc: Doc) if doc.pages > 3;\n'
-    )
-    asked = asked_of(policy, library.world(policy), monkeypatch)
+    schema = SCHEMA.replace("{type: folder, optional: true}", parent)
+    policy = replace(library, schema=schema).policy(ACTOR, OWNS)
+    asked = asked_of(policy, library.world(policy, folders=ROUND), monkeypatch)
 
     reports = []
     for _ in range(2):
         caplog.clear()
         with caplog.at_level(logging.ERROR):
             asked.ask(to_doc("ana", "view", "bare"), NOW)
-        reports.append([record.message.partition(" (")[0] for record in caplog.records])
+        reports += [record.message.partition(" (decision")[0] for record in caplog.records]
 
-    assert reports[0] == reports[1]
+    # `ask` asks at both APIs.
+    assert [each.startswith(report) for each in reports] == [True] * 4
 
 
 def test_few_answers_are_kept(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
