@@ -46,7 +46,10 @@ _SCALARS = {
     Kind.INTEGER: "Integer",
     Kind.DECIMAL: "Decimal",
     Kind.INSTANT: "Instant",
+    Kind.REFERENCE: "",
+    Kind.SET: "",
 }
+"""The class of Polar that a value of each kind is of; none of the last two."""
 _NATIVE = {
     str: "String",
     bool: "Boolean",
@@ -121,7 +124,7 @@ class Asking:
         if is_absent(value):
             return False
         if isinstance(value, Fact | Constant):
-            return _SCALARS.get(value.type.kind) == tag
+            return _SCALARS[value.type.kind] == tag
         if isinstance(value, Truth):
             return tag == "Boolean"
         if isinstance(value, Thing):
