@@ -45,6 +45,10 @@ class DataError(EvaluationError):
     """The facts go on behind what the schema declares; the owner of the mount must act."""
 
 
+class BadRowError(DataError):
+    """A row that breaks the schema would have to be read; the owner of the mount must act."""
+
+
 class OsoMissingError(SidecarError):
     """What compiles policies is not installed; whoever wants that must do it elsewhere."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sidecar.digests import Digest
-from sidecar.errors import InvalidSnapshotError
+from sidecar.errors import InvalidSnapshotError, Problem
+from sidecar.facts.bad_rows import IndexedColumns
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.indexes import (
     Rows,
@@ -34,7 +35,11 @@ from sidecar.schema.messages import MOST_COMPARED, nearest
 
 
 def build(
-    schema: Schema, tables: Mapping[str, Table], faults: MountFaults | None = None
+    schema: Schema,
+    tables: Mapping[str, Table],
+    faults: MountFaults | None = None,
+    *,
+    takes_bad_rows: bool = False,
 ) -> Snapshot:
     """Return a snapshot of the rows of each type.
 
@@ -42,11 +47,13 @@ def build(
         schema: The schema of the rows.
         tables: The rows by the name of their type; a missing type has none.
         faults: The faults so far, which are reported too.
+        takes_bad_rows: Whether rows that break the schema are taken, so that they cannot be read.
 
     Raises:
         InvalidSnapshotError: The rows are invalid; their faults.
     """
-    return _Builder(schema, tables, MountFaults() if faults is None else faults).build()
+    columns = IndexedColumns.of(schema) if takes_bad_rows else None
+    return _Builder(schema, tables, MountFaults() if faults is None else faults, columns).build()
 
 
 @dataclass(slots=True)
@@ -63,6 +70,8 @@ class _TypeRows:
     """The ids of keys that the mount does not write in canonical form."""
     lines: array[int] = field(default_factory=lambda: array("L"))
     """The line of each row of `all`."""
+    bad: dict[Key, tuple[Problem, ...]] = field(default_factory=dict)
+    """The keys of bad rows."""
 
     def name_of(self, declared: EntityType, row: Row) -> str:
         """Return a row as a fault names it beside another one."""
@@ -75,7 +84,15 @@ class _TypeRows:
 
 
 class _Builder:
-    def __init__(self, schema: Schema, tables: Mapping[str, Table], faults: MountFaults) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        tables: Mapping[str, Table],
+        faults: MountFaults,
+        columns: IndexedColumns | None,
+    ) -> None:
+        self._columns = columns
+        """None if bad rows are refused."""
         self._schema = schema
         self._tables = tables
         self._faults = faults
@@ -107,7 +124,12 @@ class _Builder:
             if attribute.type.kind is Kind.REFERENCE
         }
         spellings = {name: read.spellings for name, read in self._read.items() if read.spellings}
-        snapshot = Snapshot(self._schema, digest.revision(), rows, lookups, references, spellings)
+        bad = {name: read.bad for name, read in self._read.items() if read.bad}
+        for name, keys in bad.items():  # a bad value is not read, and so not in the digest
+            digest.add(("bad", name, *sorted(map(str, keys))))
+        snapshot = Snapshot(
+            self._schema, digest.revision(), rows, lookups, references, spellings, bad
+        )
         for type_name, matched in matched_attributes(self._schema):
             snapshot.holders(type_name, matched)  # now, and not while a request waits
         return snapshot
@@ -131,6 +153,9 @@ class _Builder:
             if key is None:
                 self._faults.broken.add(read.file)
                 continue
+            if reader.has_faults and self._columns is not None:
+                needed = self._columns.needed[declared.name]
+                _add_bad(read, key, reader.withdraw_faults(needed))
             append_row(row)
             append_line(line)
             first = rows.setdefault(key, row)
@@ -176,7 +201,15 @@ class _Builder:
                 if not self._faults.full:
                     prefix = f"{read.name_of(declared, row)}: " if read.keyed else ""
                     message = prefix + self._dangling(attribute, target, key)  # type: ignore[arg-type]  # a reference holds keys
-                self._faults.add(read.file, line, message)
+                if self._is_fatal(declared, attribute):
+                    self._faults.add(read.file, line, message)
+                else:
+                    _add_bad(read, row_key(declared, row), (Problem(read.file, line, message),))
+
+    def _is_fatal(self, declared: EntityType, attribute: Attribute) -> bool:
+        """Return whether facts are refused if a reference names nothing."""
+        columns = self._columns
+        return columns is None or (declared.name, attribute.name) in columns.through
 
     def _dangling(self, attribute: Attribute, target: EntityType, key: Key) -> str:
         keys = self._read[target.name].rows
@@ -193,6 +226,12 @@ class _Builder:
             both = f"{one} and {other}" if read.keyed else f"this row and that of {other}"
             message = several_message(declared, lookup, both)
         self._faults.add(read.file, line, message)
+
+
+def _add_bad(read: _TypeRows, key: Key, problems: tuple[Problem, ...]) -> None:
+    """Take note of a bad row, if there are problems."""
+    if problems:
+        read.bad[key] = (*read.bad.get(key, ()), *problems)
 
 
 def _note_spelling(read: _TypeRows, key: Key, text: str, digest: Digest) -> None:

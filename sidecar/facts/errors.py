@@ -31,6 +31,20 @@ class MountFaults:
             self._problems.append(Problem(file, line, message))
         self._count += 1
 
+    @property
+    def count(self) -> int:
+        """How many faults there are."""
+        return self._count
+
+    def withdraw(self, count: int) -> tuple[Problem, ...]:
+        """Remove the faults behind the first ones and return them; none if they are not in full."""
+        withdrawn = tuple(self._problems[count:])
+        if count + len(withdrawn) < self._count:
+            return ()
+        del self._problems[count:]
+        self._count = count
+        return withdrawn
+
     def lose(self, file: str, line: int, message: str) -> None:
         """Add a fault that leaves rows out, so that references to the file are not checked."""
         self.broken.add(file)

@@ -51,6 +51,7 @@ class Facts(Protocol):
 
         A key is a `str`, or a tuple of them if the type has several key columns. A row holds
         the values of `EntityType.attributes`, in their order. A type without a table has no rows.
+        To get a bad row, from here or by a look-up, raises `BadRowError`.
         """
 
     def id_of(self, type_name: str, key: Key) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TypeAlias
 
+from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.schema import (
     ABSENT,
@@ -113,6 +114,19 @@ class RowReader:
         ]
         names = list(declared.attributes)
         self._key = [names.index(column) for column in declared.key]
+        self.has_faults = False
+        """Whether there were faults since `withdraw_faults` was called."""
+        self._first_fault = 0
+        self._faulty: set[str] = set()
+
+    def withdraw_faults(self, needed: frozenset[str]) -> tuple[Problem, ...]:
+        """Take back the faults since the last call, and return them; none if they must stay.
+
+        Args:
+            needed: The columns without which the row cannot be taken.
+        """
+        faulty, self._faulty, self.has_faults = self._faulty, set(), False
+        return () if faulty & needed else self._faults.withdraw(self._first_fault)
 
     def read(self, line: int, cells: Cells) -> Row:
         """Return the values of a row; absent, and a fault, for each invalid cell."""
@@ -171,7 +185,7 @@ class RowReader:
             return column.default
         if cell.__class__ is Refused:
             if cell:
-                self._add(line, cells, f"column {shown(column.name)} {cell}")
+                self._add(line, cells, f"column {shown(column.name)} {cell}", column.name)
             return ABSENT
         try:
             value = column.parse(cell)
@@ -181,14 +195,14 @@ class RowReader:
             if column.sensitive:
                 for text in [cell] if isinstance(cell, str) else cell:
                     message = message.replace(shown(text), "its value")
-            self._add(line, cells, f"column {shown(column.name)}: {message}")
+            self._add(line, cells, f"column {shown(column.name)}: {message}", column.name)
             return ABSENT
         column.keep(cell, value)
         return value
 
     def _missing(self, line: int, cells: Cells, name: str) -> None:
         mend = "write it" if self._table.keyed else f"write `{name}: ...`"
-        self._add(line, cells, f"column {shown(name)} is missing; {mend}")
+        self._add(line, cells, f"column {shown(name)} is missing; {mend}", name)
 
     def _refuse_unknown(self, line: int, cells: Cells) -> None:
         for name in cells:
@@ -202,7 +216,10 @@ class RowReader:
                     f"{mend or f'; it has {one_of(known)}'}",
                 )
 
-    def _add(self, line: int, cells: Cells, message: str) -> None:
+    def _add(self, line: int, cells: Cells, message: str, column: str = "") -> None:
+        if not self.has_faults:
+            self.has_faults, self._first_fault = True, self._faults.count
+        self._faulty.add(column)
         if self._table.keyed and not self._faults.full:
             message = f"{row_name(self._declared, self.read_key(cells))}: {message}"
         self._faults.add(self._table.file, line, message)

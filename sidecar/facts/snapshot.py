@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
+from sidecar.errors import Problem
+from sidecar.facts.bad_rows import BadKeys, GuardedRows
 from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.spelling import implied_key, spelled_id
@@ -19,6 +21,8 @@ class Snapshot:
     """
 
     __slots__ = (
+        "_bad",
+        "_guarded",
         "_holders",
         "_ids",
         "_lookups",
@@ -37,12 +41,25 @@ class Snapshot:
         lookups: Mapping[tuple[str, str], Mapping[LookupKey, Row]],
         referring: Mapping[tuple[str, str], Mapping[Key, tuple[Key, ...]]],
         spellings: Mapping[str, Mapping[Key, str]] | None = None,
+        bad: Mapping[str, BadKeys] | None = None,
     ) -> None:
         self.schema = schema
         self.revision = revision
         """A hash of all rows, in the order of their files."""
         self._rows = rows
-        self._lookups = lookups
+        self._bad = bad or {}
+        self._guarded: dict[str, Mapping[Key, Row]] = {
+            name: GuardedRows(schema.types[name], each, self._bad[name])
+            if name in self._bad
+            else each
+            for name, each in rows.items()
+        }
+        self._lookups = {
+            name: GuardedRows(schema.types[finds], each, self._bad[finds])
+            if (finds := schema.types[name[0]].lookups[name[1]].finds) in self._bad
+            else each
+            for name, each in lookups.items()
+        }
         self._referring = referring
         self._spellings = spellings or {}
         self._holders: dict[tuple[str, str], Mapping[Value, tuple[Key, ...]]] = {}
@@ -54,7 +71,13 @@ class Snapshot:
         A key is a `str`, or a tuple of them if the type has several key columns. A row holds
         the values of `EntityType.attributes`, in their order. A type without a table has no rows.
         """
-        return self._rows[type_name]
+        return self._guarded[type_name]
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the faults of the bad rows, which cannot be read."""
+        return tuple(
+            each for keys in self._bad.values() for found in keys.values() for each in found
+        )
 
     def id_of(self, type_name: str, key: Key) -> str:
         """Return the id of an entity as the mount writes it; the entity need not have a row."""

@@ -118,14 +118,15 @@ def read_directory(schema: Schema, directory: Path) -> Snapshot:
     return read_mount(schema, capture(directory))
 
 
-def read_mount(schema: Schema, mount: Mount) -> Snapshot:
-    """Return the facts of a mount whose files are in memory.
+def read_mount(schema: Schema, mount: Mount, *, takes_bad_rows: bool = False) -> Snapshot:
+    """Return the facts of a mount whose files are in memory; see `build`.
 
     Raises:
         InvalidSnapshotError: The mount is invalid; its faults.
     """
     faults = MountFaults()
-    return build(schema, read_tables(schema, mount, faults), faults)
+    tables = read_tables(schema, mount, faults)
+    return build(schema, tables, faults, takes_bad_rows=takes_bad_rows)
 
 
 def read_tables(schema: Schema, mount: Mount, faults: MountFaults) -> dict[str, Table]:

@@ -51,9 +51,11 @@ def apply_changes(
     after = View(transaction, store.layout, changed)
     spread = _Spread(store, transaction, before, after)
     spread.follow(changed)
+    checks = Checks(store, transaction, after, faults)
+    if store.layout.columns is not None:
+        spread.follow_references(checks)
     existing = [entity for entity in _sorted(spread.moved) if before.exists(*entity)]
     added = _write(store, transaction, spread.all, before, after)
-    checks = Checks(store, transaction, after, faults)
     _check_rows(store.layout, checks, changed, reading.places)
     rewritten = {(name, key) for name, rows in changed.items() for key in rows}
     for name, key in existing:
@@ -114,11 +116,11 @@ class _Reading:
                 spellings.setdefault(key, set()).add(reader.id_text(cells))
         if layout.has_spellings and not layout.declared.current:
             changed.update(self._otherwise_spelled(layout, spellings))
-        incoming = Incoming(schema, layout, changes.table, self._faults)
+        incoming = Incoming(self._layout, layout, changes.table, self._faults)
         for each in incoming.rows():
             known = changed.get(each.key)
             if known is None:
-                changed[each.key] = KeyRows(each.row, each.spelling)
+                changed[each.key] = each.alone()
                 self.places[name, each.key] = (changes.table.file, each.line)
             else:
                 incoming.add(known, each)
@@ -163,6 +165,13 @@ class _Spread:
             self.all.update(self._matched_through(name, key))
         for name, rows in changed.items():
             self.all.update(self._spelled_by(name, rows))
+
+    def follow_references(self, checks: Checks) -> None:
+        """Find the rows that name an entity which exists no more, or exists again."""
+        before, after = self._views
+        for entity in self.moved:
+            if before.exists(*entity) != after.exists(*entity):
+                self.all.update(checks.naming(*entity))
 
     def _implied_by(self, name: str, keys: Iterable[Key]) -> Iterator[Entity]:
         """Yield the entities that rows of a type imply, before or after the change."""

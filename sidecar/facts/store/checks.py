@@ -10,7 +10,7 @@ from sidecar.facts.row_faults import dangling_message, several_message
 from sidecar.facts.row_parser import Row, row_name
 from sidecar.facts.store.encoding import encode_text, encode_values
 from sidecar.facts.store.file import StoreFile
-from sidecar.facts.store.layout import Layout, Link, LookupIndex, TypeLayout
+from sidecar.facts.store.layout import Layout, Link, LookupIndex, TypeLayout, named_by
 from sidecar.facts.store.stored_rows import HeldKeys, StoredRows
 from sidecar.facts.store.transactions import Transaction
 from sidecar.facts.store.view import View
@@ -33,7 +33,7 @@ class Checks:
 
     def check_row(self, layout: TypeLayout, key: Key, row: Row, place: tuple[str, int]) -> None:
         """Make sure that all entities that a row must name exist."""
-        for attribute, target, value in _named_by(layout, row):
+        for attribute, target, value in named_by(layout, row):
             for member in value if isinstance(value, frozenset) else (value,):
                 if member is not None and not self._view.exists(target, member):
                     self._refuse_dangling(layout, key, attribute, target, member, place)
@@ -130,6 +130,8 @@ class Checks:
         self, layout: TypeLayout, key: Key, attribute: Attribute, target: str, value: Value,
         place: tuple[str, int],
     ) -> None:  # fmt: skip
+        if not self._layout.is_fatal(layout.declared.name, attribute):
+            return
         message = ""
         if not self._faults.full:
             declared = self._layout.schema.types[target]
@@ -137,6 +139,29 @@ class Checks:
             if not place[1]:
                 message = f"{row_name(layout.declared, key)}: {message}"
         self._faults.add(*place, message)
+
+    def naming(self, type_name: str, key: Key) -> Iterator[tuple[str, Key]]:
+        """Yield the rows that must name an existing entity and name this one; some twice."""
+        for layout in self._layout.types.values():
+            for _, keys in self._naming_entity(layout, type_name, key):
+                yield from ((layout.declared.name, each) for each in keys)
+
+    def naming_nothing(self) -> Iterator[tuple[str, Key]]:
+        """Yield the rows that name an entity that does not exist; some twice."""
+        missing: set[tuple[str, Value]] = set()
+        for layout in self._layout.types.values():
+            for _, keys in self._naming(layout):
+                for key in keys:
+                    for row in self._rows_of_key(layout, key):
+                        missing.update(self._missing(layout, row))
+        for type_name, value in missing:
+            yield from self.naming(type_name, value)  # type: ignore[arg-type]  # a reference holds keys
+
+    def _missing(self, layout: TypeLayout, row: Row) -> Iterator[tuple[str, Value]]:
+        for _, target, value in named_by(layout, row):
+            for member in value if isinstance(value, frozenset) else (value,):
+                if member is not None and not self._view.exists(target, member):
+                    yield target, member
 
     # --- look-ups -------------------------------------------------------------------------------
 
@@ -163,13 +188,3 @@ class Checks:
             one, other = (row_name(layout.declared, index.key_of(each)) for each in found)
             message = several_message(index.base, index.lookup, f"{one} and {other}")
             self._faults.add(file, 0, message)
-
-
-def _named_by(layout: TypeLayout, row: Row) -> Iterator[tuple[Attribute, str, Value]]:
-    """Yield each attribute whose values must exist, with their type and the values of a row."""
-    declared = layout.declared
-    if layout.leading_target:
-        attribute = declared.attributes[declared.key[0]]
-        yield attribute, layout.leading_target, row[list(declared.attributes).index(attribute.name)]
-    for link in layout.references:
-        yield link.attribute, link.target, link.read(row)

@@ -183,6 +183,10 @@ def _ordered_value(value: Value) -> bytes:
 # --- rows ---------------------------------------------------------------------------------------
 
 
+BAD = b"\xc1"
+"""Before a bad row: the one byte that MessagePack never has."""
+
+
 class RowCodec:
     """Rows of one type as MessagePack, without the columns of their key."""
 
@@ -204,11 +208,23 @@ class RowCodec:
         """Return the bytes of a row."""
         return self._encoder.encode([row[index] for index in self._stored])
 
+    def encode_bad(self, row: Row) -> bytes:
+        """Return the bytes of a bad row, which `decode` refuses."""
+        return BAD + self.encode(row)
+
+    def decode_any(self, key: Key, encoded: bytes) -> Row:
+        """Return the row with a key, even if it is a bad one.
+
+        Raises:
+            msgspec.DecodeError: The bytes are no row of the type.
+        """
+        return self.decode(key, encoded.removeprefix(BAD))
+
     def decode(self, key: Key, encoded: bytes) -> Row:
         """Return the row with a key.
 
         Raises:
-            msgspec.DecodeError: The bytes are no row of the type.
+            msgspec.DecodeError: It is a bad row, or the bytes are no row of the type.
         """
         rest = self._decoder.decode(encoded)
         row = (key, *rest) if self._single_key else (*key, *rest)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.row_faults import current_test, repeated_message, takes_place
 from sidecar.facts.row_parser import Row, RowReader, Table
-from sidecar.facts.store.encoding import MAX_ID_BYTES
-from sidecar.facts.store.layout import Entry, TypeLayout, link_entries
+from sidecar.facts.store.encoding import BAD, MAX_ID_BYTES
+from sidecar.facts.store.layout import Entry, Layout, TypeLayout, link_entries
 from sidecar.facts.store.transactions import Transaction
-from sidecar.schema import Key, Schema, id_of
+from sidecar.schema import Key, id_of
 
 
 @dataclass(slots=True)
@@ -27,6 +28,8 @@ class KeyRows:
     """The id as that row writes it, if that is not the canonical form."""
     hidden: list[Row] = field(default_factory=list)
     """The others, of a type with `current`."""
+    faults: tuple[Problem, ...] = ()
+    """Those of the rows by themselves, if they are taken although they are bad."""
 
 
 class IncomingRow(NamedTuple):
@@ -38,18 +41,25 @@ class IncomingRow(NamedTuple):
     row: Row
     spelling: str
     """As in `KeyRows`."""
+    faults: tuple[Problem, ...]
+    """As in `KeyRows`."""
+
+    def alone(self) -> KeyRows:
+        """Return it as the only row of its key."""
+        return KeyRows(self.row, self.spelling, faults=self.faults)
 
 
 class Incoming:
     """The reader of the rows of one type."""
 
     def __init__(
-        self, schema: Schema, layout: TypeLayout, table: Table, faults: MountFaults
+        self, whole: Layout, layout: TypeLayout, table: Table, faults: MountFaults
     ) -> None:
         self.layout = layout
+        self._columns = whole.columns
         self.table = table
         self._faults = faults
-        self._reader = RowReader(schema, layout.declared, table, faults)
+        self._reader = RowReader(whole.schema, layout.declared, table, faults)
         self._is_current = current_test(layout.declared)
 
     def rows(self) -> Iterator[IncomingRow]:
@@ -68,13 +78,18 @@ class Incoming:
                 message = f"the id is longer than {MAX_ID_BYTES} bytes; shorten it"
                 self._faults.lose(self.table.file, line, message)
                 continue
+            problems: tuple[Problem, ...] = ()
+            if self._reader.has_faults and self._columns is not None:
+                needed = self._columns.needed[self.layout.declared.name]
+                problems = self._reader.withdraw_faults(needed)
             spelling = ""
             if id_text is not None and (text := id_text(cells)) != id_of(key):
                 spelling = text
-            yield make((line, key, encoded_key, row, spelling))
+            yield make((line, key, encoded_key, row, spelling, problems))
 
     def add(self, known: KeyRows, incoming: IncomingRow) -> None:
         """Add a further row of a key, or the fault that there may be only one."""
+        known.faults += incoming.faults
         replaces = takes_place(self._is_current, known.named, incoming.row)
         if replaces is None:
             self.refuse_repeated(incoming.key, incoming.line)
@@ -102,7 +117,9 @@ def stored_key_rows(
     encoded = transaction.get(layout.rows + encoded_key)
     if encoded is None:
         return None
-    known = KeyRows(layout.codec.decode(key, encoded))
+    known = KeyRows(layout.codec.decode_any(key, encoded))
+    if encoded.startswith(BAD):
+        known.faults = decode_problems(transaction.get(layout.faults + encoded_key))
     if layout.has_spellings:
         known.spelling = (transaction.get(layout.spellings + encoded_key) or b"").decode()
     if layout.declared.current:
@@ -112,11 +129,37 @@ def stored_key_rows(
     return known
 
 
+def encode_problems(problems: tuple[Problem, ...]) -> bytes:
+    """Return the bytes of problems."""
+    return msgspec.msgpack.encode([(each.file, each.line, each.message) for each in problems])
+
+
+def decode_problems(encoded: bytes | None) -> tuple[Problem, ...]:
+    """Return the problems of bytes."""
+    if encoded is None:
+        return ()
+    found = msgspec.msgpack.decode(encoded, type=list[tuple[str, int, str]])
+    return tuple(Problem(*each) for each in found)
+
+
 def row_items(
-    layout: TypeLayout, encoded_key: bytes, known: KeyRows
+    layout: TypeLayout, encoded_key: bytes, known: KeyRows, dangling: tuple[Problem, ...] = ()
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what the database `main` has of the rows of a key."""
-    yield layout.rows + encoded_key, layout.codec.encode(known.named)
+    """Yield what the database `main` has of the rows of a key.
+
+    Args:
+        layout: The layout of their type.
+        encoded_key: The key.
+        known: The rows.
+        dangling: The faults of their references, if they are taken in spite of them.
+    """
+    codec = layout.codec
+    encode = codec.encode_bad if known.faults or dangling else codec.encode
+    yield layout.rows + encoded_key, encode(known.named)
+    if known.faults:
+        yield layout.faults + encoded_key, encode_problems(known.faults)
+    if dangling:
+        yield layout.dangling + encoded_key, encode_problems(dangling)
     if known.spelling:
         yield layout.spellings + encoded_key, known.spelling.encode()
     if known.hidden:

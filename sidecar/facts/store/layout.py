@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from sidecar.digests import digest_of
+from sidecar.facts.bad_rows import IndexedColumns
 from sidecar.facts.indexes import (
     Rows,
     lookup_key_reader,
@@ -95,6 +96,10 @@ class TypeLayout:
     """From a row of the type that implies entities of this type."""
     implier: str
     """The name of that type, or empty."""
+    faults: bytes
+    """Section of the faults of bad rows by themselves."""
+    dangling: bytes
+    """Section of their references to what does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +110,31 @@ class Layout:
     types: Mapping[str, TypeLayout]
     """By name: those with a table."""
     digest: str = field(default="")
+    columns: IndexedColumns | None = None
+    """Of a store that takes bad rows: those that must be readable."""
 
     @classmethod
-    def of(cls, schema: Schema) -> Layout:
-        """Return the layout of a schema."""
+    def of(cls, schema: Schema, *, takes_bad_rows: bool = False) -> Layout:
+        """Return the layout of a schema.
+
+        Args:
+            schema: The schema.
+            takes_bad_rows: Whether the store takes bad rows, so that they cannot be read.
+        """
         maker = _Maker(schema)
         types = {
             declared.name: maker.type_layout(declared)
             for declared in schema.types.values()
             if declared.table
         }
-        return cls(schema, types, digest_of(FORMAT, schema.revision).revision())
+        digest = digest_of(FORMAT, schema.revision, takes_bad_rows).revision()
+        columns = IndexedColumns.of(schema) if takes_bad_rows else None
+        return cls(schema, types, digest, columns)
+
+    def is_fatal(self, type_name: str, attribute: Attribute) -> bool:
+        """Return whether facts are refused if a reference names nothing."""
+        columns = self.columns
+        return columns is None or (type_name, attribute.name) in columns.through
 
 
 class _Maker:
@@ -153,6 +172,8 @@ class _Maker:
             has_spellings=has_spellings,
             implied=implied_key(schema, declared) if implied else None,
             implier=declared.attributes[implied[0][0]].type.target if implied else "",
+            faults=self._section(),
+            dangling=self._section(),
         )
 
     def _links(self, declared: EntityType) -> tuple[Link, ...]:
@@ -198,6 +219,16 @@ class _Maker:
 def needs_id(layout: TypeLayout, *, has_row: bool) -> bool:
     """Return whether the section of ids has the id of an entity that exists."""
     return bool(layout.ids) and (layout.has_spellings or not has_row)
+
+
+def named_by(layout: TypeLayout, row: Row) -> Iterator[tuple[Attribute, str, Value]]:
+    """Yield each attribute whose values must exist, with their type and the values of a row."""
+    declared = layout.declared
+    if layout.leading_target:
+        attribute = declared.attributes[declared.key[0]]
+        yield attribute, layout.leading_target, row[list(declared.attributes).index(attribute.name)]
+    for link in layout.references:
+        yield link.attribute, link.target, link.read(row)
 
 
 def link_entries(links: tuple[Link, ...], row: Row, encoded_key: bytes) -> list[Entry]:

@@ -16,6 +16,7 @@ from sidecar.facts.store.incoming import (
     Incoming,
     IncomingRow,
     KeyRows,
+    encode_problems,
     row_entries,
     row_items,
     stored_key_rows,
@@ -58,7 +59,7 @@ class Loader:
         for name, layout in self._layout.types.items():
             table = tables.get(name) or Table(layout.declared.table, ())
             files[name] = table.file
-            incoming = Incoming(self._layout.schema, layout, table, self._faults)
+            incoming = Incoming(self._layout, layout, table, self._faults)
             if layout.declared.current:
                 self._write_key_rows(incoming)
             else:
@@ -74,8 +75,18 @@ class Loader:
             checks = Checks(self._store, transaction, view, self._faults)
             checks.check_all_references(files)
             checks.check_all_lookups(files)
+            if self._layout.columns is not None:
+                self._mark_dangling(transaction, view, set(checks.naming_nothing()))
         if self._faults:
             raise InvalidSnapshotError(self._faults.problems())
+
+    def _mark_dangling(
+        self, transaction: Transaction, view: View, entities: set[tuple[str, Key]]
+    ) -> None:
+        """Mark the rows as bad that name what does not exist."""
+        for name, key in entities:
+            for item in view.holding(name, key)[0].items():
+                transaction.put(*item)
 
     # --- rows -----------------------------------------------------------------------------------
 
@@ -86,13 +97,17 @@ class Loader:
         while True:
             items: dict[bytes, bytes] = {}
             spellings: list[tuple[bytes, bytes]] = []
+            faults: list[tuple[bytes, bytes]] = []
             entries: list[Entry] = []
-            for line, key, encoded_key, row, spelling in islice(rows, BATCH):
+            for line, key, encoded_key, row, spelling, problems in islice(rows, BATCH):
                 place = layout.rows + encoded_key
                 if place in items:
                     incoming.refuse_repeated(key, line)
                     continue
                 items[place] = encode(row)
+                if problems:
+                    items[place] = layout.codec.encode_bad(row)
+                    faults.append((layout.faults + encoded_key, encode_problems(problems)))
                 if spelling:
                     spellings.append((layout.spellings + encoded_key, spelling.encode()))
                 entries += link_entries(layout.links, row, encoded_key)
@@ -101,6 +116,7 @@ class Loader:
             self._write(sorted(items.items()), layout, incoming)
             self._put_entries(entries)
             self._put(spellings)
+            self._put(faults)
 
     def _write(
         self, items: list[tuple[bytes, bytes]], layout: TypeLayout, incoming: Incoming
@@ -145,7 +161,7 @@ class Loader:
                     for entry in set(row_entries(layout, each.encoded_key, known)):
                         transaction.delete(*entry, db=links)
             if known is None:
-                groups[each.encoded_key] = KeyRows(each.row, each.spelling)
+                groups[each.encoded_key] = each.alone()
             else:
                 groups[each.encoded_key] = known
                 incoming.add(known, each)

@@ -10,7 +10,13 @@ from sidecar.facts.indexes import view_by_key
 from sidecar.facts.row_parser import Row
 from sidecar.facts.spelling import spelled_id
 from sidecar.facts.store.file import DamagedStoreError, StoreFile, read_meta
-from sidecar.facts.store.stored_rows import FoundRows, Holders, StoredRows, ids_behind
+from sidecar.facts.store.stored_rows import (
+    FoundRows,
+    Holders,
+    ReadableRows,
+    StoredRows,
+    ids_behind,
+)
 from sidecar.schema import Key, Schema, Value, id_of
 
 
@@ -49,7 +55,7 @@ class StoredSnapshot:
 
     def _new_rows(self, type_name: str) -> Mapping[Key, Row]:
         layout = self._layout.types.get(type_name)
-        rows = {} if layout is None else StoredRows(self._transaction, layout)
+        rows = {} if layout is None else ReadableRows(self._transaction, layout)
         self._rows[type_name] = rows
         return rows
 

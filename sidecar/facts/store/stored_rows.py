@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from msgspec import DecodeError
+
+from sidecar.facts.bad_rows import bad_row
 from sidecar.facts.facts import LookupKey, RowMapping
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.store.encoding import encode_lookup_key, encode_text, encode_values
@@ -14,7 +17,7 @@ from sidecar.schema import Key, Value
 
 
 class StoredRows(RowMapping[Key]):
-    """The rows of one type, by key, sorted by id."""
+    """The rows of one type, by key, sorted by id; the bad ones too."""
 
     __slots__ = ("_decode", "_encode", "_get", "_layout", "_section", "_transaction")
 
@@ -32,7 +35,15 @@ class StoredRows(RowMapping[Key]):
         if encoded_key is None:
             return default
         encoded = self._get(self._section + encoded_key)
-        return default if encoded is None else self._decode(key, encoded)
+        if encoded is None:
+            return default
+        try:
+            return self._decode(key, encoded)
+        except DecodeError:
+            return self._bad_row(key, encoded)
+
+    def _bad_row(self, key: Key, encoded: bytes) -> Row:
+        return self._layout.codec.decode_any(key, encoded)
 
     def __contains__(self, key: object) -> bool:
         encoded_key = self._encode(key)
@@ -46,9 +57,9 @@ class StoredRows(RowMapping[Key]):
 
     def items(self) -> Iterator[tuple[Key, Row]]:  # type: ignore[override]  # a pass through the store
         """Yield each key with its row."""
-        for encoded_key, encoded in _section_items(self._transaction, self._section):
+        for encoded_key, encoded in section_items(self._transaction, self._section):
             key = self._layout.decode_key(encoded_key)
-            yield key, self._decode(key, encoded)
+            yield key, self._layout.codec.decode_any(key, encoded)
 
     def values(self) -> Iterator[Row]:  # type: ignore[override]  # a pass through the store
         """Yield the rows."""
@@ -62,6 +73,15 @@ class StoredRows(RowMapping[Key]):
             while found and (key := cursor.key()).startswith(place):
                 yield key[skipped:]
                 found = cursor.next()
+
+
+class ReadableRows(StoredRows):
+    """The same for the engine, which may not read the bad ones."""
+
+    __slots__ = ()
+
+    def _bad_row(self, key: Key, encoded: bytes) -> Row:  # noqa: ARG002 - whatever it is
+        raise bad_row(self._layout.declared, key)
 
 
 class HeldKeys(Collection[Key]):
@@ -214,7 +234,8 @@ def rows_of(transaction: Transaction, layout: Layout) -> dict[str, Mapping[Key, 
     }
 
 
-def _section_items(transaction: Transaction, section: bytes) -> Iterator[tuple[bytes, bytes]]:
+def section_items(transaction: Transaction, section: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the items of a section of `main`, their keys without its number."""
     skipped = len(section)
     with transaction.cursor() as cursor:
         found = cursor.set_range(section)

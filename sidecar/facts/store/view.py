@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
+from sidecar.errors import Problem
 from sidecar.facts.facts import RowMapping
 from sidecar.facts.indexes import Rows, RowsOf, exists_without_row
-from sidecar.facts.row_parser import Row
+from sidecar.facts.row_faults import dangling_message
+from sidecar.facts.row_parser import Row, row_name
 from sidecar.facts.spelling import spelled_id
 from sidecar.facts.store.encoding import encode_text
 from sidecar.facts.store.incoming import KeyRows, row_entries, row_items, stored_key_rows
-from sidecar.facts.store.layout import Entry, Layout, TypeLayout, lookup_entries, needs_id
+from sidecar.facts.store.layout import (
+    Entry,
+    Layout,
+    TypeLayout,
+    lookup_entries,
+    named_by,
+    needs_id,
+)
 from sidecar.facts.store.stored_rows import rows_of
 from sidecar.facts.store.transactions import Transaction
 from sidecar.schema import Key, Value, id_of
@@ -103,7 +112,7 @@ class View:
             return items, entries
         known = self.key_rows(layout, key, encoded_key)
         if known is not None:
-            items.update(row_items(layout, encoded_key, known))
+            items.update(row_items(layout, encoded_key, known, self._dangling(layout, key, known)))
             entries.update(row_entries(layout, encoded_key, known))
             entries.update(self.lookup_entries(type_name, known.named))
         has_row = known is not None
@@ -111,6 +120,21 @@ class View:
         if exists and needs_id(layout, has_row=has_row):
             items[layout.ids + encode_text(self.id_text(type_name, key))] = b""
         return items, entries
+
+    def _dangling(self, layout: TypeLayout, key: Key, known: KeyRows) -> tuple[Problem, ...]:
+        """Return the faults of references that may dangle in a store that takes bad rows."""
+        return () if self._layout.columns is None else tuple(self.dangling(layout, key, known))
+
+    def dangling(self, layout: TypeLayout, key: Key, known: KeyRows) -> Iterator[Problem]:
+        """Yield the faults of references to what does not exist, by the rows of a key."""
+        for row in (known.named, *known.hidden):
+            for attribute, target, value in named_by(layout, row):
+                for member in value if isinstance(value, frozenset) else (value,):
+                    if member is not None and not self.exists(target, member):
+                        declared = self._layout.schema.types[target]
+                        message = dangling_message(attribute, declared, member)  # type: ignore[arg-type]  # a reference holds keys
+                        text = f"{row_name(layout.declared, key)}: {message}"
+                        yield Problem(layout.declared.table, 0, text)
 
     def is_implied(self, layout: TypeLayout, key: Key) -> bool:
         """Return whether the row of another entity implies this one."""

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
+from sidecar.errors import BadRowError
 from sidecar.facts import Cells, MountFaults, Snapshot, Table, capture, read_tables
-from sidecar.facts.row_parser import RowReader
+from sidecar.facts.row_parser import Row, RowReader
 from sidecar.facts.sources import TableChanges
 from sidecar.facts.store.file import Meta, StoreFile, write_meta
 from sidecar.facts.store.layout import Layout
@@ -17,6 +19,7 @@ from sidecar.facts.store.snapshot import StoredSnapshot
 from sidecar.facts.store.transactions import Transaction
 from sidecar.schema import EntityType, Key, Schema
 
+K = TypeVar("K")
 Groups = Mapping[str, Mapping[Key, list[Cells]]]
 """The rows of each key, by type."""
 
@@ -93,9 +96,17 @@ class Stored:
     number: int = 0
 
     @classmethod
-    def loaded(cls, path: Path, schema: Schema, tables: Mapping[str, Table]) -> Stored:
+    def loaded(
+        cls,
+        path: Path,
+        schema: Schema,
+        tables: Mapping[str, Table],
+        *,
+        takes_bad_rows: bool = False,
+    ) -> Stored:
         """Return a store with all rows; raises as `Loader.load`."""
-        file = StoreFile(path, Layout.of(schema), writable=True)
+        layout = Layout.of(schema, takes_bad_rows=takes_bad_rows)
+        file = StoreFile(path, layout, writable=True)
         stored = cls(file)
         try:
             Loader(file, MountFaults()).load(tables)
@@ -140,7 +151,7 @@ def differences(stored: StoredSnapshot, built: Snapshot) -> Iterator[str]:
 
 def _rows_differing(declared: EntityType, stored: StoredSnapshot, built: Snapshot) -> Iterator[str]:
     name, rows = declared.name, built.rows(declared.name)
-    if dict(stored.rows(name)) != dict(rows):
+    if set(stored.rows(name)) != set(rows):
         yield f"rows of {name}"
     ids = list(built.ids(name))
     for after in ("", *ids[:2]):
@@ -149,8 +160,16 @@ def _rows_differing(declared: EntityType, stored: StoredSnapshot, built: Snapsho
     for key in rows:
         if stored.id_of(name, key) != built.id_of(name, key):
             yield f"id of {name} {key}"
-        if stored.rows(name).get(key) != rows[key] or key not in stored.rows(name):
+        if row_or_bad(stored.rows(name), key) != row_or_bad(rows, key):
             yield f"row of {name} {key}"
+
+
+def row_or_bad(rows: Mapping[K, Row], key: K) -> Row | str | None:
+    """Return the row of a key, or the message that it is a bad one."""
+    try:
+        return rows.get(key)
+    except BadRowError as error:
+        return str(error)
 
 
 def _holders_differing(
@@ -176,6 +195,7 @@ def _found_differing(
         expected, found = built.find(declared.name, lookup), stored.find(declared.name, lookup)
         if len(found) != len(expected):
             yield f"number of {declared.name}.{lookup}"
-        for lookup_key, row in expected.items():
-            if found.get(lookup_key) != row:
-                yield f"{declared.name}.{lookup}{lookup_key}: {found.get(lookup_key)} {row}"
+        for lookup_key in expected:
+            one, other = row_or_bad(found, lookup_key), row_or_bad(expected, lookup_key)
+            if one != other:
+                yield f"{declared.name}.{lookup}{lookup_key}: {one} {other}"

@@ -1,0 +1,22 @@
+"""The faults of the bad rows that a store has taken, for reports."""
+
+from __future__ import annotations
+
+from sidecar.errors import Problem
+from sidecar.facts.store.incoming import decode_problems
+from sidecar.facts.store.layout import Layout
+from sidecar.facts.store.stored_rows import section_items
+from sidecar.facts.store.transactions import Transaction
+
+
+def bad_rows(transaction: Transaction, layout: Layout) -> tuple[Problem, ...]:
+    """Return the faults of all bad rows."""
+    if layout.columns is None:
+        return ()
+    return tuple(
+        problem
+        for each in layout.types.values()
+        for section in (each.faults, each.dangling)
+        for _, encoded in section_items(transaction, section)
+        for problem in decode_problems(encoded)
+    )
