@@ -44,6 +44,10 @@ class Settings:
     """The directory of the store for facts that are too many for dictionaries; None for one below
     the directory of temporary files."""
 
+    bad_rows: str = "refuse"
+    """``refuse`` a change of the facts with a row that breaks the schema, or take it and ``deny``
+    what would read the row."""
+
     host: str = "127.0.0.1"
 
     port: int = 8181

@@ -108,6 +108,13 @@ def flag(text: str) -> bool:
 _FLAGS = {"yes": True, "no": False}
 
 
+def bad_rows(text: str) -> str:
+    """Return what happens to rows that break the schema."""
+    if text not in {"refuse", "deny"}:
+        raise ValueError("write `refuse` or `deny`")
+    return text
+
+
 def failure(text: str) -> str:
     """Return what happens if the decision log cannot be written."""
     if text not in _FAILURES:

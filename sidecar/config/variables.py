@@ -49,6 +49,11 @@ FORMS: Mapping[str, Form] = {
         Path,
         "The store of facts of a database or a large directory.  [default: a temporary one]",
     ),
+    "bad_rows": Form(
+        "refuse|deny",
+        texts.bad_rows,
+        "Refuse a change with a row that breaks the schema, or deny what reads the row.",
+    ),
     "host": Form("HOST", str, "Address to listen on."),
     "port": Form("PORT", texts.whole(0, 65535), "Port to listen on; 0 takes a free one."),
     "bind": Form("ADDRESS", texts.bind, "unix:PATH or HOST:PORT, instead of host and port."),

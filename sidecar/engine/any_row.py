@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from sidecar.errors import BadRowError
 from sidecar.facts import Facts, Row, reader_of
 from sidecar.facts.indexes import reader_through
 from sidecar.schema import EntityType, Key, Lookup, Schema, Value
@@ -211,12 +212,19 @@ class _Side:
     ) -> Iterator[Row]:
         """Yield the rows that fit, and that have the joined values if there are any."""
         rows = facts.rows(self.type.name)
+        is_search = any(source is UNKNOWN for source in sources)
         for key in self.keys(facts, sources, joined) or ():
-            row = rows.get(key)
-            if row is None or not self._fits(facts, row, sources, now):
-                continue
-            if joined is None or self.joined(facts, row) == joined:
-                yield row
+            try:
+                row = rows.get(key)
+                if row is None or not self._fits(facts, row, sources, now):
+                    continue
+                if joined is not None and self.joined(facts, row) != joined:
+                    continue
+            except BadRowError:
+                if is_search:  # it is denied to those whom the row would lead to
+                    continue
+                raise
+            yield row
 
     def joined(self, facts: Facts, row: Row) -> _Joined | None:
         """Return the values that are equal in both rows; None if one is absent."""

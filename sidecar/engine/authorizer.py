@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from sidecar.engine import BoundRule, Frame, RequestKind, kind_of
 from sidecar.engine.admission import admit_properties, sendable_context
 from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import DataFault
+from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions, Window
 from sidecar.schema import EntityType, Schema, key_of
@@ -26,6 +28,25 @@ def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
     is aware; it is the only clock that the policy sees.
 
     Raises:
+        InvalidRequestError: A declared property has the wrong JSON type.
+    """
+    try:
+        return _authorize(request, policy, snapshot, now)
+    except BadRowError as error:
+        return Decision(
+            allowed=False,
+            reasons=_reasons([_DATA], policy),
+            obligations=(),
+            revisions=Revisions(policy.revision, snapshot.revision),
+            faults=(DataFault(error),),
+        )
+
+
+def _authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:
+    """Decide a request.
+
+    Raises:
+        BadRowError: A row would have to be read that does not fit the schema.
         InvalidRequestError: A declared property has the wrong JSON type.
     """
     kind = kind_of(request.subject.type, request.resource.type, policy)
@@ -75,10 +96,13 @@ def is_denied(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
     allowed = kind.entry(request.action).allowed
     if allowed is None:
         return False
-    frame = kind.frame(request, snapshot, now)
-    if frame.outside or kind.always_on_reasons(request.action, frame):
+    try:
+        frame = kind.frame(request, snapshot, now)
+        if frame.outside or kind.always_on_reasons(request.action, frame):
+            return True
+        return allowed(frame) is not True
+    except BadRowError:
         return True
-    return allowed(frame) is not True
 
 
 def deny_stale(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:
@@ -91,7 +115,8 @@ def deny_stale(request: Request, policy: Policy, snapshot: Facts, now: datetime)
     if kind is None:
         _admit_context(request, policy.schema)
     else:
-        kind.frame(request, snapshot, now)
+        with suppress(BadRowError):
+            kind.frame(request, snapshot, now)
     return _denial(["stale_data"], policy, snapshot)
 
 

@@ -16,6 +16,7 @@ from sidecar.engine.evaluator import Evaluator, evaluate
 from sidecar.engine.frame import Frame
 from sidecar.engine.paths import Reader
 from sidecar.engine.validity import Moments
+from sidecar.errors import BadRowError
 from sidecar.model import Window
 from sidecar.schema import Action, EntityType
 
@@ -52,7 +53,10 @@ class BoundRules:
 
     def window(self, frame: Frame) -> Window | None:
         """Return between which instants the decision stays the same, or None if unknown."""
-        return None if self.asks_oso else self.moments.window(frame)
+        try:
+            return None if self.asks_oso else self.moments.window(frame)
+        except BadRowError:  # on another path than the one that was taken
+            return None
 
 
 class RuleBinder:

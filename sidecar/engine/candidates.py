@@ -9,6 +9,7 @@ down is for `authorize` to tell of each. A path to an allow without such a test 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Node, Test
@@ -18,6 +19,7 @@ from sidecar.engine.any_row import UNKNOWN, AnyRow
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
+from sidecar.errors import BadRowError
 from sidecar.facts import reader_of
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup
 from sidecar.schema.model import INDEXED
@@ -80,7 +82,10 @@ class Candidates:
             if node.number in seen or node is FALSE or node is FAULT:
                 continue
             seen.add(node.number)
-            open_nodes += self._ways_on(node, search, found)
+            try:
+                open_nodes += [*self._ways_on(node, search, found)]
+            except BadRowError:  # whatever comes to this test is denied
+                continue
         found.discard(None)  # an absent reference leads to nobody
         return found
 
@@ -173,7 +178,8 @@ class Candidates:
         def looked_up(frame: Frame, given: Any) -> Iterator[Any]:  # noqa: ANN401 - of any declared type
             rows = frame.snapshot.rows(name)
             for key in frame.snapshot.holders(name, column).get(given, ()):
-                yield want(rows[key])
+                with suppress(BadRowError):  # it is denied to those whom the row would lead to
+                    yield want(rows[key])
             yield from implied(frame, given)
 
         step = (lookup.name, self._reader.type_of(path.base).name, unknown[0])
@@ -280,7 +286,10 @@ class Candidates:
         if known == reference:
 
             def named(frame: Frame, value: Any) -> Iterable[Any]:  # noqa: ANN401 - a key
-                row = frame.snapshot.rows(target).get(value)
+                try:
+                    row = frame.snapshot.rows(target).get(value)
+                except BadRowError:
+                    return ()  # it is denied to whomever it would name
                 return () if row is None else (read(row),)
 
             return named

@@ -22,6 +22,7 @@ from sidecar.engine import kind_of
 from sidecar.engine.bound_rules import BoundRule
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.policy import Policy
+from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Request
 
@@ -87,6 +88,13 @@ def explain(request: Request, policy: Policy, snapshot: Facts, now: datetime) ->
     Raises:
         InvalidRequestError: A declared property has the wrong JSON type.
     """
+    try:
+        return _explain(request, policy, snapshot, now)
+    except BadRowError:  # it cannot be read
+        return Explanation(facts=(), rules=())
+
+
+def _explain(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Explanation:
     kind = kind_of(request.subject.type, request.resource.type, policy)
     if kind is None:
         return Explanation(facts=(), rules=())

@@ -7,6 +7,7 @@ from datetime import datetime
 from sidecar.diagram.paths import RESOURCE, SUBJECT
 from sidecar.engine.admission import (
     NO_VALUES,
+    Admitted,
     admit_properties,
     defaults_of,
     id_reader,
@@ -15,6 +16,7 @@ from sidecar.engine.admission import (
 )
 from sidecar.engine.frame import UNREAD, Frame
 from sidecar.engine.paths import Reader
+from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.schema import EntityType, Value
@@ -50,7 +52,17 @@ class FrameBuilder:
 
         Raises:
             InvalidRequestError: A declared property has the wrong JSON type.
+            BadRowError: The row of subject or resource does not fit the schema.
         """
+        try:
+            return self._build(request, snapshot, now)
+        except BadRowError:  # a malformed request is one whatever the facts are
+            self._admit_entities(request)
+            self._admit_action(request)
+            self._admit_context(request)
+            raise
+
+    def _build(self, request: Request, snapshot: Facts, now: datetime) -> Frame:
         subject = self._keys[0](request.subject.id)
         resource = self._keys[1](request.resource.id)
         of_context: dict[str, Value] = {**self._context_defaults, "now": now}
@@ -74,10 +86,11 @@ class FrameBuilder:
         ):
             self._add_properties(request, frame)
         if request.action_properties:
-            self._add_action(request, frame)
+            action = self._admit_action(request)
+            frame.action = action.over(frame.action)
+            frame.outside += action.outside
         if request.context:
-            sendable, schema = self._sendable_context, self._reader.schema
-            context = admit_properties(schema, sendable, request.context, "context")
+            context = self._admit_context(request)
             frame.context = context.over(of_context)
             frame.outside += context.outside
         return frame
@@ -87,13 +100,7 @@ class FrameBuilder:
 
         Whether an entity exists depends neither on properties nor on defaults.
         """
-        schema = self._reader.schema
-        subject = admit_properties(
-            schema, self._sendable[0], request.subject_properties, "subject.properties"
-        )
-        resource = admit_properties(
-            schema, self._sendable[1], request.resource_properties, "resource.properties"
-        )
+        subject, resource = self._admit_entities(request)
         of_subject, of_resource = self._subject_defaults, self._resource_defaults
         if frame.rows[0] is None and not self._exists[0](frame):
             of_subject = NO_VALUES
@@ -103,15 +110,28 @@ class FrameBuilder:
         frame.sent = (subject.over(of_subject), resource.over(of_resource))
         frame.outside = subject.outside + resource.outside
 
-    def _add_action(self, request: Request, frame: Frame) -> None:
-        """Add the properties of the action."""
+    def _admit_entities(self, request: Request) -> tuple[Admitted, Admitted]:
+        """Admit the properties of the subject and the resource."""
+        schema, (of_subject, of_resource) = self._reader.schema, self._sendable
+        return (
+            admit_properties(schema, of_subject, request.subject_properties, "subject.properties"),
+            admit_properties(
+                schema, of_resource, request.resource_properties, "resource.properties"
+            ),
+        )
+
+    def _admit_context(self, request: Request) -> Admitted:
+        """Admit the context."""
+        schema, sendable = self._reader.schema, self._sendable_context
+        return admit_properties(schema, sendable, request.context, "context")
+
+    def _admit_action(self, request: Request) -> Admitted:
+        """Admit the properties of the action."""
         schema, declared = self._reader.schema, self._resource.actions.get(request.action)
         of_an_action = declared.properties if declared is not None else {}
-        action = admit_properties(
+        return admit_properties(
             schema, of_an_action, request.action_properties, "action.properties"
         )
-        frame.action = action.over(frame.action)
-        frame.outside += action.outside
 
     def _creates(self, action: str) -> bool:
         declared = self._resource.actions.get(action)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sidecar.bundle import UNDECLARED_ACTION
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
+from sidecar.diagram.questions import Answer, Question
 from sidecar.engine.admission import can_be_created
 from sidecar.engine.always_on import always_on_reasons
 from sidecar.engine.bound_rules import BoundRule, BoundRules, RuleBinder
@@ -15,7 +16,7 @@ from sidecar.engine.frame import Frame
 from sidecar.engine.frame_builder import FrameBuilder
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy, Query
-from sidecar.errors import DataError, EvaluationError
+from sidecar.errors import BadRowError, DataError, EvaluationError
 from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.schema import EntityType, Key
@@ -94,7 +95,10 @@ class RequestKind:
             self._candidates[unknown] = Candidates(
                 self._reader, self._evaluator, self._policy.tests, unknown
             )
-        frame = self.frame(request, snapshot, now)
+        try:
+            frame = self.frame(request, snapshot, now)
+        except BadRowError:  # the known side cannot be read
+            return set()
         return set() if frame.outside else self._candidates[unknown].of(entry.granted, frame)
 
     def frame(self, request: Request, snapshot: Facts, now: datetime) -> Frame:
@@ -154,14 +158,23 @@ class RequestKind:
         }
 
     def _interpret(self, rule: BoundRule, action: str, frame: Frame, faults: list[str]) -> bool:
+        unreadable: list[BadRowError] = []
+
+        def answer(question: Question) -> Answer:
+            try:
+                return self._evaluator.answer(question, frame)
+            except BadRowError as error:  # the conversation goes on, and comes to nothing
+                unreadable.append(error)
+                return False
+
         try:
-            return self._policy.interpreter.holds(
-                self.query(rule.kind, rule.code, action),
-                lambda question: self._evaluator.answer(question, frame),
-            )
+            holds = self._policy.interpreter.holds(self.query(rule.kind, rule.code, action), answer)
         except DataError as error:
             faults.append(DataFault(error))
             return False
         except EvaluationError as error:
-            faults.append(str(error))
+            faults.append(DataFault(unreadable[0]) if unreadable else str(error))
             return False
+        if unreadable:
+            faults.append(DataFault(unreadable[0]))
+        return holds and not unreadable

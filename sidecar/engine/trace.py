@@ -34,7 +34,7 @@ from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import RequestKind, kind_of
 from sidecar.engine.sensitivity import Origin, Secrecy, origin_of_path
-from sidecar.errors import EvaluationError
+from sidecar.errors import BadRowError, EvaluationError
 from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.schema import Value
@@ -95,7 +95,10 @@ def record_of(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
         return Record()
     entry = policy.entry(kind.subject.name, kind.resource.name, request.action)
     recorder = Recorder(kind, policy) if _asks_oso(entry) else _kept(kind, policy)
-    return recorder.record(entry, request, snapshot, now)
+    try:
+        return recorder.record(entry, request, snapshot, now)
+    except BadRowError:  # the decision says so
+        return Record()
 
 
 class _Note(NamedTuple):

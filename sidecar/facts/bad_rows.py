@@ -7,14 +7,17 @@ readable, or else the whole change is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from sidecar.errors import BadRowError, Problem
+from sidecar.facts.errors import MountFaults
 from sidecar.facts.facts import K, RowMapping
 from sidecar.facts.row_parser import Row, row_key, row_name
 from sidecar.schema import EntityType, Key, Schema
+
+BAD_ROW = "what reads this row is denied `data_error`"
 
 BadKeys: TypeAlias = Mapping[Key, tuple[Problem, ...]]
 """The keys of the bad rows of a type, with their faults."""
@@ -94,6 +97,14 @@ class GuardedRows(RowMapping[K]):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def reported(faults: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the faults of bad rows as `/readyz` has them: the first ones, and how many follow."""
+    problems = MountFaults()
+    for each in faults:
+        problems.add(each.file, each.line, f"{BAD_ROW}: {each.message}")
+    return problems.problems()
 
 
 def bad_row(declared: EntityType, key: Key) -> BadRowError:

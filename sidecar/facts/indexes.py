@@ -26,10 +26,10 @@ class ViewByKey(RowMapping[LookupKey]):
         self._order = order
         """For each key column the index of its value in the key of the look-up."""
 
-    def get(self, key: LookupKey, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
-        """Return the row of a look-up key."""
+    def get(self, key: LookupKey | None, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
+        """Return the row of a look-up key; None for one that lacks a part."""
         order = self._order
-        if len(key) != len(order):
+        if key is None or len(key) != len(order):
             return default
         row_key = key[0] if len(order) == 1 else tuple([key[index] for index in order])
         return self._rows.get(row_key, default)  # type: ignore[arg-type]  # a value that is no key is not there

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 from sidecar.errors import Problem
-from sidecar.facts.bad_rows import BadKeys, GuardedRows
+from sidecar.facts.bad_rows import BadKeys, GuardedRows, reported
 from sidecar.facts.facts import LookupKey
 from sidecar.facts.row_parser import Row, reader_of
 from sidecar.facts.spelling import implied_key, spelled_id
@@ -74,8 +74,8 @@ class Snapshot:
         return self._guarded[type_name]
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the faults of the bad rows, which cannot be read."""
-        return tuple(
+        """Return the faults of the bad rows, the first of them in full."""
+        return reported(
             each for keys in self._bad.values() for found in keys.values() for each in found
         )
 

@@ -32,6 +32,7 @@ from sidecar.facts.store.file import (
 )
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.pages import check_pages
+from sidecar.facts.store.reports import bad_rows
 from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.reloader import WAITING
 from sidecar.reload.shared_look import SharedLooks
@@ -63,6 +64,7 @@ class Follower:
         stores: StoreDirectory,
         source_of: Callable[[Schema], Source],
         looks: SharedLooks,
+        layout_of: Callable[[Schema], Layout] = Layout.of,
         clock: Callable[[], float] = elapsed,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -73,6 +75,7 @@ class Follower:
             stores: The directory of the stores.
             source_of: Returns the source for a schema.
             looks: Receives looks and problems.
+            layout_of: Returns the layout of the store for a schema.
             clock: Returns seconds of the clock of all processes.
             now: Returns the seconds since 1970, for the names of revisions.
         """
@@ -80,6 +83,7 @@ class Follower:
         self._stores = stores
         self._source_of = source_of
         self._looks = looks
+        self._layout_of = layout_of
         self._clock = clock
         self._now = now
         self._pack: Pack | None = None
@@ -98,6 +102,8 @@ class Follower:
         self._problems: tuple[Problem, ...] = ()
         """Why the newest changes are not in use."""
         self._build_problems: tuple[Problem, ...] = ()
+        self._bad_rows: tuple[Problem, ...] = ()
+        """Those that the store has taken."""
         self._reported: tuple[Problem, ...] = ()
         self._known_layout: Layout | None = None
         self._has_begun = False
@@ -161,7 +167,7 @@ class Follower:
     def _layout(self, pack: Pack) -> Layout:
         schema = pack.policy.schema
         if self._known_layout is None or self._known_layout.schema.revision != schema.revision:
-            self._known_layout = Layout.of(schema)
+            self._known_layout = self._layout_of(schema)
         return self._known_layout
 
     def _renew_source(self, pack: Pack) -> None:
@@ -205,6 +211,8 @@ class Follower:
         self._pack, self._store, self._meta, self._source = pack, store, meta, source
         self._retry_at, self._problems, self._build_problems = 0.0, (), ()
         self._refused, self._lost = None, None
+        with store.reading() as transaction:
+            self._bad_rows = bad_rows(transaction, store.layout)
         self._guard = StoreGuard(store, self._clock)
         self._stores.remove_all_but({store.path})
 
@@ -362,7 +370,7 @@ class Follower:
     def _apply(self, source: Source, meta: Meta, since: Position, moment: float) -> None:
         if self._store is None:
             return
-        faults = MountFaults()
+        faults, bad = MountFaults(), self._bad_rows
         try:
             with self._store.writing() as transaction:
                 with source.changes(since, faults) as changes:
@@ -372,6 +380,7 @@ class Follower:
                     place = changes.position.text()
                     meta = replace(meta, number=meta.number + 1, position=place, looked=moment)
                     write_meta(transaction, meta)
+                    bad = bad_rows(transaction, self._store.layout)
         except InvalidSnapshotError as error:
             self._problems = error.problems
             now = self._clock()
@@ -382,7 +391,7 @@ class Follower:
             if self._pack is not None and self._is_due(layout):
                 self._begin_build(self._pack, layout, self._source_of(layout.schema))
             return
-        self._meta, self._problems = meta, ()
+        self._meta, self._problems, self._bad_rows = meta, (), bad
         self._looks.publish(meta.number, moment)
 
     # --- problems -------------------------------------------------------------------------------
@@ -394,10 +403,13 @@ class Follower:
                 Problem(problem.file, problem.line, f"{WAITING}: {problem.message}")
                 for problem in waiting
             )
-        problems = (*waiting, *self._problems)
+        refused, bad = (*waiting, *self._problems), self._bad_rows
+        problems = (*refused, *bad)
         if problems != self._reported:
-            for problem in problems:
+            for problem in refused:
                 LOG.error("not taken, the last good one stays: %s", problem)
+            for problem in bad:
+                LOG.error("taken: %s", problem)
             self._reported = problems
             self._looks.report(self._clock(), problems)
 

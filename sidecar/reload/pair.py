@@ -23,6 +23,8 @@ class Places:
     data: Path
     compiling: Callable[[PackTexts], Compiled] = compile_cached
     """The compiler."""
+    takes_bad_rows: bool = False
+    """Whether rows that break the schema are taken, so that they cannot be read."""
 
     def source(self) -> Source:
         """Return the source of the policy."""
@@ -35,6 +37,8 @@ class BundlePlaces:
 
     bundle: Path
     data: Path
+    takes_bad_rows: bool = False
+    """Whether rows that break the schema are taken, so that they cannot be read."""
 
     def source(self) -> Source:
         """Return the source of the policy."""

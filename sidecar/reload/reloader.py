@@ -22,7 +22,7 @@ from sidecar.errors import (
     Problem,
     SnapshotUnavailableError,
 )
-from sidecar.facts import Facts, capture, list_files, read_mount
+from sidecar.facts import Facts, Mount, Snapshot, capture, list_files, read_mount
 from sidecar.reload.packs import ATTEMPTS, PAUSE_SECONDS, RETRY_SECONDS, Pack, Packs
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
@@ -130,7 +130,8 @@ class Reloading:
         """Return the revisions of the pair, and the problems of the files and the loops."""
         pair = self._pair
         failures = [problem for loop in self._loops for problem in loop.problems()]
-        return State(pair.revisions() if pair else None, (*self._all_problems(), *failures))
+        problems = (*self._all_problems(), *self._bad_rows(), *failures)
+        return State(pair.revisions() if pair else None, problems)
 
     # --- the first reading ----------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class Reloading:
         if newest is None or newest.content != pack.content:
             newest = Pack(self._packs.policy(pack.content), pack.content, pack.moment)
             self._packs.use(newest)
-        snapshot = read_mount(newest.policy.schema, facts.mount)
+        snapshot = self._snapshot(newest, facts.mount)
         self._taken = facts.mount.fingerprint()
         self._confirmed = (snapshot, facts.moment)
         self._pack, self._problems, self._waiting = newest, (), ()
@@ -302,7 +303,7 @@ class Reloading:
         faults: list[tuple[Problem, ...]] = []
         for pack in packs.values():
             try:
-                snapshot = read_mount(pack.policy.schema, facts.mount)
+                snapshot = self._snapshot(pack, facts.mount)
             except InvalidSnapshotError as error:
                 faults.append(error.problems)
                 continue
@@ -312,6 +313,15 @@ class Reloading:
             return
         self._waiting = _waiting(faults[0]) if len(faults) > 1 else ()
         self._problems = faults[-1]
+
+    def _snapshot(self, pack: Pack, mount: Mount) -> Snapshot:
+        """Return the facts of a mount.
+
+        Raises:
+            InvalidSnapshotError: They do not fit the schema of the pack.
+        """
+        takes_bad_rows = self._places.takes_bad_rows
+        return read_mount(pack.policy.schema, mount, takes_bad_rows=takes_bad_rows)
 
     def _swap(
         self, pack: Pack, snapshot: Facts, facts: SharedFacts, fingerprint: Fingerprint
@@ -345,6 +355,8 @@ class Reloading:
         if pair != self._pair:
             self._pair = pair
             self._log_pair(pair)
+            for problem in self._bad_rows():
+                LOG.error("taken: %s", problem)
         if self._shared:
             self._shared.put(SharedPack(pack.moment, pack.content), facts)
 
@@ -374,6 +386,10 @@ class Reloading:
 
     def _all_problems(self) -> tuple[Problem, ...]:
         return (*self._packs.problems, *self._waiting, *self._problems)
+
+    def _bad_rows(self) -> tuple[Problem, ...]:
+        snapshot = self._pair.snapshot if self._pair else None
+        return snapshot.problems() if isinstance(snapshot, Snapshot) else ()
 
 
 def _is_same(old: Facts, new: Facts) -> bool:

@@ -22,6 +22,7 @@ from sidecar.reload.pair import Pair, State
 from sidecar.reload.shared_look import SharedLooks, last_bits
 from sidecar.reload.shared_pair import SharedPack, SharedPair
 from sidecar.reload.sources import Source
+from sidecar.schema import Schema
 from sidecar.watch import OVERDUE_SECONDS, CheckLoop, elapsed
 
 LOG = logging.getLogger("sidecar")
@@ -44,6 +45,7 @@ class StoredReloading:
         looks: SharedLooks,
         shared: SharedPair,
         prepare: Callable[[Policy], None],
+        layout_of: Callable[[Schema], Layout] = Layout.of,
         clock: Callable[[], float] = elapsed,
     ) -> None:
         """Prepare to read.
@@ -54,12 +56,14 @@ class StoredReloading:
             looks: What the follower reports.
             shared: The memory in which the processes keep the present pack.
             prepare: Called with each policy before it is used.
+            layout_of: Returns the layout of the store for a schema.
             clock: Returns seconds of the clock of all processes.
         """
         self.packs = Packs(source, prepare, clock)
         self._stores = stores
         self._looks = looks
         self._shared = shared
+        self._layout_of = layout_of
         self._clock = clock
         self._lock = Lock()
         """Held while the pair is changed."""
@@ -241,7 +245,7 @@ class StoredReloading:
         schema = pack.policy.schema
         if self._file is not None and self._file.layout.schema.revision == schema.revision:
             return self._file.layout
-        return Layout.of(schema)
+        return self._layout_of(schema)
 
     def _open(self, layout: Layout) -> StoreFile | None:
         """Return the newest store of a layout; None if there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sidecar.compiler import SharedCompiling, compile_cached
@@ -13,6 +14,7 @@ from sidecar.config.source_mapping import source_mapping
 from sidecar.engine import prepare_kinds
 from sidecar.facts.sources import Source, source_of
 from sidecar.facts.store.directory import StoreDirectory
+from sidecar.facts.store.layout import Layout
 from sidecar.reload import (
     BundlePlaces,
     Follower,
@@ -44,13 +46,14 @@ def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerP
         return reloading, None
     stores, looks = StoreDirectory.claim(_store_path(settings)), SharedLooks()
     source = _places(settings).source()
-    stored = StoredReloading(source, stores, looks, SharedPair(), prepare_kinds)
+    layout_of = partial(Layout.of, takes_bad_rows=_takes_bad_rows(settings))
+    stored = StoredReloading(source, stores, looks, SharedPair(), prepare_kinds, layout_of)
     stored.prepare()
     source_for = _sources(settings)
 
     def follower() -> Follower:
         stored.use_shared_pack()
-        return Follower(stored.packs, stores, source_for, looks)
+        return Follower(stored.packs, stores, source_for, looks, layout_of)
 
     return stored, FollowerProcess(follower, settings.reload_seconds)
 
@@ -71,9 +74,14 @@ def uses_store(settings: Settings) -> bool:
 def _places(settings: Settings) -> Places | BundlePlaces:
     mount = Path() if isinstance(settings.data, str) else settings.mount()
     if settings.bundle is not None:
-        return BundlePlaces(settings.bundle, mount)
+        return BundlePlaces(settings.bundle, mount, _takes_bad_rows(settings))
     compiling = SharedCompiling() if hasattr(os, "memfd_create") else compile_cached
-    return Places(settings.policies, settings.fixtures, mount, compiling)
+    takes_bad_rows = _takes_bad_rows(settings)
+    return Places(settings.policies, settings.fixtures, mount, compiling, takes_bad_rows)
+
+
+def _takes_bad_rows(settings: Settings) -> bool:
+    return settings.bad_rows == "deny"
 
 
 def _sources(settings: Settings) -> Callable[[Schema], Source]:

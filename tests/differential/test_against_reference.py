@@ -83,7 +83,7 @@ def test_product_answers_as_the_reference_does(group: int, tmp_path: Path) -> No
 def compare_pack(seed: int, directory: Path, tally: Tally) -> None:
     """Compare the answers about one generated pack; differences are added to the tally."""
     pack = write_pack(seed, directory)
-    policy = _load(pack)
+    policy = load_pack(pack)
     if policy is None:
         tally.counts["refused packs"] += 1
         return
@@ -151,7 +151,7 @@ class Variant:
     def of(cls, seed: int, directory: Path) -> Variant | None:
         """Write and load the variant of a seed; None where it is refused."""
         made = write_pack(seed, directory, variant=1)
-        policy = _load(made)
+        policy = load_pack(made)
         if policy is None:
             return None
         return cls(made, policy, reference.Pack.load(made.policies, made.fixtures))
@@ -177,7 +177,7 @@ class Variant:
             comparison.compare(f"replay by {self.made.describe()}", question, expected, found)
 
 
-def _load(pack: GeneratedPack) -> Policy | None:
+def load_pack(pack: GeneratedPack) -> Policy | None:
     """Compile a pack without the rules that are refused; None where that is not enough.
 
     It is read from a bundle that was written of it, so that this is compared too.
@@ -218,7 +218,7 @@ class Comparison:
         except reference.BadRequest:
             expected = BAD
         try:
-            decision = authorize(_request(request), self.policy, self.snapshot, now)
+            decision = authorize(request_of(request), self.policy, self.snapshot, now)
             found: object = (
                 decision.allowed,
                 frozenset(reason.code for reason in decision.reasons),
@@ -244,7 +244,7 @@ class Comparison:
             expected = BAD
         try:
             found: object = frozenset(
-                permissions(_request(request), self.policy, self.snapshot, now)
+                permissions(request_of(request), self.policy, self.snapshot, now)
             )
         except InvalidRequestError:
             found = BAD
@@ -269,7 +269,7 @@ class Comparison:
                 lambda: reference.search_resources(
                     self.pack, self.world, subject, action, resource["type"], context, now, said
                 ),
-                lambda: search_resources(_request(request), self.policy, self.snapshot, now),
+                lambda: search_resources(request_of(request), self.policy, self.snapshot, now),
             )
         if types[subject["type"]].table:
             said = subject.get("properties", {})
@@ -279,7 +279,7 @@ class Comparison:
                 lambda: reference.search_subjects(
                     self.pack, self.world, subject["type"], action, resource, context, now, said
                 ),
-                lambda: search_subjects(_request(request), self.policy, self.snapshot, now),
+                lambda: search_subjects(request_of(request), self.policy, self.snapshot, now),
             )
 
     def sent(
@@ -344,7 +344,7 @@ def _answer(body: Mapping[str, Any]) -> object:
     )
 
 
-def _request(request: Mapping[str, Any]) -> Request:
+def request_of(request: Mapping[str, Any]) -> Request:
     """Return the product's request for parsed JSON."""
     subject, action, resource = request["subject"], request["action"], request["resource"]
     return Request(

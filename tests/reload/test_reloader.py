@@ -472,7 +472,7 @@ def test_an_error_that_nobody_thought_of_is_reported_and_the_reading_tried_again
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    def fail(*_: object) -> Snapshot:
+    def fail(*_: object, **__: object) -> Snapshot:
         raise KeyError("oops")
 
     pair = reloading.current()

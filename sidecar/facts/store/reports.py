@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sidecar.errors import Problem
+from sidecar.facts.bad_rows import reported
 from sidecar.facts.store.incoming import decode_problems
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.stored_rows import section_items
@@ -10,10 +13,12 @@ from sidecar.facts.store.transactions import Transaction
 
 
 def bad_rows(transaction: Transaction, layout: Layout) -> tuple[Problem, ...]:
-    """Return the faults of all bad rows."""
-    if layout.columns is None:
-        return ()
-    return tuple(
+    """Return the faults of the bad rows, the first of them in full."""
+    return () if layout.columns is None else reported(_faults(transaction, layout))
+
+
+def _faults(transaction: Transaction, layout: Layout) -> Iterator[Problem]:
+    return (
         problem
         for each in layout.types.values()
         for section in (each.faults, each.dangling)

@@ -205,9 +205,9 @@ class FoundRows(RowMapping[LookupKey]):
         self._index = index
         self._arity = len(index.lookup.arguments) + 1
 
-    def get(self, key: LookupKey, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
-        """Return the row of a look-up key."""
-        if len(key) != self._arity or None in key:
+    def get(self, key: LookupKey | None, default: Row | None = None) -> Row | None:  # type: ignore[override]  # rows are never None
+        """Return the row of a look-up key; None for one that lacks a part."""
+        if key is None or len(key) != self._arity or None in key:
             return default
         place = self._index.section + encode_lookup_key(key)
         encoded = self._transaction.get(place, db=self._links)

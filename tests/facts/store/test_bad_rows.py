@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from sidecar.errors import InvalidSnapshotError
-from sidecar.facts import Cells, MountFaults, Snapshot, build
-from sidecar.facts.row_parser import Quoted
+from sidecar.facts import Cell, Cells, MountFaults, Snapshot, build
+from sidecar.facts.row_parser import Quoted, Refused
 from sidecar.facts.store.applier import apply_changes
 from sidecar.facts.store.reports import bad_rows
 from sidecar.schema import Schema, read_schema
@@ -27,12 +28,15 @@ from tests.generated.schemas import SchemaMaker
 from tests.generated.worlds import WorldMaker
 
 
-def spoilt(dice: Random, groups: Groups) -> Groups:
+def spoilt(dice: Random, schema: Schema, groups: Groups) -> Groups:
     """Return rows of which some break the schema, in any column but those of the key."""
     share = dice.choice([0.02, 0.1])
     return {
         name: {
-            key: [_spoil(dice, cells) if dice.random() < share else cells for cells in rows]
+            key: [
+                _spoil(dice, schema.types[name].key, cells) if dice.random() < share else cells
+                for cells in rows
+            ]
             for key, rows in keys.items()
             if dice.random() > share  # or what others refer to is missing
         }
@@ -40,9 +44,13 @@ def spoilt(dice: Random, groups: Groups) -> Groups:
     }
 
 
-def _spoil(dice: Random, cells: Cells) -> Cells:
-    name = dice.choice([*cells, "undeclared"])
-    return {**cells, name: dice.choice([Quoted("\0"), ["x", ["y"]], "null", Quoted("?")])}  # type: ignore[dict-item]
+def _spoil(dice: Random, key: Sequence[str], cells: Cells) -> Cells:
+    name = dice.choice([*sorted({*cells} - {*key}), "undeclared"])
+    nested: Cell = [Quoted("x"), Refused("is nested")]
+    return {
+        **cells,
+        name: dice.choice([Quoted("\0"), nested, "null", Quoted("?")]),
+    }
 
 
 def _built(schema: Schema, groups: Groups) -> Snapshot | None:
@@ -65,7 +73,7 @@ def test_a_store_with_bad_rows_is_that_of_the_same_rows_read_anew(
     for number in range(4):
         WorldMaker(dice, generated).world(tmp_path / f"world{number}")
         world = read_groups(schema, tmp_path / f"world{number}")
-        worlds += [world, *(spoilt(dice, world) for _ in range(2))]
+        worlds += [world, *(spoilt(dice, schema, world) for _ in range(2))]
     groups = worlds[0]
     stored = Stored.loaded(
         tmp_path / "store", schema, tables_of(schema, groups), takes_bad_rows=True
