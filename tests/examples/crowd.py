@@ -53,7 +53,7 @@ class Crowd:
         return status, answer
 
     def set_plan(self, amount: str) -> None:
-        plan = {"plan": "committed", "monthly_commitment": amount, "contract": "annual"}
+        plan = {"monthly_commitment": amount, "contract": "annual"}
         status, _ = self.change(self.owner, "PUT", f"/accounts/{self.account}/plan", plan)
         assert status == 200
         self.plans.append(float(amount) >= 750)
@@ -75,10 +75,9 @@ class Crowd:
         """Let somebody sign up who is in no team."""
         self.people[person] = Person(self.service)
         email = self.email(person)
-        sign_up = {"id": person, "email": email, "password": PASSWORD}
-        self.people[person].send("POST", "/sign-ups", sign_up)
-        token = {"token": self.service.token(email)}
-        assert self.people[person].send("POST", "/sign-ups/confirm", token)[0] == 201
+        self.people[person].send("POST", "/sign-ups", {"email": email})
+        body = {"token": self.service.token(email), "id": person, "password": PASSWORD}
+        assert self.people[person].send("POST", "/sign-ups/confirm", body)[0] == 201
 
     def remove(self, who: str, person: str) -> tuple[int, Any]:
         return self.change(who, "DELETE", f"/accounts/{self.account}/members/{person}", CONFIRM)

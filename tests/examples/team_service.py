@@ -37,15 +37,28 @@ class TeamService:
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows that a statement selects in the database of the service."""
+        with self._connected() as connection:
+            rows: list[tuple[Any, ...]] = connection.execute(statement).fetchall()
+            return rows
+
+    def execute(self, statement: str) -> None:
+        """Change rows as nobody else may."""
+        with self._connected() as connection:
+            connection.execute(statement)
+            connection.commit()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
         url = (self.directory / "database").read_text()
         kind, _, path = url.partition(":")
         if kind == "sqlite":
-            with closing(sqlite3.connect(path)) as connection:
-                return connection.execute(statement).fetchall()
-        import psycopg  # noqa: PLC0415  only the tests of the system have a server
+            with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+                yield connection
+        else:
+            import psycopg  # noqa: PLC0415  only the tests of the system have a server
 
-        with psycopg.connect(url) as connected:
-            return connected.execute(statement.encode()).fetchall()
+            with psycopg.connect(url) as connected:
+                yield connected
 
     def _mail(self, address: str) -> str:
         return (self.directory / "mail" / address).read_text()
@@ -56,18 +69,18 @@ class Person:
 
     def __init__(self, service: TeamService) -> None:
         self._service = service
-        self._cookie = ""
+        self.cookie = ""
 
     def send(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
         """Return status and body of a response."""
-        sent = {"Content-Type": "application/json", "Cookie": self._cookie, **headers}
+        sent = {"Content-Type": "application/json", "Cookie": self.cookie, **headers}
         with closing(
             http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=PATIENCE)
         ) as connection:
             connection.request(method, path, json.dumps(body or {}), sent)
             response = connection.getresponse()
             if cookie := response.headers["Set-Cookie"]:
-                self._cookie = cookie.partition(";")[0]
+                self.cookie = cookie.partition(";")[0]
             return response.status, json.loads(response.read())
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
-from tests.examples.crowd import ROLES, Crowd
+from tests.examples.crowd import PASSWORD, ROLES, Crowd
 from tests.examples.story import agrees, run_story
-from tests.examples.team_service import TeamService, team_service
+from tests.examples.team_service import EXAMPLE, Person, TeamService, team_service
+
+TABLES = re.findall(r"CREATE TABLE (\w+)", (EXAMPLE / "team_service" / "schema.sql").read_text())
 
 pytestmark = pytest.mark.e2e
 
@@ -97,3 +100,67 @@ def test_no_change_of_twenty_people_at_once_is_one_that_the_requirements_forbid(
     assert len(crowd.people) == 20
     assert len({each.person for each in made}) > 3
     assert 403 in crowd.made
+
+
+# --- the security of the example itself ---------------------------------------------------------
+
+
+def test_what_nobody_can_use_is_refused_and_never_an_error(service: TeamService) -> None:
+    crowd = Crowd(service, "odd")
+    crowd.gather()
+    owner, path = crowd.people[crowd.owner], "/accounts/odd"
+    odd: tuple[object, ...] = ("\0", "\ud800", "a/b", "x" * 300, "", 7, None, [], {}, True)
+
+    statuses = {
+        owner.send(method, place, {name: value})[0]
+        for value in odd
+        for method, place, name in (
+            ("POST", "/sign-ups", "email"),
+            ("POST", "/invitations/accept", "token"),
+            ("POST", "/accounts", "id"),
+            ("PUT", "/session", "account"),
+            ("PUT", "/default-account", "account"),
+            ("PUT", f"{path}/plan", "contract"),
+            ("POST", f"{path}/invitations", "email"),
+            ("PATCH", f"{path}/members/odd-a", "role"),
+        )
+    }
+    paths = ("%00", "%ff", "..%2fodd", "odd%2fodd-owner", "%F0%9F%92%A9", "x" * 3000)
+    statuses |= {owner.send("GET", f"/accounts/{each}/team")[0] for each in paths}
+    statuses |= {owner.send("POST", "/sign-ups", {"email": "x" * 9000})[0]}
+    statuses |= {owner.send("POST", "/sign-ups", {}, **{"Content-Type": "text/plain"})[0]}
+
+    assert statuses <= {400, 403, 404, 413}
+
+
+def test_nobody_gets_in_by_what_has_expired_or_been_used(service: TeamService) -> None:
+    crowd = Crowd(service, "late")
+    crowd.gather(late_a="admin")
+    past = "'2020-01-01T00:00:00Z'"
+
+    crowd.invite(crowd.owner, "late-b", "support")
+    used = service.token(crowd.email("late-a"))
+    body = {"token": used, "id": "late-c", "password": PASSWORD}
+    second_use, _ = Person(service).send("POST", "/invitations/sign-up", body)
+    service.execute(f"UPDATE invitations SET expires_at = {past} WHERE account_id = 'late'")  # noqa: S608
+    body = {**body, "token": service.token(crowd.email("late-b"))}
+    too_late, _ = Person(service).send("POST", "/invitations/sign-up", body)
+    service.execute(f"UPDATE sessions SET expires_at = {past} WHERE person_id = 'late-a'")  # noqa: S608
+    session, _ = crowd.people["late-a"].send("GET", "/session")
+
+    crowd.sign_up("late-b")
+    body = {"token": service.token(crowd.email("late-b"))}
+    accept = partial(crowd.people["late-b"].send, "POST", "/invitations/accept", body)
+    assert (second_use, too_late, session, accept()[0]) == (403, 403, 401, 403)
+
+
+def test_neither_passwords_nor_tokens_are_stored(service: TeamService) -> None:
+    crowd = Crowd(service, "hidden")
+    crowd.gather(hidden_a="admin")
+    cookie = crowd.people["hidden-a"].cookie
+    secrets = (PASSWORD, service.token(crowd.email("hidden-a")), cookie.partition("=")[2])
+
+    stored = str([service.rows(f"SELECT * FROM {table}") for table in TABLES])  # noqa: S608
+
+    assert "hidden-a" in stored
+    assert [secret for secret in secrets if not secret or secret in stored] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from flask.typing import ResponseReturnValue
@@ -10,9 +11,11 @@ from sidecar.client import Question
 from team_service import inputs
 from team_service.database import Transaction, instant
 from team_service.decisions import Decisions, now
+from team_service.errors import InputError
 from team_service.people import signed_in
 
-CONTRACT_TIMES = {"annual": timedelta(days=365), "monthly": timedelta(days=30)}
+CONTRACT_TIMES = {"annual": timedelta(days=365), "monthly": timedelta(days=30), "none": timedelta()}
+_AMOUNT = re.compile(r"[0-9]{1,7}(\.[0-9]{1,2})?")
 
 
 class Accounts:
@@ -26,10 +29,8 @@ class Accounts:
         person, account = signed_in(), inputs.new_id()
 
         def write(transaction: Transaction) -> None:
-            transaction.run("INSERT INTO accounts (id, owner_id) VALUES (%s, %s)", account, person)
-            transaction.run(
-                "INSERT INTO team_versions (account_id, version) VALUES (%s, 1)", account
-            )
+            transaction.insert("accounts", id=account, owner_id=person)
+            transaction.insert("team_versions", account_id=account, version=1)
 
         resource = f"account:{account}"
         question = Question(subject=f"user:{person}", action="create", resource=resource)
@@ -61,32 +62,29 @@ class Accounts:
 
     def set_plan(self, account: str) -> ResponseReturnValue:
         """Change the spending plan. A real service would be told by the one that is paid."""
-        person, plan = signed_in(), inputs.text("plan")
-        if plan == "committed":
-            amount, contract = inputs.amount("monthly_commitment"), inputs.text("contract")
-            if contract not in CONTRACT_TIMES:
-                raise inputs.InputError("`contract` must be `annual` or `monthly`")
-            values = amount, contract, instant(now() + CONTRACT_TIMES[contract])
-        elif plan == "pay_as_you_go":
-            values = None
-        else:
-            raise inputs.InputError("`plan` must be `committed` or `pay_as_you_go`")
+        person, contract = signed_in(), inputs.text("contract", "none")
+        amount = inputs.text("monthly_commitment", "0")
+        if contract not in CONTRACT_TIMES or not _AMOUNT.fullmatch(amount):
+            raise InputError(
+                "Send `contract`: `annual`, `monthly` or `none`, and a `monthly_commitment`."
+            )
 
         def write(transaction: Transaction) -> None:
             transaction.run("DELETE FROM plans WHERE account_id = %s", account)
-            if values is not None:
-                transaction.run(
-                    "INSERT INTO plans (account_id, monthly_usd, contract, ends_at)"
-                    " VALUES (%s, %s, %s, %s)",
-                    account,
-                    *values,
+            if contract != "none":
+                transaction.insert(
+                    "plans",
+                    account_id=account,
+                    monthly_usd=amount,
+                    contract=contract,
+                    ends_at=instant(now() + CONTRACT_TIMES[contract]),
                 )
 
         resource = f"account:{account}"
         question = Question(subject=f"user:{person}", action="billing.edit", resource=resource)
         position = self._decisions.change(account, question, write)
         may = self._decisions.permissions(person, resource, position)
-        return {"account": account, "plan": plan, "you_may": may}
+        return {"account": account, "contract": contract, "you_may": may}
 
     def set_default(self) -> ResponseReturnValue:
         """Make an account the one where the person lands."""

@@ -1,4 +1,4 @@
-"""The application: its settings, its routes and its errors."""
+"""The application: its settings and its routes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
 
-from sidecar.client import UNFULFILLED, Client, Decision
+from sidecar.client import Client
 from team_service import inputs
 from team_service.accounts import Accounts
 from team_service.database import Database
-from team_service.decisions import BusyError, Decisions, DeniedError
+from team_service.decisions import Decisions
+from team_service.errors import handle_errors
 from team_service.invitations import Invitations
 from team_service.mail import Mailer
 from team_service.members import Members
-from team_service.people import COOKIE, SESSION_TIME, NoSessionError, People, RefusedError
+from team_service.people import COOKIE, SESSION_TIME, People
 
 SIDECAR_SECONDS = 5.0
 """Longer than the sidecar waits for the facts of a position."""
@@ -40,20 +40,20 @@ class Settings:
     secure_cookie: str = "yes"
     """``no`` where people come over plain http, as on their own machine."""
 
-    @classmethod
-    def of(cls, variables: Mapping[str, str]) -> Settings:
-        """Read the settings from variables.
 
-        Raises:
-            TypeError: One is missing.
-        """
-        names = {name: f"TEAM_{name.upper()}" for name in cls.__slots__}
-        return cls(**{name: variables[v] for name, v in names.items() if v in variables})
+def settings_of(variables: Mapping[str, str]) -> Settings:
+    """Return the settings of variables.
+
+    Raises:
+        TypeError: One is missing.
+    """
+    names = {name: f"TEAM_{name.upper()}" for name in Settings.__slots__}
+    return Settings(**{name: variables[v] for name, v in names.items() if v in variables})
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app() -> Flask:
     """Return the application."""
-    settings = settings or Settings.of(os.environ)
+    settings = settings_of(os.environ)
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = inputs.MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
@@ -63,10 +63,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     decisions = Decisions(Database(settings.database), client)
     mailer = Mailer(settings.smtp, settings.mail_from)
     people = People(decisions, mailer)
-    accounts = Accounts(decisions)
-    members = Members(decisions)
+    accounts, members = Accounts(decisions), Members(decisions)
     invitations = Invitations(decisions, people, mailer)
-
     routes: Mapping[str, Callable[..., ResponseReturnValue]] = {
         "POST /sign-ups": people.sign_up,
         "POST /sign-ups/confirm": people.confirm,
@@ -93,12 +91,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         method, path = route.split()
         app.add_url_rule(path, endpoint=route, view_func=view, methods=[method])
 
-    def require_json() -> ResponseReturnValue | None:
-        # A form of another site cannot send JSON, and a script of it would have to ask first.
-        if request.method != "GET" and request.mimetype != "application/json":
-            return _error("json_required", "Send `Content-Type: application/json`.", 415)
-        return None
-
     def finish(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
         if token := g.get("new_session"):
@@ -112,47 +104,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             )
         return response
 
-    app.before_request(require_json)
+    app.before_request(inputs.check_request)
     app.before_request(people.load_session)
     app.after_request(finish)
-    _handle_errors(app)
+    handle_errors(app)
     return app
-
-
-def _handle_errors(app: Flask) -> None:
-    @app.errorhandler(DeniedError)
-    def denied(error: DeniedError) -> ResponseReturnValue:
-        return _denial(error.decision)
-
-    @app.errorhandler(NoSessionError)
-    def no_session(_: NoSessionError) -> ResponseReturnValue:
-        return _error("no_session", "Sign in first.", 401)
-
-    @app.errorhandler(RefusedError)
-    def refused(error: RefusedError) -> ResponseReturnValue:
-        return _error("refused", str(error), 403)
-
-    @app.errorhandler(inputs.InputError)
-    def bad_input(error: inputs.InputError) -> ResponseReturnValue:
-        return _error("bad_input", str(error), 400)
-
-    @app.errorhandler(BusyError)
-    def busy(_: BusyError) -> ResponseReturnValue:
-        return _error("busy", "Others change this team just now; try again in a moment.", 503)
-
-    @app.errorhandler(HTTPException)
-    def other(error: HTTPException) -> ResponseReturnValue:
-        return _error("http", error.name, error.code or 500)
-
-
-def _denial(decision: Decision) -> ResponseReturnValue:
-    """Return what the sidecar says: what stands against it, or what has to be confirmed first."""
-    if any(reason.code == UNFULFILLED for reason in decision.reasons):
-        confirm = [{"code": each.code, "message": each.message} for each in decision.obligations]
-        return {"confirm": confirm}, 409
-    reasons = [{"code": each.code, "message": each.message} for each in decision.reasons]
-    return {"reasons": reasons}, 503 if decision.unavailable else 403
-
-
-def _error(code: str, message: str, status: int) -> ResponseReturnValue:
-    return {"reasons": [{"code": code, "message": message}]}, status

@@ -36,6 +36,12 @@ class Transaction:
         self._cursor.execute(statement.replace("%s", self._mark), values)
         return int(self._cursor.rowcount)
 
+    def insert(self, table: str, **columns: object) -> None:
+        """Insert a row."""
+        marks = ", ".join(["%s"] * len(columns))
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  our names
+        self.run(statement, *columns.values())
+
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return the rows that a statement selects."""
         self.run(statement, *values)

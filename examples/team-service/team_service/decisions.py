@@ -19,25 +19,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sidecar.client import Client, Decision, Entity, Question
+from sidecar.client import Client, Entity, Question
 from team_service.database import ConflictError, Database, Transaction, instant
+from team_service.errors import BusyError, DeniedError
 
 ATTEMPTS = 20
 """Each time another change of the same team was sooner."""
 PAUSE_SECONDS = 0.01
 """By how much longer the pause before each attempt may be, so that not all try at once."""
-
-
-class DeniedError(Exception):
-    """The sidecar denies a step."""
-
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(", ".join(reason.code for reason in decision.reasons))
-        self.decision = decision
-
-
-class BusyError(Exception):
-    """Others change the same team all the time."""
 
 
 def now() -> datetime:
@@ -93,7 +82,7 @@ class Decisions:
                     return transaction.position()
             except ConflictError:
                 continue  # a constraint has noticed the other change: have it judged
-        raise BusyError
+        raise BusyError("Others change this team just now; try again in a moment.")
 
     def change_row(self, account: str, question: Question, statement: str, *values: object) -> str:
         """Change a team by one statement; see `change`."""
@@ -142,14 +131,13 @@ def _count_up(transaction: Transaction, account: str, version: int) -> bool:
 def _record(transaction: Transaction, account: str, version: int, question: Question) -> None:
     subject, resource = Entity.of(question.subject), Entity.of(question.resource)
     role = question.action_properties.get("role", resource.properties.get("role"))
-    transaction.run(
-        "INSERT INTO events (account_id, version, person_id, action, resource, role, happened_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        account,
-        version,
-        subject.id,
-        question.action,
-        f"{resource.type}:{resource.id}",
-        role,
-        instant(now()),
+    transaction.insert(
+        "events",
+        account_id=account,
+        version=version,
+        person_id=subject.id,
+        action=question.action,
+        resource=f"{resource.type}:{resource.id}",
+        role=role,
+        happened_at=instant(now()),
     )

@@ -31,9 +31,9 @@ class Invitations:
 
     def create(self, account: str) -> ResponseReturnValue:
         """Invite somebody, and mail the token to accept with."""
-        person, email = signed_in(), inputs.text("email", default="")
+        person, email = signed_in(), inputs.text("email", "")
         identifier, token = f"inv-{secrets.token_hex(8)}", new_token()
-        role = inputs.text("role", default="")
+        role = inputs.text("role", "")
         question = Question(
             subject=f"user:{person}",
             action="create",
@@ -53,15 +53,14 @@ class Invitations:
                 account,
                 address,
             )
-            transaction.run(
-                "INSERT INTO invitations (id, account_id, email, role, expires_at, token_hash)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                identifier,
-                account,
-                address,
-                role,
-                instant(now() + INVITATION_TIME),
-                hash_of(token),
+            transaction.insert(
+                "invitations",
+                id=identifier,
+                account_id=account,
+                email=address,
+                role=role,
+                expires_at=instant(now() + INVITATION_TIME),
+                token_hash=hash_of(token),
             )
 
         position = self._decisions.change(account, question, write)
@@ -92,7 +91,7 @@ class Invitations:
 
     def change_role(self, identifier: str) -> ResponseReturnValue:
         """Offer another role."""
-        role = inputs.text("role", default="")
+        role = inputs.text("role", "")
         position = self._change(
             self._row("id", identifier),
             "change_role",
@@ -113,7 +112,7 @@ class Invitations:
 
         Who was signed up by an earlier attempt, which others were sooner than, only becomes one.
         """
-        return self.accept() if g.session else self._accept(self._people.sign_up_invited())
+        return self.accept() if g.session else self._accept(self._people.confirm_invited())
 
     def _accept(self, person: str) -> ResponseReturnValue:
         row = self._row("token_hash", hash_of(inputs.text("token")))

@@ -43,7 +43,7 @@ class Members:
 
     def change_role(self, account: str, person: str) -> ResponseReturnValue:
         """Give a member another role."""
-        role = inputs.text("role", default="")
+        role = inputs.text("role", "")
         question = Question(
             subject=f"user:{signed_in()}",
             action="change_role",

@@ -1,7 +1,8 @@
 """Signing up and in.
 
 The policy compares the address of a person with that of an invitation. So an address must be proven
-before it becomes a fact: by a token that was sent to it.
+before it becomes a fact: by a token that was sent to it. The password is chosen by whoever has the
+token; chosen before, it could be that of somebody else who gave this address.
 """
 
 from __future__ import annotations
@@ -13,23 +14,20 @@ from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from team_service import inputs
-from team_service.database import ConflictError, Row, Transaction, instant
+from team_service.database import ConflictError, Row, instant
 from team_service.decisions import Decisions, now
+from team_service.errors import NoSessionError, RefusedError
 from team_service.mail import Mailer, hash_of, new_token
 
 COOKIE = "team_session"
 SESSION_TIME, SIGN_UP_TIME = timedelta(hours=12), timedelta(hours=24)
 
+_SIGN_UP = "SELECT email FROM sign_ups WHERE token_hash = %s AND expires_at > %s"
+_INVITATION = (
+    "SELECT email FROM invitations WHERE token_hash = %s AND status = 'pending' AND expires_at > %s"
+)
 _NOBODY = generate_password_hash("")
 """Checked where nobody has the address, so that the time of the answer does not tell."""
-
-
-class NoSessionError(Exception):
-    """The caller has not signed in."""
-
-
-class RefusedError(Exception):
-    """Somebody cannot sign up or in; the message says what to do."""
 
 
 def signed_in() -> str:
@@ -39,7 +37,7 @@ def signed_in() -> str:
         NoSessionError: Nobody has signed in.
     """
     if g.session is None:
-        raise NoSessionError
+        raise NoSessionError("Sign in first.")
     return str(g.session["person_id"])
 
 
@@ -64,22 +62,14 @@ class People:
 
     def sign_up(self) -> ResponseReturnValue:
         """Mail a token. The answer does not tell whether somebody has the address already."""
-        person, email = inputs.new_id(), inputs.canonical_email(inputs.text("email"))
-        password_hash, token = generate_password_hash(inputs.password()), new_token()
+        email, token = inputs.canonical_email(inputs.text("email")), new_token()
         with self._database.writing() as transaction:
-            if transaction.row("SELECT id FROM people WHERE id = %s", person):
-                raise RefusedError("Somebody else has this id; choose another one.")
-            known = transaction.row("SELECT id FROM people WHERE email = %s", email)
             transaction.run("DELETE FROM sign_ups WHERE expires_at <= %s", instant(now()))
+            known = transaction.row("SELECT id FROM people WHERE email = %s", email)
             if not known:
-                transaction.run(
-                    "INSERT INTO sign_ups (token_hash, person_id, email, password_hash, expires_at)"
-                    " VALUES (%s, %s, %s, %s, %s)",
-                    hash_of(token),
-                    person,
-                    email,
-                    password_hash,
-                    instant(now() + SIGN_UP_TIME),
+                expires_at = instant(now() + SIGN_UP_TIME)
+                transaction.insert(
+                    "sign_ups", token_hash=hash_of(token), email=email, expires_at=expires_at
                 )
         advice = "You have signed up before: sign in." if known else f"Your token: {token}"
         self._mailer.send(email, "Your sign-up", advice)
@@ -87,44 +77,14 @@ class People:
 
     def confirm(self) -> ResponseReturnValue:
         """Create the person who has the token of a sign-up, and sign in."""
-        token_hash = hash_of(inputs.text("token"))
-        try:
-            with self._database.writing() as transaction:
-                row = transaction.row(
-                    "SELECT * FROM sign_ups WHERE token_hash = %s AND expires_at > %s",
-                    token_hash,
-                    instant(now()),
-                )
-                if row is None:
-                    raise RefusedError("This token has been used or is too old; sign up again.")
-                person, email = row["person_id"], row["email"]
-                position = _create(transaction, person, email, row["password_hash"])
-        except ConflictError as error:
-            raise RefusedError("Somebody was sooner; choose another id.") from error
-        return self._begin_session(person, position), 201
+        return self._create(_SIGN_UP), 201
 
-    def sign_up_invited(self) -> str:
+    def confirm_invited(self) -> str:
         """Create the person who has the token of an invitation, and sign in; return the id.
 
-        The token proves the address as that of a sign-up does, as long as the invitation holds.
+        It proves the address as the token of a sign-up does, as long as the invitation holds.
         """
-        person, password_hash = inputs.new_id(), generate_password_hash(inputs.password())
-        try:
-            with self._database.writing() as transaction:
-                row = transaction.row(
-                    "SELECT email FROM invitations"
-                    " WHERE token_hash = %s AND status = 'pending' AND expires_at > %s",
-                    hash_of(inputs.text("token")),
-                    instant(now()),
-                )
-                if row is None:
-                    raise RefusedError("This invitation no longer holds; sign up without it.")
-                position = _create(transaction, person, row["email"], password_hash)
-        except ConflictError as error:
-            message = "Somebody has this id or this address; choose another id, or sign in."
-            raise RefusedError(message) from error
-        self._begin_session(person, position)
-        return person
+        return str(self._create(_INVITATION)["id"])
 
     def sign_in(self) -> ResponseReturnValue:
         """Begin a session in the account where the person lands."""
@@ -162,32 +122,38 @@ class People:
             transaction.run("DELETE FROM sessions WHERE token_hash = %s", g.session["token_hash"])
         return {}
 
+    def _create(self, proof: str) -> Row:
+        """Create a person whose address a token proves, and begin a session.
+
+        Args:
+            proof: A statement that selects the address by the hash of the token.
+        """
+        person, password_hash = inputs.new_id(), generate_password_hash(inputs.password())
+        try:
+            with self._database.writing() as transaction:
+                row = transaction.row(proof, hash_of(inputs.text("token")), instant(now()))
+                if row is None:
+                    raise RefusedError("This token no longer holds; sign up without it.")
+                transaction.run("DELETE FROM sign_ups WHERE email = %s", row["email"])
+                transaction.insert("people", id=person, email=row["email"])
+                transaction.insert("passwords", person_id=person, hash=password_hash)
+                position = transaction.position()
+        except ConflictError as error:
+            message = "Somebody has this id or this address; choose another id, or sign in."
+            raise RefusedError(message) from error
+        return self._begin_session(person, position)
+
     def _begin_session(self, person: str, position: str | None = None) -> Row:
         """Begin a session; `app.py` sends its token in a cookie."""
         account, token = self._decisions.landing(person, position), new_token()
         with self._database.writing() as transaction:
             transaction.run("DELETE FROM sessions WHERE expires_at <= %s", instant(now()))
-            transaction.run(
-                "INSERT INTO sessions (token_hash, person_id, account_id, expires_at)"
-                " VALUES (%s, %s, %s, %s)",
-                hash_of(token),
-                person,
-                account,
-                instant(now() + SESSION_TIME),
+            transaction.insert(
+                "sessions",
+                token_hash=hash_of(token),
+                person_id=person,
+                account_id=account,
+                expires_at=instant(now() + SESSION_TIME),
             )
         g.new_session = token
         return {"id": person, "account": account}
-
-
-def _create(transaction: Transaction, person: str, email: str, password_hash: str) -> str:
-    """Create a person whose address is proven, and return the position of that.
-
-    Raises:
-        ConflictError: Somebody else has the id or the address.
-    """
-    transaction.run("DELETE FROM sign_ups WHERE email = %s", email)
-    transaction.run("INSERT INTO people (id, email) VALUES (%s, %s)", person, email)
-    transaction.run(
-        "INSERT INTO passwords (person_id, hash) VALUES (%s, %s)", person, password_hash
-    )
-    return transaction.position()

@@ -13,12 +13,10 @@ CREATE TABLE passwords (
   hash text NOT NULL
 );
 
--- People who have not shown yet that the address is theirs.
+-- Addresses whose owners have not shown yet that they read their mail.
 CREATE TABLE sign_ups (
   token_hash text PRIMARY KEY,
-  person_id text NOT NULL,
   email text NOT NULL,
-  password_hash text NOT NULL,
   expires_at timestamptz NOT NULL
 );
 
