@@ -40,6 +40,7 @@ class RuleDiagram:
     file: str
     """Of a clause where it stands; empty for all clauses of a rule together."""
     line: int
+    column: int
     number: int
     """Of a clause; -1 for a rule."""
     operands: tuple[Operand, ...]
@@ -136,6 +137,7 @@ class RuleRow(Struct, array_like=True, forbid_unknown_fields=True):
     rule: str
     file: str
     line: int
+    column: int
     number: int
     operands: tuple[Operand, ...]
     subject: str

@@ -110,11 +110,11 @@ def _change(change: Change, report: DiffReport, *, with_example: bool) -> Iterat
     actions = ", ".join(map(in_line, change.actions))
     code = f" ({change.code})" if change.code else ""
     yield f"{_HEADS[change.what]}{code}: {actions} on {change.resource}, for {change.subject}"
-    if change.unlisted:
-        yield f"  when, is not listed: {change.unlisted}"
+    if change.listing.unlisted:
+        yield f"  when, is not listed: {change.listing.unlisted}"
     if (count := report.lines(change)) is not None:
         yield f"  affects {count} lines of the log"
-    yield from indented(change.clauses)
+    yield from indented(change.listing.clauses)
     example = next(filter(None, change.examples), None)
     if example is not None and with_example:
         yield "  for example"
@@ -192,10 +192,10 @@ def _markdown_change(change: Change, report: DiffReport) -> Iterator[str]:
     code = f" (`{change.code}`)" if change.code else ""
     head = _HEADS[change.what].capitalize()
     yield f"**{head}**{code}: {actions} on {change.resource}, for {change.subject}"
-    if change.unlisted:
+    if change.listing.unlisted:
         yield ""
-        yield f"When, is not listed: {change.unlisted}"
-    yield from _bullets(change.clauses)
+        yield f"When, is not listed: {change.listing.unlisted}"
+    yield from _bullets(change.listing.clauses)
     if (count := report.lines(change)) is not None:
         yield ""
         yield f"Affects {count} lines of the log."
@@ -242,8 +242,8 @@ def as_plain(report: DiffReport) -> dict[str, object]:
                 "subject": change.subject,
                 "resource": change.resource,
                 "actions": change.actions,
-                "when": None if change.unlisted else change.clauses,
-                "unlisted": change.unlisted or None,
+                "when": None if change.listing.unlisted else change.listing.clauses,
+                "unlisted": change.listing.unlisted or None,
                 "log_lines": report.lines(change),
                 "examples": [
                     None if example is None else as_json(example, change.actions[0], schema)

@@ -12,7 +12,8 @@ from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
-from sidecar.review.mutate import Fate, Places, Verdict, mutate
+from sidecar.review.mutate import Fate, Verdict, mutate
+from sidecar.review.pack_revisions import NOW, PackPlace
 
 _WORKERS = 2
 
@@ -35,7 +36,7 @@ def mutate_command(workers: int, output: str, **given: object) -> None:
     decide every situation alike, and those that do not load, are only counted.
     """
     settings = pack_settings(given)
-    count, verdicts = mutate(Places(settings.policies, settings.fixtures), workers)
+    count, verdicts = mutate(PackPlace(NOW, settings.policies, settings.fixtures), workers)
     with click.progressbar(
         verdicts,
         length=count,

@@ -39,9 +39,8 @@ def prove_invariants(output: str, **given: object) -> None:
         lines = _markdown(verdicts) if output == MARKDOWN else _text(verdicts, schema)
         for line in lines:
             click.echo(line)
-    if any(
-        verdict.unproved or any(c.unlisted for c in verdict.counterexamples) for verdict in verdicts
-    ):
+    found = [each for verdict in verdicts for each in verdict.counterexamples]
+    if any(verdict.unproved for verdict in verdicts) or any(e.listing.unlisted for e in found):
         raise SystemExit(EXIT_TROUBLE)
     raise SystemExit(EXIT_YES if all(verdict.holds for verdict in verdicts) else EXIT_NO)
 
@@ -63,9 +62,9 @@ def _text(verdicts: Sequence[Verdict], schema: Schema) -> Iterator[str]:
 def _counterexample(counterexample: Counterexample, schema: Schema) -> Iterator[str]:
     request, actions = counterexample.asked, ", ".join(counterexample.actions)
     yield f"  {actions} on {request.resource}, for {request.subject}"
-    if counterexample.unlisted:
-        yield f"    in states that cannot be listed: {counterexample.unlisted}"
-    yield from (f"  {line}" for line in indented(counterexample.clauses))
+    if counterexample.listing.unlisted:
+        yield f"    in states that cannot be listed: {counterexample.listing.unlisted}"
+    yield from (f"  {line}" for line in indented(counterexample.listing.clauses))
     if counterexample.example is not None:
         yield "    for example"
         yield from (
@@ -97,9 +96,9 @@ def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield ""
         for counterexample in verdict.counterexamples:
             cells = f"{', '.join(counterexample.actions)} on {counterexample.asked.resource}"
-            if counterexample.unlisted:
-                yield f"- {cells}: {counterexample.unlisted}"
-            for clauses in counterexample.clauses:
+            if counterexample.listing.unlisted:
+                yield f"- {cells}: {counterexample.listing.unlisted}"
+            for clauses in counterexample.listing.clauses:
                 when = ", and ".join(f"`{clause}`" for clause in clauses) or "always"
                 yield f"- {cells}: when {when}"
             yield from (f"  - `{line}`" for line in counterexample.lines)
@@ -116,21 +115,21 @@ def _as_json(verdicts: Sequence[Verdict], schema: Schema) -> dict[str, object]:
                 "line": verdict.invariant.line,
                 "holds": verdict.holds,
                 "unmet": verdict.unmet,
-                "counterexamples": [
-                    {
-                        "subject": counterexample.asked.subject,
-                        "resource": counterexample.asked.resource,
-                        "actions": counterexample.actions,
-                        "when": None if counterexample.unlisted else counterexample.clauses,
-                        "example": None
-                        if counterexample.example is None
-                        else as_json(counterexample.example, counterexample.asked.action, schema),
-                        "lines": counterexample.lines,
-                    }
-                    for counterexample in verdict.counterexamples
-                ],
+                "counterexamples": [_members(each, schema) for each in verdict.counterexamples],
                 "unproved": verdict.unproved,
             }
             for verdict in verdicts
         ],
+    }
+
+
+def _members(counterexample: Counterexample, schema: Schema) -> dict[str, object]:
+    request, listing, example = counterexample.asked, counterexample.listing, counterexample.example
+    return {
+        "subject": request.subject,
+        "resource": request.resource,
+        "actions": counterexample.actions,
+        "when": None if listing.unlisted else listing.clauses,
+        "example": None if example is None else as_json(example, request.action, schema),
+        "lines": counterexample.lines,
     }

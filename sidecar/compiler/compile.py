@@ -184,6 +184,7 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[RuleRow]:
             rule=name.rpartition("__")[0] if clause is None else clause.rule,
             file="" if clause is None else clause.file,
             line=0 if clause is None else clause.line,
+            column=0 if clause is None else clause.column,
             number=-1 if clause is None else clause.number,
             operands=operands,
             subject=subject,

@@ -36,6 +36,7 @@ class Clause:
     """Its head."""
     file: str
     line: int
+    column: int
     node: ast.Rule | None
     """None for a line of a block."""
     written: str
@@ -175,6 +176,7 @@ def _divide(rule: Rule, source: Source, building: _Building) -> Iterator[Edit]:
         parameters=read_head(rule.parameters),
         file=rule.file,
         line=rule.line,
+        column=rule.node.span.column,
         node=rule.node,
         written=source.written(rule.node),
         calls=frozenset(call.name.text for call in calls),
@@ -205,6 +207,7 @@ def _write_out(block: Block, blocks: Mapping[str, Block], building: _Building) -
             ),
             file=block.file,
             line=line.line,
+            column=line.column,
             node=None,
             written=head + body,
             calls=frozenset({line.asks, *(["has_relation"] if line.relation else [])}),

@@ -8,7 +8,7 @@ or a search needs it. The same functions answer single questions that Oso asks a
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sidecar.diagram import nodes
@@ -123,6 +123,13 @@ class Evaluator:
                 return path == question.path
             case _:
                 return False
+
+    def walk(self, node: Node, frame: Frame) -> Iterator[Node]:
+        """Yield the nodes of the path that facts take through a diagram, its leaf last."""
+        yield node
+        while node.branches:
+            node = self.step(node, frame)
+            yield node
 
     def step(self, node: Node, frame: Frame) -> Node:
         """Return the node to which one test leads; the fault leaf where it has no outcome."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sidecar.diagram.nodes import LEAVES, Node
+from sidecar.diagram.nodes import Node
 from sidecar.diagram.paths import (
     ACTION,
     CONTEXT,
@@ -51,10 +51,9 @@ class Sources:
 
     def walk(self, node: Node, asked: list[Question]) -> Node:
         """Return the leaf that a tree ends in; add the questions on the way to `asked`."""
-        while node not in LEAVES:
-            asked.append(self._policy.tests[node.test].question)
-            node = self._evaluator.step(node, self._frame)
-        return node
+        *nodes, leaf = self._evaluator.walk(node, self._frame)
+        asked += (self._policy.tests[each.test].question for each in nodes)
+        return leaf
 
     def answer(self, question: Question) -> Answer | None:
         """Return the answer to a question; None where its facts are absent."""

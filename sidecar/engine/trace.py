@@ -173,12 +173,12 @@ class Recorder:
         Return its leaf, and whether something sensitive was read on the way.
         """
         sensitive = False
-        while node.branches:
-            notes, secret = self._steps[node.number]
+        *nodes, leaf = self._evaluator.walk(node, frame)
+        for each in nodes:
+            notes, secret = self._steps[each.number]
             _keep(notes, frame, found)
             sensitive = sensitive or secret
-            node = self._evaluator.step(node, frame)
-        return node, sensitive
+        return leaf, sensitive
 
     def _bind(self, root: Node) -> None:
         """Prepare a tree to be walked."""

@@ -72,6 +72,7 @@ class Implication:
     """`"granted" if "implier" on "relation";` in a block; `relation` may be missing."""
 
     line: int
+    column: int
     granted: str
     implier: str
     relation: str | None
@@ -117,6 +118,7 @@ class ImpliedRule:
     """The rule that Oso makes of a line of a block (polar-core, resource_block.rs)."""
 
     line: int
+    column: int
     granted: str
     granted_by: str
     """The rule that holds then: `has_role`, `has_permission` or `has_relation`."""
@@ -141,9 +143,8 @@ def implied_rules(block: Block, blocks: Mapping[str, Block]) -> Iterator[Implied
         granted_by = block.names.get(line.granted)
         asks = owner.names.get(line.implier) if owner is not None else None
         if granted_by is not None and asks is not None:
-            yield ImpliedRule(
-                line.line, line.granted, granted_by, line.implier, asks, line.relation
-            )
+            place, names = (line.line, line.column), (line.granted, granted_by, line.implier, asks)
+            yield ImpliedRule(*place, *names, line.relation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,4 +283,5 @@ def _block(file: str, block: ast.Block) -> Block:
 
 def _implication(rule: ast.ShorthandRule) -> Implication:
     relation = str(rule.relation.value) if rule.relation is not None else None
-    return Implication(rule.span.line, str(rule.head.value), str(rule.implier.value), relation)
+    place = (rule.span.line, rule.span.column)
+    return Implication(*place, str(rule.head.value), str(rule.implier.value), relation)

@@ -7,7 +7,7 @@ as can be: a condition that changes nothing, in the states that can be, is left 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -18,6 +18,7 @@ from sidecar.diagram.paths import Literal, Operand
 from sidecar.diagram.questions import Exists, Present
 from sidecar.errors import SidecarError
 from sidecar.review.aligned_diagrams import Joined, Scope
+from sidecar.review.phrases import Wording
 from sidecar.review.regions import Cube, Regions
 from sidecar.review.states import Answered, Example
 
@@ -71,6 +72,17 @@ class Condition:
     """One for each of these tests."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The conditions of a region, and the same in words."""
+
+    conditions: tuple[Condition, ...]
+    clauses: tuple[tuple[str, ...], ...]
+    """In words: one of these applies, and of it everything holds."""
+    unlisted: str
+    """Why they cannot be listed; empty where they are."""
+
+
 class Covering:
     """Covers regions of one pair of types with conditions."""
 
@@ -85,6 +97,7 @@ class Covering:
             changed: The rules that an edit changed, of which conditions may speak; None: all.
         """
         self.regions = Regions(joined, scope)
+        self.wording = Wording(joined.schema, scope)
         words = (
             word
             for word in _vocabulary(joined, scope)
@@ -120,18 +133,31 @@ class Covering:
         except (TooLargeError, UnlistableError) as error:
             return str(error)
 
-    def example_in(self, region: Node) -> Example | None:
-        """Return a mount and a request in a region."""
-        cubes = islice(self.regions.cubes(region), MOST_CONDITIONS)
-        return next(filter(None, map(self.regions.example, cubes)), None)
+    def listed(self, region: Node) -> Listing:
+        """Return the conditions of a region, or why they cannot be listed."""
+        try:
+            conditions = self.cover(region)
+        except UnlistableError as error:
+            return Listing((), (), str(error))
+        return Listing(conditions, tuple(map(self.words, conditions)), "")
+
+    def words(self, condition: Condition) -> tuple[str, ...]:
+        """Return a condition in words, a clause for each thing that it looks at."""
+        clauses = [word.told(self.wording.path) for word in condition.words]
+        return (*clauses, *map(self.wording.answered, condition.answers))
+
+    def examples(self, listing: Listing, region: Node) -> Iterator[Example | None]:
+        """Yield a mount and a request for each condition of a region; one where none are listed."""
+        if listing.unlisted:
+            yield self._example(islice(self.regions.cubes(region), MOST_CONDITIONS))
+        yield from map(self.example, listing.conditions)
 
     def example(self, condition: Condition) -> Example | None:
         """Return a mount and a request to which a condition applies."""
-        for cube in self._cubes_of(condition):
-            found = self.regions.example(cube)
-            if found is not None:
-                return found
-        return None
+        return self._example(self.regions.cubes(self.region(condition)))
+
+    def _example(self, cubes: Iterable[Cube]) -> Example | None:
+        return next(filter(None, map(self.regions.example, cubes)), None)
 
     def region(self, condition: Condition) -> Node:
         """Return the states to which a condition applies."""
@@ -139,9 +165,6 @@ class Covering:
         for word in condition.words:
             found = self._said(found, word)
         return found
-
-    def _cubes_of(self, condition: Condition) -> Iterator[Cube]:
-        return self.regions.cubes(self.region(condition))
 
     def _said(self, region: Node, word: Word) -> Node:
         join = self.regions.both if word.holds else self.regions.minus

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar.bundle import UNDECLARED_ACTION, RuleDiagram
-from sidecar.diagram.nodes import TRUE, Node
+from sidecar.diagram.nodes import Node
 from sidecar.diagram.paths import RESOURCE, SUBJECT, Literal
 from sidecar.diagram.questions import Exists
 from sidecar.engine import Frame, RequestKind, kind_of
@@ -202,7 +202,7 @@ class Covered:
             action = UNDECLARED_ACTION
         for key in ((*scope, None), (*scope, action)):
             for clause, root in self._clauses.get(key, ()):
-                if self._idle[clause] and walks.leaf(root, frame) is TRUE:
+                if self._idle[clause] and walks.holds(root, frame):
                     self._idle[clause] = False
         for tree in self._of_scope[scope]:
             if action in tree.actions:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sidecar.bundle import UNDECLARED_ACTION
-from sidecar.diagram.nodes import FALSE, Node, Test
+from sidecar.diagram.nodes import FALSE, TRUE, Node, Test
 from sidecar.diagram.paths import RESOURCE, SUBJECT
 from sidecar.diagram.questions import YES_NO, Exists, Tested
 from sidecar.engine import Frame
@@ -62,24 +62,23 @@ class Walks:
         frame.cache = []
         return frame
 
-    def leaf(self, node: Node, frame: Frame) -> Node | None:
-        """Return the leaf that facts lead to; None where they are not what the schema says."""
-        found: Node | None = node
-        while found is not None and found.branches:
-            found = self._step(found, frame)
-        return found
+    def holds(self, root: Node, frame: Frame) -> bool:
+        """Tell whether facts lead to yes."""
+        *_, leaf = self._evaluator.walk(root, frame)
+        return leaf is TRUE
 
     def taken(self, tree: Tree, frame: Frame) -> tuple[int, ...] | None:
-        """Return the nodes on the way that facts follow; None where the tree is not asked."""
+        """Return the nodes on the way that facts follow.
+
+        None where the tree is not evaluated, or where facts are not what the schema says.
+        """
         for question, holds in tree.known.items():
             if self._evaluator.answer(question, frame) is not holds:
                 return None
-        node: Node | None = tree.root
-        numbers = [tree.root.number]
-        while node is not None and node.branches:
-            node = self._step(node, frame)
-            numbers.append(-1 if node is None else node.number)
-        return None if node is None else tuple(numbers)
+        nodes = list(self._evaluator.walk(tree.root, frame))
+        if len(nodes) > 1 and nodes[-1] not in nodes[-2].branches:
+            return None
+        return tuple(node.number for node in nodes)
 
     def ways(self, tree: Tree) -> Iterator[Way]:
         """Yield the ways through a tree that can be."""
@@ -103,10 +102,6 @@ class Walks:
                 answers.pop()
 
         yield from below(tree.root, (tree.root.number,))
-
-    def _step(self, node: Node, frame: Frame) -> Node | None:
-        taken = self._evaluator.step(node, frame)
-        return taken if taken in node.branches else None
 
 
 def trees_of(policy: Policy) -> Iterator[Tree]:

@@ -19,12 +19,11 @@ from sidecar.review.aligned_diagrams import (
 )
 from sidecar.review.condition_cover import (
     MOST_NODES,
-    Condition,
     Covering,
+    Listing,
     UnlistableError,
     own_rules,
 )
-from sidecar.review.phrases import Wording
 from sidecar.review.regions import Regions
 from sidecar.review.states import Example, KnownStates
 from sidecar.schema import Schema
@@ -48,11 +47,8 @@ class Change:
     actions: tuple[str, ...]
     region: Node
     """The states, in the trees of `Differences.joined`."""
-    conditions: tuple[Condition, ...]
-    clauses: tuple[tuple[str, ...], ...]
-    """Each condition in words."""
-    unlisted: str
-    """Why the conditions cannot be listed; empty where they are."""
+    listing: Listing
+    """The conditions of the states."""
     examples: tuple[Example | None, ...]
     """For each condition a mount and a request to which it applies; one where none are listed."""
 
@@ -93,7 +89,7 @@ class Differences:
     @property
     def unlisted(self) -> bool:
         """Whether there are changes whose conditions cannot be listed."""
-        return any(each.unlisted for each in (*self.changes, *self.reasons))
+        return any(each.listing.unlisted for each in (*self.changes, *self.reasons))
 
 
 def differences(
@@ -171,7 +167,7 @@ def _changed_rules(joined: Joined, scope: Scope, told: frozenset[str]) -> Iterat
     A rule that only follows one that was told already is left out.
     """
     old, new = (own_rules(joined, side, scope) for side in (OLD_SIDE, NEW_SIDE))
-    wording, regions = Wording(joined.schema, scope), Regions(joined, scope)
+    regions = Regions(joined, scope)
     met = set(told)
     changed = [key for key in old.keys() & new.keys() if old[key] is not new[key]]
     for key in sorted(changed, key=lambda key: (regions.size(new[key]), len(str(key)), key[0])):
@@ -193,9 +189,9 @@ def _changed_rules(joined: Joined, scope: Scope, told: frozenset[str]) -> Iterat
         if (gained or lost) and not follows:
             met.add(key[0])
             yield RuleChange(
-                rule=f"{key[0]}({', '.join(map(wording.path, key[1]))})",
-                gained=tuple(map(wording.condition, gained)),
-                lost=tuple(map(wording.condition, lost)),
+                rule=f"{key[0]}({', '.join(map(covering.wording.path, key[1]))})",
+                gained=tuple(map(covering.words, gained)),
+                lost=tuple(map(covering.words, lost)),
             )
 
 
@@ -316,16 +312,10 @@ class _Comparing:
     def _change(
         self, what: str, code: str | None, region: Node, actions: list[str]
     ) -> Change | None:
-        covering, unlisted = self._cover(), ""
-        conditions: tuple[Condition, ...] = ()
+        covering = self._cover()
         if covering.regions.is_empty(region):  # no state that can be is decided otherwise
             return None
-        try:
-            conditions = covering.cover(region)
-            examples = tuple(map(covering.example, conditions))
-        except UnlistableError as error:
-            examples, unlisted = (covering.example_in(region),), str(error)
-        wording = Wording(self._joined.schema, self._scope)
+        listing = covering.listed(region)
         return Change(
             what=what,
             code=code,
@@ -333,8 +323,6 @@ class _Comparing:
             resource=self._scope[1],
             actions=tuple(actions),
             region=region,
-            conditions=conditions,
-            clauses=tuple(map(wording.condition, conditions)),
-            unlisted=unlisted,
-            examples=examples,
+            listing=listing,
+            examples=tuple(covering.examples(listing, region)),
         )

@@ -17,10 +17,10 @@ from sidecar.compiler.disk_cache import DiskCache
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.diagram.path_types import paths_of
-from sidecar.diagram.paths import Literal, Operand
+from sidecar.diagram.paths import Operand
 from sidecar.digests import digest_of
 from sidecar.engine.policy import Policy
-from sidecar.polar.ast import File, Rule, ShorthandRule, type_of, walk
+from sidecar.polar.ast import File, Rule, type_of
 from sidecar.polar.parser import parse
 from sidecar.polar.reachability import unreached
 from sidecar.polar.source import Source, read_source
@@ -144,7 +144,6 @@ class _Linting:
 
     def rules(self) -> Iterator[Finding]:
         """Yield clauses that never hold, and those without which nothing would be otherwise."""
-        places = _Places(self._files, self._policy.explored)
         settings = self._with_settings()
         groups: dict[int, list[tuple[bool, bool]]] = {}
         clauses: dict[int, RuleDiagram] = {}
@@ -157,7 +156,7 @@ class _Linting:
             if clause.number in settings or clause.rule == "allow":
                 continue
             what = f"this rule of {shown(clause.rule)}"
-            place = (clause.file, clause.line, places.column(clause))
+            place = (clause.file, clause.line, clause.column)
             if self._is_unasked(clause):
                 message = f"nothing asks for {what}"
                 deleting = "" if clause.rule in _PROHIBITING else "delete it, or "
@@ -287,40 +286,6 @@ def _signatures(source: Source) -> dict[tuple[str, int], list[tuple[str, ...]]]:
         for line in block.implications:
             found.setdefault((source.file, line.line), []).append(("", "", block.type))
     return found
-
-
-class _Places:
-    """Columns of clauses, of which a compiled pack knows the line alone."""
-
-    def __init__(self, files: Mapping[str, Written], explored: Sequence[RuleDiagram]) -> None:
-        self._columns: dict[tuple[str, int], list[tuple[str | None, int]]] = {}
-        for file, (_, tree) in files.items():
-            for node in walk(tree):
-                if isinstance(node, Rule | ShorthandRule):
-                    head = node.head.value if isinstance(node, ShorthandRule) else None
-                    place = (file, node.span.line)
-                    found = (str(head) if head is not None else None, node.span.column)
-                    self._columns.setdefault(place, []).append(found)
-        self._numbers: dict[tuple[str, int], set[int]] = {}
-        for each in explored:
-            if each.file:
-                self._numbers.setdefault((each.file, each.line), set()).add(each.number)
-
-    def column(self, clause: RuleDiagram) -> int:
-        """Return where a clause begins in its line."""
-        known = self._columns.get((clause.file, clause.line), [])
-        granted = next(
-            (
-                operand.text.partition(" ")[2]
-                for operand in clause.operands
-                if isinstance(operand, Literal) and clause.rule.startswith("has_")
-            ),
-            None,
-        )
-        fitting = [column for head, column in known if head in {None, granted}] or [1]
-        numbers = self._numbers[clause.file, clause.line]
-        beside = [number for number in numbers if number <= clause.number]
-        return fitting[min(len(beside), len(fitting)) - 1]
 
 
 def _lines_of_actions(path: Path) -> Mapping[tuple[str, str], tuple[int, int]]:

@@ -7,19 +7,16 @@ no role. A cell holds in every state, in none, or under conditions, which a lege
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
-from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import read_texts
-from sidecar.compiler.policy import assemble
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Joined, Scope, UncompiledError
 from sidecar.review.condition_cover import MOST_NODES, Covering, UnlistableError
 from sidecar.review.pack_revisions import PackPlace
-from sidecar.review.phrases import Wording
 from sidecar.review.roles import Roles, roles_of
 from sidecar.schema.messages import in_line, quoted
 
@@ -80,10 +77,10 @@ def matrix(place: PackPlace) -> tuple[Sheet, ...]:
     Raises:
         InvalidPackError: The pack cannot be used.
     """
-    pack, sentences = read_texts(place.policies, place.fixtures)
+    pack, _ = read_texts(place.policies, place.fixtures)
     roles = roles_of(pack.texts, pack.schema)
     probes: dict[tuple[str, str, str], str] = {}
-    texts = dict(pack.texts)
+    files: dict[str, str] = {}
     for resource, declared in roles.items():
         for subject in pack.schema.subjects():
             types = (pack.schema.types[subject].polar, pack.schema.types[resource].polar)
@@ -91,10 +88,8 @@ def matrix(place: PackPlace) -> tuple[Sheet, ...]:
                 for role in each.names:
                     name = probes.setdefault((subject, resource, role), f"column_{len(probes)}")
                     rule = each.rules(name, role, *types)
-                    texts[f"{name}.polar"] = texts.get(f"{name}.polar", "") + rule + "\n"
-    probed = replace(pack, reviewing=True, texts=texts, probes=tuple(probes.values()))
-    policy = assemble(probed, sentences, compile_cached(probed))
-    joined = Joined(policy)
+                    files[f"{name}.polar"] = files.get(f"{name}.polar", "") + rule + "\n"
+    joined = Joined(place.load_with(files, probes.values()))
     return tuple(
         _Drawing(joined, (subject, resource), probes).sheet(roles.get(resource, ()))
         for subject in pack.schema.subjects()
@@ -121,7 +116,6 @@ class _Drawing:
         self._scope = scope
         self._probes = probes
         self._covering = Covering(joined, scope)
-        self._wording = Wording(joined.schema, scope)
         self._rows: dict[tuple[int, int], Clauses] = {}
         """What was drawn, by where an action is allowed and by the column."""
         self._told: dict[str, list[tuple[Node, Clauses]]] = {}
@@ -159,7 +153,7 @@ class _Drawing:
             return tuple((f"{self._scope[0]} has this role in the {each}",) for each in relations)
         try:
             conditions = self._covering.cover(column.held, column.beside)
-            return tuple(map(self._wording.condition, conditions))
+            return tuple(map(self._covering.words, conditions))
         except UnlistableError as error:
             return Unlisted(str(error))
 
@@ -229,6 +223,6 @@ class _Drawing:
         region = FALSE
         for condition in conditions:
             region = self._joined.trees.either(region, self._covering.region(condition))
-        clauses = tuple(map(self._wording.condition, conditions))
+        clauses = tuple(map(self._covering.words, conditions))
         own.append((region, clauses))
         return clauses

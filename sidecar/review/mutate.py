@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Self
 
 from sidecar.bundle import UNDECLARED_ACTION
@@ -21,6 +20,7 @@ from sidecar.errors import InvalidPackError, InvalidSuiteError, Problem
 from sidecar.facts import Snapshot
 from sidecar.review.edit_reach import UncompiledEntries
 from sidecar.review.mutants import Mutant, mutants_of
+from sidecar.review.pack_revisions import PackPlace
 from sidecar.review.solver import load_solver
 from sidecar.review.states import KnownStates
 from sidecar.review.suite_case import case_to_paste
@@ -61,19 +61,11 @@ class Verdict:
     """Of a survivor: a case to paste into a suite; empty where no state could be shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The directories of a pack."""
-
-    policies: Path
-    fixtures: Path
-
-
-def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
+def mutate(place: PackPlace, workers: int) -> tuple[int, Iterator[Verdict]]:
     """Make all mutants of a pack and put them to its suites.
 
     Args:
-        places: Where the pack stands.
+        place: Where the pack stands.
         workers: How many mutants are tried beside each other, each in a process.
 
     Returns:
@@ -85,32 +77,32 @@ def mutate(places: Places, workers: int) -> tuple[int, Iterator[Verdict]]:
         InvalidSuiteError: Its suites cannot be used, or fail without any mutant.
     """
     load_solver()  # before any process is started that needs it
-    pack, _ = read_texts(places.policies, places.fixtures)
+    pack, _ = read_texts(place.policies, place.fixtures)
     mutants = mutants_of(pack.texts, pack.schema)
-    _check_suites(places)
+    _check_suites(place)
     if workers == 1:
-        return len(mutants), _alone(places, mutants)
+        return len(mutants), _alone(place, mutants)
     context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(places,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(place,))
     return len(mutants), _beside(pool, mutants)
 
 
-def _check_suites(places: Places) -> None:
+def _check_suites(place: PackPlace) -> None:
     """Check that the suites pass without any edit; a mutant that they kill means nothing else."""
-    policy = load_pack(places.policies, places.fixtures)
+    policy = load_pack(place.policies, place.fixtures)
     with closing(policy.interpreter):
-        cells = run_suites(read_suites(places.policies), policy, places.fixtures / "worlds")
+        cells = run_suites(read_suites(place.policies), policy, place.fixtures / "worlds")
     failing = sum(cell.failure is not None for cell in cells)
     if failing:
         message = (
             f"{failing} of {len(cells)} answers are not as expected before any edit;"
             " mend what `sidecar test` shows"
         )
-        raise InvalidSuiteError([Problem(str(places.policies), 0, message)])
+        raise InvalidSuiteError([Problem(str(place.policies), 0, message)])
 
 
-def _alone(places: Places, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
-    with Trial(places) as trial:
+def _alone(place: PackPlace, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    with Trial(place) as trial:
         yield from map(trial.judge, mutants)
 
 
@@ -123,8 +115,8 @@ _trials: list[Trial] = []
 """The one trial of a worker process."""
 
 
-def _start(places: Places) -> None:
-    _trials.append(Trial(places))
+def _start(place: PackPlace) -> None:
+    _trials.append(Trial(place))
 
 
 def _judge(mutant: Mutant) -> Verdict:
@@ -134,17 +126,17 @@ def _judge(mutant: Mutant) -> Verdict:
 class Trial:
     """A pack and its suites, ready to try mutants."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, place: PackPlace) -> None:
         """Compile the pack and lay out its suites, which pass.
 
         Raises:
             InvalidPackError: The pack cannot be used.
             InvalidSuiteError: Its suites cannot be used.
         """
-        pack, sentences = read_texts(places.policies, places.fixtures)
+        pack, sentences = read_texts(place.policies, place.fixtures)
         self._texts = pack.texts
-        self._worlds = places.fixtures / "worlds"
-        self._suites = read_suites(places.policies)
+        self._worlds = place.fixtures / "worlds"
+        self._suites = read_suites(place.policies)
         self._variants = Variants(replace(pack, seconds=VARIANT_SECONDS), sentences)
         self._policy: Policy = self._variants.policy
         self._known = KnownStates()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -47,8 +47,21 @@ class PackPlace:
         Raises:
             InvalidPackError: It cannot be used.
         """
+        return self.load_with({}, ())
+
+    def load_with(self, files: Mapping[str, str], probes: Iterable[str]) -> Policy:
+        """Load the pack with files of a reviewer's own.
+
+        Args:
+            files: Their names and texts.
+            probes: The rules in them whose trees are wanted.
+
+        Raises:
+            InvalidPackError: It cannot be used.
+        """
         pack, sentences = read_texts(self.policies, self.fixtures)
-        pack = replace(pack, reviewing=True)
+        texts = {**pack.texts, **files}
+        pack = replace(pack, reviewing=True, texts=texts, probes=tuple(probes))
         return assemble(pack, sentences, compile_cached(pack))
 
 

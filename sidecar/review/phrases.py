@@ -26,7 +26,6 @@ from sidecar.diagram.questions import (
     ValueOf,
 )
 from sidecar.review.aligned_diagrams import Scope
-from sidecar.review.condition_cover import Condition
 from sidecar.review.schema_union import OLD
 from sidecar.review.states import Answered
 from sidecar.schema import Attribute, EntityType, Schema
@@ -58,12 +57,6 @@ class Wording:
             SUBJECT: schema.types[subject],
             RESOURCE: schema.types[resource],
         }
-
-    def condition(self, condition: Condition) -> tuple[str, ...]:
-        """Return what a condition says, a clause for each thing that it looks at."""
-        said = [word.told(self.path) for word in condition.words]
-        said += [self.answered(answered) for answered in condition.answers]
-        return tuple(said)
 
     def path(self, path: Operand) -> str:
         """Return a path with the types' names in place of subject and resource."""

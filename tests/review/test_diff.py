@@ -103,8 +103,8 @@ def test_diff_is_what_going_through_all_states_says(
             (
                 change,
                 change.region,
-                [covering.region(each) for each in change.conditions]
-                if not change.unlisted
+                [covering.region(each) for each in change.listing.conditions]
+                if not change.listing.unlisted
                 else [change.region],
             )
             for change in found.changes

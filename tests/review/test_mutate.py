@@ -22,7 +22,8 @@ from sidecar.errors import InvalidPackError
 from sidecar.model import Decision
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined
 from sidecar.review.mutants import Mutant, mutants_of
-from sidecar.review.mutate import Fate, Places, Trial, Verdict, mutate
+from sidecar.review.mutate import Fate, Trial, Verdict, mutate
+from sidecar.review.pack_revisions import PackPlace
 from sidecar.review.witness import changed_entries, tell
 from sidecar.suites import read_suites, run_suites
 from tests.depth import deep
@@ -60,13 +61,13 @@ WORLD = {
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> PackPlace:
     return pack(tmp_path, POLICY, SUITE)
 
 
-def pack(directory: Path, policy: str, suite: str = "") -> Places:
+def pack(directory: Path, policy: str, suite: str = "") -> PackPlace:
     """Write a pack about the small world."""
-    made = Places(directory / "policies", directory / "fixtures")
+    made = PackPlace("pack", directory / "policies", directory / "fixtures")
     world = made.fixtures / "worlds" / "demo"
     for each in (made.policies, world):
         each.mkdir(parents=True, exist_ok=True)
@@ -81,17 +82,17 @@ def pack(directory: Path, policy: str, suite: str = "") -> Places:
     return made
 
 
-def made_of(places: Places) -> tuple[Mutant, ...]:
+def made_of(places: PackPlace) -> tuple[Mutant, ...]:
     texts, _ = read_texts(places.policies, places.fixtures)
     return mutants_of(texts.texts, texts.schema)
 
 
-def fates(places: Places) -> list[Verdict]:
+def fates(places: PackPlace) -> list[Verdict]:
     return list(mutate(places, workers=1)[1])
 
 
 def compiled(
-    places: Places, mutants: tuple[Mutant, ...]
+    places: PackPlace, mutants: tuple[Mutant, ...]
 ) -> Iterator[tuple[Mutant, Policy, Policy]]:
     """Yield each mutant that loads, with the pack and the variant."""
     texts, sentences = read_texts(places.policies, places.fixtures)
@@ -104,7 +105,7 @@ def compiled(
                 continue
 
 
-def test_each_kind_of_slip_is_made_with_a_sentence(places: Places) -> None:
+def test_each_kind_of_slip_is_made_with_a_sentence(places: PackPlace) -> None:
     sentences = {(each.line, each.sentence) for each in made_of(places)}
 
     assert {
@@ -130,7 +131,7 @@ def test_each_kind_of_slip_is_made_with_a_sentence(places: Places) -> None:
     } <= sentences
 
 
-def test_a_variable_that_is_left_alone_gets_an_underscore(places: Places) -> None:
+def test_a_variable_that_is_left_alone_gets_an_underscore(places: PackPlace) -> None:
     text = (places.policies / "main.polar").read_text()
     (dropped,) = (
         each for each in made_of(places) if each.sentence == "drop the condition `user = doc.owner`"
@@ -156,7 +157,7 @@ def test_a_block_loses_lines_and_swaps_roles(tmp_path: Path) -> None:
     } <= sentences
 
 
-def test_fates_are_told_apart(places: Places) -> None:
+def test_fates_are_told_apart(places: PackPlace) -> None:
     found = {each.mutant.sentence: each for each in fates(places)}
 
     killed = found["delete the rule `allow(user: User, action: Action, doc: Doc)`"]
@@ -173,7 +174,7 @@ def test_fates_are_told_apart(places: Places) -> None:
     assert "pages: 4" in moved.case
 
 
-def test_the_cases_of_survivors_kill_them_when_they_are_pasted(places: Places) -> None:
+def test_the_cases_of_survivors_kill_them_when_they_are_pasted(places: PackPlace) -> None:
     survivors = [each for each in fates(places) if each.fate is Fate.SURVIVED]
     assert survivors
     suite = places.policies / "docs_test.yaml"
@@ -338,16 +339,16 @@ def test_slips_in_rules_that_oso_answers_are_tried_and_never_called_equivalent(
     assert found[11, "drop the condition `note.owner = person`"] is Fate.EQUIVALENT
 
 
-def pack_options(places: Places) -> tuple[str, ...]:
+def pack_options(places: PackPlace) -> tuple[str, ...]:
     return ("--policies", str(places.policies), "--fixtures", str(places.fixtures))
 
 
-def run(places: Places, *options: str) -> tuple[int, str]:
+def run(places: PackPlace, *options: str) -> tuple[int, str]:
     result = CliRunner().invoke(main, ["mutate", *options, *pack_options(places)])
     return result.exit_code, result.stdout
 
 
-def test_the_command_shows_survivors_and_counts(places: Places) -> None:
+def test_the_command_shows_survivors_and_counts(places: PackPlace) -> None:
     status, output = run(places)
 
     assert status == EXIT_NO
@@ -360,7 +361,7 @@ def test_the_command_shows_survivors_and_counts(places: Places) -> None:
     assert " 0 killed" not in counts
 
 
-def test_the_command_speaks_json(places: Places) -> None:
+def test_the_command_speaks_json(places: PackPlace) -> None:
     status, output = run(places, "--json", "--workers", "1")
 
     answer = json.loads(output)
@@ -390,7 +391,7 @@ def test_a_pack_that_does_not_load_is_trouble(tmp_path: Path) -> None:
     assert run(pack(tmp_path, "allow(x) if", SUITE))[0] == EXIT_TROUBLE
 
 
-def test_the_worlds_of_the_small_pack_answer(places: Places) -> None:
+def test_the_worlds_of_the_small_pack_answer(places: PackPlace) -> None:
     texts, sentences = read_texts(places.policies, places.fixtures)
     policy = assemble(texts, sentences, compile_in_child(texts))
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.pack import read_texts
-from sidecar.compiler.policy import assemble
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Node
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.review.aligned_diagrams import Joined, UncompiledError, uncompiled
-from sidecar.review.condition_cover import MOST_NODES, Condition, Covering, UnlistableError
+from sidecar.review.condition_cover import MOST_NODES, Covering, Listing
 from sidecar.review.explain import Facts, Proved, explain_to_reviewer
 from sidecar.review.invariants.loader import (
     Asked,
@@ -24,7 +22,6 @@ from sidecar.review.invariants.loader import (
 )
 from sidecar.review.invariants.rules import Probes, probes_of, translated
 from sidecar.review.pack_revisions import PackPlace
-from sidecar.review.phrases import Wording
 from sidecar.review.states import Example
 from sidecar.schema import Schema
 
@@ -36,10 +33,8 @@ class Counterexample:
     asked: Asked
     actions: tuple[str, ...]
     """All actions for which it fails in the same states."""
-    clauses: tuple[tuple[str, ...], ...]
-    """In words, all states in which it fails: each a list of what holds together."""
-    unlisted: str
-    """Why they cannot be listed; empty where they are."""
+    listing: Listing
+    """The conditions of all states in which it fails."""
     example: Example | None
     lines: tuple[str, ...]
     """The rules that decide so, as Oso proves it: ``account.polar:37 has_permission(…)``."""
@@ -76,14 +71,8 @@ def prove(place: PackPlace) -> tuple[Schema, tuple[Verdict, ...]]:
     codes = Codes(frozenset(sentences.reasons), frozenset(sentences.obligations))
     invariants = read_invariants(place.policies, pack.schema, codes)
     probes = probes_of(invariants, pack.schema, pack.texts)
-    probed = replace(
-        pack,
-        reviewing=True,
-        texts={**pack.texts, **probes.files},
-        probes=tuple(probes.conditions.values()),
-    )
     try:
-        policy = assemble(probed, sentences, compile_cached(probed))
+        policy = place.load_with(probes.files, probes.conditions.values())
     except InvalidPackError as error:
         problems = translated(error.problems, probes)
         if any(problem.file in {each.file for each in invariants} for problem in problems):
@@ -187,19 +176,13 @@ class _Proving:
         asked = alike[0]
         if self._is_empty(asked, failing):
             return
-        covering, unlisted = self._covering(asked), ""
-        conditions: tuple[Condition, ...] = ()
-        try:
-            conditions = covering.cover(failing)
-            example = next(filter(None, map(covering.example, conditions)), None)
-        except UnlistableError as error:
-            example, unlisted = covering.example_in(failing), str(error)
-        wording = Wording(self._joined.schema, (asked.subject, asked.resource))
+        covering = self._covering(asked)
+        listing = covering.listed(failing)
+        example = next(filter(None, covering.examples(listing, failing)), None)
         yield Counterexample(
             asked=asked,
             actions=tuple(each.action for each in alike),
-            clauses=tuple(map(wording.condition, conditions)),
-            unlisted=unlisted,
+            listing=listing,
             example=example,
             lines=tuple(self._lines(example, asked)) if example is not None else (),
         )
