@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -25,20 +25,13 @@ class Entity(Struct, frozen=True):
     id: Text
     properties: dict[str, Any] = {}
 
-    def reference(self) -> Reference:
-        """Return its name."""
-        return Reference(self.type, self.id)
-
 
 class SearchedEntity(Struct, frozen=True):
     """The type that a search looks for; an `id` beside it is ignored."""
 
     type: Text
     properties: dict[str, Any] = {}
-
-    def reference(self) -> Reference:
-        """Return its name, with an empty id."""
-        return Reference(self.type, "")
+    id: ClassVar[str] = ""
 
 
 class Action(Struct, frozen=True):
@@ -55,9 +48,9 @@ def _request(
     context: dict[str, Any],
 ) -> Request:
     return Request(
-        subject=subject.reference(),
+        subject=Reference(subject.type, subject.id),
         action=action.name,
-        resource=resource.reference(),
+        resource=Reference(resource.type, resource.id),
         subject_properties=subject.properties,
         action_properties=action.properties,
         resource_properties=resource.properties,
