@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -29,17 +30,14 @@ class Frame(Struct, gc=False):
     action: Values
     """Likewise of the action."""
     context: Values
-    """Likewise of the context."""
+    """Likewise of the context, but for the time."""
+    now: datetime
+    """The time of the decision."""
     cache: list[Any]
     """Other rows that the policy looks for, each in its slot."""
     outside: tuple[str, ...] = ()
     """Members of the request whose values are outside their domain; while there are any,
     nothing is granted."""
-
-    @property
-    def now(self) -> Any:  # noqa: ANN401  an instant, as every value of the context can be any
-        """The time of the decision."""
-        return self.context["now"]
 
 
 Read = Callable[[Frame], Any]

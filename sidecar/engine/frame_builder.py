@@ -19,7 +19,7 @@ from sidecar.engine.paths import Reader
 from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Request
-from sidecar.schema import EntityType, Value
+from sidecar.schema import EntityType
 
 _NO_PROPERTIES = (NO_VALUES, NO_VALUES)
 
@@ -35,7 +35,7 @@ class FrameBuilder:
         self._exists = reader.exists(SUBJECT), reader.exists(RESOURCE)
         self._sendable = sendable_attributes(subject), sendable_attributes(resource)
         self._sendable_context = sendable_context(reader.schema)
-        self._context_defaults = defaults_of(reader.schema.context)
+        self._context_defaults = defaults_of(self._sendable_context)
         self._action_defaults = {
             name: defaults_of(action.properties) for name, action in resource.actions.items()
         }
@@ -65,7 +65,6 @@ class FrameBuilder:
     def _build(self, request: Request, snapshot: Facts, now: datetime) -> Frame:
         subject = self._keys[0](request.subject.id)
         resource = self._keys[1](request.resource.id)
-        of_context: dict[str, Value] = {**self._context_defaults, "now": now}
         frame = Frame(
             snapshot,
             (subject, resource),
@@ -75,7 +74,8 @@ class FrameBuilder:
             ),
             _NO_PROPERTIES,
             self._action_defaults.get(request.action, NO_VALUES),
-            of_context,
+            self._context_defaults,
+            now,
             [UNREAD] * self._reader.slots,
         )
         if (
@@ -91,7 +91,7 @@ class FrameBuilder:
             frame.outside += action.outside
         if request.context:
             context = self._admit_context(request)
-            frame.context = context.over(of_context)
+            frame.context = context.over(self._context_defaults)
             frame.outside += context.outside
         return frame
 

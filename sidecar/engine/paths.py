@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sidecar.diagram.paths import ACTION, RESOURCE, SUBJECT, LookupPath, Path
+from sidecar.diagram.paths import ACTION, NOW, RESOURCE, SUBJECT, LookupPath, Member, Path
 from sidecar.engine.any_row import AnyRow
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
@@ -77,6 +77,8 @@ class Reader(FactPaths[Read, Read]):
             return lambda frame: frame.sent[root].get(name)
         if base == ACTION:
             return lambda frame: frame.action.get(name)
+        if Member(base, name) == NOW:
+            return lambda frame: frame.now
         return lambda frame: frame.context.get(name)
 
     def column(self, path: Path, attribute: Attribute) -> Read:

@@ -68,6 +68,7 @@ class RequestKind:
             name: self._binder.bind(entry, resource.actions.get(name))
             for name, entry in {**entries, **foreign}.items()
         }
+        self._ordinary = {name for name, rules in self._rules.items() if rules.ordinary}
         # After the rules: a frame has room for the rows that they look for.
         self._frames = FrameBuilder(self._reader, subject, resource)
 
@@ -137,7 +138,7 @@ class RequestKind:
         """Return the reasons of a denial that needs no policy (R20, `always_on`)."""
         subject, resource = frame.rows
         has_rows = self._rows_tell and subject is not None and resource is not None
-        if has_rows and self.entry(action).ordinary:
+        if has_rows and action in self._ordinary:
             return []  # as in most requests
         return always_on_reasons(
             self.resource,
