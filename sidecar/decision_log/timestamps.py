@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 
-from sidecar.decision_log.json_text import encode
+from msgspec import Struct
+
+from sidecar.decision_log.json_text import quote
 from sidecar.diagram.questions import text_of
 
 
@@ -14,7 +15,7 @@ def instant(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True, gc=False):
     """What all lines of one HTTP request share, as it is written."""
 
     members: bytes
@@ -45,7 +46,7 @@ class Stamps:
         _, prefix, anonymous = last
         if request_id is None:
             return anonymous
-        return Stamp(prefix + encode(request_id) + b",", anonymous.now)
+        return Stamp(b"%b%b," % (prefix, quote(request_id)), anonymous.now)
 
     def _written(self, now: datetime) -> tuple[bytes, Stamp]:
         """Return what stands before the request id, and the stamp of a request without one."""

@@ -113,7 +113,8 @@ class HttpProtocol(asyncio.Protocol):
             self._schedule_turn()
         else:
             self._take_turn()
-            self._service.flush_soon(self)
+            if self._output:
+                self._service.flush_soon(self)
 
     def eof_received(self) -> bool:
         """Answer what the client has asked before it stopped sending; else close."""
