@@ -192,17 +192,31 @@ def feature_faults(event: yaml.Event) -> Iterator[str]:
         yield f"tag {shown(tag)} is not allowed; {mend}"
 
 
+_UNCLOSED = {
+    "did not find expected ',' or '}'": "a comma or the `}` is missing",
+    "did not find expected ',' or ']'": "a comma or the `]` is missing",
+    "found unexpected end of stream": "the quote at the end of the text is missing",
+}
+_MENDS = {
+    **_UNCLOSED,
+    "did not find expected '-' indicator": "begin each item of the list with `- `",
+    "did not find expected key": "indent all names alike, and quote a text that holds quotes",
+    "found character that cannot start any token": "quote the text, and indent with spaces",
+    "mapping values are not allowed in this context": "quote what holds `: `, or mend the indentation",
+}
+"""What the parser finds, to how it is mended."""
+
+
 def yaml_fault(error: yaml.YAMLError, content: bytes = b"") -> tuple[int, str]:
     """Return the line and the message of a parser error."""
     if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        if error.context_mark and "end of stream" in (error.problem or ""):
-            mark = (
-                error.context_mark
-            )  # the mistake is nearer to the beginning than to the end of the file
-        detail = " ".join(part for part in (error.context, error.problem) if part)
+        mark, problem = error.problem_mark or error.context_mark, error.problem or ""
+        if error.context_mark and problem in _UNCLOSED:
+            mark = error.context_mark  # the mistake is nearer to the beginning than to the end
+        detail = " ".join(part for part in (error.context, problem) if part)
         line = mark.line + 1 if mark else 0
-        return line, f"is not YAML: {detail}{_unquoted(content, line)}"
+        mend = _unquoted(content, line) or _MENDS.get(problem, "")
+        return line, f"is not YAML: {detail}{mend and f'; {mend}'}"
     if isinstance(error, yaml.reader.ReaderError):
         line = content.count(b"\n", 0, error.position) + 1 if content else 0
         return line, NOT_UTF_8 if "UTF-8" in error.reason else f"is not YAML: {error.reason}"
@@ -213,7 +227,7 @@ def _unquoted(content: bytes, line: int) -> str:
     """Return a mend where a line compares with the clock without quotes."""
     lines = content.decode(errors="replace").splitlines()
     found = _AFTER_NOW.search(lines[line - 1]) if 0 < line <= len(lines) else None
-    return f'; write `"{found[1]}"` in quotes' if found is not None else ""
+    return f'write `"{found[1]}"` in quotes' if found is not None else ""
 
 
 @dataclass(slots=True)

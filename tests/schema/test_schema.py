@@ -484,6 +484,32 @@ def test_a_document_that_cannot_be_a_schema_is_refused(
         read_schema(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "mend"),
+    [
+        ("a: 1\nb: {c: 1\nd: 2\n", 2, "a comma or the `}` is missing"),
+        ("a: [1 2\n", 1, "a comma or the `]` is missing"),
+        ("a: 'x\nb: 1\n", 1, "the quote at the end of the text is missing"),
+        ("- a\nb: 1\n", 2, "begin each item of the list with `- `"),
+        ("a:\n  b: 1\n c: 2\n", 3, "indent all names alike, and quote a text that holds quotes"),
+        ("a:\n\tb: 1\n", 2, "quote the text, and indent with spaces"),
+        ("a: @x\n", 1, "quote the text, and indent with spaces"),
+        ("a: b: c\n", 1, "quote what holds `: `, or mend the indentation"),
+    ],
+)
+def test_what_is_not_yaml_is_told_where_it_begins_and_how_it_is_mended(
+    text: str, line: int, mend: str
+) -> None:
+    faults = Faults("any.yaml")
+
+    parse_document(text.encode(), faults)
+
+    (problem,) = faults.problems
+    assert problem.line == line
+    assert problem.message.startswith("is not YAML: ")
+    assert problem.message.endswith(f"; {mend}")
+
+
 def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidPackError) as refused:
         read_schema(tmp_path / "schema.yaml")
