@@ -10,6 +10,7 @@ from sidecar.schema.messages import nearest, shown
 from sidecar.schema.model import (
     ABSENT,
     COMPOUND,
+    UNTYPED,
     Attribute,
     Kind,
     Schema,
@@ -127,7 +128,7 @@ def _read_polar_name(
 
 
 def read_value_type(schema: Schema, node: Node, what: str, faults: Faults) -> ValueType:
-    """Return the type of a name; `string`, and a fault, if there is none."""
+    """Return the type of a name; `UNTYPED`, and a fault, if there is none."""
     name = faults.text(node, what)
     value_type = schema.value_type(name) if name else None
     if value_type is not None and value_type.kind is Kind.SET:
@@ -140,7 +141,7 @@ def read_value_type(schema: Schema, node: Node, what: str, faults: Faults) -> Va
         known = [*simple, *schema.enums, *schema.types]
         known += [f"set of {element}" for element in known]
         faults.add(node.line, f"{what} {shown(name)} is not a type{nearest(name, known)}")
-    return ValueType(Kind.STRING, Kind.STRING.value)
+    return UNTYPED
 
 
 def read_constant(
@@ -187,9 +188,7 @@ def _read_attribute(
     if "type" not in members:
         faults.add(node.line, f"{what} has no type; write `type: ...`")
     value_type = (
-        read_value_type(schema, members["type"], what, faults)
-        if "type" in members
-        else ValueType(Kind.STRING, Kind.STRING.value)
+        read_value_type(schema, members["type"], what, faults) if "type" in members else UNTYPED
     )
     flags = {
         flag: faults.flag(members[flag], f"{flag} of {what}")

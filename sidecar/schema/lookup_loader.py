@@ -10,6 +10,7 @@ from sidecar.schema.messages import nearest, shown
 from sidecar.schema.model import (
     ORDERED,
     THIS,
+    UNTYPED,
     EntityType,
     Kind,
     Lookup,
@@ -178,7 +179,8 @@ class _LookupReader:
             except ValueError as error:
                 self._faults.add(node.line, f"{what}: {error}")
             else:
-                if len(steps) > 1 or attribute.type.kind not in ORDERED:
+                has_order = attribute.type.kind in ORDERED or attribute.type == UNTYPED
+                if len(steps) > 1 or not has_order:
                     self._faults.add(node.line, f"{what}: {shown(words[1])} has no order")
             return words[0], words[1]
         if words:

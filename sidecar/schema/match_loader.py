@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.model import (
     INDEXED,
+    UNTYPED,
     Attribute,
     EntityType,
     Kind,
@@ -139,6 +140,8 @@ class MatchReader:
             return None
         if self._is_second(path) and self._is_second(source):
             fault = f"{shown(path)} and {shown(source)} are of one row; compare those of two"
+        elif UNTYPED in {attribute.type, source_type}:
+            return steps
         elif attribute.type != source_type or source_type.kind is Kind.SET:
             fault = (
                 f"{shown(path)} is of type {attribute.type.name}"

@@ -69,6 +69,10 @@ class ValueType:
         return self.single.kind is Kind.BOOLEAN
 
 
+UNTYPED = ValueType(Kind.STRING, "")
+"""What an attribute is taken for whose type is a fault: what follows of it is no other fault."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
     """An attribute of an entity, a property of an action, a member of the context, or a setting."""

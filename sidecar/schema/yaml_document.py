@@ -202,7 +202,7 @@ _MENDS = {
     "did not find expected '-' indicator": "begin each item of the list with `- `",
     "did not find expected key": "indent all names alike, and quote a text that holds quotes",
     "found character that cannot start any token": "quote the text, and indent with spaces",
-    "mapping values are not allowed in this context": "quote what holds `: `, or mend the indentation",
+    "mapping values are not allowed in this context": "quote what holds `: `, or indent it",
 }
 """What the parser finds, to how it is mended."""
 

@@ -460,6 +460,33 @@ def test_a_key_may_be_the_key_of_another_type_but_not_lead_in_a_circle(tmp_path:
     ]
 
 
+def test_a_type_that_is_a_fault_has_no_other_faults_for_consequence(tmp_path: Path) -> None:
+    text = (
+        "types:\n"
+        "  user: {subject: true, table: users, key: id, attributes: {id: string}}\n"
+        "  team:\n"
+        "    table: teams\n"
+        "    key: id\n"
+        "    attributes: {id: string}\n"
+        "    lookups:\n"
+        "      newest:\n"
+        "        finds: member\n"
+        "        arguments: {mail: email}\n"
+        "        match: {team: this, mail: mail}\n"
+        "        several: latest since\n"
+        "  member:\n"
+        "    table: members\n"
+        "    key: id\n"
+        "    attributes: {id: string, team: team, mail: {tpye: email}, since: instnat}\n"
+    )
+
+    assert [each.partition(": ")[2] for each in faults_of(tmp_path, text)] == [
+        "attribute of `member`: `mail` has no member `tpye`; did you mean `type`?",
+        "attribute of `member`: `mail` has no type; write `type: ...`",
+        "attribute of `member`: `since` `instnat` is not a type; did you mean `instant`?",
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -494,7 +521,7 @@ def test_a_document_that_cannot_be_a_schema_is_refused(
         ("a:\n  b: 1\n c: 2\n", 3, "indent all names alike, and quote a text that holds quotes"),
         ("a:\n\tb: 1\n", 2, "quote the text, and indent with spaces"),
         ("a: @x\n", 1, "quote the text, and indent with spaces"),
-        ("a: b: c\n", 1, "quote what holds `: `, or mend the indentation"),
+        ("a: b: c\n", 1, "quote what holds `: `, or indent it"),
     ],
 )
 def test_what_is_not_yaml_is_told_where_it_begins_and_how_it_is_mended(
