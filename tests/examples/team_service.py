@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -29,6 +30,8 @@ class TeamService:
 
     port: int
     directory: Path
+    process: subprocess.Popen[bytes]
+    """The one command, whose children are the sidecar and the service."""
 
     def token(self, address: str) -> str:
         """Return the token of the newest mail to an address."""
@@ -46,6 +49,21 @@ class TeamService:
         with self._connected() as connection:
             connection.execute(statement)
             connection.commit()
+
+    @contextmanager
+    def without_sidecar(self) -> Iterator[None]:
+        """Let all processes of the sidecar stand still."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        (group,) = (
+            int(pid)
+            for pid in children.split()
+            if b"\0serve\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(group, signal.SIGCONT)
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -104,7 +122,7 @@ def team_service(directory: Path, *options: str) -> Iterator[TeamService]:
     try:
         until(lambda: "listens at" in output.read_text() or process.poll() is not None)
         assert process.poll() is None, output.read_text()
-        yield TeamService(port, directory)
+        yield TeamService(port, directory, process)
     finally:
         process.terminate()
         assert process.wait(PATIENCE) == 0, output.read_text()

@@ -102,6 +102,27 @@ def test_no_change_of_twenty_people_at_once_is_one_that_the_requirements_forbid(
     assert 403 in crowd.made
 
 
+def test_nothing_is_changed_or_listed_while_the_sidecar_does_not_answer(
+    service: TeamService,
+) -> None:
+    crowd = Crowd(service, "alone")
+    crowd.gather()
+    owner = crowd.people[crowd.owner]
+    invitation = {"email": crowd.email("alone-a"), "role": "support"}
+
+    with service.without_sidecar():
+        answers = [
+            owner.send("POST", "/accounts/alone/invitations", invitation),
+            owner.send("GET", "/accounts"),
+        ]
+    afterwards, accounts = owner.send("GET", "/accounts")
+
+    crowd.check()
+    assert [status for status, _ in answers] == [503, 503]
+    assert {answer["reasons"][0]["code"] for _, answer in answers} == {"unavailable"}
+    assert (afterwards, accounts["accounts"]) == (200, [{"id": "alone", "role": "owner"}])
+
+
 # --- the security of the example itself ---------------------------------------------------------
 
 

@@ -35,13 +35,13 @@ class Accounts:
         resource = f"account:{account}"
         question = Question(subject=f"user:{person}", action="create", resource=resource)
         position = self._decisions.change(account, question, write)
-        may = self._decisions.permissions(person, resource, position)
+        may = self._decisions.judged(person, resource, position)
         return {"account": account, "you_may": may}, 201
 
     def list(self) -> ResponseReturnValue:
         """List the accounts that the person can reach, with the role in each."""
         person = signed_in()
-        found = self._decisions.accounts(person)
+        found = self._decisions.client.search_resources(f"user:{person}", "switch", "account")
         with self._decisions.database.reading() as transaction:
             roles = {
                 row["id"]: row["role"]
@@ -57,8 +57,8 @@ class Accounts:
 
     def permissions(self, account: str) -> ResponseReturnValue:
         """Tell what the person may do in an account, for a menu that shows no more than that."""
-        may = self._decisions.permissions(signed_in(), f"account:{account}")
-        return {"account": account, "you_may": may}
+        may = self._decisions.client.permissions(f"user:{signed_in()}", f"account:{account}")
+        return {"account": account, "you_may": may.actions}
 
     def set_plan(self, account: str) -> ResponseReturnValue:
         """Change the spending plan. A real service would be told by the one that is paid."""
@@ -83,7 +83,7 @@ class Accounts:
         resource = f"account:{account}"
         question = Question(subject=f"user:{person}", action="billing.edit", resource=resource)
         position = self._decisions.change(account, question, write)
-        may = self._decisions.permissions(person, resource, position)
+        may = self._decisions.judged(person, resource, position)
         return {"account": account, "contract": contract, "you_may": may}
 
     def set_default(self) -> ResponseReturnValue:

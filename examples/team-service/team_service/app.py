@@ -20,7 +20,7 @@ from team_service.mail import Mailer
 from team_service.members import Members
 from team_service.people import COOKIE, SESSION_TIME, People
 
-SIDECAR_SECONDS = 5.0
+SIDECAR_SECONDS = 3.0
 """Longer than the sidecar waits for the facts of a position."""
 
 
@@ -57,7 +57,7 @@ def create_app() -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = inputs.MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
-    client = Client(
+    client = Client.strict(
         settings.sidecar, seconds=SIDECAR_SECONDS, token_file=settings.sidecar_token_file
     )
     decisions = Decisions(Database(settings.database), client)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sidecar.client import Client, Entity, Question
+from sidecar.client import Entity, Question, StrictClient, UnavailableError
 from team_service.database import ConflictError, Database, Transaction, instant
 from team_service.errors import BusyError, DeniedError
 
@@ -37,7 +37,7 @@ def now() -> datetime:
 class Decisions:
     """The decisions of the sidecar, and the changes that rest on them."""
 
-    def __init__(self, database: Database, client: Client) -> None:
+    def __init__(self, database: Database, client: StrictClient) -> None:
         self.database = database
         self.client = client
 
@@ -46,6 +46,7 @@ class Decisions:
 
         Raises:
             DeniedError: The sidecar denies it.
+            UnavailableError: It does not answer.
         """
         decision = self.client.authorize(f"user:{person}", action, resource)
         if not decision:
@@ -64,6 +65,7 @@ class Decisions:
         Raises:
             BusyError: Others were sooner each time.
             DeniedError: The sidecar denies it.
+            UnavailableError: It does not answer.
         """
         for attempt in range(ATTEMPTS):
             time.sleep(random.uniform(0, attempt * PAUSE_SECONDS))  # noqa: S311  not a secret
@@ -90,25 +92,25 @@ class Decisions:
             account, question, lambda transaction: transaction.run(statement, *values)
         )
 
-    def permissions(
-        self, person: str, resource: str, position: str | None = None
-    ) -> tuple[str, ...] | None:
-        """Return what a person may do, after the change at a position if there was one.
+    def judged(self, person: str, resource: str, position: str) -> tuple[str, ...] | None:
+        """Return what a person may do after the change at a position.
 
         None if the sidecar does not answer: the change is made all the same.
         """
-        found = self.client.permissions(f"user:{person}", resource, min_revision=position)
-        return None if found.reasons else found.actions
-
-    def accounts(self, person: str) -> tuple[str, ...]:
-        """Return the accounts that a person can reach."""
-        return self.client.search_resources(f"user:{person}", "switch", "account").ids
+        try:
+            found = self.client.permissions(f"user:{person}", resource, min_revision=position)
+        except UnavailableError:
+            return None
+        return found.actions
 
     def landing(self, person: str, position: str | None = None) -> str | None:
-        """Return the account in which a person lands, if there is any."""
-        found = self.client.search_resources(
-            f"user:{person}", "land", "account", limit=1, min_revision=position
-        )
+        """Return the account in which a person lands; None if there is none, or no answer."""
+        try:
+            found = self.client.search_resources(
+                f"user:{person}", "land", "account", limit=1, min_revision=position
+            )
+        except UnavailableError:
+            return None
         return next(iter(found), None)
 
 

@@ -8,7 +8,10 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from sidecar.client import UNFULFILLED, Decision
+from sidecar.client import UNAVAILABLE, UNFULFILLED, Decision, UnavailableError
+
+STALE = "stale_data"
+"""The reason of a denial because the sidecar does not have the facts yet."""
 
 
 class ServiceError(Exception):
@@ -69,7 +72,12 @@ def handle_errors(app: Flask) -> None:
             confirm = [{"code": o.code, "message": o.message} for o in decision.obligations]
             return {"confirm": confirm}, 409
         reasons = [{"code": r.code, "message": r.message} for r in decision.reasons]
-        return {"reasons": reasons}, 503 if decision.unavailable else 403
+        is_temporary = any(reason.code == STALE for reason in decision.reasons)
+        return {"reasons": reasons}, 503 if is_temporary else 403
+
+    @app.errorhandler(UnavailableError)
+    def unavailable(_: UnavailableError) -> ResponseReturnValue:
+        return _reason(UNAVAILABLE, "Access cannot be checked now; try again later."), 503
 
 
 def _reason(code: str, message: str) -> dict[str, object]:

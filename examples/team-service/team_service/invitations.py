@@ -133,7 +133,7 @@ class Invitations:
             subject=f"user:{person}", action="accept", resource=f"invitation:{row['id']}"
         )
         position = self._decisions.change(account, question, write)
-        may = self._decisions.permissions(person, f"account:{account}", position)
+        may = self._decisions.judged(person, f"account:{account}", position)
         return {"account": account, "you_may": may}
 
     def _row(self, column: str, value: str) -> Row:
@@ -167,5 +167,5 @@ class Invitations:
 
     def _judged(self, identifier: str, position: str) -> Row:
         resource = f"invitation:{identifier}"
-        may = self._decisions.permissions(signed_in(), resource, position)
+        may = self._decisions.judged(signed_in(), resource, position)
         return {"invitation": identifier, "you_may": may}

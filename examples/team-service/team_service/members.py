@@ -82,5 +82,5 @@ class Members:
     def _judged(
         self, account: str, person: str, position: str, role: str | None
     ) -> ResponseReturnValue:
-        may = self._decisions.permissions(person, f"account:{account}", position)
+        may = self._decisions.judged(person, f"account:{account}", position)
         return {"account": account, "person": person, "role": role, "they_may": may}
