@@ -98,10 +98,8 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Transaction]:
-        connection = self._connection()
+        cursor = self._begin(begin)
         try:
-            cursor = connection.cursor()
-            cursor.execute(begin)
             try:
                 yield Transaction(cursor, "?" if self._path else "%s")
                 cursor.execute("COMMIT")
@@ -111,23 +109,36 @@ class Database:
         except self._local.integrity_error as error:
             raise ConflictError from error
         except self._local.operational_error:
-            del self._local.connection  # it may be broken: the next transaction has a new one
-            connection.close()
+            self._drop_connection()
             raise
+
+    def _begin(self, begin: str) -> Any:  # noqa: ANN401  a cursor of either driver
+        """Begin a transaction, by a new connection if the server has closed the last one."""
+        try:
+            return self._connection().cursor().execute(begin)
+        except self._local.operational_error:
+            self._drop_connection()
+            return self._connection().cursor().execute(begin)
+
+    def _drop_connection(self) -> None:
+        if hasattr(self._local, "connection"):
+            self._local.connection.close()
+            del self._local.connection
 
     def _connection(self) -> Any:  # noqa: ANN401  of either driver
         local = self._local
-        if not hasattr(local, "connection"):
-            if self._path:
-                local.connection = sqlite3.connect(
-                    self._path, timeout=LOCK_SECONDS, isolation_level=None
-                )
-                local.connection.execute("PRAGMA foreign_keys = ON")
-                driver: Any = sqlite3
-            else:
-                import psycopg as driver  # noqa: PLC0415  only where it is used
-
-                local.connection = driver.connect(self._url, autocommit=True)
-            local.integrity_error = driver.IntegrityError
-            local.operational_error = driver.OperationalError
+        if hasattr(local, "connection"):
+            return local.connection
+        driver: Any = sqlite3
+        if not self._path:
+            import psycopg as driver  # noqa: PLC0415  only where it is used
+        local.integrity_error = driver.IntegrityError
+        local.operational_error = driver.OperationalError
+        if self._path:
+            local.connection = driver.connect(
+                self._path, timeout=LOCK_SECONDS, isolation_level=None
+            )
+            local.connection.execute("PRAGMA foreign_keys = ON")
+        else:
+            local.connection = driver.connect(self._url, autocommit=True)
         return local.connection
