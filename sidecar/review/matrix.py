@@ -167,7 +167,8 @@ class _Drawing:
                 root = self._policy.probes.get((name, *self._scope, self._any_action()), FALSE)
                 if root is None:  # put to Oso: nobody can say when it is held
                     return
-                node = self._joined.take(0, root, self._scope)
+                # Whoever is only said to have it where the rule fails is denied what follows of it.
+                node = trees.settle(self._joined.take(0, root, self._scope), FALSE)
                 held[role] = trees.either(held.get(role, FALSE), node)
                 above[role] = above.get(role, frozenset()) | each.above(role)
         names = {role: quoted(role) if role == ANYBODY else in_line(role) for role in held}

@@ -298,6 +298,26 @@ def test_reviewers_see_all_of_it(places: tuple[Path, Path]) -> None:
     assert "or when folder.parent.parent.parent.owner is user\n" in listed.output
 
 
+def test_who_heads_what_is_too_deep_has_no_role_in_the_matrix_and_what_needs_none(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "policies").mkdir()
+    tidy = 'has_permission(user: User, "tidy", folder: Folder)'
+    rules = f"{RULES.partition(tidy)[0]}{tidy} if folder.owner = user;\n"
+    (tmp_path / "policies/main.polar").write_text(rules)
+    fixtures = tmp_path / "fixtures"
+    fixtures.mkdir()
+    for name in ("settings.yaml", "reasons.yaml"):
+        (fixtures / name).write_text((places[1] / name).read_text())
+    (fixtures / "schema.yaml").write_text(SCHEMA.replace("depth: 3", "depth: 1"))
+
+    listed = CliRunner().invoke(main, ["matrix", "--policies", str(tmp_path / "policies")])
+
+    assert "  tidy  [1]    -       [1]\n" in listed.output
+    deep_enough = "folder.owner is user\n   and folder.parent.parent is missing\n"
+    assert f"owner:\n  when {deep_enough}" in listed.output
+
+
 def test_a_depth_of_thirty_two_compiles(places: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies/main.polar").write_text(RULES)
