@@ -6,13 +6,13 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from http import HTTPStatus
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
 
 from sidecar.client.address import parse_url
+from sidecar.client.batches import collect_questions, invalid_question, send_batches
 from sidecar.client.model import (
     EMPTY,
     NO_ANSWER,
@@ -24,27 +24,18 @@ from sidecar.client.model import (
     UnavailableError,
 )
 from sidecar.client.requests import (
-    divide,
-    encode_batch,
     encode_list_query,
     encode_question,
     obligation_codes,
 )
-from sidecar.client.responses import check_deadline, read_decision, read_items, read_permissions
+from sidecar.client.responses import check_deadline, read_decision, read_permissions
 from sidecar.client.search import SEARCH_PATH, collect
-from sidecar.client.transport import MAX_RESPONSE_BYTES, Options, RefusedError, Transport
+from sidecar.client.transport import Options, Transport
 
 LOG = logging.getLogger("sidecar.client")
 
 T = TypeVar("T")
 Properties = Mapping[str, object]
-Item = tuple[int, bytes]
-"""An encoded question of a batch, after its index among the questions of the call."""
-
-_MAX_ITEM_BYTES = 16 * 1024
-"""By how much a response may be longer for each question of a batch."""
-_DIVISIBLE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
-"""Statuses of a refused batch of which a single question may be the cause."""
 
 
 class Client:
@@ -187,12 +178,16 @@ class Client:
         """
         deadline = time.monotonic() + self._seconds
         try:
-            collected = _collect(questions)
+            collected = collect_questions(questions)
         except Exception as error:  # noqa: BLE001  an odd argument may raise anything
-            return (self._fail(_invalid_question(error), _denial),)
+            return (self._fail(invalid_question(error), _denial),)
         outcomes: list[Decision | UnavailableError] = [*map(_not_sent, collected)]
         options = Options(request_id, min_revision)
-        for index, outcome in self._send_batches(collected, options, deadline):
+
+        def post(body: bytes, max_bytes: int) -> object:
+            return self._transport.post("/v1/authorize", body, options, deadline, max_bytes)
+
+        for index, outcome in send_batches(collected, self._limits, post, deadline):
             outcomes[index] = outcome
         # One failure of a batch is one line in the log, however many questions it denies.
         denials: dict[int, Decision] = {}
@@ -289,7 +284,7 @@ class Client:
         except UnavailableError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  an odd argument may raise anything
-            failure = _invalid_question(error)
+            failure = invalid_question(error)
         else:
             return result
         return self._fail(failure, fallback)
@@ -301,55 +296,6 @@ class Client:
     def _send_search(self, options: Options, deadline: float, body: bytes) -> object:
         check_deadline(deadline)
         return self._transport.post(SEARCH_PATH, body, options, deadline)
-
-    def _send_batches(
-        self, questions: tuple[object, ...], options: Options, deadline: float
-    ) -> Iterator[tuple[int, Decision | UnavailableError]]:
-        """Yield the index and the outcome of each question."""
-        codes: dict[int, frozenset[str]] = {}
-        items: list[Item] = []
-        for index, question in enumerate(questions):
-            try:
-                item = index, encode_question(question)
-                codes[index] = obligation_codes(getattr(question, "fulfils", ()))
-            except Exception as error:  # noqa: BLE001  an odd argument may raise anything
-                yield index, _invalid_question(error)
-            else:
-                items.append(item)
-        pending = list(divide(items, *self._limits))[::-1]
-        while pending:
-            batch = pending.pop()
-            try:
-                answers = self._send_batch(batch, options, deadline)
-            except UnavailableError as error:
-                status = error.status if isinstance(error, RefusedError) else 0
-                if status in _DIVISIBLE and len(batch) > 1:
-                    # The server may refuse only one of them: find it by halves.
-                    middle = len(batch) // 2
-                    pending += (batch[middle:], batch[:middle])
-                else:
-                    yield from ((index, error) for index, _ in batch)
-            else:
-                for (index, _), answer in zip(batch, answers, strict=True):
-                    yield index, _read_item(answer, codes[index], deadline)
-
-    def _send_batch(self, batch: list[Item], options: Options, deadline: float) -> list[object]:
-        """Return the response to each question of a batch.
-
-        Raises:
-            UnavailableError: There is none, or not in time.
-        """
-        body = encode_batch([item for _, item in batch])
-        max_bytes = MAX_RESPONSE_BYTES + _MAX_ITEM_BYTES * len(batch)
-        try:
-            response = self._transport.post("/v1/authorize", body, options, deadline, max_bytes)
-            items = read_items(response, len(batch))
-        except UnavailableError:
-            raise
-        except Exception as error:
-            raise _invalid_question(error) from error
-        check_deadline(deadline)
-        return items
 
 
 class StrictClient(Client):
@@ -369,36 +315,3 @@ def _denial(_: UnavailableError) -> Decision:
 
 def _not_sent(_: object) -> UnavailableError:
     return UnavailableError("the question was not sent")
-
-
-def _collect(questions: object) -> tuple[object, ...]:
-    """Return the questions of a collection.
-
-    Raises:
-        TypeError: The argument is not a collection of questions. Empty text and empty mappings are
-            refused too: a caller could take their empty result for success.
-    """
-    if not isinstance(questions, Iterable) or isinstance(questions, str | bytes | Mapping):
-        raise TypeError("`questions` must be a collection of `Question`")
-    return tuple(questions)
-
-
-def _read_item(
-    item: object, fulfils: frozenset[str], deadline: float
-) -> Decision | UnavailableError:
-    try:
-        decision = read_decision(item, fulfils)
-        check_deadline(deadline)
-    except UnavailableError as error:
-        return error
-    return decision
-
-
-def _invalid_question(error: Exception) -> UnavailableError:
-    """Return the failure of a question that cannot be encoded.
-
-    Only built-in errors are converted to text: the `__str__` of any other class could raise.
-    """
-    is_builtin = isinstance(error, TypeError | ValueError) and type(error).__module__ == "builtins"
-    detail = f"{error}" if is_builtin else type(error).__name__
-    return UnavailableError(f"the question cannot be sent: {detail}")
