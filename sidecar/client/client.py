@@ -199,23 +199,27 @@ class Client:
             for outcome in outcomes
         )
 
-    def permissions(
+    def permissions(  # noqa: PLR0913  the parts of one question
         self,
         subject: str | Entity,
         resource: str | Entity,
         *,
         context: Properties = EMPTY,
+        action_properties: Properties = EMPTY,
         min_revision: str | None = None,
         request_id: str = "",
     ) -> Permissions:
         """Return the actions that would be allowed; none if the sidecar is unavailable.
+
+        Every action is tried with `action_properties`: without a role, an action that needs one is
+        never listed.
 
         Facts that do not contain `min_revision` in time are unavailable too: an empty list would
         say that nothing is allowed.
         """
 
         def request(deadline: float) -> Permissions:
-            body = encode_list_query(subject, resource, context)
+            body = encode_list_query(subject, resource, action_properties, context)
             options = Options(request_id, min_revision)
             response = self._transport.post("/v1/permissions", body, options, deadline)
             return read_permissions(response)

@@ -47,7 +47,9 @@ def encode_question(question: object) -> bytes:
     )
 
 
-def encode_list_query(subject: object, resource: object, context: object) -> bytes:
+def encode_list_query(
+    subject: object, resource: object, action_properties: object, context: object
+) -> bytes:
     """Encode a request for permissions.
 
     Raises:
@@ -58,6 +60,7 @@ def encode_list_query(subject: object, resource: object, context: object) -> byt
         {
             "subject": _entity("subject", subject),
             "resource": _entity("resource", resource),
+            "action": {"properties": _properties("action_properties", action_properties)},
             "context": _properties("context", context),
         }
     )

@@ -39,6 +39,7 @@ from sidecar.client.guard import Guard
 from tests.patience import lenient
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
+ACCOUNTS = ("user:ana", "switch", "account")
 REVISIONS = {"policy": "p1", "data": "d1"}
 ALLOW = {
     "decision": True,
@@ -452,10 +453,14 @@ def test_no_method_raises_for_an_argument_of_any_type(start_server: StartServer,
     plain: dict[str, Any] = dict(zip(MEMBERS, EDIT, strict=False))
 
     with Client(start_server(allow_all).url) as client:
-        for name in (*MEMBERS, "request_id"):
+        options = ("request_id", "min_revision")
+        for name in (*MEMBERS, *options):
             client.authorize(**{**plain, name: odd})
-        for name in ("subject", "resource", "context", "request_id"):
+        for name in ("subject", "resource", "context", "action_properties", *options):
             client.permissions(**{"subject": EDIT[0], "resource": EDIT[2], name: odd})
+        searched = dict(zip(("subject", "action", "resource_type"), ACCOUNTS, strict=True))
+        for name in (*searched, "context", "action_properties", "limit", *options):
+            client.search_resources(**{**searched, name: odd})
         client.authorize_all([Question(**plain)], request_id=odd)
         questions = [Question(**{**plain, name: odd}) for name in MEMBERS]
         decisions = client.authorize_all([*questions, odd, Question(**plain)])
@@ -1122,7 +1127,6 @@ def test_permissions_without_actions_are_false() -> None:
 
 # --- searches -----------------------------------------------------------------------------------
 
-ACCOUNTS = ("user:ana", "switch", "account")
 CONFIRM_CEDAR = {**CONFIRM, "id": "confirm", "type": "custom", "results": ["cedar"]}
 
 

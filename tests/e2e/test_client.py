@@ -64,6 +64,17 @@ def test_properties_and_context_reach_the_policy(lasting: Sidecar) -> None:
     assert [reason.code for reason in decision.reasons] == ["personal_email", "via_proxy"]
 
 
+def test_permissions_are_tried_with_the_properties_of_the_action(lasting: Sidecar) -> None:
+    who, resource = "user:bob", "membership:acme/dora"
+
+    with Client(url(lasting), seconds=30) as client:
+        without = client.permissions(who, resource)
+        with_role = client.permissions(who, resource, action_properties={"role": "support"})
+
+    assert [*without] == ["remove"]
+    assert [*with_role] == ["change_role", "remove"]
+
+
 def test_a_search_finds_what_single_answers_allow(lasting: Sidecar) -> None:
     rows = (lasting.data / "accounts.yaml").read_text()
     ids = sorted(re.findall(r"\bid: (\w+)", rows))
