@@ -81,7 +81,7 @@ _ITEMS = msgspec.json.Decoder(list[Raw])
 
 def _size(text: bytes) -> int:
     """Return how long a text is, blanks aside."""
-    return len(text) - sum(map(text.count, (b" ", b"\t", b"\r", b"\n")))
+    return len(text.translate(None, b" \t\r\n"))
 
 
 Decide: TypeAlias = Callable[[dict[str, object], bytes], Answer]
