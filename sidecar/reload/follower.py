@@ -410,6 +410,8 @@ class Follower:
                 LOG.error("not taken, the last good one stays: %s", problem)
             for problem in bad:
                 LOG.error("taken: %s", problem)
+            if not problems:
+                LOG.info("nothing is wrong with the facts any more")
             self._reported = problems
             self._looks.report(self._clock(), problems)
 

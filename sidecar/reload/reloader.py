@@ -377,6 +377,8 @@ class Reloading:
         with self._lock:
             new = problems != self._reported
             self._reported = problems
+        if new and not problems:
+            LOG.info("nothing is wrong with the newest files any more")
         if new:
             for problem in problems:
                 if self._pair:

@@ -218,6 +218,20 @@ def test_a_bad_mount_leaves_the_last_good_one_answering(
     ]
 
 
+def test_the_log_says_when_a_fault_is_mended(
+    reloading: Reloading, places: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = (places.data / "notes.yaml").read_text()
+    with caplog.at_level(logging.INFO):
+        for text in ("- {id: n1, writer: ana}\n- {id: n2, writer: bo}\n", good):
+            write(places.data / "notes.yaml", text)
+            settle(reloading)
+            settle(reloading)
+
+    assert caplog.records[-1].getMessage() == "nothing is wrong with the newest files any more"
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
 def test_a_bad_policy_leaves_the_last_good_one_answering_with_newer_facts(
     reloading: Reloading, places: Places
 ) -> None:
