@@ -186,6 +186,10 @@ def test_a_failure_can_be_told_in_a_pull_request(pack: Path) -> None:
             "there is no role `boss`",
         ),
         (
+            "invariants: [{name: a, never: {action: edit, unless: [f(subject, resource)]}}]\n",
+            "`unless`: `f(subject` ends at a comma; write the condition in quotes",
+        ),
+        (
             "invariants: [{name: a, never: {resource: share}}]\n",
             "no action is called `*`",
         ),

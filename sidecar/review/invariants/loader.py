@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +24,7 @@ from sidecar.schema.yaml_document import (
 NEVER, ALWAYS = "never", "always"
 _MEMBERS = ("name", NEVER, ALWAYS)
 _SAID = ("subject", "resource", "action", "when", "unless", "reason", "obligation")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class InvalidInvariantError(InvalidDocumentsError):
@@ -180,7 +182,14 @@ class _Reader:
 
     def _conditions(self, members: Members, member: str) -> tuple[str, ...]:
         # The mistake that is made first: `{unless: role in [a, b]}` is no YAML without quotes.
-        return tuple(text.strip().rstrip(";") for text in self._texts(members, member))
+        texts = self._texts(members, member)
+        for text in texts if len(texts) > 1 else ():
+            bare = _STRING.sub("", text)
+            if any(bare.count(left) > bare.count(right) for left, right in ("()", "[]")):
+                # The next one: `unless: [cares(subject, resource)]` is a list of two.
+                message = f"{shown(text)} ends at a comma; write the condition in quotes"
+                self._faults.add(members.lines[member], f"`{member}`: {message}")
+        return tuple(text.strip().rstrip(";") for text in texts)
 
     def _code(self, members: Members, member: str) -> str | None:
         node = members.members.get(member)
