@@ -193,7 +193,7 @@ def _named(fault: str) -> InvalidRequestError:
             return _invalid(f"must be {wanted.replace('an object', 'a JSON object')}")
         return InvalidRequestError(path, f"must be {wanted}")
     if small := _TOO_SMALL.fullmatch(what):
-        return InvalidRequestError(path, f"must be {small['least']} or more")
+        return InvalidRequestError(path, f"must be {small['least'].removesuffix('.0')} or more")
     if what.startswith(_NOT_SHORT) and path.endswith("min_revision"):
         return InvalidRequestError(path, "must be a `revisions.data`, or the token of a writer")
     if what.startswith(_NOT_SHORT):

@@ -248,7 +248,7 @@ def test_permissions_are_not_listed_from_facts_that_are_too_old(
 @pytest.mark.parametrize(
     ("max_age", "message"),
     [
-        (-1, "must be 0.0 or more"), ("1", "must be a number"), (True, "must be a number"),
+        (-1, "must be 0 or more"), ("1", "must be a number"), (True, "must be a number"),
         (None, "must be a number"), ([], "must be a number"), (10**399, "is not as it must be"),
     ],
 )  # fmt: skip
