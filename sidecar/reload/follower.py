@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from sidecar.errors import InvalidDocumentsError, InvalidSnapshotError, Problem
 from sidecar.facts import MountFaults
-from sidecar.facts.sources import LookState, Position, Source
+from sidecar.facts.sources import Look, LookState, Position, Source
 from sidecar.facts.store.applier import apply_changes
 from sidecar.facts.store.directory import StoreDirectory, remove
 from sidecar.facts.store.file import (
@@ -95,6 +95,8 @@ class Follower:
         self._lost: Meta | None = None
         """What the last store held, if it was given up."""
         self._guard: StoreGuard | None = None
+        self._complete_until = 0.0
+        """When the source was last known to have all that the store holds, and no more."""
         self._retry_at = 0.0
         """When to try refused changes again."""
         self._build: _Build | None = None
@@ -211,6 +213,7 @@ class Follower:
         self._pack, self._store, self._meta, self._source = pack, store, meta, source
         self._retry_at, self._problems, self._build_problems = 0.0, (), ()
         self._refused, self._lost = None, None
+        self._complete_until = meta.looked
         with store.reading() as transaction:
             self._bad_rows = bad_rows(transaction, store.layout)
         self._guard = StoreGuard(store, self._clock)
@@ -345,19 +348,23 @@ class Follower:
         try:
             look = source.look(position)
             if look.state is LookState.UNCHANGED:
-                self._confirm(meta, look.position, moment)
+                self._confirm(meta, look.position, self._complete(moment, look))
             elif look.state is LookState.CHANGED and moment >= self._retry_at:
-                self._apply(source, meta, position, moment)
+                self._apply(source, meta, position, look)
         except InvalidDocumentsError as error:
             self._problems = error.problems
             if not self._looks.word():  # what it held when it was last looked at
                 self._looks.publish(meta.number, meta.looked)
 
+    def _complete(self, moment: float, look: Look) -> float:
+        """Return until when the facts of a look are complete: never earlier than before."""
+        return max(moment - look.lag, self._complete_until)
+
     def _confirm(self, meta: Meta, position: Position, moment: float) -> None:
         """Record that the source holds the facts of the store."""
         if self._store is None:
             return
-        self._problems = ()
+        self._problems, self._complete_until = (), moment
         moved = meta.position != position.text()
         if moved or moment - meta.looked > READERS_SECONDS:
             meta = replace(meta, position=position.text(), looked=moment)
@@ -367,9 +374,11 @@ class Follower:
             self._store.environment.reader_check()
         self._looks.publish(meta.number, moment)
 
-    def _apply(self, source: Source, meta: Meta, since: Position, moment: float) -> None:
+    def _apply(self, source: Source, meta: Meta, since: Position, look: Look) -> None:
         if self._store is None:
             return
+        begin = self._clock()
+        moment = self._complete(begin, look)
         faults, bad = MountFaults(), self._bad_rows
         try:
             with self._store.writing() as transaction:
@@ -384,7 +393,7 @@ class Follower:
         except InvalidSnapshotError as error:
             self._problems = error.problems
             now = self._clock()
-            self._retry_at = now + min(RETRY_SECONDS, (now - moment) * _PATIENCE)
+            self._retry_at = now + min(RETRY_SECONDS, (now - begin) * _PATIENCE)
             return
         if changes is None:
             layout = self._store.layout
@@ -392,6 +401,7 @@ class Follower:
                 self._begin_build(self._pack, layout, self._source_of(layout.schema))
             return
         self._meta, self._problems, self._bad_rows = meta, (), bad
+        self._complete_until = moment
         self._looks.publish(meta.number, moment)
 
     # --- problems -------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ def build_store(
             with source.read(faults) as reading:
                 position = reading.position
                 earlier = _earlier(replaced, reading.contains)
+                moment = max(moment - reading.lag, 0.0)
                 Loader(store, faults).load(reading.tables)
             target = StoreFile(path, layout, writable=True)
             compact(store, target)
@@ -148,6 +149,7 @@ def _caught_up(
             raise SourceError([Problem(source.name, 0, message)])
         apply_changes(store, transaction, changes.tables, faults)
         earlier = _earlier(replaced, changes.contains)
+        moment = max(moment - changes.lag, 0.0)
     return replace(meta, position=changes.position.text(), looked=moment, earlier=earlier)
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from random import uniform
 
 from sidecar.reload import Follower
 
@@ -105,5 +106,6 @@ class FollowerProcess:
                 time.sleep(self._seconds)
             else:
                 failure = ""
-            follower.wait(self._seconds)
+            # The followers of one database must not all look at once.
+            follower.wait(self._seconds * uniform(0.75, 1.25))  # noqa: S311
         follower.close()

@@ -22,7 +22,7 @@ class Follower:
 
     def look(self) -> LookState:
         """Look once, and take what is new."""
-        position, state = self.source.look(self.position)
+        position, state, _ = self.source.look(self.position)
         if state is LookState.UNCHANGED:
             self.position = position
         elif state is LookState.CHANGED and not (self.position and self._take_changes()):

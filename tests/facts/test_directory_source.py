@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.errors import SourceError
 from sidecar.facts import MountFaults, build, read_directory
-from sidecar.facts.sources import DirectorySource, LookState, Position
+from sidecar.facts.sources import DirectorySource, Look, LookState, Position
 from sidecar.schema import Schema
 from tests.facts.test_json_lines import mount_of_lines
 from tests.facts.world import WORLD, mount
@@ -38,7 +38,7 @@ def test_a_reading_holds_the_rows_of_the_mount(
         snapshot = build(schema, reading.tables, faults)
 
     assert snapshot.revision == read_directory(schema, directory).revision
-    assert source.look(reading.position) == (reading.position, LookState.UNCHANGED)
+    assert source.look(reading.position) == Look(reading.position, LookState.UNCHANGED)
 
 
 def test_a_changed_mount_is_read_when_it_holds_still(schema: Schema, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ rows of the log whose transaction was not, however long it has been open, and wh
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sidecar.errors import Problem, SourceError
 from sidecar.facts.errors import MountFaults
@@ -19,6 +19,7 @@ from sidecar.facts.sources.mapping import SourceMapping, mapping_digest
 from sidecar.facts.sources.missing import missing_columns, missing_trigger
 from sidecar.facts.sources.postgresql_address import Address
 from sidecar.facts.sources.postgresql_ddl import trigger_names
+from sidecar.facts.sources.postgresql_replica import STATE, ReplicaSnapshots
 from sidecar.facts.sources.postgresql_session import LOOK_SECONDS, READ_SECONDS, Session
 from sidecar.facts.sources.postgresql_tables import LoggedKeys, Tables
 from sidecar.facts.sources.source import Changes, Look, LookState, Position, Reading
@@ -29,14 +30,15 @@ from sidecar.schema import Schema
 _ATTEMPTS = 5
 """Attempts to lock the tables of all types that have changed: more may change meanwhile."""
 
-_STATE = """
-SELECT sidecar.epoch(), sidecar.shape(%s::text[]), pg_current_snapshot()::text,
-  (SELECT below::text FROM sidecar.pruned LIMIT 1)
-"""
+_STATE = (
+    "SELECT sidecar.epoch(), sidecar.shape(%s::text[]), pg_current_snapshot()::text,"  # noqa: S608 - our own text
+    f" (SELECT below::text FROM sidecar.pruned LIMIT 1), {STATE}"
+)
 
 # Not visible in a snapshot: begun after it, or running then. Both conditions use the index, as the
 # planner sees the numbers; from an expression it would expect any number of rows.
 _NEW = "FROM sidecar.log WHERE xid >= %s::xid8 OR xid = ANY (%s::xid8[])"
+_LOGGED = f"SELECT DISTINCT xid::text {_NEW}"
 _LOOK = f"{_STATE}, ARRAY(SELECT DISTINCT type {_NEW})"
 
 _TRIGGERS = """
@@ -50,6 +52,9 @@ class _State(NamedTuple):
     position: Position
     pruned_below: int
     """The first transaction that the log may have."""
+    is_replica: bool
+    lag: float
+    """As of a look."""
 
     def follows(self, since: Position) -> bool:
         """Return whether the log has all that happened since a position."""
@@ -78,6 +83,7 @@ class PostgresqlSource:
         """
         self._session = Session(address)
         self._mapping = mapping
+        self._replica = ReplicaSnapshots(self._session)
         self._digest = mapping_digest(mapping)
         self._tables = Tables(self._session, schema, mapping)
         self._expected: AbstractSet[str] = frozenset()
@@ -94,15 +100,19 @@ class PostgresqlSource:
         """Ask whether the log has rows that were not visible at a position.
 
         Raises:
-            SourceError: The server does not answer, or is a replica.
+            SourceError: The server does not answer, or is behind the position.
         """
         snapshot = snapshot_of(since.mark) if since else None
         with self._session.watched(LOOK_SECONDS):
             ((*row, changed),) = self._session.execute(_LOOK, (self._followed, *_new(snapshot)))
-        state = self._state(row)
+            state = self._state(row, snapshot, ())
+            if state.is_replica and (found := snapshot_of(state.position.mark)):
+                self._replica.ask(found)
+        if since is not None:
+            self._contains(state.position, since)
         self._expected = self._mapping.keys() & changed
         is_new = changed or since is None or not state.follows(since)
-        return Look(state.position, LookState.CHANGED if is_new else LookState.UNCHANGED)
+        return Look(state.position, LookState.CHANGED if is_new else LookState.UNCHANGED, state.lag)
 
     @contextmanager
     def read(self, faults: MountFaults) -> Iterator[Reading]:  # noqa: ARG002 - the readers of rows add them
@@ -117,12 +127,13 @@ class PostgresqlSource:
             with session.watched(LOOK_SECONDS):
                 self._tables.lock(self._mapping)
                 (row,) = session.execute(_STATE, (self._followed,))
-                position = self._state(row).position
+                state = self._read_state(row, None)
                 if problems := self._missing_triggers():
                     raise SourceError(problems)
-            self._tables.use_shape(position.epoch)
+            self._tables.use_shape(state.position.epoch)
             tables = {name: self._tables.table(name) for name in self._mapping}
-            yield Reading(position, tables, partial(_contains, position))
+            contains = partial(self._contains, state.position)
+            yield Reading(state.position, tables, contains, state.lag)
 
     @contextmanager
     def changes(self, since: Position, faults: MountFaults) -> Iterator[Changes | None]:  # noqa: ARG002 - the readers of rows add them
@@ -137,15 +148,17 @@ class PostgresqlSource:
                 with self._session.watched(LOOK_SECONDS):
                     self._tables.lock(locked)
                     (row,) = self._session.execute(_STATE, (self._followed,))
-                    state = self._state(row)
+                    state = self._read_state(row, snapshot_of(since.mark))
                     log = self._log(since) if state.follows(since) else None
+                self._contains(state.position, since)
                 if log is None:
                     yield None
                     return
                 if locked.issuperset(log):
                     self._tables.use_shape(state.position.epoch)
                     tables = {name: self._tables.changes(name, keys) for name, keys in log.items()}
-                    yield Changes(state.position, tables, partial(_contains, state.position))
+                    contains = partial(self._contains, state.position)
+                    yield Changes(state.position, tables, contains, state.lag)
                     return
             locked.update(log)
         raise SourceError([Problem(self.name, 0, "changes of more and more tables; try again")])
@@ -174,20 +187,56 @@ class PostgresqlSource:
         """Close the connection."""
         self._session.close()
 
-    def _state(self, row: list[str | None] | tuple[str | None, ...]) -> _State:
-        epoch, shape, snapshot, below = row
-        if epoch == "replica":
-            message = (
-                "is a replica, whose snapshots do not name the transactions that are running;"
-                " name the primary, or several hosts with `target_session_attrs=read-write`"
+    def _read_state(self, row: Sequence[Any], since: Snapshot | None) -> _State:
+        """Return the state of the transaction of a reading."""
+        state = self._state(row, since, ())
+        found = snapshot_of(str(row[2]))
+        if not state.is_replica or found is None:
+            return state
+        begin = since or Snapshot(found.oldest, found.oldest, frozenset())
+        logged = [int(each) for (each,) in self._session.execute(_LOGGED, _new(begin))]
+        return self._state(row, begin, logged)
+
+    def _state(self, row: Sequence[Any], since: Snapshot | None, logged: Sequence[int]) -> _State:
+        """Return the state that a row of `_STATE` says.
+
+        Args:
+            row: The row.
+            since: The position from which on there are changes.
+            logged: The transactions of these changes.
+        """
+        epoch, shape, text, below, is_replica, server, lag = row
+        if below is None or epoch is None:
+            table = "pruned" if below is None else "history"
+            message = f"`sidecar.{table}` is empty; run what `sidecar source init` prints"
+            raise SourceError([Problem(self.name, 0, message)])
+        snapshot = snapshot_of(text)
+        if is_replica and snapshot is not None:
+            text = self._replica.whole(snapshot, since, logged, server).text()
+        position = Position("postgresql", f"{epoch} {shape}.{self._digest}", text)
+        return _State(position, int(below), is_replica, lag)
+
+    def _contains(self, position: Position, since: Position) -> bool:
+        """Return whether a position is of the same history as an earlier one, which it contains.
+
+        Raises:
+            SourceError: It is of the same history, and behind; or the server was a primary once.
+        """
+        now, then = snapshot_of(position.mark), snapshot_of(since.mark)
+        if position.kind != since.kind or now is None or then is None:
+            return False
+        histories = history_of(position.epoch), history_of(since.epoch)
+        (server, timeline), (known, newest) = ((*each.split("-"), "")[:2] for each in histories)
+        cause = ""
+        if server == known and timeline < newest:
+            cause = (
+                f"is on timeline {timeline}, and timeline {newest} has been read: it was replaced"
             )
-            raise SourceError([Problem(self.name, 0, message)])
-        if below is None:
-            message = "`sidecar.pruned` is empty; run what `sidecar source init` prints"
-            raise SourceError([Problem(self.name, 0, message)])
-        return _State(
-            Position("postgresql", f"{epoch} {shape}.{self._digest}", str(snapshot)), int(below)
-        )
+        elif histories[0] == histories[1] and not now.contains(then):
+            cause = "is behind what has been read already, and is waited for"
+        if cause:
+            raise SourceError([Problem(self.name, 0, cause)])
+        return histories[0] == histories[1]
 
     def _log(self, since: Position) -> dict[str, LoggedKeys]:
         """Return the logged keys by type since a position."""
@@ -209,16 +258,6 @@ class PostgresqlSource:
             for table, name, is_active in found
             if not is_active
         ]
-
-
-def _contains(position: Position, since: Position) -> bool:
-    """Return whether a position of the same history sees all that an earlier one saw."""
-    now, then = snapshot_of(position.mark), snapshot_of(since.mark)
-    is_one_history = (position.kind, history_of(position.epoch)) == (
-        since.kind,
-        history_of(since.epoch),
-    )
-    return is_one_history and now is not None and then is not None and now.contains(then)
 
 
 def _new(snapshot: Snapshot | None) -> tuple[str, list[str]]:

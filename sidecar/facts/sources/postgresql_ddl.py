@@ -58,21 +58,66 @@ BEGIN
     DELETE FROM sidecar.log WHERE xid < bound;
     DELETE FROM sidecar.horizon WHERE oldest < bound;
   END IF;
+  PERFORM sidecar.write_epoch();
   INSERT INTO sidecar.horizon (oldest) VALUES (pg_snapshot_xmin(pg_current_snapshot()));
 END $$;
 
 -- In which history transaction ids are counted: they can stand for other transactions after a
--- failover (another timeline), and after a crash (which resets the statistics).
+-- failover (another timeline), and after a crash (which resets the statistics). A replica has what
+-- its primary has written here, unless it has been following another timeline since.
+CREATE TABLE IF NOT EXISTS sidecar.history (
+  epoch text PRIMARY KEY,
+  since xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
 CREATE OR REPLACE FUNCTION sidecar.epoch() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  written text;
+  timeline text;
 BEGIN
-  IF pg_is_in_recovery() THEN
-    RETURN 'replica';
+  IF NOT pg_is_in_recovery() THEN
+    RETURN (SELECT system_identifier FROM pg_control_system())
+      || '-' || lower(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))
+      || '-' || (SELECT coalesce(trunc(extract(epoch FROM stats_reset) * 1000000), 0)::bigint
+                 FROM pg_stat_bgwriter);
   END IF;
-  RETURN (SELECT system_identifier FROM pg_control_system())
-    || '-' || lower(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))
-    || '-' || (SELECT coalesce(trunc(extract(epoch FROM stats_reset) * 1000000), 0)::bigint
-               FROM pg_stat_bgwriter);
+  SELECT epoch INTO written FROM sidecar.history ORDER BY since DESC LIMIT 1;
+  timeline := lpad(to_hex(greatest(
+    (SELECT timeline_id FROM pg_control_checkpoint()),
+    (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+    (SELECT received_tli FROM pg_stat_wal_receiver))), 8, '0');
+  IF split_part(written, '-', 2) >= timeline THEN
+    RETURN written;
+  END IF;
+  RETURN (SELECT system_identifier FROM pg_control_system()) || '-' || timeline || '-f';
+END $$;
+CREATE OR REPLACE FUNCTION sidecar.write_epoch() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  present text := sidecar.epoch();
+BEGIN
+  IF NOT EXISTS (SELECT FROM sidecar.history WHERE epoch = present) THEN
+    INSERT INTO sidecar.history (epoch) VALUES (present) ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN present;
+END $$;
+DO $$ BEGIN PERFORM sidecar.write_epoch(); END $$;
+
+-- For how many seconds a replica may have missed commits of its primary: since the last message of
+-- the primary if all that it had written by then has been replayed, or else since the last commit.
+CREATE OR REPLACE FUNCTION sidecar.lag() RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  complete timestamptz;
+BEGIN
+  IF NOT pg_is_in_recovery() THEN
+    RETURN 0;
+  END IF;
+  SELECT least(last_msg_send_time, last_msg_receipt_time) INTO complete
+    FROM pg_stat_wal_receiver
+    WHERE status = 'streaming' AND latest_end_lsn <= pg_last_wal_replay_lsn();
+  RETURN coalesce(extract(epoch FROM
+    clock_timestamp() - coalesce(complete, pg_last_xact_replay_timestamp())), 'infinity');
 END $$;
 
 -- The shape of tables. A change of it can change rows without a trigger: a column, a trigger that
@@ -97,7 +142,7 @@ END $$;
 -- The token of a writer, for `min_revision`: read it in the transaction that changes facts.
 CREATE OR REPLACE FUNCTION sidecar.position() RETURNS text
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT 'postgresql:' || sidecar.epoch() || ':' || pg_current_xact_id()
+  SELECT 'postgresql:' || sidecar.write_epoch() || ':' || pg_current_xact_id()
 $$;
 GRANT USAGE ON SCHEMA sidecar TO PUBLIC;
 

@@ -70,6 +70,8 @@ class Look(NamedTuple):
     """The position of the look. If it is UNCHANGED, it replaces the last one: a writer's token can
     be reached though no fact has changed."""
     state: LookState
+    lag: float = 0.0
+    """For how many seconds a replica may have missed what was committed elsewhere."""
 
 
 Contains: TypeAlias = Callable[[Position], bool]
@@ -88,6 +90,8 @@ class Reading:
     """By type, for all types that have a table. The rows of one table can be iterated once, before
     those of another are."""
     contains: Contains
+    lag: float = 0.0
+    """As of a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ class Changes:
     tables: Mapping[str, TableChanges]
     """By type, for the types that have changed."""
     contains: Contains
+    lag: float = 0.0
+    """As of a look."""
 
 
 class Source(Protocol):

@@ -48,6 +48,10 @@ class Snapshot(NamedTuple):
         """Return whether a transaction is visible."""
         return transaction < self.next and transaction not in self.running
 
+    def text(self) -> str:
+        """Return the text of the `pg_snapshot`."""
+        return f"{self.oldest}:{self.next}:{','.join(map(str, sorted(self.running)))}"
+
     def contains(self, other: Snapshot) -> bool:
         """Return whether all transactions are visible that are in another snapshot."""
         return other.next <= self.next and not any(map(other.sees, self.running))
