@@ -62,6 +62,8 @@ def init(kind: str, reader: str, notify: bool, **given: object) -> None:
 def check(data: str, **given: object) -> None:
     """Report what DATA lacks, by table and column, and the rows that do not fit the schema.
 
+    Notes on standard error name what makes changes slow to follow.
+
     DATA is `sqlite:PATH`, `postgresql://...` or a directory. The status is 1 if there is a fault.
     References and uniqueness are checked by `sidecar serve`, for all tables together.
     """
@@ -69,6 +71,8 @@ def check(data: str, **given: object) -> None:
     found = source_of(data, schema, mapping)
     try:
         problems = found.check() or _read(found, schema)
+        for remark in found.remarks():
+            click.echo(f"note: {remark}", err=True)
     finally:
         found.close()
     for problem in problems:

@@ -65,6 +65,13 @@ def test_check_reports_what_is_wrong_by_table_and_column(
     assert any(each.startswith(line) for each in result.stdout.splitlines()), result.stdout
 
 
+def test_a_table_with_unique_columns_beside_its_key_is_followed_and_noted(pack: Path) -> None:
+    result = run(pack, "check", prepared(pack, "CREATE UNIQUE INDEX mails ON people (email)"))
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "note: people: is unique in values of `email`" in result.stderr
+
+
 def test_init_creates_no_table_for_a_mapped_type(pack: Path) -> None:
     (pack / "fixtures" / "sources.yaml").write_text("person: {table: app.humans}\n")
 

@@ -272,9 +272,9 @@ def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_pa
     follower.look()
 
     assert follower.keys("card") == {"bob"}
-    (problem,) = source.check()
-    assert problem.file == "numbered"
-    assert "of `n`" in problem.message
+    (remark,) = source.remarks()
+    assert (source.check(), remark.file) == ((), "numbered")
+    assert "of `n`" in remark.message
 
 
 def test_a_row_that_replace_deletes_by_the_collation_of_its_key_is_gone(

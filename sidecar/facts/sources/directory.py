@@ -107,6 +107,10 @@ class DirectorySource:
         """Return nothing: what the directory lacks is a fault of its reading."""
         return ()
 
+    def remarks(self) -> tuple[Problem, ...]:
+        """Return nothing: all of a directory is read anew in any case."""
+        return ()
+
     def wait(self, seconds: float) -> None:
         """Wait until the next look is due."""
         time.sleep(seconds)

@@ -178,6 +178,10 @@ class PostgresqlSource:
             problems += self._missing_triggers()
         return tuple(problems)
 
+    def remarks(self) -> tuple[Problem, ...]:
+        """Return nothing: triggers see every change."""
+        return ()
+
     def wait(self, seconds: float) -> None:
         """Wait until the next look is due, or until a trigger notifies."""
         if not self._session.wait(seconds):

@@ -157,6 +157,13 @@ class Source(Protocol):
             SourceError: It cannot be reached.
         """
 
+    def remarks(self) -> Sequence[Problem]:
+        """Return what makes changes slow to follow, though none is missed.
+
+        Raises:
+            SourceError: It cannot be reached.
+        """
+
     def wait(self, seconds: float) -> None:
         """Wait until the next look is due, or until the source says that it has changed."""
 

@@ -138,8 +138,16 @@ class SqliteSource:
                 for table, name, text in triggers(self._mapping)
                 if not _same(found.get(name), text)
             ]
-            problems += unlogged_deletions(connection, self._mapping)
         return tuple(problems)
+
+    def remarks(self) -> tuple[Problem, ...]:
+        """Return the unique columns for which all rows are read after each commit.
+
+        Raises:
+            SourceError: It cannot be opened.
+        """
+        with self._file.errors():
+            return tuple(unlogged_deletions(self._file.connection(), self._mapping))
 
     def wait(self, seconds: float) -> None:
         """Wait until the next look is due."""

@@ -46,8 +46,8 @@ def unlogged_deletions(connection: sqlite3.Connection, mapping: SourceMapping) -
                 table,
                 0,
                 f"is unique in values of {columns}, which are not its key: REPLACE deletes rows"
-                " without a trigger, so all rows are read after each commit; drop that"
-                " constraint, or make its columns the key",
+                " without a trigger, so all rows are read after each commit; where that takes long,"
+                " keep them unique in another table, or make them the key",
             )
 
 
