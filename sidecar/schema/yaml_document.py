@@ -193,8 +193,8 @@ def feature_faults(event: yaml.Event) -> Iterator[str]:
 
 
 _UNCLOSED = {
-    "did not find expected ',' or '}'": "a comma or the `}` is missing",
-    "did not find expected ',' or ']'": "a comma or the `]` is missing",
+    "did not find expected ',' or '}'": "a comma or the `}` is missing, or a text needs quotes",
+    "did not find expected ',' or ']'": "a comma or the `]` is missing, or a text needs quotes",
     "found unexpected end of stream": "the quote at the end of the text is missing",
 }
 _MENDS = {

@@ -298,9 +298,9 @@ def test_reviewers_see_all_of_it(places: tuple[Path, Path]) -> None:
     assert "or when folder.parent.parent.parent.owner is user\n" in listed.output
 
 
-def test_who_heads_what_is_too_deep_has_no_role_in_the_matrix_and_what_needs_none(
-    places: tuple[Path, Path], tmp_path: Path
-) -> None:
+@pytest.fixture
+def shallow(places: tuple[Path, Path], tmp_path: Path) -> Path:
+    """Write a pack in which the owner of a folder may tidy it, however deep it lies."""
     (tmp_path / "policies").mkdir()
     tidy = 'has_permission(user: User, "tidy", folder: Folder)'
     rules = f"{RULES.partition(tidy)[0]}{tidy} if folder.owner = user;\n"
@@ -310,12 +310,32 @@ def test_who_heads_what_is_too_deep_has_no_role_in_the_matrix_and_what_needs_non
     for name in ("settings.yaml", "reasons.yaml"):
         (fixtures / name).write_text((places[1] / name).read_text())
     (fixtures / "schema.yaml").write_text(SCHEMA.replace("depth: 3", "depth: 1"))
+    return tmp_path / "policies"
 
-    listed = CliRunner().invoke(main, ["matrix", "--policies", str(tmp_path / "policies")])
+
+def test_the_matrix_counts_nobody_into_a_role_whose_rule_fails(shallow: Path) -> None:
+    listed = CliRunner().invoke(main, ["matrix", "--policies", str(shallow)])
 
     assert "  tidy  [1]    -       [1]\n" in listed.output
     deep_enough = "folder.owner is user\n   and folder.parent.parent is missing\n"
     assert f"owner:\n  when {deep_enough}" in listed.output
+
+
+@pytest.mark.parametrize(
+    "invariant",
+    [
+        "never: {resource: folder, action: tidy, unless: role is owner}",
+        "never: {action: tidy, when: 'not has_role(subject, \"owner\", resource)'}",
+    ],
+)
+def test_a_condition_that_fails_proves_nothing(shallow: Path, invariant: str) -> None:
+    text = f"invariants:\n  - name: only owners tidy\n    {invariant}\n"
+    (shallow / "invariants.yaml").write_text(text)
+
+    proved = CliRunner().invoke(main, ["prove", "--policies", str(shallow)])
+
+    assert proved.exit_code == 1, proved.output
+    assert "\n     and folder.parent.parent is given\n" in proved.output
 
 
 def test_a_depth_of_thirty_two_compiles(places: tuple[Path, Path], tmp_path: Path) -> None:

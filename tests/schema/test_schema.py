@@ -514,8 +514,8 @@ def test_a_document_that_cannot_be_a_schema_is_refused(
 @pytest.mark.parametrize(
     ("text", "line", "mend"),
     [
-        ("a: 1\nb: {c: 1\nd: 2\n", 2, "a comma or the `}` is missing"),
-        ("a: [1 2\n", 1, "a comma or the `]` is missing"),
+        ("a: 1\nb: {c: 1\nd: 2\n", 2, "a comma or the `}` is missing, or a text needs quotes"),
+        ("a: [1 2\n", 1, "a comma or the `]` is missing, or a text needs quotes"),
         ("a: 'x\nb: 1\n", 1, "the quote at the end of the text is missing"),
         ("- a\nb: 1\n", 2, "begin each item of the list with `- `"),
         ("a:\n  b: 1\n c: 2\n", 3, "indent all names alike, and quote a text that holds quotes"),

@@ -132,7 +132,10 @@ class _Proving:
         return self._covering(asked).regions.is_empty(region)
 
     def _meant(self, number: int, invariant: Invariant, asked: Asked) -> Node:
-        """Return the states that an invariant speaks of, for one kind of request."""
+        """Return the states that an invariant speaks of, for one kind of request.
+
+        A condition that fails leaves its states in: nothing is proved by what nobody can tell.
+        """
         trees = self._joined.trees
         meant = TRUE
         for kind, wanted, count in (
@@ -140,7 +143,8 @@ class _Proving:
             ("unless", False, len(invariant.unless)),
         ):
             for place in range(count):
-                holds = self._condition((number, kind, place), asked)
+                condition = self._condition((number, kind, place), asked)
+                holds = trees.settle(condition, TRUE if wanted else FALSE)
                 meant = trees.choose(holds, *((meant, FALSE) if wanted else (FALSE, meant)))
         return meant
 
@@ -150,6 +154,7 @@ class _Proving:
         scope = (asked.subject, asked.resource)
         if invariant.reason is not None:
             answer = joined.forbidden(0, scope, asked.action, invariant.reason)
+            answer = trees.settle(answer, FALSE)  # a prohibition that fails tells no reason
         elif invariant.obligation is not None:
             answer = joined.obliged(0, scope, asked.action, invariant.obligation)
             if invariant.always:  # an obligation comes with an allow
