@@ -26,8 +26,8 @@ from tests.e2e.running import UNTRACED, Sidecar, copy_pack, serving
 pytestmark = pytest.mark.e2e
 
 FUZZ_SECONDS = os.environ.get("FUZZ_SECONDS")  # noqa: TID251  the tests' own
-SECONDS = int(FUZZ_SECONDS or 10)
-BODIES = 2000 if FUZZ_SECONDS is None else 100 * SECONDS
+SECONDS = int(FUZZ_SECONDS or 5)
+BODIES = 1000 if FUZZ_SECONDS is None else 100 * SECONDS
 GROWTH = 1.1
 
 PATHS = (
@@ -137,7 +137,7 @@ def test_nothing_but_documented_answers_is_given_and_no_memory_lost(
     sidecar: Sidecar, tmp_path: Path
 ) -> None:
     # What is kept for each kind of question is made by the first ones.
-    _ask_what_is_documented(sidecar, tmp_path, max(5, SECONDS // 10))
+    _ask_what_is_documented(sidecar, tmp_path, max(3, SECONDS // 10))
     before = memory(sidecar)
 
     asked = _ask_what_is_documented(sidecar, tmp_path, SECONDS)
