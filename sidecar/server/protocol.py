@@ -180,7 +180,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.connecting is not None:
             self.connecting.cancel()
         if self.transport is not None:
-            self._send_output()
+            self.transport.write(b"".join(self._output))
             self.transport.abort()
         self._service.forget(self)
 
@@ -236,7 +236,10 @@ class HttpProtocol(asyncio.Protocol):
         """Send what has been written, and decide what the connection waits for."""
         if self.transport is None or self.phase is _CLOSING:
             return
-        self._send_output()
+        if self._output:
+            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
+            self._output.clear()
+            self.transport.write(data)
         if self.phase is _ANSWERING:
             return
         if not self._keep_alive:
@@ -248,12 +251,6 @@ class HttpProtocol(asyncio.Protocol):
             self._read(more=True)
             if self._ended:
                 self.transport.close()
-
-    def _send_output(self) -> None:
-        if self._output:
-            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
-            self._output.clear()
-            self.transport.write(data)
 
     def _close(self) -> None:
         """Send nothing more; drop what arrives until the client closes, too."""
