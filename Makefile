@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core image lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core image image-test lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -19,7 +19,7 @@ DEPTH ?= 5
 # WORKERS=... is how many processes share the tests; CI has two cores.
 WORKERS ?= 2
 # A worker with nothing left to do takes tests from the other, so that both end together.
-TESTS := --ignore tests/system --numprocesses $(WORKERS) --dist worksteal
+TESTS := --ignore tests/system --ignore tests/image --numprocesses $(WORKERS) --dist worksteal
 # Tests start a hundred processes: what one has compiled the next reads, whatever the machine's own
 # setting is, and out of the way of the sources.
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/pycache
@@ -86,6 +86,10 @@ bench-core: .venv/serving ## Compiled decisions against Oso, in one run
 
 bench: .venv/bench/installed ## This sidecar beside its peers, in one run; writes bench/RESULTS.md
 	@.venv/bench/bin/python -m bench.run $(BENCH)
+
+image-test: .venv/testing ## Build both images without a Docker engine, and run them
+	@command -v buildah podman mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends buildah podman runc conmon mmdebstrap; }
+	$(BYTECODE) $(BIN)/python -m pytest tests/image
 
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .
