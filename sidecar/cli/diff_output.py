@@ -67,8 +67,8 @@ class DiffReport:
         return sum(
             lines.count
             for effect, lines in self.replayed.changes.items()
-            if (effect.question.subject, effect.question.resource) == change.scope
-            and effect.question.action in change.actions
+            if (effect.group.subject, effect.group.resource) == change.scope
+            and effect.group.action in change.actions
             and effect.before.allowed is not effect.after.allowed
             and effect.after.allowed is (change.what == ALLOWED)
         )

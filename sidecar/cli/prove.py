@@ -60,7 +60,7 @@ def _text(verdicts: Sequence[Verdict], schema: Schema) -> Iterator[str]:
 
 
 def _counterexample(counterexample: Counterexample, schema: Schema) -> Iterator[str]:
-    request, actions = counterexample.asked, ", ".join(counterexample.actions)
+    request, actions = counterexample.target, ", ".join(counterexample.actions)
     yield f"  {actions} on {request.resource}, for {request.subject}"
     if counterexample.listing.unlisted:
         yield f"    in states that cannot be listed: {counterexample.listing.unlisted}"
@@ -95,7 +95,7 @@ def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield f"**{head}:** {verdict.invariant.name}"
         yield ""
         for counterexample in verdict.counterexamples:
-            cells = f"{', '.join(counterexample.actions)} on {counterexample.asked.resource}"
+            cells = f"{', '.join(counterexample.actions)} on {counterexample.target.resource}"
             if counterexample.listing.unlisted:
                 yield f"- {cells}: {counterexample.listing.unlisted}"
             for clauses in counterexample.listing.clauses:
@@ -124,7 +124,11 @@ def _as_json(verdicts: Sequence[Verdict], schema: Schema) -> dict[str, object]:
 
 
 def _members(counterexample: Counterexample, schema: Schema) -> dict[str, object]:
-    request, listing, example = counterexample.asked, counterexample.listing, counterexample.example
+    request, listing, example = (
+        counterexample.target,
+        counterexample.listing,
+        counterexample.example,
+    )
     return {
         "subject": request.subject,
         "resource": request.resource,

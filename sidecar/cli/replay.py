@@ -15,7 +15,7 @@ from sidecar.cli.pack_choice import pack_settings
 from sidecar.compiler import load_pack
 from sidecar.decision_log import Hashing
 from sidecar.facts import read_directory
-from sidecar.review.replay import FIRST, Answer, Lines, Question, Replay, replay
+from sidecar.review.replay import FIRST, Lines, Outcome, Replay, RequestGroup, replay
 from sidecar.review.replay_judge import Effect
 
 K = TypeVar("K")
@@ -79,13 +79,13 @@ def _text(result: Replay) -> Iterator[str]:
     yield _headline(result)
     for change, lines in _largest(result.changes):
         before, after = _describe(change.before), _describe(change.after)
-        head = f"{_lines(lines)}: {_question_text(change.question)}"
+        head = f"{_lines(lines)}: {_group_text(change.group)}"
         by = _by(change.supplied, "; ")
         yield f"{head}: was {before}, now {after}{by} {_line_numbers(lines)}"
     for unjudged, lines in _largest(result.unjudged):
         what = "the reasons cannot be judged" if unjudged.decided else "cannot be judged"
         missing = ", ".join(unjudged.missing)
-        head = f"{_lines(lines)}: {_question_text(unjudged.question)}"
+        head = f"{_lines(lines)}: {_group_text(unjudged.group)}"
         yield f"{head}: {what}; not recorded: {missing} {_line_numbers(lines)}"
     for lines, why in _other_lines(result):
         if lines.count:
@@ -102,7 +102,7 @@ def _markdown(result: Replay) -> Iterator[str]:
         before, after = _describe(change.before), _describe(change.after)
         first = ", ".join(map(str, lines.first))
         now = f"{after}{_by(change.supplied, '; ')}"
-        yield f"| {lines.count} | {_question_text(change.question)} | {before} | {now} | {first} |"
+        yield f"| {lines.count} | {_group_text(change.group)} | {before} | {now} | {first} |"
     if result.unjudged:
         yield ""
         yield "| lines | request | cannot be judged | not recorded | first |"
@@ -110,8 +110,8 @@ def _markdown(result: Replay) -> Iterator[str]:
     for unjudged, lines in _largest(result.unjudged):
         what = "the reasons" if unjudged.decided else "the decision"
         missing, first = ", ".join(unjudged.missing), ", ".join(map(str, lines.first))
-        question = _question_text(unjudged.question)
-        yield f"| {lines.count} | {question} | {what} | {missing} | {first} |"
+        group = _group_text(unjudged.group)
+        yield f"| {lines.count} | {group} | {what} | {missing} | {first} |"
     others = [item for item in _other_lines(result) if item[0].count]
     if others:
         yield ""
@@ -152,19 +152,19 @@ def _line_numbers(lines: Lines) -> str:
     return f"({word} {', '.join(map(str, lines.first))}{more})"
 
 
-def _question_text(question: Question) -> str:
-    action = question.action or "an undeclared action"
-    return f"{question.subject} {action} {question.resource}"
+def _group_text(group: RequestGroup) -> str:
+    action = group.action or "an undeclared action"
+    return f"{group.subject} {action} {group.resource}"
 
 
-def _describe(answer: Answer) -> str:
-    word = "allowed" if answer.allowed else "denied"
-    if answer.codes is None:
-        return f"{word}, with {'obligations' if answer.allowed else 'reasons'} not known in full"
-    if not answer.codes:
+def _describe(outcome: Outcome) -> str:
+    word = "allowed" if outcome.allowed else "denied"
+    if outcome.codes is None:
+        return f"{word}, with {'obligations' if outcome.allowed else 'reasons'} not known in full"
+    if not outcome.codes:
         return word
-    codes = ", ".join(answer.codes)
-    return f"{word} and obliged to {codes}" if answer.allowed else f"{word}: {codes}"
+    codes = ", ".join(outcome.codes)
+    return f"{word} and obliged to {codes}" if outcome.allowed else f"{word}: {codes}"
 
 
 def _members(result: Replay) -> dict[str, object]:
@@ -177,9 +177,9 @@ def _members(result: Replay) -> dict[str, object]:
         **{effect.value: counts[effect] for effect in Effect},
         "changes": [
             {
-                **_question(change.question),
-                "before": _json_answer(change.before),
-                "after": _json_answer(change.after),
+                **_group_members(change.group),
+                "before": _json_outcome(change.before),
+                "after": _json_outcome(change.after),
                 "facts_from_data": list(change.supplied),
                 **_counted(lines),
             }
@@ -187,7 +187,7 @@ def _members(result: Replay) -> dict[str, object]:
         ],
         "unjudged": [
             {
-                **_question(unjudged.question),
+                **_group_members(unjudged.group),
                 "what": "reasons" if unjudged.decided else "decision",
                 "missing": list(unjudged.missing),
                 **_counted(lines),
@@ -208,17 +208,17 @@ def _members(result: Replay) -> dict[str, object]:
     }
 
 
-def _question(question: Question) -> dict[str, object]:
+def _group_members(group: RequestGroup) -> dict[str, object]:
     return {
-        "subject": question.subject,
-        "action": question.action or None,
-        "resource": question.resource,
+        "subject": group.subject,
+        "action": group.action or None,
+        "resource": group.resource,
     }
 
 
-def _json_answer(answer: Answer) -> dict[str, object]:
-    codes = None if answer.codes is None else list(answer.codes)
-    return {"decision": answer.allowed, "obligations" if answer.allowed else "reasons": codes}
+def _json_outcome(outcome: Outcome) -> dict[str, object]:
+    codes = None if outcome.codes is None else list(outcome.codes)
+    return {"decision": outcome.allowed, "obligations" if outcome.allowed else "reasons": codes}
 
 
 def _counted(lines: Lines) -> dict[str, object]:

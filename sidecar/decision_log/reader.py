@@ -31,7 +31,7 @@ _LONGEST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LoggedValue:
     """A value as a line tells it."""
 
     text: str | frozenset[str] | None
@@ -106,7 +106,7 @@ _DECODER = msgspec.json.Decoder(AnyLine)
 class Facts:
     """The facts of a line."""
 
-    values: Mapping[Path, Told]
+    values: Mapping[Path, LoggedValue]
     types: Mapping[Path, str]
     answers: Mapping[Question, Answer | None]
     sets: Mapping[Question, str]
@@ -144,7 +144,7 @@ def facts_of_line(line: DecisionLine) -> Facts:
     Raises:
         UnreadableLineError: They are not what is written there, or contradict each other.
     """
-    values: dict[Path, Told] = {}
+    values: dict[Path, LoggedValue] = {}
     types: dict[Path, str] = {}
     answers: dict[Question, Answer | None] = {}
     sets: dict[Question, str] = {}
@@ -152,19 +152,19 @@ def facts_of_line(line: DecisionLine) -> Facts:
         kind = next(iter(fact), "")
         try:
             if kind == "value":
-                path, told = _path(_text(fact["value"])), _told(fact)
+                path, logged_value = _path(_text(fact["value"])), _logged_value(fact)
                 types[path] = _text(fact["type"])
-                known: object = values.setdefault(path, told)
-                said: object = told
+                known: object = values.setdefault(path, logged_value)
+                sent: object = logged_value
             else:
                 question, answer = _question(kind, fact[kind]), fact["answer"]
                 _check_answer(kind, answer)
-                known, said = answers.setdefault(question, answer), answer
+                known, sent = answers.setdefault(question, answer), answer
                 if "set" in fact:
                     sets[question] = _text(fact["set"])
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableLineError(f"has a fact that cannot be read: {error}") from None
-        if known != said:
+        if known != sent:
             raise UnreadableLineError(f"contradicts itself about `{fact[kind]}`")
     return Facts(values=values, types=types, answers=answers, sets=sets)
 
@@ -179,20 +179,20 @@ def _operand(text: str) -> Operand:
     return operand_of_text(text)
 
 
-def _told(fact: Mapping[str, Any]) -> Told:
+def _logged_value(fact: Mapping[str, Any]) -> LoggedValue:
     hashed = "hash" in fact
-    said = fact["hash" if hashed else "text"]
-    if isinstance(said, list) is not _text(fact["type"]).startswith("set of ") and said is not None:
-        raise TypeError(f"`{said}` is no {fact['type']}")
-    if isinstance(said, list):
-        return Told(frozenset(map(_text, said)), hashed)
-    if said is None and not hashed:
-        return Told(None)
-    return Told(_text(said), hashed)
+    sent = fact["hash" if hashed else "text"]
+    if isinstance(sent, list) is not _text(fact["type"]).startswith("set of ") and sent is not None:
+        raise TypeError(f"`{sent}` is no {fact['type']}")
+    if isinstance(sent, list):
+        return LoggedValue(frozenset(map(_text, sent)), hashed)
+    if sent is None and not hashed:
+        return LoggedValue(None)
+    return LoggedValue(_text(sent), hashed)
 
 
-def _question(kind: str, said: object) -> Question:
-    words = [_text(each) for each in said] if isinstance(said, list) else [_text(said)]
+def _question(kind: str, sent: object) -> Question:
+    words = [_text(each) for each in sent] if isinstance(sent, list) else [_text(sent)]
     match kind, words:
         case "exists", [path]:
             return Exists(_path(path))
@@ -218,7 +218,7 @@ def _check_answer(kind: str, answer: object) -> None:
         raise ValueError(f"`{kind}` is answered by `{answer}`")
 
 
-def _text(said: object) -> str:
-    if not isinstance(said, str):
-        raise TypeError(f"`{said}` is no text")
-    return said
+def _text(sent: object) -> str:
+    if not isinstance(sent, str):
+        raise TypeError(f"`{sent}` is no text")
+    return sent

@@ -41,7 +41,7 @@ from sidecar.review.witness import changed_entries
 from sidecar.schema import Schema
 
 _COMPARING = frozenset({"=", "==", "<", "<=", ">", ">=", "in", "matches"})
-_ASKED = frozenset({"exists", "includes"})
+_NEVER_ABSENT = frozenset({"exists", "includes"})
 """Members that are never absent."""
 
 
@@ -66,12 +66,12 @@ def grants_by_absence(policies: Path, fixtures: Path) -> Iterator[Absence]:
     """
     pack, sentences = read_texts(policies, fixtures)
     known = KnownStates()
-    asked = _asked_of_grants(pack.texts)
+    reached = _reached_by_grants(pack.texts)
     names = _optional_names(pack.schema)
     with Variants(pack, sentences) as variants:
         for file, text in pack.texts.items():
             for line in parse(text, file).lines:
-                if not isinstance(line, Rule) or (file, line.span.line) not in asked:
+                if not isinstance(line, Rule) or (file, line.span.line) not in reached:
                     continue
                 for span, written, fact in _written(line, text, names):
                     edited = f"{text[: span.start]}{written}{text[span.end :]}"
@@ -103,7 +103,7 @@ def _grants_less(policy: Policy, variant: Policy, known: KnownStates) -> bool:
     return False
 
 
-def _asked_of_grants(texts: Mapping[str, str]) -> frozenset[tuple[str, int]]:
+def _reached_by_grants(texts: Mapping[str, str]) -> frozenset[tuple[str, int]]:
     """Return where the rules stand that `allow` reaches."""
     sources = [read_source(file, text)[0] for file, text in texts.items()]
     left = {(rule.file, rule.line) for rule in unreached(sources, ("allow",))}
@@ -172,7 +172,7 @@ def _can_be_absent(term: Node, names: frozenset[str], typed: Collection[str]) ->
     if not isinstance(term, Member) or isinstance(term.member, Variable | Literal):
         return False
     last = term.member.name.text if isinstance(term.member, Call) else term.member.text
-    return last not in _ASKED and _names_one_of(term, names)
+    return last not in _NEVER_ABSENT and _names_one_of(term, names)
 
 
 def _names_one_of(term: Node, names: frozenset[str]) -> bool:

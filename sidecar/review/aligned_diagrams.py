@@ -310,8 +310,8 @@ class Joined:
                     self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
         for sent in self._all_unknown(scope):
             value = ValueOf(sent.path)
-            for asked in (Present(sent.path), value):
-                tests.setdefault(asked, Test(asked, "finite"))
+            for each in (Present(sent.path), value):
+                tests.setdefault(each, Test(each, "finite"))
             key = (scope, value)
             self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *sent.labels)))
         for question in presuppositions_first(tests):

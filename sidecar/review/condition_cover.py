@@ -51,9 +51,9 @@ class Word:
     root: Node
 
     def __str__(self) -> str:
-        return self.told(show)
+        return self.text(show)
 
-    def told(self, name: Callable[[Operand], str]) -> str:
+    def text(self, name: Callable[[Operand], str]) -> str:
         """Return the rule as it would be called, and how it holds."""
         called = f"{self.rule}({', '.join(map(name, self.operands))})"
         if self.when:
@@ -143,7 +143,7 @@ class Covering:
 
     def words(self, condition: Condition) -> tuple[str, ...]:
         """Return a condition in words, a clause for each thing that it looks at."""
-        clauses = [word.told(self.wording.path) for word in condition.words]
+        clauses = [word.text(self.wording.path) for word in condition.words]
         return (*clauses, *map(self.wording.answered, condition.answers))
 
     def examples(self, listing: Listing, region: Node) -> Iterator[Example | None]:
@@ -163,33 +163,33 @@ class Covering:
         """Return the states to which a condition applies."""
         found = self.regions.region(dict(zip(condition.places, condition.answers, strict=True)))
         for word in condition.words:
-            found = self._said(found, word)
+            found = self._narrowed(found, word)
         return found
 
-    def _said(self, region: Node, word: Word) -> Node:
+    def _narrowed(self, region: Node, word: Word) -> Node:
         join = self.regions.both if word.holds else self.regions.minus
         return join(region, word.root)
 
-    def _divided(self, region: Node, care: Node, said: tuple[Word, ...]) -> Iterator[Condition]:
+    def _divided(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Iterator[Condition]:
         """Cover what of a region lies in `care`, which is what was said of it already."""
         if self.regions.is_empty(region, care):
             return
-        word = self._dividing(region, care, said)
+        word = self._dividing(region, care, chosen)
         if word is not None:
-            inner = self._said(care, word)
-            yield from self._divided(self.regions.simplify(region, inner), inner, (*said, word))
+            inner = self._narrowed(care, word)
+            yield from self._divided(self.regions.simplify(region, inner), inner, (*chosen, word))
             return
         for cube in self._cover(region, care):
             places = tuple(sorted(cube))
-            yield Condition(said, places, tuple(cube[index] for index in places))
+            yield Condition(chosen, places, tuple(cube[index] for index in places))
 
-    def _dividing(self, region: Node, care: Node, said: tuple[Word, ...]) -> Word | None:
+    def _dividing(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Word | None:
         """Return a rule that holds, or does not hold, in all of the region, and shortens it."""
         regions = self.regions
         looked_at = regions.tests(region)
         size = regions.size(region)
         best: tuple[int, Word] | None = None
-        used = {(word.rule, word.operands) for word in said}
+        used = {(word.rule, word.operands) for word in chosen}
         for candidate in self._words:
             if (candidate.rule, candidate.operands) in used:
                 continue
@@ -200,7 +200,7 @@ class Covering:
                 beyond = regions.outside(word.root) if holds else word.root
                 if not regions.is_empty(region, care, beyond):
                     continue
-                left = regions.size(regions.simplify(region, self._said(care, word)))
+                left = regions.size(regions.simplify(region, self._narrowed(care, word)))
                 if left < size - 1 and (best is None or left < best[0]):
                     best = (left, word)
         return None if best is None else best[1]

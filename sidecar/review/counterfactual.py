@@ -84,10 +84,10 @@ class Changes:
             if outcome is not None:
                 test = self._trees.tests[place]
                 self._current[place] = Answered(test, labels[place], frozenset({outcome}))
-            for slot, path in slots.asked(question):
+            for slot, path in slots.of(question):
                 self._facts.setdefault(slot, path)
         self._dependencies = {
-            place: frozenset(slot for slot in self._facts if slots.hang(question, {slot}))
+            place: frozenset(slot for slot in self._facts if slots.can_change(question, {slot}))
             for place, question in questions.items()
         }
         """Test to the facts on which its outcome depends."""
@@ -143,7 +143,7 @@ class Changes:
         for answered in self._current.values():
             question = answered.test.question
             if isinstance(question, Present) and self._slots.is_entity(question.path):
-                for slot, path in self._slots.asked(question):
+                for slot, path in self._slots.of(question):
                     if isinstance(slot, Sent) and not self._is_near_otherwise(path):
                         yield slot, answered.opposite
 
@@ -187,7 +187,7 @@ class Changes:
         """Tell whether a condition on what stays as it is ends when a fact changes."""
         if isinstance(condition, RowOf):
             return self._slots.row(condition.path, {slot}) != condition
-        return self._slots.hang(condition.test.question, {slot})
+        return self._slots.can_change(condition.test.question, {slot})
 
     def _is_of_row(self, slot: Slot, changed: frozenset[Slot]) -> bool:
         """Tell whether a cell is of a row that changes as a whole, or the other way round."""
@@ -221,7 +221,7 @@ class Changes:
         shown = [way for way in ways if self._is_shown(changed, way, allowed=allowed)]
         told: list[tuple[Answered, ...]] = []
         for way in merged(shown):
-            answers = self._told(changed, way)
+            answers = self._reduced(changed, way)
             if not any(set(shorter) <= set(answers) for shorter in told):
                 told = [each for each in told if not set(answers) <= set(each)] + [answers]
         return sorted(told, key=len)
@@ -236,7 +236,7 @@ class Changes:
         decision = authorize(request, policy, example.snapshot(policy.schema), example.now)
         return decision.allowed is allowed
 
-    def _told(self, changed: frozenset[Slot], way: Cube) -> tuple[Answered, ...]:
+    def _reduced(self, changed: frozenset[Slot], way: Cube) -> tuple[Answered, ...]:
         """Return the outcomes that are different from now, without those that others imply."""
         moved = {test: each for test, each in sorted(way.items()) if self._is_open(test, changed)}
         told = {t: each for t, each in moved.items() if self.now(each) not in each.outcomes}

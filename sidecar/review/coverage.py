@@ -1,4 +1,4 @@
-"""What of a policy its suites try: the rules that hold in a cell, and the ways through its trees.
+"""What the suites of a policy try: the rules that hold in a cell, and the ways through its trees.
 
 A way leads from the root of a tree to a leaf; it is followed where the facts of a cell answer every
 test on it so. Ways that no state can follow are not counted.

@@ -123,10 +123,14 @@ def differences(
     for scope in joined.scopes():
         comparing = _Comparing(joined, scope, missed, frozenset(rules))
         changes += comparing.changes(comparing.decided)
-        reasons += comparing.changes(comparing.told)
-    told = tuple(rules.values())
+        reasons += comparing.changes(comparing.reasons)
     return Differences(
-        joined, tuple(changes), tuple(reasons), told, tuple(missed.sentences()), missed.count
+        joined=joined,
+        changes=tuple(changes),
+        reasons=tuple(reasons),
+        rules=tuple(rules.values()),
+        uncompared=tuple(missed.sentences()),
+        missed=missed.count,
     )
 
 
@@ -161,14 +165,14 @@ class _Missed:
             yield f"{', '.join(f'`{action}`' for action in actions)} on a `{resource}`: {why}"
 
 
-def _changed_rules(joined: Joined, scope: Scope, told: frozenset[str]) -> Iterator[RuleChange]:
+def _changed_rules(joined: Joined, scope: Scope, listed: frozenset[str]) -> Iterator[RuleChange]:
     """Yield the rules that changed of themselves, each for the plainest of its operands.
 
-    A rule that only follows one that was told already is left out.
+    A rule that only follows one that is listed already is left out.
     """
     old, new = (own_rules(joined, side, scope) for side in (OLD_SIDE, NEW_SIDE))
     regions = Regions(joined, scope)
-    met = set(told)
+    met = set(listed)
     changed = [key for key in old.keys() & new.keys() if old[key] is not new[key]]
     for key in sorted(changed, key=lambda key: (regions.size(new[key]), len(str(key)), key[0])):
         if key[0] in met:
@@ -184,7 +188,7 @@ def _changed_rules(joined: Joined, scope: Scope, told: frozenset[str]) -> Iterat
                     )
                 )
         except (TooLargeError, UnlistableError):
-            continue  # the actions that it decides are told of all the same
+            continue  # the actions that it decides are listed all the same
         follows = any(word.when for each in (*gained, *lost) for word in each.words)
         if (gained or lost) and not follows:
             met.add(key[0])
@@ -253,7 +257,7 @@ class _Comparing:
                 yield OBLIGED, code, trees.choose(still, trees.choose(old, FALSE, new), FALSE)
                 yield RELEASED, code, trees.choose(still, trees.choose(new, FALSE, old), FALSE)
 
-    def told(self, action: str) -> Iterator[Found]:
+    def reasons(self, action: str) -> Iterator[Found]:
         """Yield where a rule gives another reason, if a denial before and now shows it.
 
         Where the decision changes besides, `decided` tells of it. The states are all those in

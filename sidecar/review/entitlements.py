@@ -16,7 +16,7 @@ from sidecar.schema import Kind, id_of
 from sidecar.schema.messages import in_line
 from sidecar.schema.model import Action
 
-Asked = tuple[str, str, str]
+ActionKey = tuple[str, str, str]
 """The types of subject and resource, and the action."""
 
 
@@ -31,14 +31,14 @@ class Entitlement:
     resource: str
 
     def __str__(self) -> str:
-        said = ", ".join(f"{in_line(name)} {value}" for name, value in self.properties)
+        properties = ", ".join(f"{in_line(name)} {value}" for name, value in self.properties)
         subject, action, resource = map(in_line, (self.subject, self.action, self.resource))
-        return f"{subject} {action}{f' ({said})' if said else ''} {resource}"
+        return f"{subject} {action}{f' ({properties})' if properties else ''} {resource}"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is asked about entitlements: a policy, the facts and the moment."""
+    """What entitlements follow from: a policy, the facts and the time."""
 
     policy: Policy
     snapshot: Snapshot
@@ -46,29 +46,29 @@ class Given:
 
 
 def changed(
-    old: Given, new: Given, only: Collection[Asked] | None = None
+    old: Given, new: Given, only: Collection[ActionKey] | None = None
 ) -> tuple[tuple[Entitlement, ...], tuple[Entitlement, ...], tuple[str, ...]]:
     """Return the entitlements that are gained, those that are lost, and what cannot be listed.
 
     Args:
         old: Before the edit.
         new: After it.
-        only: The questions whose answers can have changed; None: all.
+        only: The actions whose decisions can have changed; None: all.
     """
     gained: list[Entitlement] = []
     lost: list[Entitlement] = []
     unlisted: dict[str, None] = {}
-    asked = dict.fromkeys((*_questions(old.policy), *_questions(new.policy)))
-    for question in asked:
-        if only is None or question in only:
-            before = dict(_held(old, question, unlisted))
-            after = dict(_held(new, question, unlisted))
+    actions = dict.fromkeys((*_actions(old.policy), *_actions(new.policy)))
+    for key in actions:
+        if only is None or key in only:
+            before = dict(_held(old, key, unlisted))
+            after = dict(_held(new, key, unlisted))
             gained += after.keys() - before.keys()
             lost += before.keys() - after.keys()
     return tuple(sorted(gained, key=str)), tuple(sorted(lost, key=str)), tuple(unlisted)
 
 
-def _questions(policy: Policy) -> Iterator[Asked]:
+def _actions(policy: Policy) -> Iterator[ActionKey]:
     types = policy.schema.types
     for subject in policy.schema.subjects():
         for resource, declared in types.items():
@@ -77,9 +77,9 @@ def _questions(policy: Policy) -> Iterator[Asked]:
 
 
 def _held(
-    given: Given, question: Asked, unlisted: dict[str, None]
+    given: Given, action_key: ActionKey, unlisted: dict[str, None]
 ) -> Iterator[tuple[Entitlement, None]]:
-    subject_type, resource_type, name = question
+    subject_type, resource_type, name = action_key
     types = given.policy.schema.types
     if subject_type not in types or resource_type not in types:
         return
@@ -114,7 +114,7 @@ def _held(
 
 
 def _properties(action: Action) -> Iterator[Mapping[str, object]]:
-    """Yield what can be said along with an action, as far as that has few values."""
+    """Yield the properties that can be sent with an action, as far as they have few values."""
     finite: dict[str, list[object]] = {}
     for name, attribute in action.properties.items():
         if attribute.type.kind is Kind.BOOLEAN:

@@ -1,7 +1,7 @@
 """A mount and a request that show a state: a small model of a solver, in words that people read.
 
 Of all models the one is taken in which most entities differ, the fewest have rows, and the least
-is said. What is open besides gets a plain value: the first of an enum, the next number or text.
+is sent. What is open besides gets a plain value: the first of an enum, the next number or text.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _closed(facts: SymbolicFacts, depth: int) -> Iterator[Term]:
 def _preferred(facts: SymbolicFacts, solver: Solver) -> Model:
     """Return the model that keeps most of what is preferred, the first things first."""
     for text in facts.terms.open_texts:
-        # What nothing is said of would be equal to anything.
+        # A text of which nothing is known would be equal to anything.
         facts.terms.say(facts.terms.flag("is_there", (text,)))
     wishes = list(_preferences(facts))
     solver.is_satisfiable()
@@ -136,12 +136,12 @@ def _preferences(facts: SymbolicFacts) -> Iterator[Term]:
         yield negated(equal(one.key, other.key))
     for entity in reversed(entities):
         yield negated(facts.row(entity))
-    for said in facts.caller_values.values():
+    for sent in facts.caller_values.values():
         # A default says the same as a caller would, where nobody knows which action it is of.
-        beside = said.base in {ACTION, CONTEXT} and said.attribute.default is not None
-        yield said.sent if beside else negated(said.sent)
-        yield negated(said.refused)
-        yield from _plain(facts, said.attribute, said.value)
+        beside = sent.base in {ACTION, CONTEXT} and sent.attribute.default is not None
+        yield sent.is_sent if beside else negated(sent.is_sent)
+        yield negated(sent.is_refused)
+        yield from _plain(facts, sent.attribute, sent.value)
     for _, attribute, column in facts.stored():
         if attribute.optional:
             yield negated(column.present)
@@ -188,10 +188,10 @@ class _Writing:
             subject=subject,
             action="",
             resource=resource,
-            subject_properties=self._said(SUBJECT),
-            action_properties=self._said(ACTION),
-            resource_properties=self._said(RESOURCE),
-            context=self._said(CONTEXT),
+            subject_properties=self._properties(SUBJECT),
+            action_properties=self._properties(ACTION),
+            resource_properties=self._properties(RESOURCE),
+            context=self._properties(CONTEXT),
         )
         clock = facts.caller_values.get(NOW)
         now = EPOCH if clock is None else values.value(clock.attribute.type, clock.value)
@@ -238,32 +238,32 @@ class _Writing:
     def _text(self, declared: ValueType, value: Terms) -> str:
         return text_of(self._values.value(declared, value))
 
-    def _said(self, base: Path) -> dict[str, object]:
+    def _properties(self, base: Path) -> dict[str, object]:
         """Return what a caller says of a part of the request."""
         return {
-            path.name: self._as_said(said)
-            for path, said in self._facts.caller_values.items()
-            if path.base == base and path != NOW and self._is_said(said)
+            path.name: self._as_sent(sent)
+            for path, sent in self._facts.caller_values.items()
+            if path.base == base and path != NOW and self._is_sent(sent)
         }
 
-    def _is_said(self, said: CallerValue) -> bool:
-        default = said.attribute.default
-        if self._values.holds(said.sent):
-            if said.base != CONTEXT or default is None or isinstance(default, frozenset):
+    def _is_sent(self, sent: CallerValue) -> bool:
+        default = sent.attribute.default
+        if self._values.holds(sent.is_sent):
+            if sent.base != CONTEXT or default is None or isinstance(default, frozenset):
                 return True
-            return self._values.value(said.attribute.type, said.value) != default
+            return self._values.value(sent.attribute.type, sent.value) != default
         # Only what is outside its domain is absent in spite of a default.
-        beside = said.base in {ACTION, CONTEXT} and default is not None
-        return beside or self._values.holds(said.refused)
+        beside = sent.base in {ACTION, CONTEXT} and default is not None
+        return beside or self._values.holds(sent.is_refused)
 
-    def _as_said(self, said: CallerValue) -> object:
-        declared = said.attribute.type
-        if not self._values.holds(said.sent):
+    def _as_sent(self, sent: CallerValue) -> object:
+        declared = sent.attribute.type
+        if not self._values.holds(sent.is_sent):
             outside = LARGEST + 1 if declared.single.kind is Kind.INTEGER else ""
             return [outside] if declared.kind is Kind.SET else outside
         if declared.kind is Kind.SET:
-            return [str(each) for each in self._cell(declared, said.value)]
-        value: Value = self._values.value(declared, said.value)
+            return [str(each) for each in self._cell(declared, sent.value)]
+        value: Value = self._values.value(declared, sent.value)
         return value if isinstance(value, bool | int) else text_of(value)
 
 

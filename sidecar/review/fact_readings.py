@@ -52,13 +52,13 @@ class Reading:
 
     def __str__(self) -> str:
         if self.withheld:
-            said = f"is {WITHHELD}"
+            state = f"is {WITHHELD}"
         elif self.path.endswith(".exists"):
             path = self.path.removesuffix(".exists")
             return f"{path} {'exists' if self.value == 'true' else 'does not exist'}{self._from()}"
         else:
-            said = "is absent" if self.value is None else f"is {self.value}"
-        return f"{self.path} {said}{self._from()}"
+            state = "is absent" if self.value is None else f"is {self.value}"
+        return f"{self.path} {state}{self._from()}"
 
     def _from(self) -> str:
         if self.file is not None:

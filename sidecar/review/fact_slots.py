@@ -1,6 +1,6 @@
 """Single facts of one request: which one a question asks about, and which answers hang on it.
 
-A fact is a cell of a row, whether there is a row, or something that is said with the request.
+A fact is a cell of a row, whether there is a row, or something that is sent with the request.
 Several paths can lead to one fact: the subject may be the owner too.
 """
 
@@ -88,7 +88,7 @@ class Slots:
         self._reader = reader
         self._sources = sources
 
-    def asked(self, question: Question) -> list[tuple[Slot, Path]]:
+    def of(self, question: Question) -> list[tuple[Slot, Path]]:
         """Return the facts by which an answer can be changed, each with its path.
 
         What names the subject and the resource is none: another one is another question.
@@ -99,7 +99,7 @@ class Slots:
         found = [(self._cell(path), path) for path in facts_of(question)]
         return [(slot, self._of_value(path)) for slot, path in found if slot is not None]
 
-    def hang(self, question: Question, changed: Collection[Slot]) -> bool:
+    def can_change(self, question: Question, changed: Collection[Slot]) -> bool:
         """Tell whether an answer can be another when these facts have changed."""
         if isinstance(question, Exists) and (
             self._row(question.path) in changed or self._is_implied_by(question.path, changed)
@@ -111,7 +111,7 @@ class Slots:
         """Tell whether a question is for an entity that these facts make exist without a row."""
         if not isinstance(question, Exists) or self._is_another(question.path, changed):
             return False
-        return self._row(question.path) not in changed and self.hang(question, changed)
+        return self._row(question.path) not in changed and self.can_change(question, changed)
 
     def rowless(self, question: Question) -> Iterator[Path]:
         """Yield the entities of a question that may exist without a row."""
@@ -207,13 +207,13 @@ class Slots:
         declared = self._reader.type_of(base)
         if name in declared.key:
             return None
-        if base in _ROOTS and self._can_be_said(base, name):
+        if base in _ROOTS and self._can_be_sent(base, name):
             return Sent(path)
         if not self._sources.has_row(base):
             return None
         return Cell(declared.name, self._sources.value(base), name)
 
-    def _can_be_said(self, base: Path, name: str) -> bool:
+    def _can_be_sent(self, base: Path, name: str) -> bool:
         attribute = self._reader.type_of(base).attributes[name]
         return attribute.caller and self._sources.stored(base, name) is None
 

@@ -16,7 +16,7 @@ from sidecar.polar.source import read_source
 from sidecar.review.lint import IDLE, Finding
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.states import KnownStates
-from sidecar.review.witness import changed_entries, tell
+from sidecar.review.witness import changed_entries, compared
 from sidecar.schema.messages import shown
 
 DROPPED = "drop the condition"
@@ -47,7 +47,7 @@ def idle_conditions(policies: Path, fixtures: Path) -> Iterator[Finding]:
             except InvalidPackError:  # it finds what another condition needs
                 continue
             changed = changed_entries(variants.policy, without)
-            if not tell(variants.policy, without, changed, known).differs:
+            if not compared(variants.policy, without, changed, known).differs:
                 condition = mutant.sentence.removeprefix(DROPPED).strip(" `")
                 message = f"the condition {shown(condition)} changes nothing"
                 yield Finding(mutant.file, span.line, span.column, IDLE, message, fix)

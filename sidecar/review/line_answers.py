@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from sidecar.decision_log.line import digest
-from sidecar.decision_log.reader import Told
+from sidecar.decision_log.reader import LoggedValue
 from sidecar.diagram.nodes import FAULT, Node, Test
 from sidecar.diagram.path_text import show, worded
 from sidecar.diagram.paths import SETTINGS, Literal, Member, Operand, Path
@@ -179,7 +179,7 @@ class Answering:
         element = declared.single
         among = self._known.comparable(members)
         sought = (
-            Told(text_of(value_of(element.kind, member.text)))
+            LoggedValue(text_of(value_of(element.kind, member.text)))
             if isinstance(member, Literal)
             else self._known.comparable(member)
         )
@@ -204,7 +204,7 @@ class Answering:
         return frozenset((facts.answers[question],))
 
     def _holds(
-        self, where: tuple[Path, Told], what: tuple[Operand, Told], element: ValueType
+        self, where: tuple[Path, LoggedValue], what: tuple[Operand, LoggedValue], element: ValueType
     ) -> bool | None:
         """Tell whether a set holds a value, or of domains one that it lies in.
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sidecar.decision_log.hashing import Hashing
-from sidecar.decision_log.reader import DecisionLine, Entity, Facts, Told, facts_of_line, moment_of
+from sidecar.decision_log.reader import (
+    DecisionLine,
+    Entity,
+    Facts,
+    LoggedValue,
+    facts_of_line,
+    moment_of,
+)
 from sidecar.diagram.path_text import show
 from sidecar.diagram.paths import (
     ACTION,
@@ -36,11 +43,11 @@ from sidecar.review.supplied_facts import Supply
 from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType, id_of, is_id
 from sidecar.schema.messages import shown
 
-ABSENT = Told(None)
+ABSENT = LoggedValue(None)
 _NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
 
 
-class LineFacts(FactPaths[Told | None, bool | None]):
+class LineFacts(FactPaths[LoggedValue | None, bool | None]):
     """The facts of one line, read by the names of one policy; None stands for what is unknown."""
 
     def __init__(
@@ -70,7 +77,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         self._supply = supply
         self._moment = moment_of(line)
         self._entities: Mapping[Path, Entity] = {SUBJECT: line.subject, RESOURCE: line.resource}
-        self._derived: dict[Path, Told | None] = {}
+        self._derived: dict[Path, LoggedValue | None] = {}
         self.outside = self._outside()
         """Members of the request whose values are outside their domain: nothing is granted."""
         for path, name in self.facts.types.items():
@@ -78,7 +85,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
                 shown_path = shown(show(path))
                 raise UnreadableLineError(f"has a fact of another schema: {shown_path} as `{name}`")
 
-    def comparable(self, path: Path) -> Told | None:
+    def comparable(self, path: Path) -> LoggedValue | None:
         """Return the value at a path, or the key of the entity there; None where it is unknown."""
         recorded = self.facts.values.get(path)
         if recorded is not None:
@@ -129,35 +136,37 @@ class LineFacts(FactPaths[Told | None, bool | None]):
 
     # How single facts are read from a line.
 
-    def constant(self, value: Value, _declared: ValueType) -> Told | None:
+    def constant(self, value: Value, _declared: ValueType) -> LoggedValue | None:
         """Return a value of the settings or of a literal."""
-        return told(value)
+        return logged_value(value)
 
-    def sent(self, base: Path, name: str) -> Told | None:
+    def sent(self, base: Path, name: str) -> LoggedValue | None:
         """Return what the caller sent, or else its default."""
         if base == CONTEXT:
             if name == NOW.name:
-                return Told(text_of(self._moment))
-            return self._said_or_default("context", self.schema.context[name], self.line.context)
+                return LoggedValue(text_of(self._moment))
+            return self._admitted_or_default(
+                "context", self.schema.context[name], self.line.context
+            )
         if base == ACTION:
             action = self._resource.actions.get(self.line.action.name)
             if action is None or name not in action.properties:
                 return ABSENT
             sent = self.line.action.properties
-            return self._said_or_default("action.properties", action.properties[name], sent)
+            return self._admitted_or_default("action.properties", action.properties[name], sent)
         attribute, label = self.type_of(base).attributes[name], f"{base.name}.properties"
         if attribute.caller:
-            sent_value = self._said(label, attribute, self._entities[base].properties)
+            sent_value = self._admitted(label, attribute, self._entities[base].properties)
             if sent_value != ABSENT or f"{label}.{name}" in self.outside:
                 return sent_value
         exists = True if self._is_created(base) else self.exists(base)
-        return self.given(exists, told(attribute.default))
+        return self.given(exists, logged_value(attribute.default))
 
-    def column(self, path: Path, _attribute: Attribute) -> Told | None:
+    def column(self, path: Path, _attribute: Attribute) -> LoggedValue | None:
         """Return that a row may hold anything, or that there is none."""
         return None if self.type_of(path).table and self.exists(path) is not False else ABSENT
 
-    def key_of_row(self, _path: LookupPath) -> Told | None:
+    def key_of_row(self, _path: LookupPath) -> LoggedValue | None:
         """Return that the row is unknown that a look-up finds."""
         return None
 
@@ -165,53 +174,53 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         """Tell that what has no key has no row."""
         return False if self.comparable(path) == ABSENT else None
 
-    def first(self, preferred: Told | None, other: Told | None) -> Told | None:
+    def first(self, preferred: LoggedValue | None, other: LoggedValue | None) -> LoggedValue | None:
         """Return a value, or another one where it is absent."""
         return other if preferred == ABSENT else preferred
 
-    def given(self, condition: bool | None, value: Told | None) -> Told | None:  # noqa: FBT001
+    def given(self, condition: bool | None, value: LoggedValue | None) -> LoggedValue | None:  # noqa: FBT001
         """Return a value where a condition holds."""
         if value == ABSENT or condition is False:
             return ABSENT
         return value if condition else None
 
-    def part(self, key: Told | None, declared: EntityType, name: str) -> Told | None:
+    def part(self, key: LoggedValue | None, declared: EntityType, name: str) -> LoggedValue | None:
         """Return one column of a key."""
         columns = declared.key
         if key is None or key.text is None or len(columns) == 1:
             return key
         if key.hashed or isinstance(key.text, frozenset):
             return None
-        return Told(key.text.split("/", len(columns) - 1)[columns.index(name)])
+        return LoggedValue(key.text.split("/", len(columns) - 1)[columns.index(name)])
 
-    def whole(self, parts: Sequence[Told | None]) -> Told | None:
+    def whole(self, parts: Sequence[LoggedValue | None]) -> LoggedValue | None:
         """Return the key of these columns; of a hash nobody knows the text."""
         if ABSENT in parts:
             return ABSENT
         texts = [part.text for part in parts if part is not None and not part.hashed]
         if len(texts) < len(parts):
             return None
-        return Told(id_of(tuple(map(str, texts))) if len(texts) > 1 else texts[0])
+        return LoggedValue(id_of(tuple(map(str, texts))) if len(texts) > 1 else texts[0])
 
-    def domain(self, address: Told | None) -> Told | None:
+    def domain(self, address: LoggedValue | None) -> LoggedValue | None:
         """Return the domain of an address."""
         if address is None or address.text is None:
             return address
         if address.hashed or isinstance(address.text, frozenset):
             return None
-        return Told(address.text.rpartition("@")[2])
+        return LoggedValue(address.text.rpartition("@")[2])
 
-    def is_present(self, value: Told | None) -> bool | None:
+    def is_present(self, value: LoggedValue | None) -> bool | None:
         """Tell whether a value is there."""
         return None if value is None else value.text is not None
 
-    def is_id(self, value: Told | None) -> bool | None:
+    def is_id(self, value: LoggedValue | None) -> bool | None:
         """Tell whether a text can be an id."""
         if value is None or value.hashed or isinstance(value.text, frozenset):
             return None
         return is_id(value.text)
 
-    def same(self, left: Told | None, right: Told | None) -> bool | None:
+    def same(self, left: LoggedValue | None, right: LoggedValue | None) -> bool | None:
         """Tell whether two values are there and equal; hashes of two origins never compare."""
         if ABSENT in (left, right):
             return False
@@ -233,7 +242,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         except (KeyError, IndexError, StopIteration):
             return ""
 
-    def _supplied(self, path: Path) -> Told | None:
+    def _supplied(self, path: Path) -> LoggedValue | None:
         """Return a fact of the mount; None where there is none that fits the line."""
         if self._supply is None or isinstance(path, Root):
             return None
@@ -245,7 +254,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         if base in ROOTS and isinstance(self._entities[base].properties.get(path.name), dict):
             return None  # what the caller said is hashed, and a default must not stand for it
         self._supply.note(path)
-        return told(self._supply.comparable(path))
+        return logged_value(self._supply.comparable(path))
 
     def _agreed(self, path: Path) -> bool:
         """Tell whether the mount agrees with the line about all that leads to a fact."""
@@ -261,7 +270,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         if path in _NO_ENTITIES:
             return True
         known = self.comparable(path)
-        found = told(supply.comparable(path))
+        found = logged_value(supply.comparable(path))
         if known is None:
             return False
         if known.hashed:
@@ -274,7 +283,7 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         entity = self.is_entity(path)
         return not entity or self.exists(path) is supply.exists(path)
 
-    def key_sent(self, root: Path) -> Told | None:
+    def key_sent(self, root: Path) -> LoggedValue | None:
         """Return the key that the id of the subject or the resource names."""
         entity, declared = self._entities[root], self.type_of(root)
         if entity.id_hash is not None:
@@ -284,13 +293,15 @@ class LineFacts(FactPaths[Told | None, bool | None]):
             if present is False:
                 return ABSENT
             whole = declared.keeps_any_id or present is True or answers.get(Exists(root))
-            return Told(entity.id_hash, hashed=True) if whole else None
+            return LoggedValue(entity.id_hash, hashed=True) if whole else None
         key = key_of_id(self.schema, declared, entity.id or "")
-        return ABSENT if key is None else Told(id_of(key))
+        return ABSENT if key is None else LoggedValue(id_of(key))
 
-    def _said(self, member: str, attribute: Attribute, said: Mapping[str, object]) -> Told | None:
+    def _admitted(
+        self, member: str, attribute: Attribute, sent: Mapping[str, object]
+    ) -> LoggedValue | None:
         """Return what was admitted of what a caller said; unknown where only its hash is told."""
-        value = said.get(attribute.name)
+        value = sent.get(attribute.name)
         if value is None or f"{member}.{attribute.name}" in self.outside:
             return ABSENT
         try:
@@ -298,14 +309,14 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         except TypeError:
             return None
         # A number is written as a text, which need not be one that a caller may say.
-        return None if admitted is None else told(admitted)
+        return None if admitted is None else logged_value(admitted)
 
-    def _said_or_default(
-        self, member: str, attribute: Attribute, said: Mapping[str, object]
-    ) -> Told | None:
-        found = self._said(member, attribute, said)
+    def _admitted_or_default(
+        self, member: str, attribute: Attribute, sent: Mapping[str, object]
+    ) -> LoggedValue | None:
+        found = self._admitted(member, attribute, sent)
         refused = f"{member}.{attribute.name}" in self.outside
-        return told(attribute.default) if found == ABSENT and not refused else found
+        return logged_value(attribute.default) if found == ABSENT and not refused else found
 
     def _outside(self) -> frozenset[str]:
         """Return the members of the request whose values are outside their domain.
@@ -345,8 +356,10 @@ class LineFacts(FactPaths[Told | None, bool | None]):
         return base == RESOURCE and action is not None and action.creates
 
 
-def told(value: Value) -> Told:
+def logged_value(value: Value) -> LoggedValue:
     """Return a value as a line would tell it."""
     if value is None:
         return ABSENT
-    return Told(frozenset(map(text_of, value)) if isinstance(value, frozenset) else text_of(value))
+    return LoggedValue(
+        frozenset(map(text_of, value)) if isinstance(value, frozenset) else text_of(value)
+    )

@@ -75,8 +75,8 @@ def findings(
     key = digest_of("findings of lint", *depends).bytes()
     kept = cache.read(key)
     if kept is not None:
-        found, told = msgspec.json.decode(kept, type=tuple[tuple[Finding, ...], list[str]])
-        missing += told
+        found, sentences = msgspec.json.decode(kept, type=tuple[tuple[Finding, ...], list[str]])
+        missing += sentences
         return found
     too_large: list[str] = []
     linting = _Linting(Joined(policy), texts, schema, too_large)

@@ -118,7 +118,7 @@ class _Drawing:
         self._covering = Covering(joined, scope)
         self._rows: dict[tuple[int, int], Clauses] = {}
         """What was drawn, by where an action is allowed and by the column."""
-        self._told: dict[str, list[tuple[Node, Clauses]]] = {}
+        self._listed: dict[str, list[tuple[Node, Clauses]]] = {}
         """For each action the conditions of its cells: as a region, and in words."""
 
     def sheet(self, declared: tuple[Roles, ...]) -> Sheet:
@@ -214,8 +214,8 @@ class _Drawing:
 
     def _alike(self, action: str, allowed: Node, care: Node) -> Clauses:
         """Return the conditions of an earlier cell where they say the same of this one."""
-        regions, own = self._covering.regions, self._told.setdefault(action, [])
-        others = (told for name, told in self._told.items() if name != action)
+        regions, own = self._covering.regions, self._listed.setdefault(action, [])
+        others = (listed for name, listed in self._listed.items() if name != action)
         for region, clauses in chain(own, *others):
             lacks = regions.is_empty(care, allowed, regions.outside(region))
             if lacks and regions.is_empty(care, region, regions.outside(allowed)):

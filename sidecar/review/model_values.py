@@ -73,7 +73,7 @@ class ModelValues:
             yield cell.present
             yield from cell.value
         for sent in self._facts.caller_values.values():
-            yield from (sent.sent, sent.refused)
+            yield from (sent.is_sent, sent.is_refused)
 
     def holds(self, flag: Term) -> bool:
         """Tell whether something holds."""
@@ -177,8 +177,8 @@ class ModelValues:
             yield from self._uses_of_key(facts.type_of(root), facts.comparable(root).value)
         for entity in facts.entities.values():
             yield from self._uses_of_key(entity.type, entity.key)
-        for said in facts.caller_values.values():
-            yield from self._uses_of_value(said.attribute, said.value)
+        for caller_value in facts.caller_values.values():
+            yield from self._uses_of_value(caller_value.attribute, caller_value.value)
         for _, attribute, column in facts.stored():
             yield from self._uses_of_value(attribute, column.value)
         for of in facts.sets.of.values():

@@ -24,7 +24,7 @@ from sidecar.review.pack_revisions import PackPlace
 from sidecar.review.solver import load_solver
 from sidecar.review.states import KnownStates
 from sidecar.review.suite_case import case_to_paste
-from sidecar.review.witness import Entry, changed_entries, tell
+from sidecar.review.witness import Entry, changed_entries, compared
 from sidecar.suites import Cell, read_suites, run_suites
 from sidecar.suites.runner import cells_with_facts, failure_of
 
@@ -41,7 +41,7 @@ class Fate(Enum):
     KILLED = "killed"
     """A cell of a suite fails."""
     SURVIVED = "survived"
-    """No cell fails, and there may be a state in which it answers otherwise."""
+    """No cell fails, and there may be a state in which it decides differently."""
     EQUIVALENT = "equivalent"
     """It answers alike in every state that can be."""
     REFUSED = "refused"
@@ -170,14 +170,14 @@ class Trial:
         killed = self._killed(mutant, variant, changed)
         if killed is not None:
             return killed
-        told = tell(self._policy, variant, changed, self._known)
-        if not told.differs:
+        comparison = compared(self._policy, variant, changed, self._known)
+        if not comparison.differs:
             return Verdict(mutant, Fate.EQUIVALENT)
-        if told.witness is None:
-            return Verdict(mutant, Fate.SURVIVED, _UNKNOWN if told.unknown else _UNSHOWN)
+        if comparison.witness is None:
+            return Verdict(mutant, Fate.SURVIVED, _UNKNOWN if comparison.unknown else _UNSHOWN)
         edit = f"{mutant.file}:{mutant.line}: {mutant.sentence}"
         case = case_to_paste(
-            told.witness, edit, (self._policy, variant), self._suites, self._worlds
+            comparison.witness, edit, (self._policy, variant), self._suites, self._worlds
         )
         return Verdict(mutant, Fate.SURVIVED, case=case)
 

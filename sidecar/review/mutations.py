@@ -53,7 +53,7 @@ class Slips:
 
     def of_rule(self, rule: Rule) -> Iterator[Edit]:
         """Yield the slips in a rule."""
-        yield Edit(rule.span, "", f"delete the rule `{self._said(rule.head)}`")
+        yield Edit(rule.span, "", f"delete the rule `{self._shown(rule.head)}`")
         for parameter in rule.head.parameters:
             yield from self._parameter(parameter)
         yield from self._literals(rule)
@@ -61,7 +61,7 @@ class Slips:
             return
         if not isinstance(rule.body, Junction):
             gone = _between(rule.head.span.end, rule.body)
-            yield Edit(gone, "", f"drop the condition `{self._said(rule.body)}`")
+            yield Edit(gone, "", f"drop the condition `{self._shown(rule.body)}`")
         for condition in _conditions(rule.body):
             yield from self._condition(condition)
         for node in walk(rule.body):
@@ -76,9 +76,9 @@ class Slips:
                 what = f"from the {declaration.keyword.text} of `{kind}`"
                 yield from self._dropped(declaration.value, what)
         for line in block.rules:
-            yield Edit(line.span, "", f"delete the line `{self._said(line)}` of `{kind}`")
+            yield Edit(line.span, "", f"delete the line `{self._shown(line)}` of `{kind}`")
             implied = self._vocabulary.implied(str(line.implier.value))
-            yield from self._swapped(line.implier, implied, f"in `{self._said(line)}`")
+            yield from self._swapped(line.implier, implied, f"in `{self._shown(line)}`")
 
     # --- heads -----------------------------------------------------------------------------------
 
@@ -89,30 +89,30 @@ class Slips:
         yield Edit(
             parameter.span,
             self._own(parameter.term),
-            f"take anything for `{self._said(parameter)}`",
+            f"take anything for `{self._shown(parameter)}`",
         )
         if isinstance(pattern, Instance) and pattern.fields is not None:
-            plain = f"take any `{pattern.type.text}` for `{self._said(pattern)}`"
+            plain = f"take any `{pattern.type.text}` for `{self._shown(pattern)}`"
             yield Edit(pattern.span, pattern.type.text, plain)
             entries = pattern.fields.entries
             for at, entry in enumerate(entries if len(entries) > 1 else ()):
-                gone = f"drop `{self._said(entry)}` of `{self._said(pattern)}`"
+                gone = f"drop `{self._shown(entry)}` of `{self._shown(pattern)}`"
                 yield Edit(_without(entries, at), "", gone)
 
     # --- conditions ------------------------------------------------------------------------------
 
     def _condition(self, condition: Term) -> Iterator[Edit]:
-        said = self._said(condition)
+        shown = self._shown(condition)
         if isinstance(condition, Not):
-            yield Edit(condition.span, self._own(condition.operand), f"drop the `not` of `{said}`")
+            yield Edit(condition.span, self._own(condition.operand), f"drop the `not` of `{shown}`")
         else:
             own = self._own(condition)
             negated = f"not ({own})" if isinstance(condition, Junction) else f"not {own}"
-            yield Edit(condition.span, negated, f"negate the condition `{said}`")
+            yield Edit(condition.span, negated, f"negate the condition `{shown}`")
         if isinstance(condition, Junction):
             other = "or" if condition.word == "and" else "and"
             for at, operand in enumerate(condition.operands):
-                dropped = f"drop the condition `{self._said(operand)}`"
+                dropped = f"drop the condition `{self._shown(operand)}`"
                 yield Edit(_without(condition.operands, at), "", dropped)
             for at, word in enumerate(condition.words):
                 yield self._turned(condition, at, word.text, other)
@@ -122,10 +122,10 @@ class Slips:
         left, right = junction.operands[at : at + 2]
         own = f"({self._own(left)} {other} {self._own(right)})"
         both = Span(left.span.start, right.span.end, left.span.line, left.span.column)
-        said = (
-            f"write `{other}` for `{word}` between `{self._said(left)}` and `{self._said(right)}`"
+        shown = (
+            f"write `{other}` for `{word}` between `{self._shown(left)}` and `{self._shown(right)}`"
         )
-        return Edit(both, own, said)
+        return Edit(both, own, shown)
 
     def _comparison(self, node: Binary) -> Iterator[Edit]:
         written = node.operator.text
@@ -134,14 +134,14 @@ class Slips:
             yield Edit(
                 node.operator.span,
                 moved,
-                f"move the boundary of `{self._said(node)}`: `{moved}` for `{written}`",
+                f"move the boundary of `{self._shown(node)}`: `{moved}` for `{written}`",
             )
         if written == "in" and isinstance(node.right, Items):
-            yield from self._dropped(node.right, f"from `{self._said(node)}`")
+            yield from self._dropped(node.right, f"from `{self._shown(node)}`")
 
     def _dropped(self, items: Items, whence: str) -> Iterator[Edit]:
         for at, item in enumerate(items.items if len(items.items) > 1 else ()):
-            yield Edit(_without(items.items, at), "", f"drop `{self._said(item)}` {whence}")
+            yield Edit(_without(items.items, at), "", f"drop `{self._shown(item)}` {whence}")
 
     # --- literals --------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Slips:
         for node in walk(rule):
             if not isinstance(node, Literal):
                 continue
-            where = f"in the rule `{self._said(rule.head)}`"
+            where = f"in the rule `{self._shown(rule.head)}`"
             if isinstance(node.value, bool):
                 other = "false" if node.value else "true"
                 yield Edit(node.span, other, f"write `{other}` for `{self._own(node)}` {where}")
@@ -166,14 +166,16 @@ class Slips:
         terms = tuple(parameter.term for parameter in head.parameters)
         if head.name.text in CODED and terms and isinstance(terms[-1], Literal):
             yield terms[-1], vocabulary.codes(head.name.text, str(terms[-1].value))
-        yield from self._asked(head.name.text, terms)
+        yield from self._named_in_call(head.name.text, terms)
         for name in _action_names(rule):
             yield name, vocabulary.actions(str(name.value), rule)
         for node in walk(rule.body) if rule.body is not None else ():
             if isinstance(node, Call):
-                yield from self._asked(node.name.text, node.arguments)
+                yield from self._named_in_call(node.name.text, node.arguments)
 
-    def _asked(self, rule: str, terms: tuple[Term, ...]) -> Iterator[tuple[Literal, list[str]]]:
+    def _named_in_call(
+        self, rule: str, terms: tuple[Term, ...]
+    ) -> Iterator[tuple[Literal, list[str]]]:
         others = {
             "has_role": self._vocabulary.roles,
             "has_permission": self._vocabulary.permissions,
@@ -204,7 +206,7 @@ class Slips:
     def _own(self, node: Node) -> str:
         return self._text[node.span.start : node.span.end]
 
-    def _said(self, node: Node) -> str:
+    def _shown(self, node: Node) -> str:
         """Return a node's text in one line, not too long."""
         own = " ".join(self._own(node).split())
         return own if len(own) <= _LONGEST else f"{own[:_LONGEST]}…"

@@ -1,4 +1,4 @@
-"""A decision log asked again of another policy: what changes, and what cannot be judged.
+"""Replays a decision log under another policy: what changes, and what cannot be judged.
 
 Lines are read one by one, and equal outcomes are kept as one with their number.
 """
@@ -19,7 +19,7 @@ from sidecar.review.replay_judge import (
     Effect,
     Judge,
     Judgement,
-    NotOfAPolicyError,
+    StaleDenialError,
 )
 
 FIRST = 5
@@ -29,8 +29,8 @@ MOST_ERRORS = 1_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Answer:
-    """What a policy answered, or would answer."""
+class Outcome:
+    """The decision of a policy, with its reasons or obligations."""
 
     allowed: bool
     codes: tuple[str, ...] | None
@@ -38,8 +38,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What lines have in common that are told together: not who asked, and of what."""
+class RequestGroup:
+    """What the requests of several lines have in common: types and action, not the entities."""
 
     subject: str
     """The type of the subject."""
@@ -51,24 +51,24 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of lines with one question and one answer."""
+    """A change of the decision for lines of one group with one outcome."""
 
-    question: Question
-    before: Answer
-    after: Answer
+    group: RequestGroup
+    before: Outcome
+    after: Outcome
     supplied: tuple[str, ...] = ()
     """Facts that the lines do not hold, and that were taken from a mount."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
-    """Why lines with one question cannot be judged, or not in full."""
+    """Why lines of one group cannot be judged, or not in full."""
 
-    question: Question
+    group: RequestGroup
     decided: bool
     """Whether the decision is known, and the same; only its reasons or obligations are not."""
     missing: tuple[str, ...]
-    """What the lines do not tell, in words."""
+    """Facts that the lines do not record, in words."""
 
 
 @dataclass(slots=True)
@@ -93,10 +93,10 @@ class Replay:
     changes: dict[Change, Lines] = field(default_factory=dict)
     unjudged: dict[Unjudged, Lines] = field(default_factory=dict)
     supplied: dict[tuple[str, ...], Lines] = field(default_factory=dict)
-    """Lines whose answer stays as it is by facts that they do not hold, by these facts."""
+    """Lines whose decision stays as it is by facts that they do not hold, by these facts."""
     another_schema: Lines = field(default_factory=Lines)
     stale: Lines = field(default_factory=Lines)
-    """Denied because the facts were too old, before any policy was asked."""
+    """Denied because the facts were too old, before the policy was evaluated."""
     searches: Lines = field(default_factory=Lines)
     permissions: Lines = field(default_factory=Lines)
     unreadable: Lines = field(default_factory=Lines)
@@ -131,7 +131,7 @@ def replay(
     hashing: Hashing | None = None,
     snapshot: Snapshot | None = None,
 ) -> Replay:
-    """Ask every decision of a log again.
+    """Judge every decision of a log by another policy.
 
     Args:
         lines: Of the log.
@@ -151,7 +151,7 @@ def replay(
                 kind.add(number)
         except AnotherSchemaError:
             result.another_schema.add(number)
-        except NotOfAPolicyError:
+        except StaleDenialError:
             result.stale.add(number)
         except UnreadableLineError as error:
             result.unreadable.add(number)
@@ -163,7 +163,7 @@ def replay(
 def changes(
     lines: Iterable[bytes], policy: Policy, hashing: Hashing | None = None
 ) -> Iterator[tuple[Change, int]]:
-    """Yield how many lines of a log each change of an answer affects, most first."""
+    """Yield each change of a decision with the number of lines that it affects, most first."""
     found = replay(lines, policy, hashing).changes
     yield from sorted(
         ((change, lines.count) for change, lines in found.items()), key=lambda each: -each[1]
@@ -180,18 +180,18 @@ def _add(
         return
     actions = policy.schema.types[line.resource.type].actions
     action = line.action.name if line.action.name in actions else ""
-    question = Question(line.subject.type, action, line.resource.type)
+    group = RequestGroup(line.subject.type, action, line.resource.type)
     if judgement.effect is Effect.CHANGED:
         codes = line.obligations if line.decision else line.reasons
-        before = Answer(line.decision, tuple(sorted(codes)))
-        change = Change(question, before, _answer(judgement), judgement.supplied)
+        before = Outcome(line.decision, tuple(sorted(codes)))
+        change = Change(group, before, _outcome(judgement), judgement.supplied)
         result.changes.setdefault(change, Lines()).add(number)
     else:
         decided = judgement.effect is Effect.PARTLY
-        unjudged = Unjudged(question, decided, judgement.missing)
+        unjudged = Unjudged(group, decided, judgement.missing)
         result.unjudged.setdefault(unjudged, Lines()).add(number)
 
 
-def _answer(judgement: Judgement) -> Answer:
+def _outcome(judgement: Judgement) -> Outcome:
     codes = judgement.obligations if judgement.decision else judgement.reasons
-    return Answer(bool(judgement.decision), None if codes is None else tuple(sorted(codes)))
+    return Outcome(bool(judgement.decision), None if codes is None else tuple(sorted(codes)))

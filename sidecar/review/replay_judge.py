@@ -31,7 +31,7 @@ from sidecar.review.supplied_facts import Supply
 from sidecar.schema import EntityType
 
 STALE = ["stale_data"]
-"""The only reasons of an answer for which no policy was asked."""
+"""The only reasons of a denial for which no policy was evaluated."""
 
 
 class Effect(Enum):
@@ -49,8 +49,8 @@ class AnotherSchemaError(Exception):
     """The facts of a line need not mean what they mean here."""
 
 
-class NotOfAPolicyError(Exception):
-    """The answer was given before any policy was asked."""
+class StaleDenialError(Exception):
+    """The request was denied as stale before the policy was evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Codes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What another policy says to the question of a line."""
+    """The decision of another policy for the request of a line."""
 
     effect: Effect
     decision: bool | None
@@ -112,16 +112,16 @@ class Judge:
         Raises:
             UnreadableLineError: Its facts cannot be.
             AnotherSchemaError: It was written under a schema by which facts mean something else.
-            NotOfAPolicyError: Its answer was given before any policy was asked.
+            StaleDenialError: It was denied as stale before the policy was evaluated.
         """
         if line.revisions.schema != self._policy.schema.fingerprint:
             raise AnotherSchemaError
         if line.reasons == STALE:
-            raise NotOfAPolicyError
+            raise StaleDenialError
         names = (line.subject.type, line.resource.type)
         action = line.action.name
         if (*names, UNDECLARED_ACTION) not in self._policy.entries:
-            # Of an undeclared type no policy is asked: the schema decides, and it is the same.
+            # For an undeclared type no policy is evaluated: the schema decides, and it is the same.
             return _unchanged(line)
         entry = self._policy.entry(*names, action)
         try:

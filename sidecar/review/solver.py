@@ -49,16 +49,16 @@ class Solver:
         self._terms = terms
         self._z3 = load_solver()
         self._context = self._z3.Context()
-        self._script_told = 0
+        self._lines_added = 0
         """Lines of the script of the vocabulary that z3 knows."""
         self._own_script: list[str] = []
         # Few numbers and many flags: by default z3 spends three quarters of its time on relevancy
         # and on arithmetic that no state needs.
-        self._told("(set-option :smt.relevancy 0)(set-option :smt.arith.solver 2)")
-        self._told("(set-option :produce-unsat-assumptions true)")
-        self._told(f"(set-option :rlimit {MOST_WORK})")
+        self._evaluate("(set-option :smt.relevancy 0)(set-option :smt.arith.solver 2)")
+        self._evaluate("(set-option :produce-unsat-assumptions true)")
+        self._evaluate(f"(set-option :rlimit {MOST_WORK})")
 
-    def tell(self, lines: Iterable[str]) -> None:
+    def add(self, lines: Iterable[str]) -> None:
         """Declare and say something to this solver alone."""
         self._own_script.extend(lines)
 
@@ -71,10 +71,10 @@ class Solver:
         assumed = [each for each in assumptions if each != TRUE]
         if FALSE in assumed:
             return False
-        new = self._terms.script[self._script_told :]
-        self._script_told += len(new)
+        new = self._terms.script[self._lines_added :]
+        self._lines_added += len(new)
         question = f"(check-sat-assuming ({' '.join(assumed)}))"
-        found = self._told("\n".join([*new, *self._own_script, question])).strip()
+        found = self._evaluate("\n".join([*new, *self._own_script, question])).strip()
         self._own_script.clear()
         if found in {"sat", "unsat"}:
             return found == "sat"
@@ -85,14 +85,14 @@ class Solver:
 
     def conflict(self) -> list[Term]:
         """Return the last assumptions that cannot hold together: few, if not the fewest."""
-        found: list[Term] = _parsed(self._told("(get-unsat-assumptions)"))
+        found: list[Term] = _parsed(self._evaluate("(get-unsat-assumptions)"))
         return found
 
     def model(self) -> Model:
         """Return the model that was found last; it ends with the next question."""
-        return Model(self._told)
+        return Model(self._evaluate)
 
-    def _told(self, script: str) -> str:
+    def _evaluate(self, script: str) -> str:
         answer: str = self._z3.Z3_eval_smtlib2_string(self._context.ref(), script)
         if "(error" in answer:
             raise AssertionError(f"z3 does not understand what it was told: {answer}")
@@ -103,14 +103,14 @@ class Model:
     """One way in which all that was said holds."""
 
     def __init__(self, ask: Callable[[str], str]) -> None:
-        self._ask = ask
+        self._evaluate = ask
         self._known: dict[Term, str] = {TRUE: TRUE, FALSE: FALSE}
 
     def load(self, terms: Iterable[Term]) -> None:
         """Read the values of many terms at once, which is cheaper than one by one."""
         new = [term for term in dict.fromkeys(terms) if term not in self._known]
         if new:
-            pairs = _parsed(self._ask(f"(get-value ({' '.join(new)}))"))
+            pairs = _parsed(self._evaluate(f"(get-value ({' '.join(new)}))"))
             self._known.update(zip(new, (_written(pair[1]) for pair in pairs), strict=True))
 
     def element(self, term: Term) -> str:

@@ -204,7 +204,7 @@ class States:
             tuple[frozenset[Condition], frozenset[Term]], frozenset[Condition] | None
         ] = {}
         self._solver = Solver(self._state.terms)
-        self._told: set[Term] = set()
+        self._declared: set[Term] = set()
         """Nodes of which the solver knows."""
         self.session += 1
 
@@ -250,22 +250,22 @@ class States:
 
     def tidy(self) -> None:
         """Begin anew where there are so many nodes that the solver gets slow."""
-        if len(self._told) > MOST_NODES:
+        if len(self._declared) > MOST_NODES:
             self._begin()
 
-    def _tell(self, names: Iterable[Term]) -> None:
+    def _declare(self, names: Iterable[Term]) -> None:
         """Tell the solver of nodes, and of those below them."""
         waiting = [name for name in names if name in self._nodes]
         lines: list[str] = []
         while waiting:
             name = waiting.pop()
-            if name not in self._told:
-                self._told.add(name)
+            if name not in self._declared:
+                self._declared.add(name)
                 formula, branches = self._nodes[name]
-                self._solver.tell([f"(declare-fun {name} () Bool)"])
+                self._solver.add([f"(declare-fun {name} () Bool)"])
                 lines.append(f"(assert (=> {name} {formula}))")
                 waiting += (branch for branch in branches if branch in self._nodes)
-        self._solver.tell(lines)
+        self._solver.add(lines)
 
     def _conflict(
         self, conditions: frozenset[Condition], leading: frozenset[Term]
@@ -274,7 +274,7 @@ class States:
         assumed = {*leading, *terms.values()} - {TRUE}
         core = {FALSE}
         if FALSE not in assumed:
-            self._tell(leading)
+            self._declare(leading)
             if self._solver.is_satisfiable(sorted(assumed)):
                 return None
             core = set(self._solver.conflict())

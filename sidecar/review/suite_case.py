@@ -61,7 +61,7 @@ class Desk:
 
 def case_to_paste(
     witness: Witness,
-    told: str,
+    edit: str,
     policies: tuple[Policy, Policy],
     suites: Sequence[Suite],
     worlds: Path,
@@ -70,14 +70,14 @@ def case_to_paste(
 
     Args:
         witness: The state.
-        told: What the variant does to the policy, and where; it stands in the case's name.
+        edit: What the variant does to the policy, and where; it stands in the case's name.
         policies: The pack and its variant.
         suites: Those of the pack; the case fits into the one that is named above it.
         worlds: Where their worlds stand.
     """
-    written = _written([_case(witness, f" ({told})", policies[0])])
+    written = _written([_case(witness, f" ({edit})", policies[0])])
     nearest = _nearest(suites, witness)
-    suite = next((each for each in nearest if _tells(written, each, policies, worlds)), None)
+    suite = next((each for each in nearest if _tells_apart(written, each, policies, worlds)), None)
     where = f"into {Path(suite.file).name}" if suite else "into a suite on a world without rows"
     return f"# {where}\n{written}"
 
@@ -155,7 +155,7 @@ def _written(cases: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _tells(written: str, suite: Suite, policies: tuple[Policy, Policy], worlds: Path) -> bool:
+def _tells_apart(written: str, suite: Suite, policies: tuple[Policy, Policy], worlds: Path) -> bool:
     """Tell whether the pack passes the case on the world of a suite, and its variant does not."""
     with _pasted(written, suite) as read:
         try:

@@ -81,6 +81,6 @@ class Supply:
         return read(self._frame)
 
 
-def _plain(said: Mapping[str, object]) -> dict[str, object]:
+def _plain(sent: Mapping[str, object]) -> dict[str, object]:
     """Return what a caller said without what is hashed."""
-    return {name: value for name, value in said.items() if not isinstance(value, dict)}
+    return {name: value for name, value in sent.items() if not isinstance(value, dict)}

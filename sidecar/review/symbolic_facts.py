@@ -68,8 +68,8 @@ class CallerValue:
     base: Path
     attribute: Attribute
     value: Terms
-    sent: Term
-    refused: Term
+    is_sent: Term
+    is_refused: Term
     """Whether it is sent, and outside its domain, so that the default does not apply."""
 
 
@@ -144,14 +144,14 @@ class SymbolicFacts(FactPaths[Reading, Term]):
                 return default
             sent = self._caller_value(base, attribute)
             return self.first(
-                Reading(sent.value, sent.sent), self.given(negated(sent.refused), default)
+                Reading(sent.value, sent.is_sent), self.given(negated(sent.is_refused), default)
             )
         # Which action it is, and so what its defaults are, is open; a default that applies is no
         # other than one that is sent.
         sent = self._caller_value(base, attribute)
         is_flag = attribute.default is not None and attribute.type.is_flag
         certain = base == CONTEXT and (name == "now" or is_flag)
-        return Reading(sent.value, TRUE if certain else sent.sent)
+        return Reading(sent.value, TRUE if certain else sent.is_sent)
 
     def _has_defaults(self, base: Path) -> Term:
         creates = any(each.creates for each in self.type_of(base).actions.values())
@@ -170,8 +170,8 @@ class SymbolicFacts(FactPaths[Reading, Term]):
                 base=base,
                 attribute=attribute,
                 value=self._plain(name, self._of_all_actions(base, attribute), ()),
-                sent=terms.flag(f"is {name}"),
-                refused=terms.flag(f"is refused {name}") if refusable else FALSE,
+                is_sent=terms.flag(f"is {name}"),
+                is_refused=terms.flag(f"is refused {name}") if refusable else FALSE,
             )
         return self.caller_values[path]
 

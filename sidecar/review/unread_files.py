@@ -13,11 +13,11 @@ _YAML = frozenset({".yaml", ".yml"})
 _SPOILT = frozenset({".pol", ".polr", ".oso", ".plr"})
 """Endings that are slips of `.polar`."""
 _UNREAD = "is not read"
-_Told = tuple[str, str, str]
+_Unread = tuple[str, str, str]
 """The file, what is wrong, and how to mend it."""
 
 
-def unread_files(policies: Path, fixtures: Path) -> Iterator[_Told]:
+def unread_files(policies: Path, fixtures: Path) -> Iterator[_Unread]:
     """Yield each file that is not read though its author may think so: file, what, how to mend it.
 
     Copies that editors and tools make (`main.polar.bak`, `main.polar~`) and hidden files are left
@@ -38,7 +38,7 @@ def unread_files(policies: Path, fixtures: Path) -> Iterator[_Told]:
                     yield f"{_named(fixtures, path)}/{inner.name}", _UNREAD, mend
 
 
-def _beside_policies(policies: Path, path: Path) -> Iterator[_Told]:
+def _beside_policies(policies: Path, path: Path) -> Iterator[_Unread]:
     if path.is_dir():
         yield from _in_folder(policies, path, f"put it into `{policies.absolute().name}` itself")
     elif path.suffix.lower() in _YAML:
@@ -49,7 +49,7 @@ def _beside_policies(policies: Path, path: Path) -> Iterator[_Told]:
         yield _named(policies, path), _UNREAD, "call a file of rules `*.polar`"
 
 
-def _in_fixtures(fixtures: Path, policies: Path, path: Path) -> Iterator[_Told]:
+def _in_fixtures(fixtures: Path, policies: Path, path: Path) -> Iterator[_Unread]:
     if _looks_like_polar(path):
         mend = f"put it into `{policies.absolute().name}`"
         yield _named(fixtures, path), _UNREAD, mend
@@ -79,7 +79,7 @@ def _looks_like_polar(path: Path) -> bool:
     return suffix == ".polar" or suffix in _SPOILT or close_match(suffix, [".polar"]) is not None
 
 
-def _in_folder(directory: Path, folder: Path, mend: str) -> Iterator[_Told]:
+def _in_folder(directory: Path, folder: Path, mend: str) -> Iterator[_Unread]:
     """Yield a folder that holds what looks like a part of a pack."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".polar" or path.suffix.lower() in _YAML:

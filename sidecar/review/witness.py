@@ -1,4 +1,4 @@
-"""Telling a variant of a pack from the pack: a state in which they answer otherwise."""
+"""Compares a variant of a pack with the pack: a state in which their decisions differ."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _MOST_EXAMPLES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
-    """Facts and a request to which the two answer otherwise, as asking both has shown."""
+    """Facts and a request for which the two decide differently, as both have shown."""
 
     example: Example
     action: str
     expected: Decision
-    """What the pack itself answers."""
+    """The decision of the pack itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What could be told of a variant."""
+class Comparison:
+    """The difference of a variant from its pack."""
 
     differs: bool
-    """Whether there may be a state in which it answers otherwise; False is proved."""
+    """Whether there may be a state in which it decides differently; False is proved."""
     witness: Witness | None = None
     unknown: bool = False
     """Whether Oso is asked at request time, so that the states cannot be gone through."""
@@ -51,13 +51,13 @@ def changed_entries(policy: Policy, variant: Policy) -> list[Entry]:
     return [key for key, entry in variant.entries.items() if entry != policy.entries.get(key)]
 
 
-def tell(
+def compared(
     policy: Policy,
     variant: Policy,
     changed: Collection[Entry],
     known: KnownStates | None = None,
-) -> Told:
-    """Look for a state in which a variant answers otherwise: another verdict, reason, obligation.
+) -> Comparison:
+    """Look for a state in which a variant decides differently: decision, reasons or obligations.
 
     Args:
         policy: The pack.
@@ -81,8 +81,8 @@ def tell(
         for key, region in differing:
             witness = _shown(policy, variant, (joined, key, _existing(joined, region, paths)))
             if witness is not None:
-                return Told(differs=True, witness=witness)
-    return Told(differs=unknown or bool(differing), unknown=unknown)
+                return Comparison(differs=True, witness=witness)
+    return Comparison(differs=unknown or bool(differing), unknown=unknown)
 
 
 def _existing(joined: Joined, region: Node, paths: Collection[Path]) -> Node:
@@ -108,16 +108,16 @@ def _only(policy: Policy, entries: Collection[Entry]) -> Policy:
 
 
 def _region(joined: Joined, key: Entry) -> Node:
-    """Return the states in which two packs answer otherwise."""
+    """Return the states in which two packs decide differently."""
     scope, action = key[:2], key[2]
     trees = joined.trees
     old, new = (joined.allowed(side, scope, action) for side in (OLD_SIDE, NEW_SIDE))
     region = _either_alone(joined, old, new)
     for reason in _codes(joined, key, "forbids"):
         sides = [joined.forbidden(side, scope, action, reason) for side in (OLD_SIDE, NEW_SIDE)]
-        told = _either_alone(joined, *sides)
-        # Where both allow no reason is told; where one does, they differ anyway.
-        region = trees.either(region, trees.choose(old, FALSE, told))
+        differs = _either_alone(joined, *sides)
+        # Where both allow, no reason is reported; where one does, they differ anyway.
+        region = trees.either(region, trees.choose(old, FALSE, differs))
     for code in _codes(joined, key, "obliges"):
         sides = [joined.obliged(side, scope, action, code) for side in (OLD_SIDE, NEW_SIDE)]
         region = trees.either(region, _either_alone(joined, *sides))

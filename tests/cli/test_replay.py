@@ -19,7 +19,7 @@ from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.http import create_app
 from sidecar.reload import Places, Reloading
-from sidecar.review.replay import Answer, changes
+from sidecar.review.replay import Outcome, changes
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 KEY = b"a key for tests that is long"
@@ -374,4 +374,4 @@ def test_changes_are_printed_as_markdown_and_json(logged: Logged) -> None:
     )
     with logged.log.open("rb") as log:
         ((change, count),) = changes(log, policy)
-    assert (change.after, count) == (Answer(allowed=True, codes=()), 1)
+    assert (change.after, count) == (Outcome(allowed=True, codes=()), 1)

@@ -393,8 +393,10 @@ class _Checked(Changes):
     wanted: bool
     ways = 0
 
-    def _told(self, changed: frozenset[Slot], way: Mapping[int, Answered]) -> tuple[Answered, ...]:
-        told = super()._told(changed, way)
+    def _reduced(
+        self, changed: frozenset[Slot], way: Mapping[int, Answered]
+    ) -> tuple[Answered, ...]:
+        told = super()._reduced(changed, way)
         places = {each.test.question: test for test, each in way.items()}
         stays = {
             test: now for test, now in self._current.items() if not self._is_open(test, changed)

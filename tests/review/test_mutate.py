@@ -24,7 +24,7 @@ from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined
 from sidecar.review.mutants import Mutant, mutants_of
 from sidecar.review.mutate import Fate, Trial, Verdict, mutate
 from sidecar.review.pack_revisions import PackPlace
-from sidecar.review.witness import changed_entries, tell
+from sidecar.review.witness import changed_entries, compared
 from sidecar.suites import read_suites, run_suites
 from tests.depth import deep
 from tests.reviewing.small import NOW, SCHEMA, policy_text, states
@@ -208,15 +208,15 @@ def test_no_mutant_is_called_equivalent_that_some_state_tells_apart(tmp_path: Pa
         except InvalidPackError:  # a policy by chance can be one that does not load
             continue
         for mutant, policy, variant in tried:
-            told = tell(policy, variant, changed_entries(policy, variant))
+            comparison = compared(policy, variant, changed_entries(policy, variant))
             apart = any(
                 answered(authorize(each.request, policy, each.snapshot, NOW))
                 != answered(authorize(each.request, variant, each.snapshot, NOW))
                 for each in world
             )
-            assert told.differs or not apart, (seed, mutant)
-            assert (told.witness is not None) == told.differs, (seed, mutant)
-            verdicts[told.differs, apart] += 1
+            assert comparison.differs or not apart, (seed, mutant)
+            assert (comparison.witness is not None) == comparison.differs, (seed, mutant)
+            verdicts[comparison.differs, apart] += 1
 
     assert verdicts[True, True] > 40
     assert verdicts[False, False] > 10

@@ -13,7 +13,7 @@ import pytest
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.json_text import encode
 from sidecar.decision_log.line import Lines
-from sidecar.decision_log.reader import DecisionLine, Told, read_line
+from sidecar.decision_log.reader import DecisionLine, LoggedValue, read_line
 from sidecar.decision_log.timestamps import instant
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
@@ -56,7 +56,7 @@ def line_of(
 
 
 @dataclass(frozen=True)
-class Answer:
+class Outcome:
     """What a policy says to a question, in the form of a judgement."""
 
     decision: bool
@@ -64,7 +64,7 @@ class Answer:
     obligations: frozenset[str] | None
 
     @classmethod
-    def of(cls, request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Answer:
+    def of(cls, request: Request, policy: Policy, snapshot: Snapshot, now: datetime) -> Outcome:
         decision = authorize(request, policy, snapshot, now)
         reasons = frozenset(reason.code for reason in decision.reasons)
         obligations = frozenset(obligation.code for obligation in decision.obligations)
@@ -98,7 +98,7 @@ class Tally:
             again = Judge(old, key).judge(line)
             if again.effect is not Effect.SAME:
                 self.wrong.append((request, now, again))
-        before, after = (Answer.of(request, policy, snapshot, now) for policy in packs)
+        before, after = (Outcome.of(request, policy, snapshot, now) for policy in packs)
         ways: list[tuple[str, Hashing | None, Snapshot | None]] = [
             ("no key", None, None),
             ("key", HASHING, None),
@@ -142,8 +142,8 @@ def test_lines_are_judged_as_policies_decide_or_not_at_all(tmp_path: Path) -> No
     assert tally.counts["data: unknown"] < tally.counts["key: unknown"] / 2
 
 
-def _absent(*_: object) -> Told:
-    return Told(None)
+def _absent(*_: object) -> LoggedValue:
+    return LoggedValue(None)
 
 
 @pytest.mark.parametrize("name", ["_said_or_default", "column", "part"])

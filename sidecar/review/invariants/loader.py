@@ -23,7 +23,7 @@ from sidecar.schema.yaml_document import (
 
 NEVER, ALWAYS = "never", "always"
 _MEMBERS = ("name", NEVER, ALWAYS)
-_SAID = ("subject", "resource", "action", "when", "unless", "reason", "obligation")
+_WHAT = ("subject", "resource", "action", "when", "unless", "reason", "obligation")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -32,8 +32,8 @@ class InvalidInvariantError(InvalidDocumentsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One kind of request that an invariant speaks of."""
+class Target:
+    """One action on a type of resource, for a type of subject, that an invariant is about."""
 
     subject: str
     resource: str
@@ -52,7 +52,7 @@ class Invariant:
     line: int
     name: str
     always: bool
-    asked: tuple[Asked, ...]
+    targets: tuple[Target, ...]
     when: tuple[str, ...]
     """Conditions in Polar, of `subject`, `action`, `resource` and `context`."""
     unless: tuple[str, ...]
@@ -119,8 +119,8 @@ class _Reader:
             faults.add(node.line, f"invariant {shown(name)} needs `never` or `always`, one of them")
             kinds = [NEVER]
         what = f"{kinds[0]} of {shown(name)}"
-        said = node.members.get(kinds[0])
-        members = Members({}, {}, node.line) if said is None else faults.members(said, what, _SAID)
+        body = node.members.get(kinds[0])
+        members = Members({}, {}, node.line) if body is None else faults.members(body, what, _WHAT)
         for code, known in (
             ("reason", self._codes.reasons),
             ("obligation", self._codes.obligations),
@@ -133,14 +133,14 @@ class _Reader:
             line=node.line,
             name=name,
             always=kinds[0] == ALWAYS,
-            asked=tuple(self._asked(members, what)),
+            targets=tuple(self._targets(members, what)),
             when=self._conditions(members, "when"),
             unless=self._conditions(members, "unless"),
             reason=self._code(members, "reason"),
             obligation=self._code(members, "obligation"),
         )
 
-    def _asked(self, members: Members, what: str) -> Iterator[Asked]:
+    def _targets(self, members: Members, what: str) -> Iterator[Target]:
         schema = self._schema
         subjects = self._names(members, "subject", schema.subjects())
         resources = self._names(members, "resource", tuple(schema.types))
@@ -154,7 +154,7 @@ class _Reader:
                     ]
                     matched.update(fitting)
                     if fitting:
-                        yield Asked(subject=subject, resource=resource, action=action)
+                        yield Target(subject=subject, resource=resource, action=action)
         known = {action for each in resources for action in schema.types[each].actions}
         for pattern in patterns:
             if pattern not in matched:

@@ -14,10 +14,10 @@ from sidecar.review.aligned_diagrams import Joined, UncompiledError, uncompiled
 from sidecar.review.condition_cover import MOST_NODES, Covering, Listing
 from sidecar.review.explain import Facts, Proved, explain_to_reviewer
 from sidecar.review.invariants.loader import (
-    Asked,
     Codes,
     InvalidInvariantError,
     Invariant,
+    Target,
     read_invariants,
 )
 from sidecar.review.invariants.rules import Probes, probes_of, translated
@@ -30,7 +30,7 @@ from sidecar.schema import Schema
 class Counterexample:
     """A state in which an invariant does not hold."""
 
-    asked: Asked
+    target: Target
     actions: tuple[str, ...]
     """All actions for which it fails in the same states."""
     listing: Listing
@@ -95,24 +95,24 @@ class _Proving:
 
     def verdict(self, number: int, invariant: Invariant) -> Verdict:
         """Look for a state in which an invariant fails."""
-        together: dict[tuple[str, str, int], tuple[Node, list[Asked]]] = {}
+        together: dict[tuple[str, str, int], tuple[Node, list[Target]]] = {}
         uncompiled_ones: list[UncompiledError] = []
         too_large: list[str] = []
         unmet = True
-        for asked in invariant.asked:
+        for target in invariant.targets:
             try:
                 with self._joined.trees.bounded(MOST_NODES):
-                    meant = self._meant(number, invariant, asked)
-                    unmet = unmet and self._is_empty(asked, meant)
-                    failing = self._failing(invariant, asked, meant)
+                    meant = self._meant(number, invariant, target)
+                    unmet = unmet and self._is_empty(target, meant)
+                    failing = self._failing(invariant, target, meant)
             except UncompiledError as error:
                 uncompiled_ones.append(error)
                 continue
             except TooLargeError as error:
-                too_large.append(f"`{asked.action}` on a `{asked.resource}`: {error}")
+                too_large.append(f"`{target.action}` on a `{target.resource}`: {error}")
                 continue
-            key = (asked.subject, asked.resource, failing.number)
-            together.setdefault(key, (failing, []))[1].append(asked)
+            key = (target.subject, target.resource, failing.number)
+            together.setdefault(key, (failing, []))[1].append(target)
         found = [
             counterexample
             for failing, alike in together.values()
@@ -126,12 +126,12 @@ class _Proving:
             unmet=unmet and not unproved,
         )
 
-    def _is_empty(self, asked: Asked, region: Node) -> bool:
+    def _is_empty(self, target: Target, region: Node) -> bool:
         if region in LEAVES:
             return region is not TRUE
-        return self._covering(asked).regions.is_empty(region)
+        return self._covering(target).regions.is_empty(region)
 
-    def _meant(self, number: int, invariant: Invariant, asked: Asked) -> Node:
+    def _meant(self, number: int, invariant: Invariant, target: Target) -> Node:
         """Return the states that an invariant speaks of, for one kind of request.
 
         A condition that fails leaves its states in: nothing is proved by what nobody can tell.
@@ -143,65 +143,65 @@ class _Proving:
             ("unless", False, len(invariant.unless)),
         ):
             for place in range(count):
-                condition = self._condition((number, kind, place), asked)
+                condition = self._condition((number, kind, place), target)
                 holds = trees.settle(condition, TRUE if wanted else FALSE)
                 meant = trees.choose(holds, *((meant, FALSE) if wanted else (FALSE, meant)))
         return meant
 
-    def _failing(self, invariant: Invariant, asked: Asked, meant: Node) -> Node:
+    def _failing(self, invariant: Invariant, target: Target, meant: Node) -> Node:
         """Return the states of those that are meant in which an invariant fails."""
         joined, trees = self._joined, self._joined.trees
-        scope = (asked.subject, asked.resource)
+        scope = (target.subject, target.resource)
         if invariant.reason is not None:
-            answer = joined.forbidden(0, scope, asked.action, invariant.reason)
+            answer = joined.forbidden(0, scope, target.action, invariant.reason)
             answer = trees.settle(answer, FALSE)  # a prohibition that fails tells no reason
         elif invariant.obligation is not None:
-            answer = joined.obliged(0, scope, asked.action, invariant.obligation)
+            answer = joined.obliged(0, scope, target.action, invariant.obligation)
             if invariant.always:  # an obligation comes with an allow
-                meant = trees.choose(joined.allowed(0, scope, asked.action), meant, FALSE)
+                meant = trees.choose(joined.allowed(0, scope, target.action), meant, FALSE)
         else:
-            answer = joined.allowed(0, scope, asked.action)
+            answer = joined.allowed(0, scope, target.action)
             if invariant.always:  # what does not exist is denied by no rule of the policy
-                meant = joined.satisfying_always_on_rules(0, scope, asked.action, meant)
+                meant = joined.satisfying_always_on_rules(0, scope, target.action, meant)
         trees.scope = scope
         failing = trees.choose(answer, *((FALSE, meant) if invariant.always else (meant, FALSE)))
         if invariant.reason is None:
-            failing = joined.granting(scope, asked.action, failing)
+            failing = joined.granting(scope, target.action, failing)
         return failing
 
-    def _condition(self, key: tuple[int, str, int], asked: Asked) -> Node:
+    def _condition(self, key: tuple[int, str, int], target: Target) -> Node:
         name = self._probes.conditions[key]
-        scope = (asked.subject, asked.resource)
-        root = self._policy.probes.get((name, *scope, asked.action), FALSE)
+        scope = (target.subject, target.resource)
+        root = self._policy.probes.get((name, *scope, target.action), FALSE)
         if root is None:
-            raise UncompiledError(asked.action, asked.resource, "a condition of it")
+            raise UncompiledError(target.action, target.resource, "a condition of it")
         return self._joined.take(0, root, scope)
 
-    def _counterexample(self, failing: Node, alike: Sequence[Asked]) -> Iterator[Counterexample]:
-        asked = alike[0]
-        if self._is_empty(asked, failing):
+    def _counterexample(self, failing: Node, alike: Sequence[Target]) -> Iterator[Counterexample]:
+        target = alike[0]
+        if self._is_empty(target, failing):
             return
-        covering = self._covering(asked)
+        covering = self._covering(target)
         listing = covering.listed(failing)
         example = next(filter(None, covering.examples(listing, failing)), None)
         yield Counterexample(
-            asked=asked,
+            target=target,
             actions=tuple(each.action for each in alike),
             listing=listing,
             example=example,
-            lines=tuple(self._lines(example, asked)) if example is not None else (),
+            lines=tuple(self._lines(example, target)) if example is not None else (),
         )
 
-    def _covering(self, asked: Asked) -> Covering:
-        scope = (asked.subject, asked.resource)
+    def _covering(self, target: Target) -> Covering:
+        scope = (target.subject, target.resource)
         if scope not in self._coverings:
             self._coverings[scope] = Covering(self._joined, scope)
         return self._coverings[scope]
 
-    def _lines(self, example: Example, asked: Asked) -> Iterator[str]:
+    def _lines(self, example: Example, target: Target) -> Iterator[str]:
         """Yield the rules that decide an example, from Oso's proof."""
         facts = Facts(example.snapshot(self._policy.schema), {})
-        request = example.asking(asked.action)
+        request = example.asking(target.action)
         explained = explain_to_reviewer(request, self._policy, facts, example.now)
         granted = explained.granted
         if explained.decision.allowed and granted is not None:

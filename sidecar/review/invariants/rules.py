@@ -84,7 +84,7 @@ class _Writer:
         if any(token.type == "SEMICOLON" for token in tokenize(condition)):
             self._problem(invariant, "a condition ends at `;`; write a list of conditions")
             return
-        pairs = dict.fromkeys((asked.subject, asked.resource) for asked in invariant.asked)
+        pairs = dict.fromkeys((target.subject, target.resource) for target in invariant.targets)
         for subject, resource in pairs:
             body = condition
             helpers: list[str] = []
