@@ -6,7 +6,7 @@ Lines are read one by one, and equal outcomes are kept as one with their number.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sidecar.decision_log.hashing import Hashing
@@ -158,16 +158,6 @@ def replay(
             if len(result.errors) < MOST_ERRORS:
                 result.errors.append((number, str(error)))
     return result
-
-
-def changes(
-    lines: Iterable[bytes], policy: Policy, hashing: Hashing | None = None
-) -> Iterator[tuple[Change, int]]:
-    """Yield each change of a decision with the number of lines that it affects, most first."""
-    found = replay(lines, policy, hashing).changes
-    yield from sorted(
-        ((change, lines.count) for change, lines in found.items()), key=lambda each: -each[1]
-    )
 
 
 def _add(

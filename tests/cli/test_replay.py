@@ -19,7 +19,7 @@ from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.http import create_app
 from sidecar.reload import Places, Reloading
-from sidecar.review.replay import Outcome, changes
+from sidecar.review.replay import Outcome, replay
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 KEY = b"a key for tests that is long"
@@ -373,5 +373,5 @@ def test_changes_are_printed_as_markdown_and_json(logged: Logged) -> None:
         .policy
     )
     with logged.log.open("rb") as log:
-        ((change, count),) = changes(log, policy)
-    assert (change.after, count) == (Outcome(allowed=True, codes=()), 1)
+        ((change, lines),) = replay(log, policy).changes.items()
+    assert (change.after, lines.count) == (Outcome(allowed=True, codes=()), 1)

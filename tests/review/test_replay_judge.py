@@ -146,7 +146,7 @@ def _absent(*_: object) -> LoggedValue:
     return LoggedValue(None)
 
 
-@pytest.mark.parametrize("name", ["_said_or_default", "column", "part"])
+@pytest.mark.parametrize("name", ["_admitted_or_default", "column", "part"])
 def test_a_guess_planted_in_recollecting_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
