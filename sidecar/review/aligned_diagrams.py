@@ -7,7 +7,6 @@ or a type that only the other pack has a pack denies.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replace_fields
 
@@ -15,19 +14,18 @@ from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
 from sidecar.diagram.path_types import paths_of, with_default
-from sidecar.diagram.paths import ACTION, CONTEXT, RESOURCE, SUBJECT, Member, Path
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
 from sidecar.diagram.presupposition import presuppositions_first
 from sidecar.diagram.questions import YES_NO, Exists, Present, Question, Tested, ValueOf
 from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
-from sidecar.review.schema_union import Union, unite
+from sidecar.review.schema_union import Scope, Union, unite
+from sidecar.review.sent_enums import SentEnum, SentEnums
 from sidecar.review.states import KnownStates, States
 from sidecar.review.union_paths import UnionPaths
-from sidecar.schema import Attribute, EntityType, Kind, Schema
+from sidecar.schema import EntityType, Schema
 
-Scope = tuple[str, str]
-"""The types of subject and resource."""
 OLD_SIDE, NEW_SIDE = 0, 1
 
 
@@ -76,10 +74,11 @@ class Joined:
                 None where the packs were compiled by these very schemas.
         """
         self.policies = policies
-        self._declared = tuple(p.schema for p in policies) if declared is None else declared
         first, last = policies[0], policies[-1]
         self.union: Union = unite(first.schema, last.schema, first.settings, last.settings)
         self.schema: Schema = self.union.schema
+        written = declared or tuple(policy.schema for policy in policies)
+        self._sent_enums = SentEnums(self.schema, written)
         self.trees = Trees()
         self._ordered: set[Scope] = set()
         self._labels: dict[tuple[Scope, Question], tuple[Label, ...]] = {}
@@ -119,8 +118,8 @@ class Joined:
         if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
             return FALSE
         allowed = self._whole(side, entry, scope, action)
-        for sent in self._unknown_values(side, scope, action):
-            allowed = self.trees.choose(sent.node(self), FALSE, allowed)
+        for sent in self._sent_enums.unknown(side, scope, action):
+            allowed = self.trees.choose(self._sent(sent), FALSE, allowed)
         return self.satisfying_always_on_rules(
             side, scope, action, self.granting(scope, action, allowed)
         )
@@ -220,8 +219,8 @@ class Joined:
         if node is None:
             raise UncompiledError(action, scope[1])
         taken = self.take(side, node, scope)
-        for sent in self._unknown_values(side, scope, action):
-            taken = self.trees.choose(sent.node(self), self._without(taken, sent.path), taken)
+        for sent in self._sent_enums.unknown(side, scope, action):
+            taken = self.trees.choose(self._sent(sent), self._without(taken, sent.path), taken)
         return taken
 
     def _whole(self, side: int, entry: Entry, scope: Scope, action: str) -> Node:
@@ -244,35 +243,14 @@ class Joined:
 
     # --- values that only the other pack knows ---------------------------------------------------
 
-    def _unknown_values(self, side: int, scope: Scope, action: str) -> Iterator[_SentEnum]:
-        """Yield what a caller may send to the other pack, and is outside its domain to this one."""
-        if len(self.policies) > 1:
-            for sent in self._sent_enums(scope, action):
-                own = _attribute_at(self._declared[side], scope, action, sent.path)
-                if own is not None and own.type.name == sent.of:
-                    unknown = frozenset(sent.labels) - frozenset(_domain(own))
-                    if unknown:
-                        yield replace(sent, unknown=unknown)
-
-    def _sent_enums(self, scope: Scope, action: str) -> Iterator[_SentEnum]:
-        """Yield the enums that a caller may send with an action, with all their values."""
-        declared = self.schema.types[scope[1]].actions.get(action)
-        places: list[tuple[Path, Mapping[str, Attribute]]] = [
-            (ACTION, {} if declared is None else declared.properties),
-            (CONTEXT, self.schema.context),
-        ]
-        roots: tuple[Path, Path] = (SUBJECT, RESOURCE)
-        for root, name in zip(roots, scope, strict=True):
-            attributes = self.schema.types[name].attributes
-            places.append((root, {n: each for n, each in attributes.items() if each.caller}))
-        for base, attributes in places:
-            for name, attribute in attributes.items():
-                if attribute.type.kind is Kind.ENUM:
-                    yield _SentEnum(Member(base, name), attribute.type.name, _domain(attribute))
-
-    def labels(self, scope: Scope, question: Question) -> tuple[Label, ...]:
-        """Return all labels of a test of one value."""
-        return self._labels[scope, question]
+    def _sent(self, sent: SentEnum) -> Node:
+        """Return where one of the unknown values is sent."""
+        trees, value = self.trees, ValueOf(sent.path)
+        labels = self._labels[trees.scope, value]
+        branches = [TRUE if label in sent.unknown else FALSE for label in labels]
+        place = trees.index_of(Test(value, "finite"))
+        present = trees.branch(Present(sent.path), {True: TRUE, False: FALSE})
+        return trees.choose(present, trees.place(place, labels, branches), FALSE)
 
     def _without(self, node: Node, path: Path) -> Node:
         """Return what a tree says where there is no value at a path."""
@@ -308,7 +286,7 @@ class Joined:
                 if isinstance(test.question, ValueOf):
                     key = (scope, renamed.question)
                     self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
-        for sent in self._all_unknown(scope):
+        for sent in self._sent_enums.all_unknown(scope):
             value = ValueOf(sent.path)
             for each in (Present(sent.path), value):
                 tests.setdefault(each, Test(each, "finite"))
@@ -316,11 +294,6 @@ class Joined:
             self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *sent.labels)))
         for question in presuppositions_first(tests):
             self.trees.index_of(tests[question])
-
-    def _all_unknown(self, scope: Scope) -> Iterator[_SentEnum]:
-        for side in range(len(self.policies)):
-            for action in self.schema.types[scope[1]].actions:
-                yield from self._unknown_values(side, scope, action)
 
     def _take(self, side: int, node: Node, scope: Scope) -> Node:
         if not node.branches:
@@ -353,48 +326,6 @@ class Joined:
             own = paths_of(self.policies[side].schema, *scope)
             self._union_paths[key] = UnionPaths(self.union, own)
         return self._union_paths[key]
-
-
-@dataclass(frozen=True, slots=True)
-class _SentEnum:
-    """An enum that a caller may send."""
-
-    path: Member
-    of: str
-    labels: tuple[str, ...]
-    """All values that one of the packs knows."""
-    unknown: frozenset[str] = frozenset()
-    """Those that are outside the domain of one of the packs."""
-
-    def node(self, joined: Joined) -> Node:
-        """Return where one of the unknown values is sent."""
-        trees = joined.trees
-        labels = joined.labels(trees.scope, ValueOf(self.path))
-        place = trees.index_of(Test(ValueOf(self.path), "finite"))
-        value = trees.place(
-            place, labels, [TRUE if label in self.unknown else FALSE for label in labels]
-        )
-        return trees.choose(
-            trees.branch(Present(self.path), {True: TRUE, False: FALSE}), value, FALSE
-        )
-
-
-def _attribute_at(schema: Schema, scope: Scope, action: str, path: Member) -> Attribute | None:
-    """Return what a schema declares of a value that a caller sends."""
-    base, name = path.base, path.name
-    if base == CONTEXT:
-        return schema.context.get(name)
-    owner = schema.types.get(scope[0] if base == SUBJECT else scope[1])
-    if owner is None:
-        return None
-    if base != ACTION:
-        return owner.attributes.get(name)
-    declared = owner.actions.get(action)
-    return None if declared is None else declared.properties.get(name)
-
-
-def _domain(attribute: Attribute) -> tuple[str, ...]:
-    return attribute.only or attribute.type.values
 
 
 def _can_lack(declared: EntityType) -> bool:

@@ -17,6 +17,8 @@ from sidecar.schema.model import Action
 
 T = TypeVar("T")
 
+Scope = tuple[str, str]
+"""The types of subject and resource."""
 OLD = " (old)"
 """Behind the name of a look-up or a set of the old pack that the new one declares differently."""
 
