@@ -28,7 +28,8 @@ from sidecar.diagram.questions import (
     value_of,
 )
 from sidecar.errors import UnreadableLineError
-from sidecar.review.line_facts import ABSENT, LineFacts
+from sidecar.review.line_facts import LineFacts
+from sidecar.review.line_request import ABSENT
 from sidecar.schema import Kind, ValueType
 
 Possible = frozenset[Answer | None]

@@ -34,16 +34,16 @@ from sidecar.diagram.paths import (
     parts_of,
 )
 from sidecar.diagram.questions import Exists, Present, text_of
-from sidecar.engine.admission import admit, key_of_id
+from sidecar.engine.admission import key_of_id
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.policy import Policy
 from sidecar.engine.sensitivity import Origin, origin_of_path
 from sidecar.errors import UnreadableLineError
+from sidecar.review.line_request import ABSENT, LineRequest, logged_value
 from sidecar.review.supplied_facts import Supply
-from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType, id_of, is_id
+from sidecar.schema import Attribute, EntityType, Value, ValueType, id_of, is_id
 from sidecar.schema.messages import shown
 
-ABSENT = LoggedValue(None)
 _NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
 
 
@@ -78,8 +78,7 @@ class LineFacts(FactPaths[LoggedValue | None, bool | None]):
         self._moment = moment_of(line)
         self._entities: Mapping[Path, Entity] = {SUBJECT: line.subject, RESOURCE: line.resource}
         self._derived: dict[Path, LoggedValue | None] = {}
-        self.outside = self._outside()
-        """Members of the request whose values are outside their domain: nothing is granted."""
+        self.request = LineRequest(line, policy.schema)
         for path, name in self.facts.types.items():
             if self._type_name(path) != name:
                 shown_path = shown(show(path))
@@ -129,7 +128,7 @@ class LineFacts(FactPaths[LoggedValue | None, bool | None]):
         declared = self.type_of(base)
         attribute = declared.attributes[path.name]
         if attribute.default is not None:  # stored, sent or default, but for what is refused
-            return None if f"{show(base)}.properties.{path.name}" in self.outside else True
+            return None if self.request.is_outside(base, path.name) else True
         # Its row is there, and holds what every row has to hold.
         always = not attribute.optional
         return True if declared.table and declared.implied is None and always else None
@@ -142,24 +141,16 @@ class LineFacts(FactPaths[LoggedValue | None, bool | None]):
 
     def sent(self, base: Path, name: str) -> LoggedValue | None:
         """Return what the caller sent, or else its default."""
-        if base == CONTEXT:
-            if name == NOW.name:
+        if base in {ACTION, CONTEXT}:
+            if base == CONTEXT and name == NOW.name:
                 return LoggedValue(text_of(self._moment))
-            return self._admitted_or_default(
-                "context", self.schema.context[name], self.line.context
-            )
-        if base == ACTION:
-            action = self._resource.actions.get(self.line.action.name)
-            if action is None or name not in action.properties:
-                return ABSENT
-            sent = self.line.action.properties
-            return self._admitted_or_default("action.properties", action.properties[name], sent)
-        attribute, label = self.type_of(base).attributes[name], f"{base.name}.properties"
+            return self.request.sent_or_default(base, name)
+        attribute = self.type_of(base).attributes[name]
         if attribute.caller:
-            sent_value = self._admitted(label, attribute, self._entities[base].properties)
-            if sent_value != ABSENT or f"{label}.{name}" in self.outside:
-                return sent_value
-        exists = True if self._is_created(base) else self.exists(base)
+            sent = self.request.sent(base, name)
+            if sent != ABSENT or self.request.is_outside(base, name):
+                return sent
+        exists = True if base == RESOURCE and self.request.creates else self.exists(base)
         return self.given(exists, logged_value(attribute.default))
 
     def column(self, path: Path, _attribute: Attribute) -> LoggedValue | None:
@@ -251,7 +242,7 @@ class LineFacts(FactPaths[LoggedValue | None, bool | None]):
             return None
         if not self._agreed(path):
             return None
-        if base in ROOTS and isinstance(self._entities[base].properties.get(path.name), dict):
+        if base in ROOTS and self.request.is_hashed(base, path.name):
             return None  # what the caller said is hashed, and a default must not stand for it
         self._supply.note(path)
         return logged_value(self._supply.comparable(path))
@@ -296,70 +287,3 @@ class LineFacts(FactPaths[LoggedValue | None, bool | None]):
             return LoggedValue(entity.id_hash, hashed=True) if whole else None
         key = key_of_id(self.schema, declared, entity.id or "")
         return ABSENT if key is None else LoggedValue(id_of(key))
-
-    def _admitted(
-        self, member: str, attribute: Attribute, sent: Mapping[str, object]
-    ) -> LoggedValue | None:
-        """Return what was admitted of what a caller said; unknown where only its hash is told."""
-        value = sent.get(attribute.name)
-        if value is None or f"{member}.{attribute.name}" in self.outside:
-            return ABSENT
-        try:
-            admitted = admit(self.schema, attribute, value)
-        except TypeError:
-            return None
-        # A number is written as a text, which need not be one that a caller may say.
-        return None if admitted is None else logged_value(admitted)
-
-    def _admitted_or_default(
-        self, member: str, attribute: Attribute, sent: Mapping[str, object]
-    ) -> LoggedValue | None:
-        found = self._admitted(member, attribute, sent)
-        refused = f"{member}.{attribute.name}" in self.outside
-        return logged_value(attribute.default) if found == ABSENT and not refused else found
-
-    def _outside(self) -> frozenset[str]:
-        """Return the members of the request whose values are outside their domain.
-
-        A line tells them; one that tells of none was written before lines did, or has none.
-        """
-        line, schema = self.line, self.schema
-        found = set(line.outside)
-        resource = schema.types[line.resource.type]
-        action = resource.actions.get(line.action.name)
-        for label, declared, sent in (
-            (
-                "subject.properties",
-                schema.types[line.subject.type].attributes,
-                line.subject.properties,
-            ),
-            ("resource.properties", resource.attributes, line.resource.properties),
-            ("action.properties", action.properties if action else {}, line.action.properties),
-            ("context", schema.context, line.context),
-        ):
-            for name, value in sent.items():
-                if name in declared and self._is_outside(declared[name], value):
-                    found.add(f"{label}.{name}")
-        return frozenset(found)
-
-    def _is_outside(self, attribute: Attribute, value: object) -> bool:
-        if value is None or attribute.type.single.kind is Kind.DECIMAL:
-            return False  # see `_said`
-        try:
-            return admit(self.schema, attribute, value) is None
-        except TypeError:
-            return False  # a hash
-
-    def _is_created(self, base: Path) -> bool:
-        actions = self.schema.types[self.line.resource.type].actions
-        action = actions.get(self.line.action.name)
-        return base == RESOURCE and action is not None and action.creates
-
-
-def logged_value(value: Value) -> LoggedValue:
-    """Return a value as a line would tell it."""
-    if value is None:
-        return ABSENT
-    return LoggedValue(
-        frozenset(map(text_of, value)) if isinstance(value, frozenset) else text_of(value)
-    )

@@ -183,7 +183,7 @@ class _Judging:
         # One tree for granted and not forbidden knows more than its parts do.
         joined = self._entry.allowed is not None
         forbids = {code: self._leaves(n, f"forbid {code}") for code, n in self._forbids()}
-        refused = always_on or self._known.outside
+        refused = always_on or self._known.request.outside
         grant = frozenset((FALSE,)) if refused else self._grant(forbids)
         obliges = {}
         if TRUE in grant:

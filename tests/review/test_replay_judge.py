@@ -21,6 +21,7 @@ from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.review.line_facts import LineFacts
+from sidecar.review.line_request import LineRequest
 from sidecar.review.replay_judge import Effect, Judge, Judgement
 from tests.depth import deep
 from tests.differential.comparing import generated_pairs
@@ -146,11 +147,14 @@ def _absent(*_: object) -> LoggedValue:
     return LoggedValue(None)
 
 
-@pytest.mark.parametrize("name", ["_admitted_or_default", "column", "part"])
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [(LineRequest, "sent_or_default"), (LineFacts, "column"), (LineFacts, "part")],
+)
 def test_a_guess_planted_in_recollecting_is_caught(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of: type, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LineFacts, name, _absent)
+    monkeypatch.setattr(of, name, _absent)
 
     assert any(judged((seed,), tmp_path).wrong for seed in range(24))
 
