@@ -19,8 +19,8 @@ from sidecar.review.diff import (
 )
 from sidecar.review.entitlements import Entitlement
 from sidecar.review.example_text import as_json, lines_of
+from sidecar.review.line_decision import Effect
 from sidecar.review.replay import Replay
-from sidecar.review.replay_judge import Effect
 from sidecar.schema.messages import in_line
 
 _HEADS = {

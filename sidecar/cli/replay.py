@@ -15,8 +15,8 @@ from sidecar.cli.pack_choice import pack_settings
 from sidecar.compiler import load_pack
 from sidecar.decision_log import Hashing
 from sidecar.facts import read_directory
+from sidecar.review.line_decision import Effect
 from sidecar.review.replay import FIRST, Lines, Outcome, Replay, RequestGroup, replay
-from sidecar.review.replay_judge import Effect
 
 K = TypeVar("K")
 

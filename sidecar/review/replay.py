@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import DecisionLine, SearchLine, read_line
+from sidecar.diagram.fingerprints import Fingerprints
+from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.errors import UnreadableLineError
 from sidecar.facts import Snapshot
-from sidecar.review.replay_judge import (
-    AnotherSchemaError,
-    Effect,
-    Judge,
-    Judgement,
-    StaleDenialError,
-)
+from sidecar.review.line_decision import Effect, Judgement, LineDecision, unchanged
+from sidecar.review.line_facts import LineFacts
+from sidecar.review.supplied_facts import Supply
+
+STALE = ["stale_data"]
+"""The only reasons of a denial for which no policy was evaluated."""
+
 
 FIRST = 5
 """How many line numbers are kept of equal lines."""
@@ -185,3 +188,72 @@ def _add(
 def _outcome(judgement: Judgement) -> Outcome:
     codes = judgement.obligations if judgement.decision else judgement.reasons
     return Outcome(bool(judgement.decision), None if codes is None else tuple(sorted(codes)))
+
+
+class AnotherSchemaError(Exception):
+    """The facts of a line need not mean what they mean here."""
+
+
+class StaleDenialError(Exception):
+    """The request was denied as stale before the policy was evaluated."""
+
+
+class Judge:
+    """Judges lines by one policy."""
+
+    def __init__(
+        self, policy: Policy, hashing: Hashing | None = None, snapshot: Snapshot | None = None
+    ) -> None:
+        """Prepare to judge.
+
+        Args:
+            policy: The other policy.
+            hashing: By the key of the log, if it is known.
+            snapshot: Facts for what lines do not hold, if any are given.
+        """
+        self._policy = policy
+        self._snapshot = snapshot
+        self._hashing = hashing
+        self._readers: dict[tuple[str, str], Reader] = {}
+        self._fingerprints = Fingerprints(policy.tests, policy.settings)
+
+    def judge(self, line: DecisionLine) -> Judgement:
+        """Judge a line.
+
+        Raises:
+            UnreadableLineError: Its facts cannot be.
+            AnotherSchemaError: It was written under a schema by which facts mean something else.
+            StaleDenialError: It was denied as stale before the policy was evaluated.
+        """
+        if line.revisions.schema != self._policy.schema.fingerprint:
+            raise AnotherSchemaError
+        if line.reasons == STALE:
+            raise StaleDenialError
+        names = (line.subject.type, line.resource.type)
+        action = line.action.name
+        if (*names, UNDECLARED_ACTION) not in self._policy.entries:
+            # For an undeclared type no policy is evaluated: the schema decides, and it is the same.
+            return unchanged(line)
+        entry = self._policy.entry(*names, action)
+        try:
+            judgement = self._judged(line, entry, None)
+            if self._snapshot is None or judgement.effect in {Effect.SAME, Effect.CHANGED}:
+                return judgement
+            supply = Supply.of(line, self._policy, self._reader(*names), self._snapshot)
+            if supply is None:
+                return judgement
+            return replace(self._judged(line, entry, supply), supplied=supply.used)
+        except (ValueError, ArithmeticError) as error:
+            raise UnreadableLineError(f"has a fact that is none of its type: {error}") from None
+
+    def _judged(self, line: DecisionLine, entry: Entry, supply: Supply | None) -> Judgement:
+        known = LineFacts(line, self._policy, self._hashing, supply)
+        return LineDecision(line, entry, known, self._policy, self._fingerprints).judgement()
+
+    def _reader(self, subject: str, resource: str) -> Reader:
+        reader = self._readers.get((subject, resource))
+        if reader is None:
+            types, settings = self._policy.schema.types, self._policy.settings
+            reader = Reader(self._policy.schema, settings, types[subject], types[resource])
+            self._readers[subject, resource] = reader
+        return reader

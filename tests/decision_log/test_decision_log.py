@@ -45,7 +45,8 @@ from sidecar.http import RequestHead, create_app, service_of
 from sidecar.http.environment import utc_now
 from sidecar.model import Reference, Request, Window
 from sidecar.reload import Pair, Places, Reloading, State
-from sidecar.review.replay_judge import Effect, Judge
+from sidecar.review.line_decision import Effect
+from sidecar.review.replay import Judge
 from sidecar.schema import read_schema
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START

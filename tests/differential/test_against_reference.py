@@ -29,7 +29,8 @@ from sidecar.facts import Snapshot, read_directory
 from sidecar.http import create_app
 from sidecar.model import Reference, Request
 from sidecar.reload import Pair
-from sidecar.review.replay_judge import Effect, Judge
+from sidecar.review.line_decision import Effect
+from sidecar.review.replay import Judge
 from tests import reference
 from tests.bundled import through_a_bundle
 from tests.depth import deep

@@ -1,37 +1,32 @@
-"""Judges a line of the decision log by another policy: exactly, or not at all.
+"""The decision of a policy for a line of the decision log: exact, or open.
 
-The trees are walked with three values. Where the line does not know the outcome of a test, all of
-its branches are walked; where they come to the same end, the answer is known all the same.
+Diagrams are walked with three values. Where the line does not know the outcome of a test, all of
+its branches are walked; where they come to the same end, the decision is known all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 
-from sidecar.bundle import UNDECLARED_ACTION, Entry
-from sidecar.decision_log.hashing import Hashing
+from sidecar.bundle import Entry
 from sidecar.decision_log.reader import DecisionLine
 from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node
-from sidecar.diagram.paths import RESOURCE, SUBJECT
-from sidecar.diagram.questions import Question
+from sidecar.diagram.path_text import show
+from sidecar.diagram.paths import RESOURCE, SETTINGS, SUBJECT, Path, root_of
+from sidecar.diagram.questions import Exists, Present, Question, facts_of
 from sidecar.engine.admission import can_be_created, key_of_id
 from sidecar.engine.always_on import always_on_reasons
-from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.engine.trace import RuleAnswer
 from sidecar.errors import UnreadableLineError
-from sidecar.facts import Snapshot
 from sidecar.review.line_answers import Answering
 from sidecar.review.line_facts import LineFacts
-from sidecar.review.line_unknowns import unknown
-from sidecar.review.supplied_facts import Supply
 from sidecar.schema import EntityType
 
-STALE = ["stale_data"]
-"""The only reasons of a denial for which no policy was evaluated."""
+REQUEST_TIME = "a rule that only Oso can answer, when it is asked"
 
 
 class Effect(Enum):
@@ -43,14 +38,6 @@ class Effect(Enum):
     """The decision is the same; of its reasons or obligations the line does not know enough."""
     UNKNOWN = "unknown"
     """The decision cannot be judged."""
-
-
-class AnotherSchemaError(Exception):
-    """The facts of a line need not mean what they mean here."""
-
-
-class StaleDenialError(Exception):
-    """The request was denied as stale before the policy was evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,78 +74,7 @@ class Judgement:
     """Facts that are not of the line but of the mount that was given beside it."""
 
 
-class Judge:
-    """Judges lines by one policy."""
-
-    def __init__(
-        self, policy: Policy, hashing: Hashing | None = None, snapshot: Snapshot | None = None
-    ) -> None:
-        """Prepare to judge.
-
-        Args:
-            policy: The other policy.
-            hashing: By the key of the log, if it is known.
-            snapshot: Facts for what lines do not hold, if any are given.
-        """
-        self._policy = policy
-        self._snapshot = snapshot
-        self._hashing = hashing
-        self._readers: dict[tuple[str, str], Reader] = {}
-        self._fingerprints = Fingerprints(policy.tests, policy.settings)
-
-    def judge(self, line: DecisionLine) -> Judgement:
-        """Judge a line.
-
-        Raises:
-            UnreadableLineError: Its facts cannot be.
-            AnotherSchemaError: It was written under a schema by which facts mean something else.
-            StaleDenialError: It was denied as stale before the policy was evaluated.
-        """
-        if line.revisions.schema != self._policy.schema.fingerprint:
-            raise AnotherSchemaError
-        if line.reasons == STALE:
-            raise StaleDenialError
-        names = (line.subject.type, line.resource.type)
-        action = line.action.name
-        if (*names, UNDECLARED_ACTION) not in self._policy.entries:
-            # For an undeclared type no policy is evaluated: the schema decides, and it is the same.
-            return _unchanged(line)
-        entry = self._policy.entry(*names, action)
-        try:
-            judgement = self._judged(line, entry, None)
-            if self._snapshot is None or judgement.effect in {Effect.SAME, Effect.CHANGED}:
-                return judgement
-            supply = Supply.of(line, self._policy, self._reader(*names), self._snapshot)
-            if supply is None:
-                return judgement
-            return replace(self._judged(line, entry, supply), supplied=supply.used)
-        except (ValueError, ArithmeticError) as error:
-            raise UnreadableLineError(f"has a fact that is none of its type: {error}") from None
-
-    def _judged(self, line: DecisionLine, entry: Entry, supply: Supply | None) -> Judgement:
-        known = LineFacts(line, self._policy, self._hashing, supply)
-        return _Judging(line, entry, known, self._policy, self._fingerprints).judgement()
-
-    def _reader(self, subject: str, resource: str) -> Reader:
-        reader = self._readers.get((subject, resource))
-        if reader is None:
-            types, settings = self._policy.schema.types, self._policy.settings
-            reader = Reader(self._policy.schema, settings, types[subject], types[resource])
-            self._readers[subject, resource] = reader
-        return reader
-
-
-def _unchanged(line: DecisionLine) -> Judgement:
-    return Judgement(
-        effect=Effect.SAME,
-        decision=line.decision,
-        reasons=frozenset(line.reasons),
-        obligations=frozenset(line.obligations),
-        missing=(),
-    )
-
-
-class _Judging:
+class LineDecision:
     """Joins the rules of one entry as `authorize` does, with all that they can come to."""
 
     def __init__(
@@ -179,15 +95,24 @@ class _Judging:
         """What was met and is unknown, by the rule for which it is asked."""
 
     def judgement(self) -> Judgement:
+        """Compare the decision with that of the line.
+
+        Raises:
+            UnreadableLineError: The line does not say whether subject and resource exist.
+        """
         always_on = self._always_on_reasons()
         # One tree for granted and not forbidden knows more than its parts do.
         joined = self._entry.allowed is not None
-        forbids = {code: self._leaves(n, f"forbid {code}") for code, n in self._forbids()}
+        forbids = {
+            code: self._leaves(n, f"forbid {code}") for code, n in self._entry.forbids.items()
+        }
         refused = always_on or self._known.request.outside
         grant = frozenset((FALSE,)) if refused else self._grant(forbids)
         obliges = {}
         if TRUE in grant:
-            obliges = {code: self._leaves(n, f"oblige {code}") for code, n in self._obliges()}
+            obliges = {
+                code: self._leaves(n, f"oblige {code}") for code, n in self._entry.obliges.items()
+            }
         denials = []
         if grant != {TRUE}:
             faults = [*forbids.values()] if joined else [grant - {TRUE}, *forbids.values()]
@@ -276,12 +201,6 @@ class _Judging:
             return frozenset((FALSE,))
         return leaves
 
-    def _forbids(self) -> Iterable[tuple[str, Node | None]]:
-        return self._entry.forbids.items()
-
-    def _obliges(self) -> Iterable[tuple[str, Node | None]]:
-        return self._entry.obliges.items()
-
     def _leaves(self, root: Node | None, rule: str) -> frozenset[Node]:
         """Return every leaf that a tree can come to, and note the tests whose outcome is open."""
         if root is None:
@@ -315,7 +234,7 @@ class _Judging:
         for rule, questions in self._open.items():
             if rule.partition(" ")[0] in rules:
                 for question in questions:
-                    missing.update(unknown(self._known, question))
+                    missing.update(_unknown(self._known, question))
         return tuple(sorted(missing))
 
 
@@ -344,3 +263,37 @@ def _codes(
     if not possible:
         certain = frozenset(("not_granted",))
     return Codes(certain, possible if certain and possible else possible | {"not_granted"})
+
+
+def unchanged(line: DecisionLine) -> Judgement:
+    """Return that a decision stays as the line has it."""
+    return Judgement(
+        effect=Effect.SAME,
+        decision=line.decision,
+        reasons=frozenset(line.reasons),
+        obligations=frozenset(line.obligations),
+        missing=(),
+    )
+
+
+def _unknown(known: LineFacts, question: Question | None) -> Iterator[str]:
+    """Yield each fact that a question is open for; None stands for a rule that was not compiled."""
+    if question is None:
+        yield REQUEST_TIME
+        return
+    match question:
+        case Exists(path):
+            yield f"whether {_shown(path)} exists"
+        case Present(path):
+            yield f"whether there is {_shown(path)}"
+        case _:
+            facts = [path for path in facts_of(question) if root_of(path) != SETTINGS]
+            absent = [path for path in facts if known.comparable(path) is None]
+            if absent:
+                yield from map(_shown, absent)
+            else:
+                yield f"{' and '.join(map(_shown, facts))}, of which it holds a hash"
+
+
+def _shown(path: Path) -> str:
+    return f"`{show(path)}`"

@@ -20,9 +20,10 @@ from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
 from sidecar.facts import Snapshot
 from sidecar.model import Request
+from sidecar.review.line_decision import Effect, Judgement
 from sidecar.review.line_facts import LineFacts
 from sidecar.review.line_request import LineRequest
-from sidecar.review.replay_judge import Effect, Judge, Judgement
+from sidecar.review.replay import Judge
 from tests.depth import deep
 from tests.differential.comparing import generated_pairs
 
