@@ -201,6 +201,9 @@ class LineDecision:
             return frozenset((FALSE,))
         return leaves
 
+    def _coded(self, rule: str, roots: Mapping[str, Node | None]) -> dict[str, frozenset[Node]]:
+        return {code: self._leaves(root, f"{rule} {code}") for code, root in roots.items()}
+
     def _leaves(self, root: Node | None, rule: str) -> frozenset[Node]:
         """Return every leaf that a tree can come to, and note the tests whose outcome is open."""
         if root is None:
