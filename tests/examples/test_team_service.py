@@ -64,6 +64,28 @@ def test_an_invitation_that_is_accepted_twice_gives_one_membership(service: Team
     assert refused == ["not_pending"] * 3
 
 
+def test_a_token_that_was_replaced_is_not_accepted_after_that(service: TeamService) -> None:
+    crowd = Crowd(service, "again")
+    crowd.gather()
+    actions = []
+    for person in ("again-a", "again-b", "again-c"):
+        crowd.sign_up(person)
+        _, answer = crowd.invite(crowd.owner, person, "support")
+        token = {"token": service.token(crowd.email(person))}
+        path = f"/invitations/{answer['invitation']}/resend"
+        actions += [
+            partial(crowd.change, person, "POST", "/invitations/accept", token),
+            partial(crowd.change, crowd.owner, "POST", path),
+        ]
+
+    crowd.at_once(actions)
+
+    made = [(each.resource, each.action) for each in crowd.check()]
+    for resource, action in made:
+        if action == "accept":
+            assert (resource, "resend") not in made
+
+
 def test_nothing_is_done_by_somebody_after_their_removal(service: TeamService) -> None:
     crowd = Crowd(service, "leaving")
     crowd.gather(leaving_a="admin", leaving_b="admin", leaving_c="admin")

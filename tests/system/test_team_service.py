@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.examples.crowd import Crowd
@@ -32,3 +33,13 @@ def test_connections_that_the_server_has_closed_are_made_anew(service: TeamServi
         crowd.set_plan("750.00")
 
     crowd.check()
+
+
+def test_the_role_of_the_sidecar_cannot_read_passwords(service: TeamService) -> None:
+    url = (service.directory / "database").read_text().replace("team_service", "sidecar_reader")
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT id FROM people")
+        for table in ("passwords", "sessions", "sign_ups", "events"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT * FROM {table}".encode())

@@ -12,6 +12,7 @@ from sidecar.client import Entity, Question
 from team_service import inputs
 from team_service.database import Row, Transaction, instant
 from team_service.decisions import Decisions, now
+from team_service.errors import RefusedError
 from team_service.mail import Mailer, hash_of, new_token
 from team_service.people import People, signed_in
 
@@ -64,7 +65,8 @@ class Invitations:
             )
 
         position = self._decisions.change(account, question, write)
-        return self._mailed(identifier, account, email, token, position), 201
+        address = inputs.canonical_email(email)
+        return self._mailed(identifier, account, address, token, position), 201
 
     def resend(self, identifier: str) -> ResponseReturnValue:
         """Mail another token, which takes the place of the first, and renew the invitation."""
@@ -110,16 +112,22 @@ class Invitations:
     def sign_up(self) -> ResponseReturnValue:
         """Sign up by the token of an invitation, and become a member.
 
-        Who was signed up by an earlier attempt, which others were sooner than, only becomes one.
+        The repeated request of somebody who is signed in by now only accepts.
         """
         return self.accept() if g.session else self._accept(self._people.confirm_invited())
 
     def _accept(self, person: str) -> ResponseReturnValue:
-        row = self._row("token_hash", hash_of(inputs.text("token")))
+        token_hash = hash_of(inputs.text("token"))
+        row = self._row("token_hash", token_hash)
         account = row["account_id"]
 
         def write(transaction: Transaction) -> None:
-            transaction.run("UPDATE invitations SET status = 'accepted' WHERE id = %s", row["id"])
+            # The token is the business of the service: it may have been replaced meanwhile.
+            statement = (
+                "UPDATE invitations SET status = 'accepted' WHERE id = %s AND token_hash = %s"
+            )
+            if not transaction.run(statement, row["id"], token_hash):
+                raise RefusedError("This token no longer holds; use that of the newest mail.")
             # The role that the invitation offers now: it may have changed since it was sent.
             transaction.run(
                 "INSERT INTO members (account_id, person_id, role, joined_at)"
