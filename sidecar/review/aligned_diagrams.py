@@ -111,6 +111,8 @@ class Joined:
     def allowed(self, side: int, scope: Scope, action: str) -> Node:
         """Return where a pack allows an action: granted, not forbidden, and nothing missing (R20).
 
+        An obligation that fails denies as any rule that does.
+
         Raises:
             UncompiledError: Oso is asked about it at request time.
         """
@@ -118,6 +120,9 @@ class Joined:
         if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
             return FALSE
         allowed = self._whole(side, entry, scope, action)
+        for oblige in entry.obliges.values():
+            if oblige is not None and self.trees.can_fail(taken := self.take(side, oblige, scope)):
+                allowed = self.trees.choose(self._works(taken), allowed, FALSE)
         for sent in self._sent_enums.unknown(side, scope, action):
             allowed = self.trees.choose(self._sent(sent), FALSE, allowed)
         return self.satisfying_always_on_rules(
@@ -236,6 +241,11 @@ class Joined:
         for forbid in known[1:]:
             allowed = self.trees.choose(self.trees.settle(forbid, TRUE), FALSE, allowed)
         return allowed
+
+    def _works(self, node: Node) -> Node:
+        """Return where a rule does not fail, whether it holds or not."""
+        failing, denying = (self.trees.settle(node, leaf) for leaf in (TRUE, FALSE))
+        return self.trees.choose(failing, denying, TRUE)
 
     def exists(self, path: Path) -> Node:
         """Return where there is such an entity, for the pair of types that is looked at."""

@@ -338,6 +338,31 @@ def test_a_condition_that_fails_proves_nothing(shallow: Path, invariant: str) ->
     assert "\n     and folder.parent.parent is given\n" in proved.output
 
 
+def test_what_an_obligation_that_fails_denies_is_not_proved_to_be_allowed(shallow: Path) -> None:
+    rule = (
+        'oblige(user: User, _: Action, folder: Folder, "log") if has_role(user, "owner", folder);\n'
+    )
+    main_file = shallow / "main.polar"
+    main_file.write_text(f"{main_file.read_text()}{rule}")
+    (shallow.parent / "fixtures" / "reasons.yaml").write_text("obligations: {log: Log it.}\n")
+    deep_folder = "when: [resource.owner = subject, resource.parent.parent.exists = true]"
+    (shallow / "invariants.yaml").write_text(
+        "invariants:\n"
+        "  - name: owners always tidy\n"
+        "    always: {resource: folder, action: tidy, when: resource.owner = subject}\n"
+        "  - name: nobody tidies what is too deep\n"
+        f"    never: {{resource: folder, action: tidy, {deep_folder}}}\n"
+    )
+
+    proved = CliRunner().invoke(main, ["prove", "--policies", str(shallow)])
+
+    lines = proved.stdout.splitlines()
+    assert [line for line in lines if line.startswith(("FAILS", "proved"))] == [
+        "FAILS   owners always tidy (policies/invariants.yaml:2)",
+        "proved  nobody tidies what is too deep",
+    ]
+
+
 def test_a_depth_of_thirty_two_compiles(places: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies/main.polar").write_text(RULES)
