@@ -32,7 +32,7 @@ from sidecar.diagram.paths import (
     Path,
     json_form,
 )
-from sidecar.schema.model import Attribute, EntityType, by_polar_name
+from sidecar.schema.model import Attribute, EntityType, LocalAttribute, by_polar_name
 
 _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "Leq": "Geq", "Geq": "Leq"}
 _SYMMETRIC = {"Eq", "Neq"}
@@ -78,12 +78,22 @@ class WatchedLook(Look):
         elif isinstance(found, Thing):
             self._found_absent(_look_up(base, name, arguments or ()), found.type.name)
         else:
-            attribute = by_polar_name(self._attributes_of(instance), name)
+            attribute = self._attribute_of(instance, name)
             path = Member(base, name if attribute is None else attribute.name)
             entity = attribute is not None and isinstance(instance, Thing)
             self._found_absent(path, attribute.type.target if attribute and entity else "")
             self._run.answer(NoValue(path), lambda: False)
         return found
+
+    def _attribute_of(self, instance: object, name: str) -> Attribute | None:
+        """Return an attribute by its name in Polar; of a part of an instant that of the instant."""
+        attributes = self._attributes_of(instance)
+        local: Mapping[str, LocalAttribute] = {}
+        if isinstance(instance, Thing):
+            local = instance.type.local
+        elif isinstance(instance, ContextObject):
+            local = self._names.schema.local_context
+        return attributes[local[name].of] if name in local else by_polar_name(attributes, name)
 
     def _attributes_of(self, instance: object) -> Mapping[str, Attribute]:
         """Return what the schema declares of a thing, the action, the context or the settings."""
@@ -98,6 +108,8 @@ class WatchedLook(Look):
         if base is None or declared is None:
             return
         attribute = by_polar_name(declared.attributes, name)
+        if name in declared.local:
+            attribute = declared.attributes[declared.local[name].of]
         if attribute is not None:
             self._found_absent(Member(base, attribute.name), attribute.type.target)
         elif name in declared.lookups:

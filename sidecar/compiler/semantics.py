@@ -46,10 +46,12 @@ from sidecar.errors import PolicyFault
 from sidecar.polar.desugar import PRESENT
 from sidecar.polar.literals import number_value, text_value
 from sidecar.polar.names import Names, nearest, not_there, with_article
+from sidecar.schema.local_time import LocalPart
 from sidecar.schema.model import (
     TEXTS,
     Attribute,
     Kind,
+    LocalAttribute,
     Lookup,
     Value,
     ValueType,
@@ -63,6 +65,22 @@ MAXIMUM_DEPTH = 12
 
 def _any_row(lookup: Lookup) -> str:
     return lookup.name if lookup.finds_any else ""
+
+
+def _part(instant: object, local: LocalAttribute) -> object:
+    """Return what Oso is given for a part of an instant, which is there where the instant is."""
+    if not isinstance(instant, Fact):
+        return instant
+    part = LocalPart(local.part, local.zone)
+    path = Member(instant.path, part.name)
+    return Fact(path, Attribute(name=part.name, type=part.type))
+
+
+def _restored(owner: Fact | Constant, name: str) -> Fact | None:
+    """Return the symbol of a part of an instant, by its step in a path."""
+    if owner.type.kind is not Kind.INSTANT:
+        return None
+    return Fact(Member(owner.path, name), Attribute(name=name, type=LocalPart.named(name).type))
 
 
 class Look:
@@ -106,7 +124,7 @@ class Look:
         if isinstance(instance, ActionObject):
             return self._of_action(name)
         if isinstance(instance, ContextObject):
-            return self._declared(CONTEXT, "the context", self._names.schema.context, name)
+            return self._of_context(name)
         if isinstance(instance, SettingsObject):
             settings = self._names.schema.settings
             return self._setting(self._attribute(settings, name, f"there is no setting `{name}`"))
@@ -132,7 +150,7 @@ class Look:
             case Member(base, name):
                 owner = self.restore(base, subject, resource)
                 if isinstance(owner, Fact | Constant):
-                    return self._of_value(owner, name, None)
+                    return _restored(owner, name) or self._of_value(owner, name, None)
                 assert isinstance(owner, Thing)  # noqa: S101 - all else has no members
                 attribute = owner.type.attributes[name]
                 checked = name not in owner.type.key
@@ -170,6 +188,9 @@ class Look:
             and not thing.type.lookups[name].arguments
         ):
             return self._look_up(thing, thing.type.lookups[name], ())
+        if arguments is None and name in thing.type.local:
+            local = thing.type.local[name]
+            return _part(self._of_thing(thing, thing.type.attributes[local.of].polar, None), local)
         attribute = by_polar_name(thing.type.attributes, name)
         if attribute is None or arguments is not None:
             raise PolicyFault(not_there(thing.type, name), name)
@@ -283,6 +304,13 @@ class Look:
         raise PolicyFault(
             f"{with_article(value.type.name)} has no `{name}`; {nearest(name, known)}", name
         )
+
+    def _of_context(self, name: str) -> object:
+        schema = self._names.schema
+        if name in schema.local_context:
+            local = schema.local_context[name]
+            return _part(self._of_context(schema.context[local.of].polar), local)
+        return self._declared(CONTEXT, "the context", schema.context, name)
 
     def _of_action(self, name: str) -> object:
         action, properties = self._action

@@ -19,6 +19,7 @@ from sidecar.diagram.paths import (
     as_member,
     root_of,
 )
+from sidecar.schema.local_time import LocalPart
 from sidecar.schema.model import Attribute, EntityType, Kind, Lookup, Schema, ValueType
 
 
@@ -106,7 +107,10 @@ class PathTypes:
         if base == SETTINGS:
             return self.schema.settings[name]
         if not self.is_entity(base):
-            if name != "domain" or self.attribute(base).type.kind is not Kind.EMAIL:
+            kind = self.attribute(base).type.kind
+            if kind is Kind.INSTANT:
+                return Attribute(name=name, type=LocalPart.named(name).type)
+            if name != "domain" or kind is not Kind.EMAIL:
                 raise LookupError(name)
             return Attribute(name=name, type=ValueType(Kind.DOMAIN, "domain"))
         return self.type_of(base).attributes[name]

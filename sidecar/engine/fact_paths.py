@@ -39,6 +39,7 @@ from sidecar.diagram.paths import (
 )
 from sidecar.diagram.questions import value_of
 from sidecar.schema import Attribute, EntityType, Kind, Lookup, Schema, Value, ValueType, key_of
+from sidecar.schema.local_time import LocalPart
 
 V = TypeVar("V")
 """A value, or that it is absent, as the backend has it."""
@@ -77,8 +78,8 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
             return self.sent(base, name)
         if base == SETTINGS:
             return self.constant(self.settings.get(name), self.attribute(path).type)
-        if not self.is_entity(base):  # the only member of a value is the domain of an address
-            return self.domain(self.comparable(base))
+        if not self.is_entity(base):  # the domain of an address, or a part of an instant
+            return self._of_value(base, name)
         declared = self.type_of(base)
         if name in declared.key:
             return self.part(self.comparable(base), declared, name)
@@ -91,6 +92,12 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
             return stored
         default = self.constant(attribute.default, attribute.type)
         return self.first(stored, self.given(self.exists(base), default))
+
+    def _of_value(self, base: Path, name: str) -> V:
+        value = self.comparable(base)
+        if self.attribute(base).type.kind is Kind.EMAIL:
+            return self.domain(value)
+        return self.local(value, LocalPart.named(name))
 
     def key(self, path: Path) -> V:
         """Return the key of an entity, whether it exists or not."""
@@ -221,6 +228,10 @@ class FactPaths(PathTypes, ABC, Generic[V, T]):
     @abstractmethod
     def domain(self, address: V) -> V:
         """Return the domain of an address."""
+
+    @abstractmethod
+    def local(self, instant: V, part: LocalPart) -> V:
+        """Return the hour, the weekday or the date of an instant."""
 
     @abstractmethod
     def is_present(self, value: V) -> T:

@@ -15,6 +15,7 @@ from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.engine.frame import UNREAD, Frame, Read, constant
 from sidecar.facts import Row
 from sidecar.schema import Attribute, EntityType, Schema, Value, ValueType, is_id
+from sidecar.schema.local_time import LocalPart
 
 _INDEX: Mapping[Path, int] = {SUBJECT: 0, RESOURCE: 1}
 
@@ -128,6 +129,11 @@ class Reader(FactPaths[Read, Read]):
     def domain(self, address: Read) -> Read:
         """Return the domain of an address."""
         return lambda frame: domain_of(address(frame))
+
+    def local(self, instant: Read, part: LocalPart) -> Read:
+        """Return the hour, the weekday or the date of an instant."""
+        read = part.reader()
+        return lambda frame: None if (found := instant(frame)) is None else read(found)
 
     def is_present(self, value: Read) -> Read:
         """Tell whether a value is there."""

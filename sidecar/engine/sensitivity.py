@@ -65,8 +65,8 @@ def origin_of_path(reader: PathTypes, resource: EntityType, path: Path) -> Origi
         return origin_of_context(schema, attribute)
     if base == SETTINGS:
         return ("setting", attribute.name)
-    if not reader.is_entity(base):  # the domain of an address
-        return ("domain", *origin_of_path(reader, resource, base))
+    if not reader.is_entity(base):  # the domain of an address, or a part of an instant
+        return (attribute.name, *origin_of_path(reader, resource, base))
     return origin_of_attribute(schema, reader.type_of(base), attribute)
 
 
@@ -114,6 +114,6 @@ class Secrecy:
             return any(each is not None and is_secret(self._schema, each) for each in declared)
         if is_secret(self._schema, self._reader.attribute(path)):
             return True
-        # The domain of an address is as sensitive as the address.
+        # The domain of an address is as sensitive as the address, a part of an instant as that.
         roots = (CONTEXT, SETTINGS)
         return base not in roots and not self._reader.is_entity(base) and self.of(base)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sidecar.diagram.nodes import Node, Test
-from sidecar.diagram.paths import NOW, LookupPath, within
+from sidecar.diagram.paths import NOW, LookupPath, Member, Operand, parts_of, within
 from sidecar.diagram.questions import NumberOf, Order, Present, Same, facts_of, value_of
 from sidecar.engine.frame import Frame, Read, constant
 from sidecar.engine.paths import Reader
 from sidecar.model import Window
 from sidecar.schema import Kind
+from sidecar.schema.local_time import LocalPart
 
 ALWAYS: Window = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -27,10 +28,13 @@ class Moments:
     def __init__(self, reader: Reader, tests: tuple[Test, ...], roots: Iterable[Node]) -> None:
         self._reads: list[Read] | None = []
         """None where a tree does something else with the moment than to compare it."""
+        self._parts: list[LocalPart] = []
+        """What is read of the moment itself."""
         self._rows: list[Callable[[Frame], Iterable[datetime]]] = []
         """Of the look-ups that find rows by the clock."""
         known: dict[object, Read] = {}
         timed: set[LookupPath] = set()
+        parts: set[Member] = set()
         for node in _nodes(roots):
             test = tests[node.test]
             read = [*within(*facts_of(test.question))]
@@ -39,7 +43,8 @@ class Moments:
                 for path in read
                 if isinstance(path, LookupPath) and reader.lookup(path).reads_clock
             )
-            if NOW not in read:
+            parts.update(each for each in read if isinstance(each, Member) and each.base == NOW)
+            if NOW not in _apart_from_parts(facts_of(test.question)):
                 continue
             compared = _compared(test, node)
             if compared is None:
@@ -51,6 +56,7 @@ class Moments:
                     known[each] = constant(each) if instant else reader.value(each)
         self._reads = list(known.values())
         self._rows = [reader.instants(path) for path in timed]
+        self._parts = [LocalPart.named(path.name) for path in parts]
 
     def window(self, frame: Frame) -> Window | None:
         """Return between which instants all is as it is now; None where that is not known."""
@@ -61,6 +67,8 @@ class Moments:
         compared: list[Any] = [read(frame) for read in self._reads]
         for rows in self._rows:
             compared += rows(frame)
+        for part in self._parts:
+            compared += part.period(now)
         for instant in compared:
             if instant is None:  # what is absent is compared with nothing
                 continue
@@ -92,6 +100,14 @@ def _nodes(roots: Iterable[Node]) -> Iterator[Node]:
             seen.add(node.number)
             open_nodes += node.branches
             yield node
+
+
+def _apart_from_parts(operands: Iterable[Operand]) -> Iterator[Operand]:
+    """Yield operands and what they are made of, but for the moment of whose parts they are made."""
+    for operand in operands:
+        yield operand
+        if not (isinstance(operand, Member) and operand.base == NOW):
+            yield from _apart_from_parts(parts_of(operand))
 
 
 def _compared(test: Test, node: Node) -> list[Any] | None:

@@ -50,7 +50,7 @@ def not_there(declared: EntityType, name: str) -> str:
     if name in declared.lookups:
         arguments = ", ".join(declared.lookups[name].arguments)
         return f"`{name}` of `{declared.name}` is a look-up; write `{name}({arguments})`"
-    words = polar_names(declared.attributes)
+    words = {*polar_names(declared.attributes), *declared.local}
     if name in words or name == "exists":
         return f"`{name}` of `{declared.name}` is no look-up; write it without brackets"
     known = {*words, *declared.lookups, "exists"}
@@ -100,8 +100,9 @@ class Names:
         found = {"exists", "includes", "domain", "name"}
         schema = self.schema
         found.update(polar_names(schema.context), polar_names(schema.settings), self.properties)
+        found.update(schema.local_context)
         for declared in schema.types.values():
-            found.update(polar_names(declared.attributes), declared.lookups)
+            found.update(polar_names(declared.attributes), declared.local, declared.lookups)
         return frozenset(found)
 
     @cached_property
@@ -171,8 +172,11 @@ class Names:
             return  # `checks` refuses members whose names are computed
         known = self.members
         if isinstance(node.head, Variable) and node.head.name in {"context", "settings"}:
-            declared = self.schema.context if node.head.name == "context" else self.schema.settings
+            schema = self.schema
+            declared = schema.context if node.head.name == "context" else schema.settings
             known = polar_names(declared)
+            if node.head.name == "context":
+                known |= schema.local_context.keys()
         if name.text not in known:
             yield name, f"nothing has a member `{name.text}` here; {nearest(name.text, known)}"
 
@@ -188,7 +192,7 @@ class Names:
             known = frozenset({"name", *self.properties})
         elif type_name in self.classes:
             declared = self.schema.types[self.classes[type_name]]
-            known = frozenset({"exists", *polar_names(declared.attributes)})
+            known = frozenset({"exists", *polar_names(declared.attributes), *declared.local})
         for entry in node.fields.entries if node.fields is not None else ():
             key = entry.key.text
             if key not in known:

@@ -120,11 +120,13 @@ def _optional_names(schema: Schema) -> frozenset[str]:
             for each in declared.attributes.values()
             if each.default is None and (each.optional or each.caller)
         )
+        found.update(e.polar for e in declared.local.values() if e.of in found)
         for action in declared.actions.values():
             found.update(e.name for e in action.properties.values() if e.default is None)
     found.update(
         each.name for each in schema.context.values() if each.default is None and each.name != "now"
     )
+    found.update(each.polar for each in schema.local_context.values() if each.of in found)
     return frozenset(found)
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from sidecar.compiler.pack import PackTexts
 from sidecar.schema import Attribute, EntityType, Lookup, Schema, Sentences, Value
-from sidecar.schema.model import Action, EnumValue
+from sidecar.schema.model import Action, EnumValue, LocalAttribute
 from sidecar.schema.reasons import display_text
 
 _Tree: TypeAlias = Mapping[str, "str | _Tree"]
@@ -77,7 +77,10 @@ def _schema(schema: Schema) -> _Tree:
     return {
         **{f"enum `{name}`": _enum(values) for name, values in schema.enums.items()},
         **{f"type `{name}`": _type(each) for name, each in schema.types.items()},
-        "the context": _attributes(schema.context, "member"),
+        "the context": {
+            **_attributes(schema.context, "member"),
+            **_local(schema.local_context, "member"),
+        },
         "the settings": _attributes(schema.settings, "declaration"),
     }
 
@@ -104,6 +107,7 @@ def _type(declared: EntityType) -> _Tree:
         "`implied`": implied,
         "`description`": declared.description,
         **_attributes(declared.attributes, "attribute"),
+        **_local(declared.local, "attribute"),
         **{f"look-up `{name}`": _lookup(each) for name, each in declared.lookups.items()},
         **{f"action `{name}`": _action(each) for name, each in declared.actions.items()},
     }
@@ -124,6 +128,18 @@ def _attribute(declared: Attribute) -> _Tree:
         "`default`": "" if declared.default is None else _value(declared.default),
         "`unit`": declared.unit,
         "`description`": declared.description,
+    }
+
+
+def _local(declared: Mapping[str, LocalAttribute], what: str) -> _Tree:
+    return {
+        f"{what} `{each.name}`": {
+            "`part`": each.part,
+            "`of`": each.of,
+            "`zone`": each.zone,
+            "`description`": each.description,
+        }
+        for each in declared.values()
     }
 
 

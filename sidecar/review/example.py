@@ -19,7 +19,8 @@ from sidecar.engine.fact_paths import ROOTS
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build
 from sidecar.model import Reference, Request
 from sidecar.review.model_values import ModelValues
-from sidecar.review.solver import Model, Solver
+from sidecar.review.solver import Solver, UnsettledError
+from sidecar.review.solver_model import Model
 from sidecar.review.symbolic_facts import CallerValue, Entity, SymbolicFacts
 from sidecar.review.terms import EPOCH, Term, Terms, all_of, any_of, equal, negated
 from sidecar.schema import Attribute, Kind, Schema, Value, ValueType
@@ -121,11 +122,18 @@ def _preferred(facts: SymbolicFacts, solver: Solver) -> Model:
             model = solver.model()
             model.load(wishes[at:])
     solver.is_satisfiable()
-    return solver.model()
+    model = solver.model()
+    if any(facts.calendar.broken(model)):
+        raise UnsettledError(
+            "nobody knows whether a state can be: it hangs on when the clocks of a zone change,"
+            " which they do too often to try; simplify the rules that are compared"
+        )
+    return model
 
 
 def _preferences(facts: SymbolicFacts) -> Iterator[Term]:
     """Yield what a mount should be like that is small and plain, the most wanted first."""
+    yield from facts.calendar.preferences()
     for root in ROOTS:
         reading = facts.comparable(root)
         yield reading.present

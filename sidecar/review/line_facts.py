@@ -8,6 +8,7 @@ unknown. What a path means is defined in `sidecar.engine.fact_paths`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import (
@@ -42,6 +43,7 @@ from sidecar.errors import UnreadableLineError
 from sidecar.review.line_request import ABSENT, LineRequest, logged_value
 from sidecar.review.supplied_facts import Supply
 from sidecar.schema import Attribute, EntityType, Value, ValueType, id_of, is_id
+from sidecar.schema.local_time import LocalPart
 from sidecar.schema.messages import shown
 
 _NO_ENTITIES = (ACTION, CONTEXT, SETTINGS)
@@ -200,6 +202,14 @@ class LineFacts(FactPaths[LoggedValue | None, bool | None]):
         if address.hashed or isinstance(address.text, frozenset):
             return None
         return LoggedValue(address.text.rpartition("@")[2])
+
+    def local(self, instant: LoggedValue | None, part: LocalPart) -> LoggedValue | None:
+        """Return the hour, the weekday or the date of an instant; of a hash nobody knows it."""
+        if instant is None or instant.text is None:
+            return instant
+        if instant.hashed or isinstance(instant.text, frozenset):
+            return None
+        return logged_value(part.reader()(datetime.fromisoformat(instant.text)))
 
     def is_present(self, value: LoggedValue | None) -> bool | None:
         """Tell whether a value is there."""

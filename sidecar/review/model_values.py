@@ -17,8 +17,9 @@ from itertools import chain
 from math import inf
 
 from sidecar.engine.fact_paths import ROOTS
+from sidecar.review.calendar_terms import date_of
 from sidecar.review.set_terms import Sets
-from sidecar.review.solver import Model
+from sidecar.review.solver_model import Model
 from sidecar.review.symbolic_facts import Entity, SymbolicFacts
 from sidecar.review.terms import EPOCH, LIMITS, TICK, Term, Terms
 from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType
@@ -57,14 +58,18 @@ class ModelValues:
             for text, term in known.items()
         }
         """By the element of the model; first those of literals."""
+        for day, term in self._terms.dates.items():
+            self._texts[model.element(term)] = date_of(int(model.number(day)))
         self._name_texts()
         self._numbers = {kind: self._spread(kind) for kind in ORDERED}
 
     def _read(self) -> Iterator[Term]:
         """Yield most of what is read of the model, so that it is read at once."""
         terms = self._terms
-        for named in (*terms.texts.values(), terms.domains, terms.ranks):
+        for named in (*terms.texts.values(), terms.domains, terms.ranks, terms.dates):
             yield from named.values()
+        yield from terms.dates
+        yield from self._facts.calendar.instants
         yield from terms.open_texts
         yield from chain.from_iterable(terms.numbers.values())
         for entity in self._facts.entities.values():
@@ -205,7 +210,7 @@ class ModelValues:
 
     def _spread(self, kind: Kind) -> dict[Fraction, Value]:
         """Return a plain number for each of the model: between two limits the next ones."""
-        cuts = sorted(self._terms.cuts[kind])
+        cuts = sorted(self._terms.cuts[kind] | self._kept(kind))
         between: dict[int, list[Fraction]] = {}
         spread: dict[Fraction, Fraction] = {cut: cut for cut in cuts}
         for number in sorted({self._model.number(term) for term in self._terms.numbers[kind]}):
@@ -217,6 +222,11 @@ class ModelValues:
             plain = _between(kind, low, high, len(numbers))
             spread.update(zip(numbers, plain, strict=True))
         return {number: _written(kind, plain) for number, plain in spread.items()}
+
+    def _kept(self, kind: Kind) -> set[Fraction]:
+        """Return the numbers that have to be those of the model: instants of a certain hour."""
+        instants = self._facts.calendar.instants if kind is Kind.INSTANT else ()
+        return {self._model.number(each) for each in instants}
 
 
 def _between(kind: Kind, low: Fraction | None, high: Fraction | None, count: int) -> list[Fraction]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from fractions import Fraction
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sidecar.errors import SidecarError
+from sidecar.review.solver_model import Model, parsed_answer
 from sidecar.review.terms import FALSE, TRUE, Term, Vocabulary
 
 MOST_WORK = 20_000_000
 """z3's own count of its work for one question (`rlimit`); ordinary ones take some thousands."""
+
+
+_MOST_ROUNDS, _LAST_ROUNDS = 300, 10
+"""Rounds in which laws are said that models break; then more is taken for possible than can be."""
+_TUNED = "(set-option :smt.relevancy 0)(set-option :smt.arith.solver 2)"
+"""For few numbers and many flags: by default z3 spends three quarters of its time on relevancy and
+on arithmetic that no state needs."""
 
 
 class MissingSolverError(SidecarError):
@@ -48,13 +54,15 @@ class Solver:
     def __init__(self, terms: Vocabulary) -> None:
         self._terms = terms
         self._z3 = load_solver()
-        self._context = self._z3.Context()
-        self._lines_added = 0
-        """Lines of the script of the vocabulary that z3 knows."""
         self._own_script: list[str] = []
-        # Few numbers and many flags: by default z3 spends three quarters of its time on relevancy
-        # and on arithmetic that no state needs.
-        self._evaluate("(set-option :smt.relevancy 0)(set-option :smt.arith.solver 2)")
+        self._begin(_TUNED)
+
+    def _begin(self, options: str) -> None:
+        """Begin with a context that knows nothing."""
+        self._context = self._z3.Context()
+        self._lines_added = 0, 0
+        """Lines of the script of the vocabulary, and of our own, that z3 knows."""
+        self._evaluate(options)
         self._evaluate("(set-option :produce-unsat-assumptions true)")
         self._evaluate(f"(set-option :rlimit {MOST_WORK})")
 
@@ -71,11 +79,9 @@ class Solver:
         assumed = [each for each in assumptions if each != TRUE]
         if FALSE in assumed:
             return False
-        new = self._terms.script[self._lines_added :]
-        self._lines_added += len(new)
-        question = f"(check-sat-assuming ({' '.join(assumed)}))"
-        found = self._evaluate("\n".join([*new, *self._own_script, question])).strip()
-        self._own_script.clear()
+        found = self._check(assumed)
+        if found == "sat" and self._is_broken():
+            found = self._check_in_parts(assumed)
         if found in {"sat", "unsat"}:
             return found == "sat"
         raise UnsettledError(
@@ -83,9 +89,55 @@ class Solver:
             " simplify the rules that are compared"
         )
 
+    def _check_in_parts(self, assumed: Sequence[Term]) -> str:
+        """Return the answer, first among states for which all laws can be said."""
+        for check in self._terms.checks:
+            for flags in check.narrower():
+                if (
+                    self._check_with_laws([*assumed, *flags], _MOST_ROUNDS) == "sat"
+                    and not self._is_broken()
+                ):
+                    return "sat"
+        return self._check_with_laws(assumed, _LAST_ROUNDS)
+
+    def _check_with_laws(self, assumed: Sequence[Term], rounds: int) -> str:
+        """Return the answer after so many rounds, in each of which broken laws are said."""
+        found = self._check(assumed)
+        for _ in range(rounds):
+            if found != "sat" or not self._is_broken():
+                break
+            found = self._check(assumed)
+        return found
+
+    def _check(self, assumed: Sequence[Term]) -> str:
+        """Return the answer to a question; where z3 gives up, of one that knows no more than it."""
+        question = f"(check-sat-assuming ({' '.join(assumed)}))"
+        found = self._check_once(question)
+        for options in (_TUNED, ""):
+            if found in {"sat", "unsat"}:
+                break
+            # What it has learned from other questions can lead z3 astray.
+            self._begin(options)
+            found = self._check_once(question)
+        return found
+
+    def _check_once(self, question: str) -> str:
+        script, own = self._terms.script, self._own_script
+        lines = [*script[self._lines_added[0] :], *own[self._lines_added[1] :], question]
+        self._lines_added = len(script), len(own)
+        return self._evaluate("\n".join(lines)).strip()
+
+    def _is_broken(self) -> bool:
+        """Tell whether the model breaks laws; they are said then."""
+        model = self.model()
+        broken = [law for check in self._terms.checks for law in check.broken(model)]
+        for law in broken:
+            self._terms.say(law)
+        return bool(broken)
+
     def conflict(self) -> list[Term]:
         """Return the last assumptions that cannot hold together: few, if not the fewest."""
-        found: list[Term] = _parsed(self._evaluate("(get-unsat-assumptions)"))
+        found: list[Term] = parsed_answer(self._evaluate("(get-unsat-assumptions)"))
         return found
 
     def model(self) -> Model:
@@ -97,60 +149,3 @@ class Solver:
         if "(error" in answer:
             raise AssertionError(f"z3 does not understand what it was told: {answer}")
         return answer
-
-
-class Model:
-    """One way in which all that was said holds."""
-
-    def __init__(self, ask: Callable[[str], str]) -> None:
-        self._evaluate = ask
-        self._known: dict[Term, str] = {TRUE: TRUE, FALSE: FALSE}
-
-    def load(self, terms: Iterable[Term]) -> None:
-        """Read the values of many terms at once, which is cheaper than one by one."""
-        new = [term for term in dict.fromkeys(terms) if term not in self._known]
-        if new:
-            pairs = _parsed(self._evaluate(f"(get-value ({' '.join(new)}))"))
-            self._known.update(zip(new, (_written(pair[1]) for pair in pairs), strict=True))
-
-    def element(self, term: Term) -> str:
-        """Return what tells a value from all others of its kind."""
-        self.load([term])
-        return self._known[term]
-
-    def holds(self, flag: Term) -> bool:
-        """Tell whether something holds."""
-        return self.element(flag) == TRUE
-
-    def number(self, term: Term) -> Fraction:
-        """Return a number."""
-        return _evaluated(_parsed(self.element(term)))
-
-
-_TOKEN = re.compile(r"[()]|[^\s()]+")
-
-
-def _parsed(text: str) -> Any:  # noqa: ANN401 - lists of lists of texts
-    """Return an answer of SMT-LIB as lists; a single token as a text."""
-    stack: list[list[Any]] = [[]]
-    for part in _TOKEN.findall(text):
-        if part == "(":
-            stack.append([])
-        elif part == ")":
-            done = stack.pop()
-            stack[-1].append(done)
-        else:
-            stack[-1].append(part)
-    return stack[0][0]
-
-
-def _written(parsed: Any) -> str:  # noqa: ANN401 - as above
-    return parsed if isinstance(parsed, str) else f"({' '.join(map(_written, parsed))})"
-
-
-def _evaluated(parsed: Any) -> Fraction:  # noqa: ANN401 - as above
-    if isinstance(parsed, str):
-        return Fraction(parsed)
-    operator, *operands = parsed
-    numbers = [_evaluated(each) for each in operands]
-    return -numbers[0] if operator == "-" else numbers[0] / numbers[1]

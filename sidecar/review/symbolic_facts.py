@@ -23,6 +23,7 @@ from sidecar.diagram.paths import (
     Path,
 )
 from sidecar.engine.fact_paths import ROOTS, FactPaths
+from sidecar.review.calendar_terms import CalendarTerms
 from sidecar.review.lookup_terms import LookupTerms, Search
 from sidecar.review.set_terms import SetTerms
 from sidecar.review.terms import (
@@ -37,6 +38,7 @@ from sidecar.review.terms import (
     negated,
 )
 from sidecar.schema import Attribute, EntityType, Kind, Schema, Value, ValueType
+from sidecar.schema.local_time import LocalPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class SymbolicFacts(FactPaths[Reading, Term]):
         """Those of which it matters whether they have a row."""
         self.caller_values: dict[Member, CallerValue] = {}
         self.sets = SetTerms(terms, lambda value, declared: self.constant(value, declared).value)
+        self.calendar = CalendarTerms(terms)
         self._readings: dict[Path, Reading] = {}
         self._columns: dict[tuple[str, ...], tuple[Entity, Attribute, Reading]] = {}
         self._lookups = LookupTerms(self)
@@ -243,6 +246,12 @@ class SymbolicFacts(FactPaths[Reading, Term]):
     def domain(self, address: Reading) -> Reading:
         """Return the domain of an address."""
         return Reading((self.terms.domain_of(address.value[0]),), address.present)
+
+    def local(self, instant: Reading, part: LocalPart) -> Reading:
+        """Return the hour, the weekday or the date of an instant."""
+        if instant.present == FALSE:
+            return Reading((), FALSE)
+        return Reading((self.calendar.part(instant.value[0], part),), instant.present)
 
     def is_present(self, value: Reading) -> Term:
         """Tell whether a value is there."""

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
 
 from sidecar.engine.evaluator import covers
 from sidecar.schema import Attribute, Kind, Value, is_id
 from sidecar.schema.model import ORDERED, Scalar
 from sidecar.schema.values import LARGEST, SMALLEST
+
+if TYPE_CHECKING:
+    from sidecar.review.solver_model import Model
 
 Term = str
 """A term of SMT-LIB: a name, a literal, or ``(operator term ...)``."""
@@ -74,6 +78,25 @@ def equal(left: Terms, right: Terms) -> Term:
     return all_of(TRUE if one == two else f"(= {one} {two})" for one, two in pairs)
 
 
+def day_of(text: str) -> int | None:
+    """Return the day of a date, counted from `EPOCH`; None for a text that is no date."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found - EPOCH.date()).days if found.isoformat() == text else None
+
+
+class Check(Protocol):
+    """Laws that were not said because few states need them."""
+
+    def broken(self, model: Model) -> Iterable[Term]:
+        """Return those that a model breaks."""
+
+    def narrower(self) -> Iterable[Sequence[Term]]:
+        """Return flags of states of which few of them speak, and then of more states."""
+
+
 class Vocabulary:
     """The terms of one solver, and what holds of them whatever the facts are."""
 
@@ -92,6 +115,9 @@ class Vocabulary:
         """The addresses of which the domain is looked at, each with it."""
         self.ranks: dict[Term, Term] = {}
         """The texts that are compared, each with its rank."""
+        self.dates: dict[Term, Term] = {}
+        """The days of which the date is looked at, each with its text."""
+        self.checks: list[Check] = []
         self.is_ordered = False
         """Whether it matters for the facts which text sorts first."""
         self._symbols: dict[tuple[str, ...], Term] = {}
@@ -183,6 +209,42 @@ class Vocabulary:
         """Return that a text can be an id."""
         return self.flag("is_an_id", (text,))
 
+    def whole_number(self, name: str) -> Term:
+        """Return a whole number that no fact has."""
+        return self._constant(name, (), "Int")
+
+    def function_of_number(self, name: str) -> str:
+        """Return a function from a whole number to another."""
+        self.script.append(f"(declare-fun {name} (Int) Int)")
+        return name
+
+    def date_of(self, day: Term) -> Term:
+        """Return the text of the date of a day, counted from `EPOCH`."""
+        if not self.dates:
+            sort = _SORTS[Kind.STRING]
+            self.script.append(f"(declare-fun date_text (Int) {sort})")
+            self.script.append(f"(declare-fun day_of ({sort}) Int)")
+            self.script.append(f"(declare-fun is_date ({sort}) Bool)")
+        if day not in self.dates:
+            made = self._constant(f"date {day}", (), _SORTS[Kind.STRING])
+            known = not self.dates
+            self.dates[day] = made
+            self._tell_date(made, f"(date_text {day})", day)
+            for text, term in self.texts[Kind.STRING].items() if known else ():
+                self._tell_text(text, term)
+        return self.dates[day]
+
+    def _tell_text(self, text: str, made: Term) -> None:
+        """Say which date a text is, or that it is none."""
+        day = day_of(text)
+        if day is None:
+            self.say("(not (is_date " + made + "))")
+        else:
+            self._tell_date(made, f"(date_text {_number(day)})", _number(day))
+
+    def _tell_date(self, made: Term, text: Term, day: Term) -> None:
+        self.say(f"(and (= {made} {text}) (= (day_of {made}) {day}) (is_date {made}))")
+
     def domain_of(self, address: Term) -> Term:
         """Return the domain of an address."""
         if address not in self.domains:
@@ -234,6 +296,8 @@ class Vocabulary:
         # Numbers of their own tell literals apart at less cost than saying it of each pair.
         self.say(f"(= {self._applied('number', (made,), 'Int')} {len(known)})")
         self.say(self.is_proper(made) if is_id(text) else negated(self.is_proper(made)))
+        if kind is Kind.STRING and self.dates:
+            self._tell_text(text, made)
         if self.is_ordered:
             texts = sorted(known)
             at = texts.index(text)

@@ -100,7 +100,7 @@ def read_attributes(
     return attributes
 
 
-def _read_polar_name(
+def polar_name(
     name: str, members: Mapping[str, Node], line: int, scope: AttributeScope, faults: Faults
 ) -> str:
     """Return the name of an attribute in Polar if it has another there; otherwise an empty text."""
@@ -181,7 +181,7 @@ def _read_attribute(
 ) -> Attribute:
     what = f"{scope.what} {shown(name)}"
     if isinstance(node, Text):
-        word = _read_polar_name(name, {}, node.line, scope, faults)
+        word = polar_name(name, {}, node.line, scope, faults)
         return Attribute(name=name, type=read_value_type(schema, node, what, faults), word=word)
     declared = faults.members(node, what, scope.members)
     members = declared.members
@@ -208,7 +208,7 @@ def _read_attribute(
         unit=faults.member_text(declared, "unit", what),
         description=faults.member_text(declared, "description", what),
         depth=_read_depth(value_type, declared, what, faults),
-        word=_read_polar_name(name, members, declared.line, scope, faults),
+        word=polar_name(name, members, declared.line, scope, faults),
     )
     return _with_default(schema, attribute, declared, what, faults)
 

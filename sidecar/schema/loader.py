@@ -24,6 +24,7 @@ from sidecar.schema.attribute_loader import (
 )
 from sidecar.schema.checks import check_keys, check_types
 from sidecar.schema.fingerprint import fingerprint_of
+from sidecar.schema.local_loader import read_local, without_local
 from sidecar.schema.messages import shown
 from sidecar.schema.model import Attribute, EnumValue, Kind, Schema, ValueType
 from sidecar.schema.names import fault_of_name, fault_of_type_name
@@ -103,15 +104,17 @@ def _read(document: Node, faults: Faults) -> Schema:
     check_types(schema, readers, root.line, faults)
     context = AttributeScope("context member", OF_CALLER, CONTEXT_RESERVED, {NOW.name})
     setting = AttributeScope("setting", OF_SETTING, ENTITY_RESERVED)
+    of_context = root.members.get("context", empty)
+    sent = read_attributes(schema, without_local(of_context), context, faults)
     schema = replace(
         schema,
-        context={
-            "now": NOW,
-            **read_attributes(schema, root.members.get("context", empty), context, faults),
-        },
+        context={NOW.name: NOW, **sent},
+        local_context=read_local(of_context, {NOW.name: NOW, **sent}, context, faults),
         settings=read_attributes(schema, root.members.get("settings", empty), setting, faults),
     )
-    content = (schema.types, schema.enums, schema.context, schema.settings)
+    content = (
+        schema.types, schema.enums, schema.context, schema.settings, schema.local_context
+    )  # fmt: skip
     return replace(
         schema,
         revision=digest_of(*content).revision(),

@@ -36,7 +36,7 @@ def read_lookups(
         line = declared.lines[name]
         if not check_word(name, line, "look-up", faults, ENTITY_RESERVED):
             continue
-        if by_polar_name(owner.attributes, name) is not None:
+        if by_polar_name(owner.attributes, name) is not None or name in owner.local:
             faults.add(line, f"look-up {shown(name)} is an attribute as well; rename one")
             continue
         lookup = _LookupReader(schema, owner, name, faults).read(member)

@@ -107,6 +107,30 @@ class Attribute:
 THIS = "this"
 """How `match` of a look-up calls the entity that has the look-up."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAttribute:
+    """An attribute that is the hour, the weekday or the date of another one.
+
+    Rules read it; rows and callers do not have it.
+    """
+
+    name: str
+    of: str
+    """The attribute whose instant is read, of the same type or of the context."""
+    part: str
+    """One of `local_time.PARTS`."""
+    zone: str
+    description: str = ""
+    word: str = ""
+    """As `Attribute.word`."""
+
+    @property
+    def polar(self) -> str:
+        """Its name in Polar."""
+        return self.word or self.name
+
+
 CLOCK_OPERATORS = ("<=", "<", ">=", ">")
 """How `where` of a look-up compares an instant with the time of the request."""
 
@@ -219,6 +243,8 @@ class EntityType:
     """If set to ``(path, key column)``: an id without a row exists if the value at the path equals
     that key column, as for ``(("account", "owner"), "user")``."""
     description: str = ""
+    local: Mapping[str, LocalAttribute] = field(default_factory=dict)
+    """By their names in Polar; none is among `attributes`."""
 
     @property
     def keeps_any_id(self) -> bool:
@@ -246,6 +272,8 @@ class Schema:
     context: Mapping[str, Attribute]
     """Always with ``now``, the sidecar's clock, which callers cannot send."""
     settings: Mapping[str, Attribute]
+    local_context: Mapping[str, LocalAttribute] = field(default_factory=dict)
+    """Those of the context, as `EntityType.local`."""
     revision: str
     fingerprint: str
     """Equal for schemas that give every recorded fact the same meaning; see `fingerprint_of`."""

@@ -13,6 +13,7 @@ from sidecar.schema.attribute_loader import (
     check_name,
     read_attributes,
 )
+from sidecar.schema.local_loader import read_local, without_local
 from sidecar.schema.lookup_loader import read_lookups
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.model import Action, EntityType, Schema
@@ -107,7 +108,8 @@ class TypeReader:
             self._faults.add(self.line, f"{self._what} has no attributes; declare its key at least")
             return declared
         scope = AttributeScope(f"attribute of {shown(self._name)}:", OF_ENTITY, ENTITY_RESERVED)
-        attributes = read_attributes(schema, self._members["attributes"], scope, self._faults)
+        node = self._members["attributes"]
+        attributes = read_attributes(schema, without_local(node), scope, self._faults)
         for name, attribute in attributes.items():
             if not declared.table and name not in declared.key and not attribute.caller:
                 self._faults.add(
@@ -115,7 +117,8 @@ class TypeReader:
                     f"attribute {shown(name)} of {shown(self._name)} has no source;"
                     " give the type a table or write `caller: true`",
                 )
-        return replace(declared, attributes=attributes)
+        local = read_local(node, attributes, scope, self._faults)
+        return replace(declared, attributes=attributes, local=local)
 
     def with_relations(self, schema: Schema) -> EntityType:
         """Return the whole type; `schema` has the attributes of all types."""
