@@ -1,13 +1,14 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core image image-test lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core bench-followers image image-test lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
 SERVE ?=
 # BENCH="--quick" measures one round, to try it.
 BENCH ?=
+FOLLOWERS ?=
 # EXAMPLE="--postgresql" runs the example on a PostgreSQL server of its own.
 EXAMPLE ?=
 BIN := .venv/bin
@@ -90,6 +91,10 @@ bench: .venv/bench/installed ## This sidecar beside its peers, in one run; write
 image-test: .venv/testing ## Build both images without a Docker engine, and run them
 	@command -v buildah podman mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends buildah podman runc conmon mmdebstrap; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/image
+
+# FOLLOWERS="--followers 50 --notify" changes what is measured.
+bench-followers: .venv/testing ## 100 followers of one PostgreSQL server: what they cost, when the last one knows
+	$(BIN)/python -m bench.followers $(FOLLOWERS)
 
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .

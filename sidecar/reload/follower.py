@@ -49,6 +49,9 @@ STORE_SECONDS = 1.0
 READERS_SECONDS = 10.0
 """Seconds between two removals of the read transactions that dead processes have left."""
 
+MAX_PAUSE_SECONDS = 300.0
+"""Seconds after which a build that had too little memory is tried again, at most."""
+
 _PATIENCE = 5
 """How many times as long as a refused attempt took the next one is put off."""
 
@@ -100,6 +103,8 @@ class Follower:
         self._retry_at = 0.0
         """When to try refused changes again."""
         self._build: _Build | None = None
+        self._cut_off = 0
+        """How many builds in sequence have had too little memory."""
         self._refused: _Refused | None = None
         self._problems: tuple[Problem, ...] = ()
         """Why the newest changes are not in use."""
@@ -267,7 +272,8 @@ class Follower:
             return True
         if self._clock() < refused.retry_at:
             return False
-        refused.retry_at = self._clock() + RETRY_SECONDS
+        if not self._cut_off:
+            refused.retry_at = self._clock() + RETRY_SECONDS
         if refused.position is None:
             return True
         try:
@@ -304,6 +310,7 @@ class Follower:
         source, layout = build.source, self._layout(build.pack)
         built = build.process.outcome(source.name)
         if built.path is None:
+            self._cut_off = self._cut_off + 1 if built.was_cut_off else 0
             self._refuse(layout, source, built.position, built.problems)
             return
         replaced = self._meta if self._number() != build.number else None
@@ -322,6 +329,7 @@ class Follower:
             problems = getattr(error, "problems", (Problem(place, 0, str(error)),))
             self._refuse(layout, source, None, problems)
             return
+        self._cut_off = 0
         LOG.info("all rows of %s have been read", source.name)
         self._take(build.pack, StoreFile(path, layout, writable=True), meta, source)
         self._looks.publish(meta.number, meta.looked)
@@ -333,7 +341,15 @@ class Follower:
         position: Position | None,
         problems: tuple[Problem, ...],
     ) -> None:
-        retry_at = self._clock() + RETRY_SECONDS
+        pause = RETRY_SECONDS
+        if self._cut_off:
+            # To read everything burdens the source, and the memory is likely to be what it was.
+            pause = min(RETRY_SECONDS * 2 ** (self._cut_off - 1), MAX_PAUSE_SECONDS)
+            problems = tuple(
+                Problem(each.file, each.line, f"{each.message}; it is tried again in {pause:.0f} s")
+                for each in problems
+            )
+        retry_at = self._clock() + pause
         self._refused = _Refused(layout.digest, source, position, retry_at)
         self._build_problems = problems
 

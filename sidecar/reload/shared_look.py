@@ -36,6 +36,7 @@ class SharedLooks:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self._words = memoryview(self._memory).cast("Q")
         self._problems = SharedPart("problems")
+        self._end = SharedPart("end of the follower")
 
     def word(self) -> int:
         """Return a number that differs for different revisions; 0 before there is one."""
@@ -70,11 +71,19 @@ class SharedLooks:
         with self._problems.locked():
             self._problems.write(moment, tuple(problems))
 
+    def report_end(self, message: str) -> None:
+        """Record why the follower does not run; an empty text if it does."""
+        with self._end.locked():
+            self._end.write(0.0, (Problem("facts", 0, message),) if message else ())
+
     def problems(self) -> tuple[Problem, ...]:
         """Return the reported problems."""
-        with self._problems.locked():
-            kept = self._problems.read()
-        return () if kept is None else tuple(kept[1])
+        found: list[Problem] = []
+        for part in (self._problems, self._end):
+            with part.locked():
+                kept = part.read()
+            found += () if kept is None else kept[1]
+        return tuple(found)
 
 
 def last_bits(number: int) -> int:

@@ -30,6 +30,7 @@ from sidecar.facts.store.file import (
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.loader import Loader, compact
 from sidecar.facts.store.transactions import Transaction
+from sidecar.reload.memory import BUILDER_SCORE, end_before_others, shortage
 from sidecar.watch import elapsed
 
 
@@ -42,6 +43,8 @@ class Built:
     problems: tuple[Problem, ...] = ()
     position: Position | None = None
     """The position of the rows that were read, if they were."""
+    was_cut_off: bool = False
+    """Whether the process ended too early, perhaps because it had too little memory."""
 
 
 def build_store(
@@ -163,13 +166,15 @@ class BuildProcess:
             OSError: There is no process to be had.
         """
         self._read, write = os.pipe()
+        self._status = 0
         self._process = os.fork()
         if self._process == 0:
             with _ending():
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                end_before_others(BUILDER_SCORE)
                 gc.disable()  # rows hold no cycles, and there are millions of them
                 os.close(self._read)
-                result = pickle.dumps(build())
+                result = pickle.dumps(_built(build))
                 with os.fdopen(write, "wb") as stream:
                     stream.write(result)
         os.close(write)
@@ -178,7 +183,7 @@ class BuildProcess:
         """Return whether there is no outcome yet."""
         if not self._process:
             return False
-        ended, _ = os.waitpid(self._process, os.WNOHANG)
+        ended, self._status = os.waitpid(self._process, os.WNOHANG)
         if ended:
             self._process = 0
         return not ended
@@ -195,8 +200,10 @@ class BuildProcess:
             result: Any = pickle.loads(content)  # noqa: S301  of our own child
             if isinstance(result, Built):
                 return result
-        message = "reading all rows was interrupted, perhaps by lack of memory; see the log"
-        return Built(None, (Problem(name, 0, message),))
+        number = os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else 0
+        cause = f"was ended by signal {number}" if number else "was interrupted"
+        message = f"reading all rows {cause}, perhaps by lack of memory; {shortage()}"
+        return Built(None, (Problem(name, 0, message),), was_cut_off=True)
 
     def stop(self) -> None:
         """End the process."""
@@ -206,6 +213,15 @@ class BuildProcess:
             with suppress(ChildProcessError):
                 os.waitpid(self._process, 0)
             self._process = 0
+
+
+def _built(build: Callable[[], Built]) -> Built:
+    """Return the outcome of building, if it is lack of memory too."""
+    try:
+        return build()
+    except MemoryError:
+        message = f"reading all rows takes more memory than there is; {shortage()}"
+        return Built(None, (Problem("memory", 0, message),), was_cut_off=True)
 
 
 @contextmanager

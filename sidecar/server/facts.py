@@ -55,7 +55,7 @@ def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerP
         stored.use_shared_pack()
         return Follower(stored.packs, stores, source_for, looks, layout_of)
 
-    return stored, FollowerProcess(follower, settings.reload_seconds)
+    return stored, FollowerProcess(follower, settings.reload_seconds, looks.report_end)
 
 
 def uses_store(settings: Settings) -> bool:

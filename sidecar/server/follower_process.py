@@ -10,14 +10,17 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from random import uniform
 
 from sidecar.reload import Follower
+from sidecar.reload.memory import FOLLOWER_SCORE, end_before_others, shortage
 
 LOG = logging.getLogger("sidecar")
 
-RESTART_SECONDS = 0.5
-"""Seconds between two starts: a process that dies at once must not keep the machine busy."""
+RESTART_SECONDS, MAX_RESTART_SECONDS = 0.5, 60.0
+"""Seconds between two starts, the first ones and at most: a process that dies at once, such as one
+with too little memory, must not keep the machine busy."""
 
 STOP_SECONDS = 2.0
 """Seconds for the follower to end: then it is killed, which loses nothing."""
@@ -32,17 +35,29 @@ _SIGNALS = (
 class FollowerProcess:
     """The process of the follower, as the master sees it."""
 
-    def __init__(self, follower: Callable[[], Follower], seconds: float) -> None:
+    def __init__(
+        self,
+        follower: Callable[[], Follower],
+        seconds: float,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Prepare to start it.
 
         Args:
             follower: Returns the follower, in its process.
             seconds: Between two looks.
+            report: Called with why it does not run; with an empty text once it does.
+            clock: Returns seconds.
         """
         self._follower = follower
         self._seconds = seconds
+        self._report = report
+        self._clock = clock
         self._process = 0
-        self._started_at = 0.0
+        self._started_at = -inf
+        self._failures = 0
+        """How often in sequence it has ended soon after its start."""
 
     def keep_running(self, close: Callable[[], None]) -> None:
         """Start the process if it does not run.
@@ -50,11 +65,19 @@ class FollowerProcess:
         Args:
             close: Closes in the new process what only the master needs.
         """
-        now = time.monotonic()
-        if self._is_running() or now - self._started_at < RESTART_SECONDS:
+        now = self._clock()
+        lasted = now - self._started_at
+        if self._is_running():
+            if self._failures and lasted > 2 * self._pause():
+                self._failures = 0
+                self._report("")
             return
         if self._process:
-            LOG.error("the follower (pid %d) has ended and is started again", self._process)
+            self._failures += 1
+            self._take_note(self._process)
+            self._process = 0
+        if lasted < self._pause():
+            return
         self._started_at = now
         master = os.getpid()
         sys.stderr.flush()
@@ -70,6 +93,20 @@ class FollowerProcess:
             finally:
                 os._exit(1)
         self._process = process
+
+    def _pause(self) -> float:
+        """Return the seconds between two starts; more after each that did not last."""
+        times: int = 2 ** max(self._failures - 1, 0)
+        return min(RESTART_SECONDS * times, MAX_RESTART_SECONDS)
+
+    def _take_note(self, process: int) -> None:
+        pause = self._pause()
+        LOG.error("the follower (pid %d) has ended and is started again", process)
+        if self._failures > 1:
+            self._report(
+                f"the follower has ended {self._failures} times in sequence, perhaps by lack of"
+                f" memory; {shortage()}; it is started again after {pause:.0f} s"
+            )
 
     def stop(self) -> None:
         """End the process."""
@@ -93,6 +130,7 @@ class FollowerProcess:
         return not ended
 
     def _run(self, master: int) -> None:
+        end_before_others(FOLLOWER_SCORE)
         gc.freeze()
         follower = self._follower()
         failure = ""
