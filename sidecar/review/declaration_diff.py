@@ -7,14 +7,26 @@ otherwise, whether or not a situation is decided otherwise because of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 from sidecar.compiler.pack import PackTexts
-from sidecar.schema import Attribute, EntityType, Lookup, Schema, Sentences, Value
+from sidecar.schema import Attribute, EntityType, Lookup, Schema, Sentences, Value, ValueType
 from sidecar.schema.model import Action, EnumValue, LocalAttribute
+from sidecar.schema.names import class_of
 from sidecar.schema.reasons import display_text
 
+_INNER = {
+    "attributes": "attribute",
+    "local": "attribute",
+    "lookups": "look-up",
+    "actions": "action",
+    "properties": "property",
+}
+"""Members that hold declarations, each with the word for one of them."""
+_IN_YAML = {"word": "polar"}
+"""Members that are called otherwise in the YAML of a schema."""
+_Declared: TypeAlias = EntityType | Action | Attribute | LocalAttribute | EnumValue
 _Tree: TypeAlias = Mapping[str, "str | _Tree"]
 """What is declared, by its name: a text, or what is declared inside."""
 
@@ -75,60 +87,62 @@ def _pack(pack: PackTexts, sentences: Sentences) -> _Tree:
 
 def _schema(schema: Schema) -> _Tree:
     return {
-        **{f"enum `{name}`": _enum(values) for name, values in schema.enums.items()},
-        **{f"type `{name}`": _type(each) for name, each in schema.types.items()},
-        "the context": {
-            **_attributes(schema.context, "member"),
-            **_local(schema.local_context, "member"),
+        **{
+            f"enum `{name}`": _named("value", {value.name: value for value in values})
+            for name, values in schema.enums.items()
         },
-        "the settings": _attributes(schema.settings, "declaration"),
+        **_named("type", schema.types),
+        "the context": {
+            **_named("member", schema.context),
+            **_named("member", schema.local_context),
+        },
+        "the settings": _named("declaration", schema.settings),
     }
 
 
-def _enum(values: tuple[EnumValue, ...]) -> _Tree:
-    return {f"value `{each.name}`": _enum_value(each) for each in values}
+def _declared(declared: _Declared) -> _Tree:
+    """Return all members of a declaration: first its own, then what is declared inside."""
+    own: dict[str, str | _Tree] = {}
+    inner: dict[str, str | _Tree] = {}
+    for name in (field.name for field in fields(declared)):
+        value = getattr(declared, name)
+        if name in _INNER:
+            inner |= _named(_INNER[name], value)
+        elif name == "marks":
+            own |= {f"`{mark}`": _flag(is_set) for mark, is_set in (value or {}).items()}
+        elif name == "depth":
+            own["`depth`"] = str(value or "")
+        elif name == "polar":
+            own["`polar`"] = "" if value == class_of(declared.name) else value
+        elif name != "name":
+            own[f"`{_IN_YAML.get(name, name)}`"] = _written(value)
+    return {**own, **inner}
 
 
-def _enum_value(value: EnumValue) -> _Tree:
-    marks = {f"`{name}`": _flag(mark) for name, mark in (value.marks or {}).items()}
-    return {"`label`": value.label, "`description`": value.description, **marks}
-
-
-def _type(declared: EntityType) -> _Tree:
-    implied = ""
-    if declared.implied is not None:
-        steps, column = declared.implied
-        implied = f"{'.'.join(steps)} = {column}"
+def _named(what: str, declared: Mapping[str, _Declared | Lookup]) -> _Tree:
     return {
-        "`table`": declared.table,
-        "`key`": ", ".join(declared.key),
-        "`subject`": _flag(declared.subject),
-        "`current`": _constants(declared.current),
-        "`implied`": implied,
-        "`description`": declared.description,
-        **_attributes(declared.attributes, "attribute"),
-        **_local(declared.local, "attribute"),
-        **{f"look-up `{name}`": _lookup(each) for name, each in declared.lookups.items()},
-        **{f"action `{name}`": _action(each) for name, each in declared.actions.items()},
+        f"{what} `{name}`": _lookup(each) if isinstance(each, Lookup) else _declared(each)
+        for name, each in declared.items()
     }
 
 
-def _attributes(declared: Mapping[str, Attribute], what: str) -> _Tree:
-    return {f"{what} `{name}`": _attribute(each) for name, each in declared.items()}
-
-
-def _attribute(declared: Attribute) -> _Tree:
-    return {
-        "`type`": declared.type.name,
-        "`optional`": _flag(declared.optional),
-        "`caller`": _flag(declared.caller),
-        "`may_dangle`": _flag(declared.may_dangle),
-        "`sensitive`": _flag(declared.sensitive),
-        "`only`": ", ".join(declared.only),
-        "`default`": "" if declared.default is None else _value(declared.default),
-        "`unit`": declared.unit,
-        "`description`": declared.description,
-    }
+def _written(value: Any) -> str:  # noqa: ANN401 - of any member
+    """Return a member of a declaration as a text; empty for what is not declared."""
+    match value:
+        case ValueType(name=name):
+            return name
+        case bool():
+            return _flag(value)
+        case ((*steps,), str(column)):  # `implied`
+            return f"{'.'.join(steps)} = {column}"
+        case tuple():
+            return ", ".join(value)
+        case Mapping():
+            return _pairs(_texts(value))
+        case None:
+            return ""
+        case _:
+            return display_text(value)
 
 
 def _local(declared: Mapping[str, LocalAttribute], what: str) -> _Tree:
@@ -161,19 +175,6 @@ def _lookup(declared: Lookup) -> _Tree:
         "`where`": _pairs(where),
         "`several`": f"{declared.several} {declared.order}".strip(),
     }
-
-
-def _action(declared: Action) -> _Tree:
-    return {
-        "`creates`": _flag(declared.creates),
-        "`nobody`": _flag(declared.nobody),
-        "`description`": declared.description,
-        **_attributes(declared.properties, "property"),
-    }
-
-
-def _constants(declared: Mapping[str, Value]) -> str:
-    return _pairs(_texts(declared))
 
 
 def _texts(declared: Mapping[str, Value]) -> dict[str, str]:

@@ -32,6 +32,7 @@ types:
       id: string
       owner: user
       keeper: user
+      above: {type: doc, optional: true, depth: 3}
       kind: {type: string, default: private}
       place: {type: string, caller: true, optional: true}
       size: {type: integer, optional: true}
@@ -127,6 +128,14 @@ CASES: Mapping[str, tuple[str, str, int, str, str]] = {
         "default: none", "default: chief", 2,
         "declared: `default` of attribute `mark` of type `user` was none, now chief",
         "not compared: `list` on a `doc`: `default` of `mark` of `user` changes",
+    ),
+    "depth of a reference to the own type": (
+        "depth: 3", "depth: 4", 1,
+        "declared: `depth` of attribute `above` of type `doc` was 3, now 4", "declared",
+    ),
+    "name in Polar": (
+        "      keeper: user\n", "      keeper: {type: user, polar: holder}\n", 1,
+        "declared: `polar` of attribute `keeper` of type `doc` was empty, now holder", "declared",
     ),
     "default of the context": (
         "default: office", "default: home", 2,
