@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
+from sidecar.review.formulas import TRUE, Term, all_of, any_of
 from sidecar.review.solver_model import Model
-from sidecar.review.terms import EPOCH, TICK, TRUE, Term, Vocabulary, all_of, any_of
+from sidecar.review.terms import EPOCH, TICK, Vocabulary
 from sidecar.schema.local_time import LocalPart, offset_changes, offset_span
 
 _SPANS = (

@@ -18,9 +18,10 @@ from sidecar.diagram.paths import Literal, Operand
 from sidecar.diagram.questions import Exists, Present
 from sidecar.errors import SidecarError
 from sidecar.review.aligned_diagrams import Joined, Scope
+from sidecar.review.conditions import Answered
+from sidecar.review.example import Example
 from sidecar.review.phrases import Wording
 from sidecar.review.regions import Cube, Regions
-from sidecar.review.states import Answered, Example
 
 BUILT_IN = frozenset({"allow", "forbid", "oblige", "has_permission", "has_role", "has_relation"})
 """Rules that are asked about everything, so that they say little about one thing."""
@@ -62,7 +63,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Conjunction:
     """What holds together."""
 
     words: tuple[Word, ...]
@@ -76,7 +77,7 @@ class Condition:
 class Listing:
     """The conditions of a region, and the same in words."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Conjunction, ...]
     clauses: tuple[tuple[str, ...], ...]
     """In words: one of these applies, and of it everything holds."""
     unlisted: str
@@ -104,9 +105,9 @@ class Covering:
             if not word.when or changed is None or word.rule in changed
         )
         self._words = tuple(sorted(words, key=str))
-        self._known: dict[tuple[int, int], tuple[Condition, ...] | str] = {}
+        self._known: dict[tuple[int, int], tuple[Conjunction, ...] | str] = {}
 
-    def cover(self, region: Node, care: Node = TRUE) -> tuple[Condition, ...]:
+    def cover(self, region: Node, care: Node = TRUE) -> tuple[Conjunction, ...]:
         """Return conditions that together are a region, in the states that can be.
 
         Args:
@@ -124,7 +125,7 @@ class Covering:
             raise UnlistableError(known)
         return known
 
-    def _covered(self, region: Node, care: Node) -> tuple[Condition, ...] | str:
+    def _covered(self, region: Node, care: Node) -> tuple[Conjunction, ...] | str:
         """Return the conditions of a region, or why there are none."""
         try:
             with self.regions.trees.bounded(MOST_NODES):
@@ -141,7 +142,7 @@ class Covering:
             return Listing((), (), str(error))
         return Listing(conditions, tuple(map(self.words, conditions)), "")
 
-    def words(self, condition: Condition) -> tuple[str, ...]:
+    def words(self, condition: Conjunction) -> tuple[str, ...]:
         """Return a condition in words, a clause for each thing that it looks at."""
         clauses = [word.text(self.wording.path) for word in condition.words]
         return (*clauses, *map(self.wording.answered, condition.answers))
@@ -152,14 +153,14 @@ class Covering:
             yield self._example(islice(self.regions.cubes(region), MOST_CONDITIONS))
         yield from map(self.example, listing.conditions)
 
-    def example(self, condition: Condition) -> Example | None:
+    def example(self, condition: Conjunction) -> Example | None:
         """Return a mount and a request to which a condition applies."""
         return self._example(self.regions.cubes(self.region(condition)))
 
     def _example(self, cubes: Iterable[Cube]) -> Example | None:
         return next(filter(None, map(self.regions.example, cubes)), None)
 
-    def region(self, condition: Condition) -> Node:
+    def region(self, condition: Conjunction) -> Node:
         """Return the states to which a condition applies."""
         found = self.regions.region(dict(zip(condition.places, condition.answers, strict=True)))
         for word in condition.words:
@@ -170,7 +171,7 @@ class Covering:
         join = self.regions.both if word.holds else self.regions.minus
         return join(region, word.root)
 
-    def _divided(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Iterator[Condition]:
+    def _divided(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Iterator[Conjunction]:
         """Cover what of a region lies in `care`, which is what was said of it already."""
         if self.regions.is_empty(region, care):
             return
@@ -181,7 +182,7 @@ class Covering:
             return
         for cube in self._cover(region, care):
             places = tuple(sorted(cube))
-            yield Condition(chosen, places, tuple(cube[index] for index in places))
+            yield Conjunction(chosen, places, tuple(cube[index] for index in places))
 
     def _dividing(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Word | None:
         """Return a rule that holds, or does not hold, in all of the region, and shortens it."""

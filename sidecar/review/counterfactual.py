@@ -23,9 +23,9 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
+from sidecar.review.conditions import Answered, Condition, RowOf
 from sidecar.review.fact_slots import EntityRow, Sent, Slot, Slots
 from sidecar.review.regions import Cube, Regions, merged
-from sidecar.review.states import Answered, Condition, RowOf
 from sidecar.schema import Kind
 
 MOST_CHANGES = 4

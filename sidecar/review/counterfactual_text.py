@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sidecar.diagram.path_text import show
 from sidecar.diagram.paths import NOW, Operand, Path
 from sidecar.diagram.questions import Exists, Order, facts_of
+from sidecar.review.conditions import Answered
 from sidecar.review.counterfactual import Changes, Turn
 from sidecar.review.fact_readings import Readings
 from sidecar.review.fact_slots import EntityRow, Sent, Slot
 from sidecar.review.phrases import Wording
-from sidecar.review.states import Answered
 
 USER, ADMINISTRATOR = "user", "administrator"
 MOST_WAYS_TOLD = 3

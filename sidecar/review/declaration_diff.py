@@ -145,18 +145,6 @@ def _written(value: Any) -> str:  # noqa: ANN401 - of any member
             return display_text(value)
 
 
-def _local(declared: Mapping[str, LocalAttribute], what: str) -> _Tree:
-    return {
-        f"{what} `{each.name}`": {
-            "`part`": each.part,
-            "`of`": each.of,
-            "`zone`": each.zone,
-            "`description`": each.description,
-        }
-        for each in declared.values()
-    }
-
-
 def _lookup(declared: Lookup) -> _Tree:
     arguments = (f"{name}: {each.name}" for name, each in declared.arguments.items())
     match = {".".join(steps): source for steps, source in declared.match.items()}

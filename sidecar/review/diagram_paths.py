@@ -18,7 +18,8 @@ from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
-from sidecar.review.states import Answered, States, branches_of
+from sidecar.review.conditions import Answered, branches_of
+from sidecar.review.states import States
 
 Known = Mapping[Tested, bool]
 """Answers without which a tree is not asked."""

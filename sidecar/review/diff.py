@@ -24,8 +24,9 @@ from sidecar.review.condition_cover import (
     UnlistableError,
     own_rules,
 )
+from sidecar.review.example import Example
 from sidecar.review.regions import Regions
-from sidecar.review.states import Example, KnownStates
+from sidecar.review.states import KnownStates
 from sidecar.schema import Schema
 
 ALLOWED, DENIED = "allowed", "denied"

@@ -18,11 +18,12 @@ from sidecar.diagram.questions import text_of
 from sidecar.engine.fact_paths import ROOTS
 from sidecar.facts import Cells, Quoted, Snapshot, Table, build
 from sidecar.model import Reference, Request
+from sidecar.review.formulas import Term, Terms, all_of, any_of, equal, negated
 from sidecar.review.model_values import ModelValues
 from sidecar.review.solver import Solver, UnsettledError
 from sidecar.review.solver_model import Model
 from sidecar.review.symbolic_facts import CallerValue, Entity, SymbolicFacts
-from sidecar.review.terms import EPOCH, Term, Terms, all_of, any_of, equal, negated
+from sidecar.review.terms import EPOCH
 from sidecar.schema import Attribute, Kind, Schema, Value, ValueType
 from sidecar.schema.values import LARGEST
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sidecar.facts import Quoted
-from sidecar.review.states import Example
+from sidecar.review.example import Example
 from sidecar.schema import Schema
 from sidecar.schema.instants import instant_text
 from sidecar.schema.messages import in_line

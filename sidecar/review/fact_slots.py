@@ -25,7 +25,7 @@ from sidecar.diagram.paths import (
 from sidecar.diagram.questions import Exists, Question, facts_of
 from sidecar.engine.fact_sources import Sources
 from sidecar.engine.paths import Reader
-from sidecar.review.states import RowOf
+from sidecar.review.conditions import RowOf
 from sidecar.schema import Lookup, Value
 
 _ROOTS = (SUBJECT, RESOURCE)

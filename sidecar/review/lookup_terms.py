@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.diagram.paths import NOW
 from sidecar.engine.fact_paths import is_by_key
-from sidecar.review.terms import Term, Terms, all_of, any_of, equal, negated
+from sidecar.review.formulas import Term, Terms, all_of, any_of, equal, negated
 from sidecar.schema import EntityType, Lookup, Value
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from math import inf
 
 from sidecar.engine.fact_paths import ROOTS
 from sidecar.review.calendar_terms import date_of
+from sidecar.review.formulas import Term, Terms
 from sidecar.review.set_terms import Sets
 from sidecar.review.solver_model import Model
 from sidecar.review.symbolic_facts import Entity, SymbolicFacts
-from sidecar.review.terms import EPOCH, LIMITS, TICK, Term, Terms
+from sidecar.review.terms import EPOCH, LIMITS, TICK
 from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType
 from sidecar.schema.model import ORDERED
 
@@ -169,7 +170,7 @@ class ModelValues:
 
     def _domain(self, domain: Term, name: str) -> str:
         """Return a domain that lies where the model has it."""
-        for above in self._terms.ends(domain, self._model.holds):
+        for above in self._terms.domain_terms.ends(domain, self._model.holds):
             made = f"{name}.{above}"
             if made not in self._texts.values():
                 return made

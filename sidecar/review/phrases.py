@@ -26,8 +26,8 @@ from sidecar.diagram.questions import (
     ValueOf,
 )
 from sidecar.review.aligned_diagrams import Scope
+from sidecar.review.conditions import Answered
 from sidecar.review.schema_union import OLD
-from sidecar.review.states import Answered
 from sidecar.schema import Attribute, EntityType, Schema
 from sidecar.schema.messages import in_line, quoted
 

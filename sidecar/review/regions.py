@@ -9,10 +9,11 @@ from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
 from sidecar.diagram.presupposition import presupposed
 from sidecar.diagram.questions import YES_NO
 from sidecar.review.aligned_diagrams import Joined, Scope
-from sidecar.review.states import Answered, Condition, Example, branches_of, outcomes_of
-from sidecar.review.terms import FALSE as NO
-from sidecar.review.terms import TRUE as YES
-from sidecar.review.terms import Term
+from sidecar.review.conditions import Answered, Condition, branches_of, outcomes_of
+from sidecar.review.example import Example
+from sidecar.review.formulas import FALSE as NO
+from sidecar.review.formulas import TRUE as YES
+from sidecar.review.formulas import Term
 
 Cube = Mapping[int, Answered]
 """Conditions that hold together: the place of a test to the outcomes that it may have."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 
-from sidecar.review.terms import Term, Terms, Vocabulary, all_of, any_of, equal
+from sidecar.review.formulas import Term, Terms, all_of, any_of, equal
+from sidecar.review.terms import Vocabulary
 from sidecar.schema import Kind, ValueType
 from sidecar.schema.model import Scalar
 
@@ -49,7 +50,7 @@ class SetTerms:
     ) -> Term:
         """Return whether a value is one of those known, as a set of this name includes it."""
         if element.kind is Kind.DOMAIN:
-            return self._terms.includes_domain(held, name, *member)
+            return self._terms.domain_terms.is_included(held, name, *member)
         literals = (self._literal(each, element) for each in sorted(held, key=str))
         return any_of(equal(member, each) for each in literals)
 
@@ -91,8 +92,8 @@ class SetTerms:
         """Say that a set which holds a domain holds all that lies under it."""
         for above in of.members:
             (domain,) = above
-            anchor = self._terms.anchor(domain)
+            anchor = self._terms.domain_terms.anchor(domain)
             for held, (below,) in product(of.sets, of.members if anchor else ()):
-                lies = self._terms.lies_under(below, str(anchor))
+                lies = self._terms.domain_terms.lies_under(below, str(anchor))
                 given = all_of([self._terms.flag(of.name, (*held, domain)), lies])
                 self._terms.imply(given, self._terms.flag(of.name, (*held, below)))

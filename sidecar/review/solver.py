@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sidecar.errors import SidecarError
+from sidecar.review.formulas import FALSE, TRUE, Term
 from sidecar.review.solver_model import Model, parsed_answer
-from sidecar.review.terms import FALSE, TRUE, Term, Vocabulary
+from sidecar.review.terms import Vocabulary
 
 MOST_WORK = 20_000_000
 """z3's own count of its work for one question (`rlimit`); ordinary ones take some thousands."""

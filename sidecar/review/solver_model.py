@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
-from sidecar.review.terms import FALSE, TRUE, Term
+from sidecar.review.formulas import FALSE, TRUE, Term
 
 
 class Model:

@@ -1,18 +1,15 @@
-"""States that can be: whether a set of answers has a world, and which world that is.
+"""States that can be: whether conditions have a mount and a request, and which these are.
 
-A tree knows what was answered, and not what that implies: that an absent membership has no role,
-that two references which lead to one account lead to one owner, that what a look-up finds is what
-it was asked for. `States` decides it with a solver; `Example` is a mount and a request with these
-answers.
+A diagram knows the outcomes of its tests, and not what they imply: that an absent membership has no
+role, that two references to one account lead to one owner, that a look-up finds what fits its
+arguments. `States` decides it with a solver.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 
-from sidecar.diagram.nodes import Label, Node, Test
-from sidecar.diagram.paths import Path, json_form
+from sidecar.diagram.paths import Path
 from sidecar.diagram.questions import (
     Exists,
     Includes,
@@ -24,80 +21,16 @@ from sidecar.diagram.questions import (
     ValueOf,
     value_of,
 )
+from sidecar.review.conditions import Answered, Condition, RowOf, order_of
 from sidecar.review.example import Example, smallest_example
+from sidecar.review.formulas import FALSE, TRUE, Term, all_of, any_of, equal, negated
 from sidecar.review.solver import Solver
 from sidecar.review.symbolic_facts import SymbolicFacts
-from sidecar.review.terms import FALSE, TRUE, Term, Vocabulary, all_of, any_of, equal, negated
+from sidecar.review.terms import Vocabulary
 from sidecar.schema import EntityType, Kind, Schema, Value
 
 MOST_NODES = 1_000
 """Nodes of regions that one solver is told of: with more it gets slow."""
-
-__all__ = ["Answered", "Example", "KnownStates", "RowOf", "States", "outcomes_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One test with the outcomes that it may have; never none, and never all of them."""
-
-    test: Test
-    labels: tuple[Label, ...]
-    """As `Node.labels`; of a text or a number there is one outcome more than labels."""
-    outcomes: frozenset[int]
-    """Places of outcomes: of a finite test of its labels; of a text of its literals, and behind
-    them any other; of a number of the intervals between its cuts."""
-
-    _hash: int = field(init=False, repr=False, compare=False)
-    """Sets of answers are looked up all the time, and questions are deep."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.test.question, self.labels, self.outcomes)))
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    @property
-    def labelled(self) -> tuple[Label, ...]:
-        """The labels of the outcomes that are left; of a text without any other."""
-        return tuple(label for at, label in enumerate(self.labels) if at in self.outcomes)
-
-    @property
-    def opposite(self) -> Answered:
-        """The same test with all its other outcomes."""
-        every = frozenset(outcomes_of(self.test, self.labels))
-        return Answered(self.test, self.labels, every - self.outcomes)
-
-    @property
-    def is_other(self) -> bool:
-        """Of a text: whether it may be none of the literals."""
-        return len(self.labels) in self.outcomes
-
-
-@dataclass(frozen=True, slots=True)
-class RowOf:
-    """Whether the mount has a row of an entity, which may exist without one."""
-
-    path: Path
-    holds: bool
-
-
-Condition = Answered | RowOf
-"""What has to hold in a state."""
-
-
-def outcomes_of(test: Test, labels: tuple[Label, ...]) -> range:
-    """Return the places of all outcomes that a test with these labels has."""
-    return range(len(labels) + (test.outcomes != "finite"))
-
-
-def branches_of(test: Test, node: Node) -> Iterator[tuple[frozenset[int], Node]]:
-    """Yield the branches of a node, each once, with all outcomes that lead to it."""
-    together: dict[int, tuple[set[int], Node]] = {}
-    for at in outcomes_of(test, node.labels):
-        branch = node.branches[at]
-        together.setdefault(branch.number, (set(), branch))[0].add(at)
-    for outcomes, branch in together.values():
-        yield frozenset(outcomes), branch
 
 
 class SymbolicState:
@@ -291,7 +224,7 @@ class States:
         key = frozenset(answers)
         if key not in self._examples:
             state = SymbolicState(*self._of)
-            ordered = sorted(key, key=_order_of)
+            ordered = sorted(key, key=order_of)
             formulas = [state.formula(each) for each in ordered]
             self._examples[key] = smallest_example(state.facts, formulas)
         return self._examples[key]
@@ -303,13 +236,6 @@ class States:
             formula = self._state.formula(condition)
             known = self._assumed[condition] = self._state.terms.name(formula)
         return known
-
-
-def _order_of(condition: Condition) -> tuple[bool, bytes]:
-    """Return a sort key that is the same in each run."""
-    if isinstance(condition, RowOf):
-        return True, json_form(condition.path)
-    return False, json_form(condition.test.question)
 
 
 class KnownStates:

@@ -24,19 +24,10 @@ from sidecar.diagram.paths import (
 )
 from sidecar.engine.fact_paths import ROOTS, FactPaths
 from sidecar.review.calendar_terms import CalendarTerms
+from sidecar.review.formulas import FALSE, TRUE, Term, Terms, all_of, any_of, equal, negated
 from sidecar.review.lookup_terms import LookupTerms, Search
 from sidecar.review.set_terms import SetTerms
-from sidecar.review.terms import (
-    FALSE,
-    TRUE,
-    Term,
-    Terms,
-    Vocabulary,
-    all_of,
-    any_of,
-    equal,
-    negated,
-)
+from sidecar.review.terms import Vocabulary
 from sidecar.schema import Attribute, EntityType, Kind, Schema, Value, ValueType
 from sidecar.schema.local_time import LocalPart
 

@@ -9,25 +9,21 @@ said of each of them, so that z3's theory of strings is not needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
-from sidecar.engine.evaluator import covers
+from sidecar.review.domain_terms import DomainTerms
+from sidecar.review.formulas import FALSE, TRUE, Term, Terms, all_of, any_of, equal, negated
 from sidecar.schema import Attribute, Kind, Value, is_id
-from sidecar.schema.model import ORDERED, Scalar
+from sidecar.schema.model import ORDERED
 from sidecar.schema.values import LARGEST, SMALLEST
 
 if TYPE_CHECKING:
     from sidecar.review.solver_model import Model
-
-Term = str
-"""A term of SMT-LIB: a name, a literal, or ``(operator term ...)``."""
-Terms = tuple[Term, ...]
-"""A value: one term, or one for each key column of an entity."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """Instants are counted from here: an instant of which nothing is known is this one."""
@@ -48,34 +44,6 @@ _SORTS = {
     Kind.DECIMAL: "Real",
     **{kind: f"Any_{kind.value}" for kind in OPEN},
 }
-TRUE, FALSE = "true", "false"
-
-
-def all_of(parts: Iterable[Term]) -> Term:
-    """Return that all parts hold."""
-    kept = dict.fromkeys(part for part in parts if part != TRUE)
-    if FALSE in kept:
-        return FALSE
-    return f"(and {' '.join(kept)})" if len(kept) > 1 else next(iter(kept), TRUE)
-
-
-def any_of(parts: Iterable[Term]) -> Term:
-    """Return that one of the parts holds."""
-    kept = dict.fromkeys(part for part in parts if part != FALSE)
-    if TRUE in kept:
-        return TRUE
-    return f"(or {' '.join(kept)})" if len(kept) > 1 else next(iter(kept), FALSE)
-
-
-def negated(part: Term) -> Term:
-    """Return that something does not hold."""
-    return {TRUE: FALSE, FALSE: TRUE}.get(part, f"(not {part})")
-
-
-def equal(left: Terms, right: Terms) -> Term:
-    """Return that two values are the same."""
-    pairs = zip(left, right, strict=True)
-    return all_of(TRUE if one == two else f"(= {one} {two})" for one, two in pairs)
 
 
 def day_of(text: str) -> int | None:
@@ -123,13 +91,7 @@ class Vocabulary:
         self._symbols: dict[tuple[str, ...], Term] = {}
         self._sorts: dict[Term, str] = {}
         self._values: dict[tuple[str, ...], Term] = {}
-        self._domain_texts: dict[Term, str | None] = {}
-        """Domains, with the text of those that are literals."""
-        self._domain_sets: dict[str, frozenset[Scalar]] = {}
-        self._anchors: list[str] = []
-        """Literal domains of which a mounted set may hold one and not another."""
-        self._spots: list[tuple[bool, ...]] = []
-        """Where a domain can lie, in the sets of the settings and under the anchors."""
+        self.domain_terms = DomainTerms(self)
 
     def say(self, formula: Term) -> None:
         """Say what always holds."""
@@ -166,7 +128,7 @@ class Vocabulary:
         elif kind in OPEN:
             self.open_texts.append(made)
         if kind is Kind.DOMAIN:
-            self._note_domain(made, None)
+            self.domain_terms.note(made, None)
         return made
 
     def literal(self, kind: Kind, value: Value) -> Term:
@@ -181,7 +143,7 @@ class Vocabulary:
         text = str(value)
         made = self.texts[kind].get(text) or self._named(kind, text)
         if kind is Kind.DOMAIN:
-            self._note_domain(made, text)
+            self.domain_terms.note(made, text)
         elif kind is Kind.EMAIL and made not in self.domains:
             domain = self.literal(Kind.DOMAIN, text.rpartition("@")[2])
             self.say(f"(= {self.domain_of(made)} {domain})")
@@ -250,7 +212,7 @@ class Vocabulary:
         if address not in self.domains:
             made = self._constant("domain", (address,), _SORTS[Kind.DOMAIN])
             self.domains[address] = made
-            self._note_domain(made, None)
+            self.domain_terms.note(made, None)
         return self.domains[address]
 
     def comes_first(self, left: Terms, right: Terms) -> Term:
@@ -308,75 +270,6 @@ class Vocabulary:
         """Say that each text sorts before the next."""
         for one, two in pairwise(texts):
             self.say(f"(< {self._rank(one)} {self._rank(two)})")
-
-    # --- domains and sets of them ----------------------------------------------------------------
-
-    def includes_domain(self, members: frozenset[Scalar], name: str, domain: Term) -> Term:
-        """Return that a set of the settings includes a domain, or one that it lies under."""
-        if name not in self._domain_sets:
-            self._domain_sets[name] = members
-            self._tell_domains()
-        return self.flag(f"in_{name}", (domain,))
-
-    def anchor(self, domain: Term) -> str | None:
-        """Return the text of a literal domain, of whose subdomains it is told what holds them."""
-        text = self._domain_texts.get(domain)
-        if text is not None and text not in self._anchors:
-            self._anchors.append(text)
-            self._tell_domains()
-        return text
-
-    def lies_under(self, domain: Term, anchor: str) -> Term:
-        """Return that a domain is a literal one, or a subdomain of it."""
-        return self.flag(f"under {anchor}", (domain,))
-
-    def ends(self, domain: Term, holds: Callable[[Term], bool]) -> Iterator[str]:
-        """Yield what a domain can end with, to lie where a model has it.
-
-        Args:
-            domain: The domain.
-            holds: Whether a flag holds in the model.
-        """
-        spot = tuple(map(holds, self._flags(domain)))
-        held = sorted(str(each) for of in self._domain_sets.values() for each in of)
-        # The first three belong to nobody (RFC 6761).
-        named = ("example", "test", "invalid", *held, *self._anchors)
-        return (each for each in named if self._spot(each) == spot)
-
-    def _note_domain(self, domain: Term, text: str | None) -> None:
-        if domain not in self._domain_texts:
-            self._domain_texts[domain] = text
-            self._tell_domain(domain, text)
-
-    def _tell_domains(self) -> None:
-        """Say where all domains can lie, since there is one more set or anchor."""
-        held = {str(each) for of in self._domain_sets.values() for each in of}
-        self._spots = sorted({self._spot(text) for text in (*held, *self._anchors, "")})
-        for domain, text in self._domain_texts.items():
-            self._tell_domain(domain, text)
-
-    def _tell_domain(self, domain: Term, text: str | None) -> None:
-        """Say where a domain can lie: it is one that is named, or under it, or of nobody."""
-        spots = self._spots if text is None or not self._spots else [self._spot(text)]
-        flags = self._flags(domain)
-        self.say(
-            any_of(
-                all_of(
-                    flag if holds else negated(flag)
-                    for flag, holds in zip(flags, spot, strict=True)
-                )
-                for spot in spots or [()]
-            )
-        )
-
-    def _flags(self, domain: Term) -> list[Term]:
-        flags = [self.flag(f"in_{name}", (domain,)) for name in self._domain_sets]
-        return flags + [self.lies_under(domain, anchor) for anchor in self._anchors]
-
-    def _spot(self, text: str) -> tuple[bool, ...]:
-        """Return which sets hold a domain, and then under which anchors it lies."""
-        sets = [*self._domain_sets.values(), *(frozenset({each}) for each in self._anchors)]
-        return tuple(bool(text and covers(members, text)) for members in sets)  # type: ignore[arg-type]  # sets of domains
 
 
 def _number(number: Fraction | int, *, real: bool = False) -> Term:

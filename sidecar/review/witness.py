@@ -14,8 +14,9 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.model import Decision
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, UncompiledError
+from sidecar.review.example import Example
 from sidecar.review.regions import Regions
-from sidecar.review.states import Example, KnownStates
+from sidecar.review.states import KnownStates
 
 Entry = tuple[str, str, str]
 """The types of subject and resource, and the action."""

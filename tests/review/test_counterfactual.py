@@ -23,11 +23,11 @@ from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
 from sidecar.facts import Facts as MountedFacts
 from sidecar.model import Reference, Request
 from sidecar.review.aligned_diagrams import UncompiledError
+from sidecar.review.conditions import Answered, Condition
 from sidecar.review.counterfactual import Changes, Decided
 from sidecar.review.counterfactual_text import Turning
 from sidecar.review.explain import Facts, explain_to_reviewer
 from sidecar.review.fact_slots import Cell, Slot, Slots
-from sidecar.review.states import Answered, Condition
 from sidecar.schema import EntityType, Key, Kind, Value
 from tests.cli.test_explain import explained, explained_of, invited, packs
 from tests.depth import deep

@@ -19,7 +19,8 @@ from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
 from sidecar.review.condition_cover import Covering
 from sidecar.review.diff import ALLOWED, DENIED, Change, Differences, differences
-from sidecar.review.states import Example, KnownStates
+from sidecar.review.example import Example
+from sidecar.review.states import KnownStates
 from tests.depth import deep
 from tests.reviewing.small import CONDITIONS, NOW, State, compiled, policy_text, states
 

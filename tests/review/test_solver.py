@@ -26,7 +26,8 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.review import solver
-from sidecar.review.states import Answered, States
+from sidecar.review.conditions import Answered
+from sidecar.review.states import States
 from sidecar.schema import read_schema
 from tests.depth import deep
 from tests.differential.comparing import generated_requests

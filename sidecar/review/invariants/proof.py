@@ -12,6 +12,7 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.review.aligned_diagrams import Joined, UncompiledError, uncompiled
 from sidecar.review.condition_cover import MOST_NODES, Covering, Listing
+from sidecar.review.example import Example
 from sidecar.review.explain import Facts, Proved, explain_to_reviewer
 from sidecar.review.invariants.loader import (
     Codes,
@@ -22,7 +23,6 @@ from sidecar.review.invariants.loader import (
 )
 from sidecar.review.invariants.rules import Probes, probes_of, translated
 from sidecar.review.pack_revisions import PackPlace
-from sidecar.review.states import Example
 from sidecar.schema import Schema
 
 
