@@ -102,6 +102,7 @@ class Candidates:
             if find is None or label is not True:
                 yield branch
             elif branch is not FALSE:
+                self._reader.make_room(search.frame)
                 found.update(find(search))
         if len(node.branches) > len(node.labels):
             yield node.branches[-1]

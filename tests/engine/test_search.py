@@ -264,3 +264,36 @@ def test_a_search_takes_page_by_page_what_an_index_would_find_by_the_thousand(
         asked = _request("user:u", action, "item:any")
         assert kind.candidates(RESOURCE, asked, facts, NOW) is None
         assert search_resources(asked, made, facts, NOW) == ("i2",)
+
+
+def test_a_search_reads_what_no_decision_reads(tmp_path: Path) -> None:
+    policies, fixtures = tmp_path / "policies", tmp_path / "fixtures"
+    policies.mkdir()
+    fixtures.mkdir()
+    (fixtures / "schema.yaml").write_text(
+        "types:\n"
+        "  user: {subject: true, table: users, key: id, attributes: {id: string}}\n"
+        "  folder: {table: folders, key: id, attributes: {id: string, owner: user}}\n"
+        "  item:\n"
+        "    {table: items, key: id, attributes: {id: string, folder: folder}, actions: [a]}\n"
+    )
+    (fixtures / "reasons.yaml").write_text("{}\n")
+    (fixtures / "settings.yaml").write_text("{}\n")
+    # What does not exist is denied whatever this rule says, so that its owner is never looked for.
+    (policies / "main.polar").write_text(
+        'allow(user: User, _: Action{name: "a"}, item: Item) if '
+        "user.exists = false and item.folder.owner = user;\n"
+    )
+    made = load_pack(policies, fixtures)
+    rows = {
+        "user": [{"id": "u"}],
+        "folder": [{"id": "f", "owner": "u"}],
+        "item": [{"id": "i", "folder": "f"}],
+    }
+    tables = {name: Table(f"{name}s", list(enumerate(each, 1))) for name, each in rows.items()}
+
+    found = search_subjects(
+        _request("user:any", "a", "item:i"), made, build(made.schema, tables), NOW
+    )
+
+    assert found == ()
