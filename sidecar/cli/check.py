@@ -15,7 +15,8 @@ from sidecar.config.settings import Settings
 from sidecar.engine import prepare_kinds
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError, Problem
-from sidecar.facts import read_directory
+from sidecar.facts import Snapshot, read_directory
+from sidecar.review.deep_chains import deep_chains
 from sidecar.review.idle_conditions import idle_conditions
 from sidecar.review.lint import Finding, absences, findings, unread
 from sidecar.review.pack_revisions import NOW, PackPlace
@@ -36,7 +37,8 @@ def check(strict: bool, conditions: bool, output: str, **given: object) -> None:
     """Check whether policies, fixtures, facts and suites are valid, and report their faults.
 
     Lists the rules that could not be compiled, which Oso evaluates at request time, and findings:
-    rules that can never hold or change nothing, permissions that nobody can have.
+    rules that can never hold or change nothing, permissions that nobody can have, references in
+    the facts that are too many for their depth or go round.
     """
     settings = pack_settings(given)
     overlooked = unread(settings.policies, settings.fixtures)
@@ -44,11 +46,13 @@ def check(strict: bool, conditions: bool, output: str, **given: object) -> None:
     try:
         policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
         prepare_kinds(policy)  # fails as serving would
-        summary = dict(_summary(policy, settings))
+        facts = _facts(policy, settings)
+        summary = dict(_summary(policy, settings, facts))
         missed: list[str] = []
         listed = (
             *findings(policy, settings.policies, settings.fixtures, missed),
             *overlooked,
+            *(() if facts is None else deep_chains(facts)),
         )
         if conditions:
             listed = (*listed, *idle_conditions(settings.policies, settings.fixtures))
@@ -82,11 +86,20 @@ def _status(missed: list[str], listed: tuple[Finding, ...]) -> int:
     return EXIT_TROUBLE if missed else EXIT_NO if listed else EXIT_YES
 
 
-def _summary(policy: Policy, settings: Settings) -> Iterator[tuple[str, str]]:
+def _facts(policy: Policy, settings: Settings) -> Snapshot | None:
+    """Return the mounted facts; None where there are none and none are named."""
+    mount = settings.mount()
+    is_there = settings.data is not None or mount.is_dir()
+    return read_directory(policy.schema, mount) if is_there else None
+
+
+def _summary(
+    policy: Policy, settings: Settings, facts: Snapshot | None
+) -> Iterator[tuple[str, str]]:
     """Yield the valid parts and their revisions or numbers."""
     yield "policy", policy.revision
-    if settings.data is not None or settings.mount().is_dir():
-        yield "data", read_directory(policy.schema, settings.mount()).revision
+    if facts is not None:
+        yield "data", facts.revision
     suites = read_suites(settings.policies)
     yield "suites", str(len(suites))
     worlds = settings.fixtures / "worlds"
