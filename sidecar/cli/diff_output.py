@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.cli.formats import in_cell, indented
+from sidecar.cli.formats import in_cell, in_line_of_markdown, indented
 from sidecar.review.declaration_diff import Declaration
 from sidecar.review.diff import (
     ALLOWED,
@@ -215,9 +215,7 @@ def _markdown_people(report: DiffReport) -> Iterator[str]:
 
 def _bullets(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
     yield ""
-    for clauses in conditions:
-        condition = ", and ".join(f"`{clause}`" for clause in clauses)
-        yield f"- when {condition}" if clauses else "- always"
+    yield from (f"- {in_line_of_markdown(clauses)}" for clauses in conditions)
 
 
 # --- as JSON ----------------------------------------------------------------------------------

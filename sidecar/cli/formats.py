@@ -44,6 +44,12 @@ def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
             yield f"{start}{clause}"
 
 
+def in_line_of_markdown(clauses: Sequence[str]) -> str:
+    """Return a condition in one line of Markdown."""
+    joined = ", and ".join(f"`{clause}`" for clause in clauses)
+    return f"when {joined}" if clauses else "always"
+
+
 def in_cell(text: str) -> str:
     """Return a text for a cell of a Markdown table."""
     return text.replace("|", "\\|")

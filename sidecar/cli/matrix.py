@@ -9,7 +9,16 @@ from pathlib import Path
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.cli.formats import JSON, MARKDOWN, TEXT, in_cell, indented, output_options, print_json
+from sidecar.cli.formats import (
+    JSON,
+    MARKDOWN,
+    TEXT,
+    in_cell,
+    in_line_of_markdown,
+    indented,
+    output_options,
+    print_json,
+)
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
 from sidecar.review.matrix import NO, YES, Cell, Clauses, Sheet, Unlisted, matrix
@@ -114,9 +123,9 @@ def _markdown(sheets: Sequence[Sheet]) -> Iterator[str]:
             if isinstance(held, Unlisted):
                 yield f"- **{column}**: not listed, {held.why}"
             elif held not in {YES, NO}:
-                yield f"- **{column}**: {_either(held)}"
+                yield f"- **{column}**: {'; or '.join(map(in_line_of_markdown, held))}"
         for cell, number in legend.numbers.items():
-            yield f"- [{number}] {_either(cell)}"
+            yield f"- [{number}] {'; or '.join(map(in_line_of_markdown, cell))}"
         yield ""
 
 
@@ -124,12 +133,6 @@ def _columns(sheet: Sheet) -> Iterator[tuple[str, Clauses | Unlisted]]:
     """Yield each column, without whom it is meant, and when somebody is in it."""
     for column, above, held in zip(sheet.columns, sheet.above, sheet.held, strict=True):
         yield f"{column}, without {either(above)}" if above else column, held
-
-
-def _either(cell: Clauses) -> str:
-    return "; or ".join(
-        "when " + ", and ".join(f"`{clause}`" for clause in clauses) for clauses in cell
-    )
 
 
 def _as_json(sheet: Sheet) -> dict[str, object]:

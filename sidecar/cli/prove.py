@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.cli.formats import JSON, MARKDOWN, indented, output_options, print_json
+from sidecar.cli.formats import (
+    JSON,
+    MARKDOWN,
+    in_line_of_markdown,
+    indented,
+    output_options,
+    print_json,
+)
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
 from sidecar.review.example_text import as_json, lines_of
@@ -99,8 +106,7 @@ def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
             if counterexample.listing.unlisted:
                 yield f"- {cells}: {counterexample.listing.unlisted}"
             for clauses in counterexample.listing.clauses:
-                when = ", and ".join(f"`{clause}`" for clause in clauses) or "always"
-                yield f"- {cells}: when {when}"
+                yield f"- {cells}: {in_line_of_markdown(clauses)}"
             yield from (f"  - `{line}`" for line in counterexample.lines)
         yield from (f"- not proved: {sentence}" for sentence in verdict.unproved)
 
