@@ -56,7 +56,7 @@ class RequestParser:
 
     def _begin(self) -> None:
         self._headers: dict[bytes, bytes] = {}
-        """Of the head that arrives, by lower-case names."""
+        """Of the head that arrives, by lower-case names; behind it, of the trailers."""
         self._repeated: list[tuple[bytes, bytes]] = []
         """Fields whose names are among the headers already."""
         self._llhttp = httptools.HttpRequestParser(self)
@@ -71,6 +71,8 @@ class RequestParser:
         self._tail = b""
         """The last bytes of a head that is not complete."""
         self._target = b""
+        if self._headers:  # trailers of the request before
+            self._headers, self._repeated = {}, []
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._body_sent = 0

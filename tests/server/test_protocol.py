@@ -15,12 +15,14 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.http import Access
 from sidecar.http.message import Response
 from sidecar.server.access_log import AccessLog
 from sidecar.server.protocol import REQUESTS_PER_TURN, HttpProtocol
 from sidecar.server.request import Request
 from sidecar.server.request_parser import MAX_CHUNKS
 from tests.server.loopback import LIMITS, Loopback, application, loopback, responses
+from tests.server.test_fast_path import TOKEN, One
 
 LINE = b"POST /v1/authorize HTTP/1.1\r\n"
 HOST = b"Host: x\r\n"
@@ -238,6 +240,25 @@ def test_a_connection_is_kept_as_the_client_says(
 
     assert received[0][1]["connection"] == connection
     assert len(received) == (2 if connection == "keep-alive" else 1)
+
+
+def test_the_trailers_of_a_request_are_no_fields_of_the_next() -> None:
+    access = Access(One())
+    token, asked_id = b"Authorization: Bearer " + TOKEN.encode(), b"X-Request-ID: 1"
+    chunks = head(JSON, token, b"Transfer-Encoding: chunked") + b"48\r\n" + GOOD + b"\r\n0\r\n"
+    trailers = b"".join(field + b"\r\n" for field in (token, asked_id, asked_id))
+    first = chunks + trailers + b"\r\n"
+
+    with loopback(application(access), access) as server:
+        received = [
+            server.exchange(first + posted() + NEXT),
+            server.exchange(first, posted(), NEXT),
+            server.exchange(first[:-1], first[-1:] + posted()[:9], posted()[9:] + NEXT),
+        ]
+
+    for each in map(responses, received):
+        assert [status for status, _, _ in each] == [200, 401, 200]
+        assert not any("x-request-id" in fields for _, fields, _ in each)
 
 
 def test_requests_in_one_piece_are_answered_in_their_order(server: Loopback) -> None:
