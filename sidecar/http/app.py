@@ -76,6 +76,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     access: Access | None = None,
     max_staleness: float = inf,
     min_revision_seconds: float = 0.0,
+    request_look: Callable[[], None] | None = None,
 ) -> Flask:
     """Connect the service to a source of pairs and a clock.
 
@@ -89,6 +90,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         access: Who may ask; without it everybody who can reach us.
         max_staleness: Facts that nobody has seen to be current for so many seconds answer nothing.
         min_revision_seconds: How long a request waits for the facts of its `min_revision`.
+        request_look: Has the source of facts looked at before its time, for such a request.
     """
     standard = standard or Standard()
     prepare()
@@ -109,6 +111,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         log=log,
         max_staleness=max_staleness,
         min_revision_seconds=min_revision_seconds,
+        request_look=request_look,
         with_context=standard.context,
     )
     _register_service(app, Service(environment, access))

@@ -45,6 +45,8 @@ class Environment:
     """Facts of a greater age answer nothing."""
     min_revision_seconds: float = 0.0
     """How long a request waits, in a thread, for the facts of its `min_revision`."""
+    request_look: Callable[[], None] | None = None
+    """Has the source of facts looked at before its time; None where nobody can."""
     with_context: bool = True
     """Whether AuthZEN's decisions have a `context` where there are no obligations."""
 

@@ -168,6 +168,8 @@ class RequestContext:
         if self._follows(revisions):
             return True
         deadline = monotonic() + self.environment.min_revision_seconds
+        if self.environment.request_look is not None and not self._is_fixed:
+            self.environment.request_look()
         while not self._is_fixed and monotonic() < deadline:
             self.allow_slow(slow=True)
             sleep(REVISION_SECONDS)

@@ -38,6 +38,7 @@ from sidecar.reload.reloader import WAITING
 from sidecar.reload.shared_look import SharedLooks
 from sidecar.reload.store_builder import BuildProcess, Built, build_store, publish_store
 from sidecar.reload.store_guard import StoreGuard
+from sidecar.reload.wakeup import Wakeup
 from sidecar.schema import Schema
 from sidecar.watch import elapsed
 
@@ -45,6 +46,9 @@ LOG = logging.getLogger("sidecar")
 
 STORE_SECONDS = 1.0
 """Seconds after which changes that could not be written are tried again: a disk may be full."""
+
+PAUSE_SECONDS = 0.01
+"""Seconds between two looks, however many requests wait for newer facts."""
 
 READERS_SECONDS = 10.0
 """Seconds between two removals of the read transactions that dead processes have left."""
@@ -142,12 +146,15 @@ class Follower:
         finally:
             self._report()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until the next step is due."""
+    def wait(self, seconds: float, wakeup: Wakeup) -> None:
+        """Wait until the next step is due, or until a wake-up, but for a pause in any case."""
+        pause = min(seconds, PAUSE_SECONDS)
+        time.sleep(pause)
         if self._source is None:
-            time.sleep(seconds)
+            time.sleep(seconds - pause)
         else:
-            self._source.wait(seconds)
+            self._source.wait(seconds - pause, wakeup)
+        wakeup.clear()
 
     def close(self) -> None:
         """Stop to follow."""

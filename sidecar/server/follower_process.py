@@ -15,6 +15,7 @@ from random import uniform
 
 from sidecar.reload import Follower
 from sidecar.reload.memory import FOLLOWER_SCORE, end_before_others, shortage
+from sidecar.reload.wakeup import Wakeup
 
 LOG = logging.getLogger("sidecar")
 
@@ -54,6 +55,7 @@ class FollowerProcess:
         self._seconds = seconds
         self._report = report
         self._clock = clock
+        self._wakeup = Wakeup()
         self._process = 0
         self._started_at = -inf
         self._failures = 0
@@ -108,6 +110,10 @@ class FollowerProcess:
                 f" memory; {shortage()}; it is started again after {pause:.0f} s"
             )
 
+    def request_look(self) -> None:
+        """Have it look at the source at once; any process that is forked later may call it."""
+        self._wakeup.call()
+
     def stop(self) -> None:
         """End the process."""
         deadline = time.monotonic() + STOP_SECONDS
@@ -145,5 +151,5 @@ class FollowerProcess:
             else:
                 failure = ""
             # The followers of one database must not all look at once.
-            follower.wait(self._seconds * uniform(0.75, 1.25))  # noqa: S311
+            follower.wait(self._seconds * uniform(0.75, 1.25), self._wakeup)  # noqa: S311
         follower.close()

@@ -155,6 +155,7 @@ def serve(settings: Settings) -> None:
         access=access,
         max_staleness=_max_staleness(settings),
         min_revision_seconds=settings.min_revision_seconds,
+        request_look=follower.request_look if follower else None,
     )
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()

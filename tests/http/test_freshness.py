@@ -19,6 +19,7 @@ from sidecar.facts import Facts
 from sidecar.http import RequestHead, create_app, service_of
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION
 from sidecar.reload import Pair, Places, Reloading, State
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 OLDER, UNKNOWN = "0" * 16, "f" * 16
@@ -271,3 +272,24 @@ def test_readiness_fails_beyond_the_bound(aged: Aged, seconds: float, status: in
 def test_a_bound_is_a_positive_number_of_seconds(text: str) -> None:
     with pytest.raises(ValueError, match="is not a positive number of seconds"):
         FORMS["max_staleness"].read(text)
+
+
+def test_a_request_for_newer_facts_has_the_source_looked_at_once(aged: Aged) -> None:
+    looks: list[str] = []
+
+    def look() -> None:
+        looks.append("look")
+        aged.before.append(UNKNOWN)  # its facts are there then
+
+    app = create_app(
+        aged, lambda: NOW, min_revision_seconds=PATIENCE, request_look=look
+    ).test_client()
+    path, said = DECIDING["one"]
+
+    answers = [
+        app.post(path, json={**said, "min_revision": revision}).get_json()
+        for revision in (OLDER, UNKNOWN, UNKNOWN)
+    ]
+
+    assert [reasons(answer) for answer in answers] == [[[]]] * 3
+    assert looks == ["look"]

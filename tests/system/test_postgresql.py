@@ -23,6 +23,7 @@ from sidecar.facts.sources.mapping import default_mapping
 from sidecar.facts.sources.postgresql import PostgresqlSource
 from sidecar.facts.sources.postgresql_address import read_address
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
+from sidecar.reload.wakeup import Wakeup
 from sidecar.schema import Schema, read_schema
 from tests.e2e.running import copy_pack
 from tests.facts.following import Follower
@@ -506,7 +507,7 @@ def test_the_word_of_a_trigger_ends_the_wait(schema: Schema, tmp_path: Path) -> 
         timer.start()
         begin = time.monotonic()
 
-        follower.source.wait(20.0)
+        follower.source.wait(20.0, Wakeup())
 
         assert time.monotonic() - begin < 15
         timer.join()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 
 from sidecar.digests import digest_of
 from sidecar.errors import InvalidSnapshotError, Problem, SourceError
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.sources.mount import FileLines, capture, list_files, read_tables
-from sidecar.facts.sources.source import Changes, Look, LookState, Position, Reading
+from sidecar.facts.sources.source import Changes, HasFileno, Look, LookState, Position, Reading
 from sidecar.schema import Schema
 from sidecar.watch import (
     Fingerprint,
@@ -111,9 +111,9 @@ class DirectorySource:
         """Return nothing: all of a directory is read anew in any case."""
         return ()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until the next look is due."""
-        time.sleep(seconds)
+    def wait(self, seconds: float, wakeup: HasFileno) -> None:
+        """Wait until the next look is due, or until a wake-up."""
+        select([wakeup], [], [], seconds)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

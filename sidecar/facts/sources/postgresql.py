@@ -6,11 +6,11 @@ rows of the log whose transaction was not, however long it has been open, and wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from functools import partial
+from select import select
 from typing import Any, NamedTuple
 
 from sidecar.errors import Problem, SourceError
@@ -22,7 +22,7 @@ from sidecar.facts.sources.postgresql_ddl import trigger_names
 from sidecar.facts.sources.postgresql_replica import STATE, ReplicaSnapshots
 from sidecar.facts.sources.postgresql_session import LOOK_SECONDS, READ_SECONDS, Session
 from sidecar.facts.sources.postgresql_tables import LoggedKeys, Tables
-from sidecar.facts.sources.source import Changes, Look, LookState, Position, Reading
+from sidecar.facts.sources.source import Changes, HasFileno, Look, LookState, Position, Reading
 from sidecar.facts.sources.sql import table_name
 from sidecar.facts.sources.tokens import Snapshot, history_of, snapshot_of
 from sidecar.schema import Schema
@@ -182,10 +182,10 @@ class PostgresqlSource:
         """Return nothing: triggers see every change."""
         return ()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, wakeup: HasFileno) -> None:
         """Wait until the next look is due, or until a trigger notifies."""
-        if not self._session.wait(seconds):
-            time.sleep(seconds)
+        if not self._session.wait(seconds, wakeup):
+            select([wakeup], [], [], seconds)
 
     def close(self) -> None:
         """Close the connection."""

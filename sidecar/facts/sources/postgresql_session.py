@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from random import uniform
+from select import select
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg import pq
 from sidecar.errors import Problem, SourceError
 from sidecar.facts.sources.postgresql_address import Address
 from sidecar.facts.sources.postgresql_ddl import CHANNEL
+from sidecar.facts.sources.source import HasFileno
 from sidecar.facts.sources.watchdog import Watchdog
 from sidecar.watch import elapsed
 
@@ -144,14 +146,16 @@ class Session:
         with self.watched(LOOK_SECONDS):
             self.execute("ROLLBACK")
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for a notification; return whether there was a connection to wait on."""
+    def wait(self, seconds: float, wakeup: HasFileno) -> bool:
+        """Wait for a notification or a wake-up; return whether there was a connection."""
         connection = self._connection
         if connection is None:
             return False
         try:
             # All of them are taken before the next statement: the generator holds a lock.
-            list(connection.notifies(timeout=seconds, stop_after=1))
+            if not list(connection.notifies(timeout=0)):
+                select([wakeup, connection], [], [], seconds)
+                list(connection.notifies(timeout=0))
         except psycopg.Error:
             self.close()
             return False

@@ -119,6 +119,13 @@ class Changes:
     """As of a look."""
 
 
+class HasFileno(Protocol):
+    """A file that a process can wait for."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+
 class Source(Protocol):
     """A source of facts. It is used by one thread, connects when needed, and reconnects."""
 
@@ -164,8 +171,13 @@ class Source(Protocol):
             SourceError: It cannot be reached.
         """
 
-    def wait(self, seconds: float) -> None:
-        """Wait until the next look is due, or until the source says that it has changed."""
+    def wait(self, seconds: float, wakeup: HasFileno) -> None:
+        """Wait until the next look is due, or the source says that it has changed, or a wake-up.
+
+        Args:
+            seconds: Until the next look.
+            wakeup: A file that can be read once somebody wants a look at once.
+        """
 
     def close(self) -> None:
         """Close the connection."""

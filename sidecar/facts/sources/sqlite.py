@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from select import select
 
 from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
@@ -21,6 +21,7 @@ from sidecar.facts.sources.mapping import SourceMapping, mapping_digest, needs_a
 from sidecar.facts.sources.missing import missing_columns, missing_trigger
 from sidecar.facts.sources.source import (
     Changes,
+    HasFileno,
     Look,
     LookState,
     Position,
@@ -149,9 +150,9 @@ class SqliteSource:
         with self._file.errors():
             return tuple(unlogged_deletions(self._file.connection(), self._mapping))
 
-    def wait(self, seconds: float) -> None:
-        """Wait until the next look is due."""
-        time.sleep(seconds)
+    def wait(self, seconds: float, wakeup: HasFileno) -> None:
+        """Wait until the next look is due, or until a wake-up."""
+        select([wakeup], [], [], seconds)
 
     def close(self) -> None:
         """Close the connection."""
