@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import EvaluationError
 from sidecar.facts import Snapshot, read_directory
 from sidecar.model import Decision, Reference, Request
-from sidecar.schema import read_schema, read_sentences, read_settings
+from sidecar.schema import Schema, read_sentences, read_settings
+from sidecar.schema.loader import schema_of
+from sidecar.schema.yaml_document import Faults, parse_document
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -161,7 +164,7 @@ class Library:
     def texts(self, *policies: str, **files: str) -> PackTexts:
         """Return a pack: `policies` joined as `main.polar`, and further files by their stems."""
         fixtures = self.fixtures()
-        schema = read_schema(fixtures / "schema.yaml")
+        schema = _schema_of(self.schema)
         settings = read_settings(schema, fixtures / "settings.yaml")
         codes = {"reason": frozenset({"no", "never"}), "obligation": frozenset({"log"})}
         texts = {"main.polar": "".join(policies)}
@@ -219,6 +222,15 @@ class Library:
     def close(self) -> None:
         for policy in self.made:
             policy.interpreter.close()
+
+
+@cache
+def _schema_of(text: str) -> Schema:
+    """Return the schema that hundreds of tests begin with."""
+    faults = Faults("schema.yaml")
+    document = parse_document(text.encode(), faults)
+    assert document is not None
+    return schema_of(document, faults)
 
 
 class InProcess(Oso):
