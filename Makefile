@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz bench bench-core bench-followers image image-test lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak bench bench-core bench-followers image image-test lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
 PYTHON ?=
@@ -9,6 +9,9 @@ SERVE ?=
 # BENCH="--quick" measures one round, to try it.
 BENCH ?=
 FOLLOWERS ?=
+# SECONDS=... is how long `make soak` takes, SEED=... what it does.
+SECONDS ?= 300
+SEED ?= 1
 # EXAMPLE="--postgresql" runs the example on a PostgreSQL server of its own.
 EXAMPLE ?=
 BIN := .venv/bin
@@ -58,8 +61,12 @@ coverage: .venv/testing ## The same tests with branch coverage, which takes half
 
 test-system: .venv/testing ## What needs more than the locks: another Python, PostgreSQL
 # Debian's servers, which nobody needs to start: the tests do.
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql; }
+	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
+
+soak: .venv/testing ## Five minutes of random writes and faults, every answer checked against a model
+	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
+	SOAK_SECONDS=$(SECONDS) SOAK_SEED=$(SEED) $(BYTECODE) $(BIN)/python -m pytest -s tests/system/test_soak.py
 
 policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test

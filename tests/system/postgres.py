@@ -160,7 +160,11 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         self._passes.wait()
-        server = socket.create_connection(("127.0.0.1", self._target))
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target))
+        except OSError:  # it does not run
+            client.close()
+            return
         self._sockets.append(server)
         for one, other in ((client, server), (server, client)):
             Thread(target=self._pump, args=(one, other), daemon=True).start()
