@@ -20,9 +20,10 @@ from sidecar.facts import Cells, Quoted, Snapshot, Table, build
 from sidecar.model import Reference, Request
 from sidecar.review.formulas import Term, Terms, all_of, any_of, equal, negated
 from sidecar.review.model_values import ModelValues
+from sidecar.review.row_terms import Entity
 from sidecar.review.solver import Solver, UnsettledError
 from sidecar.review.solver_model import Model
-from sidecar.review.symbolic_facts import CallerValue, Entity, SymbolicFacts
+from sidecar.review.symbolic_facts import CallerValue, SymbolicFacts
 from sidecar.review.terms import EPOCH
 from sidecar.schema import Attribute, Kind, Schema, Value, ValueType
 from sidecar.schema.values import LARGEST
@@ -84,26 +85,26 @@ def smallest_example(facts: SymbolicFacts, formulas: Sequence[Term]) -> Example 
 
 def _closed(facts: SymbolicFacts, depth: int) -> Iterator[Term]:
     """Complete all rows; yield that what lies deeper is something that is known already."""
-    depths = dict.fromkeys(facts.rows, 0)
-    waiting = list(facts.rows)
+    depths = dict.fromkeys(facts.mount.rows, 0)
+    waiting = list(facts.mount.rows)
     deeper: list[Entity] = []
     for number in waiting:
-        entity = facts.rows[number]
-        of_type = [each for each in facts.entities.values() if each.type is entity.type]
+        entity = facts.mount.rows[number]
+        of_type = [each for each in facts.mount.entities.values() if each.type is entity.type]
         if depths[number] > depth and of_type:
             deeper.append(entity)
             continue
-        facts.note(entity)
+        facts.mount.note(entity)
         for name, attribute in entity.type.attributes.items():
             if not attribute.optional:
-                facts.cell(entity, name)
-        new = [each for each in facts.rows if each not in depths]
+                facts.mount.cell(entity, name)
+        new = [each for each in facts.mount.rows if each not in depths]
         depths |= dict.fromkeys(new, depths[number] + 1)
         waiting += new
     for entity in deeper:
-        known = [each.key for each in facts.entities.values() if each.type is entity.type]
+        known = [each.key for each in facts.mount.entities.values() if each.type is entity.type]
         is_known = any_of(equal(entity.key, key) for key in known)
-        yield any_of([negated(facts.row(entity)), is_known])
+        yield any_of([negated(facts.mount.row(entity)), is_known])
 
 
 def _preferred(facts: SymbolicFacts, solver: Solver) -> Model:
@@ -139,23 +140,23 @@ def _preferences(facts: SymbolicFacts) -> Iterator[Term]:
         reading = facts.comparable(root)
         yield reading.present
         yield all_of(map(facts.terms.is_proper, reading.value))
-    entities = list(facts.entities.values())
+    entities = list(facts.mount.entities.values())
     pairs = [pair for pair in combinations(entities, 2) if pair[0].type is pair[1].type]
     for one, other in pairs:
         yield negated(equal(one.key, other.key))
     for entity in reversed(entities):
-        yield negated(facts.row(entity))
+        yield negated(facts.mount.row(entity))
     for sent in facts.caller_values.values():
         # A default says the same as a caller would, where nobody knows which action it is of.
         beside = sent.base in {ACTION, CONTEXT} and sent.attribute.default is not None
         yield sent.is_sent if beside else negated(sent.is_sent)
         yield negated(sent.is_refused)
         yield from _plain(facts, sent.attribute, sent.value)
-    for _, attribute, column in facts.stored():
+    for _, attribute, column in facts.mount.stored():
         if attribute.optional:
             yield negated(column.present)
         yield from _plain(facts, attribute, column.value)
-    for of in facts.sets.of.values():
+    for of in facts.mount.sets.of.values():
         for held, member in product(of.sets, of.members):
             yield negated(facts.terms.flag(of.name, (*held, *member)))
     for one, other in pairs if facts.terms.is_ordered else ():
@@ -188,8 +189,8 @@ class _Writing:
     def example(self) -> Example:
         facts, values = self._facts, self._values
         rows: dict[str, dict[str, dict[str, str | list[str]]]] = {}
-        for entity in facts.entities.values():
-            if values.holds(facts.row(entity)):
+        for entity in facts.mount.entities.values():
+            if values.holds(facts.mount.row(entity)):
                 cells = rows.setdefault(entity.type.name, {}).setdefault(values.id(entity), {})
                 cells |= self._cells(entity)
         subject, resource = (self._root(root) for root in ROOTS)
@@ -226,7 +227,7 @@ class _Writing:
     def _cells(self, entity: Entity) -> Iterator[tuple[str, str | list[str]]]:
         """Yield what the row of an entity holds, as far as it was read of it."""
         for name, attribute in entity.type.attributes.items():
-            column = self._facts.known_cell(entity, name)
+            column = self._facts.mount.known_cell(entity, name)
             if column is not None and self._values.holds(column.present):
                 yield name, self._cell(attribute.type, column.value)
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from sidecar.diagram.paths import NOW
 from sidecar.engine.fact_paths import is_by_key
 from sidecar.review.formulas import Term, Terms, all_of, any_of, equal, negated
 from sidecar.schema import EntityType, Lookup, Value
 
 if TYPE_CHECKING:
-    from sidecar.review.symbolic_facts import Entity, Reading, SymbolicFacts
+    from sidecar.review.row_terms import Entity, Reading, RowTerms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +35,10 @@ class Search:
 class LookupTerms:
     """All look-ups of a state that are not by the whole key."""
 
-    def __init__(self, facts: SymbolicFacts) -> None:
-        self._facts = facts
+    def __init__(self, mount: RowTerms) -> None:
+        self._mount = mount
         self._searches: dict[tuple[str, ...], Search] = {}
-        types = facts.schema.types
+        types = mount.schema.types
         self._refusing = [
             lookup
             for declared in types.values()
@@ -68,20 +67,20 @@ class LookupTerms:
     def _begin(
         self, name: str, lookup: Lookup, values: Mapping[str, Terms], terms: Terms
     ) -> Search:
-        facts = self._facts
-        hit = facts.terms.flag(f"{name} finds one", terms)
+        mount = self._mount
+        hit = mount.terms.flag(f"{name} finds one", terms)
         types = self._types(lookup)
-        rows = tuple(facts.witness(f"{name} {at}", each, terms) for at, each in enumerate(types))
+        rows = tuple(mount.witness(f"{name} {at}", each, terms) for at, each in enumerate(types))
         search = self._searches[name, *terms] = Search(lookup, values, hit, rows)
-        facts.terms.imply(hit, self._fit(search, rows))
+        mount.terms.imply(hit, self._fit(search, rows))
         for row in rows if lookup.finds_any else ():
-            facts.note(row)
-        for known in list(facts.entities.values()):
+            mount.note(row)
+        for known in list(mount.entities.values()):
             self._meet(search, known)
         return search
 
     def _types(self, lookup: Lookup) -> list[EntityType]:
-        types = self._facts.schema.types
+        types = self._mount.schema.types
         through = [] if lookup.through is None else [types[lookup.through.type]]
         return [types[lookup.finds], *through]
 
@@ -92,20 +91,20 @@ class LookupTerms:
         lookup, found = search.lookup, search.rows[0]
         for rows in self._rows_with(search, entity):
             if lookup.finds_any:
-                self._facts.terms.imply(self._fit(search, rows), search.hit)
+                self._mount.terms.imply(self._fit(search, rows), search.hit)
             elif entity.number != found.number:
                 fits = self._fit(search, rows)
                 ways = [equal(found.key, entity.key)]
                 if lookup.several != "refuse":
                     ways.append(self._is_preferred(lookup, found, entity))
-                self._facts.terms.imply(fits, search.hit)
-                self._facts.terms.imply(fits, any_of(ways))
+                self._mount.terms.imply(fits, search.hit)
+                self._mount.terms.imply(fits, any_of(ways))
 
     def _rows_with(self, search: Search, entity: Entity) -> Iterator[tuple[Entity, ...]]:
         """Yield the rows, an entity among them, that could fit together."""
         types = self._types(search.lookup)
         known = [
-            [each for each in self._facts.entities.values() if each.type is of] for of in types
+            [each for each in self._mount.entities.values() if each.type is of] for of in types
         ]
         for at, of in enumerate(types):
             if entity.type is of:
@@ -115,33 +114,33 @@ class LookupTerms:
 
     def _fit(self, search: Search, rows: Sequence[Entity]) -> Term:
         """Return that rows fit together, the found one first."""
-        facts, lookup, values, found = self._facts, search.lookup, search.arguments, rows[0]
-        parts = [facts.row(found)]
+        mount, lookup, values, found = self._mount, search.lookup, search.arguments, rows[0]
+        parts = [mount.row(found)]
         for steps, source in lookup.match.items():
-            held = facts.along(found, steps)
+            held = mount.along(found, steps)
             parts += [held.present, equal(held.value, values[source])]
         parts += [*self._is_like(found, lookup.where), *self._is_timely(found, lookup.clock)]
         through = lookup.through
         if through is not None:
             second = rows[1]
-            parts.append(facts.row(second))
+            parts.append(mount.row(second))
             for name, source in through.match.items():
-                held = facts.along(second, (name,))
+                held = mount.along(second, (name,))
                 parts += [held.present, equal(held.value, values[source])]
             parts += self._is_like(second, through.where)
             parts += self._is_timely(second, through.clock)
             for steps, name in through.joins.items():
-                parts.append(facts.same(facts.along(found, steps), facts.along(second, (name,))))
+                parts.append(mount.same(mount.along(found, steps), mount.along(second, (name,))))
         return all_of(parts)
 
     def _is_like(self, row: Entity, where: Mapping[str, Value]) -> Iterator[Term]:
         for name, value in where.items():
-            wanted = self._facts.constant(value, row.type.attributes[name].type)
-            yield self._facts.same(self._facts.along(row, (name,)), wanted)
+            wanted = self._mount.constant(value, row.type.attributes[name].type)
+            yield self._mount.same(self._mount.along(row, (name,)), wanted)
 
     def _is_timely(self, row: Entity, clock: Mapping[str, str]) -> Iterator[Term]:
         for name, sign in clock.items():
-            instant, now = self._facts.along(row, (name,)), self._facts.comparable(NOW)
+            instant, now = self._mount.along(row, (name,)), self._mount.now()
             yield instant.present
             yield f"({sign} {instant.value[0]} {now.value[0]})"
 
@@ -149,10 +148,10 @@ class LookupTerms:
 
     def _is_preferred(self, lookup: Lookup, found: Entity, other: Entity) -> Term:
         """Return that a look-up takes the first of two different rows that match."""
-        first = self._facts.terms.comes_first(found.key, other.key)
+        first = self._mount.terms.comes_first(found.key, other.key)
         if lookup.several == "first":
             return first
-        mine, theirs = (self._facts.along(each, (lookup.order,)) for each in (found, other))
+        mine, theirs = (self._mount.along(each, (lookup.order,)) for each in (found, other))
         both = all_of([mine.present, theirs.present])
         neither = all_of([negated(mine.present), negated(theirs.present)])
         ((left,), (right,)) = (mine.value, theirs.value)
@@ -169,13 +168,13 @@ class LookupTerms:
 
     def _refuse(self, lookup: Lookup, one: Entity, other: Entity) -> None:
         """Say that a look-up which refuses several rows would not find these two together."""
-        facts = self._facts
-        parts = [facts.row(one), facts.row(other)]
+        mount = self._mount
+        parts = [mount.row(one), mount.row(other)]
         first: dict[str, Terms] = {}
         for steps, source in lookup.match.items():
-            left, right = facts.along(one, steps), facts.along(other, steps)
+            left, right = mount.along(one, steps), mount.along(other, steps)
             parts += [left.present, right.present, equal(left.value, right.value)]
             parts.append(equal(first.setdefault(source, left.value), left.value))
         for entity in (one, other):
             parts += self._is_like(entity, lookup.where)
-        facts.terms.imply(all_of(parts), equal(one.key, other.key))
+        mount.terms.imply(all_of(parts), equal(one.key, other.key))

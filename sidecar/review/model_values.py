@@ -19,9 +19,10 @@ from math import inf
 from sidecar.engine.fact_paths import ROOTS
 from sidecar.review.calendar_terms import date_of
 from sidecar.review.formulas import Term, Terms
+from sidecar.review.row_terms import Entity
 from sidecar.review.set_terms import Sets
 from sidecar.review.solver_model import Model
-from sidecar.review.symbolic_facts import Entity, SymbolicFacts
+from sidecar.review.symbolic_facts import SymbolicFacts
 from sidecar.review.terms import EPOCH, LIMITS, TICK
 from sidecar.schema import Attribute, EntityType, Kind, Value, ValueType
 from sidecar.schema.model import ORDERED
@@ -73,9 +74,9 @@ class ModelValues:
         yield from self._facts.calendar.instants
         yield from terms.open_texts
         yield from chain.from_iterable(terms.numbers.values())
-        for entity in self._facts.entities.values():
-            yield self._facts.row(entity)
-        for _, _, cell in self._facts.stored():
+        for entity in self._facts.mount.entities.values():
+            yield self._facts.mount.row(entity)
+        for _, _, cell in self._facts.mount.stored():
             yield cell.present
             yield from cell.value
         for sent in self._facts.caller_values.values():
@@ -100,7 +101,7 @@ class ModelValues:
 
     def members(self, element: ValueType, held: Terms) -> Iterator[Terms]:
         """Yield what a set includes, of all that sets were asked to include, each once."""
-        of = self._facts.sets.of.get(element.name, Sets(element))
+        of = self._facts.mount.sets.of.get(element.name, Sets(element))
         seen: set[tuple[str, ...]] = set()
         for member in of.members:
             shown = tuple(map(self._model.element, member))
@@ -181,13 +182,13 @@ class ModelValues:
         facts = self._facts
         for root in ROOTS:
             yield from self._uses_of_key(facts.type_of(root), facts.comparable(root).value)
-        for entity in facts.entities.values():
+        for entity in facts.mount.entities.values():
             yield from self._uses_of_key(entity.type, entity.key)
         for caller_value in facts.caller_values.values():
             yield from self._uses_of_value(caller_value.attribute, caller_value.value)
-        for _, attribute, column in facts.stored():
+        for _, attribute, column in facts.mount.stored():
             yield from self._uses_of_value(attribute, column.value)
-        for of in facts.sets.of.values():
+        for of in facts.mount.sets.of.values():
             for member in of.members:
                 yield from self._uses_of_value(Attribute(name="member", type=of.element), member)
         for domain in self._terms.domains.values():
