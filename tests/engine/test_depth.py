@@ -168,8 +168,8 @@ def test_all_decisions_and_searches_are_those_of_the_reference(
     world = reference.World.of_tables(pack, plain)
     resources = [("folder", each) for each in FOLDERS] + [("doc", f"d{at}") for at in range(3)]
     allowed: dict[tuple[str, str, str], list[str]] = {}
-    for user in USERS:
-        for kind, identifier in resources:
+    for user in (*USERS, "nobody"):
+        for kind, identifier in [*resources, ("folder", "nothing")]:
             for action in ("read", "tidy"):
                 request = {
                     "subject": {"type": "user", "id": user},

@@ -52,16 +52,17 @@ def decide(pack: Pack, world: World, request: Mapping[str, Any], now: datetime) 
 
 
 def _answer(pack: Pack, world: World, request: Request, interpreter: Interpreter) -> Answer:
-    reasons = set(_always_on(pack, world, request))
+    always_on = set(_always_on(pack, world, request))
     arguments = (request.subject, interpreter.reader.action, request.resource)
-    reasons |= _told(interpreter, "forbid", arguments)
+    reasons = always_on | _told(interpreter, "forbid", arguments)
     is_granted = False
-    try:
-        is_granted = interpreter.holds("allow", arguments)
-    except (RuleFault, RecursionError) as fault:
-        reasons.add(error_of(fault))
+    if request.is_readable and not always_on:
+        try:
+            is_granted = interpreter.holds("allow", arguments)
+        except (RuleFault, RecursionError) as fault:
+            reasons.add(error_of(fault))
     obligations = frozenset[str]()
-    if is_granted and request.is_readable and not reasons:
+    if is_granted and not reasons:
         obligations = frozenset(_told(interpreter, "oblige", arguments))
         errors = obligations & {"policy_error", "data_error"}
         if not errors:
