@@ -180,7 +180,8 @@ class HttpProtocol(asyncio.Protocol):
         if self.connecting is not None:
             self.connecting.cancel()
         if self.transport is not None:
-            self.transport.write(b"".join(self._output))
+            if self._output:
+                self.transport.write(b"".join(self._output))
             self.transport.abort()
         self._service.forget(self)
 

@@ -21,7 +21,7 @@ from sidecar.server.access_log import AccessLog
 from sidecar.server.protocol import REQUESTS_PER_TURN, HttpProtocol
 from sidecar.server.request import Request
 from sidecar.server.request_parser import MAX_CHUNKS
-from tests.server.loopback import LIMITS, Loopback, application, loopback, responses
+from tests.server.loopback import LIMITS, SECONDS, Loopback, application, loopback, responses
 from tests.server.test_fast_path import TOKEN, One
 
 LINE = b"POST /v1/authorize HTTP/1.1\r\n"
@@ -403,6 +403,29 @@ def test_a_response_is_sent_though_its_connection_ends_before_it_is_the_turn_of_
         received = server.loop.run_until_complete(exchange())
 
     assert [status for status, _, _ in responses(received)] == [200]
+
+
+def test_a_client_that_does_not_close_after_its_last_response_is_closed_at_the_deadline(
+    app: Flask,
+) -> None:
+    with loopback(app) as server:
+
+        async def exchange() -> bytes:
+            client = await server.connect()
+            await server.loop.sock_sendall(client, NEXT)
+            while not (received := await server.loop.sock_recv(client, 65536)):
+                pass
+            while await server.loop.sock_recv(client, 65536):
+                pass
+            assert server.service.connections
+            server.service.sweep(time.monotonic() + SECONDS)
+            client.close()
+            return received
+
+        received = server.loop.run_until_complete(exchange())
+
+        assert [status for status, _, _ in responses(received)] == [200]
+        assert not server.service.connections
 
 
 def test_deadlines_are_those_of_the_state_of_a_connection(app: Flask) -> None:
