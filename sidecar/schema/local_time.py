@@ -35,8 +35,11 @@ _LAST = datetime(9999, 12, 29, tzinfo=UTC)
 
 @cache
 def known_zones() -> frozenset[str]:
-    """Return the names of the zones in the database of this machine."""
-    return frozenset(available_timezones())
+    """Return the names of the zones in the database of this machine.
+
+    The zone of the machine itself is none of them: each machine would answer by its own.
+    """
+    return frozenset(available_timezones()) - {"localtime"}
 
 
 @dataclass(frozen=True, slots=True)

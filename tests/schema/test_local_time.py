@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import InvalidPackError
-from sidecar.schema import local_loader, read_schema
+from sidecar.schema import local_loader, local_time, read_schema
 from sidecar.schema.local_time import PARTS, LocalPart, known_zones, offset_changes, offset_span
 from tests.depth import deep
 
@@ -145,6 +145,7 @@ context:
     [
         ("Europe/Berlin", "Europe/Berln", "no time zone `Europe/Berln`; did you mean `Europe/Berl"),
         ("Europe/Berlin", "right/UTC", "knows no time zone `right/UTC`"),
+        ("Europe/Berlin", "localtime", "knows no time zone `localtime`"),
         ("part: weekday", "part: week", "part of attribute of `shift`: `day`: `week` is none"),
         ("of: starts", "of: id", "`id` is no instant here; write one of starts"),
         (", of: starts", "", "`day` has no instant; write `of: ...` with its name"),
@@ -169,6 +170,14 @@ def test_a_fault_of_a_part_is_reported_with_its_line(
 
     assert message in str(refused.value)
     assert str(path.name) in str(refused.value)
+
+
+def test_the_zone_of_the_machine_is_no_zone_of_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(local_time, "available_timezones", lambda: {"UTC", "localtime"})
+
+    assert known_zones.__wrapped__() == {"UTC"}
 
 
 def test_a_zone_that_the_machine_does_not_know_is_a_fault_and_no_guess(
