@@ -69,7 +69,9 @@ class Reader:
     def __post_init__(self) -> None:
         name = Value("string", self.request.action)
         self.action = Record("action", {**self.request.action_properties, "name": name})
-        context = {**self.request.context, "now": Value("instant", self.now)}
+        context: dict[str, Term] = {**self.request.context, "now": Value("instant", self.now)}
+        for member, part in self.schema.context_parts.items():
+            context[member] = part.value(context[part.of.polar])
         self.records = {
             "context": Record("context", context),
             "settings": Record("settings", self.settings),
@@ -96,6 +98,9 @@ class Reader:
             declared = self.schema.types.get(term.type)
             if declared is None:
                 return ABSENT
+            if name in declared.parts:
+                part = declared.parts[name]
+                return part.value(self._attribute(term, part.of))
             if name in declared.members:
                 return along(term, declared.members[name], self._attribute)
             return self.ask(term, name, ())

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.reference.documents import Document
 from tests.reference.errors import OutsideDomainError, PackError, WrongTypeError
+from tests.reference.local_time import part_of, zone_of
 from tests.reference.values import (
     ABSENT,
     Absent,
@@ -38,6 +41,24 @@ class Attribute:
     may_dangle: bool = False
     depth: int = 0
     """Of a reference to the own type: how many may follow each other; 0 for any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A declared member that is the hour, the weekday or the date of an instant."""
+
+    polar: str
+    """What rules call it."""
+    part: str
+    of: Attribute
+    zone: ZoneInfo
+
+    def value(self, instant: Term) -> Term:
+        """Return the part of an instant; of an absent one it is absent."""
+        if not isinstance(instant, Value):
+            return ABSENT
+        assert isinstance(instant.raw, datetime)
+        return part_of(self.part, instant.raw, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +114,8 @@ class Type:
     attributes: Mapping[str, Attribute]
     members: Mapping[str, Attribute]
     """The attributes by what rules call them."""
+    parts: Mapping[str, Part]
+    """Parts of its instants, by what rules call them. They are no columns, and nobody says them."""
     actions: Mapping[str, Action]
     look_ups: dict[str, LookUp] = field(default_factory=dict)
     current: dict[str, Value | Entity] = field(default_factory=dict)
@@ -106,6 +129,7 @@ class Schema:
 
     types: Mapping[str, Type]
     context: Mapping[str, Attribute]
+    context_parts: Mapping[str, Part]
     settings: Mapping[str, Attribute]
 
     def key_text(self, kind: Kind, text: str) -> str:
@@ -209,6 +233,10 @@ def read_schema(document: Document) -> Schema:
         raise PackError(f"schema.yaml: {type(error).__name__}: {error}") from error
 
 
+NOW = Attribute("now", "now", Kind("instant"))
+"""The clock, of which the context can have parts."""
+
+
 class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -219,9 +247,11 @@ class _Reader:
         }
 
     def schema(self) -> Schema:
+        context = self.attributes(self.document.get("context"))
         schema = Schema(
             {name: self.type(name, body) for name, body in self.bodies.items()},
-            self.attributes(self.document.get("context")),
+            context,
+            self.parts(self.document.get("context"), {**context, "now": NOW}),
             self.attributes(self.document.get("settings")),
         )
         # What refers to other types is read when all of them are known.
@@ -246,7 +276,27 @@ class _Reader:
         raise PackError(f"schema.yaml: nothing is called {text}")
 
     def attributes(self, bodies: Document) -> dict[str, Attribute]:
-        return {name: self.attribute(name, body) for name, body in (bodies or {}).items()}
+        return {
+            name: self.attribute(name, body)
+            for name, body in (bodies or {}).items()
+            if not is_part(body)
+        }
+
+    def parts(self, bodies: Document, attributes: Mapping[str, Attribute]) -> dict[str, Part]:
+        parts = [
+            self.part(name, body, attributes)
+            for name, body in (bodies or {}).items()
+            if is_part(body)
+        ]
+        return {part.polar: part for part in parts}
+
+    def part(self, name: str, body: Document, attributes: Mapping[str, Attribute]) -> Part:
+        of = attributes[body["of"]]
+        if body["part"] not in {"hour", "weekday", "date"} or of.kind.base != "instant":
+            raise PackError(f"schema.yaml: {name} is no part of an instant")
+        if body.keys() - {"part", "of", "zone", "polar", "description"}:
+            raise PackError(f"schema.yaml: {name} has members that a part has not")
+        return Part(body.get("polar") or member_name(name), body["part"], of, zone_of(body["zone"]))
 
     def attribute(self, name: str, body: Document) -> Attribute:
         if isinstance(body, str):
@@ -280,6 +330,7 @@ class _Reader:
             key=(key,) if isinstance(key, str) else tuple(key),
             attributes=attributes,
             members={attribute.polar: attribute for attribute in attributes.values()},
+            parts=self.parts(body["attributes"], attributes),
             actions={
                 action: Action(self.attributes(each.get("properties")), each.get("creates", False))
                 for action, each in actions.items()
@@ -307,6 +358,11 @@ class _Reader:
             clock=clock,
             second=None if second is None else second_row(schema, found, name, second, body),
         )
+
+
+def is_part(body: Document) -> bool:
+    """Return whether a member is declared as a part of an instant."""
+    return isinstance(body, dict) and "part" in body
 
 
 def second_row(schema: Schema, found: Type, name: str, type_name: str, body: Document) -> Second:

@@ -556,3 +556,107 @@ def test_a_policy_that_cannot_be_read_is_refused(tmp_path: Path, polar: str) -> 
 def test_a_path_that_names_no_attribute_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError):
         load(tmp_path, GRANT, SCHEMA.replace("user.email: to", "user.mail: to"))
+
+
+PARTS = """
+types:
+  user:
+    subject: true
+    table: users
+    key: id
+    attributes:
+      id: string
+      at: {type: instant, default: 2026-01-04T22:59:59.999999Z, caller: true}
+      hour: {part: hour, of: at, zone: Europe/Berlin}
+      day-of: {part: weekday, of: at, zone: Europe/Berlin, polar: day}
+      date: {part: date, of: at, zone: Europe/Berlin}
+      lord: {part: hour, of: at, zone: Australia/Lord_Howe}
+      far: {part: date, of: at, zone: Pacific/Kiritimati}
+    actions: [ask]
+context:
+  at: instant
+  said: {part: hour, of: at, zone: Asia/Kathmandu}
+  hour: {part: hour, of: now, zone: Asia/Kathmandu}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "condition"),
+    [
+        (None, 'u.hour = 23 and u.day = 7 and u.date = "2026-01-04"'),
+        ("2026-01-04T23:00:00Z", 'u.hour = 0 and u.day = 1 and u.date = "2026-01-05"'),
+        # Put forward: no instant has the hour 2. Put back: two have it.
+        ("2026-03-29T00:59:59.999999Z", "u.hour = 1"),
+        ("2026-03-29T01:00:00Z", "u.hour = 3"),
+        ("2026-10-25T00:00:00Z", "u.hour = 2"),
+        ("2026-10-25T01:59:59.999999Z", "u.hour = 2"),
+        ("2026-10-25T02:00:00Z", "u.hour = 3"),
+        # Half an hour, at 02:00: forward to 02:30, and back to 01:30.
+        ("2026-10-03T15:29:59Z", "u.lord = 1"),
+        ("2026-10-03T15:30:00Z", "u.lord = 2"),
+        ("2026-04-04T15:00:00Z", "u.lord = 1"),
+        ("2026-04-04T15:29:59Z", "u.lord = 1"),
+        ("2026-04-04T15:30:00Z", "u.lord = 2"),
+        ("2011-12-30T09:59:59+14:00", 'u.far = "2011-12-30"'),
+        ("9999-12-31T23:59:59.999999Z", 'u.date = "10000-01-01" and u.far = "10000-01-01"'),
+        ("9999-12-31T09:59:59Z", 'u.far = "9999-12-31" and u.day = 5'),
+        ("0001-01-01T00:00:00Z", 'u.far = "0000-12-31" and u.date = "0001-01-01" and u.day = 1'),
+        ("2026-01-04T00:00:00Z", "context.hour = 17 and context.said.exists = false"),
+        ("2026-01-04T00:00:00Z", "u matches User{hour: 1, day: 7}"),
+    ],
+)
+def test_a_part_of_an_instant_is_that_of_clock_and_calendar_in_its_zone(
+    tmp_path: Path, at: str | None, condition: str
+) -> None:
+    pack = load(tmp_path, f"allow(u: User, _: Action, _) if {condition};", PARTS)
+    row = {"id": "ana"} | ({} if at is None else {"at": at})
+    world = World.of_tables(pack, {"users": [row]})
+    ana = {"type": "user", "id": "ana", "properties": {"hour": 4, "day-of": 3, "date": "x"}}
+    request = {"subject": ana, "action": {"name": "ask"}, "resource": ana, "context": {"hour": 9}}
+
+    assert decide(pack, world, request, NOW).decision is True
+
+
+def test_a_part_is_there_where_its_instant_is(tmp_path: Path) -> None:
+    pack = load(tmp_path, "allow(_: User, _: Action, _) if context.said = 5;", PARTS)
+    world = World.of_tables(pack, {"users": [{"id": "ana"}]})
+    ana = {"type": "user", "id": "ana"}
+
+    def answer(context: Mapping[str, Any]) -> bool:
+        request = {"subject": ana, "action": {"name": "ask"}, "resource": ana, "context": context}
+        return decide(pack, world, request, NOW).decision
+
+    assert answer({"at": "2026-01-04T00:14:59Z"})
+    assert not answer({"at": "2026-01-04T00:15:00Z"})
+    assert not answer({})
+    assert not answer({"at": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("part: weekday", "part: minute"),
+        ("of: now", "of: then"),
+        ("part: date, of: at", "part: date, of: id"),
+        ("zone: Asia/Kathmandu", "zone: localtime"),
+        ("zone: Asia/Kathmandu", "zone: asia/kathmandu"),
+        ("zone: Asia/Kathmandu", "zone: Asia/Kathmandu, default: 3"),
+    ],
+)
+def test_a_faulty_part_is_refused(tmp_path: Path, written: str, instead: str) -> None:
+    with pytest.raises(PackError):
+        load(tmp_path, GRANT, PARTS.replace(written, instead))
+
+
+@pytest.mark.parametrize("column", ["hour", "day-of"])
+def test_a_part_is_no_column(tmp_path: Path, column: str) -> None:
+    pack = load(tmp_path, GRANT, PARTS)
+    with pytest.raises(WorldError):
+        World.of_tables(pack, {"users": [{"id": "ana", column: 3}]})
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:00:00-01:00", "0001-01-01T00:00:00+01:00"])
+def test_an_instant_lies_in_the_years_of_utc(tmp_path: Path, at: str) -> None:
+    pack = load(tmp_path, GRANT, PARTS)
+    with pytest.raises(WorldError):
+        World.of_tables(pack, {"users": [{"id": "ana", "at": at}]})

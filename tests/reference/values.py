@@ -4,7 +4,7 @@ import operator
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
@@ -141,8 +141,8 @@ def _read_instant(text: str) -> datetime:
     if not _INSTANT.fullmatch(text):
         raise OutsideDomainError(f"{text!r} is no instant with an offset")
     try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise OutsideDomainError(f"{text!r} is no instant") from error
 
 
