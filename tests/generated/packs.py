@@ -19,6 +19,7 @@ domains: [ONE.example, münchen.example]
 words: [a, low]
 friends: [x@ONE.example, Y@two.example]
 sizes: [1, 5]
+holidays: ["2026-01-02", "2026-03-29", "2026-11-01", "10000-01-01"]
 top: high
 """
 REASONS = "reasons: {r1: First., r2: Second., r3: Third.}\nobligations: {o1: Do it.}\n"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from tests.generated.schemas import ENUMS, LEVELS, MODES, Lookup, Schema, Type
+from tests.generated.schemas import ENUMS, LEVELS, MODES, PARTS, Lookup, Member, Part, Schema, Type
 
 CODES = ("r1", "r2", "r3")
 ACTIONS = ("read", "write", "make")
@@ -16,6 +16,9 @@ LITERALS = {
     "mode": [f'"{mode}"' for mode in MODES],
     "boolean": ["true", "false"],
     "integer": ["0", "1", "5", "-3", "5.0"],
+    "hour": ["0", "1", "2", "3", "5", "13", "23", "22.0"],
+    "weekday": ["1", "4", "5", "6", "7"],
+    "date": ['"2026-01-01"', '"2026-01-02"', '"2026-03-29"', '"2026-11-01"', '"0000-12-31"'],
     "decimal": ["0", "1.5", "1.50", "749.99", "750", "750.01"],
     "email": ['"X@one.example"', '"x@ONE.example"', '"y@münchen.example"', '"Y@two.example"'],
     "domain": ['"one.example"', '"TWO.example"', '"xn--mnchen-3ya.example"', '"münchen.example"'],
@@ -28,10 +31,13 @@ SPECIALIZERS = {
     "domain": "String",
     "boolean": "Boolean",
     "integer": "Integer",
+    "hour": "Integer",
+    "weekday": "Integer",
+    "date": "String",
     "decimal": "Decimal",
     "instant": "Instant",
 }
-ORDERED = {"integer", "decimal", "instant"}
+ORDERED = {"integer", "decimal", "instant", "hour", "weekday"}
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,9 @@ class PolicyMaker:
             return dice.choice(
                 [f"{path} {self._operator(kind)} settings.limit", f"dearer({path}, {literal})"]
             )
-        if kind == "integer" and dice.random() < 0.4:
+        if kind == "date" and dice.random() < 0.4:
+            return f"settings.holidays.includes({path}) = {dice.choice(['true', 'false'])}"
+        if PARTS.get(kind, kind) == "integer" and dice.random() < 0.4:
             return dice.choice(
                 [
                     f"{path} {self._operator(kind)} settings.most",
@@ -242,7 +250,7 @@ class PolicyMaker:
         roll = dice.random()
         if roll < 0.15 and len(literals) > 2:
             return f"{path} in [{', '.join(dice.sample(literals, 2))}]"
-        if roll < 0.22 and kind in {"string", *ENUMS}:
+        if roll < 0.22 and kind in {"string", *PARTS, *ENUMS}:
             return f"forall(x in [{', '.join(dice.sample(literals, 2))}], {path} != x)"
         if roll < 0.30:
             return f"same({path}, {dice.choice(literals)})"
@@ -288,7 +296,8 @@ class PolicyMaker:
 
     def _path_of(self, scope: dict[str, str], kind: str) -> str | None:
         found = (self._path(scope) for _ in range(40))
-        return next((path for path, other in found if other == kind), None)
+        base = PARTS.get(kind, kind)
+        return next((path for path, other in found if PARTS.get(other, other) == base), None)
 
     def _path(self, scope: dict[str, str]) -> tuple[str, str]:
         """Walk from a variable, the context or the settings to a fact; return it and its kind."""
@@ -296,9 +305,11 @@ class PolicyMaker:
         starts = [*scope.items(), ("context", "context")]
         variable, kind = dice.choice(starts)
         if kind == "context":
-            members = self._schema.context
-            name = dice.choice([*members, "now"])
-            return f"context.{name}", "instant" if name == "now" else members[name].kind
+            schema = self._schema
+            kinds = {each.name: each.kind for each in schema.context_parts}
+            kinds |= {name: member.kind for name, member in schema.context.items()}
+            name = dice.choice([*kinds, "now"])
+            return f"context.{name}", kinds.get(name, "instant")
         if kind == "action":
             members = {**self._schema.properties["write"], **self._schema.properties["make"]}
             name = dice.choice(list(members))
@@ -324,6 +335,11 @@ class PolicyMaker:
         for _, wanted in lookup.arguments:
             if wanted == "person":
                 arguments.append("s")
+            elif wanted in PARTS:
+                parts = [
+                    f"context.{p.name}" for p in self._schema.context_parts if p.kind == wanted
+                ]
+                arguments.append(self._dice.choice([*parts * 2, *LITERALS[wanted]]))
             elif wanted == "email":
                 arguments.append(self._dice.choice(["s.email", *LITERALS["email"]]))
             else:
@@ -343,7 +359,8 @@ class PolicyMaker:
 
     @staticmethod
     def _attributes(declared: Type) -> list[tuple[str, str]]:
-        return [(member.name, member.kind) for member in (*declared.key, *declared.members)]
+        members: list[Member | Part] = [*declared.key, *declared.members, *declared.parts]
+        return [(member.name, member.kind) for member in members]
 
 
 def _rule(head: str, body: str) -> str:

@@ -22,6 +22,16 @@ DEFAULTS = {
 }
 
 
+ZONES = (
+    "UTC", "Europe/Berlin", "America/New_York", "America/St_Johns", "Asia/Kolkata",
+    "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Marquesas",
+    "Africa/Casablanca", "America/Santiago",
+)  # fmt: skip
+"""Time zones: without and with changes of the clocks, one of half an hour, at midnight, far off."""
+PARTS = {"hour": "integer", "weekday": "integer", "date": "string"}
+"""The parts of an instant, by type; a member of such a kind is of this type, and holds the like."""
+
+
 @dataclass(frozen=True)
 class Member:
     """An attribute, a property of an action, a member of the context or a setting."""
@@ -37,7 +47,7 @@ class Member:
 
     def text(self) -> str:
         """Return its line of `schema.yaml`, without indentation."""
-        options = [f"type: {self.kind}"]
+        options = [f"type: {PARTS.get(self.kind, self.kind)}"]
         options += [f"{flag}: true" for flag, on in self._flags() if on]
         if self.only:
             options.append(f"only: [{', '.join(self.only)}]")
@@ -51,6 +61,20 @@ class Member:
             ("caller", self.caller),
             ("may_dangle", self.dangle),
         )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A member of a type or of the context that is a part of an instant."""
+
+    name: str
+    kind: str
+    of: str
+    zone: str
+
+    def text(self) -> str:
+        """Return its line of `schema.yaml`, without indentation."""
+        return f"{self.name}: {{part: {self.kind}, of: {self.of}, zone: {self.zone}}}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +98,7 @@ class Type:
     key: tuple[Member, ...]
     members: list[Member]
     table: str = ""
+    parts: list[Part] = field(default_factory=list)
     subject: bool = False
     lookups: list[Lookup] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
@@ -95,6 +120,7 @@ class Schema:
     properties: dict[str, dict[str, Member]]
     """Of each action, by name; actions of one name have the same properties in every type."""
     context: dict[str, Member]
+    context_parts: list[Part]
     settings: dict[str, Member]
 
     def text(self) -> str:
@@ -105,6 +131,7 @@ class Schema:
         for what in ("context", "settings"):
             lines.append(f"{what}:")
             lines += [f"  {member.text()}" for member in getattr(self, what).values()]
+            lines += [f"  {part.text()}" for part in self.context_parts if what == "context"]
         return "\n".join(lines) + "\n"
 
     def _type(self, declared: Type) -> list[str]:
@@ -120,7 +147,8 @@ class Schema:
         if declared.implied:
             lines.append(f"    implied: {declared.implied}")
         lines.append("    attributes:")
-        lines += [f"      {member.text()}" for member in (*declared.key, *declared.members)]
+        attributes: list[Member | Part] = [*declared.key, *declared.members, *declared.parts]
+        lines += [f"      {each.text()}" for each in attributes]
         if declared.lookups:
             lines.append("    lookups:")
             lines += [f"      {lookup.name}: {lookup.text}" for lookup in declared.lookups]
@@ -169,6 +197,8 @@ class SchemaMaker:
             Member("team", "team", optional=dice.random() < 0.5, caller=dice.random() < 0.6),
             Member("author", "person", optional=True, dangle=dice.random() < 0.5),
             Member("due", "instant", optional=True),
+            Member("slot", "hour", optional=True),
+            Member("day", "date", optional=True),
             Member("mode", "mode", default=dice.choice(MODES), optional=True,
                    caller=dice.random() < 0.8),
         ]  # fmt: skip
@@ -181,6 +211,8 @@ class SchemaMaker:
             seat.current = "{level: high}"
         if seat.key[1].kind == "person" and dice.random() < 0.5:
             seat.implied = "{team.boss: person}"
+        for declared in types.values():
+            declared.parts = self._parts(declared.members)
         self._add_lookups(types)
         # Two actions declare `to`, each with a default or an `only` of its own.
         properties = {
@@ -189,8 +221,11 @@ class SchemaMaker:
             "make": self._said(("size", "until"), ("integer", "instant")),
         }
         context = self._said(
-            ("flag", "amount", "origin", "stage"), ("boolean", "decimal", "domain", "mode")
+            ("flag", "amount", "origin", "stage", "at"),
+            ("boolean", "decimal", "domain", "mode", "instant"),
         )
+        clock = Member("now", "instant")
+        context_parts = self._parts([clock, clock, context["at"]])
         settings = {
             "limit": Member("limit", "decimal"),
             "most": Member("most", "integer"),
@@ -199,10 +234,22 @@ class SchemaMaker:
             "words": Member("words", "set of string"),
             "friends": Member("friends", "set of email"),
             "sizes": Member("sizes", "set of integer"),
+            "holidays": Member("holidays", "set of string"),
             "top": Member("top", "level"),
             "contact": Member("contact", "email", optional=True),
         }
-        return Schema(types, properties, context, settings)
+        return Schema(types, properties, context, context_parts, settings)
+
+    def _parts(self, members: list[Member]) -> list[Part]:
+        """Return parts of some of the instants, of one instant in several zones too."""
+        dice = self._dice
+        chosen = [each.name for each in members if each.kind == "instant" and dice.random() < 0.7]
+        names = [name for name in chosen for _ in range(dice.randint(1, 2))]
+        kinds = [dice.choice(list(PARTS)) for _ in names]
+        return [
+            Part(f"{kind}_{number}_of_{name}", kind, name, dice.choice(ZONES))
+            for number, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        ]
 
     def _seat_key(self) -> tuple[Member, ...]:
         dice = self._dice
@@ -281,6 +328,21 @@ class SchemaMaker:
                 (("mode", "mode"),),
                 "{finds: paper, arguments: {mode: mode}, match: {team: this, mode: mode},"
                 " several: first}",
+            ),
+            Lookup(
+                "paper_at",
+                "paper",
+                (("hour", "hour"),),
+                "{finds: paper, arguments: {hour: integer}, match: {team: this, slot: hour},"
+                " several: first}",
+            ),
+            Lookup(
+                "paper_on",
+                "paper",
+                (("day", "date"),),
+                "{finds: paper, arguments: {day: string}, match: {team: this, day: day},"
+                " several: any}",
+                finds_any=True,
             ),
             Lookup(
                 "seat_at",

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.generated.schemas import ENUMS, LEVELS, Member, Schema, Type
+from tests.generated.schemas import ENUMS, LEVELS, PARTS, Member, Part, Schema, Type
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+CHANGES = tuple(
+    datetime.fromisoformat(text)
+    for text in (
+        # Berlin and Casablanca, New York, St. John's, Lord Howe, Santiago; forward and back.
+        "2026-03-29T01:00Z", "2026-10-25T01:00Z", "2026-02-15T02:00Z", "2026-03-22T02:00Z",
+        "2026-03-08T07:00Z", "2026-11-01T06:00Z", "2026-03-08T05:30Z", "2026-11-01T04:30Z",
+        "2026-10-03T15:30Z", "2026-04-04T15:00Z", "2026-09-06T04:00Z", "2026-04-05T03:00Z",
+        # Midnight in Kolkata, Kathmandu, on Kiritimati and the Marquesas.
+        "2026-01-02T18:30Z", "2026-01-02T18:15Z", "2026-01-01T10:00Z", "2026-01-02T09:30Z",
+    )
+)  # fmt: skip
+"""Moments at which clocks are changed, or a day begins."""
+NEAR = tuple(
+    timedelta(microseconds=each)
+    for each in (-3_600_000_000, -1_000_000, -1, 0, 1, 1_799_999_999, 1_800_000_000, 3_600_000_000)
+)
+"""How far from such a moment the times are that are tried."""
 VALUES: Mapping[str, tuple[str, ...]] = {
     "string": ("a", "b", "subject.id", "low", "A", "p1"),
     "integer": ("-4", "-3", "0", "1", "2", "5", "6"),
@@ -20,7 +37,11 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "instant": (
         "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-02T05:30:00+05:30",
         "2026-01-02T00:00:00.000001Z", "2026-01-03T00:00:00Z", "2026-01-01T19:00:00-05:00",
+        "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z",
     ),
+    "hour": ("-1", "0", "1", "2", "3", "5", "13", "22", "23", "24"),
+    "weekday": ("0", "1", "4", "5", "6", "7"),
+    "date": ("2026-01-01", "2026-01-02", "2026-03-29", "2026-1-2", "0000-12-31", "10000-01-01"),
     "email": (
         "x@one.example", "X@ONE.example", "y@münchen.example", "y@xn--mnchen-3ya.example",
         "Y@two.example", "x@sub.one.example", "z@three.example",
@@ -38,6 +59,9 @@ OUTSIDE: Mapping[str, tuple[Any, ...]] = {
     "integer": (2**63,),
     "decimal": ("many", "1e999"),
     "boolean": (),
+    "hour": (2**63,),
+    "weekday": (-(2**63) - 1,),
+    "date": ("",),
     "instant": ("soon", "2026-01-01", "2026-13-01T00:00:00Z"),
     "email": ("nobody", "a..b@one.example", ""),
     "domain": ("no domain", ""),
@@ -51,6 +75,8 @@ OUTSIDE: Mapping[str, tuple[Any, ...]] = {
 WRONG: Mapping[str, tuple[Any, ...]] = {
     "boolean": ("true", 1),
     "integer": ("5", 1.5, True),
+    "hour": ("5", 1.5, True),
+    "weekday": ("5", 1.5, True),
     "decimal": (True, [1]),
 }
 """Values of the wrong JSON type; of every other kind a number and an object are."""
@@ -110,14 +136,21 @@ class WorldMaker:
             "subject": self._entity(subject),
             "action": {"name": name, **self._optional("properties", self._said(properties))},
             "resource": self._entity(resource),
-            **self._optional("context", self._said(self._schema.context)),
+            **self._optional(
+                "context", self._said(self._schema.context, self._schema.context_parts)
+            ),
         }
+        if dice.random() < 0.4:
+            return Question(request, self._near_a_change())
         return Question(request, START + timedelta(hours=12 * dice.randint(0, 6)))
+
+    def _near_a_change(self) -> datetime:
+        return self._dice.choice(CHANGES) + self._dice.choice(NEAR)
 
     def _entity(self, declared: Type) -> dict[str, Any]:
         members = {each.name: each for each in declared.members}
         # Also what no caller may say, and what nothing declares: both are ignored.
-        said = self._said(members)
+        said = self._said(members, declared.parts)
         return {
             "type": declared.name,
             "id": self.id_of(declared),
@@ -154,13 +187,16 @@ class WorldMaker:
             host = host.replace("münchen", "xn--mnchen-3ya")
         return f"{local}@{host}"
 
-    def _said(self, members: Mapping[str, Member]) -> dict[str, Any]:
+    def _said(self, members: Mapping[str, Member], parts: Sequence[Part] = ()) -> dict[str, Any]:
         """Return what a caller says: some members, now and then null or outside the domain."""
         dice = self._dice
         said: dict[str, Any] = {}
         for member in members.values():
             if dice.random() < 0.45:
                 said[member.name] = self._json(member)
+        if parts and dice.random() < 0.1:
+            # Nobody can say the hour.
+            said[dice.choice(parts).name] = dice.choice([1, 5, "2026-01-02", True])
         if dice.random() < 0.05:
             said["undeclared"] = 7
         if dice.random() < 0.05:
@@ -188,7 +224,7 @@ class WorldMaker:
         text = self._value(kind, dangle=True)
         if kind == "boolean":
             return text == "true"
-        if kind == "integer":
+        if PARTS.get(kind, kind) == "integer":
             return int(text)
         if kind == "decimal" and self._dice.random() < 0.2 and "." not in text:
             return int(text)
@@ -199,6 +235,9 @@ class WorldMaker:
         if kind in self._ids:
             gone = [self._gone.get(kind, "gone")] if dangle else []
             return self._respelt(dice.choice([*self._kept[kind], *gone]))
+        if kind == "instant" and dice.random() < 0.4:
+            offset = timezone(timedelta(minutes=dice.choice([0, 60, -210, 330, 840])))
+            return self._near_a_change().astimezone(offset).isoformat()
         values = VALUES[kind] + (STORED_ONLY.get(kind, ()) if stored else ())
         return dice.choice(values)
 
@@ -271,5 +310,5 @@ def _is_high(row: list[str], declared: Type) -> bool:
 
 
 def _yaml(kind: str, text: str) -> str:
-    plain = {"boolean", "integer", "decimal", "instant", "level", "mode"}
+    plain = {"boolean", "integer", "decimal", "instant", "level", "mode", "hour", "weekday"}
     return text if kind in plain else f'"{text}"'
