@@ -69,6 +69,11 @@ def reasons(sidecar: Sidecar, min_revision: str = "") -> list[str]:
     return codes
 
 
+def becomes(sidecar: Sidecar, min_revision: str, expected: list[str]) -> None:
+    """Wait until the reasons are these, of facts that contain a transaction or a revision."""
+    until(lambda: reasons(sidecar, min_revision) == expected)
+
+
 def revision(sidecar: Sidecar) -> str:
     """Return the revision of the facts."""
     return str(sidecar.ask("/v1/authorize", BOB)[1]["revisions"]["data"])

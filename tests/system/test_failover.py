@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import copy_pack, until
-from tests.system.demo import fill, following, reasons, revision, set_role
+from tests.system.demo import becomes, fill, following, reasons, revision, set_role
 from tests.system.postgres import temporary_server
 
 pytestmark = pytest.mark.e2e
@@ -22,12 +22,12 @@ def test_what_a_failover_has_lost_is_never_reached(tmp_path: Path) -> None:
         fill(primary, root)
         replica.copy(primary)
         with following(root, primary.port, replica.port, query=FOLLOW) as sidecar:
-            assert reasons(sidecar, set_role(primary, "support")) == ["not_granted"]
+            becomes(sidecar, set_role(primary, "support"), ["not_granted"])
             kept = revision(sidecar)
             until(lambda: replica.execute(SUPPORT) == [("support",)])
             replica.stop()
             token = set_role(primary, "admin")
-            assert reasons(sidecar, token) == []
+            becomes(sidecar, token, [])
             lost = revision(sidecar)
 
             primary.stop("immediate")
@@ -36,7 +36,7 @@ def test_what_a_failover_has_lost_is_never_reached(tmp_path: Path) -> None:
 
             until(lambda: reasons(sidecar) == ["not_granted"])
             for _ in range(5):
-                assert reasons(sidecar, set_role(replica, "support")) == ["not_granted"]
+                becomes(sidecar, set_role(replica, "support"), ["not_granted"])
             new = revision(sidecar)
             assert new[:16] != lost[:16]
             assert reasons(sidecar, lost) == ["stale_data"]

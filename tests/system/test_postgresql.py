@@ -28,7 +28,7 @@ from sidecar.schema import Schema, read_schema
 from tests.e2e.running import copy_pack
 from tests.facts.following import Follower
 from tests.facts.world import SCHEMA, mount
-from tests.system.demo import fill, following, reasons, set_role
+from tests.system.demo import becomes, fill, following, reasons, set_role
 from tests.system.postgres import Proxy, Server, temporary_server
 
 ROWS = """
@@ -675,5 +675,5 @@ def test_callers_see_what_the_database_commits(tmp_path: Path) -> None:
         fill(server, root)
         with following(root, server.port) as sidecar:
             assert reasons(sidecar) == []
-            assert reasons(sidecar, set_role(server, "support")) == ["not_granted"]
-            assert reasons(sidecar, set_role(server, "admin")) == []
+            becomes(sidecar, set_role(server, "support"), ["not_granted"])
+            becomes(sidecar, set_role(server, "admin"), [])
