@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ WORLDS, REQUESTS = 4, 52 if deep(1) == 1 else 84
 1,008,000 over 3,000 in `make deep`."""
 LISTED, SEARCHED = 8, 13
 """One in so many requests is asked as a list of permissions, or as a search, too."""
+KEPT = 8
+"""One in so many decisions is compared at other moments at which a cache would give it."""
+DAYS, TICK = timedelta(days=2), timedelta(microseconds=1)
 SENT = 6
 """One in so many requests is sent over HTTP, and logged, too."""
 REPLAYED = 5
@@ -77,7 +80,7 @@ def test_product_answers_as_the_reference_does(group: int, tmp_path: Path) -> No
     # The comparison means something only where packs are taken, and there are answers of all kinds.
     assert tally.counts["packs"] > PACKS * 0.9
     assert tally.counts["requests"] >= tally.counts["packs"] * WORLDS * REQUESTS
-    for kind in ("allowed", "forbidden", "not granted", "bad", "listed", "found"):
+    for kind in ("allowed", "forbidden", "not granted", "bad", "listed", "found", "kept"):
         assert tally.counts[kind] > 0, kind
 
 
@@ -227,9 +230,25 @@ class Comparison:
             )
         except InvalidRequestError:
             found = BAD
+        else:
+            if self.tally.counts["requests"] % KEPT == 0 and decision.valid is not None:
+                self._kept(question, found, decision.valid)
         self.compare("decision", question, expected, found)
         self._count(expected)
         return expected
+
+    def _kept(self, question: Question, found: object, valid: tuple[datetime, datetime]) -> None:
+        """Compare a decision with what the reference says at another moment of its validity."""
+        since, until = valid
+        now = question.now
+        # Just after it begins, just before it ends, and somewhere between.
+        between = now + (min(until, now + DAYS) - now) * 0.7
+        moments = (max(since, now - DAYS) + TICK, min(until, now + DAYS) - TICK, between)
+        for moment in moments:
+            answer = reference.decide(self.pack, self.world, question.request, moment)
+            expected = (answer.decision, answer.reasons, answer.obligations)
+            self.compare(f"kept from {now}", Question(question.request, moment), expected, found)
+        self.tally.counts["kept"] += 1
 
     def permissions(self, question: Question) -> None:
         """Compare a list of permissions."""

@@ -161,6 +161,8 @@ class PolicyMaker:
 
     def _atom(self, scope: dict[str, str]) -> str:
         dice = self._dice
+        if dice.random() < 0.08 and (part := self._part(scope)):
+            return self._literal(*part)
         path, kind = self._path(scope)
         roll = dice.random()
         if roll < 0.08:
@@ -320,6 +322,15 @@ class PolicyMaker:
             if kind not in self._schema.types:
                 break
         return path, kind
+
+    def _part(self, scope: dict[str, str]) -> tuple[str, str] | None:
+        """Return an hour, a weekday or a date of the clock, the context or an entity."""
+        parts = [(f"context.{each.name}", each.kind) for each in self._schema.context_parts]
+        for variable, kind in scope.items():
+            if kind in self._schema.types:
+                found = self._schema.types[kind].parts
+                parts += [(f"{variable}.{each.name}", each.kind) for each in found]
+        return self._dice.choice(parts) if parts else None
 
     def _steps(self, path: str, kind: str) -> list[tuple[str, str]]:
         declared = self._schema.types[kind]
