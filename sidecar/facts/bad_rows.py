@@ -99,11 +99,11 @@ class GuardedRows(RowMapping[K]):
         return len(self._rows)
 
 
-def reported(faults: Iterable[Problem]) -> tuple[Problem, ...]:
+def reported(faults: Iterable[Problem], prefix: str = f"{BAD_ROW}: ") -> tuple[Problem, ...]:
     """Return the faults of bad rows as `/readyz` has them: the first ones, and how many follow."""
     problems = MountFaults()
     for each in faults:
-        problems.add(each.file, each.line, f"{BAD_ROW}: {each.message}")
+        problems.add(each.file, each.line, prefix + each.message)
     return problems.problems()
 
 

@@ -75,9 +75,18 @@ class Snapshot:
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the faults of the bad rows, the first of them in full."""
-        return reported(
-            each for keys in self._bad.values() for found in keys.values() for each in found
-        )
+        return reported(self._faults())
+
+    def refused_for(self, other: Snapshot) -> tuple[Problem, ...]:
+        """Return the faults of the bad rows if one of them is none in the other snapshot."""
+        if {(name, key) for name, keys in self._bad.items() for key in keys} <= {
+            (name, key) for name, keys in other._bad.items() for key in keys
+        }:
+            return ()
+        return reported(self._faults(), prefix="")
+
+    def _faults(self) -> Iterator[Problem]:
+        return (each for keys in self._bad.values() for found in keys.values() for each in found)
 
     def id_of(self, type_name: str, key: Key) -> str:
         """Return the id of an entity as the mount writes it; the entity need not have a row."""

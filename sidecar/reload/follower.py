@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -32,7 +33,7 @@ from sidecar.facts.store.file import (
 )
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.pages import check_pages
-from sidecar.facts.store.reports import bad_rows
+from sidecar.facts.store.reports import bad_rows, refused_for
 from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.reloader import WAITING
 from sidecar.reload.shared_look import SharedLooks
@@ -320,6 +321,10 @@ class Follower:
             self._cut_off = self._cut_off + 1 if built.was_cut_off else 0
             self._refuse(layout, source, built.position, built.problems)
             return
+        if too_early := self._not_yet(built.path, layout):
+            remove(built.path)
+            self._refuse(layout, source, built.position, too_early)
+            return
         replaced = self._meta if self._number() != build.number else None
         try:
             path, meta = publish_store(
@@ -340,6 +345,18 @@ class Follower:
         LOG.info("all rows of %s have been read", source.name)
         self._take(build.pack, StoreFile(path, layout, writable=True), meta, source)
         self._looks.publish(meta.number, meta.looked)
+
+    def _not_yet(self, path: Path, layout: Layout) -> tuple[Problem, ...]:
+        """Return the faults of rows that would be bad by the schema of a new store alone."""
+        used = self._store
+        if used is None or used.layout.digest == layout.digest or self._problems:
+            return ()
+        built = StoreFile(path, layout)
+        try:
+            with built.reading() as transaction, used.reading() as present:
+                return refused_for((transaction, layout), (present, used.layout))
+        finally:
+            built.close()
 
     def _refuse(
         self,

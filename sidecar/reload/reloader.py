@@ -298,16 +298,28 @@ class Reloading:
         return True
 
     def _read_mount(self, newest: Pack, facts: SharedFacts, fingerprint: Fingerprint) -> None:
-        """Read facts by the newest schema that they fit, and use them."""
+        """Read facts by the newest schema that they fit, and use them.
+
+        Those with bad rows fit a newer schema if the one in use has the same bad rows, or more.
+        """
         packs = {pack.policy.schema.revision: pack for pack in (newest, self._pack) if pack}
+        found: list[tuple[Pack, Snapshot]] = []
         faults: list[tuple[Problem, ...]] = []
         for pack in packs.values():
             try:
-                snapshot = self._snapshot(pack, facts.mount)
+                found.append((pack, self._snapshot(pack, facts.mount)))
             except InvalidSnapshotError as error:
                 faults.append(error.problems)
                 continue
-            self._waiting = _waiting(faults[0]) if faults else ()
+            if not found[-1][1].problems():
+                break
+        if len(found) > 1 and (too_early := found[0][1].refused_for(found[1][1])):
+            faults.append(too_early)
+            del found[0]
+        if found:
+            pack, snapshot = found[0]
+            waits = pack.policy.schema.revision != newest.policy.schema.revision
+            self._waiting = _waiting(faults[0]) if waits else ()
             self._problems = ()
             self._swap(pack, snapshot, facts, fingerprint)
             return

@@ -140,6 +140,35 @@ def test_a_row_that_look_ups_could_not_find_is_refused_with_the_whole_change(roo
         assert reasons(sidecar, "bob") == []
 
 
+@pytest.mark.parametrize("source", [Yaml, JsonLines, Sqlite])
+def test_a_schema_that_makes_rows_bad_waits_for_rows_that_fit_it(
+    root: Path, source: Callable[[Path], Yaml | JsonLines | Sqlite]
+) -> None:
+    """One by which only the same rows are bad does not wait."""
+    facts = source(root)
+    schema = root / "fixtures" / "schema.yaml"
+    old = schema.read_text()
+    narrow = old.replace("type: account, optional: true, may_dangle", "type: account, may_dangle")
+    wide = old.replace("[active, removed]", "[active, removed, paused]")
+    assert old not in {narrow, wide}
+    with serving(root, *facts.options, "--bad-rows", "deny", workers=1) as sidecar:
+        until(lambda: sidecar.ready()[0] == 200)
+        facts.set_role({"dora": "boss"})
+        until(lambda: reasons(sidecar, "dora") == ["data_error"])
+
+        write(schema, narrow)
+        until(lambda: "the newer pack waits" in problems(sidecar))
+        facts.set_role({"bob": "support"})
+        until(lambda: reasons(sidecar, "bob") == ["not_granted"])
+        assert reasons(sidecar, "ana") == []
+
+        write(schema, wide)
+        until(lambda: "the newer pack waits" not in problems(sidecar))
+        facts.set_role({"bob": "admin"})
+        until(lambda: reasons(sidecar, "bob") == [])
+        assert reasons(sidecar, "dora") == ["data_error"]
+
+
 def test_the_rows_that_a_restarted_sidecar_has_taken_are_bad_still(root: Path) -> None:
     facts = Sqlite(root)
     with serving(root, *facts.options, "--bad-rows", "deny", workers=1) as sidecar:

@@ -556,6 +556,31 @@ def test_facts_with_an_undeclared_column_wait_for_a_schema_that_has_it(
     assert (notes(reloading), reloading.state().problems) == (["n2"], ())
 
 
+def test_a_pack_whose_schema_would_make_rows_bad_waits_where_bad_rows_are_taken(
+    places: Places, clock: Clock
+) -> None:
+    reloading = Reloading(replace(places, takes_bad_rows=True), clock=clock)
+    write(places.data / "notes.yaml", "[{id: n1, writer: ana}, {id: n2, writer: zoe}]\n")
+    reloading.load()
+    old = reloading.current().policy.schema
+    write(places.fixtures / "schema.yaml", WITH_TEXT)
+    settle(reloading)
+    settle(reloading)
+    waiting, used = reloading.state().problems, reloading.current().policy.schema
+    write(places.data / "notes.yaml", "[{id: n3, writer: bob}, {id: n2, writer: zoe}]\n")
+    settle(reloading)
+    revoked, readable = notes(reloading), reloading.current().snapshot.rows("note")["n3"]
+    write(places.fixtures / "schema.yaml", MAY_HAVE_TEXT)
+    settle(reloading)
+    settle(reloading)
+
+    assert used == old
+    assert [WAITING in each.message for each in waiting] == [True, True, True, False]
+    assert (revoked, readable) == (["n2", "n3"], ("n3", "bob"))
+    assert reloading.current().policy.schema != old, "the same row is bad by both"
+    assert [WAITING in each.message for each in reloading.state().problems] == [False]
+
+
 # --- no facts at the start ----------------------------------------------------------------------
 
 

@@ -17,6 +17,22 @@ def bad_rows(transaction: Transaction, layout: Layout) -> tuple[Problem, ...]:
     return () if layout.columns is None else reported(_faults(transaction, layout))
 
 
+def refused_for(
+    built: tuple[Transaction, Layout], used: tuple[Transaction, Layout]
+) -> tuple[Problem, ...]:
+    """Return the faults of the bad rows of a store if one of them is none in the store in use."""
+    return () if _keys(*built) <= _keys(*used) else reported(_faults(*built), prefix="")
+
+
+def _keys(transaction: Transaction, layout: Layout) -> frozenset[tuple[str, bytes]]:
+    return frozenset(
+        (name, key)
+        for name, each in layout.types.items()
+        for section in (each.faults, each.dangling)
+        for key, _ in section_items(transaction, section)
+    )
+
+
 def _faults(transaction: Transaction, layout: Layout) -> Iterator[Problem]:
     return (
         problem
