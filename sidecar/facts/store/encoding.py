@@ -194,7 +194,8 @@ class RowCodec:
         names = list(declared.attributes)
         stored = [name for name in names if name not in declared.key]
         types = [_python_type(declared.attributes[name].type) for name in stored]
-        self._encoder = msgspec.msgpack.Encoder()
+        # Equal sets have equal bytes, so that a row is not written again for their order.
+        self._encoder = msgspec.msgpack.Encoder(order="deterministic")
         self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(
             tuple.__class_getitem__(tuple(types))
         )
