@@ -36,6 +36,7 @@ from sidecar.client import (
     writer_position,
 )
 from sidecar.client.guard import Guard
+from tests.e2e.running import until
 from tests.patience import lenient
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
@@ -80,6 +81,8 @@ class Scripted:
         self.script = script
         self.requests: list[bytes] = []
         self.connections = 0
+        self.sent = 0
+        """Scripts that were sent to the end."""
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
@@ -89,6 +92,9 @@ class Scripted:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def has_sent(self, scripts: int) -> bool:
+        return self.sent >= scripts
 
     def drop_connections(self) -> None:
         while self._open:
@@ -123,6 +129,7 @@ class Scripted:
                             connection.sendall(piece)
                         else:
                             return
+                    self.sent += 1
             except OSError:
                 return
 
@@ -567,9 +574,9 @@ def test_a_surplus_response_answers_no_other_request(
 
     with Client(server.url) as client:
         decisions = []
-        for _ in range(5):
+        for number in range(1, 6):
             decisions.append(client.authorize(*EDIT))
-            time.sleep(0.1)
+            until(partial(server.has_sent, number))
 
     assert not any(decisions)
     assert server.connections == 5
