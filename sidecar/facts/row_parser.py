@@ -115,12 +115,12 @@ class RowReader:
         names = list(declared.attributes)
         self._key = [names.index(column) for column in declared.key]
         self.has_faults = False
-        """Whether there were faults since `withdraw_faults` was called."""
+        """Whether the last row that was read has faults, and they were not withdrawn."""
         self._first_fault = 0
         self._faulty: set[str] = set()
 
     def withdraw_faults(self, needed: frozenset[str]) -> tuple[Problem, ...]:
-        """Take back the faults since the last call, and return them; none if they must stay.
+        """Take back the faults of the last row, and return them; none if they must stay.
 
         Args:
             needed: The columns without which the row cannot be taken.
@@ -130,6 +130,8 @@ class RowReader:
 
     def read(self, line: int, cells: Cells) -> Row:
         """Return the values of a row; absent, and a fault, for each invalid cell."""
+        if self.has_faults:  # of a row before, which stay
+            self.has_faults, self._faulty = False, set()
         known_cells = 0
         values: list[Value] = []
         for name, known, known_quoted, column in self._readers:

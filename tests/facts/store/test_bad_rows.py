@@ -9,9 +9,10 @@ from random import Random
 import pytest
 
 from sidecar.errors import InvalidSnapshotError
-from sidecar.facts import Cell, Cells, MountFaults, Snapshot, build
+from sidecar.facts import Cell, Cells, MountFaults, Snapshot, Table, build
 from sidecar.facts.row_parser import Quoted, Refused
 from sidecar.facts.store.applier import apply_changes
+from sidecar.facts.store.encoding import MAX_ID_BYTES
 from sidecar.facts.store.reports import bad_rows
 from sidecar.schema import Schema, read_schema
 from tests.depth import deep
@@ -26,6 +27,12 @@ from tests.facts.store.changing import (
 )
 from tests.generated.schemas import SchemaMaker
 from tests.generated.worlds import WorldMaker
+
+BANS = """
+types:
+  user: {subject: true, table: users, key: id, attributes: {id: string}}
+  ban: {table: bans, key: id, attributes: {id: string, since: instant}}
+"""
 
 
 def spoilt(dice: Random, schema: Schema, groups: Groups) -> Groups:
@@ -104,3 +111,18 @@ def test_a_store_with_bad_rows_is_that_of_the_same_rows_read_anew(
         assert stored.content() == anew.content()
         anew.file.close()
     stored.file.close()
+
+
+def test_a_row_that_no_store_can_hold_is_not_passed_over_when_another_one_follows(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "schema.yaml").write_text(BANS)
+    schema = read_schema(tmp_path / "schema.yaml")
+    bad: Cells = {"id": "x" * (MAX_ID_BYTES + 1), "since": "some day"}
+    tables = {
+        "user": Table("users", []),
+        "ban": Table("bans", [(1, bad), (2, {"id": "y", "since": "2026-12-24T00:00:00Z"})]),
+    }
+
+    with pytest.raises(InvalidSnapshotError, match="the id is longer"):
+        Stored.loaded(tmp_path / "store", schema, tables, takes_bad_rows=True)
