@@ -80,7 +80,16 @@ def test_product_answers_as_the_reference_does(group: int, tmp_path: Path) -> No
     # The comparison means something only where packs are taken, and there are answers of all kinds.
     assert tally.counts["packs"] > PACKS * 0.9
     assert tally.counts["requests"] >= tally.counts["packs"] * WORLDS * REQUESTS
-    for kind in ("allowed", "forbidden", "not granted", "bad", "listed", "found", "kept"):
+    for kind in (
+        "allowed",
+        "forbidden",
+        "not granted",
+        "too deep",
+        "bad",
+        "listed",
+        "found",
+        "kept",
+    ):
         assert tally.counts[kind] > 0, kind
 
 
@@ -353,6 +362,7 @@ class Comparison:
         counts["allowed"] += allowed
         counts["obliged"] += bool(obligations)
         counts["forbidden"] += bool(reasons & {"r1", "r2", "r3"})
+        counts["too deep"] += "data_error" in reasons
         counts["not granted"] += reasons == {"not_granted"}
 
 

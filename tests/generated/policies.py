@@ -96,8 +96,11 @@ class PolicyMaker:
         team = f'{gives} "helper" if "keeper";'
         paper = f'"{dice.choice(["read", "write"])}" if "{given}" on "team";'
         permissions = 'permissions = ["read", "write", "make"];'
+        above = ""
+        if any(member.name == "parent" for member in self._schema.types["team"].members):
+            above = f'relations = {{parent: Team}}; "{given}" if "{given}" on "parent";'
         lines = [
-            f'resource Team {{ roles = ["helper", "keeper"]; {permissions} {team} }}',
+            f'resource Team {{ roles = ["helper", "keeper"]; {permissions} {above} {team} }}',
             f"resource Paper {{ {permissions} relations = {{team: Team}}; {paper} }}",
             'has_relation(t: Team, "team", p: Paper) if t = p.team;',
             'has_role(s: Person, "keeper", t: Team) if t.boss = s;',
@@ -106,6 +109,8 @@ class PolicyMaker:
                 self._condition({"s": "person", "t": "team"}, 1),
             ),
         ]
+        if above:
+            lines.append('has_relation(p: Team, "parent", t: Team) if p = t.parent;')
         if self._schema.types["seat"].key[1].kind == "person":
             lines.append(
                 'has_role(s: Person, "helper", t: Team) if'

@@ -44,6 +44,7 @@ class Member:
     dangle: bool = False
     default: str = ""
     only: tuple[str, ...] = ()
+    depth: int = 0
 
     def text(self) -> str:
         """Return its line of `schema.yaml`, without indentation."""
@@ -53,6 +54,8 @@ class Member:
             options.append(f"only: [{', '.join(self.only)}]")
         if self.default:
             options.append(f"default: {self.default}")
+        if self.depth:
+            options.append(f"depth: {self.depth}")
         return f"{self.name}: {{{', '.join(options)}}}"
 
     def _flags(self) -> tuple[tuple[str, bool], ...]:
@@ -193,6 +196,12 @@ class SchemaMaker:
             if dice.random() < 0.2:
                 declared.actions.append("never")
         types["team"].members.append(Member("boss", "person", dangle=dice.random() < 0.2))
+        if dice.random() < 0.4:
+            # Chains of it go round in many worlds.
+            types["team"].members.append(
+                Member("parent", "team", optional=True, caller=dice.random() < 0.3,
+                       dangle=dice.random() < 0.3, depth=dice.randint(1, 3))
+            )  # fmt: skip
         types["paper"].members += [
             Member("team", "team", optional=dice.random() < 0.5, caller=dice.random() < 0.6),
             Member("author", "person", optional=True, dangle=dice.random() < 0.5),
