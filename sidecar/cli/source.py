@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -16,9 +17,15 @@ from sidecar.facts.row_parser import RowReader
 from sidecar.facts.sources import Source, SourceMapping, source_of
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
+from sidecar.facts.sources.sqlite_file import SqliteFile
 from sidecar.schema import Schema, read_schema
+from sidecar.schema.messages import shown
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_OWN_TABLES = (
+    "the mapping names tables of your own; where they exist, write `sqlite:PATH`, so that what"
+    " REPLACE deletes from them is logged"
+)
 
 
 @main.group()
@@ -31,7 +38,7 @@ def source() -> None:
 
 
 @source.command("init")
-@click.argument("kind", type=click.Choice([SQLITE, POSTGRESQL]))
+@click.argument("database", metavar="sqlite:PATH|sqlite|postgresql")
 @click.option(
     "--reader", metavar="ROLE", default="", help="The role of the sidecar, granted what it reads."
 )
@@ -41,19 +48,33 @@ def source() -> None:
     help="Have the triggers wake the sidecars: changes are seen sooner, and commits take a lock.",
 )
 @setting_options(PACK_AND_SOURCES)
-def init(kind: str, reader: str, notify: bool, **given: object) -> None:
+def init(database: str, reader: str, notify: bool, **given: object) -> None:
     """Print the SQL that creates what is missing: tables, change log, triggers, grants.
 
     Tables are created for the types that the mapping does not name. All other statements can be
     repeated: run them again after an edit of the schema or of the mapping.
+
+    With `sqlite:PATH`, the database is read for its tables, so that the triggers log the rows that
+    REPLACE deletes because of other unique columns than the key. Run it again after these change.
+    `sqlite` alone is for a new database.
     """
+    kind, _, path = database.partition(":")
+    if kind not in {SQLITE, POSTGRESQL} or (path and kind != SQLITE):
+        raise click.UsageError(f"{shown(database)} is none of sqlite:PATH, sqlite and postgresql")
     if kind == SQLITE and (reader or notify):
         raise click.UsageError("SQLite has neither roles nor NOTIFY; leave the option out")
     schema, mapping = _mapping(given)
-    if kind == SQLITE:
-        click.echo(sqlite_ddl(schema, mapping), nl=False)
-    else:
+    if kind == POSTGRESQL:
         click.echo(postgresql_ddl(schema, mapping, reader, notify=notify), nl=False)
+    elif path:
+        file = SqliteFile(Path(path))
+        with file.errors():
+            click.echo(sqlite_ddl(schema, mapping, file.connection()), nl=False)
+        file.close()
+    else:
+        click.echo(sqlite_ddl(schema, mapping), nl=False)
+        if not all(each.is_default for each in mapping.values()):
+            click.echo(f"note: {_OWN_TABLES}", err=True)
 
 
 @source.command("check")

@@ -65,11 +65,47 @@ def test_check_reports_what_is_wrong_by_table_and_column(
     assert any(each.startswith(line) for each in result.stdout.splitlines()), result.stdout
 
 
-def test_a_table_with_unique_columns_beside_its_key_is_followed_and_noted(pack: Path) -> None:
-    result = run(pack, "check", prepared(pack, "CREATE UNIQUE INDEX mails ON people (email)"))
+def test_init_logs_the_unique_columns_that_it_finds_in_a_database(pack: Path) -> None:
+    data = prepared(pack, "CREATE UNIQUE INDEX mails ON people (email)")
+    before = run(pack, "check", data)
+    with closing(sqlite3.connect(pack / "facts.db")) as connection:
+        connection.executescript(run(pack, "init", data).stdout)
+    after = run(pack, "check", data)
+
+    assert before.exit_code == 1
+    assert "people: has no trigger `sidecar_person_people_before_insert`" in before.stdout
+    assert (after.exit_code, after.stdout) == (0, "")
+    assert "note:" not in after.stderr
+
+
+def test_unique_values_that_no_trigger_can_log_are_noted(pack: Path) -> None:
+    result = run(pack, "check", prepared(pack, "CREATE UNIQUE INDEX m ON people (lower(email))"))
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "note: people: is unique in values of `email`" in result.stderr
+    assert "note: people: has unique values of `an expression`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ("sqlite:none.db", "none.db: cannot be read: No such file"),
+        ("postgresql://db/app", "is none of sqlite:PATH, sqlite and postgresql"),
+        ("mysql", "`mysql` is none of sqlite:PATH, sqlite and postgresql"),
+    ],
+)
+def test_init_refuses_a_database_that_it_cannot_prepare(
+    pack: Path, database: str, message: str
+) -> None:
+    result = run(pack, "init", database)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_init_for_a_new_database_says_what_it_does_not_know(pack: Path) -> None:
+    (pack / "fixtures" / "sources.yaml").write_text("person: {table: humans}\n")
+
+    assert "write `sqlite:PATH`" in run(pack, "init", "sqlite").stderr
 
 
 def test_init_creates_no_table_for_a_mapped_type(pack: Path) -> None:

@@ -19,6 +19,8 @@ class Follower:
         self.position: Position | None = None
         self.rows: dict[str, dict[Key, list[Cells]]] = {}
         self.readings = 0
+        self.whole: list[str] = []
+        """The types of which a change has had all rows."""
 
     def look(self) -> LookState:
         """Look once, and take what is new."""
@@ -57,6 +59,7 @@ class Follower:
                 rows = self.rows[name]
                 if changed.whole:
                     rows.clear()
+                    self.whole.append(name)
                 for cells in changed.keys:
                     key = self._reader(name).read_key(cells)
                     if key is not None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import InvalidSnapshotError, SourceError
 from sidecar.facts import MountFaults, build, read_directory
-from sidecar.facts.sources import LookState, Position
+from sidecar.facts.sources import LookState, Position, SourceMapping
 from sidecar.facts.sources.mapping import default_mapping, read_mapping
 from sidecar.facts.sources.sqlite import SqliteSource
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
@@ -43,6 +43,14 @@ def create(path: Path, ddl: str, rows: str = ROWS, mode: str = "wal") -> Path:
         connection.executescript(
             f"PRAGMA synchronous = off; PRAGMA journal_mode = {mode};\n{ddl}\n{rows}"
         )
+    return path
+
+
+def create_own(path: Path, tables: str, schema: Schema, mapping: SourceMapping) -> Path:
+    """Create a database with tables of its own, and its change log as `init` prints it for it."""
+    create(path, tables, "")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(sqlite_ddl(schema, mapping, connection))
     return path
 
 
@@ -218,27 +226,55 @@ def test_without_a_complete_log_every_commit_is_read(
 @pytest.mark.parametrize(
     ("unique", "statement"),
     [
-        (
-            "CREATE UNIQUE INDEX mail ON people (email)",
-            "REPLACE INTO people (id, email) VALUES ('eve', 'cy@acme.example')",
-        ),
-        (
-            "CREATE UNIQUE INDEX mail ON people (lower(email))",
-            "REPLACE INTO people (id, email) VALUES ('eve', 'CY@acme.example')",
-        ),
+        ("email", "REPLACE INTO people (id, email) VALUES ('eve', 'cy@acme.example')"),
+        ("lower(email)", "REPLACE INTO people (id, email) VALUES ('eve', 'CY@acme.example')"),
     ],
 )
-def test_a_row_that_replace_deletes_by_another_unique_index_is_gone(
+def test_rows_are_read_anew_while_what_replace_deletes_is_not_logged(
     follower: Follower, database: Path, unique: str, statement: str
 ) -> None:
-    write(database, unique)
+    write(database, f"CREATE UNIQUE INDEX mail ON people ({unique})")
     follower.look()
+    readings = follower.readings
 
+    write(database, "DELETE FROM cards")
+    follower.look()
+    of_others = list(follower.whole)
     write(database, statement)
     follower.look()
 
-    assert "cy" not in follower.keys("person")
-    assert "eve" in follower.keys("person")
+    assert follower.keys("person") == {"ann", "bob", "eve"}
+    assert (of_others, follower.whole, follower.readings) == ([], ["person"], readings)
+
+
+def test_a_log_of_before_replace_was_logged_is_found_wanting(
+    follower: Follower, database: Path
+) -> None:
+    write(database, "DROP TRIGGER sidecar_person_people_before_insert")
+    follower.look()
+
+    write(database, "REPLACE INTO people (rowid, id, email) VALUES (3, 'eve', 'e@acme.example')")
+    follower.look()
+
+    (problem,) = follower.source.check()
+    assert (problem.file, follower.whole) == ("people", ["person"])
+    assert "no trigger `sidecar_person_people_before_insert`" in problem.message
+    assert follower.keys("person") == {"ann", "bob", "eve"}
+
+
+def test_triggers_are_made_for_the_unique_indexes_that_a_database_has(
+    follower: Follower, database: Path, schema: Schema
+) -> None:
+    write(database, "CREATE UNIQUE INDEX mail ON people (email)")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(sqlite_ddl(schema, default_mapping(schema), connection))
+    follower.look()
+
+    write(database, "REPLACE INTO people (id, email) VALUES ('eve', 'cy@acme.example')")
+    follower.look()
+
+    assert follower.keys("person") == {"ann", "bob", "eve"}
+    assert (follower.source.check(), follower.source.remarks(), follower.whole) == ((), (), [])
 
 
 def test_a_source_with_another_mapping_does_not_go_on_from_the_rows_of_the_first(
@@ -262,7 +298,7 @@ def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_pa
     (tmp_path / "sources.yaml").write_text("card: {table: numbered}\n")
     mapping = read_mapping(tmp_path / "sources.yaml", schema)
     table = "CREATE TABLE numbered (n INTEGER PRIMARY KEY, person TEXT UNIQUE);"
-    path = create(tmp_path / "facts.db", table + sqlite_ddl(schema, mapping), "")
+    path = create_own(tmp_path / "facts.db", table, schema, mapping)
     write(path, "INSERT INTO numbered VALUES (1, 'ann')")
     source = SqliteSource(path, schema, mapping)
     follower = Follower(source, schema)
@@ -272,9 +308,7 @@ def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_pa
     follower.look()
 
     assert follower.keys("card") == {"bob"}
-    (remark,) = source.remarks()
-    assert (source.check(), remark.file) == ((), "numbered")
-    assert "of `n`" in remark.message
+    assert (source.check(), source.remarks(), follower.whole) == ((), (), [])
 
 
 def test_a_row_that_replace_deletes_by_the_collation_of_its_key_is_gone(
@@ -283,7 +317,7 @@ def test_a_row_that_replace_deletes_by_the_collation_of_its_key_is_gone(
     (tmp_path / "sources.yaml").write_text("card: {table: folded}\n")
     mapping = read_mapping(tmp_path / "sources.yaml", schema)
     table = "CREATE TABLE folded (person TEXT PRIMARY KEY COLLATE NOCASE);"
-    path = create(tmp_path / "facts.db", table + sqlite_ddl(schema, mapping), "")
+    path = create_own(tmp_path / "facts.db", table, schema, mapping)
     write(path, "INSERT INTO folded VALUES ('ann')")
     follower = Follower(SqliteSource(path, schema, mapping), schema)
     follower.look()
@@ -291,7 +325,7 @@ def test_a_row_that_replace_deletes_by_the_collation_of_its_key_is_gone(
     write(path, "REPLACE INTO folded VALUES ('ANN')")
     follower.look()
 
-    assert follower.keys("card") == {"ANN"}
+    assert (follower.keys("card"), follower.whole) == ({"ANN"}, [])
 
 
 def test_a_key_that_a_select_computes_from_an_integer_is_followed(
@@ -302,7 +336,7 @@ def test_a_key_that_a_select_computes_from_an_integer_is_followed(
     )
     mapping = read_mapping(tmp_path / "sources.yaml", schema)
     table = "CREATE TABLE numbered (n INTEGER PRIMARY KEY);"
-    path = create(tmp_path / "facts.db", table + sqlite_ddl(schema, mapping), "")
+    path = create_own(tmp_path / "facts.db", table, schema, mapping)
     follower = Follower(SqliteSource(path, schema, mapping), schema)
     follower.look()
 
@@ -451,7 +485,6 @@ def test_tables_of_ones_own_serve_by_a_mapping(schema: Schema, tmp_path: Path) -
         """)
     )
     mapping = read_mapping(file, schema)
-    path = tmp_path / "facts.db"
     own = """
     CREATE TABLE humans (id TEXT PRIMARY KEY);
     CREATE TABLE mails (id TEXT, address TEXT);
@@ -462,7 +495,8 @@ def test_tables_of_ones_own_serve_by_a_mapping(schema: Schema, tmp_path: Path) -
     INSERT INTO mails VALUES ('ann', 'a@x.example');
     INSERT INTO groups VALUES ('core', 'ann');
     """
-    create(path, own + sqlite_ddl(schema, mapping), rows)
+    path = create_own(tmp_path / "facts.db", own, schema, mapping)
+    write(path, rows)
     follower = Follower(SqliteSource(path, schema, mapping), schema)
     follower.look()
 

@@ -39,7 +39,8 @@ def sqlite_database(directory: Path) -> Iterator[Addresses]:
     path = directory / "team.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(TABLES + _change_log("sqlite"))
+        connection.executescript(TABLES)
+        connection.executescript(_change_log(f"sqlite:{path}"))
     yield Addresses(f"sqlite:{path}", f"sqlite:{path}")
 
 

@@ -18,7 +18,7 @@ from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_cells import parse_json
 from sidecar.facts.row_parser import Cells, Table
 from sidecar.facts.sources.mapping import SourceMapping, mapping_digest, needs_all_rows
-from sidecar.facts.sources.missing import missing_columns, missing_trigger
+from sidecar.facts.sources.missing import missing_columns
 from sidecar.facts.sources.source import (
     Changes,
     HasFileno,
@@ -30,9 +30,13 @@ from sidecar.facts.sources.source import (
 )
 from sidecar.facts.sources.sql import column, joined, order_by, rows_from
 from sidecar.facts.sources.sqlite_cells import cell_reader
-from sidecar.facts.sources.sqlite_ddl import triggers
 from sidecar.facts.sources.sqlite_file import SqliteFile
-from sidecar.facts.sources.sqlite_unique import unlogged_deletions
+from sidecar.facts.sources.sqlite_log import (
+    has_log,
+    incompletely_logged,
+    missing_log,
+    unlogged_rows,
+)
 from sidecar.schema import Schema
 
 _NO_LOG = "none"
@@ -129,26 +133,20 @@ class SqliteSource:
                     return str(error)
                 return ""
 
-            problems = list(missing_columns(self._mapping, probe))
-            found = _logging(connection)
-            if not {"sidecar_log", "sidecar_identity"}.issubset(found):
-                message = "is no table; run what `sidecar source init sqlite` prints"
-                problems.append(Problem("sidecar_log", 0, message))
-            problems += [
-                missing_trigger(table, name)
-                for table, name, text in triggers(self._mapping)
-                if not _same(found.get(name), text)
+            problems = [
+                *missing_columns(self._mapping, probe),
+                *missing_log(connection, self._mapping),
             ]
         return tuple(problems)
 
     def remarks(self) -> tuple[Problem, ...]:
-        """Return the unique columns for which all rows are read after each commit.
+        """Return the unique columns because of which all rows are read after each change.
 
         Raises:
             SourceError: It cannot be opened.
         """
         with self._file.errors():
-            return tuple(unlogged_deletions(self._file.connection(), self._mapping))
+            return tuple(unlogged_rows(self._file.connection(), self._mapping))
 
     def wait(self, seconds: float, wakeup: HasFileno) -> None:
         """Wait until the next look is due, or until a wake-up."""
@@ -176,7 +174,7 @@ class SqliteSource:
 
     def _position(self, connection: sqlite3.Connection, version: str) -> Position:
         end = None
-        if self._has_log(connection):
+        if has_log(connection, self._mapping):
             end = connection.execute(
                 "SELECT identity, id, nonce, (SELECT schema_version FROM pragma_schema_version)"
                 " FROM sidecar_identity, sidecar_log ORDER BY id DESC LIMIT 1"
@@ -188,13 +186,6 @@ class SqliteSource:
         epoch = f"{identity} {self._file.inode}.{schema_version}.{self._digest}"
         return Position("sqlite", epoch, f"{last}.{nonce}")
 
-    def _has_log(self, connection: sqlite3.Connection) -> bool:
-        """Return whether all changes of the mapped tables are logged."""
-        found = _logging(connection)
-        return {"sidecar_log", "sidecar_identity"}.issubset(found) and all(
-            _same(found.get(name), text) for _, name, text in triggers(self._mapping)
-        )
-
     def _log(
         self, connection: sqlite3.Connection, position: Position, since: Position
     ) -> dict[str, list[str | None]] | None:
@@ -202,7 +193,7 @@ class SqliteSource:
         if (since.kind, since.epoch) != (position.kind, position.epoch):
             return None
         last = _last_row(connection, since)
-        if last is None or any(unlogged_deletions(connection, self._mapping)):
+        if last is None:
             return None
         log: dict[str, list[str | None]] = {}
         for type_name, key in connection.execute(
@@ -215,11 +206,17 @@ class SqliteSource:
         self, connection: sqlite3.Connection, log: dict[str, list[str | None]]
     ) -> dict[str, TableChanges]:
         changes = {}
+        with self._file.errors():
+            incomplete = incompletely_logged(connection, self._mapping) if log else set()
         for name, keys in log.items():
             if name not in self._mapping:
                 continue
             texts = [key for key in keys if key is not None]
-            if len(texts) < len(keys) or needs_all_rows(self._schema, self._mapping[name]):
+            if (
+                name in incomplete
+                or len(texts) < len(keys)
+                or needs_all_rows(self._schema, self._mapping[name])
+            ):
                 changes[name] = TableChanges(self._table(connection, name), (), whole=True)
                 continue
             cells = [self._key_cells(name, text) for text in texts]
@@ -281,14 +278,3 @@ def _last_row(connection: sqlite3.Connection, since: Position) -> int | None:
         return None
     known = connection.execute("SELECT nonce FROM sidecar_log WHERE id = ?", (int(last),))
     return int(last) if known.fetchone() == (int(nonce),) else None
-
-
-def _logging(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return the statements of the tables and triggers of the change log, by name."""
-    return dict(
-        connection.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'sidecar_%'")
-    )
-
-
-def _same(found: str | None, text: str) -> bool:
-    return found is not None and found.split() == text.split()

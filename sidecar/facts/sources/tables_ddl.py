@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from sidecar.facts.sources.mapping import SourceMapping
 from sidecar.facts.sources.sql import identifier, listed, literal, table_name
@@ -10,7 +10,10 @@ from sidecar.schema import Attribute, Kind, Schema, Value
 
 
 def create_tables(
-    schema: Schema, mapping: SourceMapping, column_types: Mapping[Kind, str]
+    schema: Schema,
+    mapping: SourceMapping,
+    column_types: Mapping[Kind, str],
+    existing: Container[str] = (),
 ) -> Iterator[str]:
     """Yield the statements that create the table of each type that the mapping leaves as it is.
 
@@ -18,9 +21,10 @@ def create_tables(
         schema: The schema of the rows.
         mapping: The mapping: types that it maps to other tables have theirs.
         column_types: The SQL type of the columns of each kind.
+        existing: The tables that are left out, since they exist.
     """
     for name, source in mapping.items():
-        if not source.is_default:
+        if not source.is_default or source.table in existing:
             continue
         declared = schema.types[name]
         lines = [_column(attribute, column_types) for attribute in declared.attributes.values()]
