@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
 from random import uniform
+from socket import socketpair
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -60,8 +61,9 @@ class Followers:
     def _follow(self, number: int) -> None:
         source = PostgresqlSource(read_address(self.url), self.schema, default_mapping(self.schema))
         position: Position = source.look(None).position
+        nobody, _other = socketpair()  # nobody wakes this follower up
         while True:
-            source.wait(LOOK_SECONDS * uniform(0.75, 1.25))  # noqa: S311  not a secret
+            source.wait(LOOK_SECONDS * uniform(0.75, 1.25), nobody)  # noqa: S311  not a secret
             look = source.look(position)
             if look.state is LookState.UNCHANGED:
                 position = look.position
