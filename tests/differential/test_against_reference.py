@@ -47,7 +47,7 @@ WORLDS, REQUESTS = 4, 52 if deep(1) == 1 else 84
 1,008,000 over 3,000 in `make deep`."""
 LISTED, SEARCHED = 8, 13
 """One in so many requests is asked as a list of permissions, or as a search, too."""
-KEPT = 8
+KEPT = 20
 """One in so many decisions is compared at other moments at which a cache would give it."""
 DAYS, TICK = timedelta(days=2), timedelta(microseconds=1)
 SENT = 6
