@@ -128,7 +128,7 @@ FAULTS = {
     _no_defaults_beside_rows: 10_004,
     _defaults_for_values_outside: 10_000,
     _absent_has_a_type: 10_005,
-    _decimals_that_are_floats: 10_005,
+    _decimals_that_are_floats: 10_056,
     _boundary_moved: 10_012,
     _only_the_first_rule: 10_001,
     _nothing_optional: 10_001,
