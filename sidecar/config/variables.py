@@ -72,7 +72,9 @@ FORMS: Mapping[str, Form] = {
         "N", texts.whole(1, 1024), "Threads of each worker process, for slow requests."
     ),
     "reload_seconds": Form(
-        "SECONDS", texts.seconds, "Interval between checks of the files for changes."
+        "SECONDS",
+        texts.seconds,
+        "Interval between checks of the files or the database for changes.",
     ),
     "max_staleness": Form(
         "SECONDS",
