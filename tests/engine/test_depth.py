@@ -14,9 +14,6 @@ from hypothesis import strategies as st
 
 from sidecar.cli import main
 from sidecar.compiler import load_pack
-from sidecar.compiler.compile import compile_pack
-from sidecar.compiler.pack import read_texts
-from sidecar.compiler.policy import assemble
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import explain
 from sidecar.engine.policy import Policy
@@ -25,8 +22,8 @@ from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
 from sidecar.schema import Key, Value
 from tests import reference
-from tests.bundled import through_a_bundle
 from tests.depth import deep
+from tests.small_pack import compiled_pack, put_pack
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DEPTH = 3
@@ -78,21 +75,17 @@ Rows = dict[str, list[dict[str, str]]]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    directory = tmp_path_factory.mktemp("pack")
-    policies, fixtures = directory / "policies", directory / "fixtures"
-    for place in (policies, fixtures):
-        place.mkdir()
-    (policies / "main.polar").write_text(RULES)
-    (fixtures / "schema.yaml").write_text(SCHEMA)
-    (fixtures / "settings.yaml").write_text("{}\n")
-    (fixtures / "reasons.yaml").write_text("reasons: {closed: It is closed.}\n")
-    return policies, fixtures
+    return put_pack(
+        tmp_path_factory.mktemp("pack"),
+        RULES,
+        SCHEMA,
+        reasons="reasons: {closed: It is closed.}\n",
+    )
 
 
 @pytest.fixture(scope="module")
 def policy(places: tuple[Path, Path]) -> Policy:
-    texts, sentences = read_texts(*places)
-    return through_a_bundle(assemble(texts, sentences, compile_pack(texts)), places[1])
+    return compiled_pack(*places)
 
 
 @pytest.fixture(scope="module")

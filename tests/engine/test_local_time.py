@@ -11,9 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.bundle.file import decode
-from sidecar.compiler.compile import compile_pack
-from sidecar.compiler.pack import read_texts
-from sidecar.compiler.policy import assemble
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import search_resources
@@ -23,9 +20,9 @@ from sidecar.facts import Snapshot, Table, build
 from sidecar.facts.row_parser import Quoted
 from sidecar.model import Reference, Request
 from sidecar.schema import local_loader
-from tests.bundled import through_a_bundle
 from tests.bundled import written as written_bundle
 from tests.depth import deep
+from tests.small_pack import compiled_pack, put_pack
 
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 SCHEMA = """
@@ -68,21 +65,12 @@ ACTIONS = ("swap", "open", "join", "mark", "leave")
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    directory = tmp_path_factory.mktemp("pack")
-    policies, fixtures = directory / "policies", directory / "fixtures"
-    for place in (policies, fixtures):
-        place.mkdir()
-    (policies / "main.polar").write_text(RULES)
-    (fixtures / "schema.yaml").write_text(SCHEMA)
-    (fixtures / "settings.yaml").write_text("opens: 8\n")
-    (fixtures / "reasons.yaml").write_text("{}\n")
-    return policies, fixtures
+    return put_pack(tmp_path_factory.mktemp("pack"), RULES, SCHEMA, settings="opens: 8\n")
 
 
 @pytest.fixture(scope="module")
 def policy(places: tuple[Path, Path]) -> Policy:
-    texts, sentences = read_texts(*places)
-    return through_a_bundle(assemble(texts, sentences, compile_pack(texts)), places[1])
+    return compiled_pack(*places)
 
 
 def written(moment: datetime) -> str:

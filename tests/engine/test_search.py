@@ -33,6 +33,7 @@ from sidecar.model import Decision, Reference, Request
 from tests.depth import deep
 from tests.differential.comparing import generated_requests
 from tests.paths import ROOT
+from tests.small_pack import put_pack
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -233,24 +234,19 @@ def test_what_is_not_taken_from_a_search_is_not_decided(
 def test_a_search_takes_page_by_page_what_an_index_would_find_by_the_thousand(
     tmp_path: Path,
 ) -> None:
-    policies, fixtures = tmp_path / "policies", tmp_path / "fixtures"
-    policies.mkdir()
-    fixtures.mkdir()
-    (fixtures / "schema.yaml").write_text(
+    schema = (
         "enums: {kind: [open, closed]}\n"
         "types:\n"
         "  user: {subject: true, table: users, key: id, attributes: {id: string, kind: kind}}\n"
         "  item: {table: items, key: id, attributes: {id: string, kind: kind}, actions: [a, b]}\n"
         "settings: {kinds: set of kind}\n"
     )
-    (fixtures / "settings.yaml").write_text("kinds: [open]\n")
-    (fixtures / "reasons.yaml").write_text("{}\n")
-    (policies / "main.polar").write_text(
+    rules = (
         'allow(user: User, _: Action{name: "a"}, item: Item) if item.kind = user.kind;\n'
         'allow(_: User, _: Action{name: "b"}, item: Item) if '
         "settings.kinds.includes(item.kind) = true;\n"
     )
-    made = load_pack(policies, fixtures)
+    made = load_pack(*put_pack(tmp_path, rules, schema, settings="kinds: [open]\n"))
     rows = {
         "user": [{"id": "u", "kind": "open"}],
         "item": [{"id": "i1", "kind": "closed"}, {"id": "i2", "kind": "open"}],
@@ -267,24 +263,19 @@ def test_a_search_takes_page_by_page_what_an_index_would_find_by_the_thousand(
 
 
 def test_a_search_reads_what_no_decision_reads(tmp_path: Path) -> None:
-    policies, fixtures = tmp_path / "policies", tmp_path / "fixtures"
-    policies.mkdir()
-    fixtures.mkdir()
-    (fixtures / "schema.yaml").write_text(
+    schema = (
         "types:\n"
         "  user: {subject: true, table: users, key: id, attributes: {id: string}}\n"
         "  folder: {table: folders, key: id, attributes: {id: string, owner: user}}\n"
         "  item:\n"
         "    {table: items, key: id, attributes: {id: string, folder: folder}, actions: [a]}\n"
     )
-    (fixtures / "reasons.yaml").write_text("{}\n")
-    (fixtures / "settings.yaml").write_text("{}\n")
     # What does not exist is denied whatever this rule says, so that its owner is never looked for.
-    (policies / "main.polar").write_text(
+    rules = (
         'allow(user: User, _: Action{name: "a"}, item: Item) if '
         "user.exists = false and item.folder.owner = user;\n"
     )
-    made = load_pack(policies, fixtures)
+    made = load_pack(*put_pack(tmp_path, rules, schema))
     rows = {
         "user": [{"id": "u"}],
         "folder": [{"id": "f", "owner": "u"}],

@@ -17,6 +17,7 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot, Table, build
 from sidecar.model import Reference, Request
 from sidecar.review.deep_chains import MOST_NAMED, deep_chains
+from tests.small_pack import put_pack
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SCHEMA = """
@@ -41,15 +42,7 @@ NAMES = tuple("abcdefgh")
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    directory = tmp_path_factory.mktemp("pack")
-    policies, fixtures = directory / "policies", directory / "fixtures"
-    policies.mkdir()
-    fixtures.mkdir()
-    (policies / "main.polar").write_text(RULES)
-    (fixtures / "schema.yaml").write_text(SCHEMA)
-    (fixtures / "settings.yaml").write_text("{}\n")
-    (fixtures / "reasons.yaml").write_text("{}\n")
-    return policies, fixtures
+    return put_pack(tmp_path_factory.mktemp("pack"), RULES, SCHEMA)
 
 
 @pytest.fixture(scope="module")
