@@ -1,4 +1,4 @@
-"""The time and the request id of lines: many lines in a row share them."""
+"""The time, the request id and the trace id of lines: many lines in a row share them."""
 
 from __future__ import annotations
 
@@ -33,23 +33,26 @@ class Stamps:
         now = datetime.min.replace(tzinfo=UTC)
         self._last = (now, *self._written(now))
 
-    def stamp(self, now: datetime, request_id: str | None) -> Stamp:
+    def stamp(self, now: datetime, request_id: str | None, trace_id: bytes | None = None) -> Stamp:
         """Return the stamp of the lines of one request.
 
         Args:
             now: The moment of its decisions.
             request_id: As the caller sent it; None where it sent none.
+            trace_id: 32 hexadecimal digits; None where the request belongs to no trace.
         """
         last = self._last
         if last[0] is not now:
             last = self._last = (now, *self._written(now))  # at once: threads write too
         _, prefix, anonymous = last
-        if request_id is None:
+        if request_id is None and trace_id is None:
             return anonymous
-        return Stamp(b"%b%b," % (prefix, quote(request_id)), anonymous.now)
+        request = b"null" if request_id is None else quote(request_id)
+        trace = b"null" if trace_id is None else b'"%b"' % trace_id
+        return Stamp(b'%b%b,"trace_id":%b,' % (prefix, request, trace), anonymous.now)
 
     def _written(self, now: datetime) -> tuple[bytes, Stamp]:
-        """Return what stands before the request id, and the stamp of a request without one."""
+        """Return what stands before the request id, and the stamp of a request without ids."""
         first, last, prefix = self._second
         if not first <= now <= last:
             first, last = now.replace(microsecond=0), now.replace(microsecond=999_999)
@@ -58,4 +61,4 @@ class Stamps:
         digits = prefix + b"%06d" % now.microsecond
         text = digits + b"+00:00" if now.microsecond else text_of(now).encode("ascii")
         members = b'","time":"' + digits + b'Z","request_id":'
-        return members, Stamp(members + b"null,", text)
+        return members, Stamp(members + b'null,"trace_id":null,', text)

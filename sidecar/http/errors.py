@@ -11,6 +11,8 @@ from enum import Enum
 from http import HTTPStatus
 
 from msgspec import UNSET
+from msgspec.json import encode
+from msgspec.structs import replace
 
 from sidecar.errors import (
     DecisionLogError,
@@ -20,6 +22,7 @@ from sidecar.errors import (
 )
 from sidecar.http.message import Response, json_response
 from sidecar.http.responses import Fault, Refusal
+from sidecar.http.trace_context import trace_id_of
 
 LOG = logging.getLogger("sidecar")
 
@@ -125,8 +128,24 @@ def error_response(error: SidecarError) -> Response:
     return Rejection.FAILED.response()
 
 
+def traced(response: Response, traceparent: bytes | None) -> Response:
+    """Return an error with the trace id of its request, and any other response unchanged.
+
+    Args:
+        response: The response.
+        traceparent: The header of the request; None if it has none. An invalid one is ignored.
+    """
+    if response.fault is None or traceparent is None:
+        return response
+    trace_id = trace_id_of(traceparent)
+    if trace_id is None:
+        return response
+    fault = replace(response.fault, trace_id=trace_id.decode("ascii"))
+    return replace(response, body=encode(Refusal(error=fault)))
+
+
 def _response(fault: Fault) -> Response:
-    response = json_response(Refusal(error=fault), fault.status)
+    response = replace(json_response(Refusal(error=fault), fault.status), fault=fault)
     if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return response.with_headers(("Retry-After", RETRY_SECONDS))
     return response

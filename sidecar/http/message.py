@@ -11,6 +11,8 @@ import msgspec
 from werkzeug.http import parse_options_header
 
 from sidecar.http.freshness import MAX_AGE_HEADER, MIN_REVISION_HEADER, text_of
+from sidecar.http.responses import Fault
+from sidecar.http.trace_context import TRACEPARENT, trace_id_of
 
 OK = HTTPStatus.OK.value
 """As a plain number: looking up a member of an enumeration costs as much as a decision."""
@@ -66,6 +68,12 @@ class RequestHead(msgspec.Struct, gc=False):
         return text_of(self.headers, b"x-request-id")
 
     @property
+    def trace_id(self) -> bytes | None:
+        """The trace that the request belongs to, for the decision log; None if it names none."""
+        traceparent = self.headers.get(TRACEPARENT)
+        return None if traceparent is None else trace_id_of(traceparent)
+
+    @property
     def if_none_match(self) -> str | None:
         """The tags of the answers that the caller has."""
         return text_of(self.headers, b"if-none-match")
@@ -92,6 +100,8 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     log_lines: Sequence[bytes] = NO_LINES
     """What has to be in the decision log before the response is sent, in pieces."""
+    fault: Fault | None = None
+    """Why there is no answer; None if there is one."""
 
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """Return it with further header fields."""

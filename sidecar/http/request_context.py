@@ -95,7 +95,9 @@ class RequestContext:
         self._demand = demand_of(head.headers) if head.demands_freshness else NO_DEMAND
         self._age: float | None = None
         self._stamp = (
-            None if environment.log is None else environment.log.stamp(now, head.request_id)
+            None
+            if environment.log is None
+            else environment.log.stamp(now, head.request_id, head.trace_id)
         )
 
     # --- the body -------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class Fault(Struct, frozen=True):
     message: str
     member: str | UnsetType = UNSET
     """Of the request: what is to blame, as a path."""
+    trace_id: str | UnsetType = UNSET
+    """Of the request, if its `traceparent` names one."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

@@ -123,5 +123,5 @@ class Service:
         log = self._environment.log
         if log is None or answer.entry is None:
             return answer.response(identifier, head, NO_LINES)
-        lines = answer.entry.line(identifier, log.stamp(now, head.request_id))
+        lines = answer.entry.line(identifier, log.stamp(now, head.request_id, head.trace_id))
         return answer.response(identifier, head, lines)

@@ -11,9 +11,10 @@ from enum import Enum, auto
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from sidecar.http.errors import Rejection
+from sidecar.http.errors import Rejection, traced
 from sidecar.http.message import Response
-from sidecar.server.request import RefusedError, Request
+from sidecar.http.trace_context import TRACEPARENT
+from sidecar.server.request import Headers, RefusedError, Request
 from sidecar.server.request_parser import SHORT_BYTES, RequestParser
 from sidecar.server.response import CONTINUE
 
@@ -156,9 +157,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def send_last(self, rejection: Rejection) -> None:
         """Send a refusal of what cannot be read on with, and close."""
-        self.request = None
         self._keep_alive = False
-        self._write(rejection.response())
+        self._write(rejection.response(), self._parser.ids())
         self.flush()
 
     def wait(self) -> None:
@@ -231,7 +231,7 @@ class HttpProtocol(asyncio.Protocol):
     def _refuse(self, refused: RefusedError) -> None:
         """Refuse a request that cannot be read; nothing behind it is read."""
         self._keep_alive = False
-        self._write(refused.rejection.response(refused.detail), refused.request_id)
+        self._write(refused.rejection.response(refused.detail), refused.headers)
 
     def flush(self) -> None:
         """Send what has been written, and decide what the connection waits for."""
@@ -270,11 +270,15 @@ class HttpProtocol(asyncio.Protocol):
         seconds = CLOSING_SECONDS if self._service.is_stopping else limits.idle_seconds
         self.deadline = monotonic() + seconds
 
-    def _write(self, response: Response, request_id: bytes | None = None) -> None:
+    def _write(self, response: Response, headers: Headers | None = None) -> None:
+        """Write the response to the present request, or to one that cannot be read: its headers."""
         request, self.request, self.job = self.request, None, None
         is_head = False
         if request is not None:
-            request_id, is_head = request.headers.get(b"x-request-id"), request.method == "HEAD"
+            headers, is_head = request.headers, request.method == "HEAD"
+        headers = headers or {}
+        response = traced(response, headers.get(TRACEPARENT))
+        request_id = headers.get(b"x-request-id")
         self._output.append(
             self._service.writer.write(
                 response, request_id, keep_alive=self._keep_alive, is_head=is_head

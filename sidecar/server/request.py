@@ -7,18 +7,19 @@ supported.
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 
 from httptools import HttpRequestParser
 
 from sidecar.http import RESPONDERS, RequestHead
 from sidecar.http.errors import Rejection
+from sidecar.http.trace_context import TRACEPARENT
 from sidecar.server.limits import Limits
 
-Headers = dict[bytes, bytes]
+Headers = Mapping[bytes, bytes]
 """Header fields by lower-case names."""
 
-Fields = MutableSequence[tuple[bytes, bytes]]
+Fields = Sequence[tuple[bytes, bytes]]
 """Header fields whose names have come before."""
 
 _METHODS = {
@@ -27,6 +28,9 @@ _METHODS = {
 }
 """Those of HTTP; a path that lacks one answers 405. llhttp knows others, and those of RTSP, whose
 versions look like ours."""
+
+_IDENTIFYING = (b"x-request-id", TRACEPARENT)
+"""Fields that the response to a refused request depends on."""
 
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-encoding"})
 """Fields that two readers could take from different lines."""
@@ -49,8 +53,8 @@ class RefusedError(Exception):
         super().__init__(rejection.sentence.format(detail))
         self.rejection = rejection
         self.detail = detail
-        self.request_id: bytes | None = None
-        """The id that the caller gave the request, as far as it was read."""
+        self.headers: Headers = {}
+        """The fields of the head that its response depends on, as far as they were read."""
 
 
 class Request(RequestHead, gc=False):
@@ -123,14 +127,19 @@ def read_head(
     return Request(headers, _METHODS[method], target, path, version, keep_alive)
 
 
-def request_id_of(headers: Headers, repeated: Fields) -> bytes | None:
-    """Return the id that the caller gave a request, whatever else its head says."""
+def ids_of(headers: Headers, repeated: Fields) -> Headers:
+    """Return the fields that identify a request, whatever else its head says."""
     fields = [*headers.items(), *repeated]
-    ids = [value for name, value in fields if name == b"x-request-id"]
-    return b",".join(ids) if ids else None
+    values = {key: [value for name, value in fields if name == key] for key in _IDENTIFYING}
+    return {name: b",".join(each) for name, each in values.items() if each}
 
 
-def join_fields(headers: Headers, repeated: Fields, limits: Limits, head_bytes: int) -> None:
+def join_fields(
+    headers: MutableMapping[bytes, bytes],
+    repeated: MutableSequence[tuple[bytes, bytes]],
+    limits: Limits,
+    head_bytes: int,
+) -> None:
     """Join the values of repeated header fields.
 
     Args:

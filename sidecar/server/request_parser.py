@@ -12,7 +12,7 @@ import httptools
 
 from sidecar.http.errors import Rejection
 from sidecar.server.limits import Limits
-from sidecar.server.request import RefusedError, Request, join_fields, read_head, request_id_of
+from sidecar.server.request import Headers, RefusedError, Request, ids_of, join_fields, read_head
 
 MAX_CHUNKS = 4096
 """Chunks of one body: each costs more to parse than to send."""
@@ -116,6 +116,12 @@ class RequestParser:
         self._told = incoming
         return True
 
+    def ids(self) -> Headers:
+        """Return the fields that identify the request that arrives, as far as they were read."""
+        if self._incoming is not None:
+            return ids_of(self._incoming.headers, ())
+        return ids_of(self._headers, self._repeated)
+
     def close(self) -> None:
         """Forget the parser of httptools, which is in a cycle with this one."""
         del self._llhttp
@@ -214,11 +220,7 @@ class RequestParser:
     def _refuse(self, refused: RefusedError) -> None:
         if self._refused is None:
             self._refused = refused
-            incoming = self._incoming
-            if incoming is not None:
-                refused.request_id = incoming.headers.get(b"x-request-id")
-            else:
-                refused.request_id = request_id_of(self._headers, self._repeated)
+            refused.headers = self.ids()
 
     def _ignore_upgrade(self) -> None:
         """Parse a request anew that offers another protocol, without that offer.

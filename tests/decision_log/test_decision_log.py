@@ -139,7 +139,8 @@ def counting(pair: Pair, tmp_path: Path) -> Iterator[Logged]:
 
 
 def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, pair: Pair) -> None:
-    _, told = refusing.ask("/v1/authorize", EDIT, **{"X-Request-ID": "r-1"})
+    headers = {"X-Request-ID": "r-1", "traceparent": f"00-{'4b' * 16}-{'01' * 8}-00"}
+    _, told = refusing.ask("/v1/authorize", EDIT, **headers)
 
     line = refusing.line()
     facts = line.pop("facts")
@@ -148,6 +149,7 @@ def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, p
         "decision_id": told["decision_id"],
         "time": "2026-12-01T12:00:00.000000Z",
         "request_id": "r-1",
+        "trace_id": "4b" * 16,
         "revisions": {
             "policy": pair.policy.revision,
             "data": pair.snapshot.revision,
@@ -879,7 +881,9 @@ def test_moments_are_written_one_after_the_other_as_each_alone(moments: list[dat
     texts = [stamps.stamp(each, None).now.decode() for each in near]
 
     written = [json.loads(b'{"' + head[3:-1] + b"}") for head in heads]
-    assert written == [{"time": instant(each), "request_id": None} for each in near]
+    assert written == [
+        {"time": instant(each), "request_id": None, "trace_id": None} for each in near
+    ]
     assert texts == list(map(text_of, near))
 
 
@@ -913,6 +917,30 @@ def test_a_list_of_permissions_is_logged_each_time_it_is_told(tmp_path: Path, pa
     lines = [json.loads(line) for line in file.read_bytes().splitlines()]
     assert [line["request_id"] for line in lines] == ["r"] * 3
     assert len({json.dumps({**line, "time": ""}) for line in lines}) == 1
+
+
+def test_each_line_has_the_trace_id_of_its_own_request(refusing: Logged) -> None:
+    """Of a cached response, of the items of a batch and of searches too; invalid ones are null."""
+    batch = {"evaluations": [json.loads(AUTHZEN)] * 2}
+    search = {**json.loads(AUTHZEN), "subject": {"type": "user"}}
+    told = {"subject": "user:sue", "resource": "account:acme"}
+    requests = [
+        ("/v1/authorize", EDIT, "a" * 32),
+        ("/v1/authorize", EDIT, "b" * 32),
+        ("/v1/authorize", EDIT, None),
+        ("/v1/authorize", EDIT, "0" * 32),
+        ("/access/v1/evaluations", batch, "c" * 32),
+        ("/access/v1/search/subject", search, "d" * 32),
+        ("/v1/permissions", told, "e" * 32),
+        ("/v1/permissions", told, "f" * 32),
+    ]
+
+    for path, said, trace_id in requests:
+        headers = {} if trace_id is None else {"traceparent": f"00-{trace_id}-{'1' * 16}-01"}
+        refusing.ask(path, said, **headers)
+
+    found = [line["trace_id"] and line["trace_id"][0] for line in refusing.lines()]
+    assert found == ["a", "b", None, None, "c", "c", "d", "e", "f"]
 
 
 def test_lines_that_are_lost_of_many_are_counted_one_by_one(

@@ -693,6 +693,28 @@ def test_without_an_id_of_the_request_there_is_none(client: FlaskClient) -> None
     assert response.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("path", "said", "status"),
+    [(EVALUATION, {}, 400), (EVALUATION, b" " * 70_000, 413), ("/nowhere", LONG, 404)],
+)
+def test_an_error_has_the_trace_id_of_its_request(
+    client: FlaskClient, path: str, said: object, status: int
+) -> None:
+    traced = post(client, path, said, traceparent=f"00-{'4b' * 16}-{'01' * 8}-00")
+    invalid = post(client, path, said, traceparent=f"00-{'4B' * 16}-{'01' * 8}-00")
+
+    assert (traced.status_code, traced.get_json()["error"].pop("trace_id")) == (status, "4b" * 16)
+    assert "trace_id" not in invalid.get_json()["error"]
+    assert traced.get_json()["decision"] is False
+
+
+def test_a_response_that_is_no_error_has_no_trace_id(client: FlaskClient) -> None:
+    response = post(client, EVALUATION, LONG, traceparent=f"00-{'4b' * 16}-{'01' * 8}-00")
+
+    assert response.status_code == 200
+    assert b"trace_id" not in response.data
+
+
 # --- errors of ours -----------------------------------------------------------------------------
 
 

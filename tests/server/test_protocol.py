@@ -351,6 +351,48 @@ def test_the_id_of_a_refused_request_comes_back(server: Loopback) -> None:
     assert (response[0], response[1]["x-request-id"]) == (413, "seven")
 
 
+TRACE = b"traceparent: 00-%b-%b-01" % (b"4b" * 16, b"01" * 8)
+
+FAILING = {
+    "a head that is refused": (head(TRACE, b"Content-Length: 9999"), 413),
+    "a field that is refused": (head(TRACE, b"Content-Length: 5", b"Content-Length: 6"), 400),
+    "a body that is too long": (head(TRACE, b"Transfer-Encoding: chunked") + b"bb9\r\n" * 2, 413),
+    "a body that is no JSON": (posted(b"{", TRACE), 400),
+    "a path without content": (b"GET /nowhere HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % TRACE, 404),
+    "a path that only looks like one": (b"GET //x HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % TRACE, 404),
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), FAILING.values(), ids=FAILING)
+def test_an_error_has_the_trace_id_of_its_request(
+    server: Loopback, sent: bytes, status: int
+) -> None:
+    received = server.exchange(sent + b"x" * 6000 if b"chunked" in sent else sent)
+
+    ((found, _, body),) = responses(received)
+    assert (found, json.loads(body)["error"]["trace_id"]) == (status, "4b" * 16)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (b"traceparent: <script>",),
+        (TRACE, TRACE),
+        (TRACE.replace(b"00-", b"ff-"),),
+        (TRACE.replace(b"00-", b"00-", 1) + b"-more",),
+    ],
+)
+def test_an_invalid_trace_is_not_told_and_changes_nothing(
+    server: Loopback, fields: tuple[bytes, ...]
+) -> None:
+    received = server.exchange(posted(b"{", *fields) + posted(GOOD, *fields))
+
+    (refused, answered) = responses(received)
+    assert (refused[0], answered[0]) == (400, 200)
+    assert "trace_id" not in json.loads(refused[2])["error"]
+    assert b"script" not in received
+
+
 def test_a_client_that_does_not_read_is_not_waited_for_and_gets_everything_later(
     app: Flask,
 ) -> None:
@@ -498,10 +540,11 @@ def test_an_error_while_answering_is_that_of_one_request(
             raise ZeroDivisionError
 
         monkeypatch.setattr(server.service._http, "answer_now", fail)  # noqa: SLF001  a fault that no test knows how to cause
-        failed, alive = server.exchange(posted()), server.exchange(NEXT)
+        failed, alive = server.exchange(posted(GOOD, TRACE)), server.exchange(NEXT)
 
     assert (statuses(failed), statuses(alive)) == ([500], [200])
     assert b'"decision":false' in failed
+    assert b'"trace_id":"%b"' % (b"4b" * 16) in failed
 
 
 # --- the access log -----------------------------------------------------------------------------
