@@ -23,6 +23,8 @@ from sidecar.review.supplied_facts import Supply
 
 STALE = ["stale_data"]
 """The only reasons of a denial for which no policy was evaluated."""
+BAD_ROW = ["data_error"]
+"""The only reasons of a denial because of a row that cannot be read; its line holds no facts."""
 
 
 FIRST = 5
@@ -100,6 +102,8 @@ class Replay:
     another_schema: Lines = field(default_factory=Lines)
     stale: Lines = field(default_factory=Lines)
     """Denied because the facts were too old, before the policy was evaluated."""
+    bad_rows: Lines = field(default_factory=Lines)
+    """Denied because of a row that breaks the schema: what the rules read then is not known."""
     searches: Lines = field(default_factory=Lines)
     permissions: Lines = field(default_factory=Lines)
     unreadable: Lines = field(default_factory=Lines)
@@ -109,7 +113,10 @@ class Replay:
     @property
     def readable(self) -> int:
         """How many lines could be read, judged or not."""
-        beside = (self.another_schema, self.stale, self.searches, self.permissions)
+        beside = (
+            *(self.another_schema, self.stale, self.bad_rows),
+            *(self.searches, self.permissions),
+        )
         return self.counts.total() + sum(lines.count for lines in beside)
 
     @property
@@ -121,7 +128,8 @@ class Replay:
     def not_judged(self) -> int:
         """How many lines could not be judged, or not in full.
 
-        A denial as stale is not one of them: every policy leaves it as it is.
+        A denial as stale is not one of them: every policy leaves it as it is. Nor is one because
+        of a bad row, since the facts are at fault, and no policy is to allow what would read it.
         """
         beside = (self.another_schema, self.searches, self.permissions, self.unreadable)
         open_ones = self.counts[Effect.UNKNOWN] + self.counts[Effect.PARTLY]
@@ -156,6 +164,8 @@ def replay(
             result.another_schema.add(number)
         except StaleDenialError:
             result.stale.add(number)
+        except BadRowDenialError:
+            result.bad_rows.add(number)
         except UnreadableLineError as error:
             result.unreadable.add(number)
             if len(result.errors) < MOST_ERRORS:
@@ -198,6 +208,10 @@ class StaleDenialError(Exception):
     """The request was denied as stale before the policy was evaluated."""
 
 
+class BadRowDenialError(Exception):
+    """The request was denied because a row could not be read."""
+
+
 class Judge:
     """Judges lines by one policy."""
 
@@ -224,11 +238,14 @@ class Judge:
             UnreadableLineError: Its facts cannot be.
             AnotherSchemaError: It was written under a schema by which facts mean something else.
             StaleDenialError: It was denied as stale before the policy was evaluated.
+            BadRowDenialError: It was denied because a row could not be read.
         """
         if line.revisions.schema != self._policy.schema.fingerprint:
             raise AnotherSchemaError
         if line.reasons == STALE:
             raise StaleDenialError
+        if line.reasons == BAD_ROW and not line.facts:
+            raise BadRowDenialError
         names = (line.subject.type, line.resource.type)
         action = line.action.name
         if (*names, UNDECLARED_ACTION) not in self._policy.entries:

@@ -282,6 +282,30 @@ def test_stale_denials_are_counted_and_not_judged(logged: Logged) -> None:
     assert "1 line: not judged: denied as stale" in logged.replay().stdout
 
 
+def test_denials_because_of_a_bad_row_are_counted_and_not_judged(logged: Logged) -> None:
+    rows = logged.directory / "data"
+    shutil.copytree(Settings().mount(), rows)
+    memberships = rows / "memberships.yaml"
+    memberships.write_text(memberships.read_text().replace("role: developer", "role: emperor", 1))
+    policies, fixtures = logged.directory / "policies", logged.directory / "fixtures"
+    reloading = Reloading(Places(policies, fixtures, rows, takes_bad_rows=True))
+    reloading.load()
+    file = LineFile(str(logged.log))
+    log = DecisionLog(file, Hashing(KEY), OnFailure.REFUSE)
+    logged.client = create_app(reloading, lambda: NOW, log=log).test_client()
+    logged.ask("user:ana", "numbers.edit", "account:acme")
+    logged.ask("user:dora", "cards.view", "account:acme")
+    file.close()
+
+    result = logged.replay()
+
+    assert result.stdout.splitlines() == [
+        "0 of 1 decisions change, 1 stay as they are, 0 cannot be judged",
+        "1 line: not judged: denied because of a row that does not fit the schema (line 2)",
+    ]
+    assert result.exit_code == EXIT_YES
+
+
 @pytest.mark.parametrize("log", ["", "hello\n"])
 def test_a_log_without_judged_lines_is_an_error(logged: Logged, log: str) -> None:
     logged.log.write_text(log)
