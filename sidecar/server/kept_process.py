@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 
@@ -37,14 +38,20 @@ class KeptProcess(ABC):
     """For messages, with the article."""
 
     def __init__(
-        self, report: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         """Prepare to start it.
 
         Args:
             report: Called with why it does not run; with an empty text once it does.
             clock: Returns seconds.
+            sockets: Where it accepts connections, and no other process does. The master has them,
+                too, so that clients wait while it is started again.
         """
+        self.sockets = sockets
         self._report = report
         self._clock = clock
         self._process = 0
@@ -59,6 +66,11 @@ class KeptProcess(ABC):
         Args:
             master: The id of the process of the master.
         """
+
+    def close_sockets(self) -> None:
+        """Close the sockets, in another process of the sidecar."""
+        for sock in self.sockets:
+            sock.close()
 
     def keep_running(self, close: Callable[[], None]) -> None:
         """Start the process if it does not run.
