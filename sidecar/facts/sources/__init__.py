@@ -2,12 +2,7 @@
 
 from sidecar.facts.sources.directory import DirectorySource
 from sidecar.facts.sources.factory import source_of
-from sidecar.facts.sources.mapping import (
-    MappingFile,
-    SourceMapping,
-    default_mapping,
-    read_mapping,
-)
+from sidecar.facts.sources.mapping import SourceMapping, default_mapping, read_mapping
 from sidecar.facts.sources.source import (
     Changes,
     Contains,
@@ -25,7 +20,6 @@ __all__ = [
     "DirectorySource",
     "Look",
     "LookState",
-    "MappingFile",
     "Position",
     "Reading",
     "Source",
