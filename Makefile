@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak bench bench-core bench-followers image image-test lock clean
 
-# PYTHON=... chooses another interpreter for .venv; SERVE="--port 8182" passes options to `serve`.
+# PYTHON=... chooses another interpreter for .venv; SERVE="--port 8191" passes options to `serve`.
 PYTHON ?=
 SERVE ?=
 # BENCH="--quick" measures one round, to try it.

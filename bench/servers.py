@@ -74,7 +74,16 @@ def servers(world: World, folder: Path, cerbos: Path) -> list[Server]:
         port = free_port()
         command = [
             *(sys.executable, "-m", "sidecar", "serve", "--workers", "1", "--port", str(port)),
-            *("--data", str(mount), "--tokens", str(tokens), "--log-level", "error"),
+            *(
+                "--admin",
+                "127.0.0.1:0",
+                "--data",
+                str(mount),
+                "--tokens",
+                str(tokens),
+                "--log-level",
+                "error",
+            ),
             *(("--decision-log", str(log)) if log else ()),
         ]
         return Server(name=name, command=command, port=port, traffics=asked, log=log)

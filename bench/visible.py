@@ -90,10 +90,10 @@ def _fill(server: Server, count: int) -> None:
 def _sidecar(directory: Path, database: int) -> Iterator[int]:
     (directory / "password").write_text("one")
     url = f"postgresql://reader@127.0.0.1:{database}/postgres?password_file={directory}/password"
-    command = [sys.executable, "-m", "sidecar", "serve", "--port", "0", "--data", url]
+    command = [sys.executable, "-m", "sidecar", "serve", "--port", "0", "--admin", "off"]
     with (directory / "log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603
-            [*command, "--store", str(directory / "store")],
+            [*command, "--data", url, "--store", str(directory / "store")],
             stderr=log,
             env=dict(os.environ),
         )

@@ -10,11 +10,11 @@ import click
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.options import PACK_AND_SOURCES, setting_options
 from sidecar.cli.pack_choice import pack_settings
-from sidecar.config.source_mapping import source_mapping
+from sidecar.config.source_mapping import mapping_file
 from sidecar.errors import Problem
 from sidecar.facts import MountFaults
 from sidecar.facts.row_parser import RowReader
-from sidecar.facts.sources import Source, SourceMapping, source_of
+from sidecar.facts.sources import Source, SourceMapping, read_mapping, source_of
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
 from sidecar.facts.sources.sqlite_file import SqliteFile
@@ -104,7 +104,7 @@ def check(data: str, **given: object) -> None:
 def _mapping(given: Mapping[str, object]) -> tuple[Schema, SourceMapping]:
     settings = pack_settings(given)
     schema = read_schema(settings.fixtures / "schema.yaml")
-    return schema, source_mapping(settings, schema)
+    return schema, read_mapping(mapping_file(settings), schema)
 
 
 def _read(found: Source, schema: Schema) -> Sequence[Problem]:

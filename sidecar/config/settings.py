@@ -71,6 +71,13 @@ class Settings:
     client_ca: Path | None = None
     """The file of the CA of callers' certificates; None if callers need none."""
 
+    admin: str = "127.0.0.1:8182"
+    """``HOST:PORT`` or ``unix:PATH``, where the operator asks; ``off`` for none. Port 0 for a free
+    one."""
+
+    admin_tokens: Path | None = None
+    """The file of bearer tokens that are accepted there; None if no token is needed."""
+
     allow_anonymous: bool = False
     """Whether to listen beyond this machine with neither tokens nor certificates of callers."""
 

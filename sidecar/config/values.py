@@ -61,6 +61,14 @@ def bind(text: str) -> str:
     return text
 
 
+def admin(text: str) -> str:
+    """Return an address for the operator's requests, or `off`."""
+    return text if text == OFF else bind(text)
+
+
+OFF = "off"
+
+
 def mode(text: str) -> str:
     """Return a file mode, in octal as for `chmod`."""
     if not _MODE.fullmatch(text):

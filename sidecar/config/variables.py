@@ -62,6 +62,14 @@ FORMS: Mapping[str, Form] = {
     "certificate": Form("FILE", Path, "Certificate of the server; enables TLS 1.2 or newer."),
     "key": Form("FILE", Path, "Key of the certificate, if it is not in the same file."),
     "client_ca": Form("FILE", Path, "CA that must have signed the certificate of each caller."),
+    "admin": Form(
+        "ADDRESS",
+        texts.admin,
+        "HOST:PORT or unix:PATH for health, status and metrics; `off` for none.",
+    ),
+    "admin_tokens": Form(
+        "FILE", Path, "Accepted bearer tokens at the address of `--admin`, as in `--tokens`."
+    ),
     "allow_anonymous": Form(
         "WORDS",
         texts.anonymous,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from http import HTTPStatus
 from math import inf
 from typing import Protocol
 
 import flask
 from flask import Flask, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.decision_log import DecisionLog
-from sidecar.errors import Problem, SidecarError
+from sidecar.errors import Problem
 from sidecar.facts import Facts
 from sidecar.http import (
     openapi,
@@ -23,11 +22,10 @@ from sidecar.http import (
     routes_metadata,
 )
 from sidecar.http.authentication import Access
-from sidecar.http.endpoints import ENDPOINTS
+from sidecar.http.endpoints import RESPONDERS
 from sidecar.http.environment import Environment, Limits, utc_now
-from sidecar.http.errors import error_response, rejection_of
+from sidecar.http.flask_app import new_app
 from sidecar.http.flask_response import rendered
-from sidecar.http.gateways import credentials
 from sidecar.http.json_body import prepare
 from sidecar.http.message import RequestHead
 from sidecar.http.pagination import Paging
@@ -96,12 +94,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     standard = standard or Standard()
     prepare()
     access = access or Access()
-    app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes + 1  # see `_whole_body`
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # A path is what it says: no redirect to a similar one.
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
+    app = new_app(access, limits.max_body_bytes + 1)  # see `_whole_body`
     environment = Environment(
         current=pairs.current,
         age=pairs.age,
@@ -122,9 +115,6 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.register_blueprint(
         routes_health.blueprint(lambda: _state(pairs, log, max_staleness), access)
     )
-    _register_errors(app)
-    _register_access(app, access)
-    app.after_request(_finish)
     return app
 
 
@@ -144,10 +134,8 @@ def _register_service(app: Flask, service: Service) -> None:
         head = RequestHead.of(request.environ)
         return rendered(service.answer(request.path, head, _whole_body()))
 
-    for each in ENDPOINTS:
-        if each.respond is not None:
-            methods = ["POST"] if each.questions else ["GET"]
-            app.add_url_rule(each.path, each.path, view, methods=methods)
+    for path in RESPONDERS:
+        app.add_url_rule(path, path, view, methods=["POST"])
 
 
 def _whole_body() -> bytes:
@@ -165,33 +153,6 @@ def _whole_body() -> bytes:
     return body
 
 
-def _register_errors(app: Flask) -> None:
-    """Make every error of this application JSON."""
-
-    @app.errorhandler(SidecarError)
-    def own(error: SidecarError) -> flask.Response:
-        return rendered(error_response(error))
-
-    @app.errorhandler(HTTPException)
-    def foreign(error: HTTPException) -> flask.Response:
-        # Flask hands every error that nobody expected over as a 500, after it has logged it.
-        response = rendered(rejection_of(HTTPStatus(error.code or 500)))
-        for name, value in error.get_headers():
-            if name == "Allow":
-                response.headers[name] = value
-        return response
-
-
-def _register_access(app: Flask, access: Access) -> None:
-    """Refuse whoever may not ask, before anything else is looked at."""
-
-    @app.before_request
-    def admit() -> flask.Response | None:
-        path = request.url_rule.rule if request.url_rule else ""
-        refusal = access.refusal_at(path, credentials(path, RequestHead.of(request.environ)))
-        return rendered(refusal) if refusal else None
-
-
 def _state(pairs: Pairs, log: DecisionLog | None, max_staleness: float) -> State:
     state = pairs.state()
     problems = (*state.problems, *log.problems()) if log else state.problems
@@ -202,12 +163,3 @@ def _state(pairs: Pairs, log: DecisionLog | None, max_staleness: float) -> State
         return replace(state, problems=problems)
     message = f"nobody has seen for {age:.0f} s that they are current, {max_staleness:g} s at most"
     return replace(state, stale=True, problems=(*problems, Problem("facts", 0, message)))
-
-
-def _finish(response: flask.Response) -> flask.Response:
-    if (request_id := request.headers.get("X-Request-ID")) is not None:
-        response.headers["X-Request-ID"] = request_id
-    # What is allowed now may not be in a moment.
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

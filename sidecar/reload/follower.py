@@ -40,7 +40,6 @@ from sidecar.reload.shared_look import SharedLooks
 from sidecar.reload.store_builder import BuildProcess, Built, build_store, publish_store
 from sidecar.reload.store_guard import StoreGuard
 from sidecar.reload.wakeup import Wakeup
-from sidecar.schema import Schema
 from sidecar.watch import elapsed
 
 LOG = logging.getLogger("sidecar")
@@ -70,9 +69,8 @@ class Follower:
         self,
         packs: Packs,
         stores: StoreDirectory,
-        source_of: Callable[[Schema], Source],
+        source_of: Callable[[Pack], Source],
         looks: SharedLooks,
-        layout_of: Callable[[Schema], Layout] = Layout.of,
         clock: Callable[[], float] = elapsed,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -81,9 +79,8 @@ class Follower:
         Args:
             packs: The packs, whose schemas say how rows are read.
             stores: The directory of the stores.
-            source_of: Returns the source for a schema.
+            source_of: Returns the source for schema and mapping of a pack.
             looks: Receives looks and problems.
-            layout_of: Returns the layout of the store for a schema.
             clock: Returns seconds of the clock of all processes.
             now: Returns the seconds since 1970, for the names of revisions.
         """
@@ -91,7 +88,6 @@ class Follower:
         self._stores = stores
         self._source_of = source_of
         self._looks = looks
-        self._layout_of = layout_of
         self._clock = clock
         self._now = now
         self._pack: Pack | None = None
@@ -117,7 +113,6 @@ class Follower:
         self._bad_rows: tuple[Problem, ...] = ()
         """Those that the store has taken."""
         self._reported: tuple[Problem, ...] = ()
-        self._known_layout: Layout | None = None
         self._has_begun = False
 
     def step(self) -> None:
@@ -170,30 +165,19 @@ class Follower:
     # --- stores ---------------------------------------------------------------------------------
 
     def _use_pack(self, newest: Pack) -> None:
-        """Follow by the schema of the newest pack, if a store for it can be had."""
+        """Follow by schema and mapping of the newest pack, if a store for it can be had."""
         if newest is self._pack:
             return
-        layout = self._layout(newest)
-        if self._store is not None and self._store.layout.digest == layout.digest:
-            self._renew_source(newest)
-        elif self._build is None and not self._open(newest, layout) and self._is_due(layout):
-            self._begin_build(newest, layout, self._source_of(newest.policy.schema))
+        if self._store is not None and self._store.layout.digest == newest.layout.digest:
+            self._pack = newest
+            if self._refused is not None and self._refused.layout != newest.layout.digest:
+                self._refused, self._build_problems = None, ()
+        elif self._build is None and not self._open(newest) and self._is_due(newest.layout):
+            self._begin_build(newest)
 
-    def _layout(self, pack: Pack) -> Layout:
-        schema = pack.policy.schema
-        if self._known_layout is None or self._known_layout.schema.revision != schema.revision:
-            self._known_layout = self._layout_of(schema)
-        return self._known_layout
-
-    def _renew_source(self, pack: Pack) -> None:
-        """Read by another pack of the same schema, whose files may map it to other columns."""
-        source = self._source_of(pack.policy.schema)
-        if self._source is not None:
-            self._source.close()
-        self._source, self._pack = source, pack
-
-    def _open(self, pack: Pack, layout: Layout) -> bool:
-        """Open the store of a layout; return whether there is a usable one."""
+    def _open(self, pack: Pack) -> bool:
+        """Open the store of a pack; return whether there is a usable one."""
+        layout = pack.layout
         path = self._stores.newest(layout.digest)
         if path is None:
             return False
@@ -214,7 +198,7 @@ class Follower:
                 store.close()
             self._stores.remove_all_but({self._store.path} if self._store else set())
             return False
-        self._take(pack, store, meta, self._source_of(pack.policy.schema))
+        self._take(pack, store, meta, self._source_of(pack))
         return True
 
     def _take(self, pack: Pack, store: StoreFile, meta: Meta, source: Source) -> None:
@@ -239,7 +223,7 @@ class Follower:
             with suppress(StoreError):
                 self._store.close()
         self._store, self._meta = None, None
-        if pack is not None and not self._open(pack, self._layout(pack)):
+        if pack is not None and not self._open(pack):
             self._pack = None  # so that it is built
 
     def _require_store(self) -> None:
@@ -255,7 +239,7 @@ class Follower:
         if not store.is_in_place() and self._is_due(store.layout):
             LOG.error("the store `%s` has been removed and is built anew", store.path)
             remove(store.path)  # others must not open what is left of it
-            self._begin_build(pack, store.layout, self._source_of(store.layout.schema))
+            self._begin_build(pack)
 
     def _give_up(self, fault: str) -> None:
         """Let nobody read a damaged store, and build it anew."""
@@ -290,8 +274,8 @@ class Follower:
             self._build_problems = error.problems
             return False
 
-    def _begin_build(self, pack: Pack, layout: Layout, source: Source) -> None:
-        number = self._next_number()
+    def _begin_build(self, pack: Pack) -> None:
+        layout, source, number = pack.layout, self._source_of(pack), self._next_number()
         stores, replaced = self._stores, self._meta or self._lost
 
         def build() -> Built:
@@ -315,7 +299,7 @@ class Follower:
         if self._build is None or self._build.process.is_running():
             return
         build, self._build = self._build, None
-        source, layout = build.source, self._layout(build.pack)
+        source, layout = build.source, build.pack.layout
         built = build.process.outcome(source.name)
         if built.path is None:
             self._cut_off = self._cut_off + 1 if built.was_cut_off else 0
@@ -436,9 +420,8 @@ class Follower:
             self._retry_at = now + min(RETRY_SECONDS, (now - begin) * _PATIENCE)
             return
         if changes is None:
-            layout = self._store.layout
-            if self._pack is not None and self._is_due(layout):
-                self._begin_build(self._pack, layout, self._source_of(layout.schema))
+            if self._pack is not None and self._is_due(self._pack.layout):
+                self._begin_build(self._pack)
             return
         self._meta, self._problems, self._bad_rows = meta, (), bad
         self._complete_until = moment

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError, InvalidPackError, Problem
+from sidecar.facts.sources import SourceMapping
+from sidecar.facts.store.layout import Layout
 from sidecar.reload.sources import Source
 from sidecar.watch import Fingerprint, Fingerprints, Stability, StabilityMonitor
 
@@ -31,13 +33,22 @@ class Pack:
     """The result of `Source.read`."""
     moment: float
     """When it was read, on the monotonic clock."""
+    mapping: SourceMapping
+    """The tables of its types."""
+    layout: Layout
+    """The layout of a store of its facts."""
 
 
 class Packs:
     """The newest pack of a source, compiled whenever its files have changed and are stable."""
 
     def __init__(
-        self, source: Source, prepare: Callable[[Policy], None], clock: Callable[[], float]
+        self,
+        source: Source,
+        prepare: Callable[[Policy], None],
+        clock: Callable[[], float],
+        *,
+        takes_bad_rows: bool = False,
     ) -> None:
         """Prepare to read.
 
@@ -45,7 +56,9 @@ class Packs:
             source: The source of the policy.
             prepare: Called with each policy before it is used.
             clock: Returns seconds of a monotonic clock.
+            takes_bad_rows: Whether a store takes rows that break the schema.
         """
+        self._takes_bad_rows = takes_bad_rows
         self._source = source
         self._prepare = prepare
         self._clock = clock
@@ -118,19 +131,21 @@ class Packs:
             problems = self._take(content, moment)
         self.problems = problems
 
-    def policy(self, content: object) -> Policy:
-        """Return the policy of a content that this process or another has read.
+    def pack(self, content: object, moment: float) -> Pack:
+        """Return the pack of a content that this process or another has read at a moment.
 
         Raises:
             InvalidPackError: It is invalid.
         """
         policy = self._source.policy(content)
+        mapping = self._source.mapping(content, policy.schema)
         self._prepare(policy)
-        return policy
+        layout = Layout.of(policy.schema, takes_bad_rows=self._takes_bad_rows, tables=mapping)
+        return Pack(policy, content, moment, mapping, layout)
 
     def _take(self, content: object, moment: float) -> tuple[Problem, ...]:
         try:
-            policy = self.policy(content)
+            pack = self.pack(content, moment)
         except InvalidPackError as error:
             return error.problems
         except OSError as error:
@@ -139,9 +154,9 @@ class Packs:
             self.problems = (Problem(str(self._source.path), 0, "cannot be used; see the log"),)
             raise
         # An unchanged policy stays the same object, whose memory workers share since the fork.
-        if self.newest is not None and _is_same(self.newest.policy, policy):
-            policy = self.newest.policy
-        self.newest = Pack(policy, content, moment)
+        if self.newest is not None and _is_same(self.newest.policy, pack.policy):
+            pack = replace(pack, policy=self.newest.policy)
+        self.newest = pack
         return ()
 
     def _is_settled(self, fingerprint: Fingerprint) -> bool:

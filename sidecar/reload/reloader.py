@@ -252,7 +252,7 @@ class Reloading:
         pack, facts = kept
         newest = self._packs.newest
         if newest is None or newest.content != pack.content:
-            newest = Pack(self._packs.policy(pack.content), pack.content, pack.moment)
+            newest = self._packs.pack(pack.content, pack.moment)
             self._packs.use(newest)
         snapshot = self._snapshot(newest, facts.mount)
         self._taken = facts.mount.fingerprint()

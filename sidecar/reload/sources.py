@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from sidecar.bundle.file import decode, read_bundle
 from sidecar.compiler import Compiled, PackTexts, assemble, compile_cached, read_texts
 from sidecar.engine.policy import Policy
-from sidecar.schema import Sentences
+from sidecar.facts.sources import MappingFile, SourceMapping, default_mapping
+from sidecar.schema import Schema, Sentences
+from sidecar.schema.yaml_document import Node
 
 
 class Source(Protocol):
@@ -45,6 +47,13 @@ class Source(Protocol):
             InvalidPackError: It is invalid; all its faults.
         """
 
+    def mapping(self, content: Any, schema: Schema) -> SourceMapping:  # noqa: ANN401  as above
+        """Return the tables of the types of a content, for the schema of its policy.
+
+        Raises:
+            InvalidPackError: They are invalid; all their faults.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class PackDirectories:
@@ -69,6 +78,10 @@ class PackDirectories:
         texts, sentences = content
         return assemble(texts, sentences, self.compiling(texts))
 
+    def mapping(self, _: object, schema: Schema) -> SourceMapping:
+        """Return the tables and columns that the schema names."""
+        return default_mapping(schema)
+
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
@@ -87,6 +100,44 @@ class BundleFile:
     def policy(self, content: bytes) -> Policy:
         """Return the policy of the bundle; its uncompiled rules deny."""
         return Policy.of(decode(content, str(self.path)))
+
+    def mapping(self, _: object, schema: Schema) -> SourceMapping:
+        """Return the tables and columns that the schema names."""
+        return default_mapping(schema)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedSource:
+    """The files of a policy, and the one that maps its types to the tables of a database.
+
+    They are valid together or not at all: an edit of the schema may need one of the mapping.
+    """
+
+    unmapped: Source
+    """The files of the policy."""
+    file: MappingFile
+
+    @property
+    def path(self) -> Path:
+        """The directory or file of the policy."""
+        return self.unmapped.path
+
+    def files(self) -> Mapping[str, Path]:
+        """Return the files of the policy and the one of the mapping."""
+        own = {str(self.file.path): self.file.path} if self.file.exists() else {}
+        return {**self.unmapped.files(), **own}
+
+    def read(self) -> tuple[object, Node | None]:
+        """Return the content of the policy, and the document of the mapping."""
+        return self.unmapped.read(), self.file.read()
+
+    def policy(self, content: tuple[object, Node | None]) -> Policy:
+        """Return the policy."""
+        return self.unmapped.policy(content[0])
+
+    def mapping(self, content: tuple[object, Node | None], schema: Schema) -> SourceMapping:
+        """Return the tables of the types."""
+        return self.file.mapping(content[1], schema)
 
 
 def _files(directory: Path, suffixes: tuple[str, ...]) -> Mapping[str, Path]:

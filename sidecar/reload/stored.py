@@ -22,7 +22,6 @@ from sidecar.reload.pair import Pair, State
 from sidecar.reload.shared_look import SharedLooks, last_bits
 from sidecar.reload.shared_pair import SharedPack, SharedPair
 from sidecar.reload.sources import Source
-from sidecar.schema import Schema
 from sidecar.watch import OVERDUE_SECONDS, CheckLoop, elapsed
 
 LOG = logging.getLogger("sidecar")
@@ -45,8 +44,9 @@ class StoredReloading:
         looks: SharedLooks,
         shared: SharedPair,
         prepare: Callable[[Policy], None],
-        layout_of: Callable[[Schema], Layout] = Layout.of,
         clock: Callable[[], float] = elapsed,
+        *,
+        takes_bad_rows: bool = False,
     ) -> None:
         """Prepare to read.
 
@@ -56,14 +56,13 @@ class StoredReloading:
             looks: What the follower reports.
             shared: The memory in which the processes keep the present pack.
             prepare: Called with each policy before it is used.
-            layout_of: Returns the layout of the store for a schema.
             clock: Returns seconds of the clock of all processes.
+            takes_bad_rows: Whether the store takes rows that break the schema.
         """
-        self.packs = Packs(source, prepare, clock)
+        self.packs = Packs(source, prepare, clock, takes_bad_rows=takes_bad_rows)
         self._stores = stores
         self._looks = looks
         self._shared = shared
-        self._layout_of = layout_of
         self._clock = clock
         self._lock = Lock()
         """Held while the pair is changed."""
@@ -162,11 +161,11 @@ class StoredReloading:
         newest = self.packs.newest
         if kept is not None and (newest is None or newest.content != kept.content):
             try:
-                policy = self.packs.policy(kept.content)
+                pack = self.packs.pack(kept.content, kept.moment)
             except Exception:
                 LOG.exception("the pack of the other processes is invalid")
             else:
-                self.packs.use(Pack(policy, kept.content, kept.moment))
+                self.packs.use(pack)
 
     def start(self, seconds: float) -> None:
         """Start to check pack and facts at an interval.
@@ -228,7 +227,7 @@ class StoredReloading:
     def _take(self) -> None:
         packs = {id(pack): pack for pack in (self.packs.newest, self._pack) if pack}
         for pack in packs.values():
-            file = self._open(self._layout(pack))
+            file = self._open(pack.layout)
             if file is None:
                 continue
             self._file = file
@@ -240,12 +239,6 @@ class StoredReloading:
                 self._shared.put(SharedPack(pack.moment, pack.content), None)
             self._pack, self._pair = pack, Pair(pack.policy, snapshot)
             return
-
-    def _layout(self, pack: Pack) -> Layout:
-        schema = pack.policy.schema
-        if self._file is not None and self._file.layout.schema.revision == schema.revision:
-            return self._file.layout
-        return self._layout_of(schema)
 
     def _open(self, layout: Layout) -> StoreFile | None:
         """Return the newest store of a layout; None if there is none."""

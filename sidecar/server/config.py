@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sidecar.config.settings import Settings
-from sidecar.config.values import ANYONE
+from sidecar.config.values import ANYONE, OFF
 from sidecar.errors import InvalidSettingError
 from sidecar.http.tokens import HOW_TO, Tokens
 from sidecar.server.limits import Limits, require_descriptors
@@ -23,6 +23,24 @@ STRANGERS = (
 )
 
 
+ADMIN_STRANGERS = (
+    "others than this machine could ask for the state of the sidecar at `{}`, and nothing says who"
+    f" may: give a file of tokens, `--admin-tokens FILE` or SIDECAR_ADMIN_TOKENS, and {HOW_TO}; or"
+    " listen at 127.0.0.1 or a Unix socket; or say `--admin off`"
+)
+
+ADMIN_MEND = "say where operators ask, `--admin HOST:PORT` or `--admin unix:PATH`, or `--admin off`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminConfig:
+    """Addresses, credentials and tokens of the admin listener."""
+
+    addresses: Sequence[Address]
+    tls: Credentials | None
+    tokens: Tokens | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """Addresses, credentials, tokens and limits of the server."""
@@ -33,6 +51,8 @@ class ServerConfig:
     tokens: Tokens | None
     allows_strangers: bool
     """Whether clients on other machines may connect: they are authenticated, or need not be."""
+    admin: AdminConfig | None
+    """None where operators do not ask."""
 
 
 def read_config(settings: Settings) -> ServerConfig:
@@ -58,11 +78,42 @@ def read_config(settings: Settings) -> ServerConfig:
         tls = Credentials(settings.certificate, settings.key, settings.client_ca)
         tls.load()
     if tokens and not tls and beyond:
-        LOG.warning("tokens can be read on their way to `%s`, which has no TLS", beyond[0])
+        _warn_of_plain_tokens(beyond[0])
     return ServerConfig(
         addresses=addresses,
         limits=Limits.from_settings(settings),
         tls=tls,
         tokens=tokens,
         allows_strangers=allows_strangers,
+        admin=_read_admin(settings),
     )
+
+
+def _read_admin(settings: Settings) -> AdminConfig | None:
+    """Return how the admin listener is reached.
+
+    Neither the tokens of callers nor their certificates admit anybody there, and nothing makes it
+    public. On this machine it has no TLS: certificates name hosts.
+    """
+    if settings.admin == OFF:
+        if settings.admin_tokens:
+            raise InvalidSettingError("`--admin-tokens` is of no use with `--admin off`")
+        return None
+    addresses = resolve(settings.admin)
+    beyond = [address for address in addresses if not address.is_local]
+    tokens, tls = None, None
+    if settings.admin_tokens:
+        tokens = Tokens(settings.admin_tokens)
+        tokens.load()
+    elif beyond:
+        raise InvalidSettingError(ADMIN_STRANGERS.format(beyond[0]))
+    if beyond and settings.certificate:
+        tls = Credentials(settings.certificate, settings.key, client_ca=None)
+        tls.load()
+    elif beyond:
+        _warn_of_plain_tokens(beyond[0])
+    return AdminConfig(addresses=addresses, tls=tls, tokens=tokens)
+
+
+def _warn_of_plain_tokens(address: Address) -> None:
+    LOG.warning("tokens can be read on their way to `%s`, which has no TLS", address)

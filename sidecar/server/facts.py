@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from sidecar.compiler import SharedCompiling, compile_cached
 from sidecar.config.settings import Settings
-from sidecar.config.source_mapping import source_mapping
+from sidecar.config.source_mapping import mapping_file
 from sidecar.engine import prepare_kinds
 from sidecar.facts.sources import Source, source_of
 from sidecar.facts.store.directory import StoreDirectory
-from sidecar.facts.store.layout import Layout
 from sidecar.reload import (
     BundlePlaces,
     Follower,
+    MappedSource,
+    Pack,
     Places,
     Reloading,
     SharedLooks,
     SharedPair,
     StoredReloading,
 )
-from sidecar.schema import Schema
 from sidecar.server.follower_process import FollowerProcess
 
 LARGE_BYTES = 16 << 20
@@ -46,14 +44,25 @@ def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerP
         return reloading, None
     stores, looks = StoreDirectory.claim(_store_path(settings)), SharedLooks()
     source = _places(settings).source()
-    layout_of = partial(Layout.of, takes_bad_rows=_takes_bad_rows(settings))
-    stored = StoredReloading(source, stores, looks, SharedPair(), prepare_kinds, layout_of)
+    if isinstance(settings.data, str) and (settings.sources or not settings.bundle):
+        source = MappedSource(source, mapping_file(settings))
+    stored = StoredReloading(
+        source,
+        stores,
+        looks,
+        SharedPair(),
+        prepare_kinds,
+        takes_bad_rows=_takes_bad_rows(settings),
+    )
     stored.prepare()
-    source_for = _sources(settings)
+    data = settings.data if isinstance(settings.data, str) else str(settings.mount())
+
+    def source_for(pack: Pack) -> Source:
+        return source_of(data, pack.policy.schema, pack.mapping)
 
     def follower() -> Follower:
         stored.use_shared_pack()
-        return Follower(stored.packs, stores, source_for, looks, layout_of)
+        return Follower(stored.packs, stores, source_for, looks)
 
     return stored, FollowerProcess(follower, settings.reload_seconds, looks.report_end)
 
@@ -82,15 +91,6 @@ def _places(settings: Settings) -> Places | BundlePlaces:
 
 def _takes_bad_rows(settings: Settings) -> bool:
     return settings.bad_rows == "deny"
-
-
-def _sources(settings: Settings) -> Callable[[Schema], Source]:
-    text = settings.data if isinstance(settings.data, str) else str(settings.mount())
-
-    def source(schema: Schema) -> Source:
-        return source_of(text, schema, source_mapping(settings, schema))
-
-    return source
 
 
 def _store_path(settings: Settings) -> Path:

@@ -15,10 +15,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
-from flask import Flask
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
-from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from flask import Blueprint, Flask
 
+from sidecar.admin import create_admin_app
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.errors import InvalidSettingError
@@ -26,12 +25,13 @@ from sidecar.http import Access, Paging, Standard, create_app, new_key, read_key
 from sidecar.http import Limits as RequestLimits
 from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.access_log import AccessLog
-from sidecar.server.config import STRANGERS, ServerConfig, read_config
+from sidecar.server.admin_process import AdminProcess, hand_over, listen_for_operators
+from sidecar.server.config import STRANGERS, AdminConfig, ServerConfig, read_config
 from sidecar.server.facts import facts_of
-from sidecar.server.follower_process import FollowerProcess
+from sidecar.server.kept_process import KeptProcess
+from sidecar.server.master import Application, Master, leave_sockets
 from sidecar.server.service import Service
-from sidecar.server.sockets import SocketFile, is_local, listen
-from sidecar.server.tls import Credentials
+from sidecar.server.sockets import is_local, listen
 from sidecar.server.worker import Worker
 
 LOG = logging.getLogger("sidecar")
@@ -61,69 +61,6 @@ class _Worker(Protocol):
     alive: bool
 
     def notify(self) -> None: ...
-
-
-class _Application(BaseApplication):  # type: ignore[misc]  # its base is untyped
-    """gunicorn without its command line, its configuration file and its environment variables."""
-
-    def __init__(
-        self,
-        app: Flask,
-        service: Callable[[], Service],
-        tls: Credentials | None,
-        options: dict[str, object],
-        follower: FollowerProcess | None,
-    ) -> None:
-        self.follower = follower
-        self.service = service
-        self.tls = tls
-        self._app = app
-        self._options = options
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in self._options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        return self._app
-
-    def run(self) -> None:
-        _Master(self).run()
-
-
-class _Master(Arbiter):  # type: ignore[misc]  # its base is untyped
-    """The process that starts the workers; it removes no socket of another server."""
-
-    def start(self) -> None:
-        super().start()
-        names = [each.sock.getsockname() for each in self.LISTENERS if _is_unix(each.sock)]
-        self.socket_files = [SocketFile.of(name) for name in names if isinstance(name, str)]
-
-    def manage_workers(self) -> None:
-        if self.app.follower is not None and not self.reexec_pid:
-            self.app.follower.keep_running(self._close_listeners)
-        super().manage_workers()
-
-    def _close_listeners(self) -> None:
-        for listener in self.LISTENERS:
-            listener.sock.close()
-
-    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002  gunicorn's signature
-        # A process that gunicorn starts in this one's place goes on with the same socket.
-        if self.reexec_pid == self.master_pid == 0 and not self.systemd:
-            for file in self.socket_files:
-                file.remove()
-        for listener in [each for each in self.LISTENERS if _is_unix(each.sock)]:
-            listener.close()
-            self.LISTENERS.remove(listener)
-        super().stop(graceful)
-        if self.app.follower is not None:
-            self.app.follower.stop()
-
-
-def _is_unix(sock: socket.socket) -> bool:
-    return sock.family is socket.AF_UNIX
 
 
 def serve(settings: Settings) -> None:
@@ -161,8 +98,22 @@ def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     service = partial(_service, app, access, config, settings)
+    kept: list[KeptProcess] = [follower] if follower else []
+    if config.admin:
+        kept.append(_admin_process(settings, config, config.admin))
     begin = partial(_begin, settings, config, reloading, log)
-    _run(_Application(app, service, config.tls, _options(settings, config, begin), follower))
+    _run(Application(app, service, config.tls, _options(settings, config, begin), kept))
+
+
+def _admin_process(settings: Settings, config: ServerConfig, admin: AdminConfig) -> AdminProcess:
+    """Return the process of the admin listener; its sockets listen already."""
+    pages: list[Blueprint] = []
+
+    def app(access: Access) -> Flask:
+        return create_admin_app(access, settings.max_body_bytes, pages)
+
+    sockets = listen_for_operators(admin, int(settings.socket_mode, 8))
+    return AdminProcess(admin, sockets, app, config.limits, settings.reload_seconds)
 
 
 def _service(app: Flask, access: Access, config: ServerConfig, settings: Settings) -> Service:
@@ -213,7 +164,7 @@ def _decision_log(settings: Settings) -> DecisionLog | None:
     return DecisionLog(file, hashing, OnFailure(settings.decision_log_failure))
 
 
-def _run(server: _Application) -> None:
+def _run(server: Application) -> None:
     us = os.getpid()
     try:
         server.run()
@@ -255,7 +206,9 @@ def _options(
         "worker_class": Worker,
         "preload_app": True,
         "when_ready": partial(_prepare, allows_strangers=config.allows_strangers),
+        "post_fork": leave_sockets,
         "post_worker_init": begin,
+        "pre_exec": hand_over,
         "certfile": str(settings.certificate) if settings.certificate else None,
         "keyfile": str(settings.key) if settings.key else None,
         "graceful_timeout": settings.stop_seconds,
@@ -278,7 +231,7 @@ def _bind(settings: Settings, config: ServerConfig) -> list[str]:
     return [f"fd://{sock.detach()}" for sock in sockets]
 
 
-def _prepare(master: _Master, *, allows_strangers: bool) -> None:
+def _prepare(master: Master, *, allows_strangers: bool) -> None:
     """Look at the sockets before anybody is answered; a supervisor may have handed them to us.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One worker's way from a request to a response: at once, or by a thread.
+"""The way of one process from a request to a response: at once, or by a thread.
 
 The event loop answers what keeps nobody waiting: health, requests without a valid token, and the
 decisions of `sidecar.http.RESPONDERS`. All else goes to threads: one pool for authenticated
@@ -17,7 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from time import monotonic
 
-from sidecar.http import Access, Response, endpoint_at
+from sidecar.http import RESPONDERS, Access, Response
 from sidecar.http import Service as HttpService
 from sidecar.http.authentication import is_open
 from sidecar.http.errors import Rejection
@@ -51,13 +51,13 @@ _UNAUTHORIZED = HTTPStatus.UNAUTHORIZED.value
 
 
 class Service:
-    """Answers the requests of all connections of one worker."""
+    """Answers the requests of all connections of one process."""
 
     def __init__(  # noqa: PLR0913  the parts that it joins
         self,
         *,
         application: Application,
-        http: HttpService,
+        http: HttpService | None,
         access: Access,
         limits: Limits,
         threads: int,
@@ -67,7 +67,7 @@ class Service:
 
         Args:
             application: Answers any request, perhaps slowly.
-            http: Answers the requests of `RESPONDERS`.
+            http: Answers the requests of `RESPONDERS`; None where there are no such.
             access: Who may ask.
             limits: Of this worker.
             threads: For slow requests.
@@ -106,8 +106,9 @@ class Service:
             RuntimeError: The system gives us no thread for the decision log.
         """
         self._loop = loop
-        self._log = DecisionLogWriter(self._http, loop, self._deliver_logged)
-        self._log.start()
+        if self._http is not None:
+            self._log = DecisionLogWriter(self._http, loop, self._deliver_logged)
+            self._log.start()
         if self.access_log is not None:
             self.access_log.start()
         for pool in self._pools:
@@ -134,10 +135,9 @@ class Service:
 
     def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Response | None:
         """Return the response, or None where a thread has to find it."""
-        path = request.path
-        endpoint = endpoint_at(request.method, path)
-        if endpoint is not None:
-            response = self._http.answer_now(endpoint, request, request.body, self._now())
+        path, http = request.path, self._http
+        if http is not None and path in RESPONDERS and request.method == "POST":
+            response = http.answer_now(path, request, request.body, self._now(http))
             if response is None or response.status != _UNAUTHORIZED:
                 connection.is_admitted = True
             return response
@@ -166,9 +166,9 @@ class Service:
 
     def _respond(self, client: str, request: Request) -> Response:
         """Return a response in a thread, however long it takes; its lines are logged by then."""
-        endpoint = endpoint_at(request.method, request.path)
-        if endpoint is not None:
-            return self._http.answer(endpoint, request, request.body)
+        http = self._http
+        if http is not None and request.path in RESPONDERS and request.method == "POST":
+            return http.answer(request.path, request, request.body)
         return call(self._application, request, client)
 
     def may_take_long(self) -> bool:
@@ -221,10 +221,10 @@ class Service:
         if self._takes_turns:
             self._loop.call_soon(self._take_turns)
 
-    def _now(self) -> datetime:
+    def _now(self, http: HttpService) -> datetime:
         now = monotonic()
         if now > self._moment_ends:
-            self._moment, self._moment_ends = self._http.now(), now + MOMENT_SECONDS
+            self._moment, self._moment_ends = http.now(), now + MOMENT_SECONDS
         return self._moment
 
     def _warn_that_it_is_busy(self) -> None:

@@ -36,6 +36,14 @@ class Address:
     """Of a Unix socket: its path."""
     port: int = 0
 
+    @classmethod
+    def of(cls, sock: socket.socket) -> Address:
+        """Return the address that a socket listens at."""
+        name = sock.getsockname()
+        if sock.family is socket.AF_UNIX:
+            return cls(sock.family, name)
+        return cls(sock.family, str(name[0]), int(name[1]))
+
     def __str__(self) -> str:
         if self.family is socket.AF_UNIX:
             return f"unix:{self.host}"

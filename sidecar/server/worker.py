@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import logging
 import os
 import signal
 import socket
-import ssl
-from collections.abc import Sequence
-from functools import partial
-from time import monotonic
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from gunicorn.workers import base  # type: ignore[import-untyped]  # it has no types
 
-from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol
+from sidecar.server.event_loop import EventLoop
 from sidecar.server.service import Service
 from sidecar.server.tls import Credentials
-
-LOG = logging.getLogger("sidecar")
-
-SWEEP_SECONDS = 0.25
-"""How often deadlines are looked at."""
-
-ACCEPTED_AT_ONCE = 64
-"""Connections that are accepted at once while others wait for their turn, or at a stop.
-
-Else it is one, so that another worker may have the next."""
-
-ITERATIONS_BEFORE_SWEEP = 4
-"""In the first a connection is set up, in the next it is watched, and in the third it is read."""
-
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class ServerApplication(Protocol):
@@ -54,155 +33,22 @@ class Worker(base.Worker):  # type: ignore[misc]  # its base is untyped
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
         application = cast("ServerApplication", self.app)
-        service = application.service()
-        await self._start(service, loop)
-        sockets = [cast("socket.socket", listener.sock) for listener in self.sockets]
-        acceptor = Acceptor(sockets, service, application.tls, loop)
-        stopping = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, stopping.set)
+        event_loop = EventLoop(
+            application.service(),
+            [cast("socket.socket", listener.sock) for listener in self.sockets],
+            application.tls,
+            stop_seconds=self.cfg.graceful_timeout,
+            sweep=self._sweep,
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, event_loop.stop)
         self.alive: bool
         if not self.alive:  # told to stop before the event loop began
-            stopping.set()
-        acceptor.resume()
-        sweeping = asyncio.create_task(self._sweep(service, acceptor, stopping))
-        await stopping.wait()
+            event_loop.stop()
+        await event_loop.serve()
         self.alive = False
-        ends = monotonic() + self.cfg.graceful_timeout
-        service.stop()
-        # Whatever closes a connection may be the last that was waited for.
-        while (not acceptor.close() or service.connections) and monotonic() < ends:  # noqa: ASYNC110
-            await asyncio.sleep(SWEEP_SECONDS / 10)
-        sweeping.cancel()
 
-    async def _start(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the threads as soon as the system has them; nothing could be logged without."""
-        while self.alive:
-            try:
-                return service.start(loop)
-            except RuntimeError:
-                LOG.warning("no thread can be started; trying again")
-                self.notify()
-                await asyncio.sleep(1.0)
-        return None
-
-    async def _sweep(self, service: Service, acceptor: Acceptor, stopping: asyncio.Event) -> None:
-        """Look at deadlines, and tell gunicorn that this process lives."""
-        while True:
-            now = monotonic()
-            self.notify()
-            # What had arrived by `now` is read within the next iterations of the event loop: if
-            # this process was stopped for a while, no client is to blame for that.
-            for _ in range(ITERATIONS_BEFORE_SWEEP):
-                await asyncio.sleep(0)
-            service.sweep(now)
-            acceptor.resume()
-            if self.ppid != os.getppid():
-                stopping.set()
-            await asyncio.sleep(SWEEP_SECONDS)
-
-
-class Acceptor:
-    """Accepts connections, as long as there is room for them."""
-
-    def __init__(
-        self,
-        sockets: Sequence[socket.socket],
-        service: Service,
-        tls: Credentials | None,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self._sockets = sockets
-        self._service = service
-        self._tls = tls
-        self._loop = loop
-        self._accepts = False
-        self._closed = False
-        service.on_closed = self.resume
-        for sock in sockets:
-            sock.setblocking(False)  # noqa: FBT003  its own signature
-
-    def resume(self) -> None:
-        """Accept connections again."""
-        if not self._accepts and not self._service.is_stopping:
-            self._accepts = True
-            for sock in self._sockets:
-                self._loop.add_reader(sock, self._accept, sock)
-
-    def close(self) -> bool:
-        """Accept the connections that the kernel has for us, and no more.
-
-        A connection that is left behind is reset, though its client may have sent a request.
-
-        Returns:
-            False where there is no room for all of them yet: then it has to be called again.
-        """
-        self._pause()
-        for sock in [] if self._closed else self._sockets:
-            while self._accept(sock):
-                pass
-        if self._service.connections.is_full():
-            return False
-        self._closed = True
-        for sock in self._sockets:
-            sock.close()
-        return True
-
-    def _pause(self) -> None:
-        if self._accepts:
-            self._accepts = False
-            for sock in self._sockets:
-                self._loop.remove_reader(sock)
-
-    def _accept(self, listener: socket.socket) -> bool:
-        """Accept connections; tell whether there may be more."""
-        connections = self._service.connections
-        is_stopping = self._service.is_stopping
-        is_late = is_stopping or bool(self._service.turns)
-        for _ in range(ACCEPTED_AT_ONCE if is_late else 1):
-            if connections.is_full() and (is_stopping or not connections.make_room()):
-                self._pause()
-                return False
-            try:
-                sock, peer = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return False
-            except OSError as error:
-                if error.errno not in _NO_DESCRIPTOR:
-                    raise
-                if not connections.make_room():
-                    self._pause()
-                return False
-            self._connect(sock, peer)
-        return True
-
-    def _connect(self, sock: socket.socket, peer: Any) -> None:  # noqa: ANN401  by its family
-        client = str(peer[0]) if isinstance(peer, tuple) else ""
-        sock.setblocking(False)  # noqa: FBT003  its own signature
-        connection = HttpProtocol(self._service, client, is_tls=self._tls is not None)
-        self._service.connections.add(connection)
-        if self._service.is_stopping:
-            connection.close_when_idle(monotonic() + CLOSING_SECONDS)
-        context = self._tls.context if self._tls else None
-        connection.connecting = self._loop.create_task(self._handshake(sock, connection, context))
-
-    async def _handshake(
-        self, sock: socket.socket, connection: HttpProtocol, context: ssl.SSLContext | None
-    ) -> None:
-        options: dict[str, Any] = {}
-        if context is not None:
-            options = {
-                "ssl": context,
-                "ssl_handshake_timeout": self._service.limits.transfer_seconds,
-                "ssl_shutdown_timeout": CLOSING_SECONDS,
-            }
-        try:
-            await self._loop.connect_accepted_socket(partial(_same, connection), sock, **options)
-        except OSError:
-            self._service.forget(connection)  # the client has left, or is not one of ours
-            sock.close()
-
-
-def _same(connection: HttpProtocol) -> HttpProtocol:
-    return connection
+    def _sweep(self) -> bool:
+        """Tell gunicorn that this process lives; return whether its master does, too."""
+        self.notify()
+        return bool(self.ppid == os.getppid())

@@ -173,9 +173,11 @@ def start(
         through: A command that changes what its process may do, and then runs what follows it.
         variables: Of the environment, beside our own.
     """
+    # Without an admin listener, of which a machine has one at its default address.
+    chosen = (*pack, "--data", "data", "--admin", "off")
     with (root / "log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  our own program
-            [*through, python, "-m", "sidecar", "serve", *pack, "--data", "data", *options],
+            [*through, python, "-m", "sidecar", "serve", *chosen, *options],
             cwd=root,
             stderr=log,
             env={**os.environ, "PYTHONPATH": str(ROOT), **variables},  # noqa: TID251  a child's

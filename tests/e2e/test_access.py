@@ -214,7 +214,7 @@ import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
 pack = ("--policies", "policies", "--fixtures", "fixtures", "--data", "data")
-os.execv(sys.executable, [sys.executable, "-m", "sidecar", "serve", *pack])
+os.execv(sys.executable, [sys.executable, "-m", "sidecar", "serve", "--admin", "off", *pack])
 """
 
 

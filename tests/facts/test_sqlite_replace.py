@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from sidecar.facts.json_cells import NULL
-from sidecar.facts.sources import SourceMapping, read_mapping
+from sidecar.facts.sources import MappingFile, SourceMapping, read_mapping
 from sidecar.facts.sources.sqlite import SqliteSource
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
 from sidecar.schema import Schema, read_schema
@@ -39,7 +39,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> tuple[Schema, SourceMappin
     (directory / "schema.yaml").write_text(SCHEMA)
     (directory / "sources.yaml").write_text(MAPPING)
     schema = read_schema(directory / "schema.yaml")
-    return schema, read_mapping(directory / "sources.yaml", schema)
+    return schema, read_mapping(MappingFile(directory / "sources.yaml"), schema)
 
 
 def create(path: Path, pack: tuple[Schema, SourceMapping], tables: str) -> None:

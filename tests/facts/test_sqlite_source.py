@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sidecar.errors import InvalidSnapshotError, SourceError
 from sidecar.facts import MountFaults, build, read_directory
 from sidecar.facts.sources import LookState, Position, SourceMapping
-from sidecar.facts.sources.mapping import default_mapping, read_mapping
+from sidecar.facts.sources.mapping import MappingFile, default_mapping, read_mapping
 from sidecar.facts.sources.sqlite import SqliteSource
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
 from sidecar.schema import Schema
@@ -286,7 +286,7 @@ def test_a_source_with_another_mapping_does_not_go_on_from_the_rows_of_the_first
     follower.look()
     (tmp_path / "sources.yaml").write_text("person: {columns: {email: work}}\n")
 
-    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    mapping = read_mapping(MappingFile(tmp_path / "sources.yaml"), schema)
     follower.source = SqliteSource(path, schema, mapping)
     follower.look()
 
@@ -296,7 +296,7 @@ def test_a_source_with_another_mapping_does_not_go_on_from_the_rows_of_the_first
 
 def test_a_row_that_replace_deletes_by_its_number_is_gone(schema: Schema, tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text("card: {table: numbered}\n")
-    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    mapping = read_mapping(MappingFile(tmp_path / "sources.yaml"), schema)
     table = "CREATE TABLE numbered (n INTEGER PRIMARY KEY, person TEXT UNIQUE);"
     path = create_own(tmp_path / "facts.db", table, schema, mapping)
     write(path, "INSERT INTO numbered VALUES (1, 'ann')")
@@ -315,7 +315,7 @@ def test_a_row_that_replace_deletes_by_the_collation_of_its_key_is_gone(
     schema: Schema, tmp_path: Path
 ) -> None:
     (tmp_path / "sources.yaml").write_text("card: {table: folded}\n")
-    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    mapping = read_mapping(MappingFile(tmp_path / "sources.yaml"), schema)
     table = "CREATE TABLE folded (person TEXT PRIMARY KEY COLLATE NOCASE);"
     path = create_own(tmp_path / "facts.db", table, schema, mapping)
     write(path, "INSERT INTO folded VALUES ('ann')")
@@ -334,7 +334,7 @@ def test_a_key_that_a_select_computes_from_an_integer_is_followed(
     (tmp_path / "sources.yaml").write_text(
         "card: {select: SELECT n || '' AS person FROM numbered, follow: {numbered: [n]}}\n"
     )
-    mapping = read_mapping(tmp_path / "sources.yaml", schema)
+    mapping = read_mapping(MappingFile(tmp_path / "sources.yaml"), schema)
     table = "CREATE TABLE numbered (n INTEGER PRIMARY KEY);"
     path = create_own(tmp_path / "facts.db", table, schema, mapping)
     follower = Follower(SqliteSource(path, schema, mapping), schema)
@@ -484,7 +484,7 @@ def test_tables_of_ones_own_serve_by_a_mapping(schema: Schema, tmp_path: Path) -
           without: [fee, open, domains, friends]
         """)
     )
-    mapping = read_mapping(file, schema)
+    mapping = read_mapping(MappingFile(file), schema)
     own = """
     CREATE TABLE humans (id TEXT PRIMARY KEY);
     CREATE TABLE mails (id TEXT, address TEXT);

@@ -85,7 +85,8 @@ class Engine:
             *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/dev/shm:rw,size=16m"),  # noqa: S108 - of the container
             *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
             *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"),
-            *(f"--env=SIDECAR_PORT={port}", "--env=SIDECAR_HOST=127.0.0.1", *volumes, image),
+            *(f"--env=SIDECAR_PORT={port}", "--env=SIDECAR_HOST=127.0.0.1"),
+            *("--env=SIDECAR_ADMIN=off", *volumes, image),
         ).strip()
         try:
             yield Container(self._podman, container, f"http://127.0.0.1:{port}")

@@ -47,7 +47,7 @@ def main() -> None:
         start(
             "sidecar",
             *("-m", "sidecar", "serve", "--bind", SIDECAR, "--tokens", TOKEN, "--store", "store"),
-            *("--data", addresses.sidecar, "--sources", str(SOURCES)),
+            *("--admin", "off", "--data", addresses.sidecar, "--sources", str(SOURCES)),
         )
         start.wait_for(_sidecar_answers)
         start(

@@ -2,7 +2,12 @@
 
 from sidecar.facts.sources.directory import DirectorySource
 from sidecar.facts.sources.factory import source_of
-from sidecar.facts.sources.mapping import SourceMapping, default_mapping, read_mapping
+from sidecar.facts.sources.mapping import (
+    MappingFile,
+    SourceMapping,
+    default_mapping,
+    read_mapping,
+)
 from sidecar.facts.sources.source import (
     Changes,
     Contains,
@@ -20,6 +25,7 @@ __all__ = [
     "DirectorySource",
     "Look",
     "LookState",
+    "MappingFile",
     "Position",
     "Reading",
     "Source",

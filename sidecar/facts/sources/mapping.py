@@ -71,20 +71,54 @@ def default_mapping(schema: Schema) -> SourceMapping:
     return _mapping(schema, Members({}, {}, 0), Faults(""))
 
 
-def read_mapping(path: Path, schema: Schema) -> SourceMapping:
+@dataclass(frozen=True, slots=True)
+class MappingFile:
+    """The file of a mapping."""
+
+    path: Path
+    is_optional: bool = False
+    """Whether it may be missing, so that tables and columns are named as in the schema."""
+
+    def exists(self) -> bool:
+        """Return whether there is a file to read, or one that must not be missing."""
+        return not self.is_optional or self.path.exists()
+
+    def read(self) -> Node | None:
+        """Return the document of the file; None if it may be missing and is.
+
+        Raises:
+            InvalidPackError: The file is missing or no document; its faults.
+        """
+        faults = Faults(shown_file(self.path))
+        document = read_document(self.path, faults) if self.exists() else None
+        if faults.problems:
+            raise InvalidPackError(faults.problems)
+        return document
+
+    def mapping(self, document: Node | None, schema: Schema) -> SourceMapping:
+        """Return the mapping that a document of the file has for a schema.
+
+        Raises:
+            InvalidPackError: It is invalid; its faults.
+        """
+        faults = Faults(shown_file(self.path))
+        types = [name for name, declared in schema.types.items() if declared.table]
+        members = Members({}, {}, 0)
+        if document is not None:
+            members = faults.members(document, "the mapping", types)
+        mapping = _mapping(schema, members, faults)
+        if faults.problems:
+            raise InvalidPackError(faults.problems)
+        return mapping
+
+
+def read_mapping(file: MappingFile, schema: Schema) -> SourceMapping:
     """Return the mapping of a file.
 
     Raises:
         InvalidPackError: The file is missing or invalid; its faults.
     """
-    faults = Faults(shown_file(path))
-    node = read_document(path, faults)
-    types = [name for name, declared in schema.types.items() if declared.table]
-    members = faults.members(node, "the mapping", types) if node else Members({}, {}, 0)
-    mapping = _mapping(schema, members, faults)
-    if faults.problems:
-        raise InvalidPackError(faults.problems)
-    return mapping
+    return file.mapping(file.read(), schema)
 
 
 def _mapping(schema: Schema, members: Members, faults: Faults) -> SourceMapping:

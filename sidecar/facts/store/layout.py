@@ -17,6 +17,7 @@ from sidecar.facts.indexes import (
     required_target,
 )
 from sidecar.facts.row_parser import Row, reader_of
+from sidecar.facts.sources.mapping import SourceMapping
 from sidecar.facts.spelling import has_several_spellings, implied_key
 from sidecar.facts.store.encoding import (
     RowCodec,
@@ -104,22 +105,26 @@ class TypeLayout:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The sections of a store, which follow from the schema alone."""
+    """The sections of a store, which follow from the schema alone, and its digest."""
 
     schema: Schema
     types: Mapping[str, TypeLayout]
     """By name: those with a table."""
     digest: str = field(default="")
+    """Names schema, tables and format: a store of another one holds other facts."""
     columns: IndexedColumns | None = None
     """Of a store that takes bad rows: those that must be readable."""
 
     @classmethod
-    def of(cls, schema: Schema, *, takes_bad_rows: bool = False) -> Layout:
+    def of(
+        cls, schema: Schema, *, takes_bad_rows: bool = False, tables: SourceMapping | None = None
+    ) -> Layout:
         """Return the layout of a schema.
 
         Args:
             schema: The schema.
             takes_bad_rows: Whether the store takes bad rows, so that they cannot be read.
+            tables: The tables of the rows, for the digest alone: those of others are other facts.
         """
         maker = _Maker(schema)
         types = {
@@ -127,7 +132,7 @@ class Layout:
             for declared in schema.types.values()
             if declared.table
         }
-        digest = digest_of(FORMAT, schema.revision, takes_bad_rows).revision()
+        digest = digest_of(FORMAT, schema.revision, takes_bad_rows, tables or {}).revision()
         columns = IndexedColumns.of(schema) if takes_bad_rows else None
         return cls(schema, types, digest, columns)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.reload import Follower
-from sidecar.server.follower_process import MAX_RESTART_SECONDS, FollowerProcess
+from sidecar.server.follower_process import FollowerProcess
+from sidecar.server.kept_process import MAX_RESTART_SECONDS
 from tests.e2e.running import until
 
 

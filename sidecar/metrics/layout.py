@@ -1,0 +1,104 @@
+"""Which cell of a block counts what: the same in all processes of a sidecar.
+
+A cell is 8 bytes: an unsigned number or a float. The cells of decisions are not here, since
+policies that are loaded later declare other types and actions (`sidecar.metrics.decisions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sidecar.metrics.catalog import (
+    ACCEPTED,
+    ACCESS_LOST,
+    BUCKETS,
+    CLOSED,
+    CONNECTIONS,
+    DURATIONS,
+    EXITS,
+    FACTS_AGE,
+    JOBS,
+    LISTS,
+    LOG_LINES,
+    LOOKS,
+    OTHER,
+    PAUSES,
+    REJECTIONS,
+    RELOADS,
+    RESPONSES,
+    Metric,
+)
+
+NOTHING = 0
+"""The cell that is counted where there is nothing to count; nobody reads it."""
+
+CELL_BYTES = 8
+
+UNREAD = "unread"
+"""The endpoint of what could not be read."""
+
+CODES = (200, 304, 400, 401, 403, 404, 405, 408, 413, 414, 415, 417, 431, 500, 501, 503)
+"""Statuses with a cell of their own; 200 has the first."""
+
+HISTOGRAM_CELLS = len(BUCKETS) + 2
+"""One for each bucket, one for what is longer, and the sum."""
+
+_SIMPLE: Sequence[tuple[Metric, Sequence[tuple[str, ...]]]] = (
+    (LISTS, (("new",), ("cache",))),
+    (CONNECTIONS, ((),)),
+    (ACCEPTED, ((),)),
+    (CLOSED, (("idle",), ("silent",), ("unread",), ("lingering",), ("room",))),
+    (PAUSES, (("busy",), ("descriptor",))),
+    (JOBS, (("slow",), ("open",))),
+    (LOG_LINES, ((),)),
+    (ACCESS_LOST, ((),)),
+    (FACTS_AGE, ((),)),
+    (
+        RELOADS,
+        (("policy", "used"), ("policy", "refused"), ("facts", "used"), ("facts", "refused")),
+    ),
+    (LOOKS, (("completed",), ("failed",))),
+    (EXITS, (("worker",), ("follower",))),
+)
+
+
+class Layout:
+    """The cells of a block."""
+
+    def __init__(self, endpoints: Iterable[str], causes: Iterable[str]) -> None:
+        """Number the cells.
+
+        Args:
+            endpoints: Paths that requests are counted by.
+            causes: Of error responses.
+        """
+        self.endpoints = (*endpoints, OTHER, UNREAD)
+        self._size = NOTHING + 2
+        self._first: dict[tuple[Metric, tuple[str, ...]], int] = {}
+        codes = (*map(str, CODES), OTHER)
+        for endpoint in self.endpoints:
+            self._add(DURATIONS, (endpoint,), HISTOGRAM_CELLS)
+            for code in codes:
+                self._add(RESPONSES, (endpoint, code))
+        for cause in (*causes, OTHER):
+            self._add(REJECTIONS, (cause,))
+        for metric, values in _SIMPLE:
+            for each in values:
+                self._add(metric, each)
+
+    @property
+    def size(self) -> int:
+        """The number of cells."""
+        return self._size
+
+    def cell(self, metric: Metric, *labels: str) -> int:
+        """Return the cell of a metric with these values of its labels; of a histogram the first."""
+        return self._first[metric, labels]
+
+    def cells(self, metric: Metric) -> Sequence[tuple[tuple[str, ...], int]]:
+        """Return all values of the labels of a metric, each with its cell."""
+        return [(labels, cell) for (each, labels), cell in self._first.items() if each == metric]
+
+    def _add(self, metric: Metric, labels: tuple[str, ...], cells: int = 1) -> None:
+        self._first[metric, labels] = self._size
+        self._size += cells
