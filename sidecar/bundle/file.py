@@ -33,6 +33,7 @@ from sidecar.bundle.model import (
 )
 from sidecar.diagram.nodes import LEAVES, Node, Test
 from sidecar.errors import InvalidPackError, Problem
+from sidecar.routes import routes_of
 from sidecar.schema import Value
 from sidecar.schema.loader import schema_of
 from sidecar.schema.plain_document import Plain, node_of, plain_of, plain_value
@@ -42,7 +43,7 @@ from sidecar.schema.yaml_document import Faults
 from sidecar.schema.yaml_document import Node as Document
 from sidecar.watch import read_file
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever a reader of the format before it would read a new file wrongly."""
 
 LARGEST_BUNDLE = 128 * 1024 * 1024
@@ -71,6 +72,7 @@ class _Content(Struct, forbid_unknown_fields=True):
     schema: dict[str, Any]
     settings: dict[str, Any]
     sentences: dict[str, dict[str, str]]
+    routes: dict[str, Any] | None
     tests: list[Test]
     nodes: list[_Node]
     entries: list[EntryRow]
@@ -103,6 +105,7 @@ def encode(bundle: Bundle, schema: Document, compiler: str) -> bytes:
             "reasons": dict(bundle.sentences.reasons),
             "obligations": dict(bundle.sentences.obligations),
         },
+        routes=_members(bundle.routes.document) if bundle.routes else None,
         tests=numbering.tests,
         nodes=numbering.nodes,
         entries=numbering.entries(bundle.entries),
@@ -270,6 +273,10 @@ def _bundle_of(document: bytes) -> Bundle:
     named = Faults("settings")
     values: Mapping[str, Value] = settings_of(schema, [("settings", settings, named)])
     sentences = sentences_of(_node(content.sentences, "sentences"), Faults("sentences"))
+    routes = None
+    if content.routes is not None:
+        declared = _node(content.routes, "routes")
+        routes = routes_of(declared, schema, sentences.obligations, Faults("routes"))
     rows = DiagramRows(
         notices=content.notices,
         tests=content.tests,
@@ -286,6 +293,7 @@ def _bundle_of(document: bytes) -> Bundle:
         schema=schema,
         settings=values,
         sentences=sentences,
+        routes=routes,
         revision=content.revision,
         files=tuple(content.files),
         **diagrams_of(rows, nodes_of(rows.nodes, {})),

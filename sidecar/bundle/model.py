@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from sidecar.diagram.nodes import LEAVES, Node, Test
 from sidecar.diagram.paths import Operand
 from sidecar.errors import Problem
+from sidecar.routes import Routes
 from sidecar.schema import Schema, Sentences, Value
 
 UNDECLARED_ACTION = " undeclared"
@@ -77,6 +78,8 @@ class Bundle:
     schema: Schema
     settings: Mapping[str, Value]
     sentences: Sentences
+    routes: Routes | None = None
+    """Of gateways; None where no gateway is served."""
     revision: str
     """Hash of the texts of the whole pack, 16 hexadecimal digits."""
     notices: tuple[Problem, ...] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sidecar.digests import digest_of
 from sidecar.errors import InvalidPackError, Problem
+from sidecar.routes import Routes, read_routes
 from sidecar.schema import (
     Schema,
     Sentences,
@@ -39,6 +40,8 @@ class PackTexts:
     """Whether the trees of single rules are handed out too, which reviewers' tools look at."""
     probes: tuple[str, ...] = ()
     """Rules of subject, action and resource that are explored as entry points are (`prove`)."""
+    routes: Routes | None = None
+    """Of gateways; they are not compiled."""
 
 
 def read_texts(policies: Path, fixtures: Path) -> tuple[PackTexts, Sentences]:
@@ -52,9 +55,11 @@ def read_texts(policies: Path, fixtures: Path) -> tuple[PackTexts, Sentences]:
     texts = _texts(policies, problems)
     settings: Mapping[str, Value] = {}
     sentences = Sentences({}, {})
+    routes: Routes | None = None
     try:
         settings = read_settings(schema, fixtures / "settings.yaml")
         sentences = read_sentences(fixtures / "reasons.yaml", settings)
+        routes = read_routes(fixtures / "routes.yaml", schema, sentences.obligations)
     except InvalidPackError as error:
         problems += error.problems
     if problems:
@@ -63,14 +68,15 @@ def read_texts(policies: Path, fixtures: Path) -> tuple[PackTexts, Sentences]:
         "reason": frozenset(sentences.reasons),
         "obligation": frozenset(sentences.obligations),
     }
-    return PackTexts(schema, settings, codes, texts, COMPILE_SECONDS), sentences
+    return PackTexts(schema, settings, codes, texts, COMPILE_SECONDS, routes=routes), sentences
 
 
 def revision_of(pack: PackTexts, sentences: Sentences) -> str:
     """Hash all that the answers depend on."""
     told = (sorted(sentences.reasons.items()), sorted(sentences.obligations.items()))
     settings = sorted(pack.settings.items())
-    return digest_of(pack.schema.revision, pack.texts, settings, *told).revision()
+    routes = () if pack.routes is None else (pack.routes.document,)
+    return digest_of(pack.schema.revision, pack.texts, settings, *told, *routes).revision()
 
 
 def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:

@@ -58,6 +58,7 @@ def assemble(
         settings=pack.settings,
         sentences=sentences,
         revision=revision_of(pack, sentences),
+        routes=pack.routes,
         unused=tuple(_unused(pack, compiled.entries)),
         files=tuple(pack.texts),
         interpreter=Oso(pack, ANSWER_SECONDS),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sidecar.schema.messages import close_match, shown
 
-FIXTURES = ("schema.yaml", "settings.yaml", "reasons.yaml", "sources.yaml")
+FIXTURES = ("schema.yaml", "settings.yaml", "reasons.yaml", "routes.yaml", "sources.yaml")
 """The files of `fixtures`; further ones hold settings (`*_settings.yaml`)."""
 _YAML = frozenset({".yaml", ".yml"})
 _SPOILT = frozenset({".pol", ".polr", ".oso", ".plr"})

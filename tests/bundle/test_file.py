@@ -180,10 +180,10 @@ def test_a_bundle_that_is_cut_short_or_goes_on_is_refused(content: bytes) -> Non
         (lambda content: content.replace(b"false", b"true ", 1), "was altered: "),
         (
             lambda content: sealed(document_of(content), FORMAT + 1),
-            f"has format 2, and this sidecar reads format {FORMAT}; update this sidecar, or build",
+            f"has format {FORMAT + 1}, and this sidecar reads format {FORMAT}; update this sidecar",
         ),
         (
-            lambda _: b"sidecar-bundle 1 %d %064d\n" % (LARGEST_BUNDLE + 1, 0),
+            lambda _: b"sidecar-bundle %d %d %064d\n" % (FORMAT, LARGEST_BUNDLE + 1, 0),
             f"is larger than {LARGEST_BUNDLE} bytes; divide the policy",
         ),
     ],

@@ -90,7 +90,7 @@ def test_a_bundle_that_is_replaced_is_taken(
     [
         (lambda content: content[:200], "is cut short"),
         (lambda content: content.replace(b"note", b"nose", 1), "was altered"),
-        (lambda content: content.replace(b"bundle 1", b"bundle 9", 1), "has format 9"),
+        (lambda content: content.replace(b"bundle 2", b"bundle 9", 1), "has format 9"),
         (lambda _: b"", "is empty"),
     ],
 )
