@@ -128,6 +128,7 @@ def _other_lines(result: Replay) -> tuple[tuple[Lines, str], ...]:
         (result.another_schema, "not judged: written under another schema"),
         (result.stale, "not judged: denied as stale, before the policy was evaluated"),
         (result.bad_rows, "not judged: denied because of a row that does not fit the schema"),
+        (result.gateway, "not judged: denied at a gateway, before the policy was evaluated"),
         (result.searches, "not judged: searches"),
         (result.permissions, "not judged: lists of permissions"),
         (result.unreadable, "cannot be read"),
@@ -201,6 +202,7 @@ def _members(result: Replay) -> dict[str, object]:
         "another_schema": _counted(result.another_schema),
         "stale": _counted(result.stale),
         "bad_rows": _counted(result.bad_rows),
+        "gateway": _counted(result.gateway),
         "searches": _counted(result.searches),
         "permissions": _counted(result.permissions),
         "unreadable": {

@@ -17,6 +17,8 @@ from sidecar.diagram.paths import NOW
 
 DECISION = b'{"kind":"decision","decision_id":"'
 """What the line of a decision begins with; its id is next."""
+GATEWAY = b'{"kind":"gateway","decision_id":"'
+"""The same of a request at a gateway that no policy decided."""
 PERMISSIONS = b'{"kind":"permissions'
 SEARCH = b'{"kind":"search'
 

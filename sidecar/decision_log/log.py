@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
-from sidecar.decision_log.entry import PERMISSIONS, SEARCH, Entry, entry_of, entry_of_decision
+from sidecar.decision_log.entry import (
+    GATEWAY,
+    PERMISSIONS,
+    SEARCH,
+    Entry,
+    entry_of,
+    entry_of_decision,
+)
 from sidecar.decision_log.file import LineFile, UnwrittenError
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.line import Lines
@@ -43,18 +50,48 @@ class DecisionLog:
         self._failure = ""
         """Of the last lines that this process wrote; empty when they were written."""
 
-    def decision(
-        self, request: Request, decision: Decision, policy: Policy, facts: Facts, now: datetime
+    def decision(  # noqa: PLR0913, PLR0917  all that a line tells
+        self,
+        request: Request,
+        decision: Decision,
+        policy: Policy,
+        facts: Facts,
+        now: datetime,
+        gateway: Mapping[str, object] | None = None,
     ) -> Entry:
-        """Return the entry of a decision, with the facts that it was made from."""
+        """Return the entry of a decision, with the facts that it was made from.
+
+        Args:
+            request: What was asked.
+            decision: The decision of the policy.
+            policy: The policy.
+            facts: The snapshot.
+            now: The moment of the decision.
+            gateway: By which route a gateway asked, and what it was answered; None where none did.
+        """
         read, rules = record_of(request, policy, facts, now)
         return entry_of_decision(
             {
                 "revisions": _revisions(policy, facts),
+                **({} if gateway is None else {"gateway": gateway}),
                 **self._lines.asked(request, policy.schema),
                 **self._lines.answered(decision, read, policy.settings, rules),
             }
         )
+
+    def refusal(
+        self, reason: str, gateway: Mapping[str, object], policy: Policy, facts: Facts
+    ) -> Entry:
+        """Return the entry of a request at a gateway that was denied before the policy was asked.
+
+        Args:
+            reason: The code.
+            gateway: As for `decision`.
+            policy: The current policy.
+            facts: The current snapshot.
+        """
+        members = {"revisions": _revisions(policy, facts), "gateway": gateway}
+        return entry_of(GATEWAY, {**members, "decision": False, "reasons": [reason]})
 
     def permissions(
         self, request: Request, permitted: PermittedActions, policy: Policy, facts: Facts

@@ -97,7 +97,11 @@ class PermissionsLine(_Line, frozen=True, tag="permissions"):
     """The line of a list of permissions, which says nothing of the facts either."""
 
 
-AnyLine = DecisionLine | SearchLine | PermissionsLine
+class GatewayLine(_Line, frozen=True, tag="gateway"):
+    """The line of a request at a gateway that was denied before the policy was asked."""
+
+
+AnyLine = DecisionLine | SearchLine | PermissionsLine | GatewayLine
 
 _DECODER = msgspec.json.Decoder(AnyLine)
 

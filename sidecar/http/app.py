@@ -22,7 +22,7 @@ from sidecar.http import (
     routes_metadata,
 )
 from sidecar.http.authentication import Access
-from sidecar.http.endpoints import RESPONDERS
+from sidecar.http.endpoints import ENDPOINTS
 from sidecar.http.environment import Environment, Limits, utc_now
 from sidecar.http.flask_app import new_app
 from sidecar.http.flask_response import rendered
@@ -134,8 +134,10 @@ def _register_service(app: Flask, service: Service) -> None:
         head = RequestHead.of(request.environ)
         return rendered(service.answer(request.path, head, _whole_body()))
 
-    for path in RESPONDERS:
-        app.add_url_rule(path, path, view, methods=["POST"])
+    for each in ENDPOINTS:
+        if each.respond is not None:
+            methods = ["POST"] if each.questions else ["GET"]
+            app.add_url_rule(each.path, each.path, view, methods=methods)
 
 
 def _whole_body() -> bytes:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from sidecar.http import routes_evaluation, routes_native, routes_search
+from sidecar.http import routes_evaluation, routes_gateway, routes_native, routes_search
+from sidecar.http.gateways import DIALECTS, ENVOY
 from sidecar.http.message import Response
 from sidecar.http.request_context import RequestContext
 from sidecar.http.requests import (
@@ -69,6 +70,8 @@ class Endpoint:
     """Whether it cannot answer without a policy and a snapshot."""
     validated: bool = False
     """Whether `ETag` and `If-None-Match` are understood."""
+    fields: tuple[str, ...] = ()
+    """Header fields that it needs."""
     statuses: Mapping[int, Any] = field(default_factory=dict)
     """Other statuses with the type of their body, beside those that every endpoint has."""
 
@@ -80,6 +83,21 @@ _SHORT: Example = {"subject": "user:ana", "action": "read", "resource": "documen
 _LONG: Example = {"subject": _ANA, "action": _READ, "resource": _REPORT}
 _SOUGHT_SUBJECT: Example = {**_LONG, "subject": {"type": "user"}, "page": {"limit": 10}}
 _SOUGHT_RESOURCE: Example = {**_LONG, "resource": {"type": "document"}}
+
+_GATEWAYS = tuple(
+    Endpoint(
+        path=path,
+        name=dialect.name,
+        respond=routes_gateway.gateway,
+        summary=f"May this proxy let the request through? In the dialect of {dialect.name}.",
+        answers=(Answer,),
+        fields=tuple(name.decode() for name in dialect.fields()),
+        statuses={401: Answer, 403: Answer, 404: None},
+    )
+    for path, dialect in DIALECTS.items()
+    if path != ENVOY
+)
+"""The paths and methods below `ENVOY` are those of a proxy's clients."""
 
 ENDPOINTS = (
     Endpoint(
@@ -164,6 +182,7 @@ ENDPOINTS = (
         answers=(FoundActions,),
         examples={"all of them": {"subject": _ANA, "resource": _REPORT}},
     ),
+    *_GATEWAYS,
     Endpoint(
         path="/.well-known/authzen-configuration",
         name="metadata",
@@ -196,7 +215,20 @@ ENDPOINTS = (
     ),
 )  # fmt: skip
 
-RESPONDERS: Mapping[str, Callable[[RequestContext], Response]] = {
-    each.path: each.respond for each in ENDPOINTS if each.respond is not None
+_POSTED: Mapping[str, Callable[[RequestContext], Response]] = {
+    each.path: each.respond for each in ENDPOINTS if each.respond is not None and each.questions
 }
-"""What the worker responds to without Flask, by path; the method is POST."""
+RESPONDERS: Mapping[str, Callable[[RequestContext], Response]] = {
+    **_POSTED,
+    **dict.fromkeys(DIALECTS, routes_gateway.gateway),
+}
+"""What the worker responds to without Flask."""
+
+
+def endpoint_at(method: str, path: str) -> str | None:
+    """Return the one of `RESPONDERS` that a request is for; None if there is none."""
+    if method == "POST" and path in _POSTED:
+        return path
+    if path.startswith(ENVOY):
+        return ENVOY
+    return path if method == "GET" and path in DIALECTS else None

@@ -12,6 +12,7 @@ from sidecar.decision_log import DecisionLog
 from sidecar.facts import Facts
 from sidecar.http.json_body import MAX_DEPTH
 from sidecar.http.pagination import Paging
+from sidecar.http.subjects import TokenVerifier
 from sidecar.reload import Pair
 
 utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is read
@@ -47,6 +48,8 @@ class Environment:
     """How long a request waits, in a thread, for the facts of its `min_revision`."""
     request_look: Callable[[], None] | None = None
     """Has the source of facts looked at before its time; None where nobody can."""
+    tokens: TokenVerifier | None = None
+    """Verifies the JWTs of gateways; None where there are no keys."""
     with_context: bool = True
     """Whether AuthZEN's decisions have a `context` where there are no obligations."""
 

@@ -60,6 +60,10 @@ class Rejection(Enum):
         HTTPStatus.NOT_FOUND,
         "there is no metadata: the setting `public-url` is not set",
     )
+    NO_ROUTES = (
+        HTTPStatus.NOT_FOUND,
+        "the policy has no routes for gateways: there is no `routes.yaml` in it",
+    )
     WRONG_METHOD = (HTTPStatus.METHOD_NOT_ALLOWED, "this path does not take this method")
     INCOMPLETE = (HTTPStatus.REQUEST_TIMEOUT, "the request did not come to its end in time")
     LONG_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")

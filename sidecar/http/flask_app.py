@@ -12,6 +12,7 @@ from sidecar.errors import SidecarError
 from sidecar.http.authentication import Access
 from sidecar.http.errors import error_response, rejection_of
 from sidecar.http.flask_response import rendered
+from sidecar.http.gateways import credentials
 from sidecar.http.message import RequestHead
 
 
@@ -57,7 +58,7 @@ def _register_access(app: Flask, access: Access) -> None:
     @app.before_request
     def admit() -> flask.Response | None:
         path = request.url_rule.rule if request.url_rule else ""
-        refusal = access.refusal_at(path, RequestHead.of(request.environ).authorization)
+        refusal = access.refusal_at(path, credentials(path, RequestHead.of(request.environ)))
         return rendered(refusal) if refusal else None
 
 

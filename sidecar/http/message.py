@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -38,6 +38,11 @@ class RequestHead(msgspec.Struct, gc=False):
 
     headers: Mapping[bytes, bytes]
     """By lower-case names."""
+    repeated: Collection[bytes] = ()
+    """Names of fields that came more than once; their values are joined by commas."""
+    method: str = ""
+    target: bytes = b""
+    """As it was sent: the path, perhaps with a query."""
 
     @classmethod
     def of(cls, environ: Mapping[str, Any]) -> RequestHead:

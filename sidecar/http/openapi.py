@@ -17,6 +17,7 @@ from sidecar.http.authentication import is_open
 from sidecar.http.endpoints import ENDPOINTS, Endpoint
 from sidecar.http.flask_response import rendered
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION, REVISION_PATTERN, SECONDS_PATTERN
+from sidecar.http.gateways import CREDENTIALS, DIALECTS
 from sidecar.http.responses import Faulty, Refusal
 from sidecar.http.routes_metadata import WELL_KNOWN
 
@@ -26,7 +27,8 @@ _SENTENCES = {
     HTTPStatus.OK: "The answer; a denial is one too.",
     HTTPStatus.NOT_MODIFIED: "The answer that the caller has still holds.",
     HTTPStatus.BAD_REQUEST: "The question is malformed; asking again will not help.",
-    HTTPStatus.UNAUTHORIZED: "The caller shows no token that is known.",
+    HTTPStatus.UNAUTHORIZED: "It is not known who asks.",
+    HTTPStatus.FORBIDDEN: "A proxy must not let the request through; the reasons say why.",
     HTTPStatus.NOT_FOUND: "There is nothing at this path.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.SERVICE_UNAVAILABLE: "There is nothing to answer from now, or only what is too old; "
@@ -108,7 +110,7 @@ def document(public_url: str, *, tokens: bool = False) -> Document:
         "components": {
             "schemas": components,
             "responses": {name: _refusal(status) for status, name in _NAMES.items()},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}} if tokens else {},
+            "securitySchemes": _SCHEMES if tokens else {},
         },
     }
 
@@ -142,6 +144,8 @@ def _operation(
         refusals.append(HTTPStatus.SERVICE_UNAVAILABLE)
     if endpoint.questions:
         operation["parameters"] = [*_DEMANDS]
+    if endpoint.fields:
+        operation["parameters"] = [*map(_field, endpoint.fields)]
     if endpoint.validated:
         operation["parameters"].append(_IF_NONE_MATCH)
         responses["200"]["headers"] = {"ETag": _ETAG}
@@ -158,11 +162,25 @@ def _operation(
 
 
 def _guard(endpoint: Endpoint, operation: Document) -> None:
-    operation["security"] = [] if is_open(endpoint.path) else [{"token": []}]
-    if operation["security"]:
-        unknown = HTTPStatus.UNAUTHORIZED
-        response = {"$ref": f"#/components/responses/{_NAMES[unknown]}"}
-        operation["responses"][str(unknown.value)] = response
+    if is_open(endpoint.path):
+        operation["security"] = []
+        return
+    scheme = "gateway_token" if endpoint.path in DIALECTS else "token"
+    operation["security"] = [{scheme: []}]
+    unknown = HTTPStatus.UNAUTHORIZED
+    responses = operation["responses"]
+    if (other := responses.get(str(unknown.value))) is not None:  # its own reason
+        schema = other["content"]["application/json"]["schema"]
+        refusal = {"$ref": "#/components/schemas/Refusal"}
+        responses[str(unknown.value)] = _response(unknown, [schema, refusal])
+    else:
+        responses[str(unknown.value)] = {"$ref": f"#/components/responses/{_NAMES[unknown]}"}
+
+
+_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "gateway_token": {"type": "apiKey", "in": "header", "name": CREDENTIALS.decode()},
+}
 
 
 _ETAG = {"required": True, "schema": {"type": "string"}}
@@ -188,6 +206,10 @@ _IF_NONE_MATCH = {
     "description": "The `ETag` of the answer that the caller has.",
     "schema": {"type": "string"},
 }
+
+
+def _field(name: str) -> Document:
+    return {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
 
 
 def _one_of(schemas: Sequence[Document]) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from math import inf
 from time import monotonic, sleep
@@ -222,6 +222,16 @@ class RequestContext:
             InvalidRequestError: A declared property has the wrong JSON type.
             TakesLongError: A rule needs the interpreter, and other connections wait.
         """
+        decision = self.decision(request, identifier, demand)
+        entry = self.entry(request, decision)
+        prefix, suffix = write(decision)
+        lasts = demand is NO_DEMAND and (entry is None or entry.is_lasting)
+        return Answer(
+            prefix, suffix, decision.allowed, entry, valid=decision.valid if lasts else None
+        )
+
+    def decision(self, request: Request, identifier: bytes, demand: Demand = NO_DEMAND) -> Decision:
+        """Return the decision on a request, as `decide` does, without an answer."""
         is_stale = self.is_stale(demand)
         self.fix()
         if is_stale:
@@ -232,16 +242,22 @@ class RequestContext:
         for fault in decision.faults:
             what = "data" if isinstance(fault, DataFault) else "policy"
             LOG.error("%s error, denied: %s (decision %s)", what, fault, identifier.decode())
-        entry: Entry | None = None
-        if self.environment.log is not None:
-            entry = self.environment.log.decision(
-                request, decision, self.policy, self.snapshot, self.now
-            )
-        prefix, suffix = write(decision)
-        lasts = demand is NO_DEMAND and (entry is None or entry.is_lasting)
-        return Answer(
-            prefix, suffix, decision.allowed, entry, valid=decision.valid if lasts else None
-        )
+        return decision
+
+    def entry(
+        self, request: Request, decision: Decision, gateway: Mapping[str, object] | None = None
+    ) -> Entry | None:
+        """Return the entry of a decision for the log; None where there is no log.
+
+        Args:
+            request: What was decided.
+            decision: The decision.
+            gateway: By which route a gateway asked; None where none did.
+        """
+        log = self.environment.log
+        if log is None:
+            return None
+        return log.decision(request, decision, self.policy, self.snapshot, self.now, gateway)
 
     def log(self, entry: Entry | None, identifier: bytes = b"") -> None:
         """Have the line of an answer written before the response is sent."""

@@ -15,6 +15,7 @@ from sidecar.http.decision_ids import new_id
 from sidecar.http.endpoints import RESPONDERS
 from sidecar.http.environment import Environment
 from sidecar.http.errors import Rejection, error_response
+from sidecar.http.gateways import credentials
 from sidecar.http.message import NO_LINES, RequestHead, Response
 from sidecar.http.request_context import MAX_BYTES_AT_ONCE, RequestContext, TakesLongError
 
@@ -39,7 +40,7 @@ class Service:
             head: Its header fields.
             body: All of its bytes.
         """
-        refusal = self._access.refusal(head.authorization)
+        refusal = self._access.refusal(credentials(endpoint, head))
         if refusal is not None:
             return refusal
         try:
@@ -61,7 +62,7 @@ class Service:
             body: All of its bytes.
             now: The moment, at most a millisecond old.
         """
-        refusal = self._access.refusal(head.authorization)
+        refusal = self._access.refusal(credentials(endpoint, head))
         if refusal is not None:
             return refusal
         if len(body) > MAX_BYTES_AT_ONCE:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.decision_log.hashing import Hashing
-from sidecar.decision_log.reader import DecisionLine, SearchLine, read_line
+from sidecar.decision_log.reader import DecisionLine, GatewayLine, SearchLine, read_line
 from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -106,6 +106,8 @@ class Replay:
     """Denied because of a row that breaks the schema: what the rules read then is not known."""
     searches: Lines = field(default_factory=Lines)
     permissions: Lines = field(default_factory=Lines)
+    gateway: Lines = field(default_factory=Lines)
+    """Denied at a gateway before the policy was evaluated."""
     unreadable: Lines = field(default_factory=Lines)
     errors: list[tuple[int, str]] = field(default_factory=list)
     """The first of the lines that cannot be read, and why."""
@@ -115,7 +117,7 @@ class Replay:
         """How many lines could be read, judged or not."""
         beside = (
             *(self.another_schema, self.stale, self.bad_rows),
-            *(self.searches, self.permissions),
+            *(self.searches, self.permissions, self.gateway),
         )
         return self.counts.total() + sum(lines.count for lines in beside)
 
@@ -128,7 +130,8 @@ class Replay:
     def not_judged(self) -> int:
         """How many lines could not be judged, or not in full.
 
-        A denial as stale is not one of them: every policy leaves it as it is. Nor is one because
+        A denial as stale, or at a gateway before the policy was evaluated, is not one of them:
+        every policy leaves it as it is. Nor is one because
         of a bad row, since the facts are at fault, and no policy is to allow what would read it.
         """
         beside = (self.another_schema, self.searches, self.permissions, self.unreadable)
@@ -157,6 +160,8 @@ def replay(
             line = read_line(text)
             if isinstance(line, DecisionLine):
                 _add(result, number, line, judge.judge(line), policy)
+            elif isinstance(line, GatewayLine):
+                result.gateway.add(number)
             else:
                 kind = result.searches if isinstance(line, SearchLine) else result.permissions
                 kind.add(number)

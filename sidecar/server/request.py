@@ -7,7 +7,7 @@ supported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, MutableSequence, Sequence
 
 from httptools import HttpRequestParser
 
@@ -60,13 +60,11 @@ class RefusedError(Exception):
 class Request(RequestHead, gc=False):
     """One request; its body is added once all of it has arrived."""
 
-    method: str
-    target: bytes
-    path: str
+    path: str = ""
     """As it was sent: no path of ours needs escapes, so none are decoded."""
-    version: str
+    version: str = "1.1"
     """Either `1.0` or `1.1`."""
-    keep_alive: bool
+    keep_alive: bool = True
     """Whether the client may send another request."""
     body: bytes = b""
 
@@ -93,7 +91,11 @@ class Request(RequestHead, gc=False):
 
 
 def read_head(
-    parser: HttpRequestParser, target: bytes, headers: Headers, limits: Limits
+    parser: HttpRequestParser,
+    target: bytes,
+    headers: Headers,
+    repeated: Collection[bytes],
+    limits: Limits,
 ) -> Request:
     """Return the request that a head begins.
 
@@ -101,6 +103,7 @@ def read_head(
         parser: It has just read the head.
         target: As it was sent.
         headers: Its fields.
+        repeated: The names of those that came more than once.
         limits: Of this worker.
 
     Raises:
@@ -124,7 +127,7 @@ def read_head(
         path = _origin_form(target).decode("latin-1").partition("?")[0]
     if int(headers.get(b"content-length", 0)) > limits.max_body_bytes:
         raise RefusedError(Rejection.LONG_BODY)
-    return Request(headers, _METHODS[method], target, path, version, keep_alive)
+    return Request(headers, repeated, _METHODS[method], target, path, version, keep_alive)
 
 
 def ids_of(headers: Headers, repeated: Fields) -> Headers:
@@ -139,8 +142,8 @@ def join_fields(
     repeated: MutableSequence[tuple[bytes, bytes]],
     limits: Limits,
     head_bytes: int,
-) -> None:
-    """Join the values of repeated header fields.
+) -> Collection[bytes]:
+    """Join the values of repeated header fields, and return their names.
 
     Args:
         headers: The first field of each name.
@@ -161,13 +164,15 @@ def join_fields(
     ):
         raise RefusedError(Rejection.MANY_FIELDS)
     if not repeated:
-        return
+        return ()
+    names = frozenset(name for name, _ in repeated)
     for name, _ in repeated:
         if name in _SINGLE:
             raise RefusedError(Rejection.REPEATED_FIELD, name.decode("latin-1"))
     for name, value in repeated:
         headers[name] += b"," + value
     repeated.clear()
+    return names
 
 
 def _check_unusual(headers: Headers, version: str) -> None:

@@ -236,6 +236,9 @@ class RequestParser:
         lines = b"".join(b"%b: %b\r\n" % field for field in fields)
         self._begin()
         self._llhttp.feed_data(first.encode("latin-1") + lines + b"\r\n")
+        anew = self._incoming or (self._requests[-1] if self._requests else None)
+        if anew is not None:
+            anew.repeated = request.repeated
 
     # --- called by llhttp -----------------------------------------------------------------------
 
@@ -258,8 +261,9 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         """Read the head, or refuse it."""
         try:
-            join_fields(self._headers, self._repeated, self._limits, self._head_bytes)
-            self._incoming = read_head(self._llhttp, self._target, self._headers, self._limits)
+            headers, limits = self._headers, self._limits
+            repeated = join_fields(headers, self._repeated, limits, self._head_bytes)
+            self._incoming = read_head(self._llhttp, self._target, headers, repeated, limits)
         except RefusedError as refused:
             self._refuse(refused)
         else:

@@ -17,7 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from time import monotonic
 
-from sidecar.http import RESPONDERS, Access, Response
+from sidecar.http import Access, Response, endpoint_at
 from sidecar.http import Service as HttpService
 from sidecar.http.authentication import is_open
 from sidecar.http.errors import Rejection
@@ -136,8 +136,9 @@ class Service:
     def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Response | None:
         """Return the response, or None where a thread has to find it."""
         path, http = request.path, self._http
-        if http is not None and path in RESPONDERS and request.method == "POST":
-            response = http.answer_now(path, request, request.body, self._now(http))
+        endpoint = endpoint_at(request.method, path)
+        if http is not None and endpoint is not None:
+            response = http.answer_now(endpoint, request, request.body, self._now(http))
             if response is None or response.status != _UNAUTHORIZED:
                 connection.is_admitted = True
             return response
@@ -166,9 +167,9 @@ class Service:
 
     def _respond(self, client: str, request: Request) -> Response:
         """Return a response in a thread, however long it takes; its lines are logged by then."""
-        http = self._http
-        if http is not None and request.path in RESPONDERS and request.method == "POST":
-            return http.answer(request.path, request, request.body)
+        http, endpoint = self._http, endpoint_at(request.method, request.path)
+        if http is not None and endpoint is not None:
+            return http.answer(endpoint, request, request.body)
         return call(self._application, request, client)
 
     def may_take_long(self) -> bool:

@@ -703,6 +703,7 @@ def sentences_file(tmp_path: Path, text: str) -> Path:
 STANDARD = [
     "unknown_subject", "unknown_resource", "unknown_action", "already_exists", "not_granted",
     "stale_data", "data_error", "policy_error",
+    "no_route", "ambiguous_path", "gateway_headers", "not_identified", "unmet_obligation",
 ]  # fmt: skip
 
 

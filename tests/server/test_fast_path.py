@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.http import RESPONDERS, Access, RequestHead
+from sidecar.http import Access, RequestHead
+from sidecar.http.endpoints import ENDPOINTS
 from sidecar.server import service
 from tests.server.loopback import Loopback, application, loopback, responses
 
@@ -41,7 +42,7 @@ def ways() -> Iterator[Loopback]:
 def by_flask(ways: Loopback, sent: bytes) -> bytes:
     """Return the response where no path is answered by the event loop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "RESPONDERS", {})
+        patch.setattr(service, "endpoint_at", lambda *_: None)
         return ways.exchange(sent)
 
 
@@ -155,7 +156,7 @@ fields = st.lists(
 
 
 @given(
-    st.sampled_from(sorted(RESPONDERS)),
+    st.sampled_from(sorted(each.path for each in ENDPOINTS if each.questions)),
     written(),
     fields,
     st.sampled_from([f"Bearer {TOKEN}", f"bearer  {TOKEN}", "Bearer x", "Basic x", ""]),
