@@ -38,6 +38,8 @@ FROM ${BUNDLE_BASE} AS bundle
 
 COPY --from=bundle-build /sidecar /sidecar
 
+# SIDECAR_TOKENS is a path.
+# hadolint ignore=DL3064
 ENV PATH=/sidecar/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -72,6 +74,8 @@ COPY --from=build /sidecar /sidecar
 COPY policies /policies
 COPY fixtures /fixtures
 
+# SIDECAR_TOKENS is a path.
+# hadolint ignore=DL3064
 ENV PATH=/sidecar/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak bench bench-core bench-followers image image-test lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak bench bench-core bench-followers image image-test sbom audit lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8191" passes options to `serve`.
 PYTHON ?=
@@ -44,11 +44,12 @@ test: .venv/testing ## All that must pass: lint, types, architecture, tests, pol
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory policy
 
-lint: .venv/testing ## Formatting, lint, types, architecture
+lint: .venv/testing ## Formatting, lint, types, architecture, the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 unit: .venv/testing ## Tests, the end-to-end ones included
 	$(BYTECODE) $(BIN)/python -m pytest $(TESTS)
@@ -106,12 +107,20 @@ bench-followers: .venv/testing ## 100 followers of one PostgreSQL server: what t
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .
 
+sbom: .venv/audit/installed ## Write what the image of the pack consists of to dist/sbom.cdx.json (CycloneDX)
+	@mkdir -p dist
+	.venv/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json .venv/audit/image
+
+audit: .venv/audit/installed ## Known vulnerabilities of what the images consist of; needs data from pypi.org
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-postgres.lock
+
 lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows into the locks
 	$(LOCK) --extra review --extra postgres --group dev --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --extra review --output-file requirements-review.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --extra postgres --output-file requirements-postgres.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
+	$(LOCK) --constraint requirements-dev.lock --group audit --output-file requirements-audit.lock
 	$(LOCK) --constraint requirements-dev.lock --group bench --output-file requirements-bench.lock pyproject.toml
 
 clean: ## Remove all that make made
@@ -149,6 +158,14 @@ clean: ## Remove all that make made
 	@.venv/bench/bin/$(PYTHON_INSTALL) --no-deps --no-build-isolation --no-index --editable .
 	@mkdir -p .venv/bench/npm && cp bench/package.json bench/package-lock.json .venv/bench/npm
 	@cd .venv/bench/npm && npm install --silent --no-audit --no-fund
+	@touch $@
+
+# An environment of its own, beside one that holds what the images hold.
+.venv/audit/installed: requirements-audit.lock requirements-postgres.lock | .venv/bin/pip
+	@echo "installing the tools of requirements-audit.lock"
+	@$(BIN)/python -m venv .venv/audit && $(BIN)/python -m venv --without-pip .venv/audit/image
+	@.venv/audit/bin/$(PYTHON_INSTALL) $(LOCKED) -r requirements-audit.lock
+	@.venv/audit/bin/$(subst pip install,pip --python .venv/audit/image install,$(PYTHON_INSTALL)) $(LOCKED) -r requirements-postgres.lock
 	@touch $@
 
 .venv/bin/pip:
