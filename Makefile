@@ -60,9 +60,10 @@ coverage: .venv/testing ## The same tests with branch coverage, which takes half
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-system: .venv/testing ## What needs more than the locks: another Python, PostgreSQL
+test-system: .venv/testing ## What needs more than the locks: another Python, PostgreSQL, systemd
 # Debian's servers, which nobody needs to start: the tests do.
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
+	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
 soak: .venv/testing ## Five minutes of random writes and faults, every answer checked against a model
