@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -50,6 +51,11 @@ class Application(BaseApplication):  # type: ignore[misc]  # its base is untyped
 
 class Master(Arbiter):  # type: ignore[misc]  # its base is untyped
     """The process that starts the workers; it removes no socket of another server."""
+
+    def __init__(self, app: Application) -> None:
+        super().__init__(app)
+        # At SIGUSR2 it starts what this process was started as, `python -m sidecar` included.
+        self.START_CTX["args"] = sys.orig_argv
 
     def start(self) -> None:
         """Begin to listen, and remember which files of sockets are ours."""

@@ -218,6 +218,21 @@ def test_told_to_start_its_workers_anew_it_keeps_the_last_good_answers_of_bad_fi
     assert sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
 
 
+def test_told_to_start_another_master_it_starts_what_it_was_started_as(sidecar: Sidecar) -> None:
+    """Both listen at the same socket; then the old one is stopped, as at an upgrade."""
+    sidecar.process.send_signal(signal.SIGUSR2)
+    until(lambda: len(sidecar.workers()) == 4)
+    new = re.findall(r"Listening at: \S+ \((\d+)\)", sidecar.log())[-1]
+    try:
+        sidecar.process.terminate()
+        status = sidecar.process.wait(PATIENCE)
+        told = sidecar.ask("/v1/authorize", EDIT)
+    finally:
+        os.kill(int(new), signal.SIGTERM)
+
+    assert (status, told[0], told[1]["decision"]) == (0, 200, True)
+
+
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
