@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak bench bench-core bench-followers image image-test sbom audit lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak stress bench bench-core bench-followers image image-test sbom audit lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8191" passes options to `serve`.
 PYTHON ?=
@@ -12,6 +12,8 @@ FOLLOWERS ?=
 # SECONDS=... is how long `make soak` takes, SEED=... what it does.
 SECONDS ?= 300
 SEED ?= 1
+# REQUESTS=... is how many requests each test of `make stress` sends at least.
+REQUESTS ?= 200000
 # EXAMPLE="--postgresql" runs the example on a PostgreSQL server of its own.
 EXAMPLE ?=
 BIN := .venv/bin
@@ -23,7 +25,7 @@ DEPTH ?= 5
 # WORKERS=... is how many processes share the tests; CI has two cores.
 WORKERS ?= 2
 # A worker with nothing left to do takes tests from the other, so that both end together.
-TESTS := --ignore tests/system --ignore tests/image --numprocesses $(WORKERS) --dist worksteal
+TESTS := --ignore tests/system --ignore tests/image --ignore tests/stress --numprocesses $(WORKERS) --dist worksteal
 # Tests start a hundred processes: what one has compiled the next reads, whatever the machine's own
 # setting is, and out of the way of the sources.
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/pycache
@@ -69,6 +71,10 @@ test-system: .venv/testing ## What needs more than the locks: another Python, Po
 soak: .venv/testing ## Five minutes of random writes and faults, every answer checked against a model
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
 	SOAK_SECONDS=$(SECONDS) SOAK_SEED=$(SEED) $(BYTECODE) $(BIN)/python -m pytest -s tests/system/test_soak.py
+
+stress: .venv/testing ## Restarts, reloads, kills and exhaustion under load, 200,000 requests each
+	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends gcc libc6-dev; }
+	STRESS_REQUESTS=$(REQUESTS) $(BYTECODE) $(BIN)/python -m pytest -s tests/stress
 
 policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test

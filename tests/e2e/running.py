@@ -200,10 +200,11 @@ def serving(
     variables: Mapping[str, str] = AS_THEY_ARE,
     pack: Sequence[str] = PACK,
     python: str = sys.executable,
+    through: Sequence[str] = (),
 ) -> Iterator[Sidecar]:
     """Run it until the block ends, at a free port, once all its workers are there."""
     chosen = ("--port", "0", "--workers", str(workers), *options)
-    process = start(root, *chosen, pack=pack, python=python, **variables)
+    process = start(root, *chosen, pack=pack, python=python, through=through, **variables)
     try:
         until(lambda: process.poll() is not None or "Listening at" in (root / "log").read_text())
         found = re.search(r"Listening at: https?://[0-9.]+:(\d+)", (root / "log").read_text())
