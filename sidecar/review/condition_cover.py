@@ -18,7 +18,7 @@ from sidecar.diagram.paths import Literal, Operand
 from sidecar.diagram.questions import Exists, Present
 from sidecar.errors import SidecarError
 from sidecar.review.aligned_diagrams import Joined, Scope
-from sidecar.review.conditions import Answered
+from sidecar.review.conditions import Outcomes
 from sidecar.review.example import Example
 from sidecar.review.phrases import Wording
 from sidecar.review.regions import Cube, Regions
@@ -69,7 +69,7 @@ class Conjunction:
     words: tuple[Word, ...]
     places: tuple[int, ...]
     """Of the tests that are answered."""
-    answers: tuple[Answered, ...]
+    answers: tuple[Outcomes, ...]
     """One for each of these tests."""
 
 
@@ -245,7 +245,7 @@ class Covering:
         yield from kept
 
 
-def _importance(answered: Answered, index: int) -> tuple[int, int]:
+def _importance(answered: Outcomes, index: int) -> tuple[int, int]:
     """Order conditions from those that people miss least: whether things exist, what is not so."""
     if isinstance(answered.test.question, Exists | Present):
         return 0, index

@@ -10,7 +10,7 @@ from sidecar.diagram.paths import Path, json_form
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Outcomes:
     """One test with the outcomes that it may have; never none, and never all of them."""
 
     test: Test
@@ -35,10 +35,10 @@ class Answered:
         return tuple(label for at, label in enumerate(self.labels) if at in self.outcomes)
 
     @property
-    def opposite(self) -> Answered:
+    def opposite(self) -> Outcomes:
         """The same test with all its other outcomes."""
         every = frozenset(outcomes_of(self.test, self.labels))
-        return Answered(self.test, self.labels, every - self.outcomes)
+        return Outcomes(self.test, self.labels, every - self.outcomes)
 
     @property
     def is_other(self) -> bool:
@@ -54,7 +54,7 @@ class RowOf:
     holds: bool
 
 
-Condition = Answered | RowOf
+Condition = Outcomes | RowOf
 """What has to hold in a state."""
 
 

@@ -23,7 +23,7 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Facts
 from sidecar.model import Request
 from sidecar.review.aligned_diagrams import Joined
-from sidecar.review.conditions import Answered, Condition, RowOf
+from sidecar.review.conditions import Condition, Outcomes, RowOf
 from sidecar.review.fact_slots import EntityRow, Sent, Slot, Slots
 from sidecar.review.regions import Cube, Regions, merged
 from sidecar.schema import Kind
@@ -41,7 +41,7 @@ class Turn:
     """Facts that turn the decision when they change, and to what."""
 
     facts: Mapping[Slot, Path]
-    ways: tuple[tuple[Answered, ...], ...]
+    ways: tuple[tuple[Outcomes, ...], ...]
     """Ways to change them, shortest first: the outcomes that are different then, without those
     that follow from others."""
 
@@ -75,7 +75,7 @@ class Changes:
         self._regions = Regions(joined, scope)
         self._trees = joined.trees
         self._facts: dict[Slot, Path] = {}
-        self._current: dict[int, Answered] = {}
+        self._current: dict[int, Outcomes] = {}
         """Each test that has an outcome now, with it."""
         labels = self._regions.labels(self._allowed)
         questions = {place: self._trees.tests[place].question for place in labels}
@@ -83,7 +83,7 @@ class Changes:
             outcome = outcome_of(sources, self._trees.tests[place], labels[place])
             if outcome is not None:
                 test = self._trees.tests[place]
-                self._current[place] = Answered(test, labels[place], frozenset({outcome}))
+                self._current[place] = Outcomes(test, labels[place], frozenset({outcome}))
             for slot, path in slots.of(question):
                 self._facts.setdefault(slot, path)
         self._dependencies = {
@@ -95,7 +95,7 @@ class Changes:
         comes = (path for slot, path in self._facts.items() if isinstance(slot, EntityRow))
         self._entities = tuple(dict.fromkeys((*rowless, *comes)))
         """Those that may exist without a row, and those whose row may come or go."""
-        self._omissions: dict[Slot, Answered] = {}
+        self._omissions: dict[Slot, Outcomes] = {}
         """Reference that the caller sends and could leave out, to the test of its presence."""
         if self._regions.is_empty(self._allowed, where=self._stays(frozenset())):
             self._omissions = dict(self._omitted())
@@ -123,7 +123,7 @@ class Changes:
             return dict(self._facts)
         return {slot: path for slot, path in self._facts.items() if self._is_near(slot, path)}
 
-    def now(self, answered: Answered) -> int | None:
+    def now(self, answered: Outcomes) -> int | None:
         """Return the outcome that a test has now, among the labels of an answer."""
         return outcome_of(self._sources, answered.test, answered.labels)
 
@@ -139,7 +139,7 @@ class Changes:
             isinstance(question, Same) and path in facts_of(question) for question in questions
         )
 
-    def _omitted(self) -> Iterator[tuple[Slot, Answered]]:
+    def _omitted(self) -> Iterator[tuple[Slot, Outcomes]]:
         for answered in self._current.values():
             question = answered.test.question
             if isinstance(question, Present) and self._slots.is_entity(question.path):
@@ -215,11 +215,11 @@ class Changes:
 
     def _shown(
         self, region: Node, changed: frozenset[Slot], *, allowed: bool
-    ) -> list[tuple[Answered, ...]]:
+    ) -> list[tuple[Outcomes, ...]]:
         """Return the ways in which these facts turn the decision, those shown to be so."""
         ways = islice(self._regions.cubes(region, where=self._stays(changed)), MOST_WAYS)
         shown = [way for way in ways if self._is_shown(changed, way, allowed=allowed)]
-        told: list[tuple[Answered, ...]] = []
+        told: list[tuple[Outcomes, ...]] = []
         for way in merged(shown):
             answers = self._reduced(changed, way)
             if not any(set(shorter) <= set(answers) for shorter in told):
@@ -236,7 +236,7 @@ class Changes:
         decision = authorize(request, policy, example.snapshot(policy.schema), example.now)
         return decision.allowed is allowed
 
-    def _reduced(self, changed: frozenset[Slot], way: Cube) -> tuple[Answered, ...]:
+    def _reduced(self, changed: frozenset[Slot], way: Cube) -> tuple[Outcomes, ...]:
         """Return the outcomes that are different from now, without those that others imply."""
         moved = {test: each for test, each in sorted(way.items()) if self._is_open(test, changed)}
         told = {t: each for t, each in moved.items() if self.now(each) not in each.outcomes}

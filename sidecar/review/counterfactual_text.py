@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sidecar.diagram.path_text import show
 from sidecar.diagram.paths import NOW, Operand, Path
 from sidecar.diagram.questions import Exists, Order, facts_of
-from sidecar.review.conditions import Answered
+from sidecar.review.conditions import Outcomes
 from sidecar.review.counterfactual import Changes, Turn
 from sidecar.review.fact_readings import Readings
 from sidecar.review.fact_slots import EntityRow, Sent, Slot
@@ -42,7 +42,7 @@ class Turning:
     facts: tuple[Fact, ...]
     ways: tuple[tuple[str, ...], ...]
     """What has to hold of them; each way is enough."""
-    told_to: str
+    audience: str
     """`user`: what the request says, or waiting; `administrator`: facts of the mount."""
 
     def line(self, answer: str) -> str:
@@ -85,13 +85,13 @@ class Turnings:
             if ways:
                 yield self._told(turn, ways)
 
-    def _told(self, turn: Turn, ways: tuple[tuple[Answered, ...], ...]) -> Turning:
+    def _told(self, turn: Turn, ways: tuple[tuple[Outcomes, ...], ...]) -> Turning:
         facts = tuple(self._fact(slot, path) for slot, path in turn.facts.items())
         told = dict.fromkeys(tuple(self._way(turn, way)) for way in ways)
         least = (way for way in told if not any(set(other) < set(way) for other in told))
-        return Turning(facts, tuple(least), self._told_to(turn, ways))
+        return Turning(facts, tuple(least), self._audience(turn, ways))
 
-    def _way(self, turn: Turn, way: tuple[Answered, ...]) -> Iterator[str]:
+    def _way(self, turn: Turn, way: tuple[Outcomes, ...]) -> Iterator[str]:
         """Yield the conditions of one way; of a reference to another entity nothing more."""
         for slot, path in turn.facts.items():
             if isinstance(slot, EntityRow):
@@ -104,7 +104,7 @@ class Turnings:
             if answered.test.question not in rows:  # as the row says already
                 yield self._words.answered(answered)
 
-    def _is_led_elsewhere(self, slot: Slot, path: Path, way: tuple[Answered, ...]) -> bool:
+    def _is_led_elsewhere(self, slot: Slot, path: Path, way: tuple[Outcomes, ...]) -> bool:
         return (
             not isinstance(slot, EntityRow)
             and all(path not in facts_of(answered.test.question) for answered in way)
@@ -117,19 +117,19 @@ class Turnings:
             return Fact(show(path), row, is_row=True)
         return Fact(self._words.path(path), self._readings.text(path), is_row=False)
 
-    def _told_to(self, turn: Turn, ways: tuple[tuple[Answered, ...], ...]) -> str:
+    def _audience(self, turn: Turn, ways: tuple[tuple[Outcomes, ...], ...]) -> str:
         said = all(isinstance(slot, Sent) for slot in turn.facts)
         timely = [each for way in ways for each in way if NOW in facts_of(each.test.question)]
         if not said or any(map(self._tells_of_the_mount, timely)):
             return ADMINISTRATOR
         return USER
 
-    def _tells_of_the_mount(self, answered: Answered) -> bool:
+    def _tells_of_the_mount(self, answered: Outcomes) -> bool:
         """Tell whether waiting for it would tell when something of the mount ends."""
         paths = facts_of(answered.test.question)
         return any(self._readings.reading(path).source == "mount" for path in paths)
 
-    def _is_later(self, answered: Answered) -> bool:
+    def _is_later(self, answered: Outcomes) -> bool:
         """Tell whether an answer can be given by waiting; what is not of the clock always can."""
         question, now = answered.test.question, self._changes.now(answered)
         if NOW not in facts_of(question) or now is None:

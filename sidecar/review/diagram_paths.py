@@ -18,7 +18,7 @@ from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Scope
-from sidecar.review.conditions import Answered, branches_of
+from sidecar.review.conditions import Outcomes, branches_of
 from sidecar.review.states import States
 
 Known = Mapping[Tested, bool]
@@ -43,7 +43,7 @@ class Way:
 
     nodes: tuple[int, ...]
     """The numbers of the nodes on it."""
-    answers: tuple[Answered, ...]
+    answers: tuple[Outcomes, ...]
 
 
 class Walks:
@@ -97,7 +97,7 @@ class Walks:
                     if node.labels.index(known) in outcomes:
                         yield from below(branch, (*numbers, branch.number))
                     continue
-                answers.append(Answered(test, node.labels, outcomes))
+                answers.append(Outcomes(test, node.labels, outcomes))
                 if self.states.possible(answers):
                     yield from below(branch, (*numbers, branch.number))
                 answers.pop()
@@ -138,7 +138,7 @@ def _assumed(policy: Policy, resource: str, action: str) -> dict[Tested, bool]:
     return known
 
 
-def answers_of(known: Known) -> Iterator[Answered]:
+def answers_of(known: Known) -> Iterator[Outcomes]:
     """Yield what is known as answers."""
     for question, holds in known.items():
-        yield Answered(Test(question, "finite"), YES_NO, frozenset({YES_NO.index(holds)}))
+        yield Outcomes(Test(question, "finite"), YES_NO, frozenset({YES_NO.index(holds)}))

@@ -70,7 +70,7 @@ def as_json(told: Explained) -> dict[str, Any]:
             {
                 "facts": [{"path": fact.path, "now": fact.value} for fact in turning.facts],
                 "ways": [list(way) for way in turning.ways],
-                "told_to": turning.told_to,
+                "told_to": turning.audience,
             }
             for turning in told.turning
         ],
@@ -114,7 +114,7 @@ def _turning(told: Explained) -> Iterator[tuple[str, Sequence[str]]]:
             ("nearest changes that the user may be told", USER),
             ("nearest changes, for an administrator only", ADMINISTRATOR),
         ):
-            lines = [turning.line("allowed") for turning in told.turning if turning.told_to == to]
+            lines = [turning.line("allowed") for turning in told.turning if turning.audience == to]
             if lines:
                 yield title, lines
 

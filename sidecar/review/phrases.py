@@ -26,7 +26,7 @@ from sidecar.diagram.questions import (
     ValueOf,
 )
 from sidecar.review.aligned_diagrams import Scope
-from sidecar.review.conditions import Answered
+from sidecar.review.conditions import Outcomes
 from sidecar.review.schema_union import OLD
 from sidecar.schema import Attribute, EntityType, Schema
 from sidecar.schema.messages import in_line, quoted
@@ -72,7 +72,7 @@ class Wording:
             case root:
                 return self._names.get(root, root.name)
 
-    def answered(self, answered: Answered) -> str:
+    def answered(self, answered: Outcomes) -> str:
         """Return one answer as a clause: ``account.plan is committed``."""
         holds = answered.labelled == (True,)
         match answered.test.question:
@@ -96,7 +96,7 @@ class Wording:
                 verb = "includes" if holds else "does not include"
                 return f"{self.path(members)} {verb} {self.path(value)}"
 
-    def _value(self, subject: str, answered: Answered) -> str:
+    def _value(self, subject: str, answered: Outcomes) -> str:
         left = answered.labelled
         if set(answered.labels) <= {True, False}:
             return f"{subject} is {'true' if left == (True,) else 'false'}"
@@ -105,14 +105,14 @@ class Wording:
             return f"{subject} is not {in_line(str(gone[0]))}"
         return f"{subject} is {either([in_line(str(each)) for each in left])}"
 
-    def _text(self, subject: str, answered: Answered) -> str:
+    def _text(self, subject: str, answered: Outcomes) -> str:
         left = answered.labelled
         if not answered.is_other:
             return f"{subject} is {either([quoted(str(each)) for each in left])}"
         gone = [quoted(str(each)) for each in answered.labels if each not in left]
         return f"{subject} is not {either(gone)}"
 
-    def _number(self, path: Path, answered: Answered) -> str:
+    def _number(self, path: Path, answered: Outcomes) -> str:
         attribute = self._attribute(path)
         unit = f" {attribute.unit}" if attribute is not None and attribute.unit else ""
         return f"{self.path(path)} is {either(list(_intervals(answered, unit)))}"
@@ -131,7 +131,7 @@ class Wording:
         attribute = self._attribute(path)
         return None if attribute is None else self._schema.types.get(attribute.type.target)
 
-    def _order(self, first: Path, second: Path, answered: Answered) -> str:
+    def _order(self, first: Path, second: Path, answered: Outcomes) -> str:
         left, right = self.path(first), self.path(second)
         outcomes = frozenset(map(str, answered.labelled))
         # What is measured comes first, the clock second: "contract_ends is after now".
@@ -146,7 +146,7 @@ class Wording:
         return f"{left} is {words[0] if timely else words[1]} {right}"
 
 
-def _intervals(answered: Answered, unit: str) -> Iterator[str]:
+def _intervals(answered: Outcomes, unit: str) -> Iterator[str]:
     labels = answered.labels
     for start, end in _runs(sorted(answered.outcomes)):
         low = labels[start - 1] if start else None

@@ -9,13 +9,13 @@ from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
 from sidecar.diagram.presupposition import presupposed
 from sidecar.diagram.questions import YES_NO
 from sidecar.review.aligned_diagrams import Joined, Scope
-from sidecar.review.conditions import Answered, Condition, branches_of, outcomes_of
+from sidecar.review.conditions import Condition, Outcomes, branches_of, outcomes_of
 from sidecar.review.example import Example
 from sidecar.review.formulas import FALSE as NO
 from sidecar.review.formulas import TRUE as YES
 from sidecar.review.formulas import Term
 
-Cube = Mapping[int, Answered]
+Cube = Mapping[int, Outcomes]
 """Conditions that hold together: the place of a test to the outcomes that it may have."""
 
 
@@ -27,8 +27,8 @@ class Regions:
         self.states = joined.states(scope)
         self.scope = scope
         self._simpler: dict[tuple[int, int], Node] = {}
-        self._known_regions: dict[tuple[int, frozenset[tuple[int, Answered]]], Node] = {}
-        self._known_ways: dict[int, tuple[tuple[Answered, Node], ...]] = {}
+        self._known_regions: dict[tuple[int, frozenset[tuple[int, Outcomes]]], Node] = {}
+        self._known_ways: dict[int, tuple[tuple[Outcomes, Node], ...]] = {}
         self._leading: dict[int, Term] = {}
         """Nodes to what the solver calls that they lead to yes, in one session."""
         self._session = 0
@@ -102,7 +102,7 @@ class Regions:
                 place = self.trees.find(test)
                 if place is None or place in cube or place in found:
                     continue
-                denied = Answered(test, YES_NO, frozenset({YES_NO.index(False)}))
+                denied = Outcomes(test, YES_NO, frozenset({YES_NO.index(False)}))
                 if not self.states.possible([*cube.values(), denied]):
                     found.add(place)
         return sorted(found, reverse=True)
@@ -156,7 +156,7 @@ class Regions:
     def _cubes(
         self,
         node: Node,
-        path: dict[int, Answered],
+        path: dict[int, Outcomes],
         within: tuple[Sequence[Node], Collection[Condition]],
     ) -> Iterator[Cube]:
         """Go down each way that leads to a yes-leaf in a state that can be."""
@@ -182,13 +182,13 @@ class Regions:
             known = self._leading[node.number] = self.states.leading(ways)
         return known
 
-    def _ways(self, node: Node) -> tuple[tuple[Answered, Node], ...]:
+    def _ways(self, node: Node) -> tuple[tuple[Outcomes, Node], ...]:
         """Return the branches of a node, each with all outcomes that lead to it."""
         known = self._known_ways.get(node.number)
         if known is None:
             test = self.trees.tests[node.test]
             known = self._known_ways[node.number] = tuple(
-                (Answered(test, node.labels, outcomes), branch)
+                (Outcomes(test, node.labels, outcomes), branch)
                 for outcomes, branch in branches_of(test, node)
             )
         return known
@@ -228,4 +228,4 @@ def _either(one: Cube, other: Cube) -> Cube | None:
     outcomes = left.outcomes | right.outcomes
     if len(outcomes) == len(outcomes_of(left.test, left.labels)):
         return {test: answered for test, answered in one.items() if test != differing[0]}
-    return {**one, differing[0]: Answered(left.test, left.labels, outcomes)}
+    return {**one, differing[0]: Outcomes(left.test, left.labels, outcomes)}

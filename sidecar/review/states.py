@@ -21,7 +21,7 @@ from sidecar.diagram.questions import (
     ValueOf,
     value_of,
 )
-from sidecar.review.conditions import Answered, Condition, RowOf, order_of
+from sidecar.review.conditions import Condition, Outcomes, RowOf, order_of
 from sidecar.review.example import Example, smallest_example
 from sidecar.review.formulas import FALSE, TRUE, Term, all_of, any_of, equal, negated
 from sidecar.review.solver import Solver
@@ -79,12 +79,12 @@ class SymbolicState:
                 )
                 return all_of([all_of([one.present, other.present]), outcome])
 
-    def _is(self, holds: Term, answered: Answered) -> Term:
+    def _is(self, holds: Term, answered: Outcomes) -> Term:
         """Return that a yes or no is as answered."""
         ways = [holds if label is True else negated(holds) for label in answered.labelled]
         return any_of(ways)
 
-    def _values(self, path: Path, value: Term, answered: Answered) -> Term:
+    def _values(self, path: Path, value: Term, answered: Outcomes) -> Term:
         """Return that an enum, a flag or a text is one of some labels, or none of them."""
         kind = self.facts.attribute(path).type.kind
         literals = {label: self.terms.literal(kind, label) for label in answered.labels}
@@ -94,7 +94,7 @@ class SymbolicState:
             ways.append(all_of(others))
         return any_of(ways)
 
-    def _intervals(self, value: Term, answered: Answered) -> Term:
+    def _intervals(self, value: Term, answered: Outcomes) -> Term:
         """Return that a number lies in one of some intervals between cuts."""
         kind, terms = answered.test.kind or Kind.DECIMAL, self.terms
         reached = [TRUE]
@@ -106,7 +106,7 @@ class SymbolicState:
             all_of([reached[at], negated(reached[at + 1])]) for at in sorted(answered.outcomes)
         )
 
-    def _order(self, left: Term, right: Term, answered: Answered) -> Term:
+    def _order(self, left: Term, right: Term, answered: Outcomes) -> Term:
         signs = {"lt": "<", "eq": "=", "gt": ">"}
         return any_of(f"({signs[str(label)]} {left} {right})" for label in answered.labelled)
 
@@ -165,7 +165,7 @@ class States:
             self._known[key] = self._conflict(*key)
         return self._known[key]
 
-    def leading(self, ways: Sequence[tuple[Answered, Term]]) -> Term:
+    def leading(self, ways: Sequence[tuple[Outcomes, Term]]) -> Term:
         """Return that a node leads to yes: by one of its answers, and a branch that does.
 
         Args:

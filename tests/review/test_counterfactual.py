@@ -23,7 +23,7 @@ from sidecar.facts import Cells, Quoted, Snapshot, Table, build, read_directory
 from sidecar.facts import Facts as MountedFacts
 from sidecar.model import Reference, Request
 from sidecar.review.aligned_diagrams import UncompiledError
-from sidecar.review.conditions import Answered, Condition
+from sidecar.review.conditions import Condition, Outcomes
 from sidecar.review.counterfactual import Changes, Decided
 from sidecar.review.counterfactual_text import Turning
 from sidecar.review.explain import Facts, explain_to_reviewer
@@ -38,8 +38,8 @@ from tests.engine.test_explanation import AT, question
 Search = TypeVar("Search", bound=Changes)
 
 
-def lines(turning: tuple[Turning, ...], told_to: str = "") -> list[str]:
-    return [each.line("turned") for each in turning if told_to in {"", each.told_to}]
+def lines(turning: tuple[Turning, ...], audience: str = "") -> list[str]:
+    return [each.line("turned") for each in turning if audience in {"", each.audience}]
 
 
 def test_an_allow_names_each_fact_that_alone_would_deny_it() -> None:
@@ -134,7 +134,7 @@ settings: {opening: instant}
 
 
 @pytest.mark.parametrize(
-    ("condition", "told_to"),
+    ("condition", "audience"),
     [
         ("room.opens <= context.now", "administrator"),  # which would tell when it opens
         ("settings.opening <= context.now", "user"),
@@ -142,7 +142,7 @@ settings: {opening: instant}
     ],
 )
 def test_waiting_is_told_to_the_user_where_it_tells_nothing_of_the_mount(
-    tmp_path: Path, condition: str, told_to: str
+    tmp_path: Path, condition: str, audience: str
 ) -> None:
     for name, text in CLOCK.items():
         (tmp_path / name).write_text(text)
@@ -169,7 +169,7 @@ def test_waiting_is_told_to_the_user_where_it_tells_nothing_of_the_mount(
     policy.interpreter.close()
 
     waiting = [each for each in told if [fact.path for fact in each.facts] == ["now"]]
-    assert [each.told_to for each in waiting] == [told_to]
+    assert [each.audience for each in waiting] == [audience]
     assert "now is 2026-12-01T00:00:00Z; turned if" in lines(tuple(waiting))[0]
 
 
@@ -394,8 +394,8 @@ class _Checked(Changes):
     ways = 0
 
     def _reduced(
-        self, changed: frozenset[Slot], way: Mapping[int, Answered]
-    ) -> tuple[Answered, ...]:
+        self, changed: frozenset[Slot], way: Mapping[int, Outcomes]
+    ) -> tuple[Outcomes, ...]:
         told = super()._reduced(changed, way)
         places = {each.test.question: test for test, each in way.items()}
         stays = {

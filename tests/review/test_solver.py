@@ -26,7 +26,7 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Snapshot
 from sidecar.model import Request
 from sidecar.review import solver
-from sidecar.review.conditions import Answered
+from sidecar.review.conditions import Outcomes
 from sidecar.review.states import States
 from sidecar.schema import read_schema
 from tests.depth import deep
@@ -58,7 +58,7 @@ class Walker:
         self._reader = Reader(self.policy.schema, self.policy.settings, *pair)
         self._evaluator = Evaluator(self._reader, self.policy.tests)
 
-    def answers(self, node: Node, frame: Frame, *, may_fail: bool) -> list[Answered]:
+    def answers(self, node: Node, frame: Frame, *, may_fail: bool) -> list[Outcomes]:
         """Return the answers of a state to the tests of a tree.
 
         Args:
@@ -68,7 +68,7 @@ class Walker:
                 end there. The tree of a grant assumes that facts with a default are present, and
                 is not asked where `_is_denied`.
         """
-        found: list[Answered] = []
+        found: list[Outcomes] = []
         while node.branches:
             frame.cache = []
             branch = self._evaluator.step(node, frame)
@@ -84,7 +84,7 @@ class Walker:
             node = branch
         return found
 
-    def ways(self, node: Node, before: list[Answered]) -> Iterator[list[Answered]]:
+    def ways(self, node: Node, before: list[Outcomes]) -> Iterator[list[Outcomes]]:
         """Yield the ways to the leaves of a tree that are called possible."""
         if not node.branches:
             yield list(before)
@@ -95,9 +95,9 @@ class Walker:
                 yield from self.ways(branch, before)
             before.pop()
 
-    def _answered(self, node: Node, branch: Node) -> Answered:
+    def _answered(self, node: Node, branch: Node) -> Outcomes:
         outcomes = (at for at, each in enumerate(node.branches) if each is branch)
-        return Answered(self.policy.tests[node.test], node.labels, frozenset(outcomes))
+        return Outcomes(self.policy.tests[node.test], node.labels, frozenset(outcomes))
 
 
 @pytest.mark.many
@@ -248,7 +248,7 @@ def test_a_set_that_holds_a_domain_holds_its_subdomains(
     types = read_schema(tmp_path / "schema.yaml").types
     states = States(read_schema(tmp_path / "schema.yaml"), {}, (types["user"], types["doc"]))
     answers = [
-        Answered(
+        Outcomes(
             NodeTest(Includes(Member(RESOURCE, "domains"), Literal(domain)), "finite"),
             (True, False),
             frozenset({0 if domain == held else 1}),

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -25,7 +25,7 @@ from sidecar.facts.sources.postgresql_address import read_address
 from sidecar.facts.sources.postgresql_ddl import postgresql_ddl
 from sidecar.reload.wakeup import Wakeup
 from sidecar.schema import Schema, read_schema
-from tests.e2e.running import copy_pack
+from tests.e2e.running import copy_pack, until
 from tests.facts.following import Follower
 from tests.facts.world import SCHEMA, mount
 from tests.system.demo import becomes, fill, following, reasons, set_role
@@ -115,14 +115,6 @@ def follower(database: Database) -> Follower:
     follower = database.follower()
     follower.look()
     return follower
-
-
-def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def failure(follower: Follower) -> str:
