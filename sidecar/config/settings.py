@@ -78,6 +78,9 @@ class Settings:
     admin_tokens: Path | None = None
     """The file of bearer tokens that are accepted there; None if no token is needed."""
 
+    jwks: Path | None = None
+    """The file of the public keys that verify the tokens of a gateway's clients."""
+
     allow_anonymous: bool = False
     """Whether to listen beyond this machine with neither tokens nor certificates of callers."""
 

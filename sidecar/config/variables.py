@@ -70,6 +70,7 @@ FORMS: Mapping[str, Form] = {
     "admin_tokens": Form(
         "FILE", Path, "Accepted bearer tokens at the address of `--admin`, as in `--tokens`."
     ),
+    "jwks": Form("FILE", Path, "Public keys (JWKS) for the tokens of a gateway's clients."),
     "allow_anonymous": Form(
         "WORDS",
         texts.anonymous,

@@ -30,7 +30,9 @@ from sidecar.http.json_body import prepare
 from sidecar.http.message import RequestHead
 from sidecar.http.pagination import Paging
 from sidecar.http.service import Service
+from sidecar.http.subjects import TokenVerifier
 from sidecar.reload import Pair, State
+from sidecar.routes import Routes
 
 
 class Pairs(Protocol):
@@ -73,6 +75,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     *,
     log: DecisionLog | None = None,
     access: Access | None = None,
+    tokens: TokenVerifier | None = None,
     max_staleness: float = inf,
     min_revision_seconds: float = 0.0,
     request_look: Callable[[], None] | None = None,
@@ -87,6 +90,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
             application alone.
         log: The decision log; without it no decision is logged.
         access: Who may ask; without it everybody who can reach us.
+        tokens: Verifies the tokens of a gateway's clients; without it none is valid.
         max_staleness: Facts that nobody has seen to be current for so many seconds answer nothing.
         min_revision_seconds: How long a request waits for the facts of its `min_revision`.
         request_look: Has the source of facts looked at before its time, for such a request.
@@ -103,6 +107,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         limits=limits,
         paging=standard.paging,
         log=log,
+        tokens=tokens,
         max_staleness=max_staleness,
         min_revision_seconds=min_revision_seconds,
         request_look=request_look,
@@ -113,7 +118,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.register_blueprint(routes_catalog.blueprint(pairs.current))
     app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
     app.register_blueprint(
-        routes_health.blueprint(lambda: _state(pairs, log, max_staleness), access)
+        routes_health.blueprint(lambda: _state(pairs, log, tokens, max_staleness), access)
     )
     return app
 
@@ -155,9 +160,20 @@ def _whole_body() -> bytes:
     return body
 
 
-def _state(pairs: Pairs, log: DecisionLog | None, max_staleness: float) -> State:
+def _needs_tokens(routes: Routes | None) -> bool:
+    return routes is not None and any(not each.identification.header for each in routes.routes)
+
+
+def _state(
+    pairs: Pairs, log: DecisionLog | None, tokens: TokenVerifier | None, max_staleness: float
+) -> State:
     state = pairs.state()
     problems = (*state.problems, *log.problems()) if log else state.problems
+    if tokens is not None:
+        problems = (*problems, *tokens.problems())
+    elif state.revisions is not None and _needs_tokens(pairs.current().policy.routes):
+        message = "identifies subjects by JWT, and there are no keys: give `--jwks FILE`"
+        problems = (*problems, Problem("routes.yaml", 0, message))
     if state.revisions is None or max_staleness is inf:
         return replace(state, problems=problems)
     age = pairs.age(pairs.current().snapshot)

@@ -231,4 +231,4 @@ def endpoint_at(method: str, path: str) -> str | None:
         return path
     if path.startswith(ENVOY):
         return ENVOY
-    return path if method == "GET" and path in DIALECTS else None
+    return path if method in {"GET", "HEAD"} and path in DIALECTS else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from sidecar.errors import Problem
 from sidecar.http.message import RequestHead
 from sidecar.routes import Identification
 
@@ -25,6 +27,9 @@ class NotIdentifiedError(Exception):
 
 class TokenVerifier(Protocol):
     """Verifies JWTs."""
+
+    def problems(self) -> Sequence[Problem]:
+        """Return why it cannot."""
 
     def known(self, token: bytes, identification: Identification, now: datetime) -> str | None:
         """Return the subject of a token that was verified before; None if it has to be again."""

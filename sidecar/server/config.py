@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sidecar.config.settings import Settings
 from sidecar.config.values import ANYONE, OFF
@@ -13,6 +15,9 @@ from sidecar.http.tokens import HOW_TO, Tokens
 from sidecar.server.limits import Limits, require_descriptors
 from sidecar.server.sockets import Address, resolve
 from sidecar.server.tls import Credentials
+
+if TYPE_CHECKING:
+    from sidecar.http.key_set import KeySet
 
 LOG = logging.getLogger("sidecar")
 
@@ -49,6 +54,8 @@ class ServerConfig:
     limits: Limits
     tls: Credentials | None
     tokens: Tokens | None
+    keys: KeySet | None
+    """By which the tokens of a gateway's clients are verified; None where there are no such."""
     allows_strangers: bool
     """Whether clients on other machines may connect: they are authenticated, or need not be."""
     admin: AdminConfig | None
@@ -84,9 +91,28 @@ def read_config(settings: Settings) -> ServerConfig:
         limits=Limits.from_settings(settings),
         tls=tls,
         tokens=tokens,
+        keys=_read_keys(settings.jwks) if settings.jwks else None,
         allows_strangers=allows_strangers,
         admin=_read_admin(settings),
     )
+
+
+def _read_keys(file: Path) -> KeySet:
+    try:
+        from sidecar.http.key_set import KeySet  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        if error.name is not None and error.name.partition(".")[0] not in {"joserfc", *_BELOW}:
+            raise
+        raise InvalidSettingError(
+            "--jwks: what verifies tokens is missing; install `sidecar[gateway]`"
+        ) from error
+    keys = KeySet(file)
+    keys.load()
+    return keys
+
+
+_BELOW = frozenset({"cryptography", "cffi", "_cffi_backend"})
+"""What joserfc needs."""
 
 
 def _read_admin(settings: Settings) -> AdminConfig | None:

@@ -23,6 +23,7 @@ from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.errors import InvalidSettingError
 from sidecar.http import Access, Paging, Standard, create_app, new_key, read_key, service_of
 from sidecar.http import Limits as RequestLimits
+from sidecar.http.subjects import TokenVerifier
 from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.access_log import AccessLog
 from sidecar.server.admin_process import AdminProcess, hand_over, listen_for_operators
@@ -90,6 +91,7 @@ def serve(settings: Settings) -> None:
         standard=standard,
         log=log,
         access=access,
+        tokens=_verifier(config),
         max_staleness=_max_staleness(settings),
         min_revision_seconds=settings.min_revision_seconds,
         request_look=follower.request_look if follower else None,
@@ -127,6 +129,14 @@ def _service(app: Flask, access: Access, config: ServerConfig, settings: Setting
         threads=settings.threads,
         access_log=access_log,
     )
+
+
+def _verifier(config: ServerConfig) -> TokenVerifier | None:
+    if config.keys is None:
+        return None
+    from sidecar.http.jwt import JwtVerifier  # noqa: PLC0415 - an extra, which has been found
+
+    return JwtVerifier(config.keys)
 
 
 def _max_staleness(settings: Settings) -> float:
@@ -187,6 +197,9 @@ def _begin(
     if config.tokens:
         config.tokens.begin()
         _start(worker, partial(config.tokens.start, settings.reload_seconds))
+    if config.keys:
+        config.keys.begin()
+        _start(worker, partial(config.keys.start, settings.reload_seconds))
     if config.tls:
         config.tls.look()
         _start(worker, partial(config.tls.start, settings.reload_seconds))
