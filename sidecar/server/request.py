@@ -90,12 +90,18 @@ class Request(RequestHead, gc=False):
         return b"expect" in self.headers and self.version != "1.0"
 
 
+def check_line(parser: HttpRequestParser, target: bytes, limits: Limits) -> None:
+    """Hold the limit of the first line of a head.
+
+    Raises:
+        RefusedError: It is longer.
+    """
+    if len(parser.get_method()) + len(target) + len(" HTTP/1.1 ") > limits.max_line_bytes:
+        raise RefusedError(Rejection.LONG_LINE)
+
+
 def read_head(
-    parser: HttpRequestParser,
-    target: bytes,
-    headers: Headers,
-    repeated: Collection[bytes],
-    limits: Limits,
+    parser: HttpRequestParser, target: bytes, headers: Headers, repeated: Collection[bytes]
 ) -> Request:
     """Return the request that a head begins.
 
@@ -104,19 +110,16 @@ def read_head(
         target: As it was sent.
         headers: Its fields.
         repeated: The names of those that came more than once.
-        limits: Of this worker.
 
     Raises:
-        RefusedError: It is above a limit, ambiguous, or asks for what is not supported.
+        RefusedError: It is ambiguous, or asks for what is not supported.
     """
-    method = parser.get_method()
-    if len(method) + len(target) + len(" HTTP/1.1 ") > limits.max_line_bytes:
-        raise RefusedError(Rejection.LONG_LINE)
     keep_alive, version = parser.should_keep_alive(), "1.1"
     is_usual = keep_alive and _UNUSUAL.isdisjoint(headers)
     if not is_usual:  # where no field says so, llhttp keeps the connections of HTTP/1.1 alone
         version = parser.get_http_version()
-    if version not in {"1.1", "1.0"} or method not in _METHODS:
+    method = _METHODS.get(parser.get_method())
+    if method is None or version not in {"1.1", "1.0"}:
         raise RefusedError(Rejection.VERSION_OR_METHOD)
     if version == "1.1" and b"host" not in headers:
         raise RefusedError(Rejection.NO_HOST)
@@ -125,9 +128,7 @@ def read_head(
     path = _USUAL_TARGETS.get(target)
     if path is None:
         path = _origin_form(target).decode("latin-1").partition("?")[0]
-    if int(headers.get(b"content-length", 0)) > limits.max_body_bytes:
-        raise RefusedError(Rejection.LONG_BODY)
-    return Request(headers, repeated, _METHODS[method], target, path, version, keep_alive)
+    return Request(headers, repeated, method, target, path, version, keep_alive)
 
 
 def ids_of(headers: Headers, repeated: Fields) -> Headers:

@@ -7,12 +7,21 @@ time, so that limits hold before more is parsed.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import httptools
 
 from sidecar.http.errors import Rejection
 from sidecar.server.limits import Limits
-from sidecar.server.request import Headers, RefusedError, Request, ids_of, join_fields, read_head
+from sidecar.server.request import (
+    Headers,
+    RefusedError,
+    Request,
+    check_line,
+    ids_of,
+    join_fields,
+    read_head,
+)
 
 MAX_CHUNKS = 4096
 """Chunks of one body: each costs more to parse than to send."""
@@ -41,7 +50,9 @@ class RequestParser:
         self.has_begun = False
         """Whether a part of a request has arrived that is not complete."""
         self._limits = limits
-        self._short_bytes = min(SHORT_BYTES, limits.max_head_bytes, limits.max_header_bytes)
+        self._short_bytes = min(
+            SHORT_BYTES, limits.max_line_bytes, limits.max_header_bytes, limits.max_head_bytes
+        )
         self._data: bytes = b""
         self._position = 0
         """Up to which `_data` is parsed."""
@@ -136,24 +147,28 @@ class RequestParser:
         from then on piece by piece. (To look for chunks in advance takes a sixteenth of a request.)
         """
         data, start = self._data, self._position
-        if (
+        at_once = (
             not self.has_begun
             and len(data) - start <= self._short_bytes
             and data[start] >= _FIRST_LETTER
-        ):
-            piece = data[start:]
-            self._feed(piece)
-            if self._has_chunks:
-                return self._parse_anew(start)
-            if not self._requests and self._incoming is None:
+        )
+        end = len(data) if at_once else self._end_of_piece(data, start)
+        if self._head_bytes > self._limits.max_head_bytes:
+            return self._reject(Rejection.LONG_HEAD)
+        piece = data[start:end]
+        self._position = end
+        try:
+            self._llhttp.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._position = start + upgrade.args[0]
+            self._ignore_upgrade()
+        except httptools.HttpParserError as error:
+            self._reject(Rejection.MALFORMED_HTTP, str(error).lower())
+        if at_once and self._has_chunks:
+            self._parse_anew(start)
+        elif self.has_begun or not self._requests:  # else whole requests, and no more
+            if at_once and not self._requests and self._incoming is None:
                 self._head_bytes += len(piece)
-        else:
-            end = self._end_of_piece(data, start)
-            if self._head_bytes > self._limits.max_head_bytes:
-                return self._reject(Rejection.LONG_HEAD)
-            piece = data[start:end]
-            self._feed(piece)
-        if self.has_begun or not self._requests:  # else whole requests, and no more
             self._check_piece(piece)
         return None
 
@@ -164,17 +179,6 @@ class RequestParser:
         self._refused = None
         self._position = start
         self._begin()
-
-    def _feed(self, piece: bytes) -> None:
-        start = self._position
-        self._position += len(piece)
-        try:
-            self._llhttp.feed_data(piece)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._position = start + upgrade.args[0]
-            self._ignore_upgrade()
-        except httptools.HttpParserError as error:
-            self._reject(Rejection.MALFORMED_HTTP, str(error).lower())
 
     def _end_of_piece(self, data: bytes, start: int) -> int:
         """Return where the next piece ends, and count it."""
@@ -206,6 +210,8 @@ class RequestParser:
                 self._reject(Rejection.EMPTY_LINES)
             if self.has_begun or self._head_bytes:
                 self._tail = (self._tail + piece)[-3:]
+        elif self._incoming.content_length > self._limits.max_body_bytes:
+            self._reject(Rejection.LONG_BODY)
         elif self._incoming.is_chunked:
             extra = self._body_sent - self._body_bytes - CHUNK_FRAMING * (self._chunks + 1)
             if self._chunks > MAX_CHUNKS:
@@ -260,15 +266,20 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         """Read the head, or refuse it."""
+        headers, limits = self._headers, self._limits
+        repeated: Collection[bytes] = ()
         try:
-            headers, limits = self._headers, self._limits
-            repeated = join_fields(headers, self._repeated, limits, self._head_bytes)
-            self._incoming = read_head(self._llhttp, self._target, headers, repeated, limits)
+            if self._repeated or self._head_bytes or len(headers) > limits.max_header_fields:
+                repeated = join_fields(headers, self._repeated, limits, self._head_bytes)
+            if self._head_bytes:  # else it came in a piece too short for a long line
+                check_line(self._llhttp, self._target, limits)
+            self._incoming = read_head(self._llhttp, self._target, headers, repeated)
         except RefusedError as refused:
-            self._refuse(refused)
-        else:
-            self._has_chunks = self._has_chunks or b"transfer-encoding" in self._headers
-            self._headers, self._repeated = {}, []
+            return self._refuse(refused)
+        if b"transfer-encoding" in headers:
+            self._has_chunks = True
+        self._headers, self._repeated = {}, []
+        return None
 
     def on_chunk_header(self) -> None:
         """Count a chunk."""
@@ -285,7 +296,9 @@ class RequestParser:
     def on_message_complete(self) -> None:
         """Put a whole request in line."""
         request = self._incoming
-        if request is None or self._refused is not None or self._llhttp.should_upgrade():
+        if request is None or self._refused is not None:
+            return
+        if b"upgrade" in request.headers and self._llhttp.should_upgrade():
             return
         request.body = b"".join(self._body)
         self._requests.append(request)
