@@ -86,7 +86,7 @@ _NAMED = _FIELDS | _FORGEABLE | {CREDENTIALS}
 
 def credentials(endpoint: str, head: RequestHead) -> bytes | None:
     """Return how a caller shows who it is; `Authorization` at a gateway is that of its client."""
-    return head.headers.get(CREDENTIALS) if endpoint in DIALECTS else head.authorization
+    return head.headers.get(CREDENTIALS) if endpoint in DIALECTS else head.authorization()
 
 
 def original_request(endpoint: str, head: RequestHead) -> Original:

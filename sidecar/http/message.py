@@ -57,14 +57,14 @@ class RequestHead(msgspec.Struct, gc=False):
             }
         )
 
-    @property
-    def json(self) -> bool:
-        """Whether the body is declared to be JSON."""
+    def declares_json(self) -> bool:
+        """Tell whether the body is declared to be JSON."""
         return is_json(self.headers.get(b"content-type", b""))
 
-    @property
+    # Methods: before Python 3.12 a property takes twice the time.
+
     def authorization(self) -> bytes | None:
-        """How the caller shows who it is."""
+        """Return how the caller shows who it is."""
         return self.headers.get(b"authorization")
 
     @property
@@ -83,11 +83,19 @@ class RequestHead(msgspec.Struct, gc=False):
         """The tags of the answers that the caller has."""
         return text_of(self.headers, b"if-none-match")
 
-    @property
     def demands_freshness(self) -> bool:
-        """Whether it says how new the facts have to be."""
+        """Tell whether it says how new the facts have to be."""
         headers = self.headers
         return MAX_AGE_HEADER in headers or MIN_REVISION_HEADER in headers
+
+    def allows_cached(self) -> bool:
+        """Tell whether an answer to the same body will do that was made before."""
+        headers = self.headers
+        return (
+            is_json(headers.get(b"content-type", b""))
+            and MAX_AGE_HEADER not in headers
+            and MIN_REVISION_HEADER not in headers
+        )
 
 
 @lru_cache(maxsize=100)

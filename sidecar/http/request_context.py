@@ -92,7 +92,7 @@ class RequestContext:
         self._at_once = at_once
         self._is_fixed = False
         """Whether something was answered, or waited for in vain: then the facts stay the same."""
-        self._demand = demand_of(head.headers) if head.demands_freshness else NO_DEMAND
+        self._demand = demand_of(head.headers) if head.demands_freshness() else NO_DEMAND
         self._age: float | None = None
         self._stamp = (
             None
@@ -108,7 +108,7 @@ class RequestContext:
         Raises:
             InvalidRequestError: It is not.
         """
-        if not self.head.json:
+        if not self.head.declares_json():
             raise InvalidRequestError("", "the header `Content-Type` must be `application/json`")
 
     def document(self) -> object:
@@ -194,7 +194,7 @@ class RequestContext:
     @property
     def uses_cache(self) -> bool:
         """Whether answers that were made before are good enough."""
-        return not self.head.demands_freshness and not self.is_stale()
+        return not self.head.demands_freshness() and not self.is_stale()
 
     def require_fresh(self, demand: Demand = NO_DEMAND) -> None:
         """Make sure that something may be listed.

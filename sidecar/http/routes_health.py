@@ -37,7 +37,7 @@ def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
         now = state()
         ready = now.revisions is not None and not now.stale and not access.problems()
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        if access.refusal(RequestHead.of(request.environ).authorization) is not None:
+        if access.refusal(RequestHead.of(request.environ).authorization()) is not None:
             return rendered(json_response(Readiness(ready), status))
         problems = (*access.problems(), *access.failures(), *now.problems)
         return rendered(json_response(Readiness(ready, now.revisions, problems), status))

@@ -65,8 +65,6 @@ class Service:
         refusal = self._access.refusal(credentials(endpoint, head))
         if refusal is not None:
             return refusal
-        if len(body) > MAX_BYTES_AT_ONCE:
-            return None
         try:
             return self._answer(endpoint, head, body, now, at_once=True)
         except TakesLongError:
@@ -100,23 +98,23 @@ class Service:
         self, endpoint: str, head: RequestHead, body: bytes, now: datetime, *, at_once: bool
     ) -> Response:
         environment = self._environment
-        if len(body) > environment.limits.max_body_bytes:
-            return Rejection.LONG_BODY.response()
-        cache = self._current_cache()
-        uses_cache = not head.demands_freshness and not environment.is_stale(cache.pair.snapshot)
-        if uses_cache and head.json and len(body) <= MAX_KEY_BYTES:
+        pair, cache = environment.current(), self._cache
+        if cache is None or cache.pair is not pair:  # no answer outlives its pair
+            cache = self._cache = AnswerCache(pair)
+        if (
+            len(body) <= MAX_KEY_BYTES
+            and head.allows_cached()
+            and not environment.is_stale(pair.snapshot)
+        ):
             known = cache.get((endpoint, body), now)
             if known is not None:
                 return self._again(known, head, now)
+        if len(body) > environment.limits.max_body_bytes:
+            return Rejection.LONG_BODY.response()
+        if at_once and len(body) > MAX_BYTES_AT_ONCE:
+            raise TakesLongError
         context = RequestContext(environment, cache, endpoint, head, body, now, at_once=at_once)
         return RESPONDERS[endpoint](context)
-
-    def _current_cache(self) -> AnswerCache:
-        """Return the answers from the current pair, so that none outlives its pair."""
-        pair, cache = self._environment.current(), self._cache
-        if cache is None or cache.pair is not pair:
-            cache = self._cache = AnswerCache(pair)
-        return cache
 
     def _again(self, answer: Answer, head: RequestHead, now: datetime) -> Response:
         """Return the response with an answer that was made before."""

@@ -80,7 +80,7 @@ def bearer_token(head: RequestHead) -> bytes:
     Raises:
         NotIdentifiedError: There is none, or more than one.
     """
-    scheme, _, token = (head.authorization or b"").partition(b" ")
+    scheme, _, token = (head.authorization() or b"").partition(b" ")
     token = token.strip(b" ")
     if scheme.lower() != b"bearer" or not token or b"authorization" in head.repeated:
         raise NotIdentifiedError("carries no single `Authorization: Bearer TOKEN`")

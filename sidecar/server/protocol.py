@@ -105,10 +105,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has arrived, and answer it if it is this connection's turn."""
-        if self.phase is _CLOSING:
+        phase = self.phase
+        if phase is _CLOSING:
             return
         self._parser.add(data)
-        if self.has_turn or self.phase is _ANSWERING or self.phase is _SENDING:
+        if self.has_turn or phase is _ANSWERING or phase is _SENDING:
             self._read(more=False)
         elif len(data) > SHORT_BYTES and not self._service.may_take_long():
             self._schedule_turn()
@@ -200,17 +201,19 @@ class HttpProtocol(asyncio.Protocol):
 
     def _take_turn(self) -> None:
         """Answer requests that have arrived, but not so many that others wait for long."""
-        parser, ends, count = self._parser, monotonic() + TURN_SECONDS, 0
+        parser, clock, count = self._parser, monotonic(), 0
+        ends = clock + TURN_SECONDS
         try:
             while (request := parser.next()) is not None:
                 count += 1
                 self.request = request
                 self._keep_alive = request.keep_alive and not self._service.is_stopping
-                self._service.answer(self, request)
+                self._service.answer(self, request, clock)
                 if self.phase is not _IDLE or not self._keep_alive:
                     break
                 if parser.has_data():
-                    if count >= REQUESTS_PER_TURN or monotonic() > ends:
+                    clock = monotonic()
+                    if count >= REQUESTS_PER_TURN or clock > ends:
                         self._schedule_turn()
                         break
                 elif not parser.has_begun:  # as usual: nothing more has arrived
@@ -238,7 +241,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.transport is None or self.phase is _CLOSING:
             return
         if self._output:
-            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
+            data = b"".join(self._output)
             self._output.clear()
             self.transport.write(data)
         if self.phase is _ANSWERING:
@@ -266,9 +269,8 @@ class HttpProtocol(asyncio.Protocol):
             self.transport.write_eof()
 
     def _become_idle(self) -> None:
-        limits, self.phase = self._service.limits, _IDLE
-        seconds = CLOSING_SECONDS if self._service.is_stopping else limits.idle_seconds
-        self.deadline = monotonic() + seconds
+        self.phase = _IDLE
+        self.deadline = monotonic() + self._service.idle_seconds
 
     def _write(self, response: Response, headers: Headers | None = None) -> None:
         """Write the response to the present request, or to one that cannot be read: its headers."""
@@ -277,7 +279,8 @@ class HttpProtocol(asyncio.Protocol):
         if request is not None:
             headers, is_head = request.headers, request.method == "HEAD"
         headers = headers or {}
-        response = traced(response, headers.get(TRACEPARENT))
+        if response.fault is not None:
+            response = traced(response, headers.get(TRACEPARENT))
         request_id = headers.get(b"x-request-id")
         self._output.append(
             self._service.writer.write(

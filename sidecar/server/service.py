@@ -77,6 +77,8 @@ class Service:
         self.writer = ResponseWriter()
         self.connections = Connections(limits.max_connections)
         self.is_stopping = False
+        self.idle_seconds = limits.idle_seconds
+        """How long a client may take to begin the next request."""
         self.turns: deque[HttpProtocol] = deque()
         """Connections that wait for their next turn, in its order."""
         self._takes_turns = False
@@ -116,10 +118,16 @@ class Service:
 
     # --- requests -------------------------------------------------------------------------------
 
-    def answer(self, connection: HttpProtocol, request: Request) -> None:
-        """Send the response to a request, now or later."""
+    def answer(self, connection: HttpProtocol, request: Request, clock: float) -> None:
+        """Send the response to a request, now or later.
+
+        Args:
+            connection: It sent the request.
+            request: All of it has arrived.
+            clock: What the clock `monotonic` shows.
+        """
         try:
-            response = self._answer_at_once(connection, request)
+            response = self._answer_at_once(connection, request, clock)
         except Exception:
             # What happens to one request must not happen to all connections.
             LOG.exception("a request failed")
@@ -133,19 +141,23 @@ class Service:
         else:
             connection.send(response)
 
-    def _answer_at_once(self, connection: HttpProtocol, request: Request) -> Response | None:
+    def _answer_at_once(
+        self, connection: HttpProtocol, request: Request, clock: float
+    ) -> Response | None:
         """Return the response, or None where a thread has to find it."""
         path, http = request.path, self._http
         endpoint = endpoint_at(request.method, path)
         if http is not None and endpoint is not None:
-            response = http.answer_now(endpoint, request, request.body, self._now(http))
+            if clock > self._moment_ends:
+                self._moment, self._moment_ends = http.now(), clock + MOMENT_SECONDS
+            response = http.answer_now(endpoint, request, request.body, self._moment)
             if response is None or response.status != _UNAUTHORIZED:
                 connection.is_admitted = True
             return response
         if path == "/healthz" and request.method in {"GET", "HEAD"}:
             return ALIVE
         if not is_open(path):
-            unauthorized = self._access.refusal(request.authorization)
+            unauthorized = self._access.refusal(request.authorization())
             if unauthorized is not None:
                 return unauthorized
             connection.is_admitted = True
@@ -222,12 +234,6 @@ class Service:
         if self._takes_turns:
             self._loop.call_soon(self._take_turns)
 
-    def _now(self, http: HttpService) -> datetime:
-        now = monotonic()
-        if now > self._moment_ends:
-            self._moment, self._moment_ends = http.now(), now + MOMENT_SECONDS
-        return self._moment
-
     def _warn_that_it_is_busy(self) -> None:
         now = monotonic()
         if now > self._warned_at + 1.0:
@@ -294,6 +300,7 @@ class Service:
     def stop(self) -> None:
         """Close connections without a request soon, and the others after their response."""
         self.is_stopping = True
+        self.idle_seconds = CLOSING_SECONDS
         deadline = monotonic() + CLOSING_SECONDS
         for connection in self.connections:
             connection.close_when_idle(deadline)

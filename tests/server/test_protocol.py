@@ -282,9 +282,9 @@ def test_of_long_requests_at_once_one_is_answered_before_short_ones(
     answered: list[str | None] = []
     answer = server.service.answer
 
-    def recorded(connection: HttpProtocol, request: Request) -> None:
+    def recorded(connection: HttpProtocol, request: Request, clock: float) -> None:
         answered.append(request.request_id)
-        answer(connection, request)
+        answer(connection, request, clock)
 
     async def ask(*bodies: bytes) -> list[bytes]:
         clients = [await server.connect() for _ in bodies]
