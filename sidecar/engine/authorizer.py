@@ -21,6 +21,10 @@ _DATA, _POLICY = "data_error", "policy_error"
 """Reasons of a denial because a rule fails: because of the facts, or by itself."""
 
 
+STALE_DATA = "stale_data"
+"""The reason of `deny_stale`."""
+
+
 def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:
     """Decide a request from one policy and one snapshot: granted, and not forbidden (R20).
 
@@ -117,7 +121,7 @@ def deny_stale(request: Request, policy: Policy, snapshot: Facts, now: datetime)
     else:
         with suppress(BadRowError):
             kind.frame(request, snapshot, now)
-    return _denial(["stale_data"], policy, snapshot)
+    return _denial([STALE_DATA], policy, snapshot)
 
 
 def needs_interpreter(request: Request, policy: Policy) -> bool:

@@ -6,7 +6,7 @@ only where the moment passes an instant that a rule compares it with (`Decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from werkzeug.http import parse_etags
 
 from sidecar.decision_log import Entry
 from sidecar.http.message import COMMON_HEADERS, JSON_HEADERS, OK, Headers, RequestHead, Response
+from sidecar.metrics.layout import NOTHING
 from sidecar.model import Window
 from sidecar.reload import Pair
 
@@ -43,6 +44,9 @@ class Answer(Struct, frozen=True, gc=False):
     """For the decision log; None where there is none."""
     headers: Headers = JSON_HEADERS
     etag: str = ""
+    cell: int = NOTHING
+    """The cell of the metrics that counts it when it comes from the cache; the one before counts
+    it when it has just been made."""
     valid: Window | None = None
     """Between these instants the same request has this answer; None where that is not known."""
 
@@ -51,21 +55,25 @@ class Answer(Struct, frozen=True, gc=False):
         return self.prefix + identifier + self.suffix if self.suffix else self.prefix
 
     def response(
-        self, identifier: bytes, head: RequestHead, log_lines: Sequence[bytes]
+        self,
+        identifier: bytes,
+        head: RequestHead,
+        log_lines: Sequence[bytes],
+        counted: int | Mapping[int, int],
     ) -> Response:
         """Return the response, which is a 304 to a caller that has this very body."""
         if self.etag and head.if_none_match is not None:
             known = parse_etags(head.if_none_match)
             if not known.star_tag and known.contains_weak(self.etag):
-                return Response(HTTPStatus.NOT_MODIFIED, self.headers[1:], b"", log_lines)
-        return Response(OK, self.headers, self.body(identifier), log_lines)
+                return Response(HTTPStatus.NOT_MODIFIED, self.headers[1:], b"", log_lines, counted)
+        return Response(OK, self.headers, self.body(identifier), log_lines, counted)
 
 
-def validated(body: bytes, entry: Entry | None, valid: Window | None) -> Answer:
+def validated(body: bytes, entry: Entry | None, cell: int, valid: Window | None) -> Answer:
     """Return an answer that callers keep, and ask each time whether it still holds."""
     etag = sha256(body).hexdigest()[:32]
     headers = (JSON_HEADERS[0], ("ETag", f'"{etag}"'), *_VALIDATED)
-    return Answer(body, entry=entry, headers=headers, etag=etag, valid=valid)
+    return Answer(body, entry=entry, headers=headers, etag=etag, cell=cell, valid=valid)
 
 
 _VALIDATED = (("Cache-Control", "private, no-cache"), *COMMON_HEADERS)

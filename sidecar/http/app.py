@@ -31,6 +31,7 @@ from sidecar.http.message import RequestHead
 from sidecar.http.pagination import Paging
 from sidecar.http.service import Service
 from sidecar.http.subjects import TokenVerifier
+from sidecar.metrics import Counters
 from sidecar.reload import Pair, State
 from sidecar.routes import Routes
 
@@ -73,6 +74,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     limits: Limits = DEFAULT_LIMITS,
     standard: Standard | None = None,
     *,
+    counters: Counters | None = None,
     log: DecisionLog | None = None,
     access: Access | None = None,
     tokens: TokenVerifier | None = None,
@@ -88,6 +90,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         limits: Of one request.
         standard: The settings for AuthZEN; without it tokens of pages are good for this
             application alone.
+        counters: Count what is answered; without them nobody sees the counts.
         log: The decision log; without it no decision is logged.
         access: Who may ask; without it everybody who can reach us.
         tokens: Verifies the tokens of a gateway's clients; without it none is valid.
@@ -106,6 +109,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         now=now,
         limits=limits,
         paging=standard.paging,
+        counters=counters or Counters(),
         log=log,
         tokens=tokens,
         max_staleness=max_staleness,

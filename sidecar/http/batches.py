@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
@@ -139,6 +140,8 @@ class BatchAnswers:
         }
         self._decide = decide
         self._refuse = refuse
+        self.counted: Mapping[int, int] = {}
+        """The cells of the metrics that count the answers, once there is a body."""
 
     def body(self, stops_after: bool | None = None) -> bytes:  # noqa: FBT001  three values
         """Return the JSON array of the answers, up to the one that ends the batch.
@@ -152,12 +155,14 @@ class BatchAnswers:
         """
         context, known = self._context, self._known()
         pieces: list[bytes] = []
+        made: list[int] = []
         for at, identifier in enumerate(new_ids(len(known))):
             answer = known[at]
             if answer is None:
                 if not at % _CHECK_EVERY:
                     check_cancelled()
                 answer = self._answer(at, identifier)
+                made.append(answer.cell - 1)
             if answer.entry is not None:
                 context.log(answer.entry, identifier)
             if answer.suffix:
@@ -166,7 +171,10 @@ class BatchAnswers:
                 pieces += (b",", answer.prefix)
             if answer.allowed is stops_after:
                 self._check(at + 1, known)
+                known = known[: at + 1]
                 break
+        made += [answer.cell for answer in known if answer is not None]
+        self.counted = Counter(made)
         return b"[%b]" % b"".join(pieces[1:])
 
     def _keys(self) -> Iterator[tuple[str | bytes, ...]]:

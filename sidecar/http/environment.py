@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
@@ -13,6 +13,7 @@ from sidecar.facts import Facts
 from sidecar.http.json_body import MAX_DEPTH
 from sidecar.http.pagination import Paging
 from sidecar.http.subjects import TokenVerifier
+from sidecar.metrics import Counters
 from sidecar.reload import Pair
 
 utc_now = partial(datetime.now, UTC)  # noqa: TID251  the transports are where the clock is read
@@ -41,6 +42,7 @@ class Environment:
     now: Callable[[], datetime]
     limits: Limits
     paging: Paging
+    counters: Counters = field(default_factory=Counters)
     log: DecisionLog | None = None
     max_staleness: float = inf
     """Facts of a greater age answer nothing."""

@@ -23,6 +23,7 @@ from sidecar.errors import (
 from sidecar.http.message import Response, json_response
 from sidecar.http.responses import Fault, Refusal
 from sidecar.http.trace_context import trace_id_of
+from sidecar.metrics.catalog import OTHER
 
 LOG = logging.getLogger("sidecar")
 
@@ -32,6 +33,15 @@ STATUS: Mapping[type[SidecarError], HTTPStatus] = {
     DecisionLogError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """What a caller can do about it decides the status; any other error is ours to mend, and a 500."""
+
+_CAUSES: Mapping[type[SidecarError], str] = {
+    InvalidRequestError: "invalid_request",
+    SnapshotUnavailableError: "unavailable",
+    DecisionLogError: "unlogged",
+}
+
+_DENIALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""Statuses of responses to gateways that are no errors."""
 
 RETRY_SECONDS = "1"
 
@@ -96,8 +106,16 @@ class Rejection(Enum):
         Args:
             detail: What stands at `{}` in the sentence.
         """
-        return _response(Fault(self.status.value, self.sentence.format(detail)))
+        return _response(Fault(self.status.value, self.sentence.format(detail)), self.cause)
 
+    @property
+    def cause(self) -> str:
+        """What it counts as in the metrics."""
+        return self.name.lower()
+
+
+CAUSES = (*(each.cause for each in Rejection), *_CAUSES.values())
+"""What an error response can count as."""
 
 _BY_STATUS = {
     rejection.status: rejection
@@ -114,7 +132,7 @@ def rejection_of(status: HTTPStatus) -> Response:
     """Return the response to a request that a framework has refused with a status."""
     if status in _BY_STATUS:
         return _BY_STATUS[status].response()
-    return _response(Fault(status.value, status.phrase.lower()))
+    return _response(Fault(status.value, status.phrase.lower()), OTHER)
 
 
 def fault_of(error: SidecarError) -> Fault:
@@ -127,7 +145,7 @@ def fault_of(error: SidecarError) -> Fault:
 def error_response(error: SidecarError) -> Response:
     """Return the response in place of an answer; an error that is ours is logged."""
     if type(error) in STATUS:
-        return _response(fault_of(error))
+        return _response(fault_of(error), _CAUSES[type(error)])
     LOG.error("a request failed", exc_info=error)
     return Rejection.FAILED.response()
 
@@ -148,8 +166,23 @@ def traced(response: Response, traceparent: bytes | None) -> Response:
     return replace(response, body=encode(Refusal(error=fault)))
 
 
-def _response(fault: Fault) -> Response:
-    response = replace(json_response(Refusal(error=fault), fault.status), fault=fault)
+def cause_of(response: Response) -> str:
+    """Return what a response counts as among the rejections; empty where it is none.
+
+    One of a framework counts by its status. A gateway's denial is a decision.
+    """
+    status = response.status
+    if response.cause or status < HTTPStatus.BAD_REQUEST or status in _DENIALS:
+        return response.cause
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return _CAUSES[SnapshotUnavailableError]
+    rejection = _BY_STATUS.get(HTTPStatus(status))
+    return OTHER if rejection is None else rejection.cause
+
+
+def _response(fault: Fault, cause: str) -> Response:
+    response = json_response(Refusal(error=fault), fault.status)
+    response = replace(response, fault=fault, cause=cause)
     if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return response.with_headers(("Retry-After", RETRY_SECONDS))
     return response

@@ -13,6 +13,7 @@ from werkzeug.http import parse_options_header
 from sidecar.http.freshness import MAX_AGE_HEADER, MIN_REVISION_HEADER, text_of
 from sidecar.http.responses import Fault
 from sidecar.http.trace_context import TRACEPARENT, trace_id_of
+from sidecar.metrics.layout import NOTHING
 
 OK = HTTPStatus.OK.value
 """As a plain number: looking up a member of an enumeration costs as much as a decision."""
@@ -113,8 +114,12 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     log_lines: Sequence[bytes] = NO_LINES
     """What has to be in the decision log before the response is sent, in pieces."""
+    counted: int | Mapping[int, int] = NOTHING
+    """The cell of the metrics that counts its decision, or the cells of several with numbers."""
     fault: Fault | None = None
     """Why there is no answer; None if there is one."""
+    cause: str = ""
+    """What it counts as among the rejections; empty if there is an answer."""
 
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """Return it with further header fields."""

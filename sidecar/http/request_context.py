@@ -18,6 +18,7 @@ from sidecar.http.errors import LOG
 from sidecar.http.freshness import NO_DEMAND, REVISION_SECONDS, STALE, Demand, demand_of
 from sidecar.http.json_body import convert, parse
 from sidecar.http.message import RequestHead, Response
+from sidecar.metrics.decisions import COMPILED, INTERPRETER
 from sidecar.model import Decision, Request
 
 MAX_BYTES_AT_ONCE = 32 * 1024
@@ -226,9 +227,9 @@ class RequestContext:
         entry = self.entry(request, decision)
         prefix, suffix = write(decision)
         lasts = demand is NO_DEMAND and (entry is None or entry.is_lasting)
-        return Answer(
-            prefix, suffix, decision.allowed, entry, valid=decision.valid if lasts else None
-        )
+        valid = decision.valid if lasts else None
+        cell = self.cell(request, decision)
+        return Answer(prefix, suffix, decision.allowed, entry, cell=cell, valid=valid)
 
     def decision(self, request: Request, identifier: bytes, demand: Demand = NO_DEMAND) -> Decision:
         """Return the decision on a request, as `decide` does, without an answer."""
@@ -259,6 +260,12 @@ class RequestContext:
             return None
         return log.decision(request, decision, self.policy, self.snapshot, self.now, gateway)
 
+    def cell(self, request: Request, decision: Decision) -> int:
+        """Return the cell of the metrics that counts a decision (`DecisionClasses.cell`)."""
+        source = INTERPRETER if needs_interpreter(request, self.policy) else COMPILED
+        counters = self.environment.counters
+        return counters.decision_cell(request, decision, self.policy.schema, source)
+
     def log(self, entry: Entry | None, identifier: bytes = b"") -> None:
         """Have the line of an answer written before the response is sent."""
         if self._stamp is not None and entry is not None:
@@ -268,4 +275,4 @@ class RequestContext:
         """Return the response with the only answer, and keep that by the body."""
         self.log(answer.entry, identifier)
         self.cache.put((self.endpoint, self.body), answer)
-        return answer.response(identifier, self.head, self.log_lines)
+        return answer.response(identifier, self.head, self.log_lines, answer.cell - 1)

@@ -57,7 +57,7 @@ def evaluations(context: RequestContext) -> Response:
         refuse=_refusal,
     )
     body = b'{"evaluations":%b}' % answers.body(stops_after)
-    return Response(OK, JSON_HEADERS, body, context.log_lines)
+    return Response(OK, JSON_HEADERS, body, context.log_lines, answers.counted)
 
 
 def _single(context: RequestContext, query: Evaluation) -> Response:

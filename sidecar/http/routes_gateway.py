@@ -125,10 +125,13 @@ def _decide(context: RequestContext, match: Match, subject: str) -> Response:
     if answer is None:
         answer = _answer(context, match, subject, identifier)
         context.cache.put(key, answer)
+        counted = answer.cell - 1
+    else:
+        counted = answer.cell
     context.log(answer.entry, identifier)
     status = OK if answer.allowed else _FORBIDDEN
     headers = (*answer.headers, (DECISION_ID, identifier.decode()))
-    return Response(status, headers, answer.body(identifier), context.log_lines)
+    return Response(status, headers, answer.body(identifier), context.log_lines, counted)
 
 
 def _answer(context: RequestContext, match: Match, subject: str, identifier: bytes) -> Answer:
@@ -150,6 +153,7 @@ def _answer(context: RequestContext, match: Match, subject: str, identifier: byt
         given.allowed,
         entry,
         headers=_identity(request.subject, given) if given.allowed else JSON_HEADERS,
+        cell=context.cell(request, given),
         valid=decision.valid if lasts else None,
     )
 
@@ -184,7 +188,9 @@ def _refuse(context: RequestContext, refusal: _Refusal) -> Response:
     headers = (*JSON_HEADERS, (DECISION_ID, identifier.decode()))
     if refusal.challenge:
         headers = (*headers, ("WWW-Authenticate", refusal.challenge))
-    return Response(refusal.status, headers, prefix + identifier + suffix, context.log_lines)
+    counted = context.environment.counters.denial_cell(refusal.reason) - 1
+    body = prefix + identifier + suffix
+    return Response(refusal.status, headers, body, context.log_lines, counted)
 
 
 def _reason(context: RequestContext, code: str) -> Reason:

@@ -22,6 +22,7 @@ from sidecar.http.request_context import MAX_ITEMS_AT_ONCE, RequestContext
 from sidecar.http.requests import Authorize, AuthorizeMany, Permissions, PermissionsOfMany
 from sidecar.http.responses import Answer as NativeAnswer
 from sidecar.http.responses import Permitted, PermittedOn, PermittedOnMany, Refusal, write_native
+from sidecar.metrics.layout import NOTHING
 from sidecar.model import Decision, PermittedActions, Request, Revisions
 
 
@@ -49,7 +50,7 @@ def authorize(context: RequestContext) -> Response:
         refuse=_refusal,
     )
     body = b'{"answers":%b}' % answers.body()
-    return Response(OK, JSON_HEADERS, body, context.log_lines)
+    return Response(OK, JSON_HEADERS, body, context.log_lines, answers.counted)
 
 
 def _decide(context: RequestContext, query: Authorize, identifier: bytes) -> Answer:
@@ -94,7 +95,8 @@ def permissions(context: RequestContext) -> Response:
     permitted, entry = _permitted(context, query.request())
     body = encode(Permitted(permitted.actions, permitted.obligations, _revisions(context)))
     valid = permitted.valid if demand is NO_DEMAND else None
-    return context.respond(validated(body, entry, valid))
+    cell = context.environment.counters.list_cell
+    return context.respond(validated(body, entry, cell, valid))
 
 
 def _on_many(context: RequestContext, query: PermissionsOfMany) -> Response:
@@ -114,8 +116,10 @@ def _on_many(context: RequestContext, query: PermissionsOfMany) -> Response:
         return PermittedOn(str(request.resource), permitted.actions, permitted.obligations)
 
     answers = tuple(on(*each) for each in enumerate(query.requests()))
-    answer = validated(encode(PermittedOnMany(answers, _revisions(context))), None, None)
-    return answer.response(b"", context.head, context.log_lines)
+    body = encode(PermittedOnMany(answers, _revisions(context)))
+    counted = {context.environment.counters.list_cell - 1: len(answers)}
+    answer = validated(body, None, NOTHING, None)
+    return answer.response(b"", context.head, context.log_lines, counted)
 
 
 def _permitted(context: RequestContext, request: Request) -> tuple[PermittedActions, Entry | None]:

@@ -121,6 +121,6 @@ class Service:
         identifier = b"" if answer.allowed is None else new_id()
         log = self._environment.log
         if log is None or answer.entry is None:
-            return answer.response(identifier, head, NO_LINES)
+            return answer.response(identifier, head, NO_LINES, answer.cell)
         lines = answer.entry.line(identifier, log.stamp(now, head.request_id, head.trace_id))
-        return answer.response(identifier, head, lines)
+        return answer.response(identifier, head, lines, answer.cell)

@@ -43,7 +43,7 @@ SOURCES = Metric(
     "sidecar_decision_sources_total",
     COUNTER,
     "Decisions in responses, by what made them: `cache`, `compiled`, `interpreter`, or `none`"
-    " where the facts were stale.",
+    " where no policy was asked.",
     ("source",),
 )
 LISTS = Metric(

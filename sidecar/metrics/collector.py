@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import inf
+from itertools import accumulate
 from typing import NamedTuple
 
 from prometheus_client.core import (
@@ -20,7 +20,6 @@ from sidecar.metrics.catalog import (
     BUCKETS,
     DECISIONS,
     DURATIONS,
-    FACTS_AGE,
     METRICS,
     REASONS,
     RESPONSES,
@@ -30,7 +29,7 @@ from sidecar.metrics.catalog import (
     Metric,
 )
 from sidecar.metrics.decisions import DecisionClass, read_classes
-from sidecar.metrics.layout import HISTOGRAM_CELLS, UNREAD
+from sidecar.metrics.layout import BUCKET_CELLS, HISTOGRAM_CELLS
 from sidecar.metrics.memory import Block, Memory
 
 Values = Mapping[tuple[str, ...], float]
@@ -59,18 +58,15 @@ class Totals(Collector):
     def __init__(
         self,
         memory: Memory,
-        clock: Callable[[], float],
         measure: Callable[[], Iterable[Measurement]] = tuple,
     ) -> None:
         """Prepare to read.
 
         Args:
             memory: What the processes share.
-            clock: Returns the seconds by which workers record when facts were confirmed.
             measure: Returns what is not in the memory.
         """
         self._memory = memory
-        self._clock = clock
         self._measure = measure
         self._blocks = [memory.block(number) for number in range(memory.blocks)]
         self._classes: list[tuple[list[DecisionClass], int]] = [([], 0) for _ in self._blocks]
@@ -108,32 +104,32 @@ class Totals(Collector):
         for metric in METRICS:
             blocks = running if metric.kind is Kind.GAUGE else used
             cells = layout.cells(metric)
-            if cells and metric not in {DURATIONS, FACTS_AGE}:
+            if cells and metric is not DURATIONS:
                 values[metric] = {
                     labels: sum(block.counts[cell] for block in blocks) for labels, cell in cells
                 }
-        responses = values[RESPONSES]
-        values[RESPONSES] = {labels: count for labels, count in responses.items() if count}
-        oldest = min((block.reals[layout.cell(FACTS_AGE)] for block in running), default=-inf)
-        values[FACTS_AGE] = {(): self._clock() - oldest}
+        responses = {labels: count for labels, count in values[RESPONSES].items() if count}
+        for (endpoint,), first in layout.cells(DURATIONS):
+            answered = sum(sum(block.counts[first : first + BUCKET_CELLS]) for block in used)
+            if answered:
+                responses[endpoint, "200"] = answered
+        values[RESPONSES] = responses
         return values
 
     def _durations(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(DURATIONS.name, DURATIONS.help, labels=DURATIONS.labels)
         used = self._used()
         for (endpoint,), first in self._memory.layout.cells(DURATIONS):
-            counts = [0] * (HISTOGRAM_CELLS - 1)
-            seconds = 0.0
-            for block in used:
-                for at in range(len(counts)):
-                    counts[at] += block.counts[first + at]
-                seconds += block.reals[first + len(counts)]
-            below, cumulative = 0, []
-            for bound, count in zip(_BOUNDS, counts, strict=True):
-                below += count
-                cumulative.append((bound, below))
-            if below and endpoint != UNREAD:
-                family.add_metric((endpoint,), cumulative, seconds)
+            cells = [
+                block.counts[start : start + BUCKET_CELLS]
+                for block in used
+                for start in (first, first + BUCKET_CELLS)
+            ]
+            cumulative = list(accumulate(map(sum, zip(*cells, strict=True))))
+            if cumulative and cumulative[-1]:
+                seconds = sum(block.reals[first + HISTOGRAM_CELLS - 1] for block in used)
+                buckets = list(zip(_BOUNDS, cumulative, strict=True))
+                family.add_metric((endpoint,), buckets, seconds)
         return family
 
     def _decided(self) -> dict[Metric, Values]:

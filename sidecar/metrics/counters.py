@@ -7,30 +7,36 @@ process, where it has only one thread. So no count is lost, and none needs a loc
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
-from math import inf
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from sidecar.metrics.catalog import (
     BUCKETS,
     DURATIONS,
-    FACTS_AGE,
     LISTS,
+    METRICS,
     OTHER,
     REJECTIONS,
     RESPONSES,
+    Kind,
     Metric,
 )
 from sidecar.metrics.decisions import DecisionClasses
-from sidecar.metrics.layout import CODES, HISTOGRAM_CELLS, UNREAD, Layout
+from sidecar.metrics.layout import BUCKET_CELLS, CODES, HISTOGRAM_CELLS, UNREAD, Layout
 from sidecar.metrics.memory import Memory
 from sidecar.model import Decision, Request
 from sidecar.schema import Schema
 
 _OK = 200
-_FIRST_BOUND = BUCKETS[0]
+_SHORTEST = BUCKETS[0]
 _SUM = HISTOGRAM_CELLS - 1
+_FIRST = str(CODES[0])
 _OFFSETS: Mapping[int, int] = {code: at for at, code in enumerate(CODES)}
-"""Where the cell of a status is, from that of 200."""
+"""Where the cell of a status is, from that of the first."""
+
+Answering: TypeAlias = Callable[[str, int, int | Mapping[int, int], float], None]
+"""Counts a response: to the path of its request, with a status, with the cell of its decision or
+those of several and their numbers, and with the seconds since the request had arrived."""
 
 
 class Counters:
@@ -45,14 +51,13 @@ class Counters:
         self.memory = memory or Memory(Layout((), ()))
         self.layout = layout = self.memory.layout
         self._endpoints = {
-            endpoint: (layout.cell(DURATIONS, endpoint), layout.cell(RESPONSES, endpoint, "200"))
+            endpoint: (layout.cell(DURATIONS, endpoint), layout.cell(RESPONSES, endpoint, _FIRST))
             for endpoint in layout.endpoints
         }
-        self._other = self._endpoints[OTHER]
         self._unread = self._endpoints[UNREAD][1]
         self._causes = {labels[0]: cell for labels, cell in layout.cells(REJECTIONS)}
-        self.list_cell = layout.cell(LISTS, "new")
-        """The cell of a list of permissions; the next one is for those of the cache."""
+        self.list_cell = layout.cell(LISTS, "cache")
+        """The cell of a list of permissions of the cache; that of a new one is the one before."""
         self.begin(0)
 
     def begin(self, number: int) -> None:
@@ -62,36 +67,16 @@ class Counters:
             number: Of the block; no other process that runs has it.
         """
         self._block = self.memory.block(number)
-        self._counts, self._reals, _ = self._block
+        self._counts, reals, _ = self._block
+        self.answer = _answering(self._counts, reals, self._endpoints)
+        """Counts the response to a request, in the event loop: see `Answering`."""
         self._classes = DecisionClasses(self._block, self.memory.first_class)
-        self.set_real(FACTS_AGE, number=-inf)
+        for metric in METRICS:  # those of the process before
+            if metric.kind is Kind.GAUGE:
+                for labels, _ in self.layout.cells(metric):
+                    self.set(metric, *labels, number=0)
 
     # --- responses, by the event loop -------------------------------------------------------------
-
-    def answer(
-        self, endpoint: str, status: int, counted: int | Mapping[int, int], seconds: float
-    ) -> None:
-        """Count the response to a request.
-
-        Args:
-            endpoint: Its path.
-            status: Of the response.
-            counted: The cell of its decision, or the cells of several with their numbers.
-            seconds: Since the request has arrived.
-        """
-        counts = self._counts
-        if isinstance(counted, int):
-            counts[counted] += 1
-        else:
-            for cell, number in counted.items():
-                counts[cell] += number
-        durations, responses = self._endpoints.get(endpoint, self._other)
-        if seconds <= _FIRST_BOUND:
-            counts[durations] += 1
-        else:
-            counts[durations + bisect_left(BUCKETS, seconds)] += 1
-        self._reals[durations + _SUM] += seconds
-        counts[responses if status == _OK else responses + _OFFSETS.get(status, len(CODES))] += 1
 
     def unread(self, status: int) -> None:
         """Count the response to what could not be read."""
@@ -106,8 +91,12 @@ class Counters:
     def decision_cell(
         self, request: Request, decision: Decision, schema: Schema, source: str
     ) -> int:
-        """Return the cell of a decision (`DecisionClasses.cell`)."""
+        """Return the cell of a decision of the cache (`DecisionClasses.cell`)."""
         return self._classes.cell(request, decision, schema, source)
+
+    def denial_cell(self, reason: str) -> int:
+        """Return the cell of a denial that no policy has made (`DecisionClasses.denial_cell`)."""
+        return self._classes.denial_cell(reason)
 
     # --- all else, each by one thread at a time -------------------------------------------------
 
@@ -119,6 +108,26 @@ class Counters:
         """Record a number."""
         self._counts[self.layout.cell(metric, *labels)] = number
 
-    def set_real(self, metric: Metric, *labels: str, number: float) -> None:
-        """Record a number that is a float."""
-        self._reals[self.layout.cell(metric, *labels)] = number
+
+def _answering(
+    counts: memoryview[int], reals: memoryview[float], endpoints: Mapping[str, tuple[int, int]]
+) -> Answering:
+    """Return a function that has at hand what it needs: each look-up costs as much as a count."""
+    get, other = endpoints.get, endpoints[OTHER]
+
+    def answer(
+        endpoint: str, status: int, counted: int | Mapping[int, int], seconds: float
+    ) -> None:
+        if counted.__class__ is int:
+            counts[counted] += 1
+        else:
+            for cell, number in counted.items():  # type: ignore[union-attr]  # likewise
+                counts[cell] += number
+        first, responses = get(endpoint, other)
+        reals[first + _SUM] += seconds
+        if status != _OK:
+            counts[responses + _OFFSETS.get(status, len(CODES))] += 1
+            first += BUCKET_CELLS
+        counts[first if seconds <= _SHORTEST else first + bisect_left(BUCKETS, seconds)] += 1
+
+    return answer

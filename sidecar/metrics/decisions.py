@@ -14,6 +14,7 @@ from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
 
+from sidecar.engine.authorizer import STALE_DATA
 from sidecar.metrics.catalog import OTHER
 from sidecar.metrics.memory import MAX_CLASSES, NAME_BYTES, Block
 from sidecar.model import Decision, Reason, Request
@@ -59,20 +60,22 @@ class DecisionClasses:
         self._known: dict[tuple[str, str, bool, tuple[Reason, ...], str], int] = {}
         """The cells of decisions that have come before, by what is at hand."""
         for each, end in read_classes(block):
-            self._cells[each] = self._first + 2 * len(self._cells)
+            self._cells[each] = self._next()
             self._end = end
         for source in (COMPILED, INTERPRETER, NONE):
             for allowed in (True, False):
                 self._number(DecisionClass.remaining(source, allowed=allowed))
 
     def cell(self, request: Request, decision: Decision, schema: Schema, source: str) -> int:
-        """Return the cell of a decision that has just been made; the next one is for the cache.
+        """Return the cell of a decision for when it comes from the cache.
+
+        The one before is for when it has just been made.
 
         Args:
             request: It names type and action.
             decision: The decision.
             schema: What it does not declare counts as `other`.
-            source: What made the decision.
+            source: What made the decision, unless the facts were stale.
         """
         type_name, action = request.resource.type, request.action
         key = (type_name, action, decision.allowed, decision.reasons, source)
@@ -81,13 +84,14 @@ class DecisionClasses:
             return cell
         declared = schema.types.get(type_name)
         is_declared = declared is not None and action in declared.actions
+        codes = tuple(reason.code for reason in decision.reasons)
         cell = self._number(
             DecisionClass(
                 type_name if declared is not None else OTHER,
                 action if is_declared else OTHER,
                 decision.allowed,
-                tuple(reason.code for reason in decision.reasons),
-                source,
+                codes,
+                NONE if STALE_DATA in codes else source,
             )
         )
         if is_declared:  # else a caller could fill our memory
@@ -95,6 +99,11 @@ class DecisionClasses:
                 self._known.clear()
             self._known[key] = cell
         return cell
+
+    def denial_cell(self, reason: str) -> int:
+        """Return the cell of a denial that names neither a type nor an action, as `cell` does."""
+        denial = DecisionClass.remaining(NONE, allowed=False)
+        return self._number(denial._replace(reasons=(reason,)))
 
     def _number(self, wanted: DecisionClass) -> int:
         with self._lock:
@@ -110,8 +119,11 @@ class DecisionClasses:
             return self._cells[DecisionClass.remaining(new.source, allowed=new.allowed)]
         self._names[self._end : end] = _HEAD.pack(len(name), crc32(name)) + name
         self._end = end
-        cell = self._cells[new] = self._first + 2 * len(self._cells)
+        cell = self._cells[new] = self._next()
         return cell
+
+    def _next(self) -> int:
+        return self._first + 2 * len(self._cells) + 1
 
 
 def read_classes(block: Block, start: int = 0) -> Iterator[tuple[DecisionClass, int]]:

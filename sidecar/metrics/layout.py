@@ -16,7 +16,6 @@ from sidecar.metrics.catalog import (
     CONNECTIONS,
     DURATIONS,
     EXITS,
-    FACTS_AGE,
     JOBS,
     LISTS,
     LOG_LINES,
@@ -29,19 +28,22 @@ from sidecar.metrics.catalog import (
     Metric,
 )
 
-NOTHING = 0
-"""The cell that is counted where there is nothing to count; nobody reads it."""
+NOTHING = 1
+"""The cell that is counted where there is nothing to count; nobody reads it, nor the one before."""
 
 CELL_BYTES = 8
 
 UNREAD = "unread"
 """The endpoint of what could not be read."""
 
-CODES = (200, 304, 400, 401, 403, 404, 405, 408, 413, 414, 415, 417, 431, 500, 501, 503)
-"""Statuses with a cell of their own; 200 has the first."""
+CODES = (304, 400, 401, 403, 404, 405, 408, 413, 414, 415, 417, 431, 500, 501, 503)
+"""Statuses with a cell of their own. How often it was 200 is in `DURATIONS`."""
 
-HISTOGRAM_CELLS = len(BUCKETS) + 2
-"""One for each bucket, one for what is longer, and the sum."""
+BUCKET_CELLS = len(BUCKETS) + 1
+"""One for each bucket, and one for what is longer."""
+
+HISTOGRAM_CELLS = 2 * BUCKET_CELLS + 1
+"""Buckets of responses with status 200, buckets of all others, and the sum of seconds."""
 
 _SIMPLE: Sequence[tuple[Metric, Sequence[tuple[str, ...]]]] = (
     (LISTS, (("new",), ("cache",))),
@@ -52,7 +54,6 @@ _SIMPLE: Sequence[tuple[Metric, Sequence[tuple[str, ...]]]] = (
     (JOBS, (("slow",), ("open",))),
     (LOG_LINES, ((),)),
     (ACCESS_LOST, ((),)),
-    (FACTS_AGE, ((),)),
     (
         RELOADS,
         (("policy", "used"), ("policy", "refused"), ("facts", "used"), ("facts", "refused")),
@@ -73,7 +74,7 @@ class Layout:
             causes: Of error responses.
         """
         self.endpoints = (*endpoints, OTHER, UNREAD)
-        self._size = NOTHING + 2
+        self._size = NOTHING + 1
         self._first: dict[tuple[Metric, tuple[str, ...]], int] = {}
         codes = (*map(str, CODES), OTHER)
         for endpoint in self.endpoints:

@@ -8,6 +8,8 @@ from datetime import datetime
 from queue import SimpleQueue
 
 from sidecar.http.message import Response
+from sidecar.metrics import Counters
+from sidecar.metrics.catalog import ACCESS_LOST
 from sidecar.server.request import Request
 
 LOG = logging.getLogger("gunicorn.access")
@@ -19,7 +21,13 @@ MAX_LINES = 10_000
 class AccessLog:
     """Writes lines in the combined format."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters | None = None) -> None:
+        """Begin with no line.
+
+        Args:
+            counters: Count the lines that are dropped.
+        """
+        self._counters = counters or Counters()
         self._queue: SimpleQueue[str] = SimpleQueue()
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="access log", daemon=True)
@@ -37,6 +45,7 @@ class AccessLog:
         """Have a line written; without a request one that could not be read."""
         if self._queue.qsize() >= MAX_LINES:
             self._dropped += 1
+            self._counters.add(ACCESS_LOST)
             return
         now = datetime.now().astimezone()  # noqa: TID251  when the response was made
         line, referrer, agent = "-", "-", "-"

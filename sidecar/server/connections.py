@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sidecar.server.protocol import HttpProtocol, Phase
+from sidecar.metrics import Counters
+from sidecar.metrics.catalog import ACCEPTED, CLOSED, CONNECTIONS
+from sidecar.server.phase import Phase
+from sidecar.server.protocol import HttpProtocol
 
 
 class Connections:
     """All open connections, those in the handshake of TLS included."""
 
-    def __init__(self, max_connections: int) -> None:
+    def __init__(self, max_connections: int, counters: Counters) -> None:
+        """Begin without any.
+
+        Args:
+            max_connections: How many there may be at once.
+            counters: Count them.
+        """
         self._max_connections = max_connections
+        self._counters = counters
         self._open: dict[HttpProtocol, None] = {}
 
     def __bool__(self) -> bool:
@@ -23,10 +33,13 @@ class Connections:
     def add(self, connection: HttpProtocol) -> None:
         """Count a connection that has just been accepted."""
         self._open[connection] = None
+        self._counters.add(ACCEPTED)
+        self._counters.set(CONNECTIONS, number=len(self._open))
 
     def discard(self, connection: HttpProtocol) -> None:
         """Forget a connection that is closed."""
         self._open.pop(connection, None)
+        self._counters.set(CONNECTIONS, number=len(self._open))
 
     def is_full(self) -> bool:
         """Tell whether there may be no more connections."""
@@ -37,6 +50,7 @@ class Connections:
         candidates = [each for each in self._open if each.phase is not Phase.ANSWERING]
         if not candidates:
             return False
+        self._counters.add(CLOSED, "room")
         min(candidates, key=_worth).abort()
         return True
 

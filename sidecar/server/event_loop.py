@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+from sidecar.metrics.catalog import PAUSES
 from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol
 from sidecar.server.service import Service
 from sidecar.server.tls import Credentials
@@ -167,6 +168,7 @@ class _Acceptor:
         is_late = is_stopping or bool(self._service.turns)
         for _ in range(ACCEPTED_AT_ONCE if is_late else 1):
             if connections.is_full() and (is_stopping or not connections.make_room()):
+                self._service.counters.add(PAUSES, "busy")
                 self._pause()
                 return False
             try:
@@ -176,6 +178,7 @@ class _Acceptor:
             except OSError as error:
                 if error.errno not in _NO_DESCRIPTOR:
                     raise
+                self._service.counters.add(PAUSES, "descriptor")
                 if not connections.make_room():
                     self._pause()
                 return False

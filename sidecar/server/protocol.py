@@ -7,14 +7,15 @@ their turn.
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, auto
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sidecar.http.errors import Rejection, traced
-from sidecar.http.message import Response
+from sidecar.http.message import OK, Response
 from sidecar.http.trace_context import TRACEPARENT
+from sidecar.server.phase import Phase
 from sidecar.server.request import Headers, RefusedError, Request
+from sidecar.server.request_counts import count_response
 from sidecar.server.request_parser import SHORT_BYTES, RequestParser
 from sidecar.server.response import CONTINUE
 
@@ -30,21 +31,6 @@ REQUESTS_PER_TURN = 16
 
 TURN_SECONDS = 0.001
 """How long requests of one connection are answered before others have their turn, but for one."""
-
-
-class Phase(Enum):
-    """What a connection waits for."""
-
-    RECEIVING = auto()
-    """The TLS handshake, or a request that is not complete."""
-    IDLE = auto()
-    """The next request."""
-    ANSWERING = auto()
-    """Our own response."""
-    SENDING = auto()
-    """A client that reads."""
-    CLOSING = auto()
-    """A client that closes: what it still sends is dropped, or it might never see our response."""
 
 
 # Members of an enumeration are looked up slowly, as slowly as a header field is read.
@@ -77,6 +63,7 @@ class HttpProtocol(asyncio.Protocol):
         self.request: Request | None = None
         """The request that is being answered."""
         self._service = service
+        self._count = service.counters.answer
         self._is_tls = is_tls
         self._keep_alive = True
         self._ended = False
@@ -84,6 +71,9 @@ class HttpProtocol(asyncio.Protocol):
         self._reads = True
         self._writes = True
         """Whether all that we have sent has left our buffers."""
+        self._arrived = 0.0
+        """When the request that is next, or that is being answered, had arrived; 0 before its turn.
+        A request that had to wait for the one before counts from the response to that one."""
         self._output: list[bytes] = []
         self._parser = RequestParser(service.limits)
 
@@ -112,8 +102,10 @@ class HttpProtocol(asyncio.Protocol):
         if self.has_turn or phase is _ANSWERING or phase is _SENDING:
             self._read(more=False)
         elif len(data) > SHORT_BYTES and not self._service.may_take_long():
+            self._arrived = monotonic()
             self._schedule_turn()
         else:
+            self._arrived = 0.0
             self._take_turn()
             if self._output:
                 self._service.flush_soon(self)
@@ -134,7 +126,7 @@ class HttpProtocol(asyncio.Protocol):
         """Go on: the client has read everything."""
         self._writes = True
         if self.phase is _SENDING:
-            self._become_idle()
+            self._become_idle(monotonic())
             self._take_turn()
             self.flush()
         elif self.phase is _CLOSING:
@@ -202,6 +194,7 @@ class HttpProtocol(asyncio.Protocol):
     def _take_turn(self) -> None:
         """Answer requests that have arrived, but not so many that others wait for long."""
         parser, clock, count = self._parser, monotonic(), 0
+        self._arrived = self._arrived or clock
         ends = clock + TURN_SECONDS
         try:
             while (request := parser.next()) is not None:
@@ -268,9 +261,9 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self.transport.write_eof()
 
-    def _become_idle(self) -> None:
+    def _become_idle(self, now: float) -> None:
         self.phase = _IDLE
-        self.deadline = monotonic() + self._service.idle_seconds
+        self.deadline = now + self._service.idle_seconds
 
     def _write(self, response: Response, headers: Headers | None = None) -> None:
         """Write the response to the present request, or to one that cannot be read: its headers."""
@@ -289,7 +282,13 @@ class HttpProtocol(asyncio.Protocol):
         )
         if self._service.access_log is not None:
             self._service.access_log.add(self.client, request, response)
-        self._become_idle()
+        now = monotonic()
+        if request is not None and response.status == OK:
+            self._count(request.path, OK, response.counted, now - self._arrived)
+        else:
+            count_response(self._service.counters, request, response, now - self._arrived)
+        self._arrived = now
+        self._become_idle(now)
 
     def _read(self, *, more: bool) -> None:
         """Read on, or leave it to the kernel to hold back a client that sends too much."""

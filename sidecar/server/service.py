@@ -22,12 +22,16 @@ from sidecar.http import Service as HttpService
 from sidecar.http.authentication import is_open
 from sidecar.http.errors import Rejection
 from sidecar.http.routes_health import ALIVE
+from sidecar.metrics import Counters
+from sidecar.metrics.catalog import JOBS
 from sidecar.server.access_log import AccessLog
 from sidecar.server.connections import Connections
 from sidecar.server.decision_log_writer import DecisionLogWriter, Unlogged
 from sidecar.server.limits import Limits
-from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol, Phase
+from sidecar.server.phase import Phase
+from sidecar.server.protocol import CLOSING_SECONDS, HttpProtocol
 from sidecar.server.request import Request
+from sidecar.server.request_counts import count_expired
 from sidecar.server.response import ResponseWriter
 from sidecar.server.thread_pool import Job, ThreadPool
 from sidecar.server.wsgi import Application, call
@@ -62,6 +66,7 @@ class Service:
         limits: Limits,
         threads: int,
         access_log: AccessLog | None,
+        counters: Counters | None = None,
     ) -> None:
         """Prepare to answer; `start` comes first.
 
@@ -72,10 +77,12 @@ class Service:
             limits: Of this worker.
             threads: For slow requests.
             access_log: Where every response is logged; None where it is not.
+            counters: Count what happens; without them nobody sees the counts.
         """
         self.limits = limits
         self.writer = ResponseWriter()
-        self.connections = Connections(limits.max_connections)
+        self.counters = counters or Counters()
+        self.connections = Connections(limits.max_connections, self.counters)
         self.is_stopping = False
         self.idle_seconds = limits.idle_seconds
         """How long a client may take to begin the next request."""
@@ -173,6 +180,7 @@ class Service:
         if not pool.submit(job):
             self._warn_that_it_is_busy()
             return connection.send(Rejection.BUSY.response())
+        self._show_jobs(pool)
         self._jobs[job] = (pool, connection)
         connection.job = job
         return connection.wait()
@@ -240,6 +248,9 @@ class Service:
             self._warned_at = now
             LOG.warning("refusing: %d requests wait already", self._slow.jobs)
 
+    def _show_jobs(self, pool: ThreadPool) -> None:
+        self.counters.set(JOBS, pool.name, number=pool.jobs)
+
     # --- responses ------------------------------------------------------------------------------
 
     def _deliver_later(self, job: Job, response: Response | None) -> None:
@@ -252,6 +263,7 @@ class Service:
     def _deliver(self, job: Job, response: Response | None) -> None:
         pool, connection = self._jobs.pop(job)
         pool.finished()
+        self._show_jobs(pool)
         if connection.job is not job:
             return  # the client has left, or has been told that it takes too long
         if response is None:
@@ -280,8 +292,9 @@ class Service:
 
     def _cancel(self, connection: HttpProtocol) -> None:
         job, connection.job = connection.job, None
-        if job is not None and self._jobs[job][0].cancel(job):
+        if job is not None and (pool := self._jobs[job][0]).cancel(job):
             del self._jobs[job]
+            self._show_jobs(pool)
 
     def sweep(self, now: float) -> None:
         """Close connections whose deadline has passed, or answer that it has."""
@@ -292,6 +305,7 @@ class Service:
             elif connection.phase is Phase.RECEIVING and connection.has_begun_request():
                 connection.send_last(Rejection.INCOMPLETE)
             else:
+                count_expired(self.counters, connection.phase)
                 connection.abort()
         for pool in self._pools:
             if not pool.is_complete():

@@ -48,7 +48,7 @@ class ThreadPool:
             deliver: Called by the thread with each job that ran and its response; None where the
                 job failed. It hands both to the event loop, which calls `finished`.
         """
-        self._name = name
+        self.name = name
         self._threads = threads
         self._max_jobs = max_jobs
         self._deliver = deliver
@@ -63,7 +63,7 @@ class ThreadPool:
         Without any thread jobs are refused, and everything else goes on.
         """
         while len(self._started) < self._threads:
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -41,8 +40,8 @@ def memory() -> Memory:
     return Memory(Layout([PATH], ["busy", "late"]))
 
 
-def samples(memory: Memory, clock: Callable[[], float] = lambda: 0.0) -> Samples:
-    return samples_of(Totals(memory, clock).render("").body.decode())
+def samples(memory: Memory) -> Samples:
+    return samples_of(Totals(memory).render("").body.decode())
 
 
 def in_child(act: Callable[[], object]) -> None:
@@ -82,7 +81,7 @@ def test_totals_are_the_sum_of_all_processes_and_survive_their_deaths(memory: Me
     def serve(number: int) -> None:
         counters = counters_of(memory, number)
         for _ in range(1000):
-            counters.answer(PATH, 200, counters.list_cell, 0.00001)
+            counters.answer(PATH, 200, counters.list_cell - 1, 0.00001)
 
     for number in (1, 2, 1):  # the third takes the place of the first
         in_child(lambda number=number: serve(number))  # type: ignore[misc]
@@ -103,8 +102,8 @@ def test_a_process_goes_on_with_the_classes_of_the_one_before(
     def serve(*codes: str) -> None:
         counters = counters_of(memory, 1)
         cell = counters.decision_cell(*decided(*codes), schema, COMPILED)
+        counters.answer(PATH, 200, cell - 1, 0.0)
         counters.answer(PATH, 200, cell, 0.0)
-        counters.answer(PATH, 200, cell + 1, 0.0)
 
     in_child(lambda: serve("not_granted"))
     in_child(serve)
@@ -137,7 +136,7 @@ def test_a_name_that_a_dead_process_wrote_in_part_is_not_read_and_is_replaced(
     assert [each for each, _ in read_classes(block)][: len(before)] == [each for each, _ in before]
     (new,) = [each for each, _ in list(read_classes(block))[len(before) :]]
     assert new.reasons == ("expired",)
-    assert cell == memory.first_class + 2 * len(before)
+    assert cell == memory.first_class + 2 * len(before) + 1
 
 
 def test_gauges_are_those_of_running_workers(memory: Memory) -> None:
@@ -151,25 +150,6 @@ def test_gauges_are_those_of_running_workers(memory: Memory) -> None:
     assert found["sidecar_connections"] == 12
     assert found["sidecar_workers"] == 2
     assert found["sidecar_connections_accepted_total"] == 9
-
-
-def test_the_age_of_the_facts_is_that_of_the_worker_with_the_oldest(memory: Memory) -> None:
-    for number, moment in ((1, 100.0), (2, 90.0), (3, 10.0)):
-        counters_of(memory, number).set_real(metrics.FACTS_AGE, number=moment)
-
-    ages = []
-    for running in ({1, 2}, {1}, set[int]()):
-        memory.set_live(running)
-        ages.append(samples(memory, lambda: 101.0)["sidecar_facts_age_seconds"])
-
-    assert ages == [11.0, 1.0, inf]
-
-
-def test_a_worker_that_has_no_facts_yet_makes_their_age_infinite(memory: Memory) -> None:
-    counters_of(memory, 1)
-    memory.set_live({1})
-
-    assert samples(memory)["sidecar_facts_age_seconds"] == inf
 
 
 def test_blocks_do_not_overlap() -> None:
@@ -292,7 +272,7 @@ def test_a_bucket_has_all_durations_up_to_its_bound(durations: list[float]) -> N
 def test_responses_are_counted_by_endpoint_status_and_cause(memory: Memory) -> None:
     counters = counters_of(memory, 1)
 
-    counters.answer(PATH, 200, {counters.list_cell: 3, counters.list_cell + 1: 2}, 0.1)
+    counters.answer(PATH, 200, {counters.list_cell - 1: 3, counters.list_cell: 2}, 0.1)
     counters.answer(PATH, 503, 0, 0.1)
     counters.answer("/made/up", 404, 0, 0.1)
     counters.answer(PATH, 299, 0, 0.1)
@@ -337,7 +317,7 @@ def test_the_format_is_the_one_that_the_client_accepts(
     counters = counters_of(memory, 1)
     counters.answer(PATH, 200, counters.decision_cell(*decided(), schema, COMPILED), 0.001)
 
-    rendering = Totals(memory, lambda: 0.0).render(accept)
+    rendering = Totals(memory).render(accept)
 
     text = rendering.body.decode()
     assert rendering.content_type.startswith(content_type)
@@ -347,7 +327,7 @@ def test_the_format_is_the_one_that_the_client_accepts(
 
 
 def test_totals_never_decrease_while_they_are_counted(memory: Memory, schema: Schema) -> None:
-    counters, totals = counters_of(memory, 1), Totals(memory, lambda: 0.0)
+    counters, totals = counters_of(memory, 1), Totals(memory)
 
     def count() -> float:
         return total(samples_of(totals.render("").body.decode()), "sidecar_decisions_total")

@@ -9,9 +9,10 @@ import pytest
 
 from sidecar.config.settings import Settings
 from sidecar.errors import InvalidSettingError
+from sidecar.metrics import Counters
 from sidecar.server.connections import Connections
 from sidecar.server.limits import OTHER_DESCRIPTORS, Limits, require_descriptors
-from sidecar.server.protocol import Phase
+from sidecar.server.phase import Phase
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ class Fake:
 
 
 def test_strangers_make_room_before_clients_that_have_been_authenticated() -> None:
-    connections = Connections(10)
+    connections = Connections(10, Counters())
     each = [
         Fake("busy", Phase.ANSWERING, 0.0, admitted=True),
         Fake("sends, known", Phase.RECEIVING, 1.0, admitted=True),
