@@ -160,6 +160,18 @@ class Settings:
     decision_log_key: Path | None = None
     """The file of the key for hashes of sensitive values; None for a new one at each start."""
 
+    decision_log_searches: bool = True
+    """Whether searches and lists of permissions are logged, beside decisions."""
+
+    decision_log_max_bytes: int | None = None
+    """Bytes of the file before it is renamed; None for no limit."""
+
+    decision_log_max_seconds: int | None = None
+    """Seconds of the periods at whose end, in UTC, the file is renamed; None for none."""
+
+    decision_log_keep: int | None = None
+    """How many renamed files are kept; None for all."""
+
     access_log: bool = False
 
     log_level: str = "info"

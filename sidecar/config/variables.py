@@ -144,6 +144,24 @@ FORMS: Mapping[str, Form] = {
         Path,
         "Key for hashes of sensitive values, 16 bytes or more.  [default: a new one at each start]",
     ),
+    "decision_log_searches": Form(
+        "yes|no", texts.flag, "`no` logs decisions alone: no searches, no lists of permissions."
+    ),
+    "decision_log_max_bytes": Form(
+        "BYTES",
+        texts.whole(4096, 999_999_999),
+        "Rename the decision log before it gets larger.  [default: never]",
+    ),
+    "decision_log_max_seconds": Form(
+        "SECONDS",
+        texts.whole(1, 100_000_000),
+        "Rename the decision log when a period of this length ends, in UTC.  [default: never]",
+    ),
+    "decision_log_keep": Form(
+        "N",
+        texts.whole(1, 1_000_000),
+        "Renamed decision logs that are kept; older ones are deleted.  [default: all]",
+    ),
     "access_log": Form("yes|no", texts.flag, "Log a line for each request."),
     "log_level": Form("LEVEL", texts.level, f"One of {', '.join(texts.LEVELS)}."),
 }

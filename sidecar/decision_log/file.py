@@ -1,25 +1,22 @@
-"""Whole lines, appended to a file that several processes share and others may rotate."""
+"""Whole lines, appended to a file that several processes share, and rotate, as others may."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import logging
 import os
-import select
-import stat
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import monotonic, sleep
+import time
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from sidecar.decision_log.descriptor import Descriptor
+from sidecar.decision_log.rotation import Limits, Rotation
+from sidecar.decision_log.shared import LogBusyError, Shared
 
 LOG = logging.getLogger("sidecar")
 
 STDOUT = "-"
-
-WAIT_MS = 1000
-"""How long a pipe whose reader has fallen behind is waited for."""
 
 SLOW_SECONDS = 0.1
 """A write that took longer makes the file slow, for a while.
@@ -30,60 +27,66 @@ this process; a thread of its own would wait no less. That is some hundredths of
 
 SLOW_FOR_SECONDS = 10.0
 
-LOCK_SECONDS = 1.0
-"""How long another process is waited for that writes: longer than any write of one that runs."""
-
-LOCK_PAUSE_SECONDS = 0.0002
-"""Between two attempts to lock."""
-
-_COUNT_BYTES = 8
-
-
-class LogBusyError(Exception):
-    """Writing would wait, and the caller may not."""
+NO_LIMITS = Limits()
 
 
 class UnwrittenError(OSError):
     """Lines were not written, or not all of them, or the last of them not as a whole."""
 
-    def __init__(self, error: OSError, lines: int) -> None:
-        super().__init__(error.errno, error.strerror)
-        self.lines = lines
-        """How many are not there as a whole."""
+
+class Content(Protocol):
+    """What is appended; both methods are called while nobody else writes."""
+
+    def compose(self) -> bytes:
+        """Return lines, one or many, the end of the last included. It may be called again."""
+
+    def settle(self, written: int) -> None:
+        """Take note of how many bytes were appended: fewer than all if that failed."""
 
 
 class LineFile:
     """A file of lines, or standard output.
 
     Made before the workers are forked: they share the turns, so that lines longer than a pipe
-    takes at once are not mixed, and the count of what was lost.
+    takes at once are not mixed.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, limits: Limits = NO_LIMITS, clock: Callable[[], float] = time.time
+    ) -> None:
         """Open it; a file that is not there is made.
+
+        Args:
+            path: Of the file; `STDOUT` is standard output.
+            limits: When it is rotated.
+            clock: Returns seconds since 1970.
 
         Raises:
             OSError: It cannot be written.
         """
         self.name = "standard output" if path == STDOUT else path
+        self.shared = Shared()
+        self.clock = clock
         self._path = None if path == STDOUT else path
-        self._shared = _shared_memory()
-        self._turn = _Turn(self._shared)
+        self._rotation = Rotation(Path(path), limits, clock) if limits.exist else None
         self._torn = False
+        """Whether what was written to a pipe ends within a line; of a file, it is looked at."""
+        self._end = -1
+        """Where this process ended its last line; -1 where it has written none to the file."""
         self._slow_until = 0.0
-        self._file: _Descriptor | None = self._open()
-        self._regular = self._file.regular
-        if self._path is not None and self._regular:
+        self._file: Descriptor | None = self._open()
+        self.regular = self._file.regular
+        if self._path is not None and self.regular:
             # It can be written, that is enough: a process that never writes, such as the one that
             # forks the workers, would keep a file that others have deleted, and its space.
             self._file.close()
             self._file = None
 
-    def write(self, lines: bytes, *, wait: bool = True) -> None:
-        """Append lines, one or many, the end of the last included.
+    def write(self, content: Content, *, wait: bool = True) -> None:
+        """Append lines.
 
         Args:
-            lines: They may be many.
+            content: The lines.
             wait: Whether the caller may be kept waiting, by other processes or a slow file.
 
         Raises:
@@ -92,177 +95,99 @@ class LineFile:
         """
         if not wait and not self.is_quick():
             raise LogBusyError
+        self.shared.take_turn(wait=wait)
         begun = monotonic()
-        written = 0
         try:
-            with self._turn.taken(wait=wait):
-                begun = monotonic()
-                file = self._prepare()
-                self._torn = True
-                for count in file.write(lines):
-                    written += count
-                self._torn = False
-        except OSError as error:
-            raise UnwrittenError(error, lines.count(b"\n", written)) from error
+            rotated = self._append(content, wait=wait)
         finally:
+            self.shared.end_turn()
             ended = monotonic()
             if ended > begun + SLOW_SECONDS:
                 self._slow_until = ended + SLOW_FOR_SECONDS
+        if rotated is not None:
+            rotated.delete_old()
 
     def is_quick(self) -> bool:
         """Tell whether a line keeps nobody waiting: no pipe, and no disk that was slow lately."""
-        return self._regular and (not self._slow_until or monotonic() >= self._slow_until)
+        return self.regular and (not self._slow_until or monotonic() >= self._slow_until)
 
-    def _prepare(self) -> _Descriptor:
-        """Have the file that stands at the path by now, at the beginning of a line."""
-        self._close_moved()
+    def _append(self, content: Content, *, wait: bool) -> Rotation | None:
+        """Append lines; return the rotation if the file was rotated before."""
+        lines = content.compose()
+        written = 0
+        try:
+            file, size, rotated = self._prepare(len(lines), wait=wait)
+            while written < len(lines):
+                written += file.write(lines[written:] if written else lines)
+            self._torn, self._end = False, size + written
+        except OSError as error:
+            if written:
+                self._torn = not lines[:written].endswith(b"\n")
+            content.settle(written)
+            raise UnwrittenError(error.errno, error.strerror) from error
+        content.settle(written)
+        return rotated
+
+    def _prepare(self, more: int, *, wait: bool) -> tuple[Descriptor, int, Rotation | None]:
+        """Have the file that stands at the path by now, at the beginning of a line.
+
+        Args:
+            more: How many bytes are to be appended.
+            wait: Whether the caller may be kept waiting.
+
+        Returns:
+            The file, its size, and the rotation if it was rotated.
+
+        Raises:
+            OSError: It cannot be written.
+            LogBusyError: It has to be rotated, and the caller may not wait.
+        """
+        status = self._status()
+        self._close_moved(status)
+        rotation = None
+        if self._rotation is not None and status and self._rotation.is_due(status, more):
+            if not wait:
+                raise LogBusyError
+            if self._rotation.rename():
+                rotation = self._rotation
+                self._close_moved(None)
         if self._file is None:
-            self._file = self._open()
-            self._regular = self._file.regular
-        if self._torn or self._file.ends_within_a_line():
-            self._torn = True
-            for _ in self._file.write(b"\n"):
-                self._torn = False
-        return self._file
+            self._file, self._end = self._open(), -1
+            self.regular = self._file.regular
+            status = self._file.status()
+        size = status.st_size if status else 0
+        if self.regular:
+            # What ends where this process has ended a line need not be looked at.
+            self._torn = size != self._end and self._file.ends_within_a_line(size)
+        if self._torn:
+            size += self._file.write(b"\n")
+        return self._file, size, rotation
 
-    def _open(self) -> _Descriptor:
-        return _Descriptor(1 if self._path is None else _opened(self._path))
+    def _open(self) -> Descriptor:
+        return Descriptor(1) if self._path is None else Descriptor.at(self._path)
+
+    def _status(self) -> os.stat_result | None:
+        """Return the status of what stands at the path; None if nothing does."""
+        if self._path is None:
+            return None
+        try:
+            return os.stat(self._path)  # noqa: PTH116  asked for each write, and a Path costs more
+        except FileNotFoundError:
+            return None
 
     def close_if_moved(self) -> None:
         """Close a file that is no longer the one at its path."""
-        with self._turn.threads:
-            self._close_moved()
+        with self.shared.threads:
+            self._close_moved(self._status())
 
-    def _close_moved(self) -> None:
+    def _close_moved(self, status: os.stat_result | None) -> None:
         file = self._file
-        if file is not None and self._path is not None and file.has_moved(self._path):
+        if file is not None and self._path is not None and not file.is_at(status):
             self._file = None
             file.close()
 
-    def count_lost(self, lines: int) -> None:
-        """Count lines that were not written."""
-        with self._turn.taken(wait=True):
-            lost = self._read_lost() + lines
-            os.pwrite(self._shared, lost.to_bytes(_COUNT_BYTES, "little"), 0)
-
-    def lost(self) -> int:
-        """Return how many lines were not written, by all processes together."""
-        return self._read_lost()
-
     def close(self) -> None:
         """Close what was opened."""
-        os.close(self._shared)
+        self.shared.close()
         if self._path is not None and self._file is not None:
             self._file.close()
-
-    def _read_lost(self) -> int:
-        return int.from_bytes(os.pread(self._shared, _COUNT_BYTES, 0), "little")
-
-
-class _Turn:
-    """A time in which nobody else writes: no other thread, and no other process that runs."""
-
-    def __init__(self, shared: int) -> None:
-        self.threads = threading.Lock()
-        self._shared = shared
-        self._gave_up = False
-        """Whether another process has kept the lock for so long that it is not waited for."""
-
-    @contextmanager
-    def taken(self, *, wait: bool) -> Iterator[None]:
-        """Take the turn for a block.
-
-        A process that was stopped while it had the turn keeps the others waiting once, for
-        `LOCK_SECONDS`. They go on without the lock: lines that are appended to a file by one write
-        do not mix, and those on a pipe only where they are longer than it takes at once.
-
-        Raises:
-            LogBusyError: It would be waited for, and the caller may not.
-        """
-        if not self.threads.acquire(blocking=wait):
-            raise LogBusyError
-        try:
-            locked = self._lock(wait=wait)
-            try:
-                yield
-            finally:
-                if locked:
-                    fcntl.lockf(self._shared, fcntl.LOCK_UN)
-        finally:
-            self.threads.release()
-
-    def _lock(self, *, wait: bool) -> bool:
-        ends = monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                # The lock is of the process: it goes when the process dies in the middle.
-                fcntl.lockf(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):  # either, by POSIX
-                if self._gave_up:
-                    return False
-                if not wait:
-                    raise LogBusyError from None
-                if monotonic() > ends:
-                    LOG.warning("a process that does not go on has the lock of the decision log")
-                    self._gave_up = True
-                sleep(LOCK_PAUSE_SECONDS)
-            else:
-                self._gave_up = False
-                return True
-
-
-class _Descriptor:
-    """An open file, and what is known of it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        found = os.fstat(descriptor)
-        self._identity = (found.st_dev, found.st_ino)
-        self.regular = stat.S_ISREG(found.st_mode) and (
-            fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
-        )
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLOUT)
-
-    def has_moved(self, path: str) -> bool:
-        """Tell whether another file, or none, stands at the path by now."""
-        try:
-            found = os.stat(path)  # noqa: PTH116  asked for each line, and a Path costs more
-        except FileNotFoundError:
-            return True
-        return (found.st_dev, found.st_ino) != self._identity
-
-    def ends_within_a_line(self) -> bool:
-        """Tell whether somebody, who may be dead by now, wrote a part of a line."""
-        if not self.regular:
-            return False
-        size = os.lseek(self._descriptor, 0, os.SEEK_END)
-        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
-
-    def write(self, lines: bytes) -> Iterator[int]:
-        """Write all of it and yield how much was written, time and again.
-
-        At once to a file, and to a pipe without ever waiting for ever.
-        """
-        piece = len(lines) if self.regular else select.PIPE_BUF
-        while lines:
-            if not self.regular and not self._poll.poll(WAIT_MS):
-                raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")
-            count = os.write(self._descriptor, lines[:piece])
-            yield count
-            lines = lines[count:]
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-def _opened(path: str) -> int:
-    # Also for reading: to see whether the last line is whole.
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _shared_memory() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("turns", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())

@@ -11,6 +11,7 @@ import hmac
 import os
 from pathlib import Path
 
+from sidecar.decision_log.seal import KeyedSeal, PlainSeal, Seal
 from sidecar.digests import encode
 from sidecar.engine.sensitivity import Origin
 from sidecar.errors import InvalidSettingError
@@ -21,8 +22,10 @@ LEAST_KEY_BYTES = 16
 class Hashing:
     """HMAC-SHA256 by one key."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *, known: bool = True) -> None:
         self._key = key
+        self.known = known
+        """Whether anybody else has the key."""
 
     @classmethod
     def by_file(cls, path: Path) -> Hashing:
@@ -46,11 +49,17 @@ class Hashing:
     @classmethod
     def for_this_start(cls) -> Hashing:
         """Make a key that nobody knows: hashes of one start compare, those of two do not."""
-        return cls(os.urandom(32))
+        return cls(os.urandom(32), known=False)
 
     def key_name(self) -> str:
         """Return by which name lines speak of the key, so that nobody reads them by another."""
         return self._hashed("the name of the key")[:16]
+
+    def seal(self) -> Seal:
+        """Return what makes the hashes of chains: by another key that follows from this one."""
+        if not self.known:  # nobody could verify them
+            return PlainSeal()
+        return KeyedSeal(bytes.fromhex(self._hashed("the key of the chains")))
 
     def of(self, origin: Origin, text: str) -> str:
         """Return the hash of a value in its text form.

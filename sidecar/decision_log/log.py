@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
+from sidecar.decision_log.chain import Chain, Line, Write
 from sidecar.decision_log.entry import (
     GATEWAY,
     PERMISSIONS,
@@ -41,8 +42,26 @@ class OnFailure(Enum):
 class DecisionLog:
     """A line for each decision, and one for each search and each list of permissions."""
 
-    def __init__(self, file: LineFile, hashing: Hashing, on_failure: OnFailure) -> None:
+    def __init__(
+        self, file: LineFile, hashing: Hashing, on_failure: OnFailure, *, searches: bool = True
+    ) -> None:
+        """Prepare to log.
+
+        Args:
+            file: Where lines are written.
+            hashing: Of sensitive values.
+            on_failure: What happens to an answer that cannot be logged.
+            searches: Whether searches and lists of permissions are logged, beside decisions.
+        """
         self._file = file
+        self._chain = Chain(
+            file.shared,
+            hashing.seal(),
+            file.clock,
+            key=hashing.key_name(),
+            counts=on_failure is OnFailure.COUNT,
+        )
+        self._searches = searches
         self._lines = Lines(hashing)
         self.stamp = Stamps().stamp
         self._loop = CheckLoop("decision log", file.close_if_moved)
@@ -95,8 +114,10 @@ class DecisionLog:
 
     def permissions(
         self, request: Request, permitted: PermittedActions, policy: Policy, facts: Facts
-    ) -> Entry:
-        """Return the entry of a list of permissions, which an action search is too."""
+    ) -> Entry | None:
+        """Return the entry of a list of permissions, which an action search is too; or None."""
+        if not self._searches:
+            return None
         obligations = {
             name: [obligation.code for obligation in obligations]
             for name, obligations in permitted.obligations.items()
@@ -118,8 +139,10 @@ class DecisionLog:
         ids: Sequence[str],
         policy: Policy,
         facts: Facts,
-    ) -> Entry:
-        """Return the entry of a search for entities; the request leaves their id empty."""
+    ) -> Entry | None:
+        """Return the entry of a search for entities, or None; the request leaves their id empty."""
+        if not self._searches:
+            return None
         return entry_of(
             SEARCH,
             {
@@ -139,11 +162,11 @@ class DecisionLog:
         """
         self._loop.start(seconds)
 
-    def write(self, pieces: Sequence[bytes], *, wait: bool = True) -> None:
+    def write(self, lines: Sequence[Line], *, wait: bool = True) -> None:
         """Write lines, of one request or of several, before any of their answers goes out.
 
         Args:
-            pieces: One after the other they are the lines, each with its end.
+            lines: One or more.
             wait: Whether the caller may be kept waiting.
 
         Raises:
@@ -151,20 +174,30 @@ class DecisionLog:
             LogBusyError: Writing would wait, and the caller may not.
         """
         try:
-            self._file.write(b"".join(pieces), wait=wait)
+            self._file.write(Write(self._chain, lines), wait=wait)
         except UnwrittenError as error:
             self._fail(error)
         else:
             if self._failure:
-                LOG.warning("the decision log is written again; it lacks %d", self._file.lost())
+                LOG.warning(
+                    "the decision log is written again; it lacks %d", self._file.shared.lost()
+                )
                 self._failure = ""
+
+    def end(self) -> None:
+        """End the chain of this process with a line that says so, if it was begun."""
+        if self._chain.is_begun():
+            try:
+                self._file.write(Write(self._chain, (), ends=True))
+            except UnwrittenError as error:
+                LOG.warning("the decision log does not end: %s", error.strerror)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what is wrong with the log: what this process cannot write, what all have lost."""
         problems = []
         if self._failure:
             problems.append(f"cannot be written: {self._failure}")
-        if lost := self._file.lost():
+        if lost := self._file.shared.lost():
             problems.append(f"lacks {lost} answers that were given all the same")
         return tuple(Problem(self._file.name, 0, message) for message in problems)
 
@@ -177,7 +210,6 @@ class DecisionLog:
             raise DecisionLogError(
                 "the decision log cannot be written; the log says why"
             ) from error
-        self._file.count_lost(error.lines)
 
 
 def _revisions(policy: Policy, facts: Facts) -> Mapping[str, str]:

@@ -101,7 +101,42 @@ class GatewayLine(_Line, frozen=True, tag="gateway"):
     """The line of a request at a gateway that was denied before the policy was asked."""
 
 
-AnyLine = DecisionLine | SearchLine | PermissionsLine | GatewayLine
+class _ChainLine(msgspec.Struct, frozen=True, tag_field="kind"):
+    time: str
+
+
+class OthersLine(_ChainLine, frozen=True):
+    """The first or the last line of a chain."""
+
+    key: str
+    """The name of the key of the hashes."""
+    lost: int
+    """Answers without lines by then, of all processes of this start of the sidecar."""
+    chains: dict[int, int]
+    """How many lines other chains of this start have, by their numbers."""
+
+
+class BeginLine(OthersLine, frozen=True, tag="begin"):
+    """The first line of a process."""
+
+
+class EndLine(OthersLine, frozen=True, tag="end"):
+    """The last line of a process."""
+
+
+class LostLine(_ChainLine, frozen=True, tag="lost"):
+    """What is missing of a chain, or not whole in it."""
+
+    lines: int
+    """Answers without their lines."""
+    torn: list[int]
+    """The lengths of lines that were not written as a whole, in bytes."""
+
+
+ChainLine = BeginLine | LostLine | EndLine
+"""About a chain, and about no answer."""
+
+AnyLine = DecisionLine | SearchLine | PermissionsLine | GatewayLine | ChainLine
 
 _DECODER = msgspec.json.Decoder(AnyLine)
 
@@ -128,6 +163,21 @@ def read_line(text: bytes) -> AnyLine:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableLineError(f"is no line of a decision log: {error}") from None
     return line
+
+
+def read_members(text: bytes) -> Mapping[str, Any]:
+    """Return the members of a line of any kind.
+
+    Raises:
+        UnreadableLineError: It is none.
+    """
+    try:
+        members = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableLineError(f"is no line of a decision log: {error}") from None
+    if not isinstance(members, dict) or not isinstance(members.get("kind"), str):
+        raise UnreadableLineError("is no line of a decision log")
+    return members
 
 
 def moment_of(line: DecisionLine) -> datetime:

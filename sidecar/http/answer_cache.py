@@ -15,7 +15,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from werkzeug.http import parse_etags
 
-from sidecar.decision_log import Entry
+from sidecar.decision_log import Entry, Line
 from sidecar.http.message import COMMON_HEADERS, JSON_HEADERS, OK, Headers, RequestHead, Response
 from sidecar.metrics.layout import NOTHING
 from sidecar.model import Window
@@ -58,7 +58,7 @@ class Answer(Struct, frozen=True, gc=False):
         self,
         identifier: bytes,
         head: RequestHead,
-        log_lines: Sequence[bytes],
+        log_lines: Sequence[Line],
         counted: int | Mapping[int, int],
     ) -> Response:
         """Return the response, which is a 304 to a caller that has this very body."""

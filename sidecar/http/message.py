@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 from werkzeug.http import parse_options_header
 
+from sidecar.decision_log import Line
 from sidecar.http.freshness import MAX_AGE_HEADER, MIN_REVISION_HEADER, text_of
 from sidecar.http.responses import Fault
 from sidecar.http.trace_context import TRACEPARENT, trace_id_of
@@ -31,7 +32,7 @@ JSON_HEADERS: Headers = (
 )
 """On every response that has no others."""
 
-NO_LINES: Sequence[bytes] = ()
+NO_LINES: Sequence[Line] = ()
 
 
 class RequestHead(msgspec.Struct, gc=False):
@@ -112,8 +113,8 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     status: int
     headers: Headers
     body: bytes
-    log_lines: Sequence[bytes] = NO_LINES
-    """What has to be in the decision log before the response is sent, in pieces."""
+    log_lines: Sequence[Line] = NO_LINES
+    """What has to be in the decision log before the response is sent."""
     counted: int | Mapping[int, int] = NOTHING
     """The cell of the metrics that counts its decision, or the cells of several with numbers."""
     fault: Fault | None = None

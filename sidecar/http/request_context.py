@@ -8,7 +8,7 @@ from math import inf
 from time import monotonic, sleep
 from typing import TypeVar
 
-from sidecar.decision_log import Entry
+from sidecar.decision_log import Entry, Line
 from sidecar.engine.authorizer import authorize, deny_stale, needs_interpreter
 from sidecar.engine.request_kind import DataFault
 from sidecar.errors import InvalidRequestError, SnapshotUnavailableError
@@ -89,7 +89,7 @@ class RequestContext:
         self.head = head
         self.body = body
         self.now = now
-        self.log_lines: list[bytes] = []
+        self.log_lines: list[Line] = []
         self._at_once = at_once
         self._is_fixed = False
         """Whether something was answered, or waited for in vain: then the facts stay the same."""
@@ -269,7 +269,7 @@ class RequestContext:
     def log(self, entry: Entry | None, identifier: bytes = b"") -> None:
         """Have the line of an answer written before the response is sent."""
         if self._stamp is not None and entry is not None:
-            self.log_lines += entry.line(identifier, self._stamp)
+            self.log_lines.append((entry, identifier, self._stamp))
 
     def respond(self, answer: Answer, identifier: bytes = b"") -> Response:
         """Return the response with the only answer, and keep that by the body."""

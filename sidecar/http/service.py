@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sidecar.decision_log import Line
 from sidecar.errors import DecisionLogError, SidecarError
 from sidecar.http.answer_cache import MAX_KEY_BYTES, Answer, AnswerCache
 from sidecar.http.authentication import Access
@@ -72,11 +73,11 @@ class Service:
         except SidecarError as error:
             return error_response(error)
 
-    def write_log(self, lines: Sequence[bytes], *, wait: bool = True) -> Response | None:
+    def write_log(self, lines: Sequence[Line], *, wait: bool = True) -> Response | None:
         """Write lines to the decision log.
 
         Args:
-            lines: In pieces.
+            lines: Of one response or of several.
             wait: Whether the caller may be kept waiting.
 
         Returns:
@@ -122,5 +123,6 @@ class Service:
         log = self._environment.log
         if log is None or answer.entry is None:
             return answer.response(identifier, head, NO_LINES, answer.cell)
-        lines = answer.entry.line(identifier, log.stamp(now, head.request_id, head.trace_id))
+        stamp = log.stamp(now, head.request_id, head.trace_id)
+        lines = ((answer.entry, identifier, stamp),)
         return answer.response(identifier, head, lines, answer.cell)

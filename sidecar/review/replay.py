@@ -6,12 +6,18 @@ Lines are read one by one, and equal outcomes are kept as one with their number.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sidecar.bundle import UNDECLARED_ACTION, Entry
 from sidecar.decision_log.hashing import Hashing
-from sidecar.decision_log.reader import DecisionLine, GatewayLine, SearchLine, read_line
+from sidecar.decision_log.reader import (
+    DecisionLine,
+    GatewayLine,
+    PermissionsLine,
+    SearchLine,
+    read_line,
+)
 from sidecar.diagram.fingerprints import Fingerprints
 from sidecar.engine.paths import Reader
 from sidecar.engine.policy import Policy
@@ -155,16 +161,18 @@ def replay(
     """
     result = Replay()
     judge = Judge(policy, hashing, snapshot)
+    others: Mapping[type, Lines] = {
+        GatewayLine: result.gateway,
+        SearchLine: result.searches,
+        PermissionsLine: result.permissions,
+    }
     for number, text in enumerate(lines, 1):
         try:
             line = read_line(text)
             if isinstance(line, DecisionLine):
                 _add(result, number, line, judge.judge(line), policy)
-            elif isinstance(line, GatewayLine):
-                result.gateway.add(number)
-            else:
-                kind = result.searches if isinstance(line, SearchLine) else result.permissions
-                kind.add(number)
+            elif type(line) in others:  # the rest is about chains
+                others[type(line)].add(number)
         except AnotherSchemaError:
             result.another_schema.add(number)
         except StaleDenialError:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from sidecar.decision_log import LogBusyError
+from sidecar.decision_log import Line, LogBusyError
 from sidecar.http import Response, Service
 from sidecar.server.protocol import HttpProtocol
 from sidecar.server.request import Request
 
 LOG = logging.getLogger("sidecar")
 
-MAX_PIECES = 2500
-"""Pieces of lines, a few a line, that wait to be written together, but for those of one request."""
+MAX_LINES = 600
+"""Lines that wait to be written together, but for those of one request."""
 
 Unlogged: TypeAlias = list[tuple[HttpProtocol, Request, Response]]
 """Responses whose lines are not written yet."""
@@ -45,7 +45,7 @@ class DecisionLogWriter:
         self._loop = loop
         self._deliver = deliver
         self._unlogged: Unlogged = []
-        self._pieces = 0
+        self._lines = 0
         self._queue: SimpleQueue[Unlogged] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="decision log", daemon=True)
 
@@ -63,13 +63,13 @@ class DecisionLogWriter:
         if not self._unlogged:
             self._loop.call_soon(self.flush)
         self._unlogged.append((connection, request, response))
-        self._pieces += len(response.log_lines)
-        if self._pieces > MAX_PIECES:
+        self._lines += len(response.log_lines)
+        if self._lines > MAX_LINES:
             self.flush()
 
     def flush(self) -> None:
         """Write what has been gathered."""
-        unlogged, self._unlogged, self._pieces = self._unlogged, [], 0
+        unlogged, self._unlogged, self._lines = self._unlogged, [], 0
         if not unlogged:
             return
         try:
@@ -80,14 +80,11 @@ class DecisionLogWriter:
             self._deliver(unlogged, refused, failed)
 
     def _write(self, unlogged: Unlogged, *, wait: bool) -> tuple[Response | None, bool]:
-        pieces: list[bytes] = []
+        lines: list[Line] = []
         for _, _, response in unlogged:
-            pieces += response.log_lines
-        return self._written(pieces, wait=wait)
-
-    def _written(self, pieces: Sequence[bytes], *, wait: bool) -> tuple[Response | None, bool]:
+            lines += response.log_lines
         try:
-            return self._service.write_log(pieces, wait=wait), False
+            return self._service.write_log(lines, wait=wait), False
         except LogBusyError:
             raise
         except Exception:

@@ -19,7 +19,7 @@ from flask import Blueprint, Flask
 
 from sidecar.admin import create_admin_app
 from sidecar.config.settings import Settings
-from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
+from sidecar.decision_log import DecisionLog
 from sidecar.errors import InvalidSettingError
 from sidecar.http import Access, Paging, Standard, create_app, new_key, read_key, service_of
 from sidecar.http import Limits as RequestLimits
@@ -28,6 +28,7 @@ from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.access_log import AccessLog
 from sidecar.server.admin_process import AdminProcess, hand_over, listen_for_operators
 from sidecar.server.config import STRANGERS, AdminConfig, ServerConfig, read_config
+from sidecar.server.decision_log import open_decision_log
 from sidecar.server.facts import facts_of
 from sidecar.server.kept_process import KeptProcess
 from sidecar.server.master import Application, Master, leave_sockets
@@ -77,7 +78,7 @@ def serve(settings: Settings) -> None:
         SystemExit: The server has ended: 0 when it was told to, 2 when it could not go on.
     """
     _log_to_standard_error(settings.log_level)
-    config, standard, log = read_config(settings), _standard(settings), _decision_log(settings)
+    config, standard, log = read_config(settings), _standard(settings), open_decision_log(settings)
     reloading, follower = facts_of(settings)
     limits = RequestLimits(
         max_body_bytes=settings.max_body_bytes,
@@ -103,8 +104,11 @@ def serve(settings: Settings) -> None:
     kept: list[KeptProcess] = [follower] if follower else []
     if config.admin:
         kept.append(_admin_process(settings, config, config.admin))
-    begin = partial(_begin, settings, config, reloading, log)
-    _run(Application(app, service, config.tls, _options(settings, config, begin), kept))
+    options = _options(settings, config)
+    options["post_worker_init"] = partial(_begin, settings, config, reloading, log)
+    if log:
+        options["worker_exit"] = partial(_end, log)
+    _run(Application(app, service, config.tls, options, kept))
 
 
 def _admin_process(settings: Settings, config: ServerConfig, admin: AdminConfig) -> AdminProcess:
@@ -160,20 +164,6 @@ def _standard(settings: Settings) -> Standard:
     return Standard(public_url=settings.public_url, paging=paging, context=settings.authzen_context)
 
 
-def _decision_log(settings: Settings) -> DecisionLog | None:
-    """Open the log here, before the workers are forked: they share its turns and its key."""
-    if not settings.decision_log:
-        return None
-    key = settings.decision_log_key
-    hashing = Hashing.by_file(key) if key else Hashing.for_this_start()
-    try:
-        file = LineFile(settings.decision_log)
-    except OSError as error:
-        message = f"the decision log `{settings.decision_log}` cannot be written: {error.strerror}"
-        raise InvalidSettingError(message) from error
-    return DecisionLog(file, hashing, OnFailure(settings.decision_log_failure))
-
-
 def _run(server: Application) -> None:
     us = os.getpid()
     try:
@@ -210,9 +200,12 @@ def _begin(
     _start(worker, partial(reloading.start, settings.reload_seconds))
 
 
-def _options(
-    settings: Settings, config: ServerConfig, begin: Callable[[_Worker], None]
-) -> dict[str, object]:
+def _end(log: DecisionLog, _: Master, __: _Worker) -> None:
+    """End the decision log in the process of a worker, which answers nothing any more."""
+    log.end()
+
+
+def _options(settings: Settings, config: ServerConfig) -> dict[str, object]:
     return {
         "bind": _bind(settings, config),
         "workers": settings.workers,
@@ -220,7 +213,6 @@ def _options(
         "preload_app": True,
         "when_ready": partial(_prepare, allows_strangers=config.allows_strangers),
         "post_fork": leave_sockets,
-        "post_worker_init": begin,
         "pre_exec": hand_over,
         "certfile": str(settings.certificate) if settings.certificate else None,
         "keyfile": str(settings.key) if settings.key else None,

@@ -20,7 +20,7 @@ from sidecar.compiler.compile import InvalidPolicyError, compile_pack
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.decision_log.reader import DecisionLine, read_line
+from sidecar.decision_log.reader import ChainLine, DecisionLine, read_line
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
@@ -147,7 +147,11 @@ class Edge:
 
     def new_lines(self) -> list[bytes]:
         """Return the lines that were logged since this was called last."""
-        lines = self._path.read_bytes().splitlines()[self._lines_read :]
+        lines = [
+            line
+            for line in self._path.read_bytes().splitlines()
+            if not isinstance(read_line(line), ChainLine)
+        ][self._lines_read :]
         self._lines_read += len(lines)
         return lines
 

@@ -25,6 +25,7 @@ from sidecar.client import (
     writer_position,
 )
 from sidecar.client.guard import Guard
+from tests.decision_lines import lines_of_answers
 from tests.e2e.databases import make_database
 from tests.e2e.running import Sidecar, serving, start, until
 from tests.paths import ROOT
@@ -297,12 +298,10 @@ def test_each_decision_of_a_client_is_in_the_log_of_all_workers(root: Path) -> N
     ):
         told = [client.authorize(*EDIT, request_id=f"r-{number}").id for number in range(40)]
 
-        lines = (root / "decisions").read_text().splitlines()
+        lines = lines_of_answers(root / "decisions")
 
-    assert [re.findall(r'"decision_id":"(\w+)"', line)[0] for line in lines] == told
-    assert [re.findall(r'"request_id":"([^"]+)"', line)[0] for line in lines] == [
-        f"r-{number}" for number in range(40)
-    ]
+    assert [line["decision_id"] for line in lines] == told
+    assert [line["request_id"] for line in lines] == [f"r-{number}" for number in range(40)]
 
 
 def test_a_decision_log_that_cannot_be_opened_is_trouble(root: Path) -> None:

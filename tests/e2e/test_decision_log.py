@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.decision_lines import lines_of_answers
 from tests.e2e.running import Sidecar, copy_pack, serving, until
 from tests.patience import PATIENCE
 
@@ -84,7 +85,7 @@ def test_what_many_callers_are_told_at_once_is_in_the_log_line_for_line(root: Pa
     ]
     with serving(root, "--decision-log", "decisions", workers=1) as sidecar:
         rounds = [_asked_at_once(sidecar, kinds) for _ in range(3)]
-        lines = [json.loads(line) for line in (root / "decisions").read_text().splitlines()]
+        lines = lines_of_answers(root / "decisions")
 
     answers = [answer for each in rounds for answer in each]
     told = [each.decode() for answer in answers for each in _ids(answer)]
@@ -120,7 +121,7 @@ def test_who_waits_behind_others_is_answered_at_a_later_moment(root: Path) -> No
                 sock.sendall(_request("/access/v1/evaluations", said, str(caller)))
         for sock in callers:
             _answered(sock)
-        lines = [json.loads(line) for line in (root / "decisions").read_text().splitlines()]
+        lines = lines_of_answers(root / "decisions")
 
     moments = {line["request_id"]: line["time"] for line in lines[CALLERS:]}
     assert len(lines) == CALLERS * (1 + 250)

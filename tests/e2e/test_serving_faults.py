@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.decision_lines import lines_of_answers
 from tests.e2e.running import (
     EDIT,
     Sidecar,
@@ -269,8 +270,8 @@ def test_a_worker_without_a_thread_for_its_decision_log_answers_once_it_has_one(
         told = sidecar.ask("/v1/authorize", EDIT)
         log = sidecar.log()
 
-    (line,) = (root / "decisions").read_text().splitlines()
-    assert (told[0], json.loads(line)["decision_id"]) == (200, told[1]["decision_id"])
+    (line,) = lines_of_answers(root / "decisions")
+    assert (told[0], line["decision_id"]) == (200, told[1]["decision_id"])
     assert log.count("there is no thread to be had; trying again") == 1
     assert log.count("no thread can be started; trying again") == 1
 
@@ -280,7 +281,7 @@ def test_a_decision_log_that_was_deleted_is_held_open_by_nobody(root: Path) -> N
     log = root / "decisions"
     with serving(root, "--decision-log", "decisions") as sidecar:
         sidecar.each(lambda: sidecar.ask("/v1/authorize", EDIT))
-        lines = len(log.read_text().splitlines())
+        lines = len(lines_of_answers(log))
         log.unlink()
         processes = [sidecar.process.pid, *sidecar.workers()]
         until(lambda: not any(_holds_deleted(pid, log) for pid in processes))

@@ -19,6 +19,7 @@ from sidecar.facts import Facts
 from sidecar.http import RequestHead, create_app, service_of
 from sidecar.http.freshness import MAX_AGE, MIN_REVISION
 from sidecar.reload import Pair, Places, Reloading, State
+from tests.decision_lines import lines_of_answers
 from tests.patience import PATIENCE
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -155,7 +156,7 @@ def test_beyond_the_bound_every_decision_is_a_denial_though_it_is_remembered(
         assert {tuple(codes) for codes in reasons(told)} == {("stale_data",)}
         assert "explanation" not in told
     if logged:
-        lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+        lines = lines_of_answers(tmp_path / "log")
         told = [line["reasons"] for line in lines if line["kind"] == "decision"]
         assert {tuple(each) for each in told} == {(), ("stale_data",)}
         assert [(line["decision"], line["reasons"]) for line in lines if line["decision"]] == [

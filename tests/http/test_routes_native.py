@@ -18,6 +18,7 @@ from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
 from sidecar.facts import Facts
 from sidecar.http import Limits, create_app
 from sidecar.reload import Pair, Places, Reloading, State
+from tests.decision_lines import lines_of_answers
 
 AUTHORIZE, PERMISSIONS = "/v1/authorize", "/v1/permissions"
 MOST = 5
@@ -402,7 +403,7 @@ def test_every_list_of_permissions_is_logged(served: Served, tmp_path: Path) -> 
     many = {"subject": "user:ana", "resources": ["account:acme", "account:nowhere"]}
     answer(client, PERMISSIONS, many)
 
-    lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+    lines = lines_of_answers(file)
     assert [(line["resource"]["id"], "land" in line["found"]) for line in lines] == [
         ("acme", True),
         ("acme", True),

@@ -1,0 +1,209 @@
+"""The chain of the lines of one process: a number in each line, and a hash in the last of a write.
+
+Lines of several chains stand mixed in one file. Whoever removes, edits, moves or inserts a line
+breaks its chain (`sidecar.decision_log.verifier`). A chain has lines about itself:
+
+- `begin`: the process writes for the first time.
+- `lost`: answers were given without their lines, or a write ended within a line.
+- `end`: the process ends, and its chain with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from sidecar.decision_log.entry import END, Entry, digest_of_decision
+from sidecar.decision_log.json_text import encode
+from sidecar.decision_log.seal import FIRST_HASH, Seal
+from sidecar.decision_log.shared import Shared
+from sidecar.decision_log.timestamps import Stamp, instant
+
+NAMED_CHAINS = 100
+"""How many other chains the first and the last line of a chain name: those begun last."""
+
+_HEAD = b'{"chain":"%b","sequence":%d'
+"""What every line begins with: the name of its chain, and its number."""
+_HEAD_OF_ANSWER = _HEAD + b"%b%b%b"
+"""The same, and what follows up to `revisions`."""
+
+Line: TypeAlias = tuple[Entry, bytes, Stamp]
+"""The entry of an answer, the id of its decision (empty without one), and the stamp of its HTTP
+request."""
+
+
+@dataclass(slots=True)
+class _State:
+    """How far the chain of a process is."""
+
+    process: int
+    number: int = 0
+    """Among the chains of this start of the sidecar, from 1."""
+    is_begun: bool = False
+    """Whether anything of it was written; before, another process can have its number."""
+    name: bytes = b""
+    lines: int = 0
+    digest: bytes = FIRST_HASH
+    """The last hash."""
+    unsealed: bytes = b""
+    """What is hashed of lines after it, which a write left that failed."""
+    lost: int = 0
+    """Answers without a line, of which no line tells yet."""
+    torn: tuple[int, ...] = ()
+    """The lengths of torn lines, of which no line tells yet."""
+
+
+class Chain:
+    """The chain of this process; a process that is forked off begins its own."""
+
+    def __init__(
+        self, shared: Shared, seal: Seal, clock: Callable[[], float], *, key: str, counts: bool
+    ) -> None:
+        """Prepare to number and to seal lines.
+
+        Args:
+            shared: Of the processes that write to the same file.
+            seal: Makes the hashes.
+            clock: Returns seconds since 1970.
+            key: The name of the key.
+            counts: Whether an answer is given whose line cannot be written.
+        """
+        self.shared = shared
+        self.seal = seal
+        self.counts = counts
+        self._clock = clock
+        self._key = key
+        self._start = os.urandom(8).hex()
+        self._state = _State(0)
+
+    def is_begun(self) -> bool:
+        """Tell whether this process has written to its chain."""
+        return self.state().lines > 0
+
+    def forget(self) -> None:
+        """Begin another chain with the next line."""
+        self._state = _State(0)
+
+    def state(self) -> _State:
+        """Return the state of the chain of this process."""
+        process = os.getpid()
+        if self._state.process != process:
+            self._state = _State(process)
+        if not self._state.is_begun:
+            self._state.number = self.shared.chains() + 1
+            self._state.name = f"{self._start}.{self._state.number}".encode("ascii")
+        return self._state
+
+    def first_lines(self, state: _State) -> list[bytes]:
+        """Return the lines about the chain itself that come before the next answers."""
+        lines = []
+        if not state.lines:
+            lines.append(self._line(state, 1, "begin", self._others(state)))
+        if state.lost or state.torn:
+            news = {"lines": state.lost, "torn": state.torn}
+            lines.append(self._line(state, len(lines) + 1, "lost", news))
+        return lines
+
+    def last_line(self, state: _State) -> bytes:
+        """Return the line that ends the chain."""
+        return self._line(state, 1, "end", self._others(state))
+
+    def _others(self, state: _State) -> Mapping[str, object]:
+        """Return what is known of the other chains: whoever cuts these is found out by it."""
+        lengths = self.shared.lengths(NAMED_CHAINS)
+        others = {str(each): lengths[each] for each in lengths if each != state.number}
+        lost = self.shared.lost()
+        return {"process": state.process, "key": self._key, "lost": lost, "chains": others}
+
+    def _line(self, state: _State, at: int, kind: str, members: Mapping[str, object]) -> bytes:
+        moment = instant(datetime.fromtimestamp(self._clock(), UTC))
+        said = encode({"kind": kind, "time": moment, **members})[1:]
+        return _HEAD % (state.name, state.lines + at) + b"," + said + END
+
+
+class Write:
+    """Lines that one write appends to a chain."""
+
+    def __init__(self, chain: Chain, lines: Sequence[Line], *, ends: bool = False) -> None:
+        """Prepare to write.
+
+        Args:
+            chain: The chain.
+            lines: Of answers.
+            ends: Whether the chain ends with them, if it was begun.
+        """
+        self.unwritten = 0
+        """Of the lines of answers, those that were not written as a whole."""
+        self._chain = chain
+        self._lines = lines
+        self._ends = ends
+        self._own = 0
+        """Lines about the chain itself, which come first."""
+        self._text = b""
+        self._hashed: list[bytes] = []
+        """What is hashed, two for each line."""
+        self._digest = FIRST_HASH
+
+    def compose(self) -> bytes:
+        """Return the lines with their numbers, and the hash in the last of them."""
+        chain = self._chain
+        state = chain.state()
+        own = chain.first_lines(state) if self._lines and _has_news(state) else []
+        if self._ends and state.lines:
+            own.append(chain.last_line(state))
+        text: list[bytes] = []
+        hashed: list[bytes] = []
+        for line in own:
+            text += (b"", line)
+            hashed += (line, b"")
+        name, number = state.name, state.lines + len(own)
+        for entry, identifier, stamp in self._lines:
+            number += 1
+            begin = _HEAD_OF_ANSWER % (name, number, entry.prefix, identifier, stamp.members)
+            first, *others = entry.parts
+            text += (begin, first)
+            for part in others:
+                text += (stamp.now, part)
+            hashed += (begin, entry.digest or digest_of_decision(first, stamp.now))
+        self._own, self._hashed = len(own), hashed
+        if not text:
+            self._text = b""
+            return b""
+        data = b"".join((state.digest, state.unsealed, *hashed))
+        self._digest = chain.seal.of(data)
+        seal = b',"%b":"%b"}\n' % (chain.seal.member, self._digest.hex().encode("ascii"))
+        text[-1] = text[-1][:-2]
+        text.append(seal)
+        self._text = b"".join(text)
+        return self._text
+
+    def settle(self, written: int) -> None:
+        """Take note of how many bytes were appended."""
+        chain, state, text = self._chain, self._chain.state(), self._text
+        if written == len(text):
+            whole = len(self._hashed) // 2
+            state.digest, state.unsealed = self._digest, b""
+        else:
+            whole = text.count(b"\n", 0, written)
+            state.unsealed += b"".join(self._hashed[: 2 * whole])
+        if self._own and whole >= self._own:  # they tell what was to be told
+            state.lost, state.torn = 0, ()
+        if torn := written - text.rfind(b"\n", 0, written) - 1:
+            state.torn += (torn,)
+        self.unwritten = len(self._lines) - max(whole - self._own, 0)
+        if self.unwritten and chain.counts:
+            state.lost += self.unwritten
+            chain.shared.count_lost(self.unwritten)
+        state.lines += whole
+        if written:
+            state.is_begun = True
+            chain.shared.set_length(state.number, state.lines)
+        if self._ends and written == len(text):
+            chain.forget()
+
+
+def _has_news(state: _State) -> bool:
+    return not state.lines or bool(state.lost or state.torn)

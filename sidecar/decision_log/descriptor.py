@@ -1,0 +1,71 @@
+"""An open file, pipe or standard output that lines are appended to."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import stat
+
+WAIT_MS = 1000
+"""How long a pipe whose reader has fallen behind is waited for."""
+
+
+class Descriptor:
+    """An open file, and what is known of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        status = os.fstat(descriptor)
+        self._identity = (status.st_dev, status.st_ino)
+        self.regular = stat.S_ISREG(status.st_mode) and (
+            fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+        )
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    @classmethod
+    def at(cls, path: str) -> Descriptor:
+        """Open a file; one that is not there is made.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        # Also for reading: to see whether the last line is whole.
+        return cls(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def is_at(self, status: os.stat_result | None) -> bool:
+        """Tell whether it is the file of a status."""
+        return status is not None and (status.st_dev, status.st_ino) == self._identity
+
+    def status(self) -> os.stat_result:
+        """Return the present status."""
+        return os.fstat(self._descriptor)
+
+    def ends_within_a_line(self, size: int) -> bool:
+        """Tell whether somebody, who may be dead by now, wrote a part of a line.
+
+        Args:
+            size: The present size in bytes.
+        """
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+
+    def write(self, lines: bytes) -> int:
+        """Write all, or what a pipe takes at once, which is not waited for for ever.
+
+        Returns:
+            How many bytes were written.
+
+        Raises:
+            OSError: None could be written.
+        """
+        if self.regular:
+            return os.write(self._descriptor, lines)
+        if not self._poll.poll(WAIT_MS):
+            raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")
+        return os.write(self._descriptor, lines[: select.PIPE_BUF])
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._descriptor)
