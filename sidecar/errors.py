@@ -37,6 +37,10 @@ class UnreadableLineError(SidecarError):
     """A line is not a complete line of a decision log."""
 
 
+class UnreadableLogError(SidecarError):
+    """A decision log cannot be read; whoever reads it must act."""
+
+
 class EvaluationError(SidecarError):
     """The policy failed during evaluation; its author must act."""
 

@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "diff",
     "explain",
+    "log",
     "matrix",
     "mutate",
     "permissions",

@@ -1,0 +1,299 @@
+"""Verifies the chains of a decision log: were lines removed, edited, moved or inserted?
+
+Of each chain only the place is kept that it has come to, so that a log of any size can be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from sidecar.decision_log.entry import hash_input
+from sidecar.decision_log.hashing import Hashing
+from sidecar.decision_log.reader import LostLine, OthersLine, read_line
+from sidecar.decision_log.seal import FIRST_HASH, Hasher, PlainSeal, Seal
+from sidecar.errors import UnreadableLineError
+
+MOST_KEPT = 1_000
+"""How many faults are kept, and torn lines until a line tells of them; all faults are counted."""
+
+
+class Place(NamedTuple):
+    """Where a line stands."""
+
+    file: str
+    line: int
+    """From 1."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Fault(NamedTuple):
+    """What is wrong at a line."""
+
+    place: Place
+    message: str
+
+
+@dataclass(slots=True)
+class Chain:
+    """How far a chain has been read."""
+
+    name: str
+    next: int
+    """The number of its next line."""
+    hasher: Hasher | None
+    """Of all since its last hash; None where that, or what follows it, is not known."""
+    last: Place | None = None
+    first: Place | None = None
+    """The first line since its last hash."""
+    unsealed: int = 0
+    """Lines since its last hash."""
+    ended: bool = False
+    foreign: bool = False
+    """Whether its hashes are made with another key than the one given."""
+    cut_in: bool = False
+    """Whether its first lines are in files that are not given."""
+
+
+class _Torn(NamedTuple):
+    place: Place
+    length: int
+    begin: bytes
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_ABOUT_CHAINS = frozenset(("begin", "lost", "end"))
+_DECODER = msgspec.json.Decoder(_Kind)
+_HEAD = re.compile(rb'\{"chain":"(([0-9a-f]{16})\.[1-9][0-9]{0,9})","sequence":([1-9][0-9]{0,17}),')
+_HEAD_BYTES = 80
+"""More than a head has."""
+_SEAL = re.compile(rb',"(hash|mac)":"([0-9a-f]{64})"\}\n\Z')
+_SEAL_BYTES = 80
+"""More than a hash with its member has."""
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found in a log, read line by line."""
+
+    hashing: Hashing | None = None
+    """By the key of the log; None if its hashes are made without one."""
+    lines: int = 0
+    chains: dict[str, Chain] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    """The first of them."""
+    fault_count: int = 0
+    doubts: dict[str, None] = field(default_factory=dict)
+    """Why it cannot be told whether the log is whole."""
+    lost: int = 0
+    """Answers without lines, of which lines tell."""
+    torn: int = 0
+    """Torn lines that are accounted for."""
+    _whole: set[str] = field(default_factory=set)
+    """Starts of the sidecar whose first line is there."""
+    _pending: list[_Torn] = field(default_factory=list)
+    _seal: Seal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._seal = PlainSeal() if self.hashing is None else self.hashing.seal()
+
+    def read(self, file: str, lines: Iterable[bytes]) -> None:
+        """Read the lines of one file; files are read in their order."""
+        for number, line in enumerate(lines, 1):
+            self.lines += 1
+            self._read(Place(file, number), line)
+
+    def open_chains(self) -> list[Chain]:
+        """Return the chains that have no end: their process runs, or was killed."""
+        return [chain for chain in self.chains.values() if chain.last and not chain.ended]
+
+    def finish(self) -> None:
+        """Judge what could not be judged before all lines were read."""
+        heads = {c.name: _head(c.name, c.next) for c in self.open_chains()}
+        for torn in self._pending:
+            name = next((n for n, head in heads.items() if _fits(torn.begin, head)), None)
+            unknown = _HEAD.match(torn.begin)
+            if name is not None:
+                del heads[name]  # a process that dies leaves one
+            elif unknown is None or unknown[1].decode() in self.chains or unknown[3] != b"1":
+                self._fault(torn.place, "is no whole line of a chain: it was edited or inserted")
+                continue
+            self.torn += 1
+        for chain in self.open_chains():
+            if chain.unsealed:
+                lines = f"{chain.first} to {chain.last}"
+                self.doubts[
+                    f"the lines of chain {chain.name} from {lines} have no hash: its process was"
+                    " killed while it wrote them, or they were edited"
+                ] = None
+        if not self.chains:
+            self.doubts["there is no line of a chain"] = None
+
+    def _fault(self, place: Place, message: str, chain: Chain | None = None) -> None:
+        self.fault_count += 1
+        if len(self.faults) < MOST_KEPT:
+            self.faults.append(Fault(place, message))
+        if chain is not None:
+            chain.hasher = None  # until its next hash
+
+    def _read(self, place: Place, line: bytes) -> None:
+        kind = _kind(line)
+        if kind is None:
+            self._keep_torn(place, line)
+            return
+        head = _HEAD.match(line)
+        if head is None:
+            if self.chains:
+                self._fault(place, "belongs to no chain: it was inserted or edited")
+            else:
+                self.doubts["lines without a chain, from before there were any"] = None
+            return
+        name, start, number = head[1].decode(), head[2].decode(), int(head[3])
+        chain = self.chains.get(name)
+        if chain is None:
+            chain = self._first(name, start, number)
+        if not self._take_number(place, chain, number):
+            return
+        if kind in _ABOUT_CHAINS:
+            self._take_news(place, chain, start, line)
+        self._hash(place, chain, line)
+        if kind == "end":
+            self._end(place, chain)
+
+    def _first(self, name: str, start: str, number: int) -> Chain:
+        """Begin to follow a chain at its first line that is there."""
+        if name == f"{start}.1" and number == 1:
+            self._whole.add(start)
+        if number == 1 or start in self._whole:
+            chain = Chain(name, 1, self._seal.begin(FIRST_HASH))
+        else:
+            chain = Chain(name, number, None, cut_in=True)
+        self.chains[name] = chain
+        return chain
+
+    def _take_number(self, place: Place, chain: Chain, number: int) -> bool:
+        """Compare the number of a line with the one that has to be next."""
+        if number < chain.next:
+            message = f"line {number} of chain {chain.name} stands here again, or was moved"
+            self._fault(place, message, chain)
+            return False
+        if number > chain.next:
+            self._report_missing(place, chain, number - 1)
+        if chain.ended:
+            self._fault(place, f"follows the end of chain {chain.name}: it was inserted", chain)
+        chain.next, chain.last = number + 1, place
+        return True
+
+    def _report_missing(self, place: Place, chain: Chain, until: int) -> None:
+        lines = f"lines {chain.next} to {until}" if until > chain.next else f"line {until}"
+        after = f"; the one before is {chain.last}" if chain.last else ""
+        word = "are" if until > chain.next else "is"
+        message = f"{lines} of chain {chain.name} {word} missing before this line{after}"
+        self._fault(place, message, chain)
+        chain.next = until + 1
+
+    def _hash(self, place: Place, chain: Chain, line: bytes) -> None:
+        """Hash a line, and compare the hash if the line ends with one."""
+        chain.first = chain.first or place
+        chain.unsealed += 1
+        seal = _SEAL.search(line, max(len(line) - _SEAL_BYTES, 0))
+        if chain.hasher is not None:
+            chain.hasher.update(hash_input(line[: seal.start()] + b"}\n" if seal else line))
+        if seal is None:
+            return
+        member, digest = seal[1], seal[2].decode()
+        if member != self._seal.member:
+            self.doubts[
+                "the hashes are made with a key; give it with --decision-log-key"
+                if self.hashing is None
+                else "hashes are made without a key, which whoever edits the file can do"
+            ] = None
+        elif chain.hasher is not None and chain.hasher.hexdigest() != digest and not chain.foreign:
+            lines = f"a line from {chain.first} on" if chain.unsealed > 1 else "it"
+            self._fault(place, f"has a hash of chain {chain.name} that differs: {lines} was edited")
+        chain.hasher = self._seal.begin(bytes.fromhex(digest))
+        chain.first, chain.unsealed = None, 0
+
+    def _take_news(self, place: Place, chain: Chain, start: str, text: bytes) -> None:
+        """Take note of what a line says about chains."""
+        try:
+            line = read_line(text)
+        except UnreadableLineError:
+            self._fault(place, "cannot be read: it was edited", chain)
+            return
+        if isinstance(line, LostLine):
+            self.lost += line.lines
+            for length in line.torn:
+                self._account_for(place, chain, length)
+        if isinstance(line, OthersLine):
+            if self.hashing is not None and line.key != self.hashing.key_name():
+                self.doubts["hashes are made with another key than the one given"] = None
+                chain.foreign = True
+            for number, length in line.chains.items():
+                self._compare_length(place, f"{start}.{number}", start, length)
+
+    def _end(self, place: Place, chain: Chain) -> None:
+        chain.ended = True
+        if chain.unsealed:
+            self._fault(place, f"ends chain {chain.name} without a hash: it was edited", chain)
+
+    def _compare_length(self, place: Place, name: str, start: str, length: int) -> None:
+        """Compare a chain with the length that a line of another chain tells."""
+        chain = self.chains.get(name)
+        if chain is None:
+            self.chains[name] = Chain(name, length + 1, None, cut_in=True)
+            if start in self._whole:
+                self._fault(place, f"chain {name} is missing, which had {length} lines by then")
+        elif chain.next <= length:
+            self._report_missing(place, chain, length)
+
+    # --- torn lines -----------------------------------------------------------------------------
+
+    def _keep_torn(self, place: Place, line: bytes) -> None:
+        if len(self._pending) >= MOST_KEPT:
+            self._fault(place, "is no whole line, as many before it")
+            return
+        if _SEAL.search(line, max(len(line) - _SEAL_BYTES, 0)):  # what is torn has no end
+            self._fault(place, "is no whole line of a chain: it was edited or inserted")
+            return
+        text = line.removesuffix(b"\n")
+        self._pending.append(_Torn(place, len(text), text[:_HEAD_BYTES]))
+
+    def _account_for(self, place: Place, chain: Chain, length: int) -> None:
+        """Find the torn line that a line tells of."""
+        head = _head(chain.name, 0)[:-1]
+        for torn in self._pending:
+            if torn.length == length and _fits(torn.begin, head):
+                self._pending.remove(torn)
+                self.torn += 1
+                return
+        self._fault(place, f"tells of a torn line of {length} bytes, which is not there", chain)
+
+
+def _kind(line: bytes) -> str | None:
+    """Return the kind of a line; None if it is not whole."""
+    if not line.endswith(b"}\n"):
+        return None
+    try:
+        return _DECODER.decode(line).kind
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _head(chain: str, number: int) -> bytes:
+    return b'{"chain":"%b","sequence":%d' % (chain.encode(), number)
+
+
+def _fits(begin: bytes, head: bytes) -> bool:
+    """Tell whether a torn line can have begun with a head."""
+    size = min(len(begin), len(head))
+    return begin[:size] == head[:size]
