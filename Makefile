@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz soak stress bench bench-core bench-followers image image-test sbom audit lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz gateway-fuzz soak stress bench bench-core bench-followers image image-test sbom audit lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8191" passes options to `serve`.
 PYTHON ?=
@@ -29,6 +29,7 @@ TESTS := --ignore tests/system --ignore tests/image --ignore tests/stress --nump
 # Tests start a hundred processes: what one has compiled the next reads, whatever the machine's own
 # setting is, and out of the way of the sources.
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/pycache
+PROXIES := ls /usr/sbin/nginx /usr/bin/caddy >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx-light caddy; }
 LOCKED := --require-hashes --only-binary :all:
 
 help: ## Show the targets
@@ -62,10 +63,11 @@ coverage: .venv/testing ## The same tests with branch coverage, which takes half
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-system: .venv/testing ## What needs more than the locks: another Python, PostgreSQL, systemd
+test-system: .venv/testing .venv/proxies ## What needs more than the locks: another Python, PostgreSQL, systemd, proxies
 # Debian's servers, which nobody needs to start: the tests do.
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
 	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd; }
+	@$(PROXIES)
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
 soak: .venv/testing ## Five minutes of random writes and faults, every answer checked against a model
@@ -93,6 +95,10 @@ solver: .venv/reviewing ## Install z3, which check, diff, explain, matrix, mutat
 deep: .venv/testing ## A million requests against the reference, and five times as many other cases
 	DEPTH=20 $(BYTECODE) $(BIN)/python -m pytest $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal
 	DEPTH=$(DEPTH) $(BYTECODE) $(BIN)/python -m pytest -m many --ignore $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal
+
+gateway-fuzz: .venv/testing .venv/proxies ## 10,000 requests that nobody thought of through each proxy; SEED=... chooses them
+	@$(PROXIES)
+	GATEWAY_FUZZ=10000 GATEWAY_SEED=$(SEED) $(BYTECODE) $(BIN)/python -m pytest tests/system/gateways/test_fuzz.py
 
 fuzz: .venv/testing ## Five minutes of questions that nobody thought of
 	FUZZ_SECONDS=260 $(BIN)/python -m pytest tests/e2e/test_openapi.py
@@ -129,6 +135,7 @@ lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows int
 	$(LOCK) --constraint requirements-dev.lock --extra postgres --output-file requirements-postgres.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --constraint requirements-dev.lock --group audit --output-file requirements-audit.lock
+	$(LOCK) --constraint requirements-dev.lock --group proxies --output-file requirements-proxies.lock
 	$(LOCK) --constraint requirements-dev.lock --group bench --output-file requirements-bench.lock pyproject.toml
 
 clean: ## Remove all that make made
@@ -148,6 +155,12 @@ clean: ## Remove all that make made
 	@echo "installing requirements.lock"
 	@$(PIP_INSTALL) $(LOCKED) -r requirements-build.lock -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# Envoy, which is 100 MB.
+.venv/proxies: requirements-proxies.lock .venv/testing
+	@echo "installing Envoy by requirements-proxies.lock"
+	@$(PIP_INSTALL) $(LOCKED) --no-compile -r requirements-proxies.lock
 	@touch $@
 
 # The solver, which only reviewers' tools need; those of `make test` have it too.
