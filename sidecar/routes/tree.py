@@ -86,7 +86,8 @@ def _forms(segment: str) -> Iterator[str]:
     """Yield what servers may take a segment for, folded.
 
     They ignore case (Express, IIS), take what stands behind a dot for a format (Rails, Spring), and
-    drop accents (Windows). Some do two of these.
+    drop accents, or blanks and dots at the end (Windows), which a plus may be (forms). Some do two
+    of these.
     """
     bases = [segment]
     if not segment.isascii():
@@ -94,9 +95,6 @@ def _forms(segment: str) -> Iterator[str]:
         bases.append("".join(each for each in decomposed if not unicodedata.combining(each)))
     for base in bases:
         for text in (base, base.upper()):  # a dotless i is another letter until it is upper case
-            folded = _fold(text)
-            yield folded
-            dot = folded.find(".", 1)
-            while dot > 0:
-                yield folded[:dot]
-                dot = folded.find(".", dot + 1)
+            parts = _fold(text).split(".")
+            for count in range(1, len(parts) + 1):
+                yield ".".join(parts[:count]).lstrip(" +").rstrip(" +.")
