@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from sidecar.bundle import Bundle
 from sidecar.bundle.file import decode, encode, write_bundle
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.options import PACK, setting_options
@@ -143,8 +144,12 @@ def _content(policy: Policy, settings: Settings) -> bytes:
     if document is not None:
         content = encode(policy, document, version("sidecar"))
         read = decode(content, path.name)
-        parts = (read.schema, read.settings, read.sentences, read.entries.keys())
-        if parts == (policy.schema, policy.settings, policy.sentences, policy.entries.keys()):
+        if _parts(read) == _parts(policy):
             return content
     changed = "changed while the bundle was built, or is not read back as it is; build it again"
     raise InvalidPackError([Problem(shown_file(path), 0, changed)])
+
+
+def _parts(bundle: Bundle) -> tuple[object, ...]:
+    routes = None if bundle.routes is None else bundle.routes.document
+    return bundle.schema, bundle.settings, bundle.sentences, bundle.entries.keys(), routes

@@ -117,6 +117,12 @@ def test_the_shipped_pack_is_read_back(shipped: Policy, content: bytes) -> None:
         shipped.schema.fingerprint,
     )
     assert shapes(read) == shapes(shipped)
+    assert shipped.routes is not None
+    assert read.routes is not None
+    assert (read.routes.document, len(read.routes.routes)) == (
+        shipped.routes.document,
+        len(shipped.routes.routes),
+    )
 
 
 CONDITIONS = [
@@ -215,6 +221,13 @@ OF_USER = ["member", ["subject"], "id"]
         (("revision",), "f" * 17, "`revision` is not 16 hexadecimal digits"),
         (("schema",), {"types": {"user": {}}}, "schema: type `user` has no key"),
         (("settings",), {}, "settings: setting `"),
+        (
+            ("routes", "subject", "type"),
+            "usr",
+            "routes: `usr` is no type of subjects; did you mean",
+        ),
+        (("routes", "routes"), {"GET x": {}}, "routes: `GET x` is no method and path"),
+        (("routes",), {}, "routes: holds no routes"),
         (("sentences",), {"reasons": {"No": "No."}}, "sentences: reason `No` is not a code"),
         (("tests", 0, 0), ["why", OF_USER], "is not as bundles are: invalid value 'why' - at `$.t"),
         (("tests", 0, 0), ["is", OF_USER, "x"], "is not as bundles are: invalid value 'is'"),

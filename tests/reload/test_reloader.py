@@ -150,6 +150,30 @@ def test_an_edited_policy_is_picked_up_and_the_snapshot_kept(
     assert reloading.current().snapshot is before.snapshot
 
 
+def test_edited_routes_are_picked_up_and_bad_ones_leave_the_last_good_ones(
+    reloading: Reloading, places: Places
+) -> None:
+    before = reloading.current()
+    file = places.fixtures / "routes.yaml"
+    row = '{action: read, resource: "note:{id}"}'
+    head = "subject: {type: user, header: x-user-id}\nroutes:\n"
+    write(file, f"{head}  GET /notes/{{id}}: {row}\n")
+    settle(reloading)
+    after = reloading.current()
+
+    write(file, f"{head}  GTE /notes/{{id}}: {row}\n")
+    settle(reloading)
+
+    assert (before.policy.routes, after.snapshot is before.snapshot) == (None, True)
+    assert after.policy.revision != before.policy.revision
+    assert after.policy.routes is not None
+    assert [route.method for route in after.policy.routes.routes] == ["GET"]
+    assert reloading.current() is after
+    (problem,) = reloading.state().problems
+    assert problem.line == 3
+    assert "did you mean `GET`?" in problem.message
+
+
 @pytest.mark.parametrize("name", ["main_test.yaml", "README.md"])
 def test_a_suite_is_no_part_of_the_policy(reloading: Reloading, places: Places, name: str) -> None:
     pair = reloading.current()
