@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all of their own set-up, on a machine with Python 3.11 and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz gateway-fuzz soak stress bench bench-core bench-followers image image-test sbom audit lock clean
+.PHONY: help serve example test test-system lint unit coverage policy matrix tables mutate solver deep fuzz gateway-fuzz soak stress bench bench-core bench-facts bench-followers image image-test sbom audit lock clean
 
 # PYTHON=... chooses another interpreter for .venv; SERVE="--port 8191" passes options to `serve`.
 PYTHON ?=
@@ -116,6 +116,10 @@ image-test: .venv/testing ## Build both images without a Docker engine, and run 
 # FOLLOWERS="--followers 50 --notify" changes what is measured.
 bench-followers: .venv/testing ## 100 followers of one PostgreSQL server: what they cost, when the last one knows
 	$(BIN)/python -m bench.followers $(FOLLOWERS)
+
+# FIRST_READ="--memberships 10000000 --kinds sqlite" changes what is read.
+bench-facts: .venv/testing ## The first read of a million memberships: time, CPU and memory
+	$(BIN)/python -m bench.first_read $(FIRST_READ)
 
 image: ## Build the container image
 	docker build --platform linux/amd64 --tag sidecar .

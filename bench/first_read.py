@@ -52,9 +52,11 @@ def main() -> None:
     options = parser.parse_args()
     schema = read_schema(Settings().fixtures / "schema.yaml")
     for kind in options.kinds:
-        with TemporaryDirectory() as directory:
-            with _filled(kind, Path(directory), schema, options.memberships) as data:
-                _measure(kind, data, schema, Path(directory))
+        with (
+            TemporaryDirectory() as directory,
+            _filled(kind, Path(directory), schema, options.memberships) as data,
+        ):
+            _measure(kind, data, schema, Path(directory))
 
 
 def rows(memberships: int) -> Iterator[tuple[str, Iterator[Row]]]:

@@ -113,7 +113,7 @@ def _read(found: Source, schema: Schema) -> Sequence[Problem]:
     with found.read(faults) as reading:
         for name, table in reading.tables.items():
             reader = RowReader(schema, schema.types[name], table, faults)
-            counts[table.file] = sum(1 for line, cells in table.rows if reader.read(line, cells))
+            counts[table.file] = sum(1 for _ in reader.rows())
     for file, count in counts.items():
         click.echo(f"{file}: {count} rows", err=True)
     return faults.problems()

@@ -3,7 +3,8 @@
 from sidecar.facts.builder import build
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.facts import Facts, LookupKey
-from sidecar.facts.row_parser import Cell, Cells, Quoted, Row, Table, reader_of
+from sidecar.facts.row_batches import Cell, Cells, Quoted
+from sidecar.facts.row_parser import Row, Table, reader_of
 from sidecar.facts.snapshot import Snapshot
 from sidecar.facts.sources.mount import (
     Mount,

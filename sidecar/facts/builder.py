@@ -146,8 +146,7 @@ class _Builder:
         # This loop runs for each row of a mount: its methods are local names.
         rows, append_row, append_line = read.rows, read.all.append, read.lines.append
         add_to_digest = digest.add_text  # the repr of a row shows all its values
-        for line, cells in table.rows:
-            row = reader.read(line, cells)
+        for line, row, id_text in reader.rows(with_ids=has_spellings):
             add_to_digest(repr(_ordered(row) if has_sets else row))
             key = reader.key(row)
             if key is None:
@@ -161,7 +160,7 @@ class _Builder:
             first = rows.setdefault(key, row)
             if first is row:
                 if has_spellings:
-                    _note_spelling(read, key, reader.id_text(cells), digest)
+                    _note_spelling(read, key, id_text, digest)
                 continue
             replaces = takes_place(is_current, first, row)
             if replaces is None:
@@ -169,7 +168,7 @@ class _Builder:
             elif replaces:
                 rows[key] = row
                 if has_spellings:
-                    _note_spelling(read, key, reader.id_text(cells), digest)
+                    _note_spelling(read, key, id_text, digest)
         return read
 
     def _refuse_repeated(

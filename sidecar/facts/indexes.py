@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -49,8 +50,7 @@ def getter(
     """Return a function from a row to its value at a path; absent if an entity is missing."""
     if len(path) == 1:
         return reader_of(declared, path[0])
-    read = reader_through(schema, declared, path)
-    return lambda row: read(rows.__getitem__, row)
+    return partial(reader_through(schema, declared, path), rows.__getitem__)
 
 
 def reader_through(
@@ -193,13 +193,16 @@ def lookup_key_reader(
     further = [(getters[0], other) for getters in getters_of.values() for other in getters[1:]]
 
     def lookup_key_of(row: Row) -> LookupKey | None:
-        if where and any(read(row) != value for read, value in where):
-            return None
+        # It runs for each row of a source: loops are faster here than generators.
+        for read, value in where:
+            if read(row) != value:
+                return None
         lookup_key = tuple([get(row) for get in primary])
-        if None in lookup_key or (
-            further and any(one(row) != other(row) for one, other in further)
-        ):
+        if None in lookup_key:
             return None
+        for one, other in further:
+            if one(row) != other(row):
+                return None
         return lookup_key
 
     return lookup_key_of

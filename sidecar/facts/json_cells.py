@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jiter
 
-from sidecar.facts.row_parser import Cell, Quoted, Refused
+from sidecar.facts.row_batches import Cell, Quoted, Refused
 from sidecar.schema.messages import shown
 
 NULL = "null"

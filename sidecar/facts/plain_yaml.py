@@ -16,7 +16,7 @@ from io import BytesIO, TextIOWrapper
 import yaml
 
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.row_parser import Cells, Quoted
+from sidecar.facts.row_batches import Cells, Quoted
 from sidecar.facts.yaml_events import RowEvents, check_end
 from sidecar.schema.characters import HiddenCharacter
 

@@ -2,54 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from operator import itemgetter
 from typing import TypeAlias
 
 from sidecar.errors import Problem
+from sidecar.facts.column_parser import ColumnParser, MissingError
 from sidecar.facts.errors import MountFaults
+from sidecar.facts.row_batches import (
+    Batch,
+    Cell,
+    Cells,
+    Quoted,
+    Refused,
+    batches_of,
+    rows_of,
+)
 from sidecar.schema import (
     ABSENT,
-    Attribute,
     EntityType,
     Key,
-    Kind,
     Schema,
     Value,
-    ValueType,
     id_of,
 )
 from sidecar.schema.messages import nearest, one_of, shown
-from sidecar.schema.model import Scalar
-from sidecar.schema.values import is_id, is_null, not_one_of, parse_text
 
 Row: TypeAlias = tuple[Value, ...]
 """The values of one entity, in the order of `EntityType.attributes`."""
-
-MAX_CACHED_VALUES, MAX_CACHED_KEYS = 4_096, 1_048_576
-"""Cached values of a column while it is read. Keys recur in the rows that refer to them; most other
-texts are few, such as roles, or never recur, such as addresses."""
-
-
-class Quoted(str):
-    """A cell that is marked as text, so that ``"7"`` is not a number.
-
-    Sources with typed columns use it for texts, and `str` for all other values.
-    """
-
-    __slots__ = ()
-
-
-class Refused(str):
-    """A cell that no column can have: its text is the fault, unless the source has reported it."""
-
-    __slots__ = ()
-
-
-Cell: TypeAlias = str | list[str]
-Cells: TypeAlias = Mapping[str, Cell]
-"""A row of a source: absent columns are missing, or an unquoted ``null``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +42,13 @@ class Table:
     rows: Iterable[tuple[int, Cells]]
     keyed: bool = False
     """Whether the rows have no lines (they are all 0), so that faults name a row by its id."""
+    batches: Iterable[Batch] | None = None
+    """The rows in batches, if the source has them so; either these are iterated or `rows`."""
+
+    @classmethod
+    def of(cls, file: str, batches: Iterable[Batch], *, keyed: bool = False) -> Table:
+        """Return a table of rows in batches."""
+        return cls(file, rows_of(batches), keyed, batches)
 
 
 def row_name(declared: EntityType, key: Key | None) -> str:
@@ -106,7 +95,7 @@ class RowReader:
         self._table = table
         self._faults = faults
         columns = [
-            _Column(schema, declared, attribute) for attribute in declared.attributes.values()
+            ColumnParser(schema, declared, attribute) for attribute in declared.attributes.values()
         ]
         # A tuple for each column: attribute look-ups for every cell would be slower.
         self._readers = [
@@ -114,6 +103,8 @@ class RowReader:
         ]
         names = list(declared.attributes)
         self._key = [names.index(column) for column in declared.key]
+        self.key = _key_getter(self._key)
+        """Returns the key of a row, or None if it is invalid."""
         self.has_faults = False
         """Whether the last row that was read has faults, and they were not withdrawn."""
         self._first_fault = 0
@@ -127,6 +118,48 @@ class RowReader:
         """
         faulty, self._faulty, self.has_faults = self._faulty, set(), False
         return () if faulty & needed else self._faults.withdraw(self._first_fault)
+
+    def rows(self, *, with_ids: bool = False) -> Iterator[tuple[int, Row, str]]:
+        """Yield the values of each row of the table as `read` returns them.
+
+        Args:
+            with_ids: Whether the id is needed as the source writes it.
+
+        Yields:
+            The line, the values, and the id; it is empty if it is invalid or not needed.
+        """
+        table = self._table
+        for batch in batches_of(table.rows) if table.batches is None else table.batches:
+            values = self._faultless(batch)
+            if values is not None:
+                self.has_faults, self._faulty = False, set()
+                ids = self._ids(batch) if with_ids else repeat("")
+                yield from zip(batch.lines, values, ids, strict=False)
+                continue
+            for line, cells in batch.rows():
+                row = self.read(line, cells)
+                is_needed = with_ids and self.key(row) is not None
+                yield line, row, self.id_text(cells) if is_needed else ""
+
+    def _ids(self, batch: Batch) -> Iterable[str]:
+        columns = [batch.columns[name] for name in self._declared.key]
+        return map("/".join, zip(*columns, strict=True))
+
+    def _faultless(self, batch: Batch) -> Sequence[Row] | None:
+        """Return the values of rows, read column by column; None if one of them has a fault."""
+        if not batch.columns.keys() <= self._declared.attributes.keys():
+            return None
+        columns: list[Sequence[Value]] = []
+        for name, _, _, column in self._readers:
+            cells = batch.columns.get(name)
+            if cells is None and not column.optional:
+                return None
+            try:
+                absent = [column.default] * len(batch.lines)
+                columns.append(absent if cells is None else column.values(cells))
+            except ValueError:
+                return None
+        return list(zip(*columns, strict=True))
 
     def read(self, line: int, cells: Cells) -> Row:
         """Return the values of a row; absent, and a fault, for each invalid cell."""
@@ -153,14 +186,6 @@ class RowReader:
             self._refuse_unknown(line, cells)
         return tuple(values)
 
-    def key(self, row: Row) -> Key | None:
-        """Return the key of a row, or None if it is invalid."""
-        if len(self._key) == 1:
-            value = row[self._key[0]]
-            return value if isinstance(value, str) else None
-        parts = tuple([row[index] for index in self._key])
-        return None if None in parts else parts  # type: ignore[return-value]  # columns of keys are str
-
     def read_key(self, cells: Cells) -> Key | None:
         """Return the key of a row whose key columns are given; None if there is no such key."""
         parts = []
@@ -180,18 +205,17 @@ class RowReader:
         """Return the id of a row with a valid key, as its source writes it."""
         return "/".join(str(cells[column]) for column in self._declared.key)
 
-    def _parse(self, line: int, cells: Cells, column: _Column, cell: Cell) -> Value:
-        if cell.__class__ is str and is_null(cell):
-            if not column.optional:
-                self._missing(line, cells, column.name)
-            return column.default
-        if cell.__class__ is Refused:
-            if cell:
-                self._add(line, cells, f"column {shown(column.name)} {cell}", column.name)
-            return ABSENT
+    def _parse(self, line: int, cells: Cells, column: ColumnParser, cell: Cell) -> Value:
         try:
-            value = column.parse(cell)
+            return column.value(cell)
+        except MissingError:
+            self._missing(line, cells, column.name)
+            return column.default
         except ValueError as error:
+            if cell.__class__ is Refused:
+                if cell:
+                    self._add(line, cells, f"column {shown(column.name)} {cell}", column.name)
+                return ABSENT
             # Faults are logged, and logs must not contain sensitive values.
             message = str(error)
             if column.sensitive:
@@ -199,8 +223,6 @@ class RowReader:
                     message = message.replace(shown(text), "its value")
             self._add(line, cells, f"column {shown(column.name)}: {message}", column.name)
             return ABSENT
-        column.keep(cell, value)
-        return value
 
     def _missing(self, line: int, cells: Cells, name: str) -> None:
         mend = "write it" if self._table.keyed else f"write `{name}: ...`"
@@ -227,57 +249,8 @@ class RowReader:
         self._faults.add(self._table.file, line, message)
 
 
-class _Column:
-    """The parser of the cells of one column."""
-
-    __slots__ = (
-        "_attribute", "_inner_key", "_is_key", "_max_known", "_schema", "default", "known",
-        "known_quoted", "name", "optional", "sensitive",
-    )  # fmt: skip
-
-    def __init__(self, schema: Schema, declared: EntityType, attribute: Attribute) -> None:
-        self._schema = schema
-        self._attribute = attribute
-        self._inner_key = attribute.name in declared.key[:-1]
-        self._is_key = attribute.name in declared.key
-        self.name = attribute.name
-        self.optional = attribute.optional
-        # A value of the caller precedes the default, so a row does not hold it.
-        self.default = ABSENT if attribute.caller else attribute.default
-        self.sensitive = attribute.sensitive
-        self.known: dict[str, Value] = {}
-        self.known_quoted: dict[str, Value] = {}
-        refers = attribute.type.kind is Kind.REFERENCE
-        self._max_known = MAX_CACHED_KEYS if refers else MAX_CACHED_VALUES
-
-    def keep(self, cell: Cell, value: Value) -> None:
-        """Cache the value of a cell: quoted and unquoted texts have different ones."""
-        known = self.known_quoted if cell.__class__ is Quoted else self.known
-        if isinstance(cell, str) and len(known) < self._max_known:
-            known[cell] = value
-
-    def parse(self, cell: Cell) -> Value:
-        """Return the value of a cell.
-
-        Raises:
-            ValueError: It is invalid. The message begins with the text in backticks.
-        """
-        value_type = self._attribute.type
-        if value_type.kind is Kind.SET and value_type.element and isinstance(cell, list):
-            return frozenset([self._scalar(value_type.element, member) for member in cell])
-        if not isinstance(cell, str):
-            raise ValueError(f"`[...]` is a list; write one {value_type.name}")  # noqa: TRY004 - a fault of the file
-        value = self._scalar(value_type, cell)
-        if self._attribute.only and value not in self._attribute.only:
-            raise ValueError(not_one_of(cell, self._attribute.only))
-        if self._is_key and not is_id(cell):
-            raise ValueError(f"{shown(cell)} begins or ends with an invisible character; remove it")
-        if self._inner_key and isinstance(value, str) and "/" in value:
-            raise ValueError(f"{shown(cell)} has a `/`, which divides an id; rename it")
-        return value
-
-    def _scalar(self, value_type: ValueType, text: str) -> Scalar:
-        value = parse_text(self._schema, value_type, str(text), text.__class__ is Quoted)
-        if value is None or isinstance(value, frozenset):
-            raise ValueError(f"{shown(text)} is no {value_type.name}; correct it")
-        return value
+def _key_getter(columns: Sequence[int]) -> Callable[[Row], Key | None]:
+    get = itemgetter(*columns)
+    if len(columns) == 1:
+        return lambda row: value if isinstance(value := get(row), str) else None
+    return lambda row: None if None in (parts := get(row)) else parts

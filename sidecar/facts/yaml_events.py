@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import yaml
 
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.row_parser import Cell, Cells, Quoted, Refused
+from sidecar.facts.row_batches import Cell, Cells, Quoted, Refused
 from sidecar.schema.messages import shown
 from sidecar.schema.values import is_null
 from sidecar.schema.yaml_document import MAX_DEPTH, feature_faults

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from sys import intern
 
 from sidecar.schema import email_address as addresses
@@ -64,6 +65,14 @@ def parse_text(schema: Schema, value_type: ValueType, text: str, quoted: bool) -
         ValueError: The text is no value of the type. The message begins with it in backticks.
     """
     return _TEXT[value_type.kind](schema, value_type, text, quoted)
+
+
+def text_reader(schema: Schema, value_type: ValueType) -> Callable[[str, bool], Value]:
+    """Return `parse_text` for one type."""
+    if value_type.kind is Kind.REFERENCE:
+        read_key = key_reader(schema, schema.types[value_type.target])
+        return partial(_reference_value, schema, value_type, read_key)
+    return partial(_TEXT[value_type.kind], schema, value_type)
 
 
 def parse_proposed(schema: Schema, value_type: ValueType, text: str) -> Value:
@@ -236,9 +245,20 @@ def _enum_text(_schema: Schema, value_type: ValueType, text: str, _quoted: bool)
 
 
 def _reference_text(schema: Schema, value_type: ValueType, text: str, quoted: bool) -> Value:  # noqa: FBT001
+    read_key = key_reader(schema, schema.types[value_type.target])
+    return _reference_value(schema, value_type, read_key, text, quoted)
+
+
+def _reference_value(
+    schema: Schema,
+    value_type: ValueType,
+    read_key: Callable[[str], Key | None],
+    text: str,
+    quoted: bool,  # noqa: FBT001
+) -> Value:
     if not quoted and (kind := _unquoted_meaning(text)):
         raise ValueError(f"{shown(text)} is {kind}, not an id; quote it")
-    key = key_of(schema, value_type.target, text)
+    key = read_key(text)
     if key is None:
         parts = schema.types[value_type.target].key
         written = "/".join(f"<{column}>" for column in parts)

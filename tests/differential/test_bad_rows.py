@@ -21,7 +21,7 @@ from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
 from sidecar.errors import InvalidRequestError, InvalidSnapshotError
 from sidecar.facts import Cell, Cells, Facts, Snapshot, build
-from sidecar.facts.row_parser import Quoted, Refused
+from sidecar.facts.row_batches import Quoted, Refused
 from sidecar.model import Request
 from sidecar.schema import Key, Schema
 from tests.depth import deep

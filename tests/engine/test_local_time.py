@@ -17,7 +17,7 @@ from sidecar.engine.search import search_resources
 from sidecar.engine.trace import facts_read
 from sidecar.errors import InvalidPackError
 from sidecar.facts import Snapshot, Table, build
-from sidecar.facts.row_parser import Quoted
+from sidecar.facts.row_batches import Quoted
 from sidecar.model import Reference, Request
 from sidecar.schema import local_loader
 from tests.bundled import written as written_bundle

@@ -14,6 +14,7 @@ from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import MountFaults, Snapshot, build, read_directory
 from sidecar.facts.json_lines import read_json_lines
 from sidecar.facts.plain_yaml import read_rows
+from sidecar.facts.row_batches import Batch, batches_of
 from sidecar.facts.row_parser import Table
 from sidecar.schema import Schema
 from tests.facts.world import WORLD, mount
@@ -127,12 +128,13 @@ def test_json_lines_and_yaml_have_the_same_rows_and_the_same_faults(
     lines = [json.dumps(row) + "\n" for row in rows]
     faults = MountFaults(), MountFaults()
     of_lines = list(read_json_lines([line.encode() for line in lines], "f", faults[0]))
-    of_yaml = list(read_rows("".join(f"- {line}" for line in lines).encode(), "f", faults[1]))
+    yaml = "".join(f"- {line}" for line in lines).encode()
+    of_yaml = list(batches_of(read_rows(yaml, "f", faults[1])))
 
-    def result(read: list[tuple[int, Mapping[str, str | list[str]]]]) -> Snapshot | list[str]:
+    def result(read: list[Batch]) -> Snapshot | list[str]:
         people = Table("p", [(1, {"id": "ann", "email": "a@x.example"})])
         try:
-            return build(schema, {"person": people, "team": Table("f", read)})
+            return build(schema, {"person": people, "team": Table.of("f", read)})
         except InvalidSnapshotError as error:
             return [str(problem) for problem in error.problems]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import InvalidSettingError
 from sidecar.facts import Cell, Quoted
-from sidecar.facts.row_parser import Refused
+from sidecar.facts.row_batches import Refused
 from sidecar.facts.sources.postgresql_address import read_address
 from sidecar.facts.sources.postgresql_cells import Fields, cell_reader, copied_rows, selected
 from sidecar.facts.sources.watchdog import Watchdog

@@ -17,7 +17,8 @@ from sidecar.facts.builder import build
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_lines import read_json_lines
 from sidecar.facts.plain_yaml import read_rows
-from sidecar.facts.row_parser import Cells, Row, RowReader, Table
+from sidecar.facts.row_batches import Batch, batches_of
+from sidecar.facts.row_parser import Row, RowReader, Table
 from sidecar.facts.snapshot import Snapshot
 from sidecar.schema import Schema
 from sidecar.schema.messages import nearest, one_of, shown
@@ -166,7 +167,7 @@ def _table(table: str, mount: Mount, names: Collection[str], faults: MountFaults
         faults.add(
             file, 0, f"{shown(yaml_name)} stands beside it; a table has one file, remove one"
         )
-    return Table(file, _rows(mount, name, file, faults))
+    return Table.of(file, _batches(mount, name, file, faults))
 
 
 def read_positions(schema: Schema, directory: Path) -> RowPositions:
@@ -183,8 +184,8 @@ def read_positions(schema: Schema, directory: Path) -> RowPositions:
     for name, table in read_tables(schema, capture(directory), faults).items():
         reader = RowReader(schema, schema.types[name], table, faults)
         file = table.file.rpartition("/")[2]
-        for line, cells in table.rows:
-            positions.setdefault((name, reader.read(line, cells)), (file, line))
+        for line, row, _ in reader.rows():
+            positions.setdefault((name, row), (file, line))
     return positions
 
 
@@ -226,7 +227,7 @@ def _stem(name: str) -> str:
     return Path(name).stem
 
 
-def _rows(mount: Mount, name: str, file: str, faults: MountFaults) -> Iterator[tuple[int, Cells]]:
+def _batches(mount: Mount, name: str, file: str, faults: MountFaults) -> Iterator[Batch]:
     if name in mount.unreadable:
         faults.broken.add(file)
         faults.add(file, 0, f"cannot be read: {mount.unreadable[name]}")
@@ -239,7 +240,7 @@ def _rows(mount: Mount, name: str, file: str, faults: MountFaults) -> Iterator[t
     if not isinstance(content, bytes):
         raise TypeError("only JSON Lines files are read line by line")
     try:
-        yield from read_rows(content, file, faults)
+        yield from batches_of(read_rows(content, file, faults))
     except yaml.YAMLError as error:
         faults.broken.add(file)
         faults.add(file, *yaml_fault(error, _before(content, error)))

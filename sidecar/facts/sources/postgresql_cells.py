@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TypeAlias
 
 from sidecar.facts.json_cells import NULL, cell_of_json, parse_json
-from sidecar.facts.row_parser import Cell, Quoted, Refused
+from sidecar.facts.row_batches import BATCH, Batch, Cell, Quoted, Refused, Texts
 from sidecar.schema import Attribute, Kind
 from sidecar.schema.model import TEXTS
 
@@ -62,6 +63,23 @@ def row_reader(
         }
 
     return read
+
+
+def batches(
+    names: Sequence[str], readers: Sequence[Callable[[str], Cell]], rows: Iterable[Fields]
+) -> Iterator[Batch]:
+    """Yield rows in batches, with cells as of `row_reader`."""
+    remaining = iter(rows)
+    while found := list(islice(remaining, BATCH)):
+        fields = zip(readers, zip(*found, strict=True), strict=True)
+        columns = [_cells(reader, texts) for reader, texts in fields]
+        yield Batch([0] * len(found), dict(zip(names, columns, strict=True)))
+
+
+def _cells(reader: Callable[[str], Cell], texts: Fields) -> Sequence[Cell]:
+    if reader is Quoted and None not in texts:
+        return Texts(texts)  # type: ignore[arg-type]  # they are texts
+    return [NULL if text is None else reader(text) for text in texts]
 
 
 def copied_rows(blocks: Iterable[bytes]) -> Iterator[Fields]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.facts.row_parser import Cell, Cells, Table
+from sidecar.facts.row_batches import Batch, Cell
+from sidecar.facts.row_parser import Table
 from sidecar.facts.sources.mapping import SourceMapping, TypeSource, needs_all_rows
 from sidecar.facts.sources.postgresql_cells import (
     Fields,
+    batches,
     cell_reader,
     copied_rows,
     row_reader,
@@ -29,7 +31,7 @@ class _Columns:
 
     types: Sequence[str]
     """The type of each column of the mapping, without a modifier."""
-    read: Callable[[Fields], dict[str, Cell]]
+    readers: Sequence[Callable[[str], Cell]]
     read_key: Callable[[Fields], dict[str, Cell]]
 
 
@@ -63,7 +65,7 @@ class Tables:
     def table(self, name: str) -> Table:
         """Return all rows of a type, which are read while they are iterated."""
         source = self._mapping[name]
-        return Table(source.name, self._all_rows(name, source), keyed=True)
+        return Table.of(source.name, self._all_rows(name, source), keyed=True)
 
     def changes(self, name: str, keys: LoggedKeys) -> TableChanges:
         """Return the rows of the logged keys of a type."""
@@ -73,17 +75,17 @@ class Tables:
         source, columns = self._mapping[name], self._columns_of(name)
         rows = self._rows_of_keys(name, source, given)
         cells = [columns.read_key(key) for key in given]
-        return TableChanges(Table(source.name, rows, keyed=True), cells, whole=False)
+        return TableChanges(Table.of(source.name, rows, keyed=True), cells, whole=False)
 
-    def _all_rows(self, name: str, source: TypeSource) -> Iterator[tuple[int, Cells]]:
+    def _all_rows(self, name: str, source: TypeSource) -> Iterator[Batch]:
         columns = self._columns_of(name)
         with self._session.watched(READ_SECONDS, source.name):
-            for fields in copied_rows(self._session.copy(self._select(name, columns, ""))):
-                yield 0, columns.read(fields)
+            rows = copied_rows(self._session.copy(self._select(name, columns, "")))
+            yield from batches(list(source.columns), columns.readers, rows)
 
     def _rows_of_keys(
         self, name: str, source: TypeSource, keys: Sequence[Sequence[str]]
-    ) -> Iterator[tuple[int, Cells]]:
+    ) -> Iterator[Batch]:
         declared, columns = self._schema.types[name], self._columns_of(name)
         names = list(source.columns)
         key_columns = ", ".join(column(source.columns[part]) for part in declared.key)
@@ -101,8 +103,7 @@ class Tables:
         texts = tuple(list(part) for part in zip(*keys, strict=True))
         with self._session.watched(READ_SECONDS, source.name):
             rows = self._session.execute(statement, texts)
-        for fields in rows:
-            yield 0, columns.read(fields)
+        yield from batches(names, columns.readers, rows)
 
     def _select(self, name: str, columns: _Columns, where: str) -> str:
         source = self._mapping[name]
@@ -144,6 +145,6 @@ def _columns(declared: EntityType, source: TypeSource, type_names: Sequence[str]
     key_readers = [readers[name] for name in declared.key]
     return _Columns(
         type_names,
-        row_reader(list(readers), list(readers.values())),
+        list(readers.values()),
         row_reader(declared.key, key_readers),
     )

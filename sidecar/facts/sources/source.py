@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.row_parser import Cells, Table
+from sidecar.facts.row_batches import Cells
+from sidecar.facts.row_parser import Table
 from sidecar.facts.sources.tokens import reached
 
 

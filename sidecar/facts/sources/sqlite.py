@@ -16,7 +16,8 @@ from select import select
 from sidecar.errors import Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.json_cells import parse_json
-from sidecar.facts.row_parser import Cells, Table
+from sidecar.facts.row_batches import BATCH, Batch, Cells
+from sidecar.facts.row_parser import Table
 from sidecar.facts.sources.mapping import SourceMapping, mapping_digest, needs_all_rows
 from sidecar.facts.sources.missing import missing_columns
 from sidecar.facts.sources.source import (
@@ -29,7 +30,7 @@ from sidecar.facts.sources.source import (
     TableChanges,
 )
 from sidecar.facts.sources.sql import column, joined, order_by, rows_from
-from sidecar.facts.sources.sqlite_cells import cell_reader
+from sidecar.facts.sources.sqlite_cells import cell_reader, column_reader
 from sidecar.facts.sources.sqlite_file import SqliteFile
 from sidecar.facts.sources.sqlite_log import (
     has_log,
@@ -252,17 +253,19 @@ class SqliteSource:
         statement = joined(
             f"SELECT {selected}", rows_from(source), where, order_by(declared, source)
         )
-        return Table(source.name, self._rows(connection, name, statement, keys), keyed=True)
+        return Table.of(source.name, self._batches(connection, name, statement, keys), keyed=True)
 
-    def _rows(
+    def _batches(
         self, connection: sqlite3.Connection, name: str, statement: str, keys: str
-    ) -> Iterator[tuple[int, Cells]]:
+    ) -> Iterator[Batch]:
         declared, names = self._schema.types[name], list(self._mapping[name].columns)
-        readers = [cell_reader(declared.attributes[attribute]) for attribute in names]
+        readers = [column_reader(declared.attributes[attribute]) for attribute in names]
         with self._file.errors(self._mapping[name].name):
-            for row in connection.execute(statement, (keys,) if keys else ()):
-                cells = [read(value) for read, value in zip(readers, row, strict=True)]
-                yield 0, dict(zip(names, cells, strict=True))
+            cursor = connection.execute(statement, (keys,) if keys else ())
+            while rows := cursor.fetchmany(BATCH):
+                values = zip(*rows, strict=True)
+                columns = [read(each) for read, each in zip(readers, values, strict=True)]
+                yield Batch([0] * len(rows), dict(zip(names, columns, strict=True)))
 
 
 def _contains(connection: sqlite3.Connection, position: Position, since: Position) -> bool:

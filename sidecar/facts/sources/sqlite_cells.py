@@ -5,12 +5,12 @@ SQLite has neither booleans nor lists: a boolean is 0 or 1, and a set is a JSON 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
 from sidecar.facts.json_cells import NULL, cell_of_json, parse_json
-from sidecar.facts.row_parser import Cell, Quoted, Refused
+from sidecar.facts.row_batches import Cell, Quoted, Refused, Texts
 from sidecar.schema import Attribute, Kind
 from sidecar.schema.model import TEXTS
 
@@ -25,6 +25,18 @@ def cell_reader(attribute: Attribute) -> Callable[[Stored], Cell]:
     if kind is Kind.SET:
         return _set
     return _text if kind in TEXTS or kind is Kind.REFERENCE else _value
+
+
+def column_reader(attribute: Attribute) -> Callable[[Sequence[Stored]], Sequence[Cell]]:
+    """Return a function from values of a column to cells, as `cell_reader` for each of them."""
+    read, is_set = cell_reader(attribute), attribute.type.kind is Kind.SET
+
+    def cells(values: Sequence[Stored]) -> Sequence[Cell]:
+        if not is_set and {*map(type, values)} == {str}:
+            return Texts(values)  # type: ignore[arg-type]  # they are texts
+        return [*map(read, values)]
+
+    return cells
 
 
 def _value(value: Stored) -> Cell:

@@ -88,17 +88,26 @@ def decode_key(declared: EntityType) -> Callable[[bytes], Key]:
 
 def encode_values(values: tuple[Value, ...]) -> bytes:
     """Return bytes that are equal for equal values, and no others."""
-    value = values[0]
-    if len(values) == 1 and value.__class__ is str and len(value) < _SHORT_TEXT:
-        return b"s" + value.encode("utf-8", "surrogatepass")
     if len(values) == 1:
-        encoded = _encode_value(values[0])
+        value = values[0]
+        if value.__class__ is str and len(value) < _SHORT_TEXT:
+            return b"s" + value.encode("utf-8", "surrogatepass")
+        encoded = _encode_value(value)
     else:
-        parts = [_encode_value(value) for value in values]
-        encoded = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+        encoded = _encode_several(values)
     if len(encoded) <= _MAX_VALUE_BYTES:
         return encoded
     return b"\xff" + sha256(encoded).digest()
+
+
+def _encode_several(values: tuple[Value, ...]) -> bytes:
+    text = ""
+    for value in values:
+        if value.__class__ is not str or not value.isascii():
+            parts = [_encode_value(each) for each in values]
+            return b"".join([b"%d:%b" % (len(part), part) for part in parts])
+        text += f"{len(value) + 1}:s{value}"  # the same bytes for what most look-ups match
+    return text.encode()
 
 
 def encode_lookup_key(values: tuple[Value, ...]) -> bytes:
@@ -114,7 +123,7 @@ def encode_lookup_key(values: tuple[Value, ...]) -> bytes:
 
 
 def _encode_value(value: Value) -> bytes:
-    if isinstance(value, str):
+    if value.__class__ is str:
         return b"s" + value.encode("utf-8", "surrogatepass")
     if isinstance(value, bool):
         return b"b1" if value else b"b0"
@@ -138,13 +147,13 @@ def preference_of(declared: EntityType, lookup: Lookup) -> Callable[[Row], bytes
     names = list(declared.attributes)
     columns = [names.index(column) for column in declared.key]
     if not lookup.order:
-        return lambda row: _ordered_key(row, columns)
-    read = reader_of(declared, lookup.order)
+        return _ordered_key(columns)
+    read, key_of = reader_of(declared, lookup.order), _ordered_key(columns)
     is_latest = lookup.several == "latest"
 
     def encode(row: Row) -> bytes:
         order = _ordered_value(read(row))
-        return (order.translate(_INVERTED) if is_latest else order) + _ordered_key(row, columns)
+        return (order.translate(_INVERTED) if is_latest else order) + key_of(row)
 
     return encode
 
@@ -161,9 +170,18 @@ def key_behind_preference(lookup: Lookup) -> Callable[[bytes], Key]:
     return decode
 
 
-def _ordered_key(row: Row, columns: list[int]) -> bytes:
-    parts = [str(row[column]).replace("\0", _ESCAPED_ZERO) for column in columns]
-    return _SEPARATOR.join(parts).encode()
+def _ordered_key(columns: list[int]) -> Callable[[Row], bytes]:
+    """Return a function from a row to bytes in the order of keys."""
+    values, separators = _picker(columns), len(columns) - 1
+
+    def encode(row: Row) -> bytes:
+        parts = cast("tuple[str, ...]", values(row))
+        text = _SEPARATOR.join(parts)
+        if text.count("\0") > separators:
+            text = _SEPARATOR.join([part.replace("\0", _ESCAPED_ZERO) for part in parts])
+        return text.encode()
+
+    return encode
 
 
 def _ordered_value(value: Value) -> bytes:
@@ -199,7 +217,7 @@ class RowCodec:
         self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(
             tuple.__class_getitem__(tuple(types))
         )
-        self._stored = [names.index(name) for name in stored]
+        self._values = _picker([names.index(name) for name in stored])
         order = [*declared.key, *stored]
         is_permuted = order != names
         self._pick = itemgetter(*[order.index(name) for name in names]) if is_permuted else None
@@ -207,7 +225,7 @@ class RowCodec:
 
     def encode(self, row: Row) -> bytes:
         """Return the bytes of a row."""
-        return self._encoder.encode([row[index] for index in self._stored])
+        return self._encoder.encode(self._values(row))
 
     def encode_bad(self, row: Row) -> bytes:
         """Return the bytes of a bad row, which `decode` refuses."""
@@ -230,6 +248,13 @@ class RowCodec:
         rest = self._decoder.decode(encoded)
         row = (key, *rest) if self._single_key else (*key, *rest)
         return row if self._pick is None else self._pick(row)
+
+
+def _picker(indexes: list[int]) -> Callable[[Row], Row]:
+    """Return a function from a row to its values at some indexes."""
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda row: tuple([row[index] for index in indexes])
 
 
 _PYTHON_TYPES: dict[Kind, Any] = {

@@ -64,11 +64,9 @@ class Incoming:
 
     def rows(self) -> Iterator[IncomingRow]:
         """Yield the rows with a valid key; add faults for the others."""
-        read, key_of, encode = self._reader.read, self._reader.key, self.layout.encode_key
-        id_text = self._reader.id_text if self.layout.has_spellings else None
+        key_of, encode = self._reader.key, self.layout.encode_key
         make = IncomingRow._make
-        for line, cells in self.table.rows:
-            row = read(line, cells)
+        for line, row, id_text in self._reader.rows(with_ids=self.layout.has_spellings):
             key = key_of(row)
             if key is None:
                 self._faults.broken.add(self.table.file)
@@ -83,8 +81,8 @@ class Incoming:
                 needed = self._columns.needed[self.layout.declared.name]
                 problems = self._reader.withdraw_faults(needed)
             spelling = ""
-            if id_text is not None and (text := id_text(cells)) != id_of(key):
-                spelling = text
+            if id_text and id_text != id_of(key):
+                spelling = id_text
             yield make((line, key, encoded_key, row, spelling, problems))
 
     def add(self, known: KeyRows, incoming: IncomingRow) -> None:

@@ -241,12 +241,10 @@ def link_entries(links: tuple[Link, ...], row: Row, encoded_key: bytes) -> list[
     entries = []
     for link in links:
         value = link.read(row)
-        if value is None:
-            continue
-        if isinstance(value, frozenset):
+        if value.__class__ is frozenset:
             section = link.section
             entries += [(section + encode_values((each,)), encoded_key) for each in value]
-        else:
+        elif value is not None:
             entries.append((link.section + encode_values((value,)), encoded_key))
     return entries
 

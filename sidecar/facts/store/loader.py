@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from operator import itemgetter
 
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts.errors import MountFaults
-from sidecar.facts.row_parser import Table
+from sidecar.facts.row_parser import Row, Table
 from sidecar.facts.store.checks import Checks
 from sidecar.facts.store.encoding import encode_text
-from sidecar.facts.store.file import StoreFile
+from sidecar.facts.store.file import StoreError, StoreFile
 from sidecar.facts.store.incoming import (
     Incoming,
     IncomingRow,
     KeyRows,
-    encode_problems,
     row_entries,
     row_items,
     stored_key_rows,
 )
-from sidecar.facts.store.layout import Entry, TypeLayout, link_entries, needs_id
-from sidecar.facts.store.stored_rows import StoredRows
+from sidecar.facts.store.layout import Entry, TypeLayout, link_entries, lookup_entries, needs_id
+from sidecar.facts.store.stored_rows import StoredRows, rows_of
 from sidecar.facts.store.transactions import Transaction
 from sidecar.facts.store.view import View
 from sidecar.schema import Key
@@ -55,18 +53,20 @@ class Loader:
             InvalidSnapshotError: The rows are invalid; their faults.
             StoreError: They cannot be written.
         """
-        files = {}
-        for name, layout in self._layout.types.items():
+        files: dict[str, str] = {}
+        late: set[str] = set()
+        for name in self._order():
+            layout = self._layout.types[name]
             table = tables.get(name) or Table(layout.declared.table, ())
+            if not self._matched_types(layout) <= files.keys():
+                late.add(name)
             files[name] = table.file
             incoming = Incoming(self._layout, layout, table, self._faults)
-            if layout.declared.current:
-                self._write_key_rows(incoming)
-            else:
-                self._write_rows(incoming)
+            self._write_rows(incoming, with_lookups=name not in late)
         for name, layout in self._layout.types.items():
-            if layout.lookups or needs_id(layout, has_row=True):
-                self._write_dependent(name, layout)
+            has_ids = needs_id(layout, has_row=True)
+            if name in late or has_ids:
+                self._write_dependent(name, layout, with_lookups=name in late, with_ids=has_ids)
         for name, layout in self._layout.types.items():
             if layout.implier in self._layout.types:
                 self._write_implied(name, layout)
@@ -90,46 +90,88 @@ class Loader:
 
     # --- rows -----------------------------------------------------------------------------------
 
-    def _write_rows(self, incoming: Incoming) -> None:
-        """Write the rows of a type whose keys are unique."""
-        layout, rows = incoming.layout, incoming.rows()
-        encode = layout.codec.encode
-        while True:
-            items: dict[bytes, bytes] = {}
-            spellings: list[tuple[bytes, bytes]] = []
-            faults: list[tuple[bytes, bytes]] = []
-            entries: list[Entry] = []
-            for line, key, encoded_key, row, spelling, problems in islice(rows, BATCH):
-                place = layout.rows + encoded_key
-                if place in items:
-                    incoming.refuse_repeated(key, line)
-                    continue
-                items[place] = encode(row)
-                if problems:
-                    items[place] = layout.codec.encode_bad(row)
-                    faults.append((layout.faults + encoded_key, encode_problems(problems)))
-                if spelling:
-                    spellings.append((layout.spellings + encoded_key, spelling.encode()))
-                entries += link_entries(layout.links, row, encoded_key)
-            if not items:
-                return
-            self._write(sorted(items.items()), layout, incoming)
-            self._put_entries(entries)
-            self._put(spellings)
-            self._put(faults)
+    def _order(self) -> Iterator[str]:
+        """Yield the types, those first whose attributes the look-ups of others match."""
+        waiting = dict(self._layout.types)
+        while waiting:
+            free = (
+                name for name, each in waiting.items() if not self._matched_types(each) & {*waiting}
+            )
+            name = next(free, next(iter(waiting)))
+            del waiting[name]
+            yield name
 
-    def _write(
-        self, items: list[tuple[bytes, bytes]], layout: TypeLayout, incoming: Incoming
+    def _matched_types(self, layout: TypeLayout) -> set[str]:
+        """Return the types on whose rows the entries of look-ups depend, apart from its own."""
+        attributes, schema = layout.declared.attributes, self._layout.schema
+        steps = {step for index in layout.lookups for step in index.through}
+        matched = {attributes[step].type.target for step in steps}
+        if any(schema.types[name].implied for name in matched):  # these depend on further types
+            return set(schema.types)
+        return matched
+
+    def _write_rows(self, incoming: Incoming, *, with_lookups: bool) -> None:
+        """Write the rows of a type, and the entries of the indexes.
+
+        Args:
+            incoming: The rows.
+            with_lookups: Whether all that look-ups match has been written.
+        """
+        rows = incoming.rows()
+        while batch := list(islice(rows, BATCH)):
+            first: dict[bytes, IncomingRow] = {}
+            further: dict[bytes, list[IncomingRow]] = {}
+            for each in batch:
+                if first.setdefault(each.encoded_key, each) is not each:
+                    further.setdefault(each.encoded_key, []).append(each)
+            try:
+                self._write_first(incoming, first, with_lookups=with_lookups)
+            except _RepeatedError:
+                with self._store.reading() as transaction:
+                    section = incoming.layout.rows
+                    stored = [key for key in first if transaction.get(section + key) is not None]
+                for key in stored:
+                    further.setdefault(key, []).insert(0, first.pop(key))
+                self._write_first(incoming, first, with_lookups=with_lookups)
+            if further:
+                self._write_further(incoming, further, with_lookups=with_lookups)
+
+    def _write_first(
+        self, incoming: Incoming, rows: Mapping[bytes, IncomingRow], *, with_lookups: bool
     ) -> None:
-        try:
+        """Write one row for each key.
+
+        Raises:
+            _RepeatedError: The store has a row of one of the keys; nothing has been written.
+        """
+        layout = incoming.layout
+        section, links, encode = layout.rows, layout.links, layout.codec.encode
+        items: list[tuple[bytes, bytes]] = []
+        entries: list[Entry] = []
+        with self._store.reading() as transaction:
+            lookups = self._lookups(transaction, layout) if with_lookups else None
+            for encoded_key, each in rows.items():
+                if each.faults or each.spelling:
+                    items += row_items(layout, encoded_key, each.alone())
+                else:
+                    items.append((section + encoded_key, encode(each.row)))
+                entries += link_entries(links, each.row, encoded_key)
+                if lookups is not None:
+                    entries += lookups(each.row)
+        if items:
+            items.sort()
             with self._store.writing() as transaction:
                 self._put_new(transaction, items)
-        except _RepeatedError:
-            with self._store.writing() as transaction:
-                for place, encoded in items:
-                    if not transaction.put(place, encoded, overwrite=False):
-                        encoded_key = place[len(layout.rows) :]
-                        incoming.refuse_repeated(layout.decode_key(encoded_key), 0)
+            self._put_entries(entries)
+
+    def _lookups(
+        self, transaction: Transaction, layout: TypeLayout
+    ) -> Callable[[Row], list[Entry]] | None:
+        if not layout.lookups:
+            return None
+        return lookup_entries(
+            self._layout, layout.declared.name, rows_of(transaction, self._layout)
+        )
 
     def _put_new(self, transaction: Transaction, items: list[tuple[bytes, bytes]]) -> None:
         is_behind = items[0][0] > self._last
@@ -139,42 +181,43 @@ class Loader:
             raise _RepeatedError
         self._last = max(self._last, items[-1][0])
 
-    def _write_key_rows(self, incoming: Incoming) -> None:
-        """Write the rows of a type whose keys may have several."""
-        rows = incoming.rows()
-        while batch := list(islice(rows, BATCH)):
-            with self._store.writing() as transaction:
-                self._write_groups(transaction, incoming, batch)
-
-    def _write_groups(
-        self, transaction: Transaction, incoming: Incoming, batch: list[IncomingRow]
+    def _write_further(
+        self,
+        incoming: Incoming,
+        rows: Mapping[bytes, list[IncomingRow]],
+        *,
+        with_lookups: bool,
     ) -> None:
+        """Write further rows of keys that the store has a row of."""
         layout, links = incoming.layout, self._store.links
-        groups: dict[bytes, KeyRows] = {}
-        for each in batch:
-            known = groups.get(each.encoded_key)
-            if known is None:
-                known = stored_key_rows(transaction, layout, each.key, each.encoded_key)
-                if known is not None:
-                    for place, _ in row_items(layout, each.encoded_key, known):
-                        transaction.delete(place)
-                    for entry in set(row_entries(layout, each.encoded_key, known)):
-                        transaction.delete(*entry, db=links)
-            if known is None:
-                groups[each.encoded_key] = each.alone()
-            else:
-                groups[each.encoded_key] = known
-                incoming.add(known, each)
-        for encoded_key, known in sorted(groups.items(), key=itemgetter(0)):
-            for item in row_items(layout, encoded_key, known):
-                transaction.put(*item)
-                self._last = max(self._last, item[0])
-            for entry in row_entries(layout, encoded_key, known):
-                transaction.put(*entry, db=links)
+        with self._store.writing() as transaction:
+            lookups = self._lookups(transaction, layout) if with_lookups else None
+
+            def held(encoded_key: bytes, known: KeyRows) -> set[Entry]:
+                entries = row_entries(layout, encoded_key, known)
+                return {*entries, *(lookups(known.named) if lookups else ())}
+
+            for encoded_key, further in rows.items():
+                known = stored_key_rows(transaction, layout, further[0].key, encoded_key)
+                if known is None:
+                    raise StoreError("a row that was just written is missing")
+                for place, _ in row_items(layout, encoded_key, known):
+                    transaction.delete(place)
+                for entry in held(encoded_key, known):
+                    transaction.delete(*entry, db=links)
+                for each in further:
+                    incoming.add(known, each)
+                for item in row_items(layout, encoded_key, known):
+                    transaction.put(*item)
+                    self._last = max(self._last, item[0])
+                for entry in held(encoded_key, known):
+                    transaction.put(*entry, db=links)
 
     # --- what depends on other rows -------------------------------------------------------------
 
-    def _write_dependent(self, name: str, layout: TypeLayout) -> None:
+    def _write_dependent(
+        self, name: str, layout: TypeLayout, *, with_lookups: bool, with_ids: bool
+    ) -> None:
         """Write ids, and the entries of look-ups, which may depend on rows of other types."""
         start = b""
         while True:
@@ -184,9 +227,9 @@ class Loader:
                 view, rows = View(transaction, self._layout), StoredRows(transaction, layout)
                 keys = list(islice(rows.encoded_keys(start=start), BATCH))
                 for key in map(layout.decode_key, keys):
-                    if layout.lookups:
+                    if with_lookups:
                         entries += view.lookup_entries(name, rows[key])
-                    if needs_id(layout, has_row=True):
+                    if with_ids:
                         items.append(self._id_item(view, name, layout, key))
             if not keys:
                 return

@@ -10,7 +10,7 @@ import pytest
 
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Cell, Cells, MountFaults, Snapshot, Table, build
-from sidecar.facts.row_parser import Quoted, Refused
+from sidecar.facts.row_batches import Quoted, Refused
 from sidecar.facts.store.applier import apply_changes
 from sidecar.facts.store.encoding import MAX_ID_BYTES
 from sidecar.facts.store.reports import bad_rows

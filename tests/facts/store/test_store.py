@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.errors import InvalidSnapshotError
 from sidecar.facts import Cells, MountFaults, Snapshot, Table, build
-from sidecar.facts.row_parser import Quoted
+from sidecar.facts.row_batches import Quoted
 from sidecar.facts.sources import TableChanges
 from sidecar.facts.store.applier import apply_changes
 from sidecar.schema import Schema, read_schema
@@ -46,9 +46,12 @@ def _apply(stored: Stored, dice: Random, schema: Schema, old: Groups, new: Group
 @pytest.mark.many
 @pytest.mark.parametrize("seed", range(deep(30)))
 def test_a_store_after_any_changes_is_that_of_the_same_rows_read_anew(
-    seed: int, tmp_path: Path
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice = Random(seed)  # noqa: S311 - the same changes each time
+    # The rows of one key, and the rows with and without faults, shall be in several batches.
+    monkeypatch.setattr("sidecar.facts.store.loader.BATCH", dice.choice([1, 2, 5, 100]))
+    monkeypatch.setattr("sidecar.facts.row_batches.BATCH", dice.choice([1, 3, 10, 100]))
     generated = SchemaMaker(dice).make()
     (tmp_path / "schema.yaml").write_text(generated.text())
     schema = read_schema(tmp_path / "schema.yaml")
