@@ -1,4 +1,4 @@
-"""What two packs declare differently: schema, settings and sentences, each with both values.
+"""What two packs declare differently: schema, settings, sentences, routes, with both values.
 
 What decides is compared over all states besides (`differences`). This names what was written
 otherwise, whether or not a situation is decided otherwise because of it.
@@ -11,9 +11,11 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from sidecar.compiler.pack import PackTexts
+from sidecar.routes import Routes
 from sidecar.schema import Attribute, EntityType, Lookup, Schema, Sentences, Value, ValueType
 from sidecar.schema.model import Action, EnumValue, LocalAttribute
 from sidecar.schema.names import class_of
+from sidecar.schema.plain_document import Plain
 from sidecar.schema.reasons import display_text
 
 _INNER = {
@@ -82,7 +84,31 @@ def _pack(pack: PackTexts, sentences: Sentences) -> _Tree:
         **{f"setting `{name}`": _setting(value) for name, value in pack.settings.items()},
         **{f"reason `{code}`": f'"{text}"' for code, text in sentences.reasons.items()},
         **{f"obligation `{code}`": f'"{text}"' for code, text in sentences.obligations.items()},
+        **(_routes(pack.routes) if pack.routes else {}),
     }
+
+
+def _routes(routes: Routes) -> _Tree:
+    document = routes.document
+    members = document if isinstance(document, dict) else {}
+    rows = members.get("routes")
+    return {
+        "the subject of routes": _plain(members.get("subject")),
+        **{
+            f"route `{heading}`": _plain(row)
+            for heading, row in (rows.items() if isinstance(rows, dict) else ())
+        },
+    }
+
+
+def _plain(value: Plain) -> str | _Tree:
+    if isinstance(value, dict):
+        return {f"`{name}`": _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return ", ".join(str(_plain(item)) for item in value)
+    if isinstance(value, bool):
+        return _flag(value)
+    return "" if value is None else str(value)
 
 
 def _schema(schema: Schema) -> _Tree:

@@ -209,6 +209,26 @@ def test_another_list_in_the_settings_is_a_difference(checkout: Path) -> None:
     assert lines[-1] == "declared: member `aol.com` of setting `personal_email_domains` is gone"
 
 
+def test_another_route_of_gateways_is_a_difference(checkout: Path) -> None:
+    routes = checkout / "fixtures" / "routes.yaml"
+    text = routes.read_text()
+    text = text.replace("billing: {action: billing.edit", "billing: {action: billing.view")
+    text = text.replace("  GET /accounts/{account}/logs:", "  HEAD /accounts/{account}/logs:")
+    routes.write_text(text.replace("header: x-user-id", "header: x-user"))
+
+    result = _diff(str(ROOT), ".")
+
+    assert result.exit_code == 1
+    logs, row = "/accounts/{account}/logs", "action logs.view, resource account:{account}"
+    billing = "route `PUT /accounts/{account}/billing`"
+    assert result.stdout.splitlines()[-4:] == [
+        "declared: `header` of the subject of routes was x-user-id, now x-user",
+        f"declared: `action` of {billing} was billing.edit, now billing.view",
+        f"declared: route `HEAD {logs}` is new: {row}",
+        f"declared: route `GET {logs}` is gone: {row}",
+    ]
+
+
 def test_a_lost_obligation_is_a_difference(checkout: Path) -> None:
     file = checkout / "policies" / "membership.polar"
     rule = 'oblige(_: User, _: Action{name: "remove"}, _: Membership, "confirm_irreversible");\n'
