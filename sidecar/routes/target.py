@@ -12,6 +12,8 @@ from typing import NamedTuple
 from urllib.parse import unquote_plus, unquote_to_bytes
 
 MAX_SEGMENTS = 64
+MAX_SEGMENT_BYTES = 255
+"""As it is sent."""
 
 METHOD_OVERRIDES = frozenset(
     {"_method", "$httpmethod", "x-http-method", "x-http-method-override", "x-method-override"}
@@ -80,6 +82,8 @@ def _refuse_method_override(query: str) -> None:
 
 
 def _decode(segment: str) -> str:
+    if len(segment) > MAX_SEGMENT_BYTES:
+        raise AmbiguousTargetError(f"has a segment of more than {MAX_SEGMENT_BYTES} bytes")
     if not _SEGMENT.fullmatch(segment):
         raise AmbiguousTargetError(
             "has an empty segment, or a character that servers read differently"
@@ -88,8 +92,8 @@ def _decode(segment: str) -> str:
     if "%" in segment:
         text = _unescape(segment)
     # Windows drops dots and blanks at the end; a segment of dots is a step up.
-    if text.endswith((".", " ")) or text.startswith((" ", "..")):
-        raise AmbiguousTargetError("has a segment that begins or ends with dots or blanks")
+    if text.endswith((".", " ")) or text.startswith(" ") or ".." in text:
+        raise AmbiguousTargetError("has a segment with a dot or a blank at its end, or `..`")
     return text
 
 

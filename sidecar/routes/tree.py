@@ -23,6 +23,8 @@ class Tree(Generic[T]):
         self._literals: dict[str, Tree[T]] = {}
         self._folded: dict[str, str] = {}
         """Literals by their folded form."""
+        self._longest = 0
+        """Length of the longest of these forms."""
         self._capture: Tree[T] | None = None
         self._values: dict[bool, T] = {}
         """What templates that end here stand for, by whether they end with a slash."""
@@ -30,6 +32,7 @@ class Tree(Generic[T]):
     def literal(self, text: str) -> Tree[T]:
         """Return the part of the tree behind a literal segment, a new one if there is none."""
         self._folded.setdefault(_fold(text), text)
+        self._longest = max(self._longest, len(_fold(text)))
         return self._literals.setdefault(text, Tree())
 
     def capture(self) -> Tree[T]:
@@ -73,7 +76,7 @@ class Tree(Generic[T]):
                 found = below.find(target, depth + 1)
                 if found is not None:
                     return found
-            elif any(form in self._folded for form in _forms(target.decoded[depth])):
+            elif any(form in self._folded for form in _forms(target.decoded[depth], self._longest)):
                 raise AmbiguousTargetError("is almost that of another route")
         return None if self._capture is None else self._capture.find(target, depth + 1)
 
@@ -82,8 +85,8 @@ def _fold(text: str) -> str:
     return text.casefold()
 
 
-def _forms(segment: str) -> Iterator[str]:
-    """Yield what servers may take a segment for, folded.
+def _forms(segment: str, longest: int) -> Iterator[str]:
+    """Yield what servers may take a segment for, folded, up to a length.
 
     They ignore case (Express, IIS), take what stands behind a dot for a format (Rails, Spring), and
     drop accents, or blanks and dots at the end (Windows), which a plus may be (forms). Some do two
@@ -95,6 +98,17 @@ def _forms(segment: str) -> Iterator[str]:
         bases.append("".join(each for each in decomposed if not unicodedata.combining(each)))
     for base in bases:
         for text in (base, base.upper()):  # a dotless i is another letter until it is upper case
-            parts = _fold(text).split(".")
-            for count in range(1, len(parts) + 1):
-                yield ".".join(parts[:count]).lstrip(" +").rstrip(" +.")
+            folded = _fold(text)
+            end = folded.find(".")
+            while end >= 0:
+                form = _stripped(folded[:end])
+                if len(form) > longest:  # and so is every longer part
+                    break
+                yield form
+                end = folded.find(".", end + 1)
+            else:
+                yield _stripped(folded)
+
+
+def _stripped(text: str) -> str:
+    return text.lstrip(" +").rstrip(" +.")

@@ -85,7 +85,7 @@ TRICKS = [
     # Empty segments, dots.
     *("//", "//admin", "/public//help", "/public/help//", "///", "/./admin", "/../admin", "/.."),
     *("/public/../admin", "/public/./help", "/public/..", "/public/.", "/public/...", "/..."),
-    *("/public/..;/admin", "/public/..%2Fadmin", "/public/..foo"),
+    *("/public/..;/admin", "/public/..%2Fadmin", "/public/..foo", "/public/a..b"),
     *("/admin.", "/admin./", "/admin.."),
     # Escapes of separators, dots and percents; twice.
     *("/public%2Fhelp", "/public%2fhelp", "/public/%2e%2e/admin", "/public/%2E%2E/admin"),
@@ -133,6 +133,7 @@ TRICKS = [
     *("/admin?_method[]=PUT", "/admin?X-HTTP-Method-Override=PUT"),
     *("/admin?$httpMethod=PUT", "/admin?%24httpmethod=PUT", "/admin?+_method=PUT"),
     "/accounts/" + "/".join("a" * 70),
+    "/accounts/" + "a" * 256,
 ]  # fmt: skip
 
 
