@@ -48,7 +48,8 @@ STORE_SECONDS = 1.0
 """Seconds after which changes that could not be written are tried again: a disk may be full."""
 
 PAUSE_SECONDS = 0.01
-"""Seconds between two looks, however many requests wait for newer facts."""
+"""Seconds between two looks, however many requests wait for newer facts. It is doubled after each
+call that led to no change, up to the interval of the looks: some wait for what never comes."""
 
 READERS_SECONDS = 10.0
 """Seconds between two removals of the read transactions that dead processes have left."""
@@ -114,6 +115,7 @@ class Follower:
         """Those that the store has taken."""
         self._reported: tuple[Problem, ...] = ()
         self._has_begun = False
+        self._pause = PAUSE_SECONDS
 
     def step(self) -> None:
         """Check pack and source once, and take what is new.
@@ -144,13 +146,13 @@ class Follower:
 
     def wait(self, seconds: float, wakeup: Wakeup) -> None:
         """Wait until the next step is due, or until a wake-up, but for a pause in any case."""
-        pause = min(seconds, PAUSE_SECONDS)
+        pause = min(seconds, self._pause)
         time.sleep(pause)
         if self._source is None:
             time.sleep(seconds - pause)
         else:
             self._source.wait(seconds - pause, wakeup)
-        wakeup.clear()
+        self._pause = 2 * pause if wakeup.clear() else PAUSE_SECONDS
 
     def close(self) -> None:
         """Stop to follow."""
@@ -424,7 +426,7 @@ class Follower:
                 self._begin_build(self._pack)
             return
         self._meta, self._problems, self._bad_rows = meta, (), bad
-        self._complete_until = moment
+        self._complete_until, self._pause = moment, PAUSE_SECONDS
         self._looks.publish(meta.number, moment)
 
     # --- problems -------------------------------------------------------------------------------

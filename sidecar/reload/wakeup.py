@@ -20,11 +20,13 @@ class Wakeup:
         with suppress(BlockingIOError):  # the pipe is full of calls
             os.write(self._writer, b"\0")
 
-    def clear(self) -> None:
-        """Forget the calls: the look that follows is for all of them."""
+    def clear(self) -> bool:
+        """Forget the calls, and return whether there were any: one look is for all of them."""
+        found = False
         with suppress(BlockingIOError):
             while os.read(self._reader, 4096):
-                pass
+                found = True
+        return found
 
     def fileno(self) -> int:
         """Return what can be read once somebody has called."""
