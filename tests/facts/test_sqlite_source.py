@@ -262,6 +262,39 @@ def test_a_log_of_before_replace_was_logged_is_found_wanting(
     assert follower.keys("person") == {"ann", "bob", "eve"}
 
 
+@pytest.mark.parametrize("call", ["RAISE(IGNORE)", "raise /* to no one */ (\n ignore )"])
+def test_every_commit_is_read_while_a_trigger_silences_those_of_the_log(
+    follower: Follower, database: Path, call: str
+) -> None:
+    write(database, f"CREATE TRIGGER [before all] AFTER UPDATE ON People BEGIN SELECT {call}; END")
+    follower.look()
+
+    write(database, "UPDATE people SET email = 'new@acme.example' WHERE id = 'ann'")
+    follower.look()
+
+    (problem,) = follower.source.check()
+    assert follower.snapshot().rows("person")["ann"][1] == "new@acme.example"
+    assert (problem.file, "`before all`" in problem.message) == ("people", True)
+
+
+def test_a_trigger_that_prevents_a_change_silences_no_log(
+    follower: Follower, database: Path
+) -> None:
+    write(
+        database,
+        "CREATE TRIGGER keep BEFORE DELETE ON people BEGIN SELECT RAISE(IGNORE); END",
+    )
+    follower.look()
+    readings = follower.readings
+
+    write(database, "DELETE FROM people")
+    write(database, "UPDATE people SET email = 'new@acme.example' WHERE id = 'ann'")
+    follower.look()
+
+    assert follower.snapshot().rows("person")["ann"][1] == "new@acme.example"
+    assert (follower.readings, list(follower.source.check())) == (readings, [])
+
+
 def test_triggers_are_made_for_the_unique_indexes_that_a_database_has(
     follower: Follower, database: Path, schema: Schema
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -13,11 +14,21 @@ from sidecar.facts.sources.sqlite_unique import UniqueValues, unique_values
 from sidecar.facts.sources.tables_ddl import logged_tables
 from sidecar.schema.messages import shown
 
+_SPACE = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
+_IGNORE = re.compile(rf"\braise{_SPACE}\({_SPACE}ignore\b", re.IGNORECASE | re.DOTALL)
+_NAME = r"""(?:\w+|"(?:[^"]|"")*"|\[[^]]*\]|`(?:[^`]|``)*`)"""
+_BEFORE = re.compile(rf"create\s+trigger\s+{_NAME}\s+before\b", re.IGNORECASE)
+"""As SQLite keeps a statement. With comments there it is taken for another trigger."""
+
 
 def has_log(connection: sqlite3.Connection, mapping: SourceMapping) -> bool:
     """Return whether all changes of the mapped tables are logged, but for what REPLACE deletes."""
     found = _statements(connection)
-    return _has_tables(found) and all(_has(found, each) for each in triggers(mapping))
+    return (
+        _has_tables(found)
+        and all(_has(found, each) for each in triggers(mapping))
+        and not _silencing_triggers(connection, mapping)
+    )
 
 
 def incompletely_logged(connection: sqlite3.Connection, mapping: SourceMapping) -> set[str]:
@@ -39,6 +50,13 @@ def missing_log(connection: sqlite3.Connection, mapping: SourceMapping) -> Itera
     for each in triggers(mapping):
         if not _has(found, each):
             yield missing_trigger(each.table, each.name)
+    for table, name in _silencing_triggers(connection, mapping):
+        message = (
+            f"has the trigger {shown(name)} with `RAISE(IGNORE)`, after which SQLite runs no other"
+            " trigger, so that changes are not logged, and all rows are read after each commit;"
+            " write it as a BEFORE trigger, or without `RAISE(IGNORE)`"
+        )
+        yield Problem(table, 0, message)
     for each in _missing_replace_triggers(connection, mapping):
         message = (
             f"has no trigger {shown(each.name)} as `sidecar source init sqlite:PATH` prints it, so"
@@ -81,6 +99,23 @@ def _missing_replace_triggers(
         for each in replace_triggers(*followed, connection):
             if each.text and not _has(found, each):
                 yield each
+
+
+def _silencing_triggers(
+    connection: sqlite3.Connection, mapping: SourceMapping
+) -> list[tuple[str, str]]:
+    """Return table and name of the triggers after which those of the log may not run.
+
+    A BEFORE trigger that says `RAISE(IGNORE)` prevents the change too.
+    """
+    logged = {table.lower(): table for _, table, _ in logged_tables(mapping)}
+    return [
+        (logged[table.lower()], name)
+        for name, table, text in connection.execute(
+            "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+        )
+        if table.lower() in logged and _IGNORE.search(text) and not _BEFORE.match(text)
+    ]
 
 
 def _statements(connection: sqlite3.Connection) -> dict[str, str]:
