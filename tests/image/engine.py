@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from tests.e2e.running import until
 from tests.paths import ROOT
+from tests.system.postgres import free_port
 
 TOKEN = "a-token-of-the-image-test-0123456789"  # noqa: S105 - it guards a demo world
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -76,20 +78,24 @@ class Engine:
         _run("buildah", *self._store, "bud", *chosen, *options, "--tag", name, context)
 
     @contextmanager
-    def running(self, image: str, port: int, *mounts: tuple[Path, str]) -> Iterator[Container]:
+    def running(self, image: str, *mounts: tuple[Path, str]) -> Iterator[Container]:
         """Run an image as the README says: read-only, without a capability, as nobody."""
+        port = free_port()
+        addresses = (f"--env=SIDECAR_PORT={port}", f"--env=SIDECAR_ADMIN=127.0.0.1:{free_port()}")
         volumes = [f"--volume={source}:{target}:ro" for source, target in mounts]
         container = _run(
             *self._podman,
-            *("run", "--detach", "--pull", "never", "--no-healthcheck", "--network", "host"),
+            # No systemd is asked for a timer of the health check: `healthy` runs it.
+            *("create", "--pull", "never", "--health-interval", "disable", "--network", "host"),
             *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/dev/shm:rw,size=16m"),  # noqa: S108 - of the container
             *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
             *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"),
-            *(f"--env=SIDECAR_PORT={port}", "--env=SIDECAR_HOST=127.0.0.1"),
-            *("--env=SIDECAR_ADMIN=off", *volumes, image),
+            *(*addresses, "--env=SIDECAR_HOST=127.0.0.1", *volumes, image),
         ).strip()
         try:
-            yield Container(self._podman, container, f"http://127.0.0.1:{port}")
+            begun = time.monotonic()
+            _run(*self._podman, "start", container)
+            yield Container(self._podman, container, f"http://127.0.0.1:{port}", begun)
         finally:
             _run(*self._podman, "rm", "--force", "--time", "20", container)
 
@@ -110,6 +116,8 @@ class Container:
     podman: tuple[str, ...]
     name: str
     url: str
+    begun: float
+    """When it was told to start, by the monotonic clock: the image had been unpacked before."""
 
     def ready(self) -> None:
         """Wait until the sidecar is ready.
@@ -125,7 +133,7 @@ class Container:
                 return bool(response.status == 200)
         except (URLError, ConnectionError):
             if self._state()["Status"] == "exited":
-                raise ImageError(self._log()) from None
+                raise ImageError(self.log()) from None
             return False
 
     def post(self, path: str, body: object) -> object:
@@ -134,6 +142,18 @@ class Container:
         request = Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310
         with urlopen(request) as response:  # noqa: S310
             return json.load(response)
+
+    def answers(self, path: str, body: object) -> bool:
+        """Tell whether a question is answered: until it listens and is ready it is not."""
+        try:
+            return bool(self.post(path, body))
+        except (URLError, ConnectionError):
+            return False
+
+    def healthy(self) -> bool:
+        """Tell whether the health check of the image succeeds."""
+        check = (*self.podman, "healthcheck", "run", self.name)
+        return subprocess.run(check, check=False, capture_output=True).returncode == 0  # noqa: S603
 
     def python(self, program: str) -> str:
         """Return what a program prints that the image's own Python runs."""
@@ -144,7 +164,8 @@ class Container:
         _run(*self.podman, "stop", "--time", "20", self.name)
         return int(str(self._state()["ExitCode"]))
 
-    def _log(self) -> str:
+    def log(self) -> str:
+        """Return what it has written so far."""
         return _run(*self.podman, "logs", self.name, errors=subprocess.STDOUT)
 
     def _state(self) -> dict[str, object]:
