@@ -66,7 +66,7 @@ coverage: .venv/testing ## The same tests with branch coverage, which takes half
 test-system: .venv/testing .venv/proxies ## What needs more than the locks: another Python, PostgreSQL, systemd, proxies
 # Debian's servers, which nobody needs to start: the tests do.
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
-	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd; }
+	@{ command -v systemd-analyze && command -v docker-compose; } >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd docker-compose; }
 	@$(PROXIES)
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
@@ -110,7 +110,7 @@ bench: .venv/bench/installed ## This sidecar beside its peers, in one run; write
 	@.venv/bench/bin/python -m bench.run $(BENCH)
 
 image-test: .venv/testing ## Build both images without a Docker engine, and run them
-	@command -v buildah podman mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends buildah podman runc conmon mmdebstrap; }
+	@{ command -v buildah && command -v podman && command -v mmdebstrap; } >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends buildah podman runc conmon mmdebstrap; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/image
 
 # FOLLOWERS="--followers 50 --notify" changes what is measured.

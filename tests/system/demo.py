@@ -26,7 +26,13 @@ def fill(server: Server, root: Path) -> None:
     server.start()
     server.execute("CREATE ROLE reader LOGIN PASSWORD 'one'")
     server.execute(postgresql_ddl(schema, default_mapping(schema), "reader"))
-    with server.connect() as connection:
+    insert(server, root)
+
+
+def insert(server: Server, root: Path, database: str = DATABASE) -> None:
+    """Write the facts of a pack into the tables of a server."""
+    schema = read_schema(root / "fixtures" / "schema.yaml")
+    with server.connect(database) as connection:
         for name, table in read_tables(schema, capture(root / "data"), MountFaults()).items():
             for _, cells in table.rows:
                 columns = ", ".join(map(identifier, cells))
