@@ -72,9 +72,17 @@ def faults(received: Received, subject: str) -> Iterator[str]:
         case _:
             yield f"{received.line!r} is no request line"
     yield from _head_faults(received)
+    yield from _field_faults(received, subject)
+
+
+def _field_faults(received: Received, subject: str) -> Iterator[str]:
+    """Yield the fields that the proxy or the sidecar did not set, and should have."""
     names = [canonical(name) for name, _ in received.fields]
     for name in sorted(REMOVED.intersection(names)):
         yield f"{name!r} was not removed"
+    if received.trailers:
+        # Some services take them for fields of the head.
+        yield f"trailers {received.trailers!r}"
     method = received.line.partition(b" ")[0]
     expected = {
         b"x-auth-subject-type": b"user",

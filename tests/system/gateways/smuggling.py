@@ -103,6 +103,8 @@ def framings(fields: Fields) -> Iterator[bytes]:
         yield _framed(fields, lengths % (5 + len(other)), b"hello" + other)
     for chunks in _CHUNKS:
         yield _framed(fields, b"Transfer-Encoding: chunked", chunks % other)
+        trailers = b"TE: trailers\r\nTrailer: X-Auth-Subject, X_Auth_Subject, X-Forwarded-Uri"
+        yield _framed(fields, trailers + b"\r\nTransfer-Encoding: chunked", chunks % other)
     yield _framed(fields, b"Expect: 100-continue\r\nContent-Length: 5", b"hello" + other)
     yield _framed(fields, b"Expect: 100-continue\r\nContent-Length: 0", other)
     yield _framed(fields, b"X: a", other)

@@ -26,6 +26,8 @@ def test_every_route_is_open_to_those_who_may_use_it_and_to_nobody_else(gateway:
             received = gateway.service.taken()
             assert len(received) == permitted
             assert [fault for one in received for fault in faults(one, subject)] == []
+            if gateway.mode == "header":  # the password is for the proxy alone
+                assert [one.values(b"authorization") for one in received] == [[]] * permitted
 
 
 @pytest.mark.parametrize("query", attacks.CLEAN)

@@ -16,7 +16,6 @@ CLEAN = Received(
         b"X-Auth-Obligations: -",
         b"X-Auth-Decision-Id: 1",
     ),
-    b"",
 )
 
 
@@ -66,4 +65,4 @@ def test_clean_request_has_no_faults() -> None:
     ],
 )
 def test_fault_is_found(subject: str, line: bytes, lines: tuple[bytes, ...], fault: str) -> None:
-    assert any(fault in found for found in faults(Received(line, lines, b""), subject))
+    assert any(fault in found for found in faults(Received(line, lines), subject))

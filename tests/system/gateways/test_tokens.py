@@ -45,6 +45,7 @@ FORGERIES: dict[str, Callable[[], list[bytes]]] = {
     "no subject": lambda: [bearer()],
     "an empty subject": lambda: [bearer(sub="")],
     "a list of subjects": lambda: [bearer(sub=["ana"])],
+    "a subject of two lines": lambda: [bearer(sub="ana\r\nX-Auth-Obligations: -")],
     "two tokens": lambda: [bearer(sub="ana"), bearer(sub="cy")],
     "two tokens in a field": lambda: [bearer(sub="ana") + b", " + bearer(sub="cy")],
     "a token and a password": lambda: [bearer(sub="cy") + b", " + basic("ana")],

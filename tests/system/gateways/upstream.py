@@ -15,15 +15,16 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nr
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Received:
-    """One request, as it came."""
+    """One request, as it came; its body and trailers may still be coming."""
 
     line: bytes
     lines: tuple[bytes, ...]
     """Those of the header fields, without their ends; one that continues another is its own."""
-    body: bytes
-    """What is not HTTP, after a head that cannot be read or in a tunnel, included."""
+    body: bytes = b""
+    """What comes through a tunnel is a request without a line."""
+    trailers: tuple[bytes, ...] = ()
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
@@ -62,45 +63,42 @@ class Upstream:
 
     def _answer(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader, suppress(OSError):
-            while received := _read(reader):
-                with self._lock:
-                    self._received.append(received)
+            while received := _read_head(reader):
+                # Before the body, which may never end.
+                self._record(received)
+                _read_body(received, reader)
                 if protocol := received.values(b"upgrade"):
                     connection.sendall(SWITCHING % protocol[0])
-                    self._record_tunnel(reader)
+                    while piece := reader.read1():
+                        self._record(Received(b"", (), piece))
                     return
                 connection.sendall(OK)
 
-    def _record_tunnel(self, reader: BinaryIO) -> None:
-        while piece := reader.read1(65536):  # type: ignore[attr-defined]
-            with self._lock:
-                self._received.append(Received(b"", (), piece))
+    def _record(self, received: Received) -> None:
+        with self._lock:
+            self._received.append(received)
 
 
-def _read(reader: BinaryIO) -> Received | None:
-    """Read one request; nothing at the end of the connection."""
+def _read_head(reader: BinaryIO) -> Received | None:
+    """Read the line and the fields of a request; nothing at the end of the connection."""
     line = reader.readline().rstrip(b"\r\n")
-    if not line:
-        return None
-    lines = []
-    while field := reader.readline().rstrip(b"\r\n"):
-        lines.append(field)
-    head = Received(line, tuple(lines), b"")
-    if any(b"chunked" in value.lower() for value in head.values(b"transfer-encoding")):
-        body = b"".join(_chunks(reader))
+    return Received(line, _lines(reader)) if line else None
+
+
+def _read_body(received: Received, reader: BinaryIO) -> None:
+    if any(b"chunked" in value.lower() for value in received.values(b"transfer-encoding")):
+        while size := int(reader.readline().partition(b";")[0].strip() or b"0", 16):
+            received.body += reader.read(size)
+            reader.readline()
+        received.trailers = _lines(reader)
     else:
-        lengths = [value for value in head.values(b"content-length") if value.isdigit()]
-        body = reader.read(int(lengths[-1])) if lengths else b""
-    return Received(line, tuple(lines), body)
+        lengths = [value for value in received.values(b"content-length") if value.isdigit()]
+        received.body = reader.read(int(lengths[-1])) if lengths else b""
 
 
-def _chunks(reader: BinaryIO) -> Iterator[bytes]:
-    """Yield the chunks and the trailer fields of a body."""
-    while size := int(reader.readline().partition(b";")[0].strip() or b"0", 16):
-        yield reader.read(size)
-        reader.readline()
-    while trailer := reader.readline().rstrip(b"\r\n"):
-        yield trailer
+def _lines(reader: BinaryIO) -> tuple[bytes, ...]:
+    """Read lines up to an empty one."""
+    return tuple(iter(lambda: reader.readline().rstrip(b"\r\n"), b""))
 
 
 @contextmanager
