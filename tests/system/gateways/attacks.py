@@ -23,6 +23,8 @@ FORGED: Fields = [
     (b"X-Forwarded-For", b"192.0.2.1"),
     (b"X-Forwarded-Path", b"/reports/yearly"),
     (b"X-Forwarded-Prefix", b"/forged"),
+    (b"X-Forwarded-Port", b"1"),
+    (b"X-Forwarded-Server", b"forged.example"),
     (b"Forwarded", b"for=192.0.2.1;host=forged.example"),
     (b"X-HTTP-Method-Override", b"DELETE"),
     (b"X-HTTP-Method", b"DELETE"),

@@ -46,6 +46,8 @@ class BrokenSidecar:
     port: int
     answer: bytes = b""
     is_silent: bool = False
+    asked: bytes = b""
+    """The last request."""
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def broken_sidecar() -> Iterator[BrokenSidecar]:
 
     def reply(connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            connection.recv(65536)
+            sidecar.asked = connection.recv(65536)
             if sidecar.is_silent:
                 stopped.wait(PATIENCE)
             connection.sendall(sidecar.answer)

@@ -44,6 +44,8 @@ REMOVED = {
     b"x-forwarded-uri",
     b"x-forwarded-path",
     b"x-forwarded-prefix",
+    b"x-forwarded-port",
+    b"x-forwarded-server",
     b"forwarded",
     b"x-http-method-override",
     b"x-http-method",

@@ -75,6 +75,18 @@ def test_answer_of_the_sidecar_lets_the_same_request_through(broken: Broken) -> 
     assert received.values(b"x-auth-subject") == [b"ana"]
 
 
+def test_sidecar_gets_the_trace_of_the_client_and_not_its_password(broken: Broken) -> None:
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    fields = [(b"Authorization", basic("ana")), (b"Traceparent", trace)]
+
+    send(broken.port, request(b"GET", b"/projects/alpha", fields))
+
+    asked = broken.sidecar.asked.lower()
+    assert b"\r\nx-user-id: ana\r\n" in asked
+    assert b"\r\ntraceparent: " + trace in asked
+    assert b"\r\nauthorization:" not in asked
+
+
 @pytest.mark.parametrize("proxy", PROXIES, ids=lambda proxy: proxy.name)
 def test_nothing_gets_through_where_no_sidecar_listens(
     proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
