@@ -107,9 +107,9 @@ class Chain:
             lines.append(self._line(state, len(lines) + 1, "lost", news))
         return lines
 
-    def last_line(self, state: _State) -> bytes:
-        """Return the line that ends the chain."""
-        return self._line(state, 1, "end", self._others(state))
+    def last_line(self, state: _State, at: int) -> bytes:
+        """Return the line that ends the chain, as the next but so many."""
+        return self._line(state, at, "end", self._others(state))
 
     def _others(self, state: _State) -> Mapping[str, object]:
         """Return what is known of the other chains: whoever cuts these is found out by it."""
@@ -133,15 +133,16 @@ class Write:
         Args:
             chain: The chain.
             lines: Of answers.
-            ends: Whether the chain ends with them, if it was begun.
+            ends: Whether the chain ends with them.
         """
         self.unwritten = 0
         """Of the lines of answers, those that were not written as a whole."""
         self._chain = chain
         self._lines = lines
         self._ends = ends
-        self._own = 0
-        """Lines about the chain itself, which come first."""
+        self._state = chain.state()
+        self._own = self._told_lost = self._told_torn = 0
+        """Lines about the chain itself, which come first, and what they tell."""
         self._text = b""
         self._hashed: list[bytes] = []
         """What is hashed, two for each line."""
@@ -150,10 +151,13 @@ class Write:
     def compose(self) -> bytes:
         """Return the lines with their numbers, and the hash in the last of them."""
         chain = self._chain
-        state = chain.state()
-        own = chain.first_lines(state) if self._lines and _has_news(state) else []
-        if self._ends and state.lines:
-            own.append(chain.last_line(state))
+        self._state = state = chain.state()
+        own: list[bytes] = []
+        if not state.lines or state.lost or state.torn:
+            own = chain.first_lines(state)
+            self._told_lost, self._told_torn = state.lost, len(state.torn)
+        if self._ends:
+            own.append(chain.last_line(state, len(own) + 1))
         text: list[bytes] = []
         hashed: list[bytes] = []
         for line in own:
@@ -163,15 +167,13 @@ class Write:
         for entry, identifier, stamp in self._lines:
             number += 1
             begin = _HEAD_OF_ANSWER % (name, number, entry.prefix, identifier, stamp.members)
-            first, *others = entry.parts
-            text += (begin, first)
-            for part in others:
-                text += (stamp.now, part)
-            hashed += (begin, entry.digest or digest_of_decision(first, stamp.now))
+            parts = entry.parts
+            if len(parts) == 2:  # noqa: PLR2004  as of most that read the moment; not joined twice
+                text += (begin, parts[0], stamp.now, parts[1])
+            else:
+                text += (begin, stamp.now.join(parts))
+            hashed += (begin, entry.digest or digest_of_decision(parts[0], stamp.now))
         self._own, self._hashed = len(own), hashed
-        if not text:
-            self._text = b""
-            return b""
         data = b"".join((state.digest, state.unsealed, *hashed))
         self._digest = chain.seal.of(data)
         seal = b',"%b":"%b"}\n' % (chain.seal.member, self._digest.hex().encode("ascii"))
@@ -182,28 +184,30 @@ class Write:
 
     def settle(self, written: int) -> None:
         """Take note of how many bytes were appended."""
-        chain, state, text = self._chain, self._chain.state(), self._text
-        if written == len(text):
+        chain, state = self._chain, self._state
+        if written == len(self._text):
             whole = len(self._hashed) // 2
             state.digest, state.unsealed = self._digest, b""
         else:
-            whole = text.count(b"\n", 0, written)
-            state.unsealed += b"".join(self._hashed[: 2 * whole])
+            whole = self._text.count(b"\n", 0, written)
+            self._take_failure(whole, written)
         if self._own and whole >= self._own:  # they tell what was to be told
-            state.lost, state.torn = 0, ()
-        if torn := written - text.rfind(b"\n", 0, written) - 1:
-            state.torn += (torn,)
-        self.unwritten = len(self._lines) - max(whole - self._own, 0)
-        if self.unwritten and chain.counts:
-            state.lost += self.unwritten
-            chain.shared.count_lost(self.unwritten)
+            state.lost -= self._told_lost
+            state.torn = state.torn[self._told_torn :]
         state.lines += whole
         if written:
             state.is_begun = True
             chain.shared.set_length(state.number, state.lines)
-        if self._ends and written == len(text):
+        if self._ends and written == len(self._text):
             chain.forget()
 
-
-def _has_news(state: _State) -> bool:
-    return not state.lines or bool(state.lost or state.torn)
+    def _take_failure(self, whole: int, written: int) -> None:
+        """Take note of what was not written, or not as a whole."""
+        chain, state = self._chain, self._state
+        state.unsealed += b"".join(self._hashed[: 2 * whole])
+        if torn := written - self._text.rfind(b"\n", 0, written) - 1:
+            state.torn += (torn,)
+        self.unwritten = len(self._lines) - max(whole - self._own, 0)
+        if chain.counts:
+            state.lost += self.unwritten
+            chain.shared.count_lost(self.unwritten)
