@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.bundle.file import FORMAT
 from tests.decision_lines import lines_of_answers
 from tests.e2e.bundles import (
     BUNDLE,
@@ -131,7 +132,7 @@ def test_a_bad_bundle_is_reported_and_the_last_good_one_answers(
         new = {
             "short": content[:1000],
             "altered": content[:-9] + b"x" + content[-8:],
-            "newer": content.replace(b"bundle 1 ", b"bundle 2 ", 1),
+            "newer": content.replace(b"bundle %d " % FORMAT, b"bundle %d " % (FORMAT + 1), 1),
         }[spoil]
         (served.root / "new").write_bytes(new)
         (served.root / "new").rename(file)
