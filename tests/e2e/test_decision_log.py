@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.decision_lines import lines_of_answers
+from tests.e2e.killing import kill_often
 from tests.e2e.running import Sidecar, copy_pack, serving, until
 from tests.patience import PATIENCE
 
@@ -145,6 +146,16 @@ def test_none_of_many_callers_is_answered_while_nothing_can_be_logged(root: Path
     for caller, answer in enumerate(refused):
         for number in range(EACH):
             assert f"X-Request-ID: {caller}-{number}\r\n".encode() in answer
+
+
+def test_what_callers_were_told_is_in_the_log_whatever_process_is_killed(root: Path) -> None:
+    """`make stress` kills a hundred."""
+    outcome = kill_often(root, 4, ["worker", "follower", "worker", "master"])
+
+    assert set(outcome.told) <= set(outcome.logged)
+    assert len(outcome.logged) == len(set(outcome.logged))
+    assert (outcome.verification.faults, outcome.verification.doubts) == ([], {})
+    assert len(outcome.verification.chains) > 2
 
 
 def _ids(answer: bytes) -> list[bytes]:
