@@ -68,6 +68,7 @@ test-system: .venv/testing .venv/proxies ## What needs more than the locks: anot
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
 	@{ command -v systemd-analyze && command -v docker-compose; } >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd docker-compose; }
 	@$(PROXIES)
+	@ls /usr/sbin/rsyslogd >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends rsyslog; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
 soak: .venv/testing ## Five minutes of random writes and faults, every answer checked against a model
