@@ -147,13 +147,9 @@ class Edge:
 
     def new_lines(self) -> list[bytes]:
         """Return the lines that were logged since this was called last."""
-        lines = [
-            line
-            for line in self._path.read_bytes().splitlines()
-            if not isinstance(read_line(line), ChainLine)
-        ][self._lines_read :]
+        lines = self._path.read_bytes().splitlines()[self._lines_read :]
         self._lines_read += len(lines)
-        return lines
+        return [line for line in lines if not isinstance(read_line(line), ChainLine)]
 
 
 @dataclass
