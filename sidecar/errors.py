@@ -52,6 +52,11 @@ class DataError(EvaluationError):
 class BadRowError(DataError):
     """A row that breaks the schema would have to be read; the owner of the mount must act."""
 
+    def __init__(self, type_name: str, table: str, row: str) -> None:
+        self.type_name = type_name
+        self.table = table
+        super().__init__(f"{table}: {row} does not fit the schema")
+
 
 class OsoMissingError(SidecarError):
     """What compiles policies is not installed; whoever wants that must do it elsewhere."""

@@ -12,6 +12,7 @@ from sidecar.engine import BoundRule, Frame, RequestKind, kind_of
 from sidecar.engine.admission import admit_properties, sendable_context
 from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import DataFault
+from sidecar.engine.sensitivity import names_secret
 from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions, Window
@@ -42,8 +43,16 @@ def authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) 
             reasons=_reasons([_DATA], policy),
             obligations=(),
             revisions=Revisions(policy.revision, snapshot.revision),
-            faults=(DataFault(error),),
+            faults=(_fault(error, policy.schema),),
         )
+
+
+def _fault(error: BadRowError, schema: Schema) -> DataFault:
+    """Return what logs tell of a bad row: without its key, where that holds a sensitive one."""
+    declared = schema.types.get(error.type_name)
+    if declared is None or names_secret(schema, declared):
+        return DataFault(BadRowError(error.type_name, error.table, "a row"))
+    return DataFault(error)
 
 
 def _authorize(request: Request, policy: Policy, snapshot: Facts, now: datetime) -> Decision:

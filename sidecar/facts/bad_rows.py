@@ -109,4 +109,4 @@ def reported(faults: Iterable[Problem], prefix: str = f"{BAD_ROW}: ") -> tuple[P
 
 def bad_row(declared: EntityType, key: Key) -> BadRowError:
     """Return the error of a request that would read a bad row."""
-    return BadRowError(f"{declared.table}: {row_name(declared, key)} does not fit the schema")
+    return BadRowError(declared.name, declared.table, row_name(declared, key))

@@ -54,6 +54,7 @@ from sidecar.schema import read_schema
 from tests.decision_lines import lines_of_answers
 from tests.differential.comparing import generated_requests
 from tests.differential.generating import START
+from tests.small_pack import put_pack
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 HASHING = Hashing(b"a key for tests that is long")
@@ -375,6 +376,43 @@ types:
     seat = HASHING.of(("key", "seat", "place", "user"), "a/ana@acme.example")
     assert line["subject"] == {"type": "user", "id_hash": ana}
     assert line["resource"] == {"type": "seat", "id_hash": seat}
+
+
+def test_a_bad_row_whose_key_holds_a_sensitive_one_is_not_named(tmp_path: Path) -> None:
+    """The key of a seat names a user, whose key is an address."""
+    schema = """
+types:
+  user:
+    subject: true
+    table: users
+    key: email
+    attributes: {email: {type: email, sensitive: true}}
+  seat:
+    table: seats
+    key: [place, user]
+    attributes: {place: string, user: user, row: integer}
+    actions: {take: {}}
+"""
+    rule = 'allow(_: User, _: Action{name: "take"}, seat: Seat) if seat.row > 1;'
+    policies, fixtures = put_pack(tmp_path, rule, schema)
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "users.yaml").write_text("- {email: ana@acme.example}\n")
+    (data / "seats.yaml").write_text("- {place: a, user: ana@acme.example, row: front}\n")
+    reloading = Reloading(Places(policies, fixtures, data, takes_bad_rows=True))
+    reloading.load()
+    path = tmp_path / "log"
+    log = DecisionLog(LineFile(str(path)), HASHING, OnFailure.REFUSE)
+    client = create_app(reloading, lambda: NOW, log=log).test_client()
+    resource = {"type": "seat", "id": "a/ana@acme.example"}
+    said = {"subject": "user:ana@acme.example", "action": "take", "resource": resource}
+
+    assert client.post("/v1/authorize", json=said).status_code == 200
+
+    (line,) = lines_of_answers(path)
+    assert line["reasons"] == ["data_error"]
+    assert line["policy_faults"] == ["seats: a row does not fit the schema"]
+    assert b"ana@acme" not in path.read_bytes()
 
 
 # --- keys ---------------------------------------------------------------------------------------
