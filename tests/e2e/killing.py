@@ -136,12 +136,13 @@ def _kill(sidecar: Sidecar, victim: str) -> None:
         os.kill(next(filter(_lives, workers)), signal.SIGKILL)  # the one that has answered most
         until(lambda: len(sidecar.workers()) > len(workers))
         return
-    (follower,) = _children(sidecar.process.pid) - set(sidecar.workers())
+    (follower,) = children(sidecar.process.pid) - set(sidecar.workers())
     os.kill(follower, signal.SIGKILL)
-    until(lambda: _children(sidecar.process.pid) - set(sidecar.workers()) - {follower})
+    until(lambda: children(sidecar.process.pid) - set(sidecar.workers()) - {follower})
 
 
-def _children(process: int) -> set[int]:
+def children(process: int) -> set[int]:
+    """Return the processes that a process has started and that have not ended."""
     return {
         int(number)
         for tasks in Path(f"/proc/{process}/task").iterdir()

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.decision_lines import lines_of_answers
+from tests.e2e.admin import ADMIN
+from tests.e2e.databases import make_database
+from tests.e2e.killing import children
 from tests.e2e.running import (
     EDIT,
     Sidecar,
@@ -276,27 +280,42 @@ def test_a_worker_without_a_thread_for_its_decision_log_answers_once_it_has_one(
     assert log.count("no thread can be started; trying again") == 1
 
 
-def test_a_decision_log_that_was_deleted_is_held_open_by_nobody(root: Path) -> None:
+@pytest.mark.parametrize("how", ["deleted", "moved", "rotated"])
+def test_a_decision_log_that_is_gone_is_held_open_by_nobody(root: Path, how: str) -> None:
     """So that deleting it frees its space, also in processes that have nothing to log."""
     log = root / "decisions"
-    with serving(root, "--decision-log", "decisions") as sidecar:
+    make_database(root / "facts.sqlite", root / "fixtures", root / "data")
+    options = ("--decision-log", "decisions", "--decision-log-max-bytes", "5000")
+    facts = ("--data", "sqlite:facts.sqlite", "--store", "store", *ADMIN)
+    with serving(root, *options, *facts) as sidecar:
+        until(lambda: sidecar.ask("/v1/authorize", EDIT)[0] == 200)
         sidecar.each(lambda: sidecar.ask("/v1/authorize", EDIT))
-        lines = len(lines_of_answers(log))
-        log.unlink()
-        processes = [sidecar.process.pid, *sidecar.workers()]
-        until(lambda: not any(_holds_deleted(pid, log) for pid in processes))
+        workers = len(set(re.findall(r'"chain":"([^"]+)"', log.read_text())))
+        gone = log.stat().st_ino
+        if how == "deleted":
+            log.unlink()
+        elif how == "moved":
+            log.rename(root / "decisions.1")
+        else:
+            while log.stat().st_ino == gone:
+                sidecar.ask("/v1/authorize", EDIT)
+        processes = {sidecar.process.pid, *children(sidecar.process.pid)}
+        until(lambda: not any(_holds(pid, gone) for pid in processes))
 
-    assert lines == 2
+    assert workers == 2
+    assert len(processes) == 1 + 2 + 1 + 1  # master, workers, follower, admin
 
 
-def _holds_deleted(pid: int, file: Path) -> bool:
-    names = []
+def _holds(pid: int, inode: int) -> bool:
+    """Tell whether a process has a file open."""
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            names.append(str(descriptor.readlink()))
+            status = descriptor.stat()
         except FileNotFoundError:
             continue
-    return f"{file} (deleted)" in names
+        if stat.S_ISREG(status.st_mode) and status.st_ino == inode:
+            return True
+    return False
 
 
 def test_the_same_connection_goes_on_after_a_503(root: Path) -> None:
