@@ -1,4 +1,4 @@
-"""The lines of a decision log that are about answers, without those about chains."""
+"""The lines of a decision log that are about answers, without those that end a chain."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-ABOUT_CHAINS = {"begin", "lost", "end"}
-
 
 def lines_of_answers(log: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in log.read_bytes().splitlines()]
-    return [line for line in lines if line["kind"] not in ABOUT_CHAINS]
+    return [line for line in lines if line["kind"] != "end"]

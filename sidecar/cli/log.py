@@ -146,9 +146,7 @@ def _members(result: Verification, files: Sequence[Path]) -> dict[str, object]:
 @click.option("--reason", metavar="CODE", help="Denied with this reason, alone or among others.")
 @click.option("--since", type=INSTANT, metavar="INSTANT", help="At this moment or later.")
 @click.option("--until", type=INSTANT, metavar="INSTANT", help="Before this moment.")
-@click.option(
-    "--kind", metavar="KIND", help="decision, search, permissions, gateway, begin, lost or end."
-)
+@click.option("--kind", metavar="KIND", help="decision, search, permissions, gateway or end.")
 @click.option("--decision-id", metavar="ID", help="With this id.")
 @click.option("--trace-id", metavar="ID", help="Of this trace.")
 @output_options(JSON)

@@ -1,11 +1,12 @@
 """The chain of the lines of one process: a number in each line, and a hash in the last of a write.
 
 Lines of several chains stand mixed in one file. Whoever removes, edits, moves or inserts a line
-breaks its chain (`sidecar.decision_log.verifier`). A chain has lines about itself:
+breaks its chain (`sidecar.decision_log.verifier`). What a chain says about itself:
 
-- `begin`: the process writes for the first time.
-- `lost`: answers were given without their lines, or a write ended within a line.
-- `end`: the process ends, and its chain with it.
+- The member `begin` of its first line: the process writes for the first time.
+- The member `missed` of a later line: answers were given without their lines, or a write ended
+  within a line.
+- A line of the kind `end`: the process ends, and its chain with it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ NAMED_CHAINS = 100
 
 _HEAD = b'{"chain":"%b","sequence":%d'
 """What every line begins with: the name of its chain, and its number."""
-_HEAD_OF_ANSWER = _HEAD + b"%b%b%b"
-"""The same, and what follows up to `revisions`."""
+_HEAD_OF_ANSWER = _HEAD + b"%b%b%b%b"
+"""The same, what is said about the chain, and what follows up to `revisions`."""
 
 Line: TypeAlias = tuple[Entry, bytes, Stamp]
 """The entry of an answer, the id of its decision (empty without one), and the stamp of its HTTP
@@ -97,31 +98,30 @@ class Chain:
             self._state.name = f"{self._start}.{self._state.number}".encode("ascii")
         return self._state
 
-    def first_lines(self, state: _State) -> list[bytes]:
-        """Return the lines about the chain itself that come before the next answers."""
-        lines = []
+    def news(self, state: _State, *, ends: bool = False) -> bytes:
+        """Return the members of the next line that are about the chain."""
+        news: dict[str, object] = {}
         if not state.lines:
-            lines.append(self._line(state, 1, "begin", self._others(state)))
+            news["begin"] = self._chains(state)
         if state.lost or state.torn:
-            news = {"lines": state.lost, "torn": state.torn}
-            lines.append(self._line(state, len(lines) + 1, "lost", news))
-        return lines
+            news["missed"] = {"lines": state.lost, "torn": state.torn}
+        if ends:
+            news["end"] = self._chains(state)
+        return b"," + encode(news)[1:-1] if news else b""
 
-    def last_line(self, state: _State, at: int) -> bytes:
-        """Return the line that ends the chain, as the next but so many."""
-        return self._line(state, at, "end", self._others(state))
+    def last_line(self, state: _State) -> bytes:
+        """Return the line that ends the chain."""
+        moment = instant(datetime.fromtimestamp(self._clock(), UTC))
+        said = encode({"kind": "end", "time": moment})[1:]
+        head = _HEAD % (state.name, state.lines + 1)
+        return head + self.news(state, ends=True) + b"," + said + END
 
-    def _others(self, state: _State) -> Mapping[str, object]:
-        """Return what is known of the other chains: whoever cuts these is found out by it."""
+    def _chains(self, state: _State) -> Mapping[str, object]:
+        """Return what is known of all chains: whoever cuts the others is found out by it."""
         lengths = self.shared.lengths(NAMED_CHAINS)
         others = {str(each): lengths[each] for each in lengths if each != state.number}
         lost = self.shared.lost()
         return {"process": state.process, "key": self._key, "lost": lost, "chains": others}
-
-    def _line(self, state: _State, at: int, kind: str, members: Mapping[str, object]) -> bytes:
-        moment = instant(datetime.fromtimestamp(self._clock(), UTC))
-        said = encode({"kind": kind, "time": moment, **members})[1:]
-        return _HEAD % (state.name, state.lines + at) + b"," + said + END
 
 
 class Write:
@@ -133,7 +133,7 @@ class Write:
         Args:
             chain: The chain.
             lines: Of answers.
-            ends: Whether the chain ends with them.
+            ends: Whether the chain ends instead.
         """
         self.unwritten = 0
         """Of the lines of answers, those that were not written as a whole."""
@@ -141,8 +141,8 @@ class Write:
         self._lines = lines
         self._ends = ends
         self._state = chain.state()
-        self._own = self._told_lost = self._told_torn = 0
-        """Lines about the chain itself, which come first, and what they tell."""
+        self._told_lost = self._told_torn = 0
+        """What the first line tells of the chain."""
         self._text = b""
         self._hashed: list[bytes] = []
         """What is hashed, two for each line."""
@@ -152,28 +152,25 @@ class Write:
         """Return the lines with their numbers, and the hash in the last of them."""
         chain = self._chain
         self._state = state = chain.state()
-        own: list[bytes] = []
-        if not state.lines or state.lost or state.torn:
-            own = chain.first_lines(state)
-            self._told_lost, self._told_torn = state.lost, len(state.torn)
-        if self._ends:
-            own.append(chain.last_line(state, len(own) + 1))
+        self._told_lost, self._told_torn = state.lost, len(state.torn)
         text: list[bytes] = []
         hashed: list[bytes] = []
-        for line in own:
-            text += (b"", line)
+        if self._ends:
+            line = chain.last_line(state)
+            text.append(line)
             hashed += (line, b"")
-        name, number = state.name, state.lines + len(own)
+        name, number, news = state.name, state.lines, chain.news(state)
         for entry, identifier, stamp in self._lines:
             number += 1
-            begin = _HEAD_OF_ANSWER % (name, number, entry.prefix, identifier, stamp.members)
+            said = (name, number, news, entry.prefix, identifier, stamp.members)
+            begin, news = _HEAD_OF_ANSWER % said, b""
             parts = entry.parts
             if len(parts) == 2:  # noqa: PLR2004  as of most that read the moment; not joined twice
                 text += (begin, parts[0], stamp.now, parts[1])
             else:
                 text += (begin, stamp.now.join(parts))
             hashed += (begin, entry.digest or digest_of_decision(parts[0], stamp.now))
-        self._own, self._hashed = len(own), hashed
+        self._hashed = hashed
         data = b"".join((state.digest, state.unsealed, *hashed))
         self._digest = chain.seal.of(data)
         seal = b',"%b":"%b"}\n' % (chain.seal.member, self._digest.hex().encode("ascii"))
@@ -191,7 +188,7 @@ class Write:
         else:
             whole = self._text.count(b"\n", 0, written)
             self._take_failure(whole, written)
-        if self._own and whole >= self._own:  # they tell what was to be told
+        if whole:  # the first line tells what was to be told
             state.lost -= self._told_lost
             state.torn = state.torn[self._told_torn :]
         state.lines += whole
@@ -207,7 +204,7 @@ class Write:
         state.unsealed += b"".join(self._hashed[: 2 * whole])
         if torn := written - self._text.rfind(b"\n", 0, written) - 1:
             state.torn += (torn,)
-        self.unwritten = len(self._lines) - max(whole - self._own, 0)
+        self.unwritten = max(len(self._lines) - whole, 0)
         if chain.counts:
             state.lost += self.unwritten
             chain.shared.count_lost(self.unwritten)

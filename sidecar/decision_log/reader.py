@@ -67,6 +67,34 @@ class Made(msgspec.Struct, frozen=True):
     schema: str = ""
 
 
+class Chains(msgspec.Struct, frozen=True, kw_only=True):
+    """What the first and the last line of a chain say of all chains."""
+
+    key: str
+    """The name of the key of the hashes."""
+    lost: int
+    """Answers without lines by then, of all processes of this start of the sidecar."""
+    chains: dict[int, int]
+    """How many lines other chains of this start have, by their numbers."""
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """What is missing of a chain before a line, or not whole in it."""
+
+    lines: int
+    """Answers without their lines."""
+    torn: list[int]
+    """The lengths of lines that were not written as a whole, in bytes."""
+
+
+class ChainNews(msgspec.Struct, frozen=True):
+    """What a line says of its chain, beside its number."""
+
+    begin: Chains | None = None
+    missed: Missed | None = None
+    end: Chains | None = None
+
+
 class _Line(msgspec.Struct, frozen=True, tag_field="kind"):
     time: str
     revisions: Made
@@ -101,44 +129,16 @@ class GatewayLine(_Line, frozen=True, tag="gateway"):
     """The line of a request at a gateway that was denied before the policy was asked."""
 
 
-class _ChainLine(msgspec.Struct, frozen=True, tag_field="kind"):
+class EndLine(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
+    """The last line of a process: about its chain, and about no answer."""
+
     time: str
 
 
-class OthersLine(_ChainLine, frozen=True):
-    """The first or the last line of a chain."""
-
-    key: str
-    """The name of the key of the hashes."""
-    lost: int
-    """Answers without lines by then, of all processes of this start of the sidecar."""
-    chains: dict[int, int]
-    """How many lines other chains of this start have, by their numbers."""
-
-
-class BeginLine(OthersLine, frozen=True, tag="begin"):
-    """The first line of a process."""
-
-
-class EndLine(OthersLine, frozen=True, tag="end"):
-    """The last line of a process."""
-
-
-class LostLine(_ChainLine, frozen=True, tag="lost"):
-    """What is missing of a chain, or not whole in it."""
-
-    lines: int
-    """Answers without their lines."""
-    torn: list[int]
-    """The lengths of lines that were not written as a whole, in bytes."""
-
-
-ChainLine = BeginLine | LostLine | EndLine
-"""About a chain, and about no answer."""
-
-AnyLine = DecisionLine | SearchLine | PermissionsLine | GatewayLine | ChainLine
+AnyLine = DecisionLine | SearchLine | PermissionsLine | GatewayLine | EndLine
 
 _DECODER = msgspec.json.Decoder(AnyLine)
+_NEWS_DECODER = msgspec.json.Decoder(ChainNews)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,18 @@ def read_line(text: bytes) -> AnyLine:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableLineError(f"is no line of a decision log: {error}") from None
     return line
+
+
+def read_news(text: bytes) -> ChainNews:
+    """Read what a line of any kind says of its chain.
+
+    Raises:
+        UnreadableLineError: It is none.
+    """
+    try:
+        return _NEWS_DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableLineError(f"is no line of a decision log: {error}") from None
 
 
 def read_members(text: bytes) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import msgspec
 
 from sidecar.decision_log.entry import hash_input
 from sidecar.decision_log.hashing import Hashing
-from sidecar.decision_log.reader import LostLine, OthersLine, read_line
+from sidecar.decision_log.reader import Chains, read_news
 from sidecar.decision_log.seal import FIRST_HASH, Hasher, PlainSeal, Seal
 from sidecar.errors import UnreadableLineError
 
@@ -71,7 +71,8 @@ class _Kind(msgspec.Struct):
     kind: str
 
 
-_ABOUT_CHAINS = frozenset(("begin", "lost", "end"))
+_NEWS = (b'"begin":', b'"missed":', b'"end":')
+"""What follows the head of a line that says something of its chain."""
 _DECODER = msgspec.json.Decoder(_Kind)
 _HEAD = re.compile(rb'\{"chain":"(([0-9a-f]{16})\.[1-9][0-9]{0,9})","sequence":([1-9][0-9]{0,17}),')
 _HEAD_BYTES = 80
@@ -163,8 +164,8 @@ class Verification:
             chain = self._first(name, start, number)
         if not self._take_number(place, chain, number):
             return
-        if kind in _ABOUT_CHAINS:
-            self._take_news(place, chain, start, line)
+        if line.startswith(_NEWS, head.end()):
+            self._take_news(place, chain, line)
         self._hash(place, chain, line)
         if kind == "end":
             self._end(place, chain)
@@ -223,23 +224,29 @@ class Verification:
         chain.hasher = self._seal.begin(bytes.fromhex(digest))
         chain.first, chain.unsealed = None, 0
 
-    def _take_news(self, place: Place, chain: Chain, start: str, text: bytes) -> None:
+    def _take_news(self, place: Place, chain: Chain, text: bytes) -> None:
         """Take note of what a line says about chains."""
         try:
-            line = read_line(text)
+            news = read_news(text)
         except UnreadableLineError:
             self._fault(place, "cannot be read: it was edited", chain)
             return
-        if isinstance(line, LostLine):
-            self.lost += line.lines
-            for length in line.torn:
+        if news.missed is not None:
+            self.lost += news.missed.lines
+            for length in news.missed.torn:
                 self._account_for(place, chain, length)
-        if isinstance(line, OthersLine):
-            if self.hashing is not None and line.key != self.hashing.key_name():
-                self.doubts["hashes are made with another key than the one given"] = None
-                chain.foreign = True
-            for number, length in line.chains.items():
-                self._compare_length(place, f"{start}.{number}", start, length)
+        for chains in (news.begin, news.end):
+            if chains is not None:
+                self._compare(place, chain, chains)
+
+    def _compare(self, place: Place, chain: Chain, chains: Chains) -> None:
+        """Compare the key and the lengths of other chains with what a line tells of them."""
+        if self.hashing is not None and chains.key != self.hashing.key_name():
+            self.doubts["hashes are made with another key than the one given"] = None
+            chain.foreign = True
+        start, _, _ = chain.name.partition(".")
+        for number, length in chains.chains.items():
+            self._compare_length(place, f"{start}.{number}", start, length)
 
     def _end(self, place: Place, chain: Chain) -> None:
         chain.ended = True

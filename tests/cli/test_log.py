@@ -49,7 +49,7 @@ def test_a_whole_log_is_told_in_one_line(log: Path) -> None:
 
     assert (result.exit_code, result.output) == (
         EXIT_YES,
-        "whole: 30 lines of 4 chains in 1 file\n",
+        "whole: 26 lines of 4 chains in 1 file\n",
     )
 
 
@@ -64,7 +64,7 @@ def test_a_broken_log_is_told_with_its_places(log: Path) -> None:
     assert (result.exit_code, result.output.splitlines()) == (
         EXIT_NO,
         [
-            "broken: 1 fault in 29 lines of 4 chains in 1 file",
+            "broken: 1 fault in 25 lines of 4 chains in 1 file",
             f"{log}:4: line 4 of chain {chain} is missing {before}",
         ],
     )
@@ -74,7 +74,7 @@ def test_without_the_key_of_the_log_it_cannot_be_told(log: Path) -> None:
     result = run("verify", log)
 
     assert result.exit_code == EXIT_TROUBLE
-    assert result.output.startswith("cannot be told: 30 lines of 4 chains in 1 file\n")
+    assert result.output.startswith("cannot be told: 26 lines of 4 chains in 1 file\n")
     assert "give it with --decision-log-key" in result.output
 
 
@@ -86,7 +86,7 @@ def test_a_log_without_a_key_is_whole_but_proves_little(tmp_path: Path) -> None:
     assert (result.exit_code, result.output.splitlines()) == (
         EXIT_YES,
         [
-            "whole: 30 lines of 4 chains in 1 file",
+            "whole: 26 lines of 4 chains in 1 file",
             "without a key: whoever edits the log can make its hashes anew",
         ],
     )
@@ -101,7 +101,7 @@ def test_the_end_of_a_running_process_is_open(log: Path) -> None:
     chain = json.loads(lines[-1])["chain"]
     why = "its process runs or was killed, so that lines can be cut from its end"
     assert result.exit_code == EXIT_YES
-    assert result.output.splitlines()[1] == f"open, {why}: chain {chain} (last {log}:29)"
+    assert result.output.splitlines()[1] == f"open, {why}: chain {chain} (last {log}:25)"
 
 
 def test_standard_input_and_several_files_are_verified(log: Path) -> None:
@@ -112,7 +112,7 @@ def test_standard_input_and_several_files_are_verified(log: Path) -> None:
 
     assert (result.exit_code, result.output) == (
         EXIT_YES,
-        "whole: 30 lines of 4 chains in 2 files\n",
+        "whole: 26 lines of 4 chains in 2 files\n",
     )
 
 
@@ -122,7 +122,7 @@ def test_json_says_the_same(log: Path) -> None:
     assert (told["whole"], told["keyed"], told["lines"], told["first_faults"]) == (
         True,
         True,
-        30,
+        26,
         [],
     )
     assert [chain["ended"] for chain in told["chains"]] == [True] * 4
@@ -205,14 +205,14 @@ def test_every_kind_of_line_is_shown(answers: Path) -> None:
     output = run("show", answers).output.splitlines()
 
     assert [line.split(" ")[1] for line in output] == [
-        *("begin", "allow", "deny", "allow", "deny", "permissions", "search", "end"),
+        *("allow", "deny", "allow", "deny", "permissions", "search", "end"),
     ]
     assert "\x1b" not in "".join(output)
-    assert 'user:"a b\\u001b" numbers.view' in output[4]
+    assert 'user:"a b\\u001b" numbers.view' in output[3]
 
 
 def test_a_decision_is_found_by_its_id(answers: Path) -> None:
-    identifier = json.loads(answers.read_bytes().splitlines()[2])["decision_id"]
+    identifier = json.loads(answers.read_bytes().splitlines()[1])["decision_id"]
 
     assert shown(answers, "--decision-id", identifier) == [DENIED]
 
@@ -220,7 +220,7 @@ def test_a_decision_is_found_by_its_id(answers: Path) -> None:
 def test_lines_are_printed_as_they_are(answers: Path) -> None:
     result = run("show", answers, "--reason", "not_granted", "--json")
 
-    assert result.output.encode() == answers.read_bytes().splitlines(keepends=True)[2]
+    assert result.output.encode() == answers.read_bytes().splitlines(keepends=True)[1]
 
 
 def test_the_status_tells_whether_there_are_such_lines(answers: Path) -> None:

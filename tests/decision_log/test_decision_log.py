@@ -148,11 +148,12 @@ def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, p
     _, told = refusing.ask("/v1/authorize", EDIT, **headers)
 
     line = refusing.line()
-    facts, chain, mac = (line.pop(name) for name in ("facts", "chain", "mac"))
+    facts, chain, begin, mac = (line.pop(name) for name in ("facts", "chain", "begin", "mac"))
+    assert set(begin) == {"process", "key", "lost", "chains"}
     assert re.fullmatch(r"[0-9a-f]{16}\.1", chain)
     assert re.fullmatch(r"[0-9a-f]{64}", mac)
     assert line == {
-        "sequence": 2,
+        "sequence": 1,
         "kind": "decision",
         "decision_id": told["decision_id"],
         "time": "2026-12-01T12:00:00.000000Z",
@@ -888,7 +889,7 @@ def test_what_is_answered_while_others_wait_is_logged_before_it_is_told(
     ]
     assert (len(told), before, refusal) == (3, b"", None)
     assert [line["decision_id"] for line in lines] == ids
-    varying = {"decision_id", "time", "sequence", "mac"}
+    varying = {"decision_id", "time", "sequence", "begin", "mac"}
     (same,) = {json.dumps({k: v for k, v in line.items() if k not in varying}) for line in lines}
     assert json.loads(same)["resource"] == {"type": "account", "id": "acme"}
 
@@ -975,8 +976,8 @@ def test_a_list_of_permissions_is_logged_each_time_it_is_told(tmp_path: Path, pa
 
     lines = lines_of_answers(file)
     assert [line["request_id"] for line in lines] == ["r"] * 3
-    varying = {"time": "", "sequence": 0, "mac": ""}
-    assert len({json.dumps({**line, **varying}) for line in lines}) == 1
+    varying = {"time": "", "sequence": 0, "begin": {}, "mac": ""}
+    assert len({json.dumps({**line, **varying}, sort_keys=True) for line in lines}) == 1
 
 
 def test_each_line_has_the_trace_id_of_its_own_request(refusing: Logged) -> None:

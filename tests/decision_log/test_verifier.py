@@ -43,10 +43,10 @@ def test_a_log_as_it_was_written_is_whole(log: list[bytes]) -> None:
 def test_lines_have_the_number_and_the_chain_that_they_belong_to(log: list[bytes]) -> None:
     of_first = [json.loads(line) for line in log if b'.1","sequence"' in line]
 
-    assert [line["sequence"] for line in of_first] == list(range(1, 9))
-    assert [line["kind"] for line in of_first] == ["begin", *["decision"] * 6, "end"]
-    assert of_first[0]["chains"] == {}
-    assert json.loads(log[-1])["chains"] == {"1": 8, "2": 8, "4": 8}
+    assert [line["sequence"] for line in of_first] == list(range(1, 8))
+    assert [line["kind"] for line in of_first] == [*["decision"] * 6, "end"]
+    assert of_first[0]["begin"]["chains"] == {}
+    assert json.loads(log[-1])["end"]["chains"] == {"1": 7, "2": 7, "4": 7}
 
 
 def test_hashes_are_those_that_the_documentation_describes(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_lines_that_are_cut_from_one_chain_are_missed_when_another_one_begins_or
     (fault,) = faults(log[: ends - 1] + log[ends + 1 :])
 
     assert re.fullmatch(
-        r"log\.0:\d+: lines 7 to 8 of chain [0-9a-f]{16}\.2 are missing before this line;"
+        r"log\.0:\d+: lines 6 to 7 of chain [0-9a-f]{16}\.2 are missing before this line;"
         rf" the one before is log\.0:{ends - 1}",
         fault,
     )
@@ -116,7 +116,7 @@ def test_lines_that_are_cut_from_one_chain_are_missed_when_another_one_begins_or
 def test_a_chain_that_is_removed_as_a_whole_is_missed(log: list[bytes]) -> None:
     result = faults([line for line in log if b'.2","sequence"' not in line])
 
-    assert re.search(r"chain \w+\.2 is missing, which had 8 lines by then", result[0])
+    assert re.search(r"chain \w+\.2 is missing, which had 7 lines by then", result[0])
 
 
 def test_a_file_that_is_missing_between_others_is_missed(log: list[bytes]) -> None:
@@ -285,5 +285,5 @@ def test_a_process_that_is_forked_off_begins_a_chain_of_its_own(tmp_path: Path) 
     log.write(lines(log, 1))
 
     found = (tmp_path / "log").read_bytes().splitlines(keepends=True)
-    assert [json.loads(line)["chain"][-2:] for line in found] == [".1", ".1", ".2", ".2", ".1"]
+    assert [json.loads(line)["chain"][-2:] for line in found] == [".1", ".2", ".1"]
     assert verified(found).faults == []

@@ -20,7 +20,7 @@ from sidecar.compiler.compile import InvalidPolicyError, compile_pack
 from sidecar.compiler.pack import read_texts
 from sidecar.compiler.policy import assemble
 from sidecar.decision_log import DecisionLog, Hashing, LineFile, OnFailure
-from sidecar.decision_log.reader import ChainLine, DecisionLine, read_line
+from sidecar.decision_log.reader import DecisionLine, EndLine, read_line
 from sidecar.engine.authorizer import authorize
 from sidecar.engine.policy import Policy
 from sidecar.engine.search import permissions, search_resources, search_subjects
@@ -149,7 +149,7 @@ class Edge:
         """Return the lines that were logged since this was called last."""
         lines = self._path.read_bytes().splitlines()[self._lines_read :]
         self._lines_read += len(lines)
-        return [line for line in lines if not isinstance(read_line(line), ChainLine)]
+        return [line for line in lines if not isinstance(read_line(line), EndLine)]
 
 
 @dataclass
