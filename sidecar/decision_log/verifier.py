@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
-
 from sidecar.decision_log.entry import hash_input
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import Chains, read_news
 from sidecar.decision_log.seal import FIRST_HASH, Hasher, PlainSeal, Seal
+from sidecar.decision_log.whole_line import begins_with_json, kind_of
 from sidecar.errors import UnreadableLineError
 
 MOST_KEPT = 1_000
@@ -67,13 +66,8 @@ class _Torn(NamedTuple):
     begin: bytes
 
 
-class _Kind(msgspec.Struct):
-    kind: str
-
-
 _NEWS = (b'"begin":', b'"missed":', b'"end":')
 """What follows the head of a line that says something of its chain."""
-_DECODER = msgspec.json.Decoder(_Kind)
 _HEAD = re.compile(rb'\{"chain":"(([0-9a-f]{16})\.[1-9][0-9]{0,9})","sequence":([1-9][0-9]{0,17}),')
 _HEAD_BYTES = 80
 """More than a head has."""
@@ -147,7 +141,9 @@ class Verification:
             chain.hasher = None  # until its next hash
 
     def _read(self, place: Place, line: bytes) -> None:
-        kind = _kind(line)
+        if line.endswith(b"}"):  # at the end of a file; whoever writes next adds what is missing
+            line += b"\n"
+        kind = kind_of(line)
         if kind is None:
             self._keep_torn(place, line)
             return
@@ -269,7 +265,7 @@ class Verification:
         if len(self._pending) >= MOST_KEPT:
             self._fault(place, "is no whole line, as many before it")
             return
-        if _SEAL.search(line, max(len(line) - _SEAL_BYTES, 0)):  # what is torn has no end
+        if begins_with_json(line):  # what is torn has no end
             self._fault(place, "is no whole line of a chain: it was edited or inserted")
             return
         text = line.removesuffix(b"\n")
@@ -284,16 +280,6 @@ class Verification:
                 self.torn += 1
                 return
         self._fault(place, f"tells of a torn line of {length} bytes, which is not there", chain)
-
-
-def _kind(line: bytes) -> str | None:
-    """Return the kind of a line; None if it is not whole."""
-    if not line.endswith(b"}\n"):
-        return None
-    try:
-        return _DECODER.decode(line).kind
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _head(chain: str, number: int) -> bytes:

@@ -193,6 +193,64 @@ def test_an_inserted_line_is_noticed(log: list[bytes]) -> None:
     assert "follows the end of chain" in faults([*log, _after(log[-1])])[0]
 
 
+@pytest.mark.parametrize("behind", [b" \n", b"\r\n", b"\x00\n", b"{\n", b' {"n":1}\n'])
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_line_that_other_readers_take_for_whole_does_not_pass_for_torn(
+    log: list[bytes], behind: bytes, sealed: bool
+) -> None:
+    """Torn lines are no fault at the end of an open chain, or of one whose lines are not there."""
+    members = log[1][log[1].index(b',"kind"') : -1]
+    if not sealed:
+        members = re.sub(rb',"mac":"[0-9a-f]{64}"', b"", members)
+    unknown = b'{"chain":"ffffffffffffffff.1","sequence":1' + members + behind
+    running = [line for line in log if b'.3","sequence"' in line][:3]
+    next_of_it = _after(running[-1])[:-1] if sealed else running[-1][:38] + b"4" + members
+
+    assert "log.0:5: is no whole line of a chain: it was edited or inserted" in faults(
+        [*log[:4], unknown, *log[4:]]
+    )
+    assert faults([*running, next_of_it + behind])
+
+
+def test_a_line_without_its_end_is_judged_as_whole(log: list[bytes]) -> None:
+    """It is read as one, by `sidecar log show` and by others."""
+    running = [line for line in log if b'.1","sequence"' in line][:3]
+    whole = [*running[:2], running[2].removesuffix(b"\n")]
+    edited = [*running[:2], running[2].removesuffix(b"\n").replace(b'"r-1"', b'"r-2"')]
+
+    assert (verified(whole).torn, verified(edited).torn) == (0, 0)
+    assert (faults(whole), bool(verified(edited).faults or verified(edited).doubts)) == ([], True)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_write_of_which_only_the_end_of_a_line_failed_breaks_no_chain(
+    tmp_path: Path, count: int
+) -> None:
+    path = tmp_path / "log"
+
+    def work(room: int) -> None:
+        file = LineFile(str(path))
+        log = DecisionLog(file, Hashing(KEY), OnFailure.COUNT)
+        log.write(lines(log, 1))
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+        log.write(lines(log, count))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        log.write(lines(log, 1))
+        log.end()
+
+    in_process(partial(work, 100_000))
+    found = path.read_bytes().splitlines(keepends=True)
+    sizes = [len(line) for line in found[1 : 1 + count]]
+    for whole in range(1, count + 1):
+        path.unlink()
+        in_process(partial(work, sum(sizes[:whole]) - 1))
+
+        result = verified(path.read_bytes().splitlines(keepends=True))
+        assert (result.faults, result.doubts, result.torn) == ([], {}, 0)
+        assert result.lost == count - whole
+
+
 def _after(line: bytes) -> bytes:
     number = json.loads(line)["sequence"]
     return line.replace(b'"sequence":%d' % number, b'"sequence":%d' % (number + 1))
