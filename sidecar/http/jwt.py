@@ -152,7 +152,7 @@ def _checked(
         if isinstance(claims[name], Decimal):
             claims[name] = float(claims[name])
     required = JWTClaimsRegistry(
-        now=int(now.timestamp()),
+        now=now.timestamp(),  # type: ignore[arg-type]  # an int would let `exp` pass for a second
         iss={"essential": True, "value": identification.issuer},
         aud={"essential": True, "value": identification.audience},
         exp={"essential": True},

@@ -364,6 +364,15 @@ def test_a_token_that_was_verified_is_known_as_long_as_it_holds(tmp_path: Path) 
     assert refusal(ours, good, now=moments[-1]) is not None
 
 
+@pytest.mark.parametrize("past", [0, 0.001, 0.4])
+def test_a_token_ends_within_a_second(ours: JwtVerifier, past: float) -> None:
+    ends_within = token(HEADER, {**CLAIMS, "exp": AT + 0.5})
+    end = NOW + timedelta(seconds=0.5)
+
+    assert refusal(ours, ends_within, now=end + timedelta(seconds=past)) is not None
+    assert ours.verify(ends_within, US, end - timedelta(seconds=0.1)) == "ana"
+
+
 def test_a_token_for_one_audience_is_not_known_for_another(tmp_path: Path) -> None:
     ours = verifier(tmp_path)
     other = Identification(type="user", issuer="https://issuer.test", audience="other")
