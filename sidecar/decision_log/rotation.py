@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,8 +76,9 @@ class Rotation:
         """Rename the file; tell whether that was possible."""
         try:
             self._path.rename(self._new_name())
-        except OSError as error:
-            LOG.warning("the decision log %s cannot be renamed: %s", self._path, error.strerror)
+        except (OSError, OverflowError) as error:  # there is no name behind the end of time
+            reason = getattr(error, "strerror", None) or str(error)
+            LOG.warning("the decision log %s cannot be renamed: %s", self._path, reason)
             self._retry_at = monotonic() + RETRY_SECONDS
             return False
         return True
@@ -87,9 +87,9 @@ class Rotation:
         moment = datetime.fromtimestamp(self._clock(), UTC)
         before = rotated_files(self._path)
         if before:  # the order of the names is that of the files, even if the clock was set back
-            last = before[-1].name.removesuffix(".gz").removeprefix(f"{self._path.name}.")
-            after = datetime.strptime(last, _STAMP).replace(tzinfo=UTC)
-            moment = max(moment, after + timedelta(microseconds=1))
+            after = _moment_of(before[-1].name.removesuffix(".gz").removeprefix(self._path.name))
+            if after is not None:
+                moment = max(moment, after + timedelta(microseconds=1))
         return self._path.with_name(f"{self._path.name}.{moment.strftime(_STAMP)}")
 
     def delete_old(self) -> None:
@@ -98,8 +98,10 @@ class Rotation:
             return
         files = rotated_files(self._path)
         for file in files[: max(len(files) - self._limits.keep, 0)]:
-            with suppress(FileNotFoundError):  # another process was faster
-                file.unlink()
+            try:
+                file.unlink(missing_ok=True)  # another process may be faster
+            except OSError as error:  # what was written before is written all the same
+                LOG.warning("the old decision log %s cannot be deleted: %s", file, error.strerror)
 
 
 def rotated_files(path: Path) -> list[Path]:
@@ -109,5 +111,15 @@ def rotated_files(path: Path) -> list[Path]:
         path.with_name(name)
         for name in sorted(names)
         if name.startswith(path.name)
-        and _STAMPED.fullmatch(name[len(path.name) :].removesuffix(".gz"))
+        and _moment_of(name[len(path.name) :].removesuffix(".gz")) is not None
     ]
+
+
+def _moment_of(ending: str) -> datetime | None:
+    """Return the moment in the ending of a name; None where there is none."""
+    if not _STAMPED.fullmatch(ending):
+        return None
+    try:
+        return datetime.strptime(ending, f".{_STAMP}").replace(tzinfo=UTC)
+    except ValueError:  # of a file that somebody else has named, such as the 13th month
+        return None

@@ -139,6 +139,36 @@ def test_a_file_that_cannot_be_renamed_grows_on(
     ]
 
 
+def test_an_old_file_that_cannot_be_deleted_keeps_no_line_from_being_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, kept = tmp_path / "log", tmp_path / "log.20200101T000000.000000Z"
+    (kept / "file").mkdir(parents=True)
+    log = log_at(path, Limits(max_bytes=5_000, keep=1), lambda: NOON)
+
+    for _ in range(3):
+        log.write([search(log, 4_000)])
+
+    files = [each for each in rotated_files(path) if each.is_file()]
+    assert (kept.is_dir(), len(files), path.stat().st_size > 0) == (True, 1, True)
+    assert any(str(kept) in each and "cannot be deleted" in each for each in caplog.messages)
+
+
+@pytest.mark.parametrize("name", ["20261399T000000.000000Z", "99991231T235959.999999Z"])
+def test_a_file_that_somebody_else_has_named_keeps_no_line_from_being_written(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "log"
+    (tmp_path / f"log.{name}").write_text("")
+    log = log_at(path, Limits(max_bytes=5_000))
+
+    for _ in range(3):
+        log.write([search(log, 4_000)])
+
+    whole = [*rotated_files(path), path]
+    assert sum(each.read_bytes().count(b'"found"') for each in whole) == 3
+
+
 def test_processes_that_rotate_at_once_lose_no_line(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = log_at(path, Limits(max_bytes=8_000))
