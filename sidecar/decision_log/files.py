@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
@@ -41,7 +42,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
                 if len(line) == MAX_LINE_BYTES:
                     raise UnreadableLogError(f"{path}: a line has more than {MAX_LINE_BYTES} bytes")
                 yield line
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableLogError(f"`{path}` cannot be read: {reason}") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -141,6 +141,16 @@ _DECODER = msgspec.json.Decoder(AnyLine)
 _NEWS_DECODER = msgspec.json.Decoder(ChainNews)
 
 
+class _Members(msgspec.Struct):
+    """What a line of any kind has, also of kinds that are not known."""
+
+    kind: str
+    reasons: list[Any] = []
+    obligations: list[Any] | dict[str, Any] = []
+    found: list[Any] = []
+    found_hashes: list[Any] = []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The facts of a line."""
@@ -185,11 +195,10 @@ def read_members(text: bytes) -> Mapping[str, Any]:
     """
     try:
         members = msgspec.json.decode(text)
+        msgspec.convert(members, _Members)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableLineError(f"is no line of a decision log: {error}") from None
-    if not isinstance(members, dict) or not isinstance(members.get("kind"), str):
-        raise UnreadableLineError("is no line of a decision log")
-    return members
+    return cast("Mapping[str, Any]", members)
 
 
 def moment_of(line: DecisionLine) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -221,6 +222,37 @@ def test_lines_are_printed_as_they_are(answers: Path) -> None:
     result = run("show", answers, "--reason", "not_granted", "--json")
 
     assert result.output.encode() == answers.read_bytes().splitlines(keepends=True)[1]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [{"reasons": 5}, {"reasons": None}, {"obligations": 5}, {"found": 5}, {"found_hashes": "x"}],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["decision", "search", "permissions"])
+def test_a_line_that_somebody_has_spoilt_is_counted_and_the_others_are_shown(
+    answers: Path, member: dict[str, object], kind: str
+) -> None:
+    spoilt = json.dumps({"kind": kind, "decision": bool(member.get("obligations")), **member})
+
+    result = run("show", "-", said=spoilt.encode() + b"\n" + answers.read_bytes())
+
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (EXIT_TROUBLE, True)
+    assert "error: 1 line cannot be read" in result.output
+    assert DENIED in result.output
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_a_compressed_file_that_was_spoilt_is_trouble(answers: Path, command: str) -> None:
+    spoilt = bytearray(gzip.compress(answers.read_bytes()))
+    spoilt[10] = 0xFF  # no type of a block
+    file = answers.parent / "spoilt.gz"
+    file.write_bytes(spoilt)
+
+    result = run(command, file)
+
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (EXIT_TROUBLE, True)
+    assert "cannot be read" in result.output
 
 
 def test_the_status_tells_whether_there_are_such_lines(answers: Path) -> None:

@@ -196,7 +196,10 @@ def test_an_inserted_line_is_noticed(log: list[bytes]) -> None:
 @pytest.mark.parametrize("behind", [b" \n", b"\r\n", b"\x00\n", b"{\n", b' {"n":1}\n'])
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_line_that_other_readers_take_for_whole_does_not_pass_for_torn(
-    log: list[bytes], behind: bytes, sealed: bool
+    log: list[bytes],
+    behind: bytes,
+    *,
+    sealed: bool,
 ) -> None:
     """Torn lines are no fault at the end of an open chain, or of one whose lines are not there."""
     members = log[1][log[1].index(b',"kind"') : -1]
