@@ -14,7 +14,8 @@ from sidecar.decision_log.entry import hash_input
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.reader import Chains, read_news
 from sidecar.decision_log.seal import FIRST_HASH, Hasher, PlainSeal, Seal
-from sidecar.decision_log.whole_line import begins_with_json, kind_of
+from sidecar.decision_log.shared import MAX_CHAINS
+from sidecar.decision_log.whole_line import begins_with_json, fits, kind_of
 from sidecar.errors import UnreadableLineError
 
 MOST_KEPT = 1_000
@@ -95,6 +96,8 @@ class Verification:
     """Torn lines that are accounted for."""
     _whole: set[str] = field(default_factory=set)
     """Starts of the sidecar whose first line is there."""
+    _cut_in: dict[str, set[int]] = field(default_factory=dict)
+    """Numbers of chains whose first line is not there, by the start of the sidecar."""
     _pending: list[_Torn] = field(default_factory=list)
     _seal: Seal = field(init=False)
 
@@ -115,7 +118,7 @@ class Verification:
         """Judge what could not be judged before all lines were read."""
         heads = {c.name: _head(c.name, c.next) for c in self.open_chains()}
         for torn in self._pending:
-            name = next((n for n, head in heads.items() if _fits(torn.begin, head)), None)
+            name = next((n for n, head in heads.items() if fits(torn.begin, head)), None)
             unknown = _HEAD.match(torn.begin)
             if name is not None:
                 del heads[name]  # a process that dies leaves one
@@ -174,6 +177,12 @@ class Verification:
             chain = Chain(name, 1, self._seal.begin(FIRST_HASH))
         else:
             chain = Chain(name, number, None, cut_in=True)
+            self._cut_in.setdefault(start, set()).add(int(name.removeprefix(f"{start}.")))
+            if not next(iter(self.chains), name).startswith(start):
+                self.doubts[
+                    "a chain begins in older files, but the log does not begin with its start of"
+                    " the sidecar: lines may have been inserted"
+                ] = None
         self.chains[name] = chain
         return chain
 
@@ -240,9 +249,13 @@ class Verification:
         if self.hashing is not None and chains.key != self.hashing.key_name():
             self.doubts["hashes are made with another key than the one given"] = None
             chain.foreign = True
-        start, _, _ = chain.name.partition(".")
+        start, _, own = chain.name.partition(".")
         for number, length in chains.chains.items():
             self._compare_length(place, f"{start}.{number}", start, length)
+        first = min(chains.chains, default=0)  # of those that a line names
+        for number in self._cut_in.get(start, set()) - {*chains.chains, int(own)}:
+            if first < number <= MAX_CHAINS:
+                self._fault(place, f"chain {start}.{number} was not there by then: it was inserted")
 
     def _end(self, place: Place, chain: Chain) -> None:
         chain.ended = True
@@ -275,7 +288,7 @@ class Verification:
         """Find the torn line that a line tells of."""
         head = _head(chain.name, 0)[:-1]
         for torn in self._pending:
-            if torn.length == length and _fits(torn.begin, head):
+            if torn.length == length and fits(torn.begin, head):
                 self._pending.remove(torn)
                 self.torn += 1
                 return
@@ -284,9 +297,3 @@ class Verification:
 
 def _head(chain: str, number: int) -> bytes:
     return b'{"chain":"%b","sequence":%d' % (chain.encode(), number)
-
-
-def _fits(begin: bytes, head: bytes) -> bool:
-    """Tell whether a torn line can have begun with a head."""
-    size = min(len(begin), len(head))
-    return begin[:size] == head[:size]

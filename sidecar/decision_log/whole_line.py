@@ -37,3 +37,9 @@ def begins_with_json(line: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def fits(begin: bytes, head: bytes) -> bool:
+    """Tell whether a torn line can have begun with a head."""
+    size = min(len(begin), len(head))
+    return begin[:size] == head[:size]

@@ -215,6 +215,26 @@ def test_a_line_that_other_readers_take_for_whole_does_not_pass_for_torn(
     assert faults([*running, next_of_it + behind])
 
 
+def test_a_chain_of_another_start_that_has_no_beginning_leaves_a_doubt(log: list[bytes]) -> None:
+    """Of its first write there is no hash to compare."""
+    inserted = log[3].replace(log[3].split(b'"')[3], b"ffffffffffffffff.2")
+
+    for older, at in ((log, 1), (log, len(log)), (log[3:], 0), (log[3:], 4)):
+        result = verified([*older[:at], inserted, *older[at:]])
+        assert (result.faults, len(result.doubts)) == ([], 1)
+
+
+def test_a_chain_that_a_later_line_does_not_know_was_inserted(log: list[bytes]) -> None:
+    begun_before = log[3:]
+    name = log[3].split(b'"')[3]
+    inserted = log[4].replace(log[4].split(b'"')[3], name[:-1] + b"9")
+
+    assert any(
+        f"chain {name[:-1].decode()}9 was not there by then: it was inserted" in each
+        for each in faults([begun_before[0], inserted, *begun_before[1:]])
+    )
+
+
 def test_a_line_without_its_end_is_judged_as_whole(log: list[bytes]) -> None:
     """It is read as one, by `sidecar log show` and by others."""
     running = [line for line in log if b'.1","sequence"' in line][:3]
