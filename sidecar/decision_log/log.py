@@ -64,9 +64,9 @@ class DecisionLog:
         self._searches = searches
         self._lines = Lines(hashing)
         self.stamp = Stamps().stamp
-        self._loop = CheckLoop("decision log", file.close_if_moved)
-        self._on_failure = on_failure
-        self._failure = ""
+        self._loop = CheckLoop("decision log", self._look)
+        self.on_failure = on_failure
+        self.failure = ""
         """Of the last lines that this process wrote; empty when they were written."""
 
     def decision(  # noqa: PLR0913, PLR0917  all that a line tells
@@ -153,9 +153,11 @@ class DecisionLog:
         )
 
     def start(self, seconds: float) -> None:
-        """Close the file so often, in a thread, where it is no longer the one at its path.
+        """Look at the file so often, in a thread.
 
-        A process that has nothing to log would keep a deleted file, and its space, for ever.
+        It is closed where it is no longer the one at its path: a process that has nothing to log
+        would keep a deleted file, and its space, for ever. One that could not be written is tried
+        again: while `/readyz` fails no request may come that would try it.
 
         Raises:
             RuntimeError: The system gives us no thread.
@@ -178,11 +180,31 @@ class DecisionLog:
         except UnwrittenError as error:
             self._fail(error)
         else:
-            if self._failure:
-                LOG.warning(
-                    "the decision log is written again; it lacks %d", self._file.shared.lost()
-                )
-                self._failure = ""
+            self._written()
+
+    def _look(self) -> None:
+        self._file.close_if_moved()
+        if self.failure:
+            try:
+                self._file.write(Write(self._chain, (), ends=True))
+            except UnwrittenError as error:
+                LOG.debug("the decision log still cannot be written: %s", error.strerror)
+            else:
+                self._written()
+
+    def _written(self) -> None:
+        if self.failure:
+            LOG.warning("the decision log is written again; it lacks %d", self.lost())
+            self.failure = ""
+
+    @property
+    def name(self) -> str:
+        """The path of the file, or how standard output is called."""
+        return self._file.name
+
+    def lost(self) -> int:
+        """Return how many lines all processes together have lost since the start."""
+        return self._file.shared.lost()
 
     def end(self) -> None:
         """End the chain of this process with a line that says so, if it was begun."""
@@ -195,18 +217,18 @@ class DecisionLog:
     def problems(self) -> tuple[Problem, ...]:
         """Return what is wrong with the log: what this process cannot write, what all have lost."""
         problems = []
-        if self._failure:
-            problems.append(f"cannot be written: {self._failure}")
-        if lost := self._file.shared.lost():
+        if self.failure:
+            problems.append(f"cannot be written: {self.failure}")
+        if lost := self.lost():
             problems.append(f"lacks {lost} answers that were given all the same")
         return tuple(Problem(self._file.name, 0, message) for message in problems)
 
     def _fail(self, error: UnwrittenError) -> None:
         failure = error.strerror or type(error).__name__
-        if failure != self._failure:
+        if failure != self.failure:
             LOG.error("the decision log %s cannot be written: %s", self._file.name, failure)
-            self._failure = failure
-        if self._on_failure is OnFailure.REFUSE:
+            self.failure = failure
+        if self.on_failure is OnFailure.REFUSE:
             raise DecisionLogError(
                 "the decision log cannot be written; the log says why"
             ) from error
