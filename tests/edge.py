@@ -29,7 +29,7 @@ class Still:
         return snapshot.revision == revision
 
     def state(self) -> State:
-        return State(self.pair.revisions(), ())
+        return State(self.pair, ())
 
 
 def post(client: FlaskClient, path: str, said: object, **headers: str) -> TestResponse:

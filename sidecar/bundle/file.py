@@ -295,6 +295,7 @@ def _bundle_of(document: bytes) -> Bundle:
         sentences=sentences,
         routes=routes,
         revision=content.revision,
+        digest=sha256(document).hexdigest(),
         files=tuple(content.files),
         **diagrams_of(rows, nodes_of(rows.nodes, {})),
     )

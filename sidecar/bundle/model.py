@@ -82,6 +82,9 @@ class Bundle:
     """Of gateways; None where no gateway is served."""
     revision: str
     """Hash of the texts of the whole pack, 16 hexadecimal digits."""
+    digest: str = ""
+    """SHA-256 of the document of the file that it was read from, in hexadecimal digits; empty for a
+    pack."""
     notices: tuple[Problem, ...] = ()
     """What could not be compiled, with its place and the cause, and grants that never hold."""
     uncompiled: tuple[Uncompiled, ...] = ()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
-from typing import Protocol
 
 import flask
 from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sidecar.decision_log import DecisionLog
-from sidecar.errors import Problem
-from sidecar.facts import Facts
+from sidecar.health import Health, Pairs, Reporter, health_of
 from sidecar.http import (
     openapi,
     routes_catalog,
@@ -32,24 +30,7 @@ from sidecar.http.pagination import Paging
 from sidecar.http.service import Service
 from sidecar.http.subjects import TokenVerifier
 from sidecar.metrics import Counters
-from sidecar.reload import Pair, State
-from sidecar.routes import Routes
-
-
-class Pairs(Protocol):
-    """Where the current policy and snapshot come from."""
-
-    def current(self) -> Pair:
-        """Return the pair to answer from."""
-
-    def age(self, snapshot: Facts) -> float:
-        """Return for how many seconds nobody has seen that the mount still holds it."""
-
-    def follows(self, snapshot: Facts, revision: str) -> bool:
-        """Tell whether a snapshot is of a revision, or newer."""
-
-    def state(self) -> State:
-        """Return the revisions of the pair, and what is wrong with the newest files."""
+from sidecar.watch import elapsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +62,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     max_staleness: float = inf,
     min_revision_seconds: float = 0.0,
     request_look: Callable[[], None] | None = None,
+    health: Callable[[], Health] | None = None,
 ) -> Flask:
     """Connect the service to a source of pairs and a clock.
 
@@ -97,6 +79,7 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
         max_staleness: Facts that nobody has seen to be current for so many seconds answer nothing.
         min_revision_seconds: How long a request waits for the facts of its `min_revision`.
         request_look: Has the source of facts looked at before its time, for such a request.
+        health: Returns the health of the sidecar; without it this process is all of it.
     """
     standard = standard or Standard()
     prepare()
@@ -121,9 +104,8 @@ def create_app(  # noqa: PLR0913  one argument for each part that may be left ou
     app.register_blueprint(routes_metadata.blueprint(standard.public_url))
     app.register_blueprint(routes_catalog.blueprint(pairs.current))
     app.register_blueprint(openapi.blueprint(standard.public_url, tokens=access.asks))
-    app.register_blueprint(
-        routes_health.blueprint(lambda: _state(pairs, log, tokens, max_staleness), access)
-    )
+    health = health or _own_health(pairs, log, access, tokens, max_staleness)
+    app.register_blueprint(routes_health.blueprint(health, access))
     return app
 
 
@@ -164,24 +146,15 @@ def _whole_body() -> bytes:
     return body
 
 
-def _needs_tokens(routes: Routes | None) -> bool:
-    return routes is not None and any(not each.identification.header for each in routes.routes)
-
-
-def _state(
-    pairs: Pairs, log: DecisionLog | None, tokens: TokenVerifier | None, max_staleness: float
-) -> State:
-    state = pairs.state()
-    problems = (*state.problems, *log.problems()) if log else state.problems
-    if tokens is not None:
-        problems = (*problems, *tokens.problems())
-    elif state.revisions is not None and _needs_tokens(pairs.current().policy.routes):
-        message = "identifies subjects by JWT, and there are no keys: give `--jwks FILE`"
-        problems = (*problems, Problem("routes.yaml", 0, message))
-    if state.revisions is None or max_staleness is inf:
-        return replace(state, problems=problems)
-    age = pairs.age(pairs.current().snapshot)
-    if age <= max_staleness:
-        return replace(state, problems=problems)
-    message = f"nobody has seen for {age:.0f} s that they are current, {max_staleness:g} s at most"
-    return replace(state, stale=True, problems=(*problems, Problem("facts", 0, message)))
+def _own_health(
+    pairs: Pairs,
+    log: DecisionLog | None,
+    access: Access,
+    tokens: TokenVerifier | None,
+    max_staleness: float,
+) -> Callable[[], Health]:
+    """Return the health of a sidecar that is this process alone."""
+    reporter = Reporter(
+        pairs=pairs, log=log, max_staleness=max_staleness, access=access, verifier=tokens
+    )
+    return lambda: health_of([reporter.report()], elapsed(), max_staleness)

@@ -7,17 +7,17 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
+from sidecar.health import Health
 from sidecar.http.authentication import Access
 from sidecar.http.flask_response import rendered
 from sidecar.http.message import RequestHead, json_response
 from sidecar.http.responses import Alive, Readiness
-from sidecar.reload import State
 
 ALIVE = json_response(Alive("ok"))
 """Answers that this process serves requests; nothing else is looked at."""
 
 
-def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
+def blueprint(health: Callable[[], Health], access: Access) -> Blueprint:
     """Return `/healthz` and `/readyz`."""
     views = Blueprint("health", __name__)
 
@@ -28,18 +28,17 @@ def blueprint(state: Callable[[], State], access: Access) -> Blueprint:
 
     @views.get("/readyz")
     def readyz() -> Response:
-        """Answer 200 while there is a pair to answer from, the last good one included.
+        """Answer 200 while the sidecar can decide, from the last good files if need be.
 
-        Its facts may be so old that the operator wants no answer from them: then it is a 503.
+        Every process of it gives the same answer.
 
         What is wrong quotes files of the operator: only callers who may ask are told of it.
         """
-        now = state()
-        ready = now.revisions is not None and not now.stale and not access.problems()
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        now = health()
+        status = HTTPStatus.OK if now.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        shown = Readiness(now.is_ready, now.revisions, now.problems)
         if access.refusal(RequestHead.of(request.environ).authorization()) is not None:
-            return rendered(json_response(Readiness(ready), status))
-        problems = (*access.problems(), *access.failures(), *now.problems)
-        return rendered(json_response(Readiness(ready, now.revisions, problems), status))
+            shown = Readiness(now.is_ready)
+        return rendered(json_response(shown, status))
 
     return views

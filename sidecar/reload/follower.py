@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -61,6 +62,19 @@ _PATIENCE = 5
 """How many times as long as a refused attempt took the next one is put off."""
 
 _NUMBERS_PER_SECOND = 10
+
+
+class Progress(NamedTuple):
+    """How far a follower has come."""
+
+    source: str
+    """Its name, without a password; empty before it is opened."""
+    position: Position | None
+    """That of the store; None before there is one."""
+    revision: str
+    """Of the store; empty before there is one."""
+    is_building: bool
+    """Whether all rows are being read."""
 
 
 class Follower:
@@ -143,6 +157,17 @@ class Follower:
             self._retry_at = self._clock() + STORE_SECONDS
         finally:
             self._report()
+
+    def progress(self) -> Progress:
+        """Return how far the follower has come."""
+        meta = self._meta
+        source = self._source or (self._build and self._build.source)
+        return Progress(
+            source.name if source else "",
+            None if meta is None else Position.parse(meta.position),
+            "" if meta is None else meta.revision,
+            self._build is not None,
+        )
 
     def wait(self, seconds: float, wakeup: Wakeup) -> None:
         """Wait until the next step is due, or until a wake-up, but for a pause in any case."""

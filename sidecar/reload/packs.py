@@ -11,6 +11,7 @@ from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidDocumentsError, InvalidPackError, Problem
 from sidecar.facts.sources import SourceMapping
 from sidecar.facts.store.layout import Layout
+from sidecar.reload.pair import Pair
 from sidecar.reload.sources import Source
 from sidecar.watch import Fingerprint, Fingerprints, Stability, StabilityMonitor
 
@@ -37,6 +38,13 @@ class Pack:
     """The tables of its types."""
     layout: Layout
     """The layout of a store of its facts."""
+
+
+def waiting_revision(newest: Pack | None, pair: Pair | None) -> str:
+    """Return the revision of the newest pack while a pair with another one answers, or `""`."""
+    if newest is None or pair is None or newest.policy.revision == pair.policy.revision:
+        return ""
+    return newest.policy.revision
 
 
 class Packs:

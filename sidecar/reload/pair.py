@@ -61,9 +61,9 @@ class Pair:
 class State:
     """The state of the current pair."""
 
-    revisions: Revisions | None
-    """None before there is a pair."""
+    pair: Pair | None
+    """None before there is one."""
     problems: tuple[Problem, ...]
     """Why the newest files are not in use; empty if they are."""
-    stale: bool = False
-    """Whether the facts are older than `max_staleness`."""
+    waiting: str = ""
+    """The revision of the newest pack while it waits for facts that fit; empty if none does."""

@@ -23,7 +23,14 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.facts import Facts, Mount, Snapshot, capture, list_files, read_mount
-from sidecar.reload.packs import ATTEMPTS, PAUSE_SECONDS, RETRY_SECONDS, Pack, Packs
+from sidecar.reload.packs import (
+    ATTEMPTS,
+    PAUSE_SECONDS,
+    RETRY_SECONDS,
+    Pack,
+    Packs,
+    waiting_revision,
+)
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
 from sidecar.watch import (
@@ -127,11 +134,11 @@ class Reloading:
         return seen is not None and confirmed is snapshot and seen <= moment
 
     def state(self) -> State:
-        """Return the revisions of the pair, and the problems of the files and the loops."""
+        """Return the pair, and the problems of the files and the loops."""
         pair = self._pair
         failures = [problem for loop in self._loops for problem in loop.problems()]
         problems = (*self._all_problems(), *self._bad_rows(), *failures)
-        return State(pair.revisions() if pair else None, problems)
+        return State(pair, problems, waiting_revision(self._packs.newest, pair))
 
     # --- the first reading ----------------------------------------------------------------------
 

@@ -36,7 +36,6 @@ class SharedLooks:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self._words = memoryview(self._memory).cast("Q")
         self._problems = SharedPart("problems")
-        self._end = SharedPart("end of the follower")
 
     def word(self) -> int:
         """Return a number that differs for different revisions; 0 before there is one."""
@@ -71,19 +70,11 @@ class SharedLooks:
         with self._problems.locked():
             self._problems.write(moment, tuple(problems))
 
-    def report_end(self, message: str) -> None:
-        """Record why the follower does not run; an empty text if it does."""
-        with self._end.locked():
-            self._end.write(0.0, (Problem("facts", 0, message),) if message else ())
-
     def problems(self) -> tuple[Problem, ...]:
         """Return the reported problems."""
-        found: list[Problem] = []
-        for part in (self._problems, self._end):
-            with part.locked():
-                kept = part.read()
-            found += () if kept is None else kept[1]
-        return tuple(found)
+        with self._problems.locked():
+            kept = self._problems.read()
+        return () if kept is None else kept[1]
 
 
 def last_bits(number: int) -> int:

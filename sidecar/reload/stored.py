@@ -17,7 +17,7 @@ from sidecar.facts.store.directory import StoreDirectory
 from sidecar.facts.store.file import DamagedStoreError, StoreError, StoreFile, read_meta
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.snapshot import StoredSnapshot
-from sidecar.reload.packs import Pack, Packs
+from sidecar.reload.packs import Pack, Packs, waiting_revision
 from sidecar.reload.pair import Pair, State
 from sidecar.reload.shared_look import SharedLooks, last_bits
 from sidecar.reload.shared_pair import SharedPack, SharedPair
@@ -121,11 +121,11 @@ class StoredReloading:
         return snapshot.meta.position
 
     def state(self) -> State:
-        """Return the revisions of the pair, and the problems of pack, facts and processes."""
+        """Return the pair, and the problems of pack, facts and processes."""
         pair = self._pair
         failures = [problem for loop in self._loops for problem in loop.problems()]
         problems = (*self._problems(), *self._late(), *failures)
-        return State(pair.revisions() if pair else None, problems)
+        return State(pair, problems, waiting_revision(self.packs.newest, pair))
 
     def _problems(self) -> tuple[Problem, ...]:
         return (*self.packs.problems, *self._looks.problems(), *self._fault)

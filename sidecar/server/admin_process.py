@@ -11,12 +11,14 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flask import Flask
 
 from sidecar.errors import InvalidSettingError
+from sidecar.health import ProcessState, Troubles
 from sidecar.http import Access
 from sidecar.reload.memory import FOLLOWER_SCORE, end_before_others
 from sidecar.server.config import ADMIN_MEND, AdminConfig
@@ -26,6 +28,7 @@ from sidecar.server.limits import Limits
 from sidecar.server.master import Master
 from sidecar.server.service import Service
 from sidecar.server.sockets import Address, listen
+from sidecar.watch import elapsed
 
 LOG = logging.getLogger("sidecar")
 
@@ -72,7 +75,7 @@ def hand_over(master: Master) -> None:
 class AdminProcess(KeptProcess):
     """The process of the admin listener, as the master sees it."""
 
-    name = "the admin process"
+    name = "admin process"
 
     def __init__(
         self,
@@ -91,12 +94,14 @@ class AdminProcess(KeptProcess):
             limits: Of requests, as those of the workers.
             reload_seconds: Between two looks at the files of tokens and certificates.
         """
-        super().__init__(report=lambda _: None, sockets=sockets)
+        super().__init__(sockets=sockets)
         self._config = config
         self._app = app
         most = min(limits.max_connections, MAX_CONNECTIONS)
         self._limits = replace(limits, max_connections=most)
         self._reload_seconds = reload_seconds
+        self._started = 0.0
+        self._troubles = Troubles(time.time)
 
     def run(self, master: int) -> None:
         """Answer until told to stop, or until the master has ended."""
@@ -109,6 +114,7 @@ class AdminProcess(KeptProcess):
             tls.look()
             tls.start(self._reload_seconds)
         access = Access(tokens)
+        self._started = time.time()
         service = Service(
             application=self._app(access),
             http=None,
@@ -126,7 +132,22 @@ class AdminProcess(KeptProcess):
             self.sockets,
             self._config.tls,
             stop_seconds=STOP_SECONDS,
-            sweep=lambda: os.getppid() == master,
+            sweep=lambda: self._report() and os.getppid() == master,
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, event_loop.stop)
         await event_loop.serve()
+
+    def _report(self) -> bool:
+        tokens, tls = self._config.tokens, self._config.tls
+        problems = [*tokens.problems, *tokens.failures] if tokens else []
+        problems += tls.problems() if tls else []
+        state = ProcessState(
+            kind="admin",
+            pid=os.getpid(),
+            started=self._started,
+            reported=elapsed(),
+            problems=self._troubles.of(problems),
+            certificate_until=tls.expires if tls else None,
+        )
+        self.publish(state)
+        return True

@@ -64,7 +64,7 @@ def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerP
         stored.use_shared_pack()
         return Follower(stored.packs, stores, source_for, looks)
 
-    return stored, FollowerProcess(follower, settings.reload_seconds, looks.report_end)
+    return stored, FollowerProcess(follower, settings.reload_seconds)
 
 
 def uses_store(settings: Settings) -> bool:

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from random import uniform
 
+from sidecar.health import FollowerState, ProcessState
 from sidecar.reload import Follower
+from sidecar.reload.follower import Progress
 from sidecar.reload.memory import FOLLOWER_SCORE, end_before_others
 from sidecar.reload.wakeup import Wakeup
 from sidecar.server.kept_process import KeptProcess
+from sidecar.watch import elapsed
 
 LOG = logging.getLogger("sidecar")
 
@@ -20,13 +23,12 @@ LOG = logging.getLogger("sidecar")
 class FollowerProcess(KeptProcess):
     """The process of the follower, as the master sees it."""
 
-    name = "the follower"
+    name = "follower"
 
     def __init__(
         self,
         follower: Callable[[], Follower],
         seconds: float,
-        report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare to start it.
@@ -34,10 +36,9 @@ class FollowerProcess(KeptProcess):
         Args:
             follower: Returns the follower, in its process.
             seconds: Between two looks.
-            report: As for `KeptProcess`.
             clock: Returns seconds.
         """
-        super().__init__(report, clock)
+        super().__init__(clock)
         self._follower = follower
         self._seconds = seconds
         self._wakeup = Wakeup()
@@ -51,7 +52,7 @@ class FollowerProcess(KeptProcess):
         end_before_others(FOLLOWER_SCORE)
         gc.freeze()
         follower = self._follower()
-        failure = ""
+        started, failure = time.time(), ""
         while os.getppid() == master:
             try:
                 follower.step()
@@ -62,6 +63,25 @@ class FollowerProcess(KeptProcess):
                 time.sleep(self._seconds)
             else:
                 failure = ""
+            self.publish(_state(follower.progress(), started))
             # The followers of one database must not all look at once.
             follower.wait(self._seconds * uniform(0.75, 1.25), self._wakeup)  # noqa: S311
         follower.close()
+
+
+def _state(progress: Progress, started: float) -> ProcessState:
+    position = progress.position
+    return ProcessState(
+        kind="follower",
+        pid=os.getpid(),
+        started=started,
+        reported=elapsed(),
+        follower=FollowerState(
+            source=progress.source,
+            kind=position.kind if position else "",
+            epoch=position.epoch if position else "",
+            mark=position.mark if position else "",
+            revision=progress.revision,
+            is_building=progress.is_building,
+        ),
+    )

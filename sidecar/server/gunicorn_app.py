@@ -7,34 +7,42 @@ import logging
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from math import inf
 from pathlib import Path
-from threading import Thread
-from typing import Protocol
 
-from flask import Blueprint, Flask
+from flask import Flask
 
 from sidecar.admin import create_admin_app
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog
 from sidecar.errors import InvalidSettingError
-from sidecar.http import Access, Paging, Standard, create_app, new_key, read_key, service_of
+from sidecar.health import Reporter, SharedStates
+from sidecar.http import (
+    Access,
+    Paging,
+    Standard,
+    create_app,
+    new_key,
+    read_key,
+    service_of,
+)
 from sidecar.http import Limits as RequestLimits
 from sidecar.http.subjects import TokenVerifier
-from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.access_log import AccessLog
+from sidecar.server.admin_pages import AdminPages
 from sidecar.server.admin_process import AdminProcess, hand_over, listen_for_operators
 from sidecar.server.config import STRANGERS, AdminConfig, ServerConfig, read_config
 from sidecar.server.decision_log import open_decision_log
 from sidecar.server.facts import facts_of
 from sidecar.server.kept_process import KeptProcess
-from sidecar.server.master import Application, Master, leave_sockets
+from sidecar.server.limits import Limits
+from sidecar.server.master import Application, Master, assign_slot, leave_sockets, slots_for
 from sidecar.server.service import Service
 from sidecar.server.sockets import is_local, listen
 from sidecar.server.worker import Worker
+from sidecar.server.worker_start import StartedWorker, WorkerStart
 
 LOG = logging.getLogger("sidecar")
 
@@ -44,25 +52,10 @@ EXIT_TROUBLE = 2
 DEFER_SECONDS = 5
 """How long the kernel keeps a connection to itself that nothing has been sent on."""
 
-SWITCH_SECONDS = 0.0005
-"""How long a thread that reads a mount may keep one that answers waiting: the default is 5 ms at
-each of its steps, which measured as 65 ms for a request while 20,000 rows were read, now 11 ms."""
-
-LOG_SECONDS = 1.0
-"""How often a process looks whether its decision log has been moved or deleted."""
-
 _INHERITED_SOCKETS = ("LISTEN_FDS", "GUNICORN_FD")
 """Variables by which a supervisor, or gunicorn itself, hands sockets over."""
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes its own file there, unnamed
-
-
-class _Worker(Protocol):
-    age: int
-    """How many workers had been started, this one included."""
-    alive: bool
-
-    def notify(self) -> None: ...
 
 
 def serve(settings: Settings) -> None:
@@ -85,17 +78,21 @@ def serve(settings: Settings) -> None:
         max_depth=settings.max_depth,
         max_evaluations=settings.max_evaluations,
     )
-    access = Access(config.tokens)
+    max_staleness = _max_staleness(settings)
+    states = SharedStates(slots_for(2, settings.workers))
+    pages = AdminPages(settings=settings, config=config, states=states, max_staleness=max_staleness)
+    access, verifier = Access(config.tokens), _verifier(config)
     app = create_app(
         reloading,
         limits=limits,
         standard=standard,
         log=log,
         access=access,
-        tokens=_verifier(config),
-        max_staleness=_max_staleness(settings),
+        tokens=verifier,
+        max_staleness=max_staleness,
         min_revision_seconds=settings.min_revision_seconds,
         request_look=follower.request_look if follower else None,
+        health=pages.health,
     )
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
@@ -103,23 +100,36 @@ def serve(settings: Settings) -> None:
     service = partial(_service, app, access, config, settings)
     kept: list[KeptProcess] = [follower] if follower else []
     if config.admin:
-        kept.append(_admin_process(settings, config, config.admin))
-    options = _options(settings, config)
-    options["post_worker_init"] = partial(_begin, settings, config, reloading, log)
+        kept.append(_admin_process(settings, config.admin, config.limits, pages))
+    reporter = partial(
+        Reporter,
+        pairs=reloading,
+        log=log,
+        max_staleness=max_staleness,
+        access=access,
+        verifier=verifier,
+        certificate=config.tls,
+    )
+    begin = WorkerStart(settings, config, reloading, log, reporter, states).begin
+    options = _options(settings, config, begin)
     if log:
         options["worker_exit"] = partial(_end, log)
-    _run(Application(app, service, config.tls, options, kept))
+    application = Application(
+        app=app, service=service, tls=config.tls, options=options, kept=kept, states=states
+    )
+    _run(application)
 
 
-def _admin_process(settings: Settings, config: ServerConfig, admin: AdminConfig) -> AdminProcess:
+def _admin_process(
+    settings: Settings, config: AdminConfig, limits: Limits, pages: AdminPages
+) -> AdminProcess:
     """Return the process of the admin listener; its sockets listen already."""
-    pages: list[Blueprint] = []
 
     def app(access: Access) -> Flask:
-        return create_admin_app(access, settings.max_body_bytes, pages)
+        return create_admin_app(access, limits.max_body_bytes, pages.blueprints(access))
 
-    sockets = listen_for_operators(admin, int(settings.socket_mode, 8))
-    return AdminProcess(admin, sockets, app, config.limits, settings.reload_seconds)
+    sockets = listen_for_operators(config, int(settings.socket_mode, 8))
+    return AdminProcess(config, sockets, app, limits, settings.reload_seconds)
 
 
 def _service(app: Flask, access: Access, config: ServerConfig, settings: Settings) -> Service:
@@ -175,44 +185,23 @@ def _run(server: Application) -> None:
         raise
 
 
-def _begin(
-    settings: Settings,
-    config: ServerConfig,
-    reloading: Reloading | StoredReloading,
-    log: DecisionLog | None,
-    worker: _Worker,
-) -> None:
-    """Begin in the process of a worker: follow the files from here on."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    if config.tokens:
-        config.tokens.begin()
-        _start(worker, partial(config.tokens.start, settings.reload_seconds))
-    if config.keys:
-        config.keys.begin()
-        _start(worker, partial(config.keys.start, settings.reload_seconds))
-    if config.tls:
-        config.tls.look()
-        _start(worker, partial(config.tls.start, settings.reload_seconds))
-    if log:
-        _start(worker, partial(log.start, LOG_SECONDS))
-    if worker.age > settings.workers:
-        _catch_up(worker, reloading)
-    _start(worker, partial(reloading.start, settings.reload_seconds))
-
-
-def _end(log: DecisionLog, _: Master, __: _Worker) -> None:
+def _end(log: DecisionLog, _: Master, __: StartedWorker) -> None:
     """End the decision log in the process of a worker, which answers nothing any more."""
     log.end()
 
 
-def _options(settings: Settings, config: ServerConfig) -> dict[str, object]:
+def _options(
+    settings: Settings, config: ServerConfig, begin: Callable[[StartedWorker], None]
+) -> dict[str, object]:
     return {
         "bind": _bind(settings, config),
         "workers": settings.workers,
         "worker_class": Worker,
         "preload_app": True,
         "when_ready": partial(_prepare, allows_strangers=config.allows_strangers),
+        "pre_fork": assign_slot,
         "post_fork": leave_sockets,
+        "post_worker_init": begin,
         "pre_exec": hand_over,
         "certfile": str(settings.certificate) if settings.certificate else None,
         "keyfile": str(settings.key) if settings.key else None,
@@ -250,30 +239,6 @@ def _prepare(master: Master, *, allows_strangers: bool) -> None:
         if family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
             # A connection without a request is none.
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
-
-
-def _start(worker: _Worker, begin: Callable[[], None]) -> None:
-    """Start a thread, as soon as the system has one: without it nothing would be looked at."""
-    told = False
-    while worker.alive:
-        try:
-            return begin()
-        except RuntimeError:
-            if not told:
-                LOG.exception("there is no thread to be had; trying again")
-            told = True
-            worker.notify()
-            time.sleep(1.0)
-    return None
-
-
-def _catch_up(worker: _Worker, reloading: Reloading | StoredReloading) -> None:
-    """Let a worker that replaces a dead one take what the others have, however long it takes."""
-    reading = Thread(target=reloading.begin, name="begin", daemon=True)
-    _start(worker, reading.start)
-    while worker.alive and reading.is_alive():
-        worker.notify()
-        reading.join(1.0)
 
 
 def _log_to_standard_error(level: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 
+from sidecar.health import ProcessState
 from sidecar.reload.memory import shortage
 
 LOG = logging.getLogger("sidecar")
@@ -35,26 +36,28 @@ class KeptProcess(ABC):
     """One process, as the master sees it. A kill loses nothing that it has."""
 
     name: str
-    """For messages, with the article."""
+    """For messages."""
 
     def __init__(
         self,
-        report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         sockets: Sequence[socket.socket] = (),
     ) -> None:
         """Prepare to start it.
 
         Args:
-            report: Called with why it does not run; with an empty text once it does.
             clock: Returns seconds.
             sockets: Where it accepts connections, and no other process does. The master has them,
                 too, so that clients wait while it is started again.
         """
         self.sockets = sockets
-        self._report = report
+        self.fault = ""
+        """Why it does not run for long; empty once it does."""
         self._clock = clock
-        self._process = 0
+        self.publish: Callable[[ProcessState], None] = lambda _: None
+        """Reports the state of the process, in it."""
+        self.pid = 0
+        """0 while there is none."""
         self._started_at = -inf
         self._failures = 0
         """How often in sequence it has ended soon after its start."""
@@ -82,13 +85,12 @@ class KeptProcess(ABC):
         lasted = now - self._started_at
         if self._is_running():
             if self._failures and lasted > 2 * self._pause():
-                self._failures = 0
-                self._report("")
+                self._failures, self.fault = 0, ""
             return
-        if self._process:
+        if self.pid:
             self._failures += 1
-            self._take_note(self._process)
-            self._process = 0
+            self._take_note(self.pid)
+            self.pid = 0
         if lasted < self._pause():
             return
         self._started_at = now
@@ -102,10 +104,10 @@ class KeptProcess(ABC):
                 close()
                 self.run(master)
             except BaseException:
-                LOG.exception("%s ends", self.name)
+                LOG.exception("the %s ends", self.name)
             finally:
                 os._exit(1)
-        self._process = process
+        self.pid = process
 
     def _pause(self) -> float:
         """Return the seconds between two starts; more after each that did not last."""
@@ -114,10 +116,10 @@ class KeptProcess(ABC):
 
     def _take_note(self, process: int) -> None:
         pause = self._pause()
-        LOG.error("%s (pid %d) has ended and is started again", self.name, process)
+        LOG.error("the %s (pid %d) has ended and is started again", self.name, process)
         if self._failures > 1:
-            self._report(
-                f"{self.name} has ended {self._failures} times in sequence, perhaps by lack of"
+            self.fault = (
+                f"the {self.name} has ended {self._failures} times in sequence, perhaps by lack of"
                 f" memory; {shortage()}; it is started again after {pause:.0f} s"
             )
 
@@ -127,17 +129,17 @@ class KeptProcess(ABC):
         number = signal.SIGTERM
         while self._is_running():
             with suppress(ProcessLookupError):
-                os.kill(self._process, number)
+                os.kill(self.pid, number)
             time.sleep(0.01)
             if time.monotonic() > deadline:
                 number = signal.SIGKILL
-        self._process = 0
+        self.pid = 0
 
     def _is_running(self) -> bool:
-        if not self._process:
+        if not self.pid:
             return False
         try:
-            ended, _ = os.waitpid(self._process, os.WNOHANG)
+            ended, _ = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:  # gunicorn waits for every child
             return False
         return not ended

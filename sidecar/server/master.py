@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
+from sidecar.errors import Problem
+from sidecar.health import ProcessState, SharedStates, Troubles
 from sidecar.server.kept_process import KeptProcess
 from sidecar.server.service import Service
 from sidecar.server.sockets import SocketFile
 from sidecar.server.tls import Credentials
+from sidecar.watch import elapsed
+
+MASTER_SLOT, FIRST_KEPT_SLOT = 0, 1
+"""Where the master and the processes beside the workers report."""
+
+SPARE_SLOTS = 16
+"""For workers beyond twice as many as the setting says: at a SIGHUP gunicorn starts all anew before
+it ends the old ones."""
+
+
+def slots_for(kept: int, workers: int) -> int:
+    """Return how many processes can report."""
+    return FIRST_KEPT_SLOT + kept + 2 * workers + SPARE_SLOTS
+
+
+class _Worker(Protocol):
+    slot: int | None
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # its base is untyped
     """gunicorn without its command line, its configuration file and its environment variables."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts that it joins
         self,
+        *,
         app: Flask,
         service: Callable[[], Service],
         tls: Credentials | None,
         options: dict[str, object],
         kept: Sequence[KeptProcess],
+        states: SharedStates,
     ) -> None:
+        """Prepare to serve.
+
+        Args:
+            app: The application of callers.
+            service: Returns what answers the requests of a worker, in its process.
+            tls: What the connections of callers are encrypted with.
+            options: Of gunicorn.
+            kept: The processes beside the workers.
+            states: Where all processes report.
+        """
         self.kept = kept
+        self.states = states
+        for slot, process in enumerate(kept, FIRST_KEPT_SLOT):
+            process.publish = partial(states.publish, slot)
         self.service = service
         self.tls = tls
         self._app = app
@@ -60,16 +97,37 @@ class Master(Arbiter):  # type: ignore[misc]  # its base is untyped
     def start(self) -> None:
         """Begin to listen, and remember which files of sockets are ours."""
         super().start()
+        self._troubles = Troubles(time.time)
         listening = [] if self.systemd else [listener.sock for listener in self.LISTENERS]
         listening += [sock for process in self.app.kept for sock in process.sockets]
         names = [sock.getsockname() for sock in listening if _is_unix(sock)]
         self.socket_files = [SocketFile.of(name) for name in names if isinstance(name, str)]
 
     def manage_workers(self) -> None:
-        """Start the processes that are missing."""
+        """Start the processes that are missing, and report."""
         for process in () if self.reexec_pid else self.app.kept:
             process.keep_running(partial(self._leave, process))
+        self._report()
         super().manage_workers()
+
+    def _report(self) -> None:
+        running = [slot for slot, each in enumerate(self.app.kept, FIRST_KEPT_SLOT) if each.pid]
+        self.app.states.keep_only([MASTER_SLOT, *running, *self.worker_slots()])
+        faults = [Problem(each.name, 0, each.fault) for each in self.app.kept if each.fault]
+        self.app.states.publish(
+            MASTER_SLOT,
+            ProcessState(
+                kind="master",
+                pid=os.getpid(),
+                started=self._stats["start_time"],
+                reported=elapsed(),
+                problems=self._troubles.of(faults),
+            ),
+        )
+
+    def worker_slots(self) -> list[int | None]:
+        """Return the slots of the workers that run."""
+        return [worker.slot for worker in self.WORKERS.values()]
 
     def _leave(self, process: KeptProcess) -> None:
         """Close, in the process of one, what only the others use."""
@@ -92,6 +150,15 @@ class Master(Arbiter):  # type: ignore[misc]  # its base is untyped
         super().stop(graceful)
         for process in self.app.kept:
             process.stop()
+
+
+def assign_slot(master: Master, worker: _Worker) -> None:
+    """Choose where a worker reports, before it is forked.
+
+    It is None for one that SIGTTIN has added beyond `SPARE_SLOTS`: that one does not report.
+    """
+    used = [*range(FIRST_KEPT_SLOT + len(master.app.kept)), *master.worker_slots()]
+    worker.slot = master.app.states.free(used)
 
 
 def leave_sockets(master: Master, _worker: object) -> None:

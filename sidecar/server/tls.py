@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sidecar.errors import InvalidSettingError
+from sidecar.errors import InvalidSettingError, Problem
 from sidecar.watch import CheckLoop, Fingerprint, Fingerprints, digest_of, read_file
 
 LOG = logging.getLogger("sidecar")
@@ -36,6 +36,8 @@ class Credentials:
     _fingerprints: Fingerprints = field(default_factory=Fingerprints, init=False, repr=False)
     _read_last: Fingerprint | None = field(default=None, init=False, repr=False)
     """What was read last, good or bad; None where it could not be read."""
+    expires: float | None = field(default=None, init=False)
+    """When the certificate in use expires, in seconds since 1970; None before it is read."""
     _problem: str = field(default="", init=False, repr=False)
     """What the log says is wrong."""
 
@@ -86,6 +88,11 @@ class Credentials:
                 LOG.error("not taken, the last good one stays: %s", problem)  # noqa: TRY400
         self._problem = problem
 
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the files, and with looking at them."""
+        found = (Problem(str(self.certificate), 0, self._problem),) if self._problem else ()
+        return (*found, *self._loop.problems())
+
     def _read(self) -> None:
         self._read_last = None  # files that cannot be read are tried again
         contents = {file: read_file(file, MAX_FILE_BYTES) for file in self._files()}
@@ -95,6 +102,7 @@ class Credentials:
             contents[self.key or self.certificate],
             contents[self.client_ca] if self.client_ca else None,
         )
+        self.expires = _expiry(contents[self.certificate])
 
     def _files(self) -> tuple[Path, ...]:
         return tuple(file for file in (self.certificate, self.key, self.client_ca) if file)
@@ -124,6 +132,14 @@ def _context(certificate: bytes, key: bytes, client_ca: bytes | None) -> ssl.SSL
             context.load_verify_locations(file)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def _expiry(certificate: bytes) -> float:
+    """Return when a certificate expires, in seconds since 1970: the first of the file is ours."""
+    with _copy(certificate) as file:
+        # The standard library parses certificates, and has no other name for it.
+        decoded = ssl._ssl._test_decode_cert(file)  # type: ignore[attr-defined]  # noqa: SLF001
+    return float(ssl.cert_time_to_seconds(decoded["notAfter"]))
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Fixed:
         return snapshot.revision == revision
 
     def state(self) -> State:
-        return State(self.pair.revisions(), ())
+        return State(self.pair, ())
 
 
 @dataclass

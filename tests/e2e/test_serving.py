@@ -247,8 +247,8 @@ def test_a_bad_edit_leaves_the_last_good_one_answering_and_says_what_is_wrong(
     assert hammer.faults == []
     assert (status, told["ready"], told["revisions"]) == (200, True, before)
     assert [(each["file"], each["line"]) for each in told["problems"]] == [
-        ("main.polar", lines[0]),
         ("data/users.yaml", lines[1]),
+        ("main.polar", lines[0]),
     ]
     assert f"data/users.yaml:{lines[1]}: " in sidecar.log()
     assert f"main.polar:{lines[0]}: " in sidecar.log()

@@ -206,7 +206,7 @@ def test_told_to_start_its_workers_anew_it_keeps_the_last_good_answers_of_bad_fi
     policy, users = sidecar.policies / "main.polar", sidecar.data / "users.yaml"
     write(policy, policy.read_text() + 'allow(_: User{id: "rex"}, _: Action, _: Account);\n')
     until(sidecar.has_taken(3))
-    before = sidecar.ready()[1]["revisions"]
+    before = sidecar.ask("/v1/authorize", EDIT)[1]["revisions"]
     write(policy, policy.read_text() + "\nthis is no policy\n")
     write(users, users.read_text() + "- {id: zoe, email: zoe at home}\n")
     until(lambda: [len(told["problems"]) for _, told in sidecar.each(sidecar.ready)] == [2, 2])

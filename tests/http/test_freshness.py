@@ -78,7 +78,7 @@ class Aged:
         return revision in {snapshot.revision, *self.before}
 
     def state(self) -> State:
-        return State(self.pair.revisions(), ())
+        return State(self.pair, ())
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ class Fixed:
         return snapshot.revision == revision
 
     def state(self) -> State:
-        return State(self.pair.revisions() if self.pair else None, self.problems)
+        return State(self.pair, self.problems)
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ class Served:
         return snapshot.revision == revision
 
     def state(self) -> State:
-        return State(self.pair.revisions(), ())
+        return State(self.pair, ())
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def test_nothing_answers_before_the_first_reading(places: Places) -> None:
 
     with pytest.raises(SnapshotUnavailableError):
         reloading.current()
-    assert reloading.state().revisions is None
+    assert reloading.state().pair is None
 
 
 def test_a_first_reading_tells_everything_that_is_wrong(places: Places) -> None:
@@ -626,7 +626,7 @@ def test_facts_that_cannot_be_used_at_the_start_are_waited_for(
     write(places.data / "notes.yaml", NOTES)
     settle(reloading)
 
-    assert (state.revisions, bool(state.problems)) == (None, True)
+    assert (state.pair, bool(state.problems)) == (None, True)
     assert (notes(reloading), reloading.state().problems) == (["n1"], ())
 
 

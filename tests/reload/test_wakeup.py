@@ -9,6 +9,7 @@ from select import select
 import pytest
 
 from sidecar.facts.sources import default_mapping, source_of
+from sidecar.reload.follower import Progress
 from sidecar.reload.wakeup import Wakeup
 from sidecar.schema import read_schema
 from sidecar.server.follower_process import FollowerProcess
@@ -58,6 +59,9 @@ class Counting:
     def step(self) -> None:
         self.looks[0] += 1
 
+    def progress(self) -> Progress:
+        return Progress("", None, "", is_building=False)
+
     def wait(self, seconds: float, wakeup: Wakeup) -> None:
         select([wakeup], [], [], seconds)
         wakeup.clear()
@@ -69,7 +73,7 @@ class Counting:
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12, with threads
 def test_another_process_has_the_follower_look_at_once() -> None:
     follower = Counting()
-    process = FollowerProcess(lambda: follower, AGES, lambda _: None)  # type: ignore[arg-type, return-value]
+    process = FollowerProcess(lambda: follower, AGES)  # type: ignore[arg-type, return-value]
     process.keep_running(lambda: None)
     try:
         until(lambda: follower.looks[0] == 1)

@@ -21,8 +21,7 @@ class Master:
         self.starts = directory / "starts"
         self.lasts = directory / "lasts"
         self.now = 1000.0
-        self.reports: list[str] = []
-        self.process = FollowerProcess(self.follower, 0.1, self.reports.append, lambda: self.now)
+        self.process = FollowerProcess(self.follower, 0.1, lambda: self.now)
 
     def follower(self) -> Follower:
         """Begin in the process of the follower."""
@@ -63,8 +62,8 @@ def master(tmp_path: Path) -> Master:
 
 def test_a_follower_that_ends_at_once_is_started_less_and_less_often(master: Master) -> None:
     assert master.keep(8.0) == 5, "after 0, 0.5, 1.5, 3.5 and 7.5 s"
-    assert "has ended 5 times in sequence, perhaps by lack of memory" in master.reports[-1]
-    assert "give the sidecar more memory" in master.reports[-1]
+    assert "has ended 5 times in sequence, perhaps by lack of memory" in master.process.fault
+    assert "give the sidecar more memory" in master.process.fault
 
     master.keep(200.0)
     assert master.keep(10 * MAX_RESTART_SECONDS) == 10, "for ever, at the longest interval"
@@ -77,7 +76,7 @@ def test_a_follower_that_lasts_is_reported_no_longer_and_started_again_at_once(
     master.lasts.touch()
     assert master.keep(4.0) == 1
     assert master.keep(60.0) == 0
-    assert master.reports[-1] == ""
+    assert master.process.fault == ""
 
     os.kill(master.pids()[-1], signal.SIGKILL)
     until(master._has_ended)  # noqa: SLF001
