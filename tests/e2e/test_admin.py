@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.admin import ADMIN, Operator
+from tests.e2e.authority import Authority
 from tests.e2e.running import EDIT, Sidecar, copy_pack, serving, start, until, write
 from tests.patience import PATIENCE
 
@@ -93,6 +96,28 @@ def test_others_than_this_machine_need_a_token(root: Path) -> None:
     assert statuses == [401, 404]
 
 
+def test_beyond_this_machine_it_speaks_tls_and_asks_for_no_certificate(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    certificate, key = authority.sign("sidecar")
+    tls = ("--certificate", str(certificate), "--key", str(key))
+    tokens = ("--admin-tokens", keep(root / "admin-tokens", OPERATOR))
+    options = (*tls, "--client-ca", str(authority.file), "--admin", REACHABLE, *tokens)
+    with serving(root, *options, workers=1) as sidecar:
+        operator = Operator(sidecar, bearer(OPERATOR), authority.context())
+        until(lambda: operator.get("/v1/status")[1]["callers"]["certificate_expires"])
+        status = operator.get("/v1/status")[1]
+        with pytest.raises(HTTPException):
+            Operator(sidecar).get("/healthz")
+
+    expiry = status["operators"]["certificate_expires"]
+    assert expiry == status["callers"]["certificate_expires"]
+    assert expiry.startswith("20")
+    assert status["operators"]["client_ca"] is None
+    assert status["callers"]["client_ca"] == str(authority.file)
+
+
 # --- where it listens ---------------------------------------------------------------------------
 
 
@@ -155,6 +180,28 @@ def test_it_outlives_killed_workers_and_a_reload_of_the_master(asked: Sidecar) -
 
     assert operator.get("/healthz") == ALIVE
     assert operator.process() == before
+
+
+def test_another_master_takes_over_the_listener_from_the_old_one(root: Path) -> None:
+    with serving(root, *ADMIN, workers=1) as sidecar:
+        operator = Operator(sidecar)
+        sidecar.process.send_signal(signal.SIGUSR2)
+        until(lambda: len(sidecar.workers()) == 2)
+        new = re.findall(r"Listening at: \S+ \((\d+)\)", sidecar.log())[-1]
+        try:
+            sidecar.process.terminate()
+            sidecar.process.wait(PATIENCE)
+            until(lambda: operator.get("/readyz")[0] == 200)
+            masters = [
+                each["pid"]
+                for each in operator.get("/v1/status")[1]["processes"]
+                if each["kind"] == "master"
+            ]
+        finally:
+            os.kill(int(new), signal.SIGTERM)
+            until(lambda: not Path(f"/proc/{new}").exists())
+
+    assert masters == [int(new)]
 
 
 def test_the_processes_do_not_hold_the_listeners_of_each_other(asked: Sidecar) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,26 @@ def test_replaced_certificates_are_taken_and_bad_ones_are_not(
     assert (unchanged, bad) == (first, first)
     assert credentials.context is not first
     assert len([line for line in caplog.messages if "the last good one stays" in line]) == 1
+
+
+def test_the_expiry_is_that_of_the_certificate_in_use(file: Path, credentials: Credentials) -> None:
+    decoded = subprocess.run(  # noqa: S603  a command of the test's own
+        f"openssl x509 -in {file} -noout -enddate -dateopt iso_8601".split(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    expected = datetime.fromisoformat(decoded.strip().removeprefix("notAfter="))
+
+    before, none = credentials.expires, credentials.problems()
+    file.write_text("nonsense")
+    credentials.look()
+
+    assert before == credentials.expires == expected.timestamp()
+    assert none == ()
+    (problem,) = credentials.problems()
+    assert problem.file == str(file)
+    assert "cannot be used" in problem.message
 
 
 def test_a_pipe_in_the_place_of_a_certificate_keeps_nobody_waiting(
