@@ -137,7 +137,6 @@ class Follower:
         Raises:
             SourceError: The source of a new schema cannot be used.
         """
-        self._looks.start(self._clock())
         if self._has_begun:  # first with the pack that has a store
             self._packs.look()
         self._has_begun = True

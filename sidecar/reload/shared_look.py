@@ -57,14 +57,6 @@ class SharedLooks:
         """Record that there is no revision: workers must not read what they have open."""
         self._words[0] = 0
 
-    def started(self) -> float:
-        """Return when the follower last began a look; 0 before the first."""
-        return self._words[1] / _MILLISECONDS
-
-    def start(self, moment: float) -> None:
-        """Record that a look begins."""
-        self._words[1] = int(moment * _MILLISECONDS)
-
     def report(self, moment: float, problems: Sequence[Problem]) -> None:
         """Record why the newest facts are not in use."""
         with self._problems.locked():

@@ -22,7 +22,7 @@ from sidecar.reload.pair import Pair, State
 from sidecar.reload.shared_look import SharedLooks, last_bits
 from sidecar.reload.shared_pair import SharedPack, SharedPair
 from sidecar.reload.sources import Source
-from sidecar.watch import OVERDUE_SECONDS, CheckLoop, elapsed
+from sidecar.watch import CheckLoop, elapsed
 
 LOG = logging.getLogger("sidecar")
 
@@ -121,20 +121,14 @@ class StoredReloading:
         return snapshot.meta.position
 
     def state(self) -> State:
-        """Return the pair, and the problems of pack, facts and processes."""
+        """Return the pair, and the problems of pack and facts."""
         pair = self._pair
         failures = [problem for loop in self._loops for problem in loop.problems()]
-        problems = (*self._problems(), *self._late(), *failures)
+        problems = (*self._problems(), *failures)
         return State(pair, problems, waiting_revision(self.packs.newest, pair))
 
     def _problems(self) -> tuple[Problem, ...]:
         return (*self.packs.problems, *self._looks.problems(), *self._fault)
-
-    def _late(self) -> tuple[Problem, ...]:
-        late = self._clock() - self._looks.started()
-        if late <= OVERDUE_SECONDS:
-            return ()
-        return (Problem("facts", 0, f"the follower has not looked for {late:.0f} s"),)
 
     # --- processes ------------------------------------------------------------------------------
 
@@ -145,7 +139,6 @@ class StoredReloading:
             InvalidDocumentsError: The pack is invalid.
         """
         self.packs.read_first()
-        self._looks.start(self._clock())
 
     def begin(self) -> None:
         """Start in a process that replaces a dead one: use the pack of the others."""

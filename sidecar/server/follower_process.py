@@ -53,6 +53,7 @@ class FollowerProcess(KeptProcess):
         gc.freeze()
         follower = self._follower()
         started, failure = time.time(), ""
+        self.publish(_state(follower.progress(), started))
         while os.getppid() == master:
             try:
                 follower.step()

@@ -84,7 +84,7 @@ class KeptProcess(ABC):
         now = self._clock()
         lasted = now - self._started_at
         if self._is_running():
-            if self._failures and lasted > 2 * self._pause():
+            if lasted > 2 * self._pause():
                 self._failures, self.fault = 0, ""
             return
         if self.pid:
@@ -96,7 +96,14 @@ class KeptProcess(ABC):
         self._started_at = now
         master = os.getpid()
         sys.stderr.flush()
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError as error:
+            fault = f"the {self.name} cannot be started, and is tried again: {error.strerror}"
+            if fault != self.fault:
+                LOG.error("%s", fault)  # noqa: TRY400  the operator needs no traceback
+            self.fault = fault
+            return
         if process == 0:
             try:
                 for number in _SIGNALS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -67,6 +68,27 @@ def test_a_follower_that_ends_at_once_is_started_less_and_less_often(master: Mas
 
     master.keep(200.0)
     assert master.keep(10 * MAX_RESTART_SECONDS) == 10, "for ever, at the longest interval"
+
+
+def test_a_system_without_room_for_a_process_is_reported_and_tried_again(
+    master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    master.lasts.touch()
+    with monkeypatch.context() as without_room:
+        without_room.setattr(os, "fork", fork)
+        master.process.keep_running(lambda: None)
+        fault = master.process.fault
+    master.now += 1.0
+
+    assert fault == (
+        "the follower cannot be started, and is tried again: Resource temporarily unavailable"
+    )
+    assert master.keep(4.0) == 1
+    assert master.process.fault == ""
+    os.kill(master.pids()[-1], signal.SIGKILL)
 
 
 def test_a_follower_that_lasts_is_reported_no_longer_and_started_again_at_once(
