@@ -19,6 +19,7 @@ from sidecar.decision_log.entry import (
 from sidecar.decision_log.file import LineFile, UnwrittenError
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.line import Lines
+from sidecar.decision_log.shared import MAX_CHAINS
 from sidecar.decision_log.timestamps import Stamps
 from sidecar.engine.policy import Policy
 from sidecar.engine.trace import record_of
@@ -201,6 +202,10 @@ class DecisionLog:
     def name(self) -> str:
         """The path of the file, or how standard output is called."""
         return self._file.name
+
+    def lines(self) -> int:
+        """Return how many lines all processes together have written since the start."""
+        return sum(self._file.shared.lengths(MAX_CHAINS).values())
 
     def lost(self) -> int:
         """Return how many lines all processes together have lost since the start."""

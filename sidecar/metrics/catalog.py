@@ -97,7 +97,11 @@ JOBS = Metric(
 
 # --- logs ---------------------------------------------------------------------------------------
 
-LOG_LINES = Metric("sidecar_decision_log_lines_total", COUNTER, "Lines of the decision log.")
+LOG_LINES = Metric(
+    "sidecar_decision_log_lines_total",
+    COUNTER,
+    "Lines of the decision log, those about chains too.",
+)
 LOG_LOST = Metric(
     "sidecar_decision_log_lost_lines_total",
     COUNTER,
@@ -128,7 +132,7 @@ PROBLEMS = Metric("sidecar_problems", GAUGE, "Problems that `/readyz` reports.")
 RELOADS = Metric(
     "sidecar_reloads_total",
     COUNTER,
-    "Changed policies and facts that a process has `used`, or `refused` for their faults.",
+    "Policies and facts that a process has newly `used`, or `refused` for their faults.",
     ("input", "result"),
 )
 LOOKS = Metric(
@@ -154,11 +158,18 @@ BUILD = Metric("sidecar_build_info", GAUGE, "1 for the version of the sidecar.",
 STARTED = Metric(
     "sidecar_start_time_seconds", GAUGE, "When the sidecar started, in seconds of Unix time."
 )
+EXPIRY = Metric(
+    "sidecar_certificate_expiry_timestamp_seconds",
+    GAUGE,
+    "When the certificate in use expires, in seconds of Unix time, of `callers` or `operators`;"
+    " absent without TLS.",
+    ("listener",),
+)
 WORKERS = Metric("sidecar_workers", GAUGE, "Running workers.")
 EXITS = Metric(
     "sidecar_process_exits_total",
     COUNTER,
-    "Processes that have ended unasked and were replaced: `worker`, `follower`.",
+    "Processes that have ended unasked, and are replaced: `worker`, `follower` or `admin`.",
     ("process",),
 )
 
@@ -167,7 +178,7 @@ METRICS = (
     *(DURATIONS, RESPONSES, REJECTIONS, CONNECTIONS, ACCEPTED, CLOSED, PAUSES, JOBS),
     *(LOG_LINES, LOG_LOST, ACCESS_LOST),
     *(POLICY, FACTS_REVISION, FACTS_AGE, READY, PROBLEMS, RELOADS, LOOKS, LOOK_AGE, POSITION),
-    *(BUILD, STARTED, WORKERS, EXITS),
+    *(BUILD, STARTED, EXPIRY, WORKERS, EXITS),
 )
 
 BUCKETS = (

@@ -38,13 +38,6 @@ Values = Mapping[tuple[str, ...], float]
 _BOUNDS = (*(f"{bound:g}" for bound in BUCKETS), "+Inf")
 
 
-class Measurement(NamedTuple):
-    """Values that are not counted in the shared memory, but known to the process that renders."""
-
-    metric: Metric
-    values: Values
-
-
 class Rendering(NamedTuple):
     """All metrics, written."""
 
@@ -58,13 +51,13 @@ class Totals(Collector):
     def __init__(
         self,
         memory: Memory,
-        measure: Callable[[], Iterable[Measurement]] = tuple,
+        measure: Callable[[], Iterable[tuple[Metric, Values]]] = tuple,
     ) -> None:
         """Prepare to read.
 
         Args:
             memory: What the processes share.
-            measure: Returns what is not in the memory.
+            measure: Returns metrics that are not in the memory.
         """
         self._memory = memory
         self._measure = measure

@@ -60,17 +60,18 @@ class Counters:
         """The cell of a list of permissions of the cache; that of a new one is the one before."""
         self.begin(0)
 
-    def begin(self, number: int) -> None:
+    def begin(self, number: int | None) -> None:
         """Count in a block from now on, in a process that has just been forked.
 
         Args:
-            number: Of the block; no other process that runs has it.
+            number: Of the block, which no other process has that runs; None where there is none
+                left: then nobody sees the counts.
         """
-        self._block = self.memory.block(number)
-        self._counts, reals, _ = self._block
+        block = Memory(self.layout).block(0) if number is None else self.memory.block(number)
+        self._counts, reals, _ = block
         self.answer = _answering(self._counts, reals, self._endpoints)
         """Counts the response to a request, in the event loop: see `Answering`."""
-        self._classes = DecisionClasses(self._block, self.memory.first_class)
+        self._classes = DecisionClasses(block, self.memory.first_class)
         for metric in METRICS:  # those of the process before
             if metric.kind is Kind.GAUGE:
                 for labels, _ in self.layout.cells(metric):

@@ -18,7 +18,6 @@ from sidecar.metrics.catalog import (
     EXITS,
     JOBS,
     LISTS,
-    LOG_LINES,
     LOOKS,
     OTHER,
     PAUSES,
@@ -52,14 +51,13 @@ _SIMPLE: Sequence[tuple[Metric, Sequence[tuple[str, ...]]]] = (
     (CLOSED, (("idle",), ("silent",), ("unread",), ("lingering",), ("room",))),
     (PAUSES, (("busy",), ("descriptor",))),
     (JOBS, (("slow",), ("open",))),
-    (LOG_LINES, ((),)),
     (ACCESS_LOST, ((),)),
     (
         RELOADS,
         (("policy", "used"), ("policy", "refused"), ("facts", "used"), ("facts", "refused")),
     ),
     (LOOKS, (("completed",), ("failed",))),
-    (EXITS, (("worker",), ("follower",))),
+    (EXITS, (("worker",), ("follower",), ("admin",))),
 )
 
 

@@ -18,9 +18,6 @@ MAX_CLASSES = 2048
 NAME_BYTES = 128 * MAX_CLASSES
 """For the names of the classes of one block."""
 
-BLOCKS = 64
-"""Processes at once, for a sidecar with few workers. Memory that nobody writes to costs nothing."""
-
 
 class Block(NamedTuple):
     """The memory of one process."""
@@ -36,15 +33,15 @@ class Block(NamedTuple):
 class Memory:
     """The blocks of all processes."""
 
-    def __init__(self, layout: Layout, workers: int = 1) -> None:
-        """Reserve the memory.
+    def __init__(self, layout: Layout, blocks: int = 1) -> None:
+        """Reserve the memory; what nobody writes to costs nothing.
 
         Args:
             layout: What is counted.
-            workers: The usual number of workers; as many again may run while they are replaced.
+            blocks: For so many processes at once.
         """
         self.layout = layout
-        self.blocks = BLOCKS + 2 * workers
+        self.blocks = blocks
         self.first_class = layout.size
         """The cell of the first decision class; each has two."""
         self._cell_bytes = CELL_BYTES * (layout.size + 2 * MAX_CLASSES)
@@ -59,7 +56,7 @@ class Memory:
         cells, names = whole[: self._cell_bytes], whole[self._cell_bytes :]
         return Block(cells.cast("Q"), cells.cast("d"), names)
 
-    def set_live(self, numbers: Collection[int]) -> None:
+    def set_live(self, numbers: Collection[int | None]) -> None:
         """Record which blocks belong to running workers; only the master does."""
         for number in range(self.blocks):
             self._live[number] = number in numbers
@@ -67,14 +64,3 @@ class Memory:
     def live(self) -> Sequence[int]:
         """Return the blocks of running workers."""
         return [number for number in range(self.blocks) if self._live[number]]
-
-    def free(self, used: Collection[int]) -> int:
-        """Return a block that none of those is.
-
-        Raises:
-            RuntimeError: There is none: more processes run than anybody means to.
-        """
-        for number in range(self.blocks):
-            if number not in used:
-                return number
-        raise RuntimeError(f"there are more than {self.blocks} processes")

@@ -23,6 +23,7 @@ from sidecar.errors import (
     SnapshotUnavailableError,
 )
 from sidecar.facts import Facts, Mount, Snapshot, capture, list_files, read_mount
+from sidecar.metrics import Counters
 from sidecar.reload.packs import (
     ATTEMPTS,
     PAUSE_SECONDS,
@@ -32,6 +33,7 @@ from sidecar.reload.packs import (
     waiting_revision,
 )
 from sidecar.reload.pair import BundlePlaces, Pair, Places, State
+from sidecar.reload.reload_counts import ReloadCounts
 from sidecar.reload.shared_pair import SharedFacts, SharedPack, SharedPair, SharedRevisions
 from sidecar.watch import (
     CheckLoop,
@@ -65,6 +67,7 @@ class Reloading:
         prepare: Callable[[Policy], None] = _no_preparation,
         clock: Callable[[], float] = elapsed,
         shared: SharedPair | None = None,
+        counters: Counters | None = None,
     ) -> None:
         """Prepare to read.
 
@@ -73,10 +76,12 @@ class Reloading:
             prepare: Called with each policy before it is used.
             clock: Returns seconds of a monotonic clock.
             shared: The memory that the processes of a sidecar share; None for a single process.
+            counters: Count what is used and refused; None if nobody sees the counts.
         """
         self._places = places
         self._clock = clock
         self._shared = shared
+        self._counts = ReloadCounts(counters)
         self._revisions = shared.revisions if shared else SharedRevisions()
         source = places.source()
         self._packs = Packs(source, prepare, clock)
@@ -372,6 +377,7 @@ class Reloading:
         pair = Pair(pack.policy, snapshot)
         self._pack = pack
         if pair != self._pair:
+            self._counts.used(self._pair, pair)
             self._pair = pair
             self._log_pair(pair)
             for problem in self._bad_rows():
@@ -396,6 +402,7 @@ class Reloading:
         with self._lock:
             new = problems != self._reported
             self._reported = problems
+            self._counts.refused((*self._packs.problems, *self._waiting), self._problems)
         if new and not problems:
             LOG.info("nothing is wrong with the newest files any more")
         if new:

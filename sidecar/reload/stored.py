@@ -17,9 +17,11 @@ from sidecar.facts.store.directory import StoreDirectory
 from sidecar.facts.store.file import DamagedStoreError, StoreError, StoreFile, read_meta
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.snapshot import StoredSnapshot
+from sidecar.metrics import Counters
 from sidecar.reload.packs import Pack, Packs, waiting_revision
 from sidecar.reload.pair import Pair, State
-from sidecar.reload.shared_look import SharedLooks, last_bits
+from sidecar.reload.reload_counts import ReloadCounts
+from sidecar.reload.shared_look import SharedLook, SharedLooks, last_bits
 from sidecar.reload.shared_pair import SharedPack, SharedPair
 from sidecar.reload.sources import Source
 from sidecar.watch import CheckLoop, elapsed
@@ -47,6 +49,7 @@ class StoredReloading:
         clock: Callable[[], float] = elapsed,
         *,
         takes_bad_rows: bool = False,
+        counters: Counters | None = None,
     ) -> None:
         """Prepare to read.
 
@@ -58,12 +61,14 @@ class StoredReloading:
             prepare: Called with each policy before it is used.
             clock: Returns seconds of the clock of all processes.
             takes_bad_rows: Whether the store takes rows that break the schema.
+            counters: Count what is used and refused; None if nobody sees the counts.
         """
         self.packs = Packs(source, prepare, clock, takes_bad_rows=takes_bad_rows)
         self._stores = stores
         self._looks = looks
         self._shared = shared
         self._clock = clock
+        self._counts = ReloadCounts(counters)
         self._lock = Lock()
         """Held while the pair is changed."""
         self._pair: Pair | None = None
@@ -93,6 +98,10 @@ class StoredReloading:
         if (pair := self._pair) is None:
             raise SnapshotUnavailableError("there is nothing to answer from; `/readyz` says why")
         return pair
+
+    def look(self) -> SharedLook:
+        """Return the last look of the follower."""
+        return self._looks.look()
 
     def age(self, snapshot: Facts) -> float:
         """Return the seconds since the source was last seen to hold a snapshot."""
@@ -185,6 +194,7 @@ class StoredReloading:
         problems = self._problems()
         if problems != self._reported:
             self._reported = problems
+            self._counts.refused(self.packs.problems, (*self._looks.problems(), *self._fault))
             for problem in self._fault:
                 LOG.error("not taken, the last good one stays: %s", problem)
 
@@ -230,7 +240,9 @@ class StoredReloading:
                     "answering from policy %s and data %s", pack.policy.revision, snapshot.revision
                 )
                 self._shared.put(SharedPack(pack.moment, pack.content), None)
-            self._pack, self._pair = pack, Pair(pack.policy, snapshot)
+            pair = Pair(pack.policy, snapshot)
+            self._counts.used(self._pair, pair)
+            self._pack, self._pair = pack, pair
             return
 
     def _open(self, layout: Layout) -> StoreFile | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from flask import Blueprint
 
-from sidecar.admin import status
+from sidecar.admin import metrics, status
 from sidecar.config.settings import Settings
+from sidecar.decision_log import DecisionLog
 from sidecar.health import Health, ProcessState, SharedStates, health_of
 from sidecar.http import Access, routes_health
+from sidecar.metrics import Memory
+from sidecar.reload.shared_look import SharedLook
 from sidecar.server.config import ServerConfig
 from sidecar.watch import elapsed
 
@@ -29,6 +32,10 @@ class AdminPages:
     config: ServerConfig
     states: SharedStates
     max_staleness: float
+    memory: Memory
+    look: Callable[[], SharedLook] | None
+    """Returns the last look of the follower; None if there is no follower."""
+    log: DecisionLog | None
 
     def health(self) -> Health:
         """Return the health of the sidecar, for both listeners."""
@@ -46,7 +53,13 @@ class AdminPages:
         return [
             routes_health.blueprint(self.health, access),
             status.blueprint(self._configuration(), self.states.read, self._health_of, elapsed),
+            metrics.blueprint(self.memory, self._measured),
         ]
+
+    def _measured(self) -> Iterable[metrics.Measurement]:
+        states = self.states.read()
+        look = None if self.look is None else self.look()
+        return metrics.measured(states, self._health_of(states), look, self.log, elapsed())
 
     def _configuration(self) -> status.Configuration:
         settings, admin = self.settings, self.config.admin

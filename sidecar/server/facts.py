@@ -12,6 +12,7 @@ from sidecar.config.source_mapping import mapping_file
 from sidecar.engine import prepare_kinds
 from sidecar.facts.sources import Source, source_of
 from sidecar.facts.store.directory import StoreDirectory
+from sidecar.metrics import Counters
 from sidecar.reload import (
     BundlePlaces,
     Follower,
@@ -31,15 +32,22 @@ LARGE_BYTES = 16 << 20
 _LINES = ".jsonl"
 
 
-def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerProcess | None]:
+def facts_of(
+    settings: Settings, counters: Counters
+) -> tuple[Reloading | StoredReloading, FollowerProcess | None]:
     """Return the pairs of the workers, and the process that keeps a store, if there is one.
+
+    Args:
+        settings: Of the operator.
+        counters: Count what is used and refused.
 
     Raises:
         InvalidDocumentsError: The policy cannot be used.
         StoreError: There is no place for a store.
     """
     if not uses_store(settings):
-        reloading = Reloading(_places(settings), prepare_kinds, shared=SharedPair())
+        places = _places(settings)
+        reloading = Reloading(places, prepare_kinds, shared=SharedPair(), counters=counters)
         reloading.prepare()
         return reloading, None
     stores, looks = StoreDirectory.claim(_store_path(settings)), SharedLooks()
@@ -53,6 +61,7 @@ def facts_of(settings: Settings) -> tuple[Reloading | StoredReloading, FollowerP
         SharedPair(),
         prepare_kinds,
         takes_bad_rows=_takes_bad_rows(settings),
+        counters=counters,
     )
     stored.prepare()
     data = settings.data if isinstance(settings.data, str) else str(settings.mount())

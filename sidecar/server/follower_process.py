@@ -42,6 +42,8 @@ class FollowerProcess(KeptProcess):
         self._follower = follower
         self._seconds = seconds
         self._wakeup = Wakeup()
+        self.on_look: Callable[[bool], None] = lambda _: None
+        """Called in the process after each look, with whether it was completed."""
 
     def request_look(self) -> None:
         """Have it look at the source at once; any process that is forked later may call it."""
@@ -64,6 +66,7 @@ class FollowerProcess(KeptProcess):
                 time.sleep(self._seconds)
             else:
                 failure = ""
+            self.on_look(not failure)
             self.publish(_state(follower.progress(), started))
             # The followers of one database must not all look at once.
             follower.wait(self._seconds * uniform(0.75, 1.25), self._wakeup)  # noqa: S311

@@ -29,7 +29,12 @@ from sidecar.http import (
     service_of,
 )
 from sidecar.http import Limits as RequestLimits
+from sidecar.http.endpoints import ENDPOINTS
+from sidecar.http.errors import CAUSES
 from sidecar.http.subjects import TokenVerifier
+from sidecar.metrics import Counters, Layout, Memory
+from sidecar.metrics.catalog import LOOKS
+from sidecar.reload import StoredReloading
 from sidecar.server.access_log import AccessLog
 from sidecar.server.admin_pages import AdminPages
 from sidecar.server.admin_process import AdminProcess, hand_over, listen_for_operators
@@ -38,7 +43,14 @@ from sidecar.server.decision_log import open_decision_log
 from sidecar.server.facts import facts_of
 from sidecar.server.kept_process import KeptProcess
 from sidecar.server.limits import Limits
-from sidecar.server.master import Application, Master, assign_slot, leave_sockets, slots_for
+from sidecar.server.master import (
+    Application,
+    Master,
+    assign_slot,
+    count_exit,
+    leave_sockets,
+    slots_for,
+)
 from sidecar.server.service import Service
 from sidecar.server.sockets import is_local, listen
 from sidecar.server.worker import Worker
@@ -72,20 +84,31 @@ def serve(settings: Settings) -> None:
     """
     _log_to_standard_error(settings.log_level)
     config, standard, log = read_config(settings), _standard(settings), open_decision_log(settings)
-    reloading, follower = facts_of(settings)
+    slots = slots_for(2, settings.workers)
+    counters = Counters(Memory(Layout([each.path for each in ENDPOINTS], CAUSES), slots))
+    reloading, follower = facts_of(settings, counters)
     limits = RequestLimits(
         max_body_bytes=settings.max_body_bytes,
         max_depth=settings.max_depth,
         max_evaluations=settings.max_evaluations,
     )
     max_staleness = _max_staleness(settings)
-    states = SharedStates(slots_for(2, settings.workers))
-    pages = AdminPages(settings=settings, config=config, states=states, max_staleness=max_staleness)
+    states = SharedStates(slots)
+    pages = AdminPages(
+        settings=settings,
+        config=config,
+        states=states,
+        max_staleness=max_staleness,
+        memory=counters.memory,
+        look=reloading.look if isinstance(reloading, StoredReloading) else None,
+        log=log,
+    )
     access, verifier = Access(config.tokens), _verifier(config)
     app = create_app(
         reloading,
         limits=limits,
         standard=standard,
+        counters=counters,
         log=log,
         access=access,
         tokens=verifier,
@@ -97,7 +120,7 @@ def serve(settings: Settings) -> None:
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
     gc.freeze()
-    service = partial(_service, app, access, config, settings)
+    service = partial(_service, app, access, config, settings, counters)
     kept: list[KeptProcess] = [follower] if follower else []
     if config.admin:
         kept.append(_admin_process(settings, config.admin, config.limits, pages))
@@ -110,14 +133,26 @@ def serve(settings: Settings) -> None:
         verifier=verifier,
         certificate=config.tls,
     )
-    begin = WorkerStart(settings, config, reloading, log, reporter, states).begin
+    if follower:
+        follower.on_look = partial(_count_look, counters)
+    begin = WorkerStart(settings, config, reloading, log, reporter, states, counters).begin
     options = _options(settings, config, begin)
     if log:
         options["worker_exit"] = partial(_end, log)
     application = Application(
-        app=app, service=service, tls=config.tls, options=options, kept=kept, states=states
+        app=app,
+        service=service,
+        tls=config.tls,
+        options=options,
+        kept=kept,
+        states=states,
+        counters=counters,
     )
     _run(application)
+
+
+def _count_look(counters: Counters, is_complete: bool) -> None:  # noqa: FBT001  as `on_look` has it
+    counters.add(LOOKS, "completed" if is_complete else "failed")
 
 
 def _admin_process(
@@ -132,9 +167,11 @@ def _admin_process(
     return AdminProcess(config, sockets, app, limits, settings.reload_seconds)
 
 
-def _service(app: Flask, access: Access, config: ServerConfig, settings: Settings) -> Service:
+def _service(
+    app: Flask, access: Access, config: ServerConfig, settings: Settings, counters: Counters
+) -> Service:
     """Return what answers the requests of one worker, in its process."""
-    access_log = AccessLog() if settings.access_log else None
+    access_log = AccessLog(counters) if settings.access_log else None
     return Service(
         application=app,
         http=service_of(app),
@@ -142,6 +179,7 @@ def _service(app: Flask, access: Access, config: ServerConfig, settings: Setting
         limits=config.limits,
         threads=settings.threads,
         access_log=access_log,
+        counters=counters,
     )
 
 
@@ -201,6 +239,7 @@ def _options(
         "when_ready": partial(_prepare, allows_strangers=config.allows_strangers),
         "pre_fork": assign_slot,
         "post_fork": leave_sockets,
+        "child_exit": count_exit,
         "post_worker_init": begin,
         "pre_exec": hand_over,
         "certfile": str(settings.certificate) if settings.certificate else None,

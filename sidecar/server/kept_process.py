@@ -56,6 +56,10 @@ class KeptProcess(ABC):
         self._clock = clock
         self.publish: Callable[[ProcessState], None] = lambda _: None
         """Reports the state of the process, in it."""
+        self.begin: Callable[[], None] = lambda: None
+        """Called in the process at its start."""
+        self.on_exit: Callable[[], None] = lambda: None
+        """Called in the master when the process has ended unasked."""
         self.pid = 0
         """0 while there is none."""
         self._started_at = -inf
@@ -90,6 +94,7 @@ class KeptProcess(ABC):
         if self.pid:
             self._failures += 1
             self._take_note(self.pid)
+            self.on_exit()
             self.pid = 0
         if lasted < self._pause():
             return
@@ -109,6 +114,7 @@ class KeptProcess(ABC):
                 for number in _SIGNALS:
                     signal.signal(number, signal.SIG_DFL)
                 close()
+                self.begin()
                 self.run(master)
             except BaseException:
                 LOG.exception("the %s ends", self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -16,6 +17,8 @@ from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
 from sidecar.errors import Problem
 from sidecar.health import ProcessState, SharedStates, Troubles
+from sidecar.metrics import Counters
+from sidecar.metrics.catalog import EXITS
 from sidecar.server.kept_process import KeptProcess
 from sidecar.server.service import Service
 from sidecar.server.sockets import SocketFile
@@ -36,6 +39,7 @@ def slots_for(kept: int, workers: int) -> int:
 
 
 class _Worker(Protocol):
+    pid: int
     slot: int | None
 
 
@@ -51,6 +55,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # its base is untyped
         options: dict[str, object],
         kept: Sequence[KeptProcess],
         states: SharedStates,
+        counters: Counters,
     ) -> None:
         """Prepare to serve.
 
@@ -61,11 +66,15 @@ class Application(BaseApplication):  # type: ignore[misc]  # its base is untyped
             options: Of gunicorn.
             kept: The processes beside the workers.
             states: Where all processes report.
+            counters: Count, in the same slots.
         """
         self.kept = kept
         self.states = states
+        self.counters = counters
         for slot, process in enumerate(kept, FIRST_KEPT_SLOT):
             process.publish = partial(states.publish, slot)
+            process.begin = partial(counters.begin, slot)
+            process.on_exit = partial(counters.add, EXITS, process.name.partition(" ")[0])
         self.service = service
         self.tls = tls
         self._app = app
@@ -93,6 +102,8 @@ class Master(Arbiter):  # type: ignore[misc]  # its base is untyped
         super().__init__(app)
         # At SIGUSR2 it starts what this process was started as, `python -m sidecar` included.
         self.START_CTX["args"] = sys.orig_argv
+        self.asked_to_end: set[int] = set()
+        """Workers that were, by the ids of their processes."""
 
     def start(self) -> None:
         """Begin to listen, and remember which files of sockets are ours."""
@@ -109,6 +120,7 @@ class Master(Arbiter):  # type: ignore[misc]  # its base is untyped
             process.keep_running(partial(self._leave, process))
         self._report()
         super().manage_workers()
+        self.app.counters.memory.set_live(self.worker_slots())
 
     def _report(self) -> None:
         running = [slot for slot, each in enumerate(self.app.kept, FIRST_KEPT_SLOT) if each.pid]
@@ -128,6 +140,12 @@ class Master(Arbiter):  # type: ignore[misc]  # its base is untyped
     def worker_slots(self) -> list[int | None]:
         """Return the slots of the workers that run."""
         return [worker.slot for worker in self.WORKERS.values()]
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        """Send a signal to a worker; one that does not answer is killed, and was not asked."""
+        if sig not in {signal.SIGABRT, signal.SIGKILL}:
+            self.asked_to_end.add(pid)
+        super().kill_worker(pid, sig)
 
     def _leave(self, process: KeptProcess) -> None:
         """Close, in the process of one, what only the others use."""
@@ -159,6 +177,13 @@ def assign_slot(master: Master, worker: _Worker) -> None:
     """
     used = [*range(FIRST_KEPT_SLOT + len(master.app.kept)), *master.worker_slots()]
     worker.slot = master.app.states.free(used)
+
+
+def count_exit(master: Master, worker: _Worker) -> None:
+    """Count a worker that has ended, unless it was asked to."""
+    if worker.pid not in master.asked_to_end:
+        master.app.counters.add(EXITS, "worker")
+    master.asked_to_end.discard(worker.pid)
 
 
 def leave_sockets(master: Master, _worker: object) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog
 from sidecar.health import Reporter, SharedStates
+from sidecar.metrics import Counters
 from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.config import ServerConfig
 from sidecar.watch import CheckLoop
@@ -55,10 +56,12 @@ class WorkerStart:
     reporter: Callable[[], Reporter]
     """Returns what reports, in the process of a worker."""
     states: SharedStates
+    counters: Counters
 
     def begin(self, worker: StartedWorker) -> None:
         """Begin in the process of a worker: follow the files from here on."""
         sys.setswitchinterval(SWITCH_SECONDS)
+        self.counters.begin(worker.slot)
         seconds, config = self.settings.reload_seconds, self.config
         if config.tokens:
             config.tokens.begin()
@@ -75,7 +78,7 @@ class WorkerStart:
             _catch_up(worker, self.reloading)
         _start(worker, partial(self.reloading.start, seconds))
         if worker.slot is None:
-            LOG.warning("there are too many workers: `/readyz` and the status leave this one out")
+            LOG.warning("there are too many workers: `/readyz`, status and metrics leave one out")
             return
         report = partial(self._report, worker.slot, self.reporter())
         report()

@@ -34,6 +34,14 @@ class Operator:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
+    def text(self, path: str, **headers: str) -> str:
+        """Return the body of a response with status 200."""
+        with closing(self._connect()) as connection:
+            connection.request("GET", path, headers={**self.headers, **headers})
+            response = connection.getresponse()
+            assert response.status == 200
+            return response.read().decode()
+
     def _connect(self) -> http.client.HTTPConnection:
         (address,) = re.findall(r"operators ask at: (\S+)", self.sidecar.log())
         if address.startswith("unix:"):

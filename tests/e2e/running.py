@@ -85,7 +85,7 @@ class Sidecar:
         has yet to do so may have answered nothing.
         """
         told = []
-        for worker in self._living():
+        for worker in self.living():
             with self.standing_still(but=worker):
                 told.append(ask())
         return told
@@ -93,7 +93,7 @@ class Sidecar:
     @contextmanager
     def standing_still(self, but: int | None = None) -> Iterator[None]:
         """Let the workers do nothing, all but one."""
-        stopped = [worker for worker in self._living() if worker != but]
+        stopped = [worker for worker in self.living() if worker != but]
         try:
             for worker in stopped:
                 os.kill(worker, signal.SIGSTOP)
@@ -103,7 +103,8 @@ class Sidecar:
             for worker in stopped:
                 os.kill(worker, signal.SIGCONT)
 
-    def _living(self) -> list[int]:
+    def living(self) -> list[int]:
+        """Return the process ids of the workers that run."""
         return [worker for worker in self.workers() if _state(worker) not in _DEAD]
 
     def workers(self) -> list[int]:

@@ -37,7 +37,7 @@ def schema() -> Schema:
 
 @pytest.fixture
 def memory() -> Memory:
-    return Memory(Layout([PATH], ["busy", "late"]))
+    return Memory(Layout([PATH], ["busy", "late"]), blocks=4)
 
 
 def samples(memory: Memory) -> Samples:
@@ -153,7 +153,7 @@ def test_gauges_are_those_of_running_workers(memory: Memory) -> None:
 
 
 def test_blocks_do_not_overlap() -> None:
-    memory = Memory(Layout([], []))
+    memory = Memory(Layout([], []), blocks=5)
     last = memory.layout.size + 2 * MAX_CLASSES - 1
     for number in range(memory.blocks):
         block = memory.block(number)
@@ -166,14 +166,6 @@ def test_blocks_do_not_overlap() -> None:
 
     assert found == [(number, number, number % 256) for number in range(memory.blocks)]
     assert memory.live() == []
-
-
-def test_a_block_is_free_if_no_running_process_has_it() -> None:
-    memory = Memory(Layout([], []))
-
-    assert memory.free({0, 1, 3}) == 2
-    with pytest.raises(RuntimeError, match="processes"):
-        memory.free(range(memory.blocks))
 
 
 # --- decisions ----------------------------------------------------------------------------------
@@ -252,7 +244,7 @@ def test_long_names_end_before_the_memory_does(memory: Memory, schema: Schema) -
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.floats(min_value=0.0, max_value=20.0)))
 def test_a_bucket_has_all_durations_up_to_its_bound(durations: list[float]) -> None:
-    memory = Memory(Layout([PATH], []))
+    memory = Memory(Layout([PATH], []), blocks=2)
     counters = counters_of(memory, 1)
 
     for seconds in [*durations, *metrics.BUCKETS]:
