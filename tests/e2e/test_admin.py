@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -74,43 +73,29 @@ def test_replaced_tokens_of_operators_are_taken(guarded: Sidecar) -> None:
     assert refused == 401
 
 
-def test_one_file_may_name_callers_and_operators(root: Path) -> None:
-    tokens = keep(root / "tokens", CALLER)
-    with serving(root, *ADMIN, "--tokens", tokens, "--admin-tokens", tokens, workers=1) as sidecar:
-        assert Operator(sidecar).get("/v1/nothing", **bearer(CALLER))[0] == 404
-        assert Operator(sidecar).get("/v1/nothing")[0] == 401
-
-
-def test_others_than_this_machine_need_a_token(root: Path) -> None:
+def test_others_than_this_machine_need_a_token_and_no_certificate(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     public = ("--admin", REACHABLE, "--allow-anonymous", "yes-anyone-may-ask")
     refused = start(root, "--port", "0", *public).wait(PATIENCE)
     message = (root / "log").read_text()
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    certificate, key = authority.sign("sidecar")
+    tls = ("--certificate", str(certificate), "--key", str(key), "--client-ca", str(authority.file))
     tokens = ("--admin-tokens", keep(root / "admin-tokens", OPERATOR))
-    with serving(root, *public, *tokens, workers=1) as sidecar:
-        operator = Operator(sidecar)
-        statuses = [operator.get("/v1/nothing", **headers)[0] for headers in ({}, bearer(OPERATOR))]
+    with serving(root, *public, *tls, *tokens, workers=1) as sidecar:
+        operator = Operator(sidecar, {}, authority.context())
+        known = bearer(OPERATOR)
+        until(lambda: operator.get("/v1/status", **known)[1]["callers"]["certificate_expires"])
+        status = operator.get("/v1/status", **known)[1]
+        strange = operator.get("/v1/status")[0]
+        with pytest.raises(HTTPException):
+            Operator(sidecar).get("/healthz")  # without TLS
 
     assert refused == 2
     assert "could ask for the state of the sidecar at `0.0.0.0:0`" in message
     assert "`--admin-tokens FILE`" in message
-    assert statuses == [401, 404]
-
-
-def test_beyond_this_machine_it_speaks_tls_and_asks_for_no_certificate(
-    root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    authority = Authority(tmp_path_factory.mktemp("authority"))
-    certificate, key = authority.sign("sidecar")
-    tls = ("--certificate", str(certificate), "--key", str(key))
-    tokens = ("--admin-tokens", keep(root / "admin-tokens", OPERATOR))
-    options = (*tls, "--client-ca", str(authority.file), "--admin", REACHABLE, *tokens)
-    with serving(root, *options, workers=1) as sidecar:
-        operator = Operator(sidecar, bearer(OPERATOR), authority.context())
-        until(lambda: operator.get("/v1/status")[1]["callers"]["certificate_expires"])
-        status = operator.get("/v1/status")[1]
-        with pytest.raises(HTTPException):
-            Operator(sidecar).get("/healthz")
-
+    assert strange == 401
     expiry = status["operators"]["certificate_expires"]
     assert expiry == status["callers"]["certificate_expires"]
     assert expiry.startswith("20")
@@ -132,20 +117,22 @@ def test_a_port_that_is_taken_is_an_error_that_names_the_option(root: Path) -> N
     assert "`--admin off`" in log
 
 
-def test_without_a_listener_there_is_no_process_for_it(root: Path) -> None:
-    with serving(root, "--admin", "off", workers=1) as sidecar:
-        assert Operator(sidecar).process() == 0
-        assert "operators ask at" not in sidecar.log()
+def test_at_a_unix_socket_it_takes_the_tokens_of_callers_if_told_to_and_ends_with_its_clients(
+    root: Path,
+) -> None:
+    path, tokens = root / "admin", keep(root / "tokens", CALLER)
+    options = ("--admin", f"unix:{path}", "--tokens", tokens, "--admin-tokens", tokens)
+    with serving(root, *options, workers=1) as sidecar, socket.socket(socket.AF_UNIX) as client:
+        operator = Operator(sidecar)
+        process, mode = operator.process(), path.stat().st_mode & 0o777
+        statuses = [operator.get("/v1/status", **headers)[0] for headers in ({}, bearer(CALLER))]
+        client.connect(str(path))
+        sidecar.process.terminate()
+        ended = sidecar.process.wait(PATIENCE)
 
-
-def test_it_listens_at_a_unix_socket_and_removes_it_at_the_end(root: Path) -> None:
-    path = root / "admin"
-    with serving(root, "--admin", f"unix:{path}", workers=1) as sidecar:
-        answer, mode = Operator(sidecar).get("/healthz"), path.stat().st_mode & 0o777
-
-    assert answer == ALIVE
-    assert mode == 0o660
+    assert (mode, statuses, ended) == (0o660, [401, 200], 0)
     assert not path.exists()
+    assert not Path(f"/proc/{process}").exists()
 
 
 # --- its process --------------------------------------------------------------------------------
@@ -182,28 +169,6 @@ def test_it_outlives_killed_workers_and_a_reload_of_the_master(asked: Sidecar) -
     assert operator.process() == before
 
 
-def test_another_master_takes_over_the_listener_from_the_old_one(root: Path) -> None:
-    with serving(root, *ADMIN, workers=1) as sidecar:
-        operator = Operator(sidecar)
-        sidecar.process.send_signal(signal.SIGUSR2)
-        until(lambda: len(sidecar.workers()) == 2)
-        new = re.findall(r"Listening at: \S+ \((\d+)\)", sidecar.log())[-1]
-        try:
-            sidecar.process.terminate()
-            sidecar.process.wait(PATIENCE)
-            until(lambda: operator.get("/readyz")[0] == 200)
-            masters = [
-                each["pid"]
-                for each in operator.get("/v1/status")[1]["processes"]
-                if each["kind"] == "master"
-            ]
-        finally:
-            os.kill(int(new), signal.SIGTERM)
-            until(lambda: not Path(f"/proc/{new}").exists())
-
-    assert masters == [int(new)]
-
-
 def test_the_processes_do_not_hold_the_listeners_of_each_other(asked: Sidecar) -> None:
     operator = Operator(asked)
     worker = asked.workers()[-1]
@@ -222,23 +187,3 @@ def _listeners(pid: int) -> set[str]:
     names = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
     sockets = {name[8:-1] for name in names if name.startswith("socket:")}
     return sockets & listening
-
-
-def test_it_ends_with_its_master(root: Path) -> None:
-    with serving(root, *ADMIN, workers=1) as sidecar:
-        process = Operator(sidecar).process()
-        sidecar.process.kill()
-        until(lambda: not Path(f"/proc/{process}").exists())
-
-
-def test_it_ends_with_the_sidecar_though_a_client_is_connected(root: Path) -> None:
-    with serving(root, *ADMIN, workers=1) as sidecar:
-        operator = Operator(sidecar)
-        process = operator.process()
-        port = int(sidecar.log().partition("operators ask at: 127.0.0.1:")[2].split()[0])
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
-            sidecar.process.terminate()
-            status = sidecar.process.wait(PATIENCE)
-
-    assert status == 0
-    assert not Path(f"/proc/{process}").exists()

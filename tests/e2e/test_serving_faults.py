@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.decision_lines import lines_of_answers
-from tests.e2e.admin import ADMIN
+from tests.e2e.admin import ADMIN, Operator
 from tests.e2e.databases import make_database
 from tests.e2e.killing import children
 from tests.e2e.running import (
@@ -223,19 +223,25 @@ def test_told_to_start_its_workers_anew_it_keeps_the_last_good_answers_of_bad_fi
     assert sidecar.ask("/v1/authorize", EDIT)[1]["decision"] is True
 
 
-def test_told_to_start_another_master_it_starts_what_it_was_started_as(sidecar: Sidecar) -> None:
-    """Both listen at the same socket; then the old one is stopped, as at an upgrade."""
-    sidecar.process.send_signal(signal.SIGUSR2)
-    until(lambda: len(sidecar.workers()) == 4)
-    new = re.findall(r"Listening at: \S+ \((\d+)\)", sidecar.log())[-1]
-    try:
-        sidecar.process.terminate()
-        status = sidecar.process.wait(PATIENCE)
-        told = sidecar.ask("/v1/authorize", EDIT)
-    finally:
-        os.kill(int(new), signal.SIGTERM)
+def test_told_to_start_another_master_it_starts_what_it_was_started_as(root: Path) -> None:
+    """Both listen at the same sockets; then the old one is stopped, as at an upgrade."""
+    with serving(root, *ADMIN) as sidecar:
+        operator = Operator(sidecar)
+        sidecar.process.send_signal(signal.SIGUSR2)
+        until(lambda: len(sidecar.workers()) == 4)
+        new = int(re.findall(r"Listening at: \S+ \((\d+)\)", sidecar.log())[-1])
+        try:
+            sidecar.process.terminate()
+            status = sidecar.process.wait(PATIENCE)
+            told = sidecar.ask("/v1/authorize", EDIT)
+            until(lambda: operator.get("/readyz")[0] == 200)
+            processes = operator.get("/v1/status")[1]["processes"]
+        finally:
+            os.kill(new, signal.SIGKILL)
+        until(lambda: not any(_lives(each["pid"]) for each in processes))
 
     assert (status, told[0], told[1]["decision"]) == (0, 200, True)
+    assert [each["pid"] for each in processes if each["kind"] == "master"] == [new]
 
 
 def _lives(pid: int) -> bool:
