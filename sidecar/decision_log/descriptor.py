@@ -7,9 +7,14 @@ import fcntl
 import os
 import select
 import stat
+from contextlib import suppress
+from time import sleep
 
 WAIT_MS = 1000
 """How long a pipe whose reader has fallen behind is waited for."""
+
+WRITE_SECONDS = 0.005
+"""Longer than a line grows by nothing that is being written."""
 
 
 class Descriptor:
@@ -39,6 +44,24 @@ class Descriptor:
         """Tell whether it is the file of a status."""
         return status is not None and (status.st_dev, status.st_ino) == self._identity
 
+    def lock(self) -> bool:
+        """Lock the file, also against other starts of the sidecar; False if another has the lock.
+
+        Where the file system has no locks, it counts as locked.
+        """
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def unlock(self) -> None:
+        """Unlock the file."""
+        with suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
     def status(self) -> os.stat_result:
         """Return the present status."""
         return os.fstat(self._descriptor)
@@ -46,10 +69,17 @@ class Descriptor:
     def ends_within_a_line(self, size: int) -> bool:
         """Tell whether somebody, who may be dead by now, wrote a part of a line.
 
+        Another start of the sidecar may be in the middle of a write: it is waited for.
+
         Args:
             size: The present size in bytes.
         """
-        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+        while size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n":
+            sleep(WRITE_SECONDS)
+            before, size = size, self.status().st_size
+            if size == before:
+                return True
+        return False
 
     def write(self, lines: bytes) -> int:
         """Write all, or what a pipe takes at once, which is not waited for for ever.

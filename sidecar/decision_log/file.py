@@ -148,9 +148,11 @@ class LineFile:
         if self._rotation is not None and status and self._rotation.is_due(status, more):
             if not wait:
                 raise LogBusyError
-            if self._rotation.rename():
+            if self._file is None:
+                self._file, self._end = self._open(), -1
+            if self._rotation.rename(self._file, more):
                 rotation = self._rotation
-                self._close_moved(None)
+            self._close_moved(status := self._status())
         if self._file is None:
             self._file, self._end = self._open(), -1
             self.regular = self._file.regular

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
+from sidecar.decision_log.descriptor import Descriptor
+
 LOG = logging.getLogger("sidecar")
 
 RETRY_SECONDS = 10.0
@@ -72,15 +74,29 @@ class Rotation:
         seconds = limits.max_seconds
         return seconds is not None and self._clock() // seconds > status.st_mtime // seconds
 
-    def rename(self) -> bool:
-        """Rename the file; tell whether that was possible."""
+    def rename(self, file: Descriptor, more: int) -> bool:
+        """Rename the file, if no other start of the sidecar does or did; tell whether it is done.
+
+        Args:
+            file: The one that was found to be due, opened.
+            more: How many bytes are to be appended.
+        """
+        if not file.lock():
+            return False
         try:
+            status = self._path.stat()
+            if not file.is_at(status) or not self.is_due(status, more):
+                return False
             self._path.rename(self._new_name())
+        except FileNotFoundError:  # others were faster
+            return False
         except (OSError, OverflowError) as error:  # there is no name behind the end of time
             reason = getattr(error, "strerror", None) or str(error)
             LOG.warning("the decision log %s cannot be renamed: %s", self._path, reason)
             self._retry_at = monotonic() + RETRY_SECONDS
             return False
+        finally:
+            file.unlock()
         return True
 
     def _new_name(self) -> Path:

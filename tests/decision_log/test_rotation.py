@@ -195,6 +195,32 @@ def test_processes_that_rotate_at_once_lose_no_line(tmp_path: Path) -> None:
     assert all(sum(map(len, each)) <= 8_000 for each in files)
 
 
+def test_starts_of_the_sidecar_that_rotate_at_once_leave_lines_in_their_order(
+    tmp_path: Path,
+) -> None:
+    """While one takes over from another, both write to the same file, each in its own turns."""
+    path = tmp_path / "log"
+
+    def work() -> None:
+        children = []
+        for _ in range(4):
+            if not (child := os.fork()):
+                log = log_at(path, Limits(max_bytes=3_000))
+                for _ in range(150):
+                    log.write([search(log, 700)])
+                log.end()
+                os._exit(0)
+            children.append(child)
+        assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+
+    in_process(work)
+
+    files = all_lines(path)
+    result = verified(*files)
+    assert (result.faults, result.doubts, len(result.chains)) == ([], {}, 4)
+    assert len(files) > 20
+
+
 def test_files_that_others_renamed_belong_to_the_chain(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = log_at(path, Limits())
