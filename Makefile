@@ -67,6 +67,7 @@ test-system: .venv/testing .venv/proxies ## What needs more than the locks: anot
 # Debian's servers, which nobody needs to start: the tests do.
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
 	@{ command -v systemd-analyze && command -v docker-compose; } >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd docker-compose; }
+	@command -v promtool >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends prometheus; }
 	@$(PROXIES)
 	@ls /usr/sbin/rsyslogd >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends rsyslog; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
