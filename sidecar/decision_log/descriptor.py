@@ -13,7 +13,7 @@ from time import sleep
 WAIT_MS = 1000
 """How long a pipe whose reader has fallen behind is waited for."""
 
-WRITE_SECONDS = 0.005
+WRITE_SECONDS = 0.05
 """Longer than a line grows by nothing that is being written."""
 
 
