@@ -32,6 +32,9 @@ class Kind(Enum):
     REFERENCE = "reference"
     SET = "set"
 
+    # By identity, as members are compared: that of `Enum` hashes the name, in Python.
+    __hash__ = object.__hash__
+
 
 ORDERED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.INSTANT})
 """Kinds whose values `<` and `>=` compare."""
