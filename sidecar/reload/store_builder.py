@@ -172,6 +172,9 @@ class BuildProcess:
             with _ending():
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 end_before_others(BUILDER_SCORE)
+                # Where memory ends in an extension written in Rust, writing where it was would need
+                # some more, and the process would wait for itself.
+                os.environ["RUST_BACKTRACE"] = "0"  # noqa: TID251  of a process of our own
                 gc.disable()  # rows hold no cycles, and there are millions of them
                 os.close(self._read)
                 result = pickle.dumps(_built(build))
