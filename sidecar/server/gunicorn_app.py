@@ -18,7 +18,7 @@ from sidecar.admin import create_admin_app
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog
 from sidecar.errors import InvalidSettingError
-from sidecar.health import Reporter, SharedStates
+from sidecar.health import Health, Reporter, SharedStates
 from sidecar.http import (
     Access,
     Paging,
@@ -54,7 +54,7 @@ from sidecar.server.master import (
 from sidecar.server.service import Service
 from sidecar.server.sockets import is_local, listen
 from sidecar.server.worker import Worker
-from sidecar.server.worker_start import StartedWorker, WorkerStart
+from sidecar.server.worker_start import OwnReport, StartedWorker, WorkerStart
 
 LOG = logging.getLogger("sidecar")
 
@@ -103,7 +103,12 @@ def serve(settings: Settings) -> None:
         look=reloading.look if isinstance(reloading, StoredReloading) else None,
         log=log,
     )
-    access, verifier = Access(config.tokens), _verifier(config)
+    access, verifier, report = Access(config.tokens), _verifier(config), OwnReport(states)
+
+    def health() -> Health:
+        report.publish()
+        return pages.health()
+
     app = create_app(
         reloading,
         limits=limits,
@@ -115,7 +120,7 @@ def serve(settings: Settings) -> None:
         max_staleness=max_staleness,
         min_revision_seconds=settings.min_revision_seconds,
         request_look=follower.request_look if follower else None,
-        health=pages.health,
+        health=health,
     )
     # What all workers share is never looked at by their garbage collectors, and stays shared.
     gc.collect()
@@ -135,7 +140,7 @@ def serve(settings: Settings) -> None:
     )
     if follower:
         follower.on_look = partial(_count_look, counters)
-    begin = WorkerStart(settings, config, reloading, log, reporter, states, counters).begin
+    begin = WorkerStart(settings, config, reloading, log, reporter, report, counters).begin
     options = _options(settings, config, begin)
     if log:
         options["worker_exit"] = partial(_end, log)

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from threading import Thread
+from threading import Lock, Thread
 from typing import Protocol
 
 from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog
-from sidecar.health import Reporter, SharedStates
+from sidecar.health import ProcessState, Reporter, SharedStates
 from sidecar.metrics import Counters
 from sidecar.reload import Reloading, StoredReloading
 from sidecar.server.config import ServerConfig
@@ -29,7 +29,7 @@ LOG_SECONDS = 1.0
 """How often a process looks whether its decision log has been moved or deleted."""
 
 REPORT_SECONDS = 0.25
-"""How often a worker reports. `/readyz` is so late at most."""
+"""How often a worker reports: what others tell of it is so late at most."""
 
 
 class StartedWorker(Protocol):
@@ -45,6 +45,32 @@ class StartedWorker(Protocol):
         """Tell gunicorn that the process lives."""
 
 
+class OwnReport:
+    """What a worker reports of itself: each `REPORT_SECONDS`, and before it answers `/readyz`."""
+
+    def __init__(self, states: SharedStates) -> None:
+        self._states = states
+        self._report: Callable[[], ProcessState] | None = None
+        self._slot = 0
+        self._turn = Lock()
+
+    def begin(self, slot: int, report: Callable[[], ProcessState]) -> None:
+        """Report from now on.
+
+        Args:
+            slot: Where.
+            report: Returns the state of this process.
+        """
+        self._slot, self._report = slot, report
+        self.publish()
+
+    def publish(self) -> None:
+        """Report now, in a process that has begun."""
+        if self._report is not None:
+            with self._turn:
+                self._states.publish(self._slot, self._report())
+
+
 @dataclass(frozen=True)
 class WorkerStart:
     """All that the threads of a worker need."""
@@ -55,7 +81,7 @@ class WorkerStart:
     log: DecisionLog | None
     reporter: Callable[[], Reporter]
     """Returns what reports, in the process of a worker."""
-    states: SharedStates
+    report: OwnReport
     counters: Counters
 
     def begin(self, worker: StartedWorker) -> None:
@@ -80,12 +106,9 @@ class WorkerStart:
         if worker.slot is None:
             LOG.warning("there are too many workers: `/readyz`, status and metrics leave one out")
             return
-        report = partial(self._report, worker.slot, self.reporter())
-        report()
-        _start(worker, partial(CheckLoop("the report of a worker", report).start, REPORT_SECONDS))
-
-    def _report(self, slot: int, reporter: Reporter) -> None:
-        self.states.publish(slot, reporter.report())
+        self.report.begin(worker.slot, self.reporter().report)
+        loop = CheckLoop("the report of a worker", self.report.publish)
+        _start(worker, partial(loop.start, REPORT_SECONDS))
 
 
 def _start(worker: StartedWorker, begin: Callable[[], None]) -> None:
