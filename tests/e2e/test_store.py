@@ -198,7 +198,7 @@ def test_a_store_that_is_damaged_in_use_is_built_anew(
     """Meanwhile there is the right answer or none, and nobody needs to start anything again."""
     with following(root) as sidecar:
         execute(root / "facts.sqlite", DEMOTE)
-        until(lambda: answer(sidecar) is False)
+        until(lambda: sidecar.each(lambda: answer(sidecar)) == [False, False])
         (path,) = (root / "store" / "0").glob("*.facts")
         token = sidecar.ask("/v1/authorize", BOB)[1]["revisions"]["data"]
 
