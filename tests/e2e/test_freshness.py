@@ -49,6 +49,7 @@ def test_while_the_mount_cannot_be_taken_nothing_is_allowed_from_facts_that_grew
         os.mkfifo(users)  # nobody must wait for its writer
         until(lambda: each_within(BOUND / 2) == stale)
         until(lambda: sidecar.each(lambda: sidecar.ready()[0]) == [503, 503])
+        until(lambda: each(*native) == stale)  # one worker makes all of them say 503
         beyond = (each(*native), each(*standard))
         asked = {"subject": "user:ana", "resource": "account:acme"}
         listed = sidecar.each(lambda: sidecar.ask("/v1/permissions", asked))
