@@ -87,6 +87,8 @@ class Reloading:
         self._packs = Packs(source, prepare, clock)
         self._fingerprints = Fingerprints()
         self._stability = StabilityMonitor(clock)
+        self.on_pair: Callable[[], None] = lambda: None
+        """Called when there is another pair."""
         self._lock = Lock()
         """Held while the pair is changed."""
         self._pair: Pair | None = None
@@ -379,6 +381,7 @@ class Reloading:
         if pair != self._pair:
             self._counts.used(self._pair, pair)
             self._pair = pair
+            self.on_pair()
             self._log_pair(pair)
             for problem in self._bad_rows():
                 LOG.error("taken: %s", problem)

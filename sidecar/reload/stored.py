@@ -69,6 +69,8 @@ class StoredReloading:
         self._shared = shared
         self._clock = clock
         self._counts = ReloadCounts(counters)
+        self.on_pair: Callable[[], None] = lambda: None
+        """Called when there is another pair."""
         self._lock = Lock()
         """Held while the pair is changed."""
         self._pair: Pair | None = None
@@ -235,14 +237,15 @@ class StoredReloading:
                 continue
             self._file = file
             snapshot = StoredSnapshot(file)
-            if self._pack is not pack:
+            pair, is_new = Pair(pack.policy, snapshot), self._pack is not pack
+            self._counts.used(self._pair, pair)
+            self._pack, self._pair = pack, pair
+            self.on_pair()
+            if is_new:
                 LOG.info(
                     "answering from policy %s and data %s", pack.policy.revision, snapshot.revision
                 )
                 self._shared.put(SharedPack(pack.moment, pack.content), None)
-            pair = Pair(pack.policy, snapshot)
-            self._counts.used(self._pair, pair)
-            self._pack, self._pair = pack, pair
             return
 
     def _open(self, layout: Layout) -> StoreFile | None:

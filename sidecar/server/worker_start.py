@@ -46,7 +46,10 @@ class StartedWorker(Protocol):
 
 
 class OwnReport:
-    """What a worker reports of itself: each `REPORT_SECONDS`, and before it answers `/readyz`."""
+    """What a worker reports of itself.
+
+    It does so each `REPORT_SECONDS`, when it takes another pair, and before it answers `/readyz`.
+    """
 
     def __init__(self, states: SharedStates) -> None:
         self._states = states
@@ -107,6 +110,7 @@ class WorkerStart:
             LOG.warning("there are too many workers: `/readyz`, status and metrics leave one out")
             return
         self.report.begin(worker.slot, self.reporter().report)
+        self.reloading.on_pair = self.report.publish
         loop = CheckLoop("the report of a worker", self.report.publish)
         _start(worker, partial(loop.start, REPORT_SECONDS))
 
