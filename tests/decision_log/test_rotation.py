@@ -169,24 +169,33 @@ def test_a_file_that_somebody_else_has_named_keeps_no_line_from_being_written(
     assert sum(each.read_bytes().count(b'"found"') for each in whole) == 3
 
 
+def at_once(processes: int, work: Callable[[], None]) -> None:
+    """Do the same in several processes, which begin before any of them has ended."""
+
+    def start() -> None:
+        children = []
+        for _ in range(processes):
+            if not (child := os.fork()):
+                work()
+                os._exit(0)
+            children.append(child)
+        assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+
+    in_process(start)
+
+
 def test_processes_that_rotate_at_once_lose_no_line(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = log_at(path, Limits(max_bytes=8_000))
 
     def work() -> None:
-        children = []
-        for _ in range(3):
-            if not (child := os.fork()):
-                for _ in range(60):
-                    with suppress(LogBusyError):
-                        log.write([search(log, 700)], wait=False)
-                    log.write([search(log, 700)])
-                log.end()
-                os._exit(0)
-            children.append(child)
-        assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+        for _ in range(60):
+            with suppress(LogBusyError):
+                log.write([search(log, 700)], wait=False)
+            log.write([search(log, 700)])
+        log.end()
 
-    in_process(work)
+    at_once(3, work)
 
     files = all_lines(path)
     result = verified(*files)
@@ -202,18 +211,12 @@ def test_starts_of_the_sidecar_that_rotate_at_once_leave_lines_in_their_order(
     path = tmp_path / "log"
 
     def work() -> None:
-        children = []
-        for _ in range(4):
-            if not (child := os.fork()):
-                log = log_at(path, Limits(max_bytes=3_000))
-                for _ in range(150):
-                    log.write([search(log, 700)])
-                log.end()
-                os._exit(0)
-            children.append(child)
-        assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+        log = log_at(path, Limits(max_bytes=3_000))
+        for _ in range(150):
+            log.write([search(log, 700)])
+        log.end()
 
-    in_process(work)
+    at_once(4, work)
 
     files = all_lines(path)
     result = verified(*files)
