@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 from bench import inprocess
 from bench.servers import CERBOS, LOGGED, SIDECAR, Row
@@ -13,11 +14,32 @@ Round = Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What a figure is compared with."""
+
+    comparison: Literal["at least", "at most", "under"]
+    figure: float
+
+    def holds(self, measured: float) -> bool:
+        """Return whether a measured figure holds the bound."""
+        match self.comparison:
+            case "at least":
+                return measured >= self.figure
+            case "at most":
+                return measured <= self.figure
+            case "under":
+                return measured < self.figure
+
+    def __str__(self) -> str:
+        return f"{self.comparison} {self.figure:.3g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One target: what is compared, the ratio that was measured, and whether it holds."""
 
     what: str
-    target: str
+    target: Bound
     ratio: str
     holds: bool
 
@@ -56,11 +78,11 @@ def over_http(rounds: Sequence[Round]) -> Iterator[Verdict]:
     for server, traffic, factor in _THROUGHPUT:
         ratios = _ratios(rounds, server, traffic, lambda row: row.throughput)
         what = f"{server}, {traffic}: throughput to Cerbos'"
-        yield _verdict(what, f"at least {factor}", ratios, lambda ratio, f=factor: ratio >= f)
+        yield _verdict(what, Bound("at least", factor), ratios)
     for traffic, part in _P99:
         ratios = _ratios(rounds, SIDECAR, traffic, lambda row: row.p99)
         what = f"{SIDECAR}, {traffic}: p99 to Cerbos'"
-        yield _verdict(what, f"at most 1/{part}", ratios, lambda ratio, p=part: ratio <= 1 / p)
+        yield _verdict(what, Bound("at most", 1 / part), ratios)
 
 
 def in_process(micro: Mapping[str, float]) -> Verdict:
@@ -68,21 +90,16 @@ def in_process(micro: Mapping[str, float]) -> Verdict:
     ratio = micro[inprocess.UNCACHED] / micro[inprocess.DICTIONARY]
     return _verdict(
         "in process: an uncached decision to a dictionary look-up",
-        f"at most {MOST_OF_A_DICTIONARY}",
+        Bound("at most", MOST_OF_A_DICTIONARY),
         [ratio],
-        lambda measured: measured <= MOST_OF_A_DICTIONARY,
     )
 
 
 def compiling(seconds: Mapping[int, float]) -> Iterator[Verdict]:
     """Judge how compiling grows with the number of types."""
     growth = seconds[40] / seconds[10]
-    yield _verdict(
-        "compiling 40 types to compiling 10", "at most 5", [growth], lambda ratio: ratio <= 5
-    )
-    yield _verdict(
-        "seconds to compile 100 types", "under 10", [seconds[100]], lambda taken: taken < 10
-    )
+    yield _verdict("compiling 40 types to compiling 10", Bound("at most", 5), [growth])
+    yield _verdict("seconds to compile 100 types", Bound("under", 10), [seconds[100]])
 
 
 def find(rows: Round, server: str, traffic: str) -> Row:
@@ -105,9 +122,7 @@ def _ratios(
     ]
 
 
-def _verdict(
-    what: str, target: str, ratios: Sequence[float], judge: Callable[[float], bool]
-) -> Verdict:
+def _verdict(what: str, bound: Bound, ratios: Sequence[float]) -> Verdict:
     middle = median(ratios)
     spread = f" ({min(ratios):.3g} to {max(ratios):.3g})" if len(ratios) > 1 else ""
-    return Verdict(what, target, f"{middle:.3g}{spread}", judge(middle))
+    return Verdict(what, bound, f"{middle:.3g}{spread}", bound.holds(middle))
