@@ -58,6 +58,8 @@ class Seen:
                     connection = sidecar.connect()
                 status, _ = ask(connection, "/v1/authorize", said)
             except (http.client.HTTPException, OSError):
+                if connection is not None:
+                    connection.close()
                 connection = None
                 with self.lock:
                     self.broken += 1
