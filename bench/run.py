@@ -115,7 +115,10 @@ def _text(
         "",
         *_table(
             ("", "what", "measured", "target"),
-            [("holds" if v.holds else "**missed**", v.what, v.ratio, str(v.target)) for v in verdicts],
+            [
+                ("holds" if v.holds else "**missed**", v.what, v.ratio, str(v.target))
+                for v in verdicts
+            ],
         ),
         "",
         "## Over HTTP (medians)",

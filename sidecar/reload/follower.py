@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,10 +34,11 @@ from sidecar.facts.store.file import (
 from sidecar.facts.store.layout import Layout
 from sidecar.facts.store.pages import check_pages
 from sidecar.facts.store.reports import bad_rows, refused_for
+from sidecar.reload.builds import Builds
 from sidecar.reload.packs import RETRY_SECONDS, Pack, Packs
 from sidecar.reload.reloader import WAITING
 from sidecar.reload.shared_look import SharedLooks
-from sidecar.reload.store_builder import BuildProcess, Built, build_store, publish_store
+from sidecar.reload.store_builder import publish_store
 from sidecar.reload.store_guard import StoreGuard
 from sidecar.reload.wakeup import Wakeup
 from sidecar.watch import elapsed
@@ -54,9 +54,6 @@ call that led to no change, up to the interval of the looks: some wait for what 
 
 READERS_SECONDS = 10.0
 """Seconds between two removals of the read transactions that dead processes have left."""
-
-MAX_PAUSE_SECONDS = 300.0
-"""Seconds after which a build that had too little memory is tried again, at most."""
 
 _PATIENCE = 5
 """How many times as long as a refused attempt took the next one is put off."""
@@ -118,13 +115,9 @@ class Follower:
         """When the source was last known to have all that the store holds, and no more."""
         self._retry_at = 0.0
         """When to try refused changes again."""
-        self._build: _Build | None = None
-        self._cut_off = 0
-        """How many builds in sequence have had too little memory."""
-        self._refused: _Refused | None = None
+        self._builds = Builds(stores, clock)
         self._problems: tuple[Problem, ...] = ()
         """Why the newest changes are not in use."""
-        self._build_problems: tuple[Problem, ...] = ()
         self._bad_rows: tuple[Problem, ...] = ()
         """Those that the store has taken."""
         self._reported: tuple[Problem, ...] = ()
@@ -160,12 +153,12 @@ class Follower:
     def progress(self) -> Progress:
         """Return how far the follower has come."""
         meta = self._meta
-        source = self._source or (self._build and self._build.source)
+        source = self._source or (self._builds.running and self._builds.running.source)
         return Progress(
             source.name if source else "",
             None if meta is None else Position.parse(meta.position),
             "" if meta is None else meta.revision,
-            self._build is not None,
+            self._builds.running is not None,
         )
 
     def wait(self, seconds: float, wakeup: Wakeup) -> None:
@@ -180,9 +173,7 @@ class Follower:
 
     def close(self) -> None:
         """Stop to follow."""
-        if self._build is not None:
-            self._build.process.stop()
-            self._build.source.close()
+        self._builds.stop()
         if self._source is not None:
             self._source.close()
         if self._store is not None:
@@ -196,10 +187,9 @@ class Follower:
             return
         if self._store is not None and self._store.layout.digest == newest.layout.digest:
             self._pack = newest
-            if self._refused is not None and self._refused.layout != newest.layout.digest:
-                self._refused, self._build_problems = None, ()
-        elif self._build is None and not self._open(newest) and self._is_due(newest.layout):
-            self._begin_build(newest)
+            self._builds.forget_refused(kept=newest.layout)
+        elif self._builds.running is None and not self._open(newest):
+            self._build(newest)
 
     def _open(self, pack: Pack) -> bool:
         """Open the store of a pack; return whether there is a usable one."""
@@ -234,8 +224,8 @@ class Follower:
         if self._store is not None:
             self._store.close()
         self._pack, self._store, self._meta, self._source = pack, store, meta, source
-        self._retry_at, self._problems, self._build_problems = 0.0, (), ()
-        self._refused, self._lost = None, None
+        self._retry_at, self._problems, self._lost = 0.0, (), None
+        self._builds.forget_refused()
         self._complete_until = meta.looked
         with store.reading() as transaction:
             self._bad_rows = bad_rows(transaction, store.layout)
@@ -262,7 +252,7 @@ class Follower:
         if store is None or pack is None or self._guard is None:
             return
         self._guard.require_intact()
-        if not store.is_in_place() and self._is_due(store.layout):
+        if not store.is_in_place() and self._builds.is_due(store.layout):
             LOG.error("the store `%s` has been removed and is built anew", store.path)
             remove(store.path)  # others must not open what is left of it
             self._begin_build(pack)
@@ -281,36 +271,14 @@ class Follower:
 
     # --- building -------------------------------------------------------------------------------
 
-    def _is_due(self, layout: Layout) -> bool:
-        """Return whether to build a store: what was refused is not read again unchanged."""
-        if self._build is not None:
-            return False
-        refused = self._refused
-        if refused is None or refused.layout != layout.digest:
-            return True
-        if self._clock() < refused.retry_at:
-            return False
-        if not self._cut_off:
-            refused.retry_at = self._clock() + RETRY_SECONDS
-        if refused.position is None:
-            return True
-        try:
-            return refused.source.look(refused.position).state is LookState.CHANGED
-        except InvalidDocumentsError as error:
-            self._build_problems = error.problems
-            return False
+    def _build(self, pack: Pack) -> None:
+        """Begin to build the store of a pack, if it is due."""
+        if self._builds.is_due(pack.layout):
+            self._begin_build(pack)
 
     def _begin_build(self, pack: Pack) -> None:
-        layout, source, number = pack.layout, self._source_of(pack), self._next_number()
-        stores, replaced = self._stores, self._meta or self._lost
-
-        def build() -> Built:
-            return build_store(stores, layout, source, number, replaced)
-
-        LOG.info("reading all rows of %s", source.name)
-        # A process that was killed leaves its files, which would fill the disk in the end.
-        self._stores.remove_all_but({self._store.path} if self._store else set())
-        self._build = _Build(pack, source, self._number(), BuildProcess(build))
+        replaced = self._meta or self._lost
+        self._builds.begin(pack, self._source_of(pack), self._next_number(), replaced, self._store)
 
     def _next_number(self) -> int:
         """Return the number of the first revision of a store: it was never used before."""
@@ -322,18 +290,17 @@ class Follower:
 
     def _finish_build(self) -> None:
         """Take the store that was built, once it is complete."""
-        if self._build is None or self._build.process.is_running():
+        ended = self._builds.take_ended()
+        if ended is None:
             return
-        build, self._build = self._build, None
-        source, layout = build.source, build.pack.layout
-        built = build.process.outcome(source.name)
+        build, built = ended
         if built.path is None:
-            self._cut_off = self._cut_off + 1 if built.was_cut_off else 0
-            self._refuse(layout, source, built.position, built.problems)
+            self._builds.refuse(build, built.position, built.problems)
             return
+        source, layout = build.source, build.pack.layout
         if too_early := self._not_yet(built.path, layout):
             remove(built.path)
-            self._refuse(layout, source, built.position, too_early)
+            self._builds.refuse(build, built.position, too_early)
             return
         replaced = self._meta if self._number() != build.number else None
         try:
@@ -349,9 +316,8 @@ class Follower:
             remove(built.path)
             place = str(self._stores.path)
             problems = getattr(error, "problems", (Problem(place, 0, str(error)),))
-            self._refuse(layout, source, None, problems)
+            self._builds.refuse(build, None, problems)
             return
-        self._cut_off = 0
         LOG.info("all rows of %s have been read", source.name)
         self._take(build.pack, StoreFile(path, layout, writable=True), meta, source)
         self._looks.publish(meta.number, meta.looked)
@@ -367,25 +333,6 @@ class Follower:
                 return refused_for((transaction, layout), (present, used.layout))
         finally:
             built.close()
-
-    def _refuse(
-        self,
-        layout: Layout,
-        source: Source,
-        position: Position | None,
-        problems: tuple[Problem, ...],
-    ) -> None:
-        pause = RETRY_SECONDS
-        if self._cut_off:
-            # To read everything burdens the source, and the memory is likely to be what it was.
-            pause = min(RETRY_SECONDS * 2 ** (self._cut_off - 1), MAX_PAUSE_SECONDS)
-            problems = tuple(
-                Problem(each.file, each.line, f"{each.message}; it is tried again in {pause:.0f} s")
-                for each in problems
-            )
-        retry_at = self._clock() + pause
-        self._refused = _Refused(layout.digest, source, position, retry_at)
-        self._build_problems = problems
 
     # --- changes --------------------------------------------------------------------------------
 
@@ -446,8 +393,8 @@ class Follower:
             self._retry_at = now + min(RETRY_SECONDS, (now - begin) * _PATIENCE)
             return
         if changes is None:
-            if self._pack is not None and self._is_due(self._pack.layout):
-                self._begin_build(self._pack)
+            if self._pack is not None:
+                self._build(self._pack)
             return
         self._meta, self._problems, self._bad_rows = meta, (), bad
         self._complete_until, self._pause = moment, PAUSE_SECONDS
@@ -456,7 +403,7 @@ class Follower:
     # --- problems -------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        waiting = self._build_problems
+        waiting = self._builds.problems
         if self._meta is not None and self._packs.newest is not self._pack:
             waiting = tuple(
                 Problem(problem.file, problem.line, f"{WAITING}: {problem.message}")
@@ -473,26 +420,3 @@ class Follower:
                 LOG.info("nothing is wrong with the facts any more")
             self._reported = problems
             self._looks.report(self._clock(), problems)
-
-
-@dataclass(frozen=True, slots=True)
-class _Build:
-    """A store that is being built."""
-
-    pack: Pack
-    source: Source
-    number: int
-    """The number of the revision in use when it began."""
-    process: BuildProcess
-
-
-@dataclass(slots=True)
-class _Refused:
-    """A store that could not be built."""
-
-    layout: str
-    """The digest of its layout."""
-    source: Source
-    position: Position | None
-    """The position of the rows, if they could be read."""
-    retry_at: float
