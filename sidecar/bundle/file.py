@@ -8,9 +8,7 @@ lead to them, and nothing in the file depends on the time or on the machine.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +31,7 @@ from sidecar.bundle.model import (
 )
 from sidecar.diagram.nodes import LEAVES, Node, Test
 from sidecar.errors import InvalidPackError, Problem
+from sidecar.files import replace_file
 from sidecar.routes import routes_of
 from sidecar.schema import Value
 from sidecar.schema.loader import schema_of
@@ -124,18 +123,7 @@ def write_bundle(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # Bundles hold no secrets; `mkstemp` lets nobody else read, the server's user included.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(path, content, 0o644)  # bundles hold no secrets
 
 
 class _Numbering:
