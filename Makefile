@@ -49,6 +49,7 @@ test: .venv/testing ## All that must pass: lint, types, architecture, tests, pol
 
 lint: .venv/testing ## Formatting, lint, types, architecture, the Dockerfile
 	$(BIN)/ruff format --check .
+	$(BIN)/sidecar fmt --check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

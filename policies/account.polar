@@ -15,25 +15,25 @@ resource Account {
   # R4, the role matrix: a line for each permission, a column for each role. What is not listed is
   # denied. An admin has all three columns and what follows them; an owner has all of it.
   #
-  # DEVELOPER                          FINANCE ANALYST                          SUPPORT
-  "numbers.view" if "developer";                                                "numbers.view" if "support";
+  # DEVELOPER                          FINANCE ANALYST                           SUPPORT
+  "numbers.view" if "developer";                                                 "numbers.view" if "support";
   "numbers.edit" if "developer";
-                                       "cards.view" if "finance_analyst";       "cards.view" if "support";
+                                       "cards.view" if "finance_analyst";        "cards.view" if "support";
                                        "cards.edit" if "finance_analyst";
-                                       "recharges.view" if "finance_analyst";   "recharges.view" if "support";
+                                       "recharges.view" if "finance_analyst";    "recharges.view" if "support";
                                        "recharges.create" if "finance_analyst";
-                                       "billing.view" if "finance_analyst";     "billing.view" if "support";
+                                       "billing.view" if "finance_analyst";      "billing.view" if "support";
                                        "billing.edit" if "finance_analyst";
-  "settings.view" if "developer";                                               "settings.view" if "support";
-  "settings.edit" if "developer";                                               "settings.edit" if "support";
+  "settings.view" if "developer";                                                "settings.view" if "support";
+  "settings.edit" if "developer";                                                "settings.edit" if "support";
   "credentials.view" if "developer";
   "credentials.edit" if "developer";
-  "applications.view" if "developer";                                           "applications.view" if "support";
+  "applications.view" if "developer";                                            "applications.view" if "support";
   "applications.edit" if "developer";
-  "logs.view" if "developer";                                                   "logs.view" if "support";
+  "logs.view" if "developer";                                                    "logs.view" if "support";
                                        "pricing.view" if "finance_analyst";
-  "switch" if "developer";             "switch" if "finance_analyst";           "switch" if "support";
-  "set_default" if "developer";        "set_default" if "finance_analyst";      "set_default" if "support";
+  "switch" if "developer";             "switch" if "finance_analyst";            "switch" if "support";
+  "set_default" if "developer";        "set_default" if "finance_analyst";       "set_default" if "support";
 
   # The last two lines, R16, R17, R18: whoever has any role may switch to the account and make it the
   # default. A search for "switch" lists all accounts that a user can reach.

@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "diff",
     "explain",
+    "fmt",
     "log",
     "matrix",
     "mutate",
