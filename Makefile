@@ -64,13 +64,14 @@ coverage: .venv/testing ## The same tests with branch coverage, which takes half
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-system: .venv/testing .venv/proxies ## What needs more than the locks: another Python, PostgreSQL, systemd, proxies
+test-system: .venv/testing .venv/proxies .venv/browser ## What needs more than the locks: another Python, PostgreSQL, systemd, proxies, a browser
 # Debian's servers, which nobody needs to start: the tests do.
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql pgbouncer; }
 	@{ command -v systemd-analyze && command -v docker-compose; } >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd docker-compose; }
 	@command -v promtool >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends prometheus; }
 	@$(PROXIES)
 	@ls /usr/sbin/rsyslogd >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends rsyslog; }
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; }
 	$(BYTECODE) $(BIN)/python -m pytest tests/system
 
 soak: .venv/testing ## Five minutes of random writes and faults, every answer checked against a model
@@ -143,6 +144,7 @@ lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows int
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --constraint requirements-dev.lock --group audit --output-file requirements-audit.lock
 	$(LOCK) --constraint requirements-dev.lock --group proxies --output-file requirements-proxies.lock
+	$(LOCK) --constraint requirements-dev.lock --group browser --output-file requirements-browser.lock
 	$(LOCK) --constraint requirements-dev.lock --group bench --output-file requirements-bench.lock pyproject.toml
 
 clean: ## Remove all that make made
@@ -168,6 +170,14 @@ clean: ## Remove all that make made
 .venv/proxies: requirements-proxies.lock .venv/testing
 	@echo "installing Envoy by requirements-proxies.lock"
 	@$(PIP_INSTALL) $(LOCKED) --no-compile -r requirements-proxies.lock
+	@touch $@
+
+# What drives a browser, and the rules by which a page is checked for accessibility.
+.venv/browser: requirements-browser.lock tests/system/page/package.json .venv/testing
+	@echo "installing Playwright by requirements-browser.lock, and axe-core"
+	@$(PIP_INSTALL) $(LOCKED) --no-compile -r requirements-browser.lock
+	@mkdir -p .venv/axe && cp tests/system/page/package.json tests/system/page/package-lock.json .venv/axe
+	@cd .venv/axe && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # The solver, which only reviewers' tools need; those of `make test` have it too.

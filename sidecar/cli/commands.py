@@ -21,6 +21,7 @@ COMMANDS = (
     "log",
     "matrix",
     "mutate",
+    "page",
     "permissions",
     "prove",
     "replay",

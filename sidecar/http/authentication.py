@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,6 +11,9 @@ from sidecar.http.errors import Rejection
 from sidecar.http.message import Response
 
 _CHALLENGE = 'Bearer realm="sidecar"'
+
+_BROWSER_CHALLENGE = 'Basic realm="sidecar", charset="UTF-8"'
+"""Makes a browser ask a person for the token, as the password of any name."""
 
 MOST_ADMITTED = 1000
 """Header fields that are remembered; then all are forgotten."""
@@ -45,8 +49,16 @@ class Holders(Protocol):
 class Access:
     """Who may ask; without tokens everybody who can reach us."""
 
-    def __init__(self, tokens: Holders | None = None) -> None:
+    def __init__(self, tokens: Holders | None = None, *, takes_passwords: bool = False) -> None:
+        """Let holders of tokens in.
+
+        Args:
+            tokens: Who holds which token; None where nobody needs one.
+            takes_passwords: Whether a token may be the password of Basic authentication, the only
+                kind that a browser asks a person for.
+        """
         self._tokens = tokens
+        self._takes_passwords = takes_passwords
         self._admitted: dict[bytes | None, object] = {}
         """Header fields of those that were let in, and by which reading of the tokens."""
 
@@ -73,7 +85,8 @@ class Access:
         # Found by its keyed hash, a header tells nobody how much of a guess is right.
         if tokens is None or self._admitted.get(authorization, _NOTHING) is tokens.reading:
             return None
-        reading, token = tokens.reading, _token((authorization or b"").decode("latin-1"))
+        reading, header = tokens.reading, (authorization or b"").decode("latin-1")
+        token = _token(header) or (_password(header) if self._takes_passwords else "")
         if token and tokens.holder(token) is not None:
             if len(self._admitted) >= MOST_ADMITTED:
                 self._admitted.clear()
@@ -84,7 +97,10 @@ class Access:
         else:
             response = Rejection.UNKNOWN_TOKEN.response()
             challenge = f'{_CHALLENGE}, error="invalid_token"'
-        return response.with_headers(("WWW-Authenticate", challenge))
+        response = response.with_headers(("WWW-Authenticate", challenge))
+        if self._takes_passwords:
+            response = response.with_headers(("WWW-Authenticate", _BROWSER_CHALLENGE))
+        return response
 
     def refusal_at(self, path: str, authorization: bytes | None) -> Response | None:
         """Return the same, where not everybody may ask at a path."""
@@ -99,3 +115,14 @@ def is_open(path: str) -> bool:
 def _token(header: str) -> str:
     scheme, _, token = header.partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+def _password(header: str) -> str:
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        decoded = b64decode(credentials.strip(" "), validate=True)
+    except ValueError:
+        return ""
+    return decoded.decode("latin-1").partition(":")[2]

@@ -78,7 +78,7 @@ class Totals(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics that have values, in the order of the catalog."""
-        values = {**self._counted(), **self._decided()}
+        values = {**self.counted(), **self.decided()}
         values.update(self._measure())
         for metric in METRICS:
             if metric is DURATIONS:
@@ -90,7 +90,8 @@ class Totals(Collector):
         """Return the blocks in which a process has begun; it names classes before it counts."""
         return [block for block in self._blocks if block.names[0]]
 
-    def _counted(self) -> dict[Metric, Values]:
+    def counted(self) -> dict[Metric, Values]:
+        """Return what is counted in cells, without decisions."""
         layout, live, used = self._memory.layout, self._memory.live(), self._used()
         running = [self._blocks[number] for number in live]
         values: dict[Metric, Values] = {WORKERS: {(): len(live)}}
@@ -125,7 +126,8 @@ class Totals(Collector):
                 family.add_metric((endpoint,), buckets, seconds)
         return family
 
-    def _decided(self) -> dict[Metric, Values]:
+    def decided(self) -> dict[Metric, Values]:
+        """Return how often what was decided, and why."""
         decisions: Counter[tuple[str, ...]] = Counter()
         reasons: Counter[tuple[str, ...]] = Counter()
         sources: Counter[tuple[str, ...]] = Counter(

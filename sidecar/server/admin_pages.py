@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from flask import Blueprint
 
@@ -12,8 +13,13 @@ from sidecar.config.settings import Settings
 from sidecar.decision_log import DecisionLog
 from sidecar.health import Health, ProcessState, SharedStates, health_of
 from sidecar.http import Access, routes_health
-from sidecar.metrics import Memory
+from sidecar.metrics import Counters
+from sidecar.metrics.catalog import DECISIONS, REASONS, RELOADS
+from sidecar.metrics.collector import Totals
+from sidecar.page import Counts, Page, create_pages
+from sidecar.reload import Reloading, StoredReloading
 from sidecar.reload.shared_look import SharedLook
+from sidecar.server.admin_pairs import AdminPairs
 from sidecar.server.config import ServerConfig
 from sidecar.watch import elapsed
 
@@ -22,6 +28,12 @@ _OTHER_LIMITS = (
     "min_revision_seconds", "reload_seconds", "stop_seconds",
 )  # fmt: skip
 """Settings that are shown beside the limits of connections."""
+
+CLOSED = (
+    "Callers of this sidecar need a token or a certificate, and operators need none. "
+    "Give a file of tokens with `--admin-tokens`, so that not everybody on this machine can see "
+    "policy and facts."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +44,8 @@ class AdminPages:
     config: ServerConfig
     states: SharedStates
     max_staleness: float
-    memory: Memory
-    look: Callable[[], SharedLook] | None
-    """Returns the last look of the follower; None if there is no follower."""
+    counters: Counters
+    reloading: Reloading | StoredReloading
     log: DecisionLog | None
 
     def health(self) -> Health:
@@ -53,13 +64,40 @@ class AdminPages:
         return [
             routes_health.blueprint(self.health, access),
             status.blueprint(self._configuration(), self.states.read, self._health_of, elapsed),
-            metrics.blueprint(self.memory, self._measured),
+            metrics.blueprint(self.counters.memory, self._measured),
+            create_pages(self._page(access)),
         ]
 
+    def _page(self, access: Access) -> Page:
+        """Return what the web page shows."""
+        settings, totals = self.settings, Totals(self.counters.memory)
+        configuration = self._configuration()
+        is_closed = bool(settings.tokens or settings.client_ca) and not access.asks
+
+        def status_now() -> status.Status:
+            states = self.states.read()
+            return status.status_of(configuration, states, self._health_of(states), elapsed())
+
+        def counts() -> Counts:
+            decided = totals.decided()
+            return Counts(decided[DECISIONS], decided[REASONS], totals.counted()[RELOADS])
+
+        return Page(
+            pairs=AdminPairs(self.reloading, self.counters, settings.reload_seconds),
+            clock=lambda: datetime.now(UTC),  # noqa: TID251  the wiring reads the clock
+            has_tokens=access.asks,
+            closed=CLOSED if is_closed else "",
+            status=status_now,
+            counts=counts,
+        )
+
     def _measured(self) -> Iterable[metrics.Measurement]:
-        states = self.states.read()
-        look = None if self.look is None else self.look()
+        states, look = self.states.read(), self._look()
         return metrics.measured(states, self._health_of(states), look, self.log, elapsed())
+
+    def _look(self) -> SharedLook | None:
+        """Return the last look of the follower; None if there is no follower."""
+        return self.reloading.look() if isinstance(self.reloading, StoredReloading) else None
 
     def _configuration(self) -> status.Configuration:
         settings, admin = self.settings, self.config.admin

@@ -72,6 +72,42 @@ def hand_over(master: Master) -> None:
     master.cfg.env_orig[_HANDED_OVER] = ",".join(str(sock.fileno()) for sock in sockets)
 
 
+def serve_operators(
+    app: Callable[[Access], Flask],
+    config: AdminConfig,
+    sockets: Sequence[socket.socket],
+    limits: Limits,
+    sweep: Callable[[], bool],
+) -> None:
+    """Answer what operators ask until a signal ends it, or `sweep` does.
+
+    Args:
+        app: Returns what answers.
+        config: Who may ask, and how connections are encrypted.
+        sockets: Where connections are accepted.
+        limits: Of requests.
+        sweep: Called some times a second; returns whether to go on.
+    """
+    access = Access(config.tokens, takes_passwords=True)
+    service = Service(
+        application=app(access),
+        http=None,
+        access=access,
+        limits=limits,
+        threads=THREADS,
+        access_log=None,
+    )
+
+    async def serve() -> None:
+        event_loop = EventLoop(service, sockets, config.tls, stop_seconds=STOP_SECONDS, sweep=sweep)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, event_loop.stop)
+        await event_loop.serve()
+
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(serve())
+
+
 class AdminProcess(KeptProcess):
     """The process of the admin listener, as the master sees it."""
 
@@ -113,29 +149,14 @@ class AdminProcess(KeptProcess):
         if tls is not None:
             tls.look()
             tls.start(self._reload_seconds)
-        access = Access(tokens)
         self._started = time.time()
-        service = Service(
-            application=self._app(access),
-            http=None,
-            access=access,
-            limits=self._limits,
-            threads=THREADS,
-            access_log=None,
-        )
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self._serve(service, master))
-
-    async def _serve(self, service: Service, master: int) -> None:
-        event_loop = EventLoop(
-            service,
+        serve_operators(
+            self._app,
+            self._config,
             self.sockets,
-            self._config.tls,
-            stop_seconds=STOP_SECONDS,
+            self._limits,
             sweep=lambda: self._report() and os.getppid() == master,
         )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, event_loop.stop)
-        await event_loop.serve()
 
     def _report(self) -> bool:
         tokens, tls = self._config.tokens, self._config.tls

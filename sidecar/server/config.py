@@ -93,7 +93,7 @@ def read_config(settings: Settings) -> ServerConfig:
         tokens=tokens,
         keys=_read_keys(settings.jwks) if settings.jwks else None,
         allows_strangers=allows_strangers,
-        admin=_read_admin(settings),
+        admin=read_admin(settings),
     )
 
 
@@ -115,11 +115,15 @@ _BELOW = frozenset({"cryptography", "cffi", "_cffi_backend"})
 """What joserfc needs."""
 
 
-def _read_admin(settings: Settings) -> AdminConfig | None:
+def read_admin(settings: Settings) -> AdminConfig | None:
     """Return how the admin listener is reached.
 
     Neither the tokens of callers nor their certificates admit anybody there, and nothing makes it
     public. On this machine it has no TLS: certificates name hosts.
+
+    Raises:
+        InvalidSettingError: A file cannot be used, or clients on other machines could ask and
+            nothing says who may.
     """
     if settings.admin == OFF:
         if settings.admin_tokens:

@@ -34,7 +34,6 @@ from sidecar.http.errors import CAUSES
 from sidecar.http.subjects import TokenVerifier
 from sidecar.metrics import Counters, Layout, Memory
 from sidecar.metrics.catalog import LOOKS
-from sidecar.reload import StoredReloading
 from sidecar.server.access_log import AccessLog
 from sidecar.server.admin_pages import AdminPages
 from sidecar.server.admin_process import AdminProcess, hand_over, listen_for_operators
@@ -99,8 +98,8 @@ def serve(settings: Settings) -> None:
         config=config,
         states=states,
         max_staleness=max_staleness,
-        memory=counters.memory,
-        look=reloading.look if isinstance(reloading, StoredReloading) else None,
+        counters=counters,
+        reloading=reloading,
         log=log,
     )
     access, verifier, report = Access(config.tokens), _verifier(config), OwnReport(states)
