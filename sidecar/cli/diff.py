@@ -18,7 +18,7 @@ from sidecar.cli.options import INSTANT, PACK, setting_options
 from sidecar.cli.pack_choice import clock, pack_settings
 from sidecar.decision_log import Hashing
 from sidecar.facts import read_directory
-from sidecar.review.diff import differences
+from sidecar.review.diff import differences, nothing_reached
 from sidecar.review.entitlements import Given
 from sidecar.review.entitlements import changed as changed_entitlements
 from sidecar.review.pack_revisions import NOW, Compiled, PackPlace, load_pair, packs_named
@@ -96,9 +96,8 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
 
 
 def _report(packs: Compiled, data: tuple[Path | None, Path | None], now: datetime) -> DiffReport:
-    compared = differences(
-        packs.old, packs.new, declared=packs.schemas, same_rules=packs.same_rules
-    )
+    reached = nothing_reached if packs.same_rules else None
+    compared = differences(packs.old, packs.new, declared=packs.schemas, reached=reached)
     declared = packs.declarations
     if data[0] is None or data[1] is None:
         return DiffReport(compared, declared, (), (), (), with_data=False, replayed=None)

@@ -37,12 +37,17 @@ _Tree: TypeAlias = Mapping[str, "str | _Tree"]
 class Declaration:
     """One thing that is declared differently."""
 
-    name: str
-    """`only` of property `role` of action `change_role` of type `membership`."""
+    path: tuple[str, ...]
+    """What it stands in, from the inside: ``property `role` ``, ``action `change_role` `` …"""
     old: str | None
     """None where only the new pack declares it."""
     new: str | None
     """None where only the old pack declares it."""
+
+    @property
+    def name(self) -> str:
+        """`only` of property `role` of action `change_role` of type `membership`."""
+        return " of ".join(self.path)
 
     def __str__(self) -> str:
         if self.old is None:
@@ -66,7 +71,7 @@ def _different(old: _Tree, new: _Tree, path: tuple[str, ...]) -> Iterator[Declar
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from _different(before, after, inner)
         elif before != after:
-            yield Declaration(" of ".join(inner), _text(before), _text(after))
+            yield Declaration(inner, _text(before), _text(after))
 
 
 def _text(declared: str | _Tree | None) -> str | None:

@@ -84,8 +84,13 @@ class Differences:
     """Why most of the changes are: the rules that changed themselves."""
     uncompared: tuple[str, ...]
     """Sentences about actions that could not be compared."""
-    missed: int
-    """How many actions could not be compared."""
+    unknown: frozenset[tuple[Scope, str]]
+    """The actions that could not be compared, each with the types of subject and resource."""
+
+    @property
+    def missed(self) -> int:
+        """How many actions could not be compared."""
+        return len(self.unknown)
 
     @property
     def unlisted(self) -> bool:
@@ -93,13 +98,17 @@ class Differences:
         return any(each.listing.unlisted for each in (*self.changes, *self.reasons))
 
 
+def nothing_reached(_scope: Scope, _action: str) -> bool:
+    """Tell that an edit changes nothing that Oso answers: rules, schema and settings are alike."""
+    return False
+
+
 def differences(
     old: Policy,
     new: Policy,
     known: KnownStates | None = None,
     declared: tuple[Schema, Schema] | None = None,
-    *,
-    same_rules: bool = False,
+    reached: Callable[[Scope, str], bool] | None = None,
 ) -> Differences:
     """Compare two packs over every state that can be.
 
@@ -108,13 +117,13 @@ def differences(
         new: The pack as it is.
         known: What other comparisons found to be possible, where there were any.
         declared: The schemas as they are written, where the packs were compiled by wider ones.
-        same_rules: Whether rules, schema and settings decide alike by their texts, so that nothing
-            has to be compared of what Oso is asked at request time.
+        reached: Tells of a pair of types and an action whether an edit can change what Oso answers
+            at request time; None: every edit can.
     """
     joined = Joined(old, new, known=known, declared=declared)
     if old.revision == new.revision:
-        return Differences(joined, (), (), (), (), 0)
-    missed = _Missed(same_rules)
+        return Differences(joined, (), (), (), (), frozenset())
+    missed = _Missed(reached)
     rules: dict[str, RuleChange] = {}
     for scope in joined.scopes():
         for rule in _changed_rules(joined, scope, frozenset(rules)):
@@ -131,33 +140,28 @@ def differences(
         reasons=tuple(reasons),
         rules=tuple(rules.values()),
         uncompared=tuple(missed.sentences()),
-        missed=missed.count,
+        unknown=frozenset(missed.actions),
     )
 
 
 class _Missed:
     """What could not be compared."""
 
-    def __init__(self, same_rules: bool) -> None:  # noqa: FBT001  one caller
-        self._same_rules = same_rules
+    def __init__(self, reached: Callable[[Scope, str], bool] | None) -> None:
+        self._reached = reached
         self._uncompiled: list[UncompiledError] = []
         self._others: dict[tuple[str, str], dict[str, None]] = {}
-        self._actions: set[tuple[Scope, str]] = set()
-
-    @property
-    def count(self) -> int:
-        """How many actions."""
-        return len(self._actions)
+        self.actions: set[tuple[Scope, str]] = set()
 
     def add(self, scope: Scope, action: str, why: SidecarError | str) -> None:
         """Take note of an action that could not be compared."""
         if isinstance(why, UncompiledError):
-            if self._same_rules:
+            if self._reached is not None and not self._reached(scope, action):
                 return
             self._uncompiled.append(why)
         else:
             self._others.setdefault((scope[1], str(why)), {})[action] = None
-        self._actions.add((scope, action))
+        self.actions.add((scope, action))
 
     def sentences(self) -> Iterator[str]:
         """Yield one sentence for each cause and type of resource."""

@@ -99,7 +99,17 @@ class Compiled:
         return old, new
 
 
-def load_pair(old: PackPlace, new: PackPlace) -> Compiled:
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """Rules of a reviewer's own that are explored along with two packs."""
+
+    files: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    """For the old and the new pack: names of files to their texts."""
+    rules: tuple[str, ...] = ()
+    """The rules in them whose trees are wanted."""
+
+
+def load_pair(old: PackPlace, new: PackPlace, probing: Probing = Probing()) -> Compiled:
     """Load two packs to compare, each by a schema that knows the values of the other too.
 
     Each is compiled in a process of its own, beside the other.
@@ -111,8 +121,17 @@ def load_pair(old: PackPlace, new: PackPlace) -> Compiled:
     schemas = [pack.schema for pack, _ in read]
     others = schemas[::-1]
     wide = [
-        (replace(pack, reviewing=True, schema=widened(pack.schema, other)), sentences)
-        for (pack, sentences), other in zip(read, others, strict=True)
+        (
+            replace(
+                pack,
+                reviewing=True,
+                schema=widened(pack.schema, other),
+                texts={**pack.texts, **files},
+                probes=probing.rules,
+            ),
+            sentences,
+        )
+        for (pack, sentences), other, files in zip(read, others, probing.files, strict=True)
     ]
     compiled = compile_both(*(pack for pack, _ in wide))
     before, after = (

@@ -1,7 +1,7 @@
 """Invariants: sentences about a policy that must hold in every state, and their proofs."""
 
 from sidecar.review.invariants.loader import InvalidInvariantError, Invariant, read_invariants
-from sidecar.review.invariants.proof import Counterexample, Verdict, prove
+from sidecar.review.invariants.proof import Counterexample, Verdict, prove, prove_invariants
 
 __all__ = [
     "Counterexample",
@@ -9,5 +9,6 @@ __all__ = [
     "Invariant",
     "Verdict",
     "prove",
+    "prove_invariants",
     "read_invariants",
 ]

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Self
 
 from sidecar.errors import InvalidDocumentsError, Problem
-from sidecar.schema import Schema
+from sidecar.schema import Schema, Sentences
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.yaml_document import (
     Faults,
@@ -60,12 +61,35 @@ class Invariant:
     obligation: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The reasons and obligations that have a sentence."""
+
+    reasons: frozenset[str]
+    obligations: frozenset[str]
+
+    @classmethod
+    def of(cls, sentences: Sentences) -> Self:
+        """Return those of a pack."""
+        return cls(frozenset(sentences.reasons), frozenset(sentences.obligations))
+
+
 def read_invariants(directory: Path, schema: Schema, codes: Codes) -> tuple[Invariant, ...]:
     """Read every file of invariants of a directory, in the order of their names.
 
     Raises:
         InvalidInvariantError: Some cannot be asked; all that is wrong with them.
     """
+    found, problems = collect_invariants(directory, schema, codes)
+    if problems:
+        raise InvalidInvariantError(problems)
+    return found
+
+
+def collect_invariants(
+    directory: Path, schema: Schema, codes: Codes
+) -> tuple[tuple[Invariant, ...], list[Problem]]:
+    """Return all invariants of a directory, faulty ones too, and all that is wrong with them."""
     problems: list[Problem] = []
     found: list[Invariant] = []
     for path in sorted(each for each in directory.glob("*invariants.y*ml") if each.is_file()):
@@ -74,17 +98,7 @@ def read_invariants(directory: Path, schema: Schema, codes: Codes) -> tuple[Inva
         if document is not None:
             found += _Reader(schema, codes, faults).invariants(document)
         problems += faults.problems
-    if problems:
-        raise InvalidInvariantError(problems)
-    return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The reasons and obligations that have a sentence."""
-
-    reasons: frozenset[str]
-    obligations: frozenset[str]
+    return tuple(found), problems
 
 
 class _Reader:

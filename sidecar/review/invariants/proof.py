@@ -68,8 +68,15 @@ def prove(place: PackPlace) -> tuple[Schema, tuple[Verdict, ...]]:
         InvalidPackError: The pack cannot be used.
     """
     pack, sentences = read_texts(place.policies, place.fixtures)
-    codes = Codes(frozenset(sentences.reasons), frozenset(sentences.obligations))
-    invariants = read_invariants(place.policies, pack.schema, codes)
+    invariants = read_invariants(place.policies, pack.schema, Codes.of(sentences))
+    return prove_invariants(place, invariants)
+
+
+def prove_invariants(
+    place: PackPlace, invariants: Sequence[Invariant]
+) -> tuple[Schema, tuple[Verdict, ...]]:
+    """Prove invariants, those of another pack too, of a pack; see `prove`."""
+    pack, _ = read_texts(place.policies, place.fixtures)
     probes = probes_of(invariants, pack.schema, pack.texts)
     try:
         policy = place.load_with(probes.files, probes.conditions.values())

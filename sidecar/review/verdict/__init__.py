@@ -1,0 +1,7 @@
+"""One verdict on an edit of a pack: what it changes, for whom, and what guards it."""
+
+from sidecar.review.verdict.holders import Mount
+from sidecar.review.verdict.model import Review, Verdict
+from sidecar.review.verdict.review import Options, review
+
+__all__ = ["Mount", "Options", "Review", "Verdict", "review"]

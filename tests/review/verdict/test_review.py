@@ -1,0 +1,286 @@
+"""Planted edits of a small pack: the verdict that follows from what each one means, and its words.
+
+The expected verdicts come from reading the pack, not from what a review says.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sidecar.review.pack_revisions import PackPlace
+from sidecar.review.verdict import Mount, Options, Review, Verdict, review
+from tests.paths import ROOT
+
+PACK = ROOT / "tests" / "review" / "verdict" / "pack"
+NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
+MAIN, SCHEMA = "policies/main.polar", "fixtures/schema.yaml"
+SUITE, INVARIANTS = "policies/machine_test.yaml", "policies/invariants.yaml"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One edit, the verdict, and what the first entry of the list of edits has to say."""
+
+    name: str
+    verdict: Verdict
+    file: str
+    was: str
+    now: str
+    says: str = ""
+
+
+EDITS = [
+    Planted(
+        "a role is widened",
+        Verdict.WIDENS,
+        MAIN,
+        '"look" if "operator";',
+        '"look" if "operator"; "look" if "mechanic";',
+        "`look` on Machine is now given to `mechanic`",
+    ),
+    Planted(
+        "a role is narrowed",
+        Verdict.NARROWS,
+        MAIN,
+        '  "repair" if "mechanic";\n',
+        "",
+        "`repair` on Machine is no longer given to `mechanic`",
+    ),
+    Planted(
+        "a role gets what an invariant forbids",
+        Verdict.BREAKS_INVARIANT,
+        MAIN,
+        '"scrap" if "lead";',
+        '"scrap" if "mechanic";',
+        "`scrap` on Machine is now given to `mechanic`, and no longer to `lead`",
+    ),
+    Planted(
+        "a condition is dropped",
+        Verdict.WIDENS,
+        MAIN,
+        "  person.trained = true and\n",
+        "",
+        "rule `on_duty` on Person no longer needs `person.trained = true`",
+    ),
+    Planted(
+        "a condition is added",
+        Verdict.NARROWS,
+        MAIN,
+        "machine.on_show = true;",
+        "machine.on_show = true and machine.locked = false;",
+        "now also needs `machine.locked = false`",
+    ),
+    Planted(
+        "a condition is negated",
+        Verdict.BREAKS_INVARIANT,
+        MAIN,
+        "  machine.locked = true;",
+        "  not machine.locked = true;",
+        "now needs `not machine.locked = true`, before `machine.locked = true`",
+    ),
+    Planted(
+        "a boundary is moved: who leaves at this instant is still on duty",
+        Verdict.WIDENS,
+        MAIN,
+        "not person.left <= context.now",
+        "not person.left < context.now",
+        "now needs `not person.left < context.now`",
+    ),
+    Planted(
+        "a boundary of a prohibition is moved",
+        Verdict.WIDENS,
+        MAIN,
+        "machine.heat >= settings.hottest",
+        "machine.heat > settings.hottest",
+        "prohibition `too_hot` on Machine now needs `machine.heat > settings.hottest`",
+    ),
+    Planted(
+        "a setting widens",
+        Verdict.WIDENS,
+        "fixtures/settings.yaml",
+        "hottest: 90",
+        "hottest: 95",
+        "setting `hottest` was 90, now 95",
+    ),
+    Planted(
+        "a setting narrows",
+        Verdict.NARROWS,
+        "fixtures/settings.yaml",
+        "hottest: 90",
+        "hottest: 80",
+        "setting `hottest` was 90, now 80",
+    ),
+    Planted(
+        "a prohibition is deleted",
+        Verdict.WIDENS,
+        MAIN,
+        'forbid(_: Person, _: Action{name: "run"}, machine: Machine, "too_hot") if\n'
+        "  machine.heat >= settings.hottest;\n",
+        "",
+        "prohibition `too_hot` on Machine: a rule is gone",
+    ),
+    Planted(
+        "an obligation is deleted, which an invariant demands",
+        Verdict.BREAKS_INVARIANT,
+        MAIN,
+        'oblige(_: Person, _: Action{name: "scrap"}, _: Machine, "sign_form");\n',
+        "",
+        "obligation `sign_form` on Machine: a rule is gone",
+    ),
+    Planted(
+        "a value is no longer sensitive",
+        Verdict.WIDENS,
+        SCHEMA,
+        "phone: {type: string, sensitive: true}",
+        "phone: string",
+        "`sensitive` of attribute `phone` of type `person` was true, now false",
+    ),
+    Planted(
+        "a type is new, and nobody may do anything with it",
+        Verdict.NO_CHANGE,
+        SCHEMA,
+        "  post:\n    table: posts\n",
+        "  tool:\n    table: tools\n    key: id\n    attributes: {id: string}\n"
+        "  post:\n    table: posts\n",
+        "type `tool` is new",
+    ),
+    Planted(
+        "a sentence is reworded",
+        Verdict.NO_CHANGE,
+        "fixtures/reasons.yaml",
+        "ask who locked it.",
+        "ask the foreman.",
+        "reason `locked_out` was",
+    ),
+    Planted(
+        "a case of a suite is removed",
+        Verdict.WIDENS,
+        SUITE,
+        "  - name: at the limit a machine is too hot\n"
+        "    subjects: person:lee\n"
+        "    actions: run\n"
+        "    resource: machine:oven\n"
+        "    because:\n"
+        "      person:lee: {run: too_hot}\n",
+        "",
+        "suite case `at the limit a machine is too hot` is gone, with 1 answer",
+    ),
+    Planted(
+        "a suite no longer checks a reason",
+        Verdict.WIDENS,
+        SUITE,
+        "    because:\n      person:lee: {run: too_hot}\n",
+        "",
+        "suite case `at the limit a machine is too hot`: 1 answer checked for other reasons",
+    ),
+    Planted(
+        "a suite is only renamed",
+        Verdict.NO_CHANGE,
+        SUITE,
+        "each role may do what it is for",
+        "what each role is for",
+        "",
+    ),
+    Planted(
+        "an invariant is removed",
+        Verdict.WIDENS,
+        INVARIANTS,
+        "  - name: nobody runs a machine that is locked\n"
+        "    never:\n"
+        "      action: run\n"
+        "      when: resource.locked = true\n",
+        "",
+        "invariant is gone: nobody runs a machine that is locked",
+    ),
+    Planted(
+        "an invariant is weakened",
+        Verdict.WIDENS,
+        INVARIANTS,
+        "unless: role is lead",
+        "unless: role in [lead, mechanic]",
+        "invariant says less, or something else: only a lead scraps a machine",
+    ),
+    Planted(
+        "an invariant is made stronger",
+        Verdict.NO_CHANGE,
+        INVARIANTS,
+        "      action: run\n",
+        "      action: [run, repair]\n",
+        "invariant says more than before: nobody runs a machine that is locked",
+    ),
+    Planted(
+        "a helper is extracted",
+        Verdict.NO_CHANGE,
+        MAIN,
+        '  action.name in ["run", "repair"] and\n  machine.locked = true;',
+        "  moves(action) and\n  machine.locked = true;\n"
+        'moves(action: Action) if action.name in ["run", "repair"];',
+        "prohibition `locked_out` on Machine now needs `moves(action)`",
+    ),
+    Planted(
+        "a comment is reworded",
+        Verdict.NO_CHANGE,
+        MAIN,
+        "# Whoever is trained, and has not left.",
+        "# The trained ones.",
+        "only comments or blanks differ",
+    ),
+    Planted(
+        "a widening hides behind a refactoring",
+        Verdict.WIDENS,
+        MAIN,
+        "  post.role = role and\n  on_duty(person);\n",
+        "  post.role = role and\n  is_here(person);\n\n"
+        "is_here(person: Person) if on_duty(person);\n"
+        "is_here(person: Person) if person.trained = true;\n",
+        "who has a role on Machine now needs `is_here(person)`",
+    ),
+    Planted(
+        "a reason is renamed",
+        Verdict.NO_CHANGE,
+        MAIN,
+        'machine: Machine, "too_hot") if',
+        'machine: Machine, "locked_out") if',
+        "prohibition `too_hot` on Machine is now prohibition `locked_out` on Machine",
+    ),
+    Planted(
+        "a policy does not compile",
+        Verdict.CANNOT_TELL,
+        MAIN,
+        "machine.on_show = true;",
+        "machine.on_shwo = true;",
+        "permission `look` on Machine now needs `machine.on_shwo = true`",
+    ),
+]
+
+
+def reviewed(planted: Planted, directory: Path, mutants: int = 0) -> Review:
+    """Review an edit of the small pack, which is copied to a directory."""
+    new = directory / "new"
+    shutil.copytree(PACK, new)
+    file = new / planted.file
+    text = file.read_text()
+    assert text.count(planted.was) == 1
+    file.write_text(text.replace(planted.was, planted.now))
+    old, edited = (PackPlace(of.name, of / "policies", of / "fixtures") for of in (PACK, new))
+    worlds = [place.fixtures / "worlds" / "demo" for place in (old, edited)]
+    options = Options(
+        mount=Mount("demo", (worlds[0], worlds[1]), NOW, is_demanded=False), most_mutants=mutants
+    )
+    return review(old, edited, options)
+
+
+@pytest.mark.parametrize("planted", EDITS, ids=[each.name for each in EDITS])
+def test_an_edit_has_the_verdict_that_it_deserves(planted: Planted, tmp_path: Path) -> None:
+    found = reviewed(planted, tmp_path)
+
+    assert (found.verdict, found.untold if found.verdict is not planted.verdict else ()) == (
+        planted.verdict,
+        (),
+    )
+    assert planted.says in (found.edits[0].text if found.edits else "")
