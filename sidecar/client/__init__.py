@@ -16,6 +16,7 @@ from sidecar.client.model import (
     Question,
     Reason,
     Resources,
+    Revisions,
     UnavailableError,
 )
 from sidecar.client.position import writer_position
@@ -31,6 +32,7 @@ __all__ = [
     "Question",
     "Reason",
     "Resources",
+    "Revisions",
     "StrictClient",
     "UnavailableError",
     "writer_position",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import time
@@ -29,6 +30,11 @@ class Address:
     unix: str = ""
     """The path of a Unix socket, in place of host and port."""
     tls: ssl.SSLContext | None = None
+
+    @property
+    def host_field(self) -> str:
+        """The field ``Host``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def resolve(self) -> list[SocketAddress]:
         """Return the socket addresses in the order in which to try them.
@@ -89,6 +95,13 @@ def parse_url(url: str, tls: ssl.SSLContext | None) -> Address:
         base_path=parts.path.rstrip("/"),
         tls=(tls or ssl.create_default_context()) if is_https else None,
     )
+
+
+def is_readable(descriptor: int) -> bool:
+    """Return whether bytes, or the end of the connection, have arrived at a socket."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def seconds_left(deadline: float) -> float:

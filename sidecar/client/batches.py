@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
+from sidecar.client.exchange import Call
 from sidecar.client.model import Decision, UnavailableError
+from sidecar.client.posts import MAX_RESPONSE_BYTES, RefusedError
 from sidecar.client.requests import divide, encode_batch, encode_question, obligation_codes
 from sidecar.client.responses import check_deadline, read_decision, read_items
-from sidecar.client.transport import MAX_RESPONSE_BYTES, RefusedError
 
 Item = tuple[int, bytes]
 """An encoded question of a batch, after its index among the questions of the call."""
+
+Send = Callable[[bytes, int], Call[object]]
 
 _MAX_ITEM_BYTES = 16 * 1024
 """By how much a response may be longer for each question of a batch."""
@@ -31,20 +34,22 @@ def collect_questions(questions: object) -> tuple[object, ...]:
     return tuple(questions)
 
 
-def send_batches(
+def decide_batches(
     questions: tuple[object, ...],
     limits: tuple[int, int],
-    post: Callable[[bytes, int], object],
+    send: Send,
     deadline: float,
-) -> Iterator[tuple[int, Decision | UnavailableError]]:
-    """Yield the index and the outcome of each question, in any order.
+) -> Call[list[Decision | UnavailableError]]:
+    """Return the outcome of each question, in their order.
 
     Args:
         questions: What should be questions.
         limits: Longest body and most questions of a batch.
-        post: Posts the body of a batch; takes the length of the longest response.
+        send: Sends the body of a batch; takes the length of the longest response too.
         deadline: On the monotonic clock.
     """
+    not_sent = UnavailableError("the question was not sent")
+    outcomes: list[Decision | UnavailableError] = [not_sent] * len(questions)
     codes: dict[int, frozenset[str]] = {}
     items: list[Item] = []
     for index, question in enumerate(questions):
@@ -52,14 +57,14 @@ def send_batches(
             item = index, encode_question(question)
             codes[index] = obligation_codes(getattr(question, "fulfils", ()))
         except Exception as error:  # noqa: BLE001  an odd argument may raise anything
-            yield index, invalid_question(error)
+            outcomes[index] = invalid_question(error)
         else:
             items.append(item)
     pending = list(divide(items, *limits))[::-1]
     while pending:
         batch = pending.pop()
         try:
-            answers = _send_batch(batch, post, deadline)
+            answers = yield from _send_batch(batch, send, deadline)
         except UnavailableError as error:
             status = error.status if isinstance(error, RefusedError) else 0
             if status in _DIVISIBLE and len(batch) > 1:
@@ -67,10 +72,12 @@ def send_batches(
                 middle = len(batch) // 2
                 pending += (batch[middle:], batch[:middle])
             else:
-                yield from ((index, error) for index, _ in batch)
+                for index, _ in batch:
+                    outcomes[index] = error
         else:
             for (index, _), answer in zip(batch, answers, strict=True):
-                yield index, _read_item(answer, codes[index], deadline)
+                outcomes[index] = _read_item(answer, codes[index], deadline)
+    return outcomes
 
 
 def invalid_question(error: Exception) -> UnavailableError:
@@ -83,9 +90,7 @@ def invalid_question(error: Exception) -> UnavailableError:
     return UnavailableError(f"the question cannot be sent: {detail}")
 
 
-def _send_batch(
-    batch: list[Item], post: Callable[[bytes, int], object], deadline: float
-) -> list[object]:
+def _send_batch(batch: list[Item], send: Send, deadline: float) -> Call[list[object]]:
     """Return the response to each question of a batch.
 
     Raises:
@@ -94,7 +99,7 @@ def _send_batch(
     body = encode_batch([item for _, item in batch])
     max_bytes = MAX_RESPONSE_BYTES + _MAX_ITEM_BYTES * len(batch)
     try:
-        response = post(body, max_bytes)
+        response = yield from send(body, max_bytes)
         items = read_items(response, len(batch))
     except UnavailableError:
         raise

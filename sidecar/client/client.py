@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import ssl
-import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import Self, TypeVar
 
 from sidecar.client.address import parse_url
-from sidecar.client.batches import collect_questions, invalid_question, send_batches
-from sidecar.client.model import (
-    EMPTY,
-    NO_ANSWER,
-    Decision,
-    Entity,
-    Permissions,
-    Question,
-    Resources,
-    UnavailableError,
-)
-from sidecar.client.requests import (
-    encode_list_query,
-    encode_question,
-    obligation_codes,
-)
-from sidecar.client.responses import check_deadline, read_decision, read_permissions
-from sidecar.client.search import SEARCH_PATH, collect
-from sidecar.client.transport import Options, Transport
-
-LOG = logging.getLogger("sidecar.client")
+from sidecar.client.calls import Calls
+from sidecar.client.connections import Connections
+from sidecar.client.exchange import Call, Transport, run
+from sidecar.client.model import EMPTY, Decision, Entity, Permissions, Question, Resources
+from sidecar.client.posts import Options
 
 T = TypeVar("T")
 Properties = Mapping[str, object]
@@ -58,6 +39,7 @@ class Client:
         tls: ssl.SSLContext | None = None,
         max_body_bytes: int = 64 * 1024,
         max_evaluations: int = 1000,
+        transport: Transport | None = None,
     ) -> None:
         """Set the address of the sidecar; nothing is sent yet.
 
@@ -73,19 +55,21 @@ class Client:
             max_body_bytes: Longest body of a batch; `authorize_all` divides longer ones. The
                 server has a setting of the same name, as for `max_evaluations`.
             max_evaluations: Most questions in a batch.
+            transport: In place of connections to the URL, such as one of `sidecar.testing`.
 
         Raises:
             ValueError: An argument is invalid.
         """
-        if not 0 < seconds < float("inf"):
-            raise ValueError("`seconds` must be a positive number")
-        if max_body_bytes < 1 or max_evaluations < 1:
-            raise ValueError("`max_body_bytes` and `max_evaluations` must be positive numbers")
-        self._seconds = seconds
-        self._limits = max_body_bytes, max_evaluations
-        self._transport = Transport(
-            parse_url(url, tls), token=token, token_file=token_file, max_idle=connections
+        self._calls = Calls(
+            seconds=seconds,
+            token=token,
+            token_file=token_file,
+            max_body_bytes=max_body_bytes,
+            max_evaluations=max_evaluations,
+            is_strict=isinstance(self, StrictClient),
         )
+        address = parse_url(url, tls)
+        self._transport = Connections(address, connections) if transport is None else transport
 
     @classmethod
     def strict(  # noqa: PLR0913  one for each setting
@@ -138,27 +122,21 @@ class Client:
             action_properties: The properties of the action.
             fulfils: Codes of the obligations that the caller fulfils if it is allowed, one or a
                 collection of them; an allow with any other is a denial, see `Decision`.
-            min_revision: The `data_revision` of an earlier decision, or the token of a writer (see
+            min_revision: The `revisions.data` of an earlier decision, or the token of a writer (see
                 `writer_position`). The facts contain it, or the decision is a denial with the
                 reason `stale_data`. The sidecar waits for such facts; `seconds` includes that.
-            request_id: Sent as ``X-Request-ID``, for the decision log of the sidecar.
+            request_id: Sent as ``X-Request-ID``, for the decision log of the sidecar; a random one
+                if it is empty. A response that names another one is a denial.
         """
-
-        def request(deadline: float) -> Decision:
-            codes = obligation_codes(fulfils)
-            question = Question(
-                subject=subject,
-                action=action,
-                resource=resource,
-                context=context,
-                action_properties=action_properties,
-            )
-            body = encode_question(question)
-            options = Options(request_id, min_revision)
-            response = self._transport.post("/v1/authorize", body, options, deadline)
-            return read_decision(response, codes)
-
-        return self._call(request, _denial)
+        question = Question(
+            subject=subject,
+            action=action,
+            resource=resource,
+            context=context,
+            action_properties=action_properties,
+            fulfils=fulfils,
+        )
+        return self._run(self._calls.authorize(question, Options(request_id, min_revision)))
 
     def authorize_all(
         self,
@@ -176,28 +154,8 @@ class Client:
         An argument that is not a collection of questions returns one denial, so that ``all(...)``
         of the result is false.
         """
-        deadline = time.monotonic() + self._seconds
-        try:
-            collected = collect_questions(questions)
-        except Exception as error:  # noqa: BLE001  an odd argument may raise anything
-            return (self._fail(invalid_question(error), _denial),)
-        outcomes: list[Decision | UnavailableError] = [*map(_not_sent, collected)]
         options = Options(request_id, min_revision)
-
-        def post(body: bytes, max_bytes: int) -> object:
-            return self._transport.post("/v1/authorize", body, options, deadline, max_bytes)
-
-        for index, outcome in send_batches(collected, self._limits, post, deadline):
-            outcomes[index] = outcome
-        # One failure of a batch is one line in the log, however many questions it denies.
-        denials: dict[int, Decision] = {}
-        for outcome in outcomes:
-            if isinstance(outcome, UnavailableError) and id(outcome) not in denials:
-                denials[id(outcome)] = self._fail(outcome, _denial)
-        return tuple(
-            denials[id(outcome)] if isinstance(outcome, UnavailableError) else outcome
-            for outcome in outcomes
-        )
+        return self._run(self._calls.authorize_all(questions, options))
 
     def permissions(  # noqa: PLR0913  the parts of one question
         self,
@@ -217,14 +175,10 @@ class Client:
         Facts that do not contain `min_revision` in time are unavailable too: an empty list would
         say that nothing is allowed.
         """
-
-        def request(deadline: float) -> Permissions:
-            body = encode_list_query(subject, resource, action_properties, context)
-            options = Options(request_id, min_revision)
-            response = self._transport.post("/v1/permissions", body, options, deadline)
-            return read_permissions(response)
-
-        return self._call(request, lambda _: Permissions(actions=(), reasons=(NO_ANSWER,)))
+        options = Options(request_id, min_revision)
+        return self._run(
+            self._calls.permissions(subject, resource, action_properties, context, options)
+        )
 
     def search_resources(  # noqa: PLR0913  the parts of one question
         self,
@@ -251,19 +205,15 @@ class Client:
                 time, the search is unavailable.
             request_id: As of `authorize`.
         """
-
-        def request(deadline: float) -> Resources:
-            question = Question(
-                subject=subject,
-                action=action,
-                resource=Entity(resource_type, "-"),
-                context=context,
-                action_properties=action_properties,
-            )
-            options = Options(request_id, min_revision)
-            return collect(question, limit, partial(self._send_search, options, deadline))
-
-        return self._call(request, lambda _: Resources(ids=(), reasons=(NO_ANSWER,)))
+        question = Question(
+            subject=subject,
+            action=action,
+            resource=Entity(resource_type, "-"),
+            context=context,
+            action_properties=action_properties,
+        )
+        options = Options(request_id, min_revision)
+        return self._run(self._calls.search_resources(question, limit, options))
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -280,26 +230,8 @@ class Client:
     ) -> None:
         self.close()
 
-    def _call(self, request: Callable[[float], T], fallback: Callable[[UnavailableError], T]) -> T:
-        deadline = time.monotonic() + self._seconds
-        try:
-            result = request(deadline)
-            check_deadline(deadline)  # reading the response takes time too
-        except UnavailableError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001  an odd argument may raise anything
-            failure = invalid_question(error)
-        else:
-            return result
-        return self._fail(failure, fallback)
-
-    def _fail(self, error: UnavailableError, fallback: Callable[[UnavailableError], T]) -> T:
-        LOG.warning("denied because the sidecar is unavailable: %s", error)
-        return fallback(error)
-
-    def _send_search(self, options: Options, deadline: float, body: bytes) -> object:
-        check_deadline(deadline)
-        return self._transport.post(SEARCH_PATH, body, options, deadline)
+    def _run(self, call: Call[T]) -> T:
+        return run(call, self._transport)
 
 
 class StrictClient(Client):
@@ -307,15 +239,3 @@ class StrictClient(Client):
 
     `authorize_all` raises it if the decision of any question is missing.
     """
-
-    def _fail(self, error: UnavailableError, fallback: Callable[[UnavailableError], T]) -> NoReturn:
-        del fallback
-        raise error
-
-
-def _denial(_: UnavailableError) -> Decision:
-    return Decision(allowed=False, reasons=(NO_ANSWER,))
-
-
-def _not_sent(_: object) -> UnavailableError:
-    return UnavailableError("the question was not sent")

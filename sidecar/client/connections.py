@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import select
 import socket
 import ssl
 import time
 from collections import deque
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from sidecar.client.address import Address, seconds_left
+from sidecar.client.address import Address, is_readable, seconds_left
+from sidecar.client.exchange import Post, Response, check_framing, make_response
 from sidecar.client.model import UnavailableError
 
 if TYPE_CHECKING:
@@ -21,23 +20,6 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Longest response of any request."""
-
-
-class Response(NamedTuple):
-    """An HTTP response."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-
-class _Request(NamedTuple):
-    path: str
-    body: bytes
-    headers: dict[str, str]
-    deadline: float
-    max_bytes: int
-    """Longest response."""
 
 
 class Connections:
@@ -49,42 +31,32 @@ class Connections:
         self._idle: deque[_Connection] = deque()
         self._max_idle = max_idle
 
-    def post(
-        self, path: str, body: bytes, headers: dict[str, str], deadline: float, max_bytes: int
-    ) -> Response:
+    def post(self, post: Post) -> Response:
         """Send a request and return the response.
 
         The request is sent again if an idle connection turns out to be closed, and to each address
         of a host until one responds. Decisions change nothing, so sending twice is safe.
 
-        Args:
-            path: Below the base path of the address.
-            body: The body of the request.
-            headers: Headers besides those of every request.
-            deadline: When the response must have been read, on the monotonic clock.
-            max_bytes: Longest response.
-
         Raises:
             UnavailableError: There is no response, or not in time.
         """
-        request = _Request(path, body, headers, deadline, min(max_bytes, MAX_RESPONSE_BYTES))
         try:
             idle = self._take()
             if idle is not None:
                 try:
-                    return self._exchange(idle, request)
+                    return self._exchange(idle, post)
                 except ConnectionError:
                     pass  # the server had closed it
-            return self._exchange_anew(request)
+            return self._exchange_anew(post)
         except (OSError, HTTPException, ValueError) as error:
-            raise UnavailableError(f"no response: {_describe(error)}") from error
+            raise UnavailableError(f"no response: {describe(error)}") from error
 
     def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().end()
 
-    def _exchange_anew(self, request: _Request) -> Response:
+    def _exchange_anew(self, post: Post) -> Response:
         """Exchange over a new connection, to the first address that responds.
 
         Each address has an equal share of the time that is left to connect, so that a silent one
@@ -96,27 +68,27 @@ class Connections:
         failure = OSError(f"`{self._address.host}` has no address")
         addresses = self._address.resolve()
         for index, address in enumerate(addresses):
-            share = seconds_left(request.deadline) / (len(addresses) - index)
+            share = seconds_left(post.deadline) / (len(addresses) - index)
             try:
                 connected = self._address.connect(address, time.monotonic() + share)
-                return self._exchange(_Connection(self._address, connected), request)
+                return self._exchange(_Connection(self._address, connected), post)
             except OSError as error:
                 failure = error
         raise failure
 
-    def _exchange(self, connection: _Connection, request: _Request) -> Response:
+    def _exchange(self, connection: _Connection, post: Post) -> Response:
         try:
-            connection.stream.begin(request.deadline)
-            path = self._address.base_path + request.path
-            connection.request("POST", path, request.body, request.headers)
+            connection.stream.begin(post.deadline)
+            path = self._address.base_path + post.path
+            connection.request("POST", path, post.body, post.headers)
             response = connection.getresponse()
-            _check_framing(response)
-            body = _read_body(response, request.max_bytes)
+            _check_head(response)
+            body = _read_body(response, min(post.max_bytes, MAX_RESPONSE_BYTES))
         except BaseException:  # a response that comes later must not answer another request
             connection.end()
             raise
         self._keep(connection, response)
-        return Response(response.status, response.headers.get_content_type(), body)
+        return make_response(response.status, response.headers.items(), body)
 
     def _take(self) -> _Connection | None:
         while True:
@@ -171,10 +143,8 @@ class _DeadlineSocket:
 
     def is_quiet(self) -> bool:
         """Return whether it is open and has received nothing beyond the last response."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
         pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
-        return not (self._has_surplus or pending or poll.poll(0))
+        return not (self._has_surplus or pending or is_readable(self._socket.fileno()))
 
     def sendall(self, piece: bytes) -> None:
         """Buffer a piece of the request; `makefile` sends all of it at once."""
@@ -227,26 +197,11 @@ class _RawReader(io.RawIOBase):
         return self._stream.receive(buffer)
 
 
-_LENGTH = re.compile(r"[0-9]{1,15}")
-
-
-def _check_framing(response: HTTPResponse) -> None:
-    """Check that the headers state the end of the body in one way.
-
-    http.client takes the first of two lengths and ignores malformed ones. A proxy in between may
-    have taken the other, so that a part of one response would be read as the next.
-
-    Raises:
-        HTTPException: They state it in several ways, or in none.
-    """
-    lengths = response.headers.get_all("Content-Length", [])
-    codings = response.headers.get_all("Transfer-Encoding", [])
-    if response.headers.defects or len(lengths) + len(codings) > 1:
-        raise HTTPException("the end of the response is ambiguous")
-    if not all(map(_LENGTH.fullmatch, lengths)) or any(
-        coding.lower() != "chunked" for coding in codings
-    ):
-        raise HTTPException("the end of the response is not stated")
+def _check_head(response: HTTPResponse) -> None:
+    # http.client takes the first of two lengths, and ignores malformed ones.
+    if response.headers.defects:
+        raise HTTPException("the head of the response is malformed")
+    check_framing(response.headers.items())
 
 
 def _read_body(response: HTTPResponse, max_bytes: int) -> bytes:
@@ -256,7 +211,8 @@ def _read_body(response: HTTPResponse, max_bytes: int) -> bytes:
     return body
 
 
-def _describe(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """Return why there is no response, without anything that a server sent."""
     if isinstance(error, TimeoutError):
         return "it took too long"
     return getattr(error, "strerror", None) or type(error).__name__

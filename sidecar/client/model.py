@@ -71,6 +71,14 @@ class Obligation:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The revisions of a decision; empty if the sidecar did not respond."""
+
+    policy: str = ""
+    data: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The decision on one question; true exactly if the caller may proceed.
@@ -85,10 +93,9 @@ class Decision:
     reasons: tuple[Reason, ...]
     """Empty exactly if it is allowed."""
     obligations: tuple[Obligation, ...] = ()
-    id: str = ""
+    decision_id: str = ""
     """The identifier in the sidecar's decision log; empty if the sidecar did not respond."""
-    policy_revision: str = ""
-    data_revision: str = ""
+    revisions: Revisions = field(default_factory=Revisions)
 
     def __bool__(self) -> bool:
         return self.allowed is True

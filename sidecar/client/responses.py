@@ -16,6 +16,7 @@ from sidecar.client.model import (
     Obligation,
     Permissions,
     Reason,
+    Revisions,
     UnavailableError,
 )
 
@@ -79,9 +80,8 @@ def read_decision(response: object, fulfils: frozenset[str]) -> Decision:
         allowed=allowed and not unmet,
         reasons=reasons or unmet,
         obligations=obligations,
-        id=_typed(members, "decision_id", str),
-        policy_revision=_typed(revisions, "policy", str),
-        data_revision=_typed(revisions, "data", str),
+        decision_id=_typed(members, "decision_id", str),
+        revisions=Revisions(_typed(revisions, "policy", str), _typed(revisions, "data", str)),
     )
 
 

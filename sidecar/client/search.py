@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 
+from sidecar.client.exchange import Call
 from sidecar.client.model import Entity, Obligation, Question, Resources, UnavailableError
 from sidecar.client.requests import encode_resource_search
 from sidecar.client.responses import read_page
@@ -12,7 +13,9 @@ from sidecar.client.responses import read_page
 SEARCH_PATH = "/access/v1/search/resource"
 
 
-def collect(question: Question, limit: int | None, send: Callable[[bytes], object]) -> Resources:
+def collect(
+    question: Question, limit: int | None, send: Callable[[bytes], Call[object]]
+) -> Call[Resources]:
     """Return the results of all pages, or the first ones up to a limit.
 
     Args:
@@ -32,7 +35,8 @@ def collect(question: Question, limit: int | None, send: Callable[[bytes], objec
     obligations: dict[str, tuple[Obligation, ...]] = {}
     token = ""
     while True:
-        page = read_page(send(encode_resource_search(question, token)), type_name)
+        response = yield from send(encode_resource_search(question, token))
+        page = read_page(response, type_name)
         ids += page.ids
         for identifier, obligation in page.obligations:
             obligations[identifier] = (*obligations.get(identifier, ()), obligation)

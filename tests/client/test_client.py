@@ -14,11 +14,8 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from flask import Flask, g
-from flask.testing import FlaskClient
 
 from sidecar.client import (
     Client,
@@ -29,139 +26,29 @@ from sidecar.client import (
     Question,
     Reason,
     Resources,
+    Revisions,
     StrictClient,
     UnavailableError,
     connections,
     responses,
     writer_position,
 )
-from sidecar.client.guard import Guard
+from tests.client.scripted import (
+    ALLOW,
+    CONFIRM,
+    DENY,
+    OBLIGED,
+    REVISIONS,
+    Scripted,
+    StartServer,
+    chunked,
+    respond,
+)
 from tests.e2e.running import until
 from tests.patience import lenient
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
 ACCOUNTS = ("user:ana", "switch", "account")
-REVISIONS = {"policy": "p1", "data": "d1"}
-ALLOW = {
-    "decision": True,
-    "reasons": [],
-    "obligations": [],
-    "revisions": REVISIONS,
-    "decision_id": "1",
-}
-DENY = {**ALLOW, "decision": False, "reasons": [{"code": "not_granted", "message": "No."}]}
-CONFIRM = {"code": "confirm", "message": "Ask first."}
-OBLIGED = {**ALLOW, "obligations": [CONFIRM]}
-
-
-def respond(response: object, status: str = "200 OK", *headers: str) -> bytes:
-    body = response if isinstance(response, bytes) else json.dumps(response).encode()
-    head = [f"HTTP/1.1 {status}", "Content-Type: application/json", *headers]
-    return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
-
-
-def chunked(response: object) -> bytes:
-    body = json.dumps(response).encode()
-    head = respond(response).partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
-    return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-
-
-Piece = bytes | float | Callable[[bytes], bytes]
-
-
-class Scripted:
-    """A server that sends the same script in response to every request."""
-
-    def __init__(self, *script: Piece) -> None:
-        """Send all of the script in response to each request.
-
-        Bytes are sent, numbers are seconds of silence, an empty piece ends the connection, and a
-        function returns the response to a request.
-        """
-        self.script = script
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.sent = 0
-        """Scripts that were sent to the end."""
-        self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen()
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def has_sent(self, scripts: int) -> bool:
-        return self.sent >= scripts
-
-    def drop_connections(self) -> None:
-        while self._open:
-            with suppress(OSError):  # it has ended by itself
-                self._open.pop().shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # ends `accept`, which `close` does not
-        self._listener.close()
-        self.drop_connections()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                while self._read(connection):
-                    for piece in self.script:
-                        if isinstance(piece, float):
-                            time.sleep(piece)
-                        elif callable(piece):
-                            connection.sendall(piece(self.requests[-1]))
-                        elif piece:
-                            connection.sendall(piece)
-                        else:
-                            return
-                    self.sent += 1
-            except OSError:
-                return
-
-    def _read(self, connection: socket.socket) -> bool:
-        head, body = b"", b""
-        while b"\r\n\r\n" not in head:
-            piece = connection.recv(65536)
-            if not piece:
-                return False
-            head += piece
-        head, _, body = head.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        while len(body) < length:
-            body += connection.recv(65536)
-        self.requests.append(head + b"\r\n\r\n" + body)
-        return True
-
-
-StartServer = Callable[..., Scripted]
-
-
-@pytest.fixture
-def start_server() -> Iterator[StartServer]:
-    made: list[Scripted] = []
-
-    def script(*pieces: Piece) -> Scripted:
-        made.append(Scripted(*pieces))
-        return made[-1]
-
-    yield script
-    for server in made:
-        server.close()
 
 
 def ask(server: Scripted, seconds: float = 2.0) -> Decision:
@@ -177,7 +64,7 @@ def test_an_allow_is_true_and_has_its_revisions(start_server: StartServer) -> No
 
     assert decision
     assert decision == Decision(
-        allowed=True, reasons=(), id="1", policy_revision="p1", data_revision="d1"
+        allowed=True, reasons=(), decision_id="1", revisions=Revisions("p1", "d1")
     )
 
 
@@ -931,201 +818,6 @@ def test_a_malformed_response_permits_nothing(start_server: StartServer, respons
 
     assert len(permissions) == 0
     assert [reason.code for reason in permissions.reasons] == ["unavailable"]
-
-
-# --- the guard of Flask views -------------------------------------------------------------------
-
-
-class Fixed(Client):
-    """Returns a given decision, and keeps the arguments of each call."""
-
-    def __init__(self, decision: Decision) -> None:
-        super().__init__("http://127.0.0.1:1")
-        self.decision = decision
-        self.calls: list[tuple[object, ...]] = []
-
-    def authorize(
-        self, subject: str | Entity, action: str, resource: str | Entity, **options: object
-    ) -> Decision:
-        self.calls.append((subject, action, resource, options))
-        return self.decision
-
-
-YES = Decision(allowed=True, reasons=())
-NO = Decision(allowed=False, reasons=(Reason("not_granted", "No."),))
-
-
-def guarded(client: Client, subject: str | None = "user:ana") -> FlaskClient:
-    app = Flask(__name__)
-    guard = Guard(client, subject=lambda: subject)
-
-    @app.get("/accounts/<path:account>")
-    @guard.requires("numbers.edit", resource="account:{account}")
-    def account(account: str) -> str:
-        return f"{account} {g.sidecar_decision.allowed}"
-
-    @app.get("/members")
-    @app.get("/members/<path:account>/of/<path:user>")
-    @guard.requires("remove", resource="membership:{account}/{user}", fulfils={"confirm"})
-    def member(account: str, user: str) -> str:
-        return f"{account} {user}"
-
-    @app.get("/numbers/<int:number>")
-    @guard.requires(
-        "view",
-        resource=lambda number: Entity("number", str(number), {"account": "acme"}),
-        context=lambda: {"via_proxy": True},
-    )
-    def number(number: int) -> str:
-        return str(number)
-
-    @app.get("/things/<uuid:thing>")
-    @guard.requires("view", resource="thing:t-{thing}.x")
-    def thing(thing: UUID) -> str:
-        return str(thing)
-
-    return app.test_client()
-
-
-def test_an_allowed_view_runs() -> None:
-    client = Fixed(YES)
-
-    response = guarded(client).get("/accounts/acme", headers={"X-Request-ID": "r-1"})
-
-    assert (response.status_code, response.text) == (200, "acme True")
-    options = {"context": {}, "fulfils": frozenset(), "request_id": "r-1"}
-    assert client.calls == [("user:ana", "numbers.edit", Entity("account", "acme"), options)]
-
-
-def test_a_denied_view_does_not_run() -> None:
-    response = guarded(Fixed(NO)).get("/accounts/acme")
-
-    assert response.status_code == 403
-    assert response.json == {
-        "decision": False,
-        "reasons": [{"code": "not_granted", "message": "No."}],
-    }
-    assert response.headers["Cache-Control"] == "no-store"
-
-
-@pytest.mark.parametrize("kind", [Client, StrictClient])
-def test_a_view_does_not_run_if_the_sidecar_is_unavailable(kind: type[Client]) -> None:
-    response = guarded(kind("http://127.0.0.1:1")).get("/accounts/acme")
-
-    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert response.json == {
-        "decision": False,
-        "reasons": [
-            {"code": "unavailable", "message": "Access cannot be checked now; try again later."}
-        ],
-    }
-
-
-def test_a_view_without_a_subject_does_not_run() -> None:
-    client = Fixed(YES)
-
-    response = guarded(client, subject=None).get("/accounts/acme")
-
-    assert response.status_code == 403
-    assert client.calls == []
-
-
-@pytest.mark.parametrize(
-    "account", ["a:b", "{account}", "{0.__class__}", "%s", "acme/bob", "a\\b", "\u202e", " "]
-)
-def test_an_id_is_inserted_unchanged(account: str) -> None:
-    client = Fixed(YES)
-
-    guarded(client).get(f"/accounts/{account.replace('%', '%25')}")
-
-    assert client.calls[0][2] == Entity("account", account)
-
-
-def test_an_id_may_have_several_arguments() -> None:
-    client = Fixed(YES)
-
-    response = guarded(client).get("/members/acme/of/bob/x")
-
-    assert response.text == "acme bob/x"
-    assert client.calls[0][2] == Entity("membership", "acme/bob/x")
-    assert client.calls[0][3] == {
-        "context": {},
-        "fulfils": frozenset({"confirm"}),
-        "request_id": "",
-    }
-
-
-def test_an_ambiguous_value_names_no_resource() -> None:
-    client = Fixed(YES)
-
-    response = guarded(client).get("/members/acme/bob/of/x")
-
-    assert response.status_code == 403
-    assert response.json is not None
-    assert response.json["reasons"][0]["code"] == "unknown_resource"
-    assert client.calls == []
-
-
-def test_a_function_may_return_the_resource() -> None:
-    client = Fixed(YES)
-
-    guarded(client).get("/numbers/7")
-
-    assert client.calls[0][2:] == (
-        Entity("number", "7", {"account": "acme"}),
-        {"context": {"via_proxy": True}, "fulfils": frozenset(), "request_id": ""},
-    )
-
-
-def test_text_may_stand_around_an_argument() -> None:
-    client = Fixed(YES)
-    thing = "0d4b3d0c-9c6b-4d0a-8a58-f0a3d3e3b9c1"
-
-    guarded(client).get(f"/things/{thing}")
-
-    assert client.calls[0][2] == Entity("thing", f"t-{thing}.x")
-
-
-def test_a_view_without_the_argument_does_not_run() -> None:
-    client = Fixed(YES)
-
-    response = guarded(client).get("/members")
-
-    assert response.status_code == 500
-    assert client.calls == []
-
-
-@pytest.mark.parametrize(
-    "resource",
-    [
-        "account",
-        "account:",
-        ":{x}",
-        "{x}",
-        "{x}:y",
-        "a b:{x}",
-        "a:{x",
-        "a:x}",
-        "a:{x.y}",
-        "a:{a}{b}",
-        "a:{}",
-    ],
-)
-def test_a_malformed_resource_is_refused_when_the_view_is_decorated(resource: str) -> None:
-    guard = Guard(Fixed(YES), subject=lambda: "user:ana")
-
-    with pytest.raises(ValueError, match=r"is not written like|brace|no text between"):
-        guard.requires("view", resource=resource)
-
-
-def test_a_malformed_request_id_is_left_out() -> None:
-    client = Fixed(YES)
-
-    guarded(client).get("/accounts/acme", headers={"X-Request-ID": "a b"})
-
-    options = client.calls[0][3]
-    assert isinstance(options, dict)
-    assert options["request_id"] == ""
 
 
 def test_permissions_without_actions_are_false() -> None:

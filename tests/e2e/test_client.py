@@ -50,8 +50,8 @@ def test_decisions_have_revisions_and_reasons(lasting: Sidecar) -> None:
         denied = client.authorize("user:mallory", "numbers.edit", "account:acme")
 
     assert allowed
-    assert re.fullmatch("[0-9a-f]{16}", allowed.policy_revision)
-    assert re.fullmatch("[0-9a-f]{32}", allowed.id)
+    assert re.fullmatch("[0-9a-f]{16}", allowed.revisions.policy)
+    assert re.fullmatch("[0-9a-f]{32}", allowed.decision_id)
     assert [reason.code for reason in denied.reasons] == ["not_granted"]
 
 
@@ -139,7 +139,7 @@ def test_a_batch_and_permissions_agree_with_single_answers(lasting: Sidecar) -> 
     assert [bool(each) for each in together] == [bool(each) for each in alone]
     assert [bool(each) for each in together] == [action in permissions for action in actions]
     assert {bool(each) for each in together} == {True, False}
-    assert len({(each.policy_revision, each.data_revision) for each in together}) == 1
+    assert len({each.revisions for each in together}) == 1
 
 
 def test_a_batch_with_a_question_that_cannot_be_asked_answers_the_others(lasting: Sidecar) -> None:
@@ -296,7 +296,9 @@ def test_each_decision_of_a_client_is_in_the_log_of_all_workers(root: Path) -> N
         serving(root, "--decision-log", "decisions") as sidecar,
         Client(url(sidecar), seconds=30) as client,
     ):
-        told = [client.authorize(*EDIT, request_id=f"r-{number}").id for number in range(40)]
+        told = [
+            client.authorize(*EDIT, request_id=f"r-{number}").decision_id for number in range(40)
+        ]
 
         lines = lines_of_answers(root / "decisions")
 
