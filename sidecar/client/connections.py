@@ -18,9 +18,6 @@ from sidecar.client.model import UnavailableError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""Longest response of any request."""
-
 
 class Connections:
     """Connections to one address, reused when they are idle."""
@@ -83,7 +80,7 @@ class Connections:
             connection.request("POST", path, post.body, post.headers)
             response = connection.getresponse()
             _check_head(response)
-            body = _read_body(response, min(post.max_bytes, MAX_RESPONSE_BYTES))
+            body = _read_body(response, post.max_bytes)
         except BaseException:  # a response that comes later must not answer another request
             connection.end()
             raise
@@ -215,4 +212,6 @@ def describe(error: Exception) -> str:
     """Return why there is no response, without anything that a server sent."""
     if isinstance(error, TimeoutError):
         return "it took too long"
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)  # asyncio writes a text of its own
     return getattr(error, "strerror", None) or type(error).__name__

@@ -17,6 +17,9 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 """Longest response to one question."""
 
 _REQUEST_ID = "X-Request-ID"
+LONGEST_RESPONSE_BYTES = 16 * 1024 * 1024
+"""Longest response of any request."""
+
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{1,256}")
 
 
@@ -103,6 +106,7 @@ class Posts:
             "Accept": "application/json",
             **options.headers(),
         }
+        max_bytes = min(max_bytes, LONGEST_RESPONSE_BYTES)
         post = Post(path, body, _with_token(headers, token), deadline, max_bytes)
         response = yield post
         if response.status == HTTPStatus.UNAUTHORIZED and self._token_file is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -34,7 +35,14 @@ def chunked(response: object) -> bytes:
     return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
 
-Piece = bytes | float | Callable[[bytes], bytes]
+class Reset:
+    """Resets the connection."""
+
+
+Piece = bytes | float | Callable[[bytes], bytes] | Reset
+
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Scripted:
@@ -43,8 +51,8 @@ class Scripted:
     def __init__(self, *script: Piece) -> None:
         """Send all of the script in response to each request.
 
-        Bytes are sent, numbers are seconds of silence, an empty piece ends the connection, and a
-        function returns the response to a request.
+        Bytes are sent, numbers are seconds of silence, an empty piece ends the connection, a
+        `Reset` resets it, and a function returns the response to a request.
         """
         self.script = script
         self.requests: list[bytes] = []
@@ -91,6 +99,9 @@ class Scripted:
                     for piece in self.script:
                         if isinstance(piece, float):
                             time.sleep(piece)
+                        elif isinstance(piece, Reset):
+                            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                            return
                         elif callable(piece):
                             connection.sendall(piece(self.requests[-1]))
                         elif piece:

@@ -29,10 +29,11 @@ from sidecar.client import (
     Revisions,
     StrictClient,
     UnavailableError,
-    connections,
+    posts,
     responses,
     writer_position,
 )
+from tests.client.kinds import BlockingClient, BlockingStrictClient
 from tests.client.scripted import (
     ALLOW,
     CONFIRM,
@@ -49,6 +50,16 @@ from tests.patience import lenient
 
 EDIT = ("user:ana", "numbers.edit", "account:acme")
 ACCOUNTS = ("user:ana", "switch", "account")
+
+
+@pytest.fixture(autouse=True, params=["blocking", "asynchronous"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let each test judge both clients."""
+    if request.param == "asynchronous":
+        monkeypatch.setitem(globals(), "Client", BlockingClient)
+        monkeypatch.setitem(globals(), "StrictClient", BlockingStrictClient)
+    yield str(request.param)
+    BlockingClient.close_all()
 
 
 def ask(server: Scripted, seconds: float = 2.0) -> Decision:
@@ -254,7 +265,7 @@ def test_a_large_response_is_not_parsed_beyond_the_deadline() -> None:
 def test_a_response_that_is_too_long_is_a_denial(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MAX_RESPONSE_BYTES", 100)
+    monkeypatch.setattr(posts, "LONGEST_RESPONSE_BYTES", 100)
 
     assert ask(start_server(respond(ALLOW))).unavailable
 
@@ -469,6 +480,26 @@ def test_a_surplus_response_answers_no_other_request(
     assert server.connections == 5
 
 
+def test_a_response_to_another_request_is_a_denial(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW, "200 OK", "X-Request-ID: r-2"))
+
+    with Client(server.url) as client:
+        decisions = [client.authorize(*EDIT, request_id=name) for name in ("r-1", "r-2", "")]
+
+    assert [bool(decision) for decision in decisions] == [False, True, False]
+
+
+def test_each_request_has_an_id(start_server: StartServer) -> None:
+    server = start_server(respond(ALLOW))
+
+    with Client(server.url) as client:
+        client.authorize(*EDIT)
+        client.authorize(*EDIT)
+
+    sent = [request.partition(b"X-Request-ID: ")[2][:16] for request in server.requests]
+    assert len(set(sent)) == 2
+
+
 def test_a_late_response_answers_no_other_request(start_server: StartServer) -> None:
     server = start_server(1.5, respond(ALLOW))
 
@@ -481,6 +512,7 @@ def test_a_late_response_answers_no_other_request(start_server: StartServer) -> 
     assert [reason.code for reason in second.reasons] == ["not_granted"]
 
 
+@pytest.mark.parametrize("kind", ["blocking"], indirect=True)
 def test_threads_share_a_client(start_server: StartServer) -> None:
     server = start_server(respond(ALLOW))
     allowed: list[bool] = []

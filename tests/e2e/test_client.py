@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import cast
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from flask import Flask
+from starlette.types import ASGIApp
 
 from sidecar.client import (
     Client,
@@ -25,6 +31,7 @@ from sidecar.client import (
     writer_position,
 )
 from sidecar.client.guard import Guard
+from tests.client.services import serving_asgi
 from tests.decision_lines import lines_of_answers
 from tests.e2e.databases import make_database
 from tests.e2e.running import Sidecar, serving, start, until
@@ -337,6 +344,15 @@ def test_the_examples_of_the_documentation_run(lasting: Sidecar) -> None:
     exec(compile(source, "docs/client.md", "exec"), found)  # noqa: S102  our own examples
 
     refused = app.test_client().post("/accounts/oak/numbers")
+    answered = []
+    for name in ("service", "api"):
+        with serving_asgi(cast("ASGIApp", found[name])) as port:
+            for account in ("acme", "oak"):
+                at = f"http://127.0.0.1:{port}/accounts/{account}/numbers"
+                request = Request(at, method="POST", headers={"X-User": "ana"})
+                answered.append(_status(request))
+    may_edit = cast("Callable[[str], Coroutine[None, None, bool]]", found["may_edit"])
+    edits = [asyncio.run(may_edit(account)) for account in ("acme", "oak")]
     client = found["client"]
     assert isinstance(client, Client)
     client.close()
@@ -346,3 +362,14 @@ def test_the_examples_of_the_documentation_run(lasting: Sidecar) -> None:
     assert found["position"] == "sqlite:00:9"
     assert bool(found["decision"])
     assert refused.status_code == 403
+    assert answered == [200, 403, 200, 403]
+    assert edits == [True, False]
+
+
+def _status(request: Request) -> int:
+    try:
+        with urlopen(request, timeout=PATIENCE) as response:  # noqa: S310  of this machine
+            return int(response.status)
+    except HTTPError as error:
+        with error:
+            return error.code
