@@ -26,9 +26,9 @@ _WITHOUT = """
 from sidecar.http import batches
 from sidecar.metrics import counters
 
-batches.Counter = lambda _: {}
+batches.Tally = lambda *_: 1
 counters._answering = lambda *_: lambda *_: None
-counters.Counters.decision_cell = lambda *_: 1
+counters.DecisionClasses.cell = lambda *_: 1
 """
 """What a process runs first in which requests and decisions are not counted."""
 

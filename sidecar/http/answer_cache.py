@@ -6,7 +6,7 @@ only where the moment passes an instant that a rule compares it with (`Decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from werkzeug.http import parse_etags
 
 from sidecar.decision_log import Entry, Line
 from sidecar.http.message import COMMON_HEADERS, JSON_HEADERS, OK, Headers, RequestHead, Response
+from sidecar.metrics.counters import Tally
 from sidecar.metrics.layout import NOTHING
 from sidecar.model import Window
 from sidecar.reload import Pair
@@ -59,7 +60,7 @@ class Answer(Struct, frozen=True, gc=False):
         identifier: bytes,
         head: RequestHead,
         log_lines: Sequence[Line],
-        counted: int | Mapping[int, int],
+        counted: int | Tally,
     ) -> Response:
         """Return the response, which is a 304 to a caller that has this very body."""
         if self.etag and head.if_none_match is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
 
 import msgspec
 from msgspec import Raw
@@ -16,6 +15,7 @@ from sidecar.http.cancellation import check as check_cancelled
 from sidecar.http.decision_ids import new_ids
 from sidecar.http.json_body import parse
 from sidecar.http.request_context import MAX_ITEMS_AT_ONCE, RequestContext
+from sidecar.metrics.counters import Tally
 
 _CHECK_EVERY = 16
 """Items that are decided between two looks at whether anybody still waits."""
@@ -140,8 +140,8 @@ class BatchAnswers:
         }
         self._decide = decide
         self._refuse = refuse
-        self.counted: Mapping[int, int] = {}
-        """The cells of the metrics that count the answers, once there is a body."""
+        self.counted = Tally()
+        """What the answers count as, once there is a body."""
 
     def body(self, stops_after: bool | None = None) -> bytes:  # noqa: FBT001  three values
         """Return the JSON array of the answers, up to the one that ends the batch.
@@ -173,8 +173,9 @@ class BatchAnswers:
                 self._check(at + 1, known)
                 known = known[: at + 1]
                 break
-        made += [answer.cell for answer in known if answer is not None]
-        self.counted = Counter(made)
+        if made:
+            known = [answer for answer in known if answer is not None]
+        self.counted = Tally(cast("Sequence[Answer]", known), made)
         return b"[%b]" % b"".join(pieces[1:])
 
     def _keys(self) -> Iterator[tuple[str | bytes, ...]]:

@@ -14,6 +14,7 @@ from sidecar.decision_log import Line
 from sidecar.http.freshness import MAX_AGE_HEADER, MIN_REVISION_HEADER, text_of
 from sidecar.http.responses import Fault
 from sidecar.http.trace_context import TRACEPARENT, trace_id_of
+from sidecar.metrics.counters import Tally
 from sidecar.metrics.layout import NOTHING
 
 OK = HTTPStatus.OK.value
@@ -115,8 +116,8 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     log_lines: Sequence[Line] = NO_LINES
     """What has to be in the decision log before the response is sent."""
-    counted: int | Mapping[int, int] = NOTHING
-    """The cell of the metrics that counts its decision, or the cells of several with numbers."""
+    counted: int | Tally = NOTHING
+    """The cell of the metrics that counts its decision, or the tally of several."""
     fault: Fault | None = None
     """Why there is no answer; None if there is one."""
     cause: str = ""

@@ -22,6 +22,7 @@ from sidecar.http.request_context import MAX_ITEMS_AT_ONCE, RequestContext
 from sidecar.http.requests import Authorize, AuthorizeMany, Permissions, PermissionsOfMany
 from sidecar.http.responses import Answer as NativeAnswer
 from sidecar.http.responses import Permitted, PermittedOn, PermittedOnMany, Refusal, write_native
+from sidecar.metrics.counters import Tally
 from sidecar.metrics.layout import NOTHING
 from sidecar.model import Decision, PermittedActions, Request, Revisions
 
@@ -117,7 +118,7 @@ def _on_many(context: RequestContext, query: PermissionsOfMany) -> Response:
 
     answers = tuple(on(*each) for each in enumerate(query.requests()))
     body = encode(PermittedOnMany(answers, _revisions(context)))
-    counted = {context.environment.counters.list_cell - 1: len(answers)}
+    counted = Tally(cells=[context.environment.counters.list_cell - 1] * len(answers))
     answer = validated(body, None, NOTHING, None)
     return answer.response(b"", context.head, context.log_lines, counted)
 

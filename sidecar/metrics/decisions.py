@@ -52,8 +52,9 @@ class DecisionClasses:
             block: Of this process.
             first: The cell of its first class.
         """
+        self.first = first
+        """The cell of the first class."""
         self._names = block.names
-        self._first = first
         self._lock = Lock()
         self._end = 0
         self._cells: dict[DecisionClass, int] = {}
@@ -65,6 +66,11 @@ class DecisionClasses:
         for source in (COMPILED, INTERPRETER, NONE):
             for allowed in (True, False):
                 self._number(DecisionClass.remaining(source, allowed=allowed))
+
+    @property
+    def end(self) -> int:
+        """The cell behind those of the last class."""
+        return self.first + 2 * len(self._cells)
 
     def cell(self, request: Request, decision: Decision, schema: Schema, source: str) -> int:
         """Return the cell of a decision for when it comes from the cache.
@@ -123,7 +129,7 @@ class DecisionClasses:
         return cell
 
     def _next(self) -> int:
-        return self._first + 2 * len(self._cells) + 1
+        return self.end + 1
 
 
 def read_classes(block: Block, start: int = 0) -> Iterator[tuple[DecisionClass, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from sidecar.config.settings import Settings
 from sidecar.metrics import Counters, Layout, Memory
 from sidecar.metrics import catalog as metrics
 from sidecar.metrics.collector import Totals
+from sidecar.metrics.counters import Tally
 from sidecar.metrics.decisions import COMPILED, DecisionClasses, read_classes
 from sidecar.metrics.memory import MAX_CLASSES
 from sidecar.model import Decision, Reason, Reference, Request, Revisions
@@ -238,6 +240,42 @@ def test_long_names_end_before_the_memory_does(memory: Memory, schema: Schema) -
     ) < memory.first_class + 2 * (len(read) + 2)
 
 
+@dataclass
+class OfClass:
+    cell: int
+
+
+@FORKING
+@pytest.mark.parametrize("size", [3, 300])
+def test_a_batch_counts_as_its_decisions_would_alone(
+    memory: Memory, schema: Schema, size: int
+) -> None:
+    """Of few classes with regard to the batch as of many, and in the process after a dead one."""
+
+    def count() -> None:
+        counters = counters_of(memory, 1)
+        cells = [
+            counters.decision_cell(*decided(f"reason-{number}"), schema, COMPILED)
+            for number in range(100)
+        ]
+        counters.answer(PATH, 200, cells[0], 0.0)
+        cached = [OfClass(cells[number % 5]) for number in range(size)]
+        counters.answer(PATH, 200, Tally(cached, [cells[1] - 1, cells[99] - 1]), 0.0)
+        counters.answer(PATH, 200, cells[0], 0.0)
+
+    in_child(count)
+    in_child(count)
+
+    found = samples(memory)
+    for number in (0, 1, 2, 99):
+        in_batch = len(range(number, size, 5)) if number < 5 else 0
+        expected = 2 * (in_batch + {0: 2, 1: 1, 99: 1}.get(number, 0))
+        reason = f"sidecar_denial_reasons_total action=numbers.edit reason=reason-{number}"
+        assert found.get(f"{reason} type=account", 0) == expected
+    assert found["sidecar_decision_sources_total source=compiled"] == 4
+    assert found["sidecar_decision_sources_total source=cache"] == 2 * (size + 2)
+
+
 # --- durations ----------------------------------------------------------------------------------
 
 
@@ -264,7 +302,8 @@ def test_a_bucket_has_all_durations_up_to_its_bound(durations: list[float]) -> N
 def test_responses_are_counted_by_endpoint_status_and_cause(memory: Memory) -> None:
     counters = counters_of(memory, 1)
 
-    counters.answer(PATH, 200, {counters.list_cell - 1: 3, counters.list_cell: 2}, 0.1)
+    lists = [counters.list_cell - 1] * 3 + [counters.list_cell] * 2
+    counters.answer(PATH, 200, Tally(cells=lists), 0.1)
     counters.answer(PATH, 503, 0, 0.1)
     counters.answer("/made/up", 404, 0, 0.1)
     counters.answer(PATH, 299, 0, 0.1)
