@@ -215,6 +215,9 @@ ENDPOINTS = (
     ),
 )  # fmt: skip
 
+PREFIXES = (ENVOY,)
+"""Endpoints that all paths belong to that begin with them."""
+
 _POSTED: Mapping[str, Callable[[RequestContext], Response]] = {
     each.path: each.respond for each in ENDPOINTS if each.respond is not None and each.questions
 }
@@ -229,6 +232,7 @@ def endpoint_at(method: str, path: str) -> str | None:
     """Return the one of `RESPONDERS` that a request is for; None if there is none."""
     if method == "POST" and path in _POSTED:
         return path
-    if path.startswith(ENVOY):
-        return ENVOY
+    for prefix in PREFIXES:
+        if path.startswith(prefix):
+            return prefix
     return path if method in {"GET", "HEAD"} and path in DIALECTS else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from sidecar.metrics.catalog import (
@@ -90,7 +90,7 @@ class Counters:
         block = Memory(self.layout).block(0) if number is None else self.memory.block(number)
         self._counts = block.counts
         self._classes = classes = DecisionClasses(block, self.memory.first_class)
-        self.answer = _answering(block, self._endpoints, classes)
+        self.answer = _answering(block, self._endpoints, self.layout.prefixes, classes)
         """Counts the response to a request, in the event loop: see `Answering`."""
         self.decision_cell = classes.cell
         """Returns the cell of a decision of the cache (`DecisionClasses.cell`), in any thread."""
@@ -123,7 +123,10 @@ class Counters:
 
 
 def _answering(
-    block: Block, endpoints: Mapping[str, tuple[int, int]], classes: DecisionClasses
+    block: Block,
+    endpoints: Mapping[str, tuple[int, int]],
+    prefixes: Collection[str],
+    classes: DecisionClasses,
 ) -> Answering:
     """Return a function that has at hand what it needs: each look-up costs as much as a count.
 
@@ -132,14 +135,14 @@ def _answering(
     """
     counts, reals, _ = block
     known, sums = counts.tolist(), list[float](reals)
-    get, other = endpoints.get, endpoints[OTHER]
+    get = endpoints.get
 
     def answer(endpoint: str, status: int, counted: int | Tally, seconds: float) -> None:
         if counted.__class__ is int:
             known[counted] = counts[counted] = known[counted] + 1
         else:
             add(counted)  # type: ignore[arg-type]  # likewise
-        first, responses = get(endpoint, other)
+        first, responses = get(endpoint) or unusual(endpoint)
         at = first + _SUM
         sums[at] = reals[at] = sums[at] + seconds
         if status != _OK:
@@ -148,6 +151,9 @@ def _answering(
             first += BUCKET_CELLS
         at = first if seconds <= _SHORTEST else first + bisect_left(BUCKETS, seconds)
         known[at] = counts[at] = known[at] + 1
+
+    def unusual(path: str) -> tuple[int, int]:
+        return endpoints[next(filter(path.startswith, prefixes), OTHER)]
 
     def add(tally: Tally) -> None:
         for cell in tally.cells:

@@ -6,7 +6,7 @@ policies that are loaded later declare other types and actions (`sidecar.metrics
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sidecar.metrics.catalog import (
     ACCEPTED,
@@ -64,14 +64,18 @@ _SIMPLE: Sequence[tuple[Metric, Sequence[tuple[str, ...]]]] = (
 class Layout:
     """The cells of a block."""
 
-    def __init__(self, endpoints: Iterable[str], causes: Iterable[str]) -> None:
+    def __init__(
+        self, endpoints: Iterable[str], causes: Iterable[str], prefixes: Collection[str] = ()
+    ) -> None:
         """Number the cells.
 
         Args:
             endpoints: Paths that requests are counted by.
             causes: Of error responses.
+            prefixes: Beginnings of paths: requests to other paths are counted by these.
         """
-        self.endpoints = (*endpoints, OTHER, UNREAD)
+        self.prefixes = prefixes
+        self.endpoints = (*endpoints, *prefixes, OTHER, UNREAD)
         self._size = NOTHING + 1
         self._first: dict[tuple[Metric, tuple[str, ...]], int] = {}
         codes = (*map(str, CODES), OTHER)

@@ -29,7 +29,7 @@ from sidecar.http import (
     service_of,
 )
 from sidecar.http import Limits as RequestLimits
-from sidecar.http.endpoints import ENDPOINTS
+from sidecar.http.endpoints import ENDPOINTS, PREFIXES
 from sidecar.http.errors import CAUSES
 from sidecar.http.subjects import TokenVerifier
 from sidecar.metrics import Counters, Layout, Memory
@@ -84,7 +84,7 @@ def serve(settings: Settings) -> None:
     _log_to_standard_error(settings.log_level)
     config, standard, log = read_config(settings), _standard(settings), open_decision_log(settings)
     slots = slots_for(2, settings.workers)
-    counters = Counters(Memory(Layout([each.path for each in ENDPOINTS], CAUSES), slots))
+    counters = Counters(Memory(Layout([each.path for each in ENDPOINTS], CAUSES, PREFIXES), slots))
     reloading, follower = facts_of(settings, counters)
     limits = RequestLimits(
         max_body_bytes=settings.max_body_bytes,

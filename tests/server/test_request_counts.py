@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.config.settings import Settings
 from sidecar.http import create_app
-from sidecar.http.endpoints import ENDPOINTS
+from sidecar.http.endpoints import ENDPOINTS, PREFIXES
 from sidecar.http.errors import CAUSES
 from sidecar.metrics import Counters, Layout, Memory
 from sidecar.metrics.collector import Totals
@@ -38,7 +38,7 @@ def server() -> Iterator[Counted]:
     shipped = Settings()
     reloading = Reloading(Places(shipped.policies, shipped.fixtures, shipped.mount()))
     reloading.load()
-    memory = Memory(Layout([each.path for each in ENDPOINTS], CAUSES))
+    memory = Memory(Layout([each.path for each in ENDPOINTS], CAUSES, PREFIXES))
     memory.set_live({0})
     counters = Counters(memory)
     app = create_app(reloading, counters=counters)
@@ -97,6 +97,20 @@ def test_items_behind_the_one_that_ends_a_batch_are_not_counted(server: Counted)
     found = server.samples()
     assert total(found, "sidecar_decisions_total", "decision=allow") == 2
     assert total(found, "sidecar_decisions_total", "decision=deny") == 2
+
+
+def test_requests_at_a_gateway_are_counted_by_its_dialect(server: Counted) -> None:
+    paths = ("envoy/accounts/acme", "envoy/accounts/zeta?page=2", "nginx", "unknown")
+    for path in paths:
+        server.exchange(f"GET /v1/gateway/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+    found = server.samples()
+    seen = {name: n for name, n in found.items() if name.startswith("sidecar_responses_total")}
+    assert seen == {
+        "sidecar_responses_total code=403 endpoint=/v1/gateway/envoy": 2,
+        "sidecar_responses_total code=403 endpoint=/v1/gateway/nginx": 1,
+        "sidecar_responses_total code=404 endpoint=other": 1,
+    }
 
 
 def test_lists_of_permissions_are_counted_by_resource(server: Counted) -> None:
