@@ -1,7 +1,7 @@
-"""The pytest plugin: ``pytest policies/`` runs policy suites, with a test for each cell.
+"""The pytest plugin: ``pytest policies/`` runs policy suites, and services have fixtures.
 
 Every run of pytest imports it where the sidecar is installed, so it imports the rest of the sidecar
-only for a suite.
+only for a suite, or for a test that uses a fixture.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from sidecar.engine.policy import Policy
     from sidecar.errors import SidecarError
     from sidecar.suites import Cell
+    from sidecar.testing import PDP, FakePDP
 
 FIXTURES = "sidecar_fixtures"
+POLICIES = "sidecar_policies"
+WORLD = "sidecar_world"
 
 _NAME = re.compile(r".*_test\.ya?ml")
 _MEMBERS = tuple(
@@ -31,14 +34,51 @@ _MIN_MEMBERS = 2
 _PACKS = pytest.StashKey[dict[tuple[Path, Path], "Policy | SidecarError"]]()
 """The compiled packs of a run, or the errors of loading them."""
 
+_PDPS = pytest.StashKey[dict[tuple[Path, Path, Path], "PDP"]]()
+"""A PDP for each pack and world of a run, of which every test gets a fresh one."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the option of the configuration file."""
+    """Declare the options of the configuration file."""
     parser.addini(
         FIXTURES,
         "Fixtures of the policy suites, relative to this file"
         " (default: the directory `fixtures` beside that of a suite)",
     )
+    parser.addini(
+        POLICIES,
+        "Policies of the fixture `sidecar_pdp`, relative to this file (default: `policies`)",
+        default="policies",
+    )
+    parser.addini(
+        WORLD,
+        "World of the fixture `sidecar_pdp`: a directory in `worlds` of the fixtures"
+        " (default: `demo`)",
+        default="demo",
+    )
+
+
+@pytest.fixture
+def sidecar_fake() -> FakePDP:
+    """A fake PDP, which denies what it is not told to allow."""
+    from sidecar.testing import FakePDP  # noqa: PLC0415  not before a test uses it
+
+    return FakePDP()
+
+
+@pytest.fixture
+def sidecar_pdp(pytestconfig: pytest.Config) -> PDP:
+    """A PDP in the process, with the facts of the world and the clock of the machine."""
+    from sidecar.testing import PDP  # noqa: PLC0415  not before a test uses it
+
+    policies = _configured(pytestconfig, POLICIES)
+    named = pytestconfig.getini(FIXTURES)
+    fixtures = _configured(pytestconfig, FIXTURES) if named else policies.parent / "fixtures"
+    world = fixtures / "worlds" / str(pytestconfig.getini(WORLD))
+    pdps = pytestconfig.stash.setdefault(_PDPS, {})
+    if (policies, fixtures, world) not in pdps:
+        pdps[policies, fixtures, world] = PDP.of_pack(policies, fixtures, world=world)
+    return pdps[policies, fixtures, world].fresh()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
@@ -82,8 +122,7 @@ class SuiteFile(pytest.File):
                     f"name the directory with `{FIXTURES}`"
                 )
             return fixtures
-        root = self.config.rootpath if self.config.inipath is None else self.config.inipath.parent
-        return root / str(configured)
+        return _configured(self.config, FIXTURES)
 
 
 class CellItem(pytest.Item):
@@ -122,6 +161,12 @@ class UnexpectedDecisionError(Exception):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(f"{cell.case.file}:{cell.case.line}: {cell.name} {cell.failure}")
+
+
+def _configured(config: pytest.Config, option: str) -> Path:
+    """Return the path of an option, relative to the configuration file."""
+    root = config.rootpath if config.inipath is None else config.inipath.parent
+    return root / str(config.getini(option))
 
 
 def _policy(config: pytest.Config, policies: Path, fixtures: Path) -> Policy:

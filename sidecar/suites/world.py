@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sidecar.errors import InvalidSnapshotError, InvalidSuiteError, Problem
-from sidecar.facts import Cells, MountFaults, Quoted, Snapshot, Table, build, capture, read_tables
+from sidecar.facts import (
+    Cell,
+    Cells,
+    MountFaults,
+    Quoted,
+    Snapshot,
+    Table,
+    build,
+    capture,
+    read_tables,
+)
 from sidecar.schema import EntityType, Schema, Value, ValueType, parse_text
 from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.yaml_document import Items, Members, Node, Text
@@ -104,12 +114,13 @@ def merge_rows(
 
 def _key(schema: Schema, declared: EntityType, row: Cells) -> tuple[Value, ...]:
     return tuple(
-        _value(schema, declared.attributes[column].type, row.get(column)) for column in declared.key
+        cell_value(schema, declared.attributes[column].type, row.get(column))
+        for column in declared.key
     )
 
 
-def _value(schema: Schema, value_type: ValueType, cell: str | list[str] | None) -> Value:
-    """Return the value of a cell of a key; its text if it is invalid, which `build` reports."""
+def cell_value(schema: Schema, value_type: ValueType, cell: Cell | None) -> Value:
+    """Return the value of a cell; its text if it is invalid, which `build` reports."""
     if not isinstance(cell, str):
         return None
     try:

@@ -157,7 +157,7 @@ class Services:
 @contextmanager
 def serving_asgi(app: ASGIApp) -> Iterator[int]:
     """Run an application under uvicorn until the block ends, and yield its port."""
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on")
+    config = uvicorn.Config(app, port=0, log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
