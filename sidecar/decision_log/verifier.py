@@ -12,25 +12,16 @@ from typing import NamedTuple
 
 from sidecar.decision_log.entry import hash_input
 from sidecar.decision_log.hashing import Hashing
+from sidecar.decision_log.place import Place
 from sidecar.decision_log.reader import Chains, read_news
 from sidecar.decision_log.seal import FIRST_HASH, Hasher, PlainSeal, Seal
 from sidecar.decision_log.shared import MAX_CHAINS
-from sidecar.decision_log.whole_line import begins_with_json, fits, kind_of
+from sidecar.decision_log.torn_lines import TornLines
+from sidecar.decision_log.whole_line import begins_with_json, kind_of
 from sidecar.errors import UnreadableLineError
 
 MOST_KEPT = 1_000
-"""How many faults are kept, and torn lines until a line tells of them; all faults are counted."""
-
-
-class Place(NamedTuple):
-    """Where a line stands."""
-
-    file: str
-    line: int
-    """From 1."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+"""How many faults are kept; all are counted."""
 
 
 class Fault(NamedTuple):
@@ -61,17 +52,9 @@ class Chain:
     """Whether its first lines are in files that are not given."""
 
 
-class _Torn(NamedTuple):
-    place: Place
-    length: int
-    begin: bytes
-
-
 _NEWS = (b'"begin":', b'"missed":', b'"end":')
 """What follows the head of a line that says something of its chain."""
 _HEAD = re.compile(rb'\{"chain":"(([0-9a-f]{16})\.[1-9][0-9]{0,9})","sequence":([1-9][0-9]{0,17}),')
-_HEAD_BYTES = 80
-"""More than a head has."""
 _SEAL = re.compile(rb',"(hash|mac)":"([0-9a-f]{64})"\}\n\Z')
 _SEAL_BYTES = 80
 """More than a hash with its member has."""
@@ -92,13 +75,11 @@ class Verification:
     """Why it cannot be told whether the log is whole."""
     lost: int = 0
     """Answers without lines, of which lines tell."""
-    torn: int = 0
-    """Torn lines that are accounted for."""
     _whole: set[str] = field(default_factory=set)
     """Starts of the sidecar whose first line is there."""
     _cut_in: dict[str, set[int]] = field(default_factory=dict)
     """Numbers of chains whose first line is not there, by the start of the sidecar."""
-    _pending: list[_Torn] = field(default_factory=list)
+    _torn: TornLines = field(default_factory=TornLines)
     _seal: Seal = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,15 +98,8 @@ class Verification:
     def finish(self) -> None:
         """Judge what could not be judged before all lines were read."""
         heads = {c.name: _head(c.name, c.next) for c in self.open_chains()}
-        for torn in self._pending:
-            name = next((n for n, head in heads.items() if fits(torn.begin, head)), None)
-            unknown = _HEAD.match(torn.begin)
-            if name is not None:
-                del heads[name]  # a process that dies leaves one
-            elif unknown is None or unknown[1].decode() in self.chains or unknown[3] != b"1":
-                self._fault(torn.place, "is no whole line of a chain: it was edited or inserted")
-                continue
-            self.torn += 1
+        for place in self._torn.unexplained(heads, self._begins_unknown_chain):
+            self._fault(place, "is no whole line of a chain: it was edited or inserted")
         for chain in self.open_chains():
             if chain.unsealed:
                 lines = f"{chain.first} to {chain.last}"
@@ -135,6 +109,15 @@ class Verification:
                 ] = None
         if not self.chains:
             self.doubts["there is no line of a chain"] = None
+
+    @property
+    def torn(self) -> int:
+        """Torn lines that are accounted for."""
+        return self._torn.accounted
+
+    def _begins_unknown_chain(self, line: bytes) -> bool:
+        head = _HEAD.match(line)
+        return head is not None and head[1].decode() not in self.chains and head[3] == b"1"
 
     def _fault(self, place: Place, message: str, chain: Chain | None = None) -> None:
         self.fault_count += 1
@@ -275,24 +258,17 @@ class Verification:
     # --- torn lines -----------------------------------------------------------------------------
 
     def _keep_torn(self, place: Place, line: bytes) -> None:
-        if len(self._pending) >= MOST_KEPT:
+        if self._torn.is_full:
             self._fault(place, "is no whole line, as many before it")
-            return
-        if begins_with_json(line):  # what is torn has no end
+        elif begins_with_json(line):  # what is torn has no end
             self._fault(place, "is no whole line of a chain: it was edited or inserted")
-            return
-        text = line.removesuffix(b"\n")
-        self._pending.append(_Torn(place, len(text), text[:_HEAD_BYTES]))
+        else:
+            self._torn.keep(place, line.removesuffix(b"\n"))
 
     def _account_for(self, place: Place, chain: Chain, length: int) -> None:
         """Find the torn line that a line tells of."""
-        head = _head(chain.name, 0)[:-1]
-        for torn in self._pending:
-            if torn.length == length and fits(torn.begin, head):
-                self._pending.remove(torn)
-                self.torn += 1
-                return
-        self._fault(place, f"tells of a torn line of {length} bytes, which is not there", chain)
+        if not self._torn.account_for(length, _head(chain.name, 0)[:-1]):
+            self._fault(place, f"tells of a torn line of {length} bytes, which is not there", chain)
 
 
 def _head(chain: str, number: int) -> bytes:
