@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import asdict
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
@@ -90,6 +91,9 @@ def _text(result: Verification, files: Sequence[Path]) -> list[str]:
     cut_in = [chain for chain in result.chains.values() if chain.cut_in and chain.last]
     if cut_in:
         lines.append(f"begins in older files, which were not given: {_names(cut_in)}")
+    if result.older is not None:
+        older = f"line {result.older.sequence} of chain {result.older.chain}"
+        lines.append(f"older lines, up to {older}, were not given, or were removed")
     if open_chains := result.open_chains():
         lines.append(
             "open, its process runs or was killed, so that lines can be cut from its end:"
@@ -122,6 +126,7 @@ def _members(result: Verification, files: Sequence[Path]) -> dict[str, object]:
             for place, message in result.faults
         ],
         "doubts": list(result.doubts),
+        "older": None if result.older is None else asdict(result.older),
         "lost": result.lost,
         "torn": result.torn,
         "chains": [

@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from msgspec.structs import asdict
+
 from sidecar.decision_log.entry import END, Entry, digest_of_decision
 from sidecar.decision_log.json_text import encode
+from sidecar.decision_log.predecessor import Predecessor
 from sidecar.decision_log.seal import FIRST_HASH, Seal
 from sidecar.decision_log.shared import Shared
 from sidecar.decision_log.timestamps import Stamp, instant
@@ -60,8 +63,15 @@ class _State:
 class Chain:
     """The chain of this process; a process that is forked off begins its own."""
 
-    def __init__(
-        self, shared: Shared, seal: Seal, clock: Callable[[], float], *, key: str, counts: bool
+    def __init__(  # noqa: PLR0913  all that it consists of
+        self,
+        shared: Shared,
+        seal: Seal,
+        clock: Callable[[], float],
+        *,
+        predecessor: Callable[[], Predecessor | None],
+        key: str,
+        counts: bool,
     ) -> None:
         """Prepare to number and to seal lines.
 
@@ -69,6 +79,7 @@ class Chain:
             shared: Of the processes that write to the same file.
             seal: Makes the hashes.
             clock: Returns seconds since 1970.
+            predecessor: Returns the last line with a hash in the files, of whatever chain.
             key: The name of the key.
             counts: Whether an answer is given whose line cannot be written.
         """
@@ -76,6 +87,7 @@ class Chain:
         self.seal = seal
         self.counts = counts
         self._clock = clock
+        self._predecessor = predecessor
         self._key = key
         self._start = os.urandom(8).hex()
         self._state = _State(0)
@@ -102,7 +114,11 @@ class Chain:
         """Return the members of the next line that are about the chain."""
         news: dict[str, object] = {}
         if not state.lines:
-            news["begin"] = self._chains(state)
+            before = self._predecessor()
+            news["begin"] = {
+                **self._chains(state),
+                "before": None if before is None else asdict(before),
+            }
         if state.lost or state.torn:
             news["missed"] = {"lines": state.lost, "torn": state.torn}
         if ends:

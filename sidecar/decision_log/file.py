@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Protocol
 
 from sidecar.decision_log.descriptor import Descriptor
+from sidecar.decision_log.predecessor import Predecessor, predecessor_in
 from sidecar.decision_log.rotation import Limits, Rotation
 from sidecar.decision_log.shared import LogBusyError, Shared
 
@@ -106,6 +107,10 @@ class LineFile:
                 self._slow_until = ended + SLOW_FOR_SECONDS
         if rotated is not None:
             rotated.delete_old()
+
+    def predecessor(self) -> Predecessor | None:
+        """Return the last line with a hash, whoever has written it; None where there is none."""
+        return None if self._path is None else predecessor_in(Path(self._path))
 
     def is_quick(self) -> bool:
         """Tell whether a line keeps nobody waiting: no pipe, and no disk that was slow lately."""

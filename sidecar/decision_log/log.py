@@ -59,6 +59,7 @@ class DecisionLog:
             file.shared,
             hashing.seal(),
             file.clock,
+            predecessor=file.predecessor,
             key=hashing.key_name(),
             counts=on_failure is OnFailure.COUNT,
         )

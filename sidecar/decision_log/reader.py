@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from sidecar.decision_log.predecessor import Predecessor
 from sidecar.diagram.path_text import operand_of_text, path_of
 from sidecar.diagram.paths import Operand, Path
 from sidecar.diagram.questions import (
@@ -76,6 +77,8 @@ class Chains(msgspec.Struct, frozen=True, kw_only=True):
     """Answers without lines by then, of all processes of this start of the sidecar."""
     chains: dict[int, int]
     """How many lines other chains of this start have, by their numbers."""
+    before: Predecessor | None = None
+    """Of the first line of a chain: the last line with a hash that stood before it."""
 
 
 class Missed(msgspec.Struct, frozen=True):

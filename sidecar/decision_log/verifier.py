@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sidecar.decision_log.entry import hash_input
 from sidecar.decision_log.hashing import Hashing
 from sidecar.decision_log.place import Place
+from sidecar.decision_log.predecessor import Predecessor
 from sidecar.decision_log.reader import Chains, read_news
 from sidecar.decision_log.seal import FIRST_HASH, Hasher, PlainSeal, Seal
 from sidecar.decision_log.shared import MAX_CHAINS
@@ -45,6 +46,10 @@ class Chain:
     """The first line since its last hash."""
     unsealed: int = 0
     """Lines since its last hash."""
+    sealed: int = 0
+    """The number of the line with its last hash."""
+    digest: str = ""
+    """Its last hash."""
     ended: bool = False
     foreign: bool = False
     """Whether its hashes are made with another key than the one given."""
@@ -73,6 +78,9 @@ class Verification:
     fault_count: int = 0
     doubts: dict[str, None] = field(default_factory=dict)
     """Why it cannot be told whether the log is whole."""
+    older: Predecessor | None = None
+    """A line that stood before the first one, in files that are not given or lines that were
+    removed."""
     lost: int = 0
     """Answers without lines, of which lines tell."""
     _whole: set[str] = field(default_factory=set)
@@ -210,7 +218,7 @@ class Verification:
             lines = f"a line from {chain.first} on" if chain.unsealed > 1 else "it"
             self._fault(place, f"has a hash of chain {chain.name} that differs: {lines} was edited")
         chain.hasher = self._seal.begin(bytes.fromhex(digest))
-        chain.first, chain.unsealed = None, 0
+        chain.first, chain.unsealed, chain.sealed, chain.digest = None, 0, chain.next - 1, digest
 
     def _take_news(self, place: Place, chain: Chain, text: bytes) -> None:
         """Take note of what a line says about chains."""
@@ -226,6 +234,8 @@ class Verification:
         for chains in (news.begin, news.end):
             if chains is not None:
                 self._compare(place, chain, chains)
+        if news.begin is not None and news.begin.before is not None:
+            self._compare_predecessor(place, news.begin.before)
 
     def _compare(self, place: Place, chain: Chain, chains: Chains) -> None:
         """Compare the key and the lengths of other chains with what a line tells of them."""
@@ -239,6 +249,20 @@ class Verification:
         for number in self._cut_in.get(start, set()) - {*chains.chains, int(own)}:
             if first < number <= MAX_CHAINS:
                 self._fault(place, f"chain {start}.{number} was not there by then: it was inserted")
+
+    def _compare_predecessor(self, place: Place, before: Predecessor) -> None:
+        """Look for the line that stood before the first of a chain."""
+        name, number = before.chain, before.sequence
+        chain = self.chains.get(name)
+        if chain is None:
+            if len(self.chains) == 1 or name.partition(".")[0] in self._cut_in:
+                self.older = before
+            else:
+                self._fault(place, f"chain {name} is missing, which had {number} lines by then")
+        elif chain.next <= number:
+            self._report_missing(place, chain, number)
+        elif chain.sealed == number and chain.digest != before.hash:
+            self._fault(place, f"tells of another hash of line {number} of chain {name}", chain)
 
     def _end(self, place: Place, chain: Chain) -> None:
         chain.ended = True

@@ -149,7 +149,7 @@ def test_a_decision_is_a_line_with_all_that_it_was_made_from(refusing: Logged, p
 
     line = refusing.line()
     facts, chain, begin, mac = (line.pop(name) for name in ("facts", "chain", "begin", "mac"))
-    assert set(begin) == {"process", "key", "lost", "chains"}
+    assert set(begin) == {"process", "key", "lost", "chains", "before"}
     assert re.fullmatch(r"[0-9a-f]{16}\.1", chain)
     assert re.fullmatch(r"[0-9a-f]{64}", mac)
     assert line == {

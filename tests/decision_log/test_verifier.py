@@ -41,7 +41,7 @@ def test_a_log_as_it_was_written_is_whole(log: list[bytes]) -> None:
 
 
 def test_lines_have_the_number_and_the_chain_that_they_belong_to(log: list[bytes]) -> None:
-    of_first = [json.loads(line) for line in log if b'.1","sequence"' in line]
+    of_first = [json.loads(line) for line in log if b'.1","sequence"' in line[:60]]
 
     assert [line["sequence"] for line in of_first] == list(range(1, 8))
     assert [line["kind"] for line in of_first] == [*["decision"] * 6, "end"]
@@ -80,7 +80,9 @@ def test_hashes_with_a_key_are_made_by_a_key_that_follows_from_it(log: list[byte
     mac = key.of(b"x").hex()
 
     assert mac not in {hmac.digest(KEY, b"x", "sha256").hex(), name}
-    assert all(b'"hash":"' not in line for line in log)
+    assert all(
+        b',"kind":' in line and b'"hash":"' not in line.split(b',"kind":')[1] for line in log
+    )
 
 
 def test_a_removed_line_is_missed(log: list[bytes]) -> None:
@@ -102,7 +104,7 @@ def test_lines_that_are_cut_from_one_chain_are_missed_when_another_one_begins_or
     log: list[bytes],
 ) -> None:
     """A killed process leaves no end, but those that begin later know how far it was."""
-    ends = max(at for at, line in enumerate(log) if b'.2","sequence"' in line)
+    ends = max(at for at, line in enumerate(log) if b'.2","sequence"' in line[:60])
 
     (fault,) = faults(log[: ends - 1] + log[ends + 1 :])
 
@@ -114,7 +116,7 @@ def test_lines_that_are_cut_from_one_chain_are_missed_when_another_one_begins_or
 
 
 def test_a_chain_that_is_removed_as_a_whole_is_missed(log: list[bytes]) -> None:
-    result = faults([line for line in log if b'.2","sequence"' not in line])
+    result = faults([line for line in log if b'.2","sequence"' not in line[:60]])
 
     assert re.search(r"chain \w+\.2 is missing, which had 7 lines by then", result[0])
 
@@ -173,7 +175,7 @@ def test_an_edited_line_is_noticed_wherever_the_edit_is(log: list[bytes]) -> Non
 def test_an_edit_that_leaves_a_line_well_formed_is_named(
     log: list[bytes], old: bytes, new: bytes
 ) -> None:
-    ats = [at for at, line in enumerate(log) if old in line and b'.2","sequence"' in line]
+    ats = [at for at, line in enumerate(log) if old in line and b'.2","sequence"' in line[:60]]
 
     for at in ats:
         (fault,) = faults([*log[:at], log[at].replace(old, new), *log[at + 1 :]])
@@ -206,7 +208,7 @@ def test_a_line_that_other_readers_take_for_whole_does_not_pass_for_torn(
     if not sealed:
         members = re.sub(rb',"mac":"[0-9a-f]{64}"', b"", members)
     unknown = b'{"chain":"ffffffffffffffff.1","sequence":1' + members + behind
-    running = [line for line in log if b'.3","sequence"' in line][:3]
+    running = [line for line in log if b'.3","sequence"' in line[:60]][:3]
     next_of_it = _after(running[-1])[:-1] if sealed else running[-1][:38] + b"4" + members
 
     assert "log.0:5: is no whole line of a chain: it was edited or inserted" in faults(
@@ -237,7 +239,7 @@ def test_a_chain_that_a_later_line_does_not_know_was_inserted(log: list[bytes]) 
 
 def test_a_line_without_its_end_is_judged_as_whole(log: list[bytes]) -> None:
     """It is read as one, by `sidecar log show` and by others."""
-    running = [line for line in log if b'.1","sequence"' in line][:3]
+    running = [line for line in log if b'.1","sequence"' in line[:60]][:3]
     whole = [*running[:2], running[2].removesuffix(b"\n")]
     edited = [*running[:2], running[2].removesuffix(b"\n").replace(b'"r-1"', b'"r-2"')]
 
@@ -339,7 +341,7 @@ def test_lines_that_were_lost_or_torn_are_told_by_the_chain(
 
 
 def test_the_end_of_a_killed_process_is_open_and_its_torn_line_no_fault(log: list[bytes]) -> None:
-    killed = [line for line in log if b'.3","sequence"' in line][:3]
+    killed = [line for line in log if b'.3","sequence"' in line[:60]][:3]
     rest = _after(killed[-1])
 
     for length in (1, 9, 40, len(rest) - 2):
