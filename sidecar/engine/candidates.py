@@ -8,7 +8,7 @@ down is for `authorize` to tell of each. A path to an allow without such a test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -71,10 +71,27 @@ class Candidates:
             root: The tree that grants.
             frame: The request; of its unknown side neither key nor row is looked at.
         """
-        found: set[Key] = set()
+
+        def ways(node: Node) -> Sequence[Node] | None:
+            return None if self.depends(node) else (self._evaluator.step(node, frame),)
+
+        finds = self.finds([root], ways)
+        return None if finds is None else self.found(finds, frame)
+
+    def finds(
+        self, roots: Iterable[Node], ways: Callable[[Node], Sequence[Node] | None]
+    ) -> tuple[Find, ...] | None:
+        """Return the tests that name all for which a tree can be true; None without a bound.
+
+        Args:
+            roots: The trees that grant.
+            ways: Returns the branches of a node that can be taken; None for a test that ties the
+                unknown side to what is known. Raises `BadRowError` where a row cannot be read, so
+                that whatever comes to the test is denied.
+        """
+        found: dict[Find, None] = {}
         seen: set[int] = set()
-        search = _Search(frame)
-        open_nodes = [root]
+        open_nodes = list(roots)
         while open_nodes:
             node = open_nodes.pop()
             if node is TRUE:
@@ -82,19 +99,28 @@ class Candidates:
             if node.number in seen or node is FALSE or node is FAULT:
                 continue
             seen.add(node.number)
-            try:
-                open_nodes += [*self._ways_on(node, search, found)]
-            except BadRowError:  # whatever comes to this test is denied
-                continue
-        found.discard(None)  # an absent reference leads to nobody
-        return found
+            with suppress(BadRowError):
+                branches = ways(node)
+                open_nodes += self._ways_on(node, found) if branches is None else branches
+        return tuple(found)
 
-    def _ways_on(self, node: Node, search: _Search, found: set[Key]) -> Iterator[Node]:
-        """Yield the branches that can still be taken; add the candidates that a test names."""
+    def found(self, finds: Iterable[Find], frame: Frame) -> set[Key]:
+        """Return the keys that tests name for one request."""
+        search, keys = _Search(frame), set[Key]()
+        self._reader.make_room(frame)
+        for find in finds:
+            with suppress(BadRowError):  # whatever comes to this test is denied
+                keys |= find(search)
+        keys.discard(None)  # an absent reference leads to nobody
+        return keys
+
+    def depends(self, node: Node) -> bool:
+        """Tell whether a test is about the unknown side."""
+        return self._depends(*facts_of(self._tests[node.test].question))
+
+    def _ways_on(self, node: Node, found: dict[Find, None]) -> Iterator[Node]:
+        """Yield the branches that can still be taken; add the test where it names candidates."""
         question = self._tests[node.test].question
-        if not self._depends(*facts_of(question)):
-            yield self._evaluator.step(node, search.frame)
-            return
         if question not in self._finds:
             self._finds[question] = self._find(question)
         find = self._finds[question]
@@ -102,8 +128,7 @@ class Candidates:
             if find is None or label is not True:
                 yield branch
             elif branch is not FALSE:
-                self._reader.make_room(search.frame)
-                found.update(find(search))
+                found[find] = None
         if len(node.branches) > len(node.labels):
             yield node.branches[-1]
 

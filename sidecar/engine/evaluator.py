@@ -42,7 +42,7 @@ Bound = Any
 """A bound diagram: the value of a leaf, or a tuple (function that reads the outcome of a test,
 outcome to bound diagram, bound diagram for every other outcome)."""
 
-_Branches = tuple[Read, Mapping[Any, Node], Node]
+Branches = tuple[Read, Mapping[Any, Node], Node]
 """How a node is left: the function that reads the outcome, outcome to node, node for any other."""
 
 
@@ -78,7 +78,7 @@ class Evaluator:
             FALSE.number: False,
             nodes.FAULT.number: FAULT,
         }
-        self._branches: dict[int, _Branches] = {}
+        self._branches: dict[int, Branches] = {}
         self._answers: dict[Question, Read] = {}
 
     def bind(self, root: Node) -> Bound:
@@ -149,13 +149,14 @@ class Evaluator:
         answer: Answer = self._answers[question](frame)
         return answer
 
-    def _branches_of(self, node: Node) -> _Branches:
+    def _branches_of(self, node: Node) -> Branches:
         made = self._branches.get(node.number)
         if made is None:
-            made = self._branches[node.number] = self._bind_test(node)
+            made = self._branches[node.number] = self.bind_test(node)
         return made
 
-    def _bind_test(self, node: Node) -> _Branches:
+    def bind_test(self, node: Node) -> Branches:
+        """Return how a node of any diagram is left: to the fault leaf where nothing else fits."""
         test, branches = self._tests[node.test], node.branches
         if test.question in self._assumed:
             return (constant(value=True), {}, branches[node.labels.index(True)])
