@@ -12,6 +12,7 @@ EXIT_YES, EXIT_NO, EXIT_TROUBLE = 0, 1, 2
 
 
 COMMANDS = (
+    "access",
     "authorize",
     "build",
     "check",

@@ -1,4 +1,4 @@
-"""Output formats: text, JSON for programs, Markdown for pull requests."""
+"""Output formats: text, JSON for programs, Markdown for pull requests, CSV, a sheet to print."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any, TypeVar
 import click
 
 TEXT, JSON, MARKDOWN = "text", "json", "markdown"
+CSV, SHEET = "csv", "sheet"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HELP = {
     JSON: "Print JSON, for programs.",
     MARKDOWN: "Print Markdown, for a pull request.",
+    CSV: "Print CSV, for a spreadsheet.",
+    SHEET: "Print an HTML page, to be printed and signed.",
 }
 
 
 def output_options(*outputs: str) -> Callable[[F], F]:
-    """Give a command ``--json`` and ``--markdown``; it receives the chosen one as ``output``."""
+    """Give a command options of its formats; it receives the chosen one as ``output``."""
 
     def decorate(command: F) -> F:
         for output in reversed(outputs):

@@ -1,0 +1,114 @@
+"""The options that say whom and what a report of entitlements is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from sidecar.cli.options import REFERENCE
+from sidecar.engine.admission import key_of_id
+from sidecar.facts import Snapshot
+from sidecar.model import Reference
+from sidecar.review.access.pairs import Selected
+from sidecar.schema import Schema
+from sidecar.schema.messages import nearest, shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def selecting_options(command: F) -> F:
+    """Give a command ``--subject``, ``--resource`` and ``--action``."""
+    for name, form, metavar, text in (
+        ("--action", str, "NAME", "Only this action."),
+        (
+            "--resource",
+            REFERENCE,
+            "TYPE:ID",
+            "Only on this resource; with a type of the schema: --account ID.",
+        ),
+        (
+            "--subject",
+            REFERENCE,
+            "TYPE:ID",
+            "Only of this subject; with a type of the schema: --user ID.",
+        ),
+    ):
+        click.option(name, type=form, metavar=metavar, help=text)(command)
+    return command
+
+
+def selected_of(
+    schema: Schema,
+    subject: Reference | None,
+    action: str | None,
+    resource: Reference | None,
+    more: Sequence[str] = (),
+) -> Selected:
+    """Return what a report is about, by the options and by those that are named after types.
+
+    Args:
+        schema: What declares types and actions.
+        subject: Of ``--subject``.
+        action: Of ``--action``.
+        resource: Of ``--resource``.
+        more: What else stands on the command line, such as ``--user``, ``ana``.
+
+    Raises:
+        UsageError: A type or an action is not declared, or a side is named twice.
+    """
+    sides = {"subject": subject, "resource": resource}
+    for each in _typed(more):
+        side = "subject" if _declared(schema, each).subject else "resource"
+        if sides[side] is not None:
+            raise click.UsageError(f"the {side} is named twice")
+        sides[side] = each
+    for side, named in sides.items():
+        if named is not None and side == "subject" and not _declared(schema, named).subject:
+            raise click.UsageError(f"{shown(named.type)} is no type of subjects")
+    names = {name for declared in schema.types.values() for name in declared.actions}
+    if sides["resource"] is not None:
+        names = set(_declared(schema, sides["resource"]).actions)
+    if action is not None and action not in names:
+        raise click.UsageError(f"no action is called {shown(action)}{nearest(action, names)}")
+    return Selected(sides["subject"], action, sides["resource"])
+
+
+def check_selected(selected: Selected, snapshot: Snapshot) -> None:
+    """Check that the entities of a report are in the facts: a misspelt one would have no access.
+
+    Raises:
+        UsageError: One of them is not.
+    """
+    for each in (selected.subject, selected.resource):
+        if each is None or not snapshot.schema.types[each.type].table:
+            continue
+        key = key_of_id(snapshot.schema, snapshot.schema.types[each.type], each.id)
+        if key not in snapshot.rows(each.type) and each.id not in set(snapshot.ids(each.type)):
+            raise click.UsageError(f"{shown(str(each))} is not in the facts")
+
+
+def _typed(more: Sequence[str]) -> list[Reference]:
+    """Read ``--user ana`` and ``--user=ana``."""
+    found: list[Reference] = []
+    waiting = list(more)
+    while waiting:
+        option = waiting.pop(0)
+        name, equals, value = option.removeprefix("--").partition("=")
+        if not option.startswith("--") or not name:
+            raise click.UsageError(f"{shown(option)} is not expected here")
+        if not equals:
+            if not waiting:
+                raise click.UsageError(f"option {shown(option)} requires an id")
+            value = waiting.pop(0)
+        found.append(Reference(name, value))
+    return found
+
+
+def _declared(schema: Schema, reference: Reference) -> Any:  # noqa: ANN401
+    declared = schema.types.get(reference.type)
+    if declared is None:
+        mend = nearest(reference.type, schema.types)
+        raise click.UsageError(f"the schema has no type {shown(reference.type)}{mend}")
+    return declared

@@ -1,0 +1,215 @@
+"""An access report as text, CSV and JSON, line by line as its rows are made."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from io import StringIO
+from textwrap import wrap
+from typing import Any
+
+from sidecar.model import Reference
+from sidecar.review.access import words
+from sidecar.review.access.grounds import GivenBy
+from sidecar.review.access.pair_access import PairAccess
+from sidecar.review.access.report import AccessReport, AccessRow, Summary
+from sidecar.schema.instants import instant_text
+
+VERSION = 1
+"""Of the JSON; it grows with each change that a reader would notice."""
+WIDTH = 100
+"""Characters of a line of text."""
+COLUMNS = (
+    "subject_type",
+    "subject",
+    "resource_type",
+    "resource",
+    "roles",
+    "allowed",
+    "allowed_with_condition",
+    "obligations",
+    "rules",
+    "rows",
+    "at",
+    "policy_revision",
+    "facts_revision",
+)
+_FORMULA = ("=", "+", "-", "@")
+"""With what a cell begins that a spreadsheet evaluates."""
+
+
+def heading(report: AccessReport) -> tuple[str, ...]:
+    """Return of what a report is, in lines."""
+    selected = report.selected
+    about = [
+        f"{name} {value}"
+        for name, value in (
+            ("subject", selected.subject and words.reference(selected.subject)),
+            ("action", selected.action and words.plain(selected.action)),
+            ("resource", selected.resource and words.reference(selected.resource)),
+        )
+        if value
+    ]
+    return (
+        f"access at {instant_text(report.now)}{''.join(f', {each}' for each in about)}",
+        f"policy revision {report.policy.revision}, facts revision {report.snapshot.revision}",
+    )
+
+
+def closing(summary: Summary) -> Iterator[str]:
+    """Yield what became of a report, in lines."""
+    rows = "1 row" if summary.rows == 1 else f"{summary.rows:,} rows"
+    subjects = len(summary.subjects)
+    yield f"{rows} of {subjects:,} subject{'' if subjects == 1 else 's'}"
+    if summary.unreadable:
+        yield f"denied because a row breaks the schema: {summary.unreadable:,} pairs"
+    for sentence in summary.unlisted:
+        yield f"incomplete: {sentence}"
+    for sentence in summary.left_out:
+        yield f"not in this report: {sentence}"
+
+
+def as_text(report: AccessReport) -> Iterator[str]:
+    """Yield the lines of a text."""
+    yield from heading(report)
+    texts: dict[PairAccess, tuple[str, list[str]]] = {}
+    for row in report.rows():
+        if row.access not in texts:
+            texts[row.access] = words.roles(row.access), list(_lines(row.access))
+        roles, lines = texts[row.access]
+        yield ""
+        yield f"{_pair(row)}{f'  {roles}' if roles else ''}"
+        yield from lines
+        if row.rows:
+            yield from _wrapped("from", words.rows(row.rows))
+    yield ""
+    yield from closing(report.summary)
+
+
+def _pair(row: AccessRow) -> str:
+    return f"{words.reference(row.subject)}  {words.reference(row.resource)}"
+
+
+def _lines(access: PairAccess) -> Iterator[str]:
+    if certain := words.certain(access):
+        yield from _wrapped("may", certain)
+    for each in words.conditional(access):
+        yield from _wrapped("may", each)
+    for each in words.obligations(access):
+        yield from _wrapped("must", each)
+    yield from _wrapped("by", words.rules(access))
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    start, more = f"  {name:5} ", " " * 8
+    return wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def as_csv(report: AccessReport) -> Iterator[str]:
+    """Yield the lines of a CSV; a cell that a spreadsheet would evaluate begins with `'`."""
+    made = (instant_text(report.now), report.policy.revision, report.snapshot.revision)
+    yield _csv_line(COLUMNS)
+    cells: dict[PairAccess, tuple[str, ...]] = {}
+    for row in report.rows():
+        access = row.access
+        if access not in cells:
+            cells[access] = (
+                words.roles(access),
+                ", ".join(each.name for each in access.actions if each.is_certain),
+                "; ".join(words.conditional(access)),
+                "; ".join(words.obligations(access)),
+                words.rules(access),
+            )
+        subject, resource = row.subject, row.resource
+        names = (subject.type, subject.id, resource.type, resource.id)
+        yield _csv_line((*names, *cells[access], words.rows(row.rows), *made))
+
+
+def cell(text: str) -> str:
+    """Return a text for a cell of a spreadsheet, which evaluates none that begins with `'`."""
+    line = text if text.isprintable() else words.plain(text)
+    return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
+
+
+def _csv_line(cells: tuple[str, ...]) -> str:
+    line = StringIO()
+    csv.writer(line, lineterminator="").writerow(map(cell, cells))
+    return line.getvalue()
+
+
+def as_json(report: AccessReport) -> Iterator[str]:
+    """Yield the lines of a JSON document, with a line for each row."""
+    selected = report.selected
+    head = {
+        "version": VERSION,
+        "report": "access",
+        "at": instant_text(report.now),
+        "policy_revision": report.policy.revision,
+        "facts_revision": report.snapshot.revision,
+        "subject": selected.subject and _entity(selected.subject),
+        "action": selected.action,
+        "resource": selected.resource and _entity(selected.resource),
+    }
+    yield f"{json.dumps(head, ensure_ascii=False, indent=2)[:-2]},"
+    yield '  "rows": ['
+    parts: dict[PairAccess, str] = {}
+    before = ""
+    for row in report.rows():
+        if row.access not in parts:
+            parts[row.access] = json.dumps(_access(row.access), ensure_ascii=False)[1:]
+        names = {
+            "subject": _entity(row.subject),
+            "resource": _entity(row.resource),
+            "rows": [_entity(each) for each in row.rows],
+        }
+        if before:
+            yield f"{before},"
+        before = f"    {json.dumps(names, ensure_ascii=False)[:-1]}, {parts[row.access]}"
+    if before:
+        yield before
+    summary = report.summary
+    tail = {
+        "subjects": len(summary.subjects),
+        "unreadable": summary.unreadable,
+        "incomplete": list(summary.unlisted),
+        "left_out": list(summary.left_out),
+    }
+    yield f"  ],\n{json.dumps(tail, ensure_ascii=False, indent=2)[2:]}"
+
+
+def _access(access: PairAccess) -> dict[str, Any]:
+    return {
+        "roles": list(access.roles),
+        "actions": [
+            {
+                "name": each.name,
+                "when": None if each.is_certain else [list(clauses) for clauses in each.when],
+                "more_conditions": each.unlisted,
+                "obligations": list(each.obligations),
+                "given_by": [_rule(rule) for rule in each.given_by],
+                "through": [_rule(rule) for rule in each.through],
+            }
+            for each in access.actions
+        ],
+    }
+
+
+def _rule(rule: GivenBy) -> dict[str, object]:
+    return {
+        "file": rule.file,
+        "line": rule.line,
+        "rule": rule.rule,
+        "name": rule.name or None,
+    }
+
+
+def _entity(entity: Reference) -> dict[str, str]:
+    return {"type": entity.type, "id": entity.id}

@@ -1,0 +1,218 @@
+"""The access report: one row for each subject and resource between which something is allowed.
+
+Rows are made one after the other, so that a report of any length takes the memory of the snapshot
+and no more. Everything is decided at one instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import product
+
+from sidecar.diagram.paths import RESOURCE, SUBJECT
+from sidecar.engine.always_on import always_on_reasons
+from sidecar.engine.evaluator import Evaluator
+from sidecar.engine.frame import Frame, Read
+from sidecar.engine.frame_builder import FrameBuilder
+from sidecar.engine.paths import Reader
+from sidecar.engine.policy import Policy
+from sidecar.errors import BadRowError
+from sidecar.facts import Facts
+from sidecar.model import Reference
+from sidecar.review.access.grounds import GroundsFinder
+from sidecar.review.access.pair_access import NOTHING, PairAccess, PairDecider
+from sidecar.review.access.pairs import Entity, Pairs, Selected, TooManyPairsError
+from sidecar.review.access.rule_calls import RuleCalls
+from sidecar.review.access.state_tree import Probes, StateTree
+from sidecar.schema import Key
+from sidecar.schema.messages import in_line
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """What one subject may do on one resource."""
+
+    subject: Reference
+    resource: Reference
+    access: PairAccess
+    """Shared by all rows that are in the same state."""
+    rows: tuple[Reference, ...]
+    """The rows of the facts that give it, by type and id."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of a report, known once its rows have been taken."""
+
+    rows: int = 0
+    subjects: set[tuple[str, Key | None]] = field(default_factory=set)
+    """Those with a row, by type and key."""
+    unreadable: int = 0
+    """Pairs that are denied because a row breaks the schema."""
+    unlisted: dict[str, None] = field(default_factory=dict)
+    """What could not be listed, in sentences."""
+    left_out: dict[str, None] = field(default_factory=dict)
+    """What a report of stored facts never lists, in sentences."""
+    states: int = 0
+    """Distinct states of the pairs that were looked at."""
+
+
+class AccessReport:
+    """Lists who may do what, by one policy, one snapshot and one instant."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        texts: Mapping[str, str],
+        snapshot: Facts,
+        now: datetime,
+        selected: Selected,
+    ) -> None:
+        """Prepare to list.
+
+        Args:
+            policy: Loaded with the diagrams of its single rules.
+            texts: The files of the policy.
+            snapshot: The facts.
+            now: The instant of every decision; aware.
+            selected: What the report is about.
+        """
+        self.policy, self.snapshot, self.now, self.selected = policy, snapshot, now, selected
+        self.summary = Summary()
+        self._calls = RuleCalls.of(texts, policy.schema)
+
+    def rows(self) -> Iterator[AccessRow]:
+        """Yield the rows, by type of subject and resource, then by their ids."""
+        schema, selected = self.policy.schema, self.selected
+        for subject in schema.subjects():
+            if selected.subject is not None and selected.subject.type != subject:
+                continue
+            for resource, declared in schema.types.items():
+                if selected.resource is not None and selected.resource.type != resource:
+                    continue
+                names = [n for n in declared.actions if selected.action in {None, n}]
+                actions = list(self._listable((subject, resource), names))
+                if actions:
+                    yield from self._between((subject, resource), actions)
+
+    def _listable(self, scope: tuple[str, str], names: list[str]) -> Iterator[str]:
+        """Yield the actions that can be listed, and note the others."""
+        subject, resource = (self.policy.schema.types[name] for name in scope)
+        for each in (subject, resource) if names else ():
+            if not each.table:
+                self.summary.left_out[
+                    f"nobody mounts `{in_line(each.name)}`: what is allowed there follows from what"
+                    " callers send"
+                ] = None
+                return
+        for name in names:
+            action = f"`{in_line(name)}` of `{in_line(scope[1])}`"
+            if resource.actions[name].creates:
+                self.summary.left_out[f"{action} is about what does not exist yet"] = None
+                continue
+            entry = self.policy.entry(*scope, name)
+            if None in (entry.granted, *entry.forbids.values(), *entry.obliges.values()):
+                self.summary.unlisted[
+                    f"{action} cannot be listed: a rule is put to Oso at request time, as"
+                    " `sidecar check` tells"
+                ] = None
+                continue
+            yield name
+
+    def _between(self, scope: tuple[str, str], actions: list[str]) -> Iterator[AccessRow]:
+        listing = _Listing(self, scope, actions, self._calls)
+        summary = self.summary
+        try:
+            for subject, resources in listing.pairs.selected(self.selected):
+                before = summary.rows
+                for resource in resources:
+                    row = listing.row(subject, resource)
+                    if row is not None:
+                        summary.rows += 1
+                        yield row
+                if summary.rows > before:
+                    summary.subjects.add((scope[0], subject.key))
+        except TooManyPairsError as error:
+            summary.unlisted[str(error)] = None
+        summary.states += listing.states
+
+
+class _Listing:
+    """The rows between two types."""
+
+    def __init__(
+        self,
+        report: AccessReport,
+        scope: tuple[str, str],
+        actions: list[str],
+        calls: RuleCalls,
+    ) -> None:
+        policy, self._summary, self._scope = report.policy, report.summary, scope
+        self._snapshot, self._now = report.snapshot, report.now
+        subject, resource = (policy.schema.types[name] for name in scope)
+        reader = self._reader = Reader(policy.schema, policy.settings, subject, resource)
+        evaluator = Evaluator(reader, policy.tests)
+        finder = GroundsFinder(policy, scope, calls)
+        decider = PairDecider(policy, scope, actions, finder)
+        probes = Probes(reader, evaluator, policy.tests)
+        self._tree = StateTree(probes, reader, decider.access)
+        self._exists = reader.exists(SUBJECT), reader.exists(RESOURCE)
+        self._frames = FrameBuilder(reader, subject, resource)
+        self._denied = {
+            there: bool(
+                always_on_reasons(
+                    resource,
+                    resource.actions[actions[0]],
+                    subject_exists=there[0],
+                    resource_exists=there[1],
+                    can_be_created=lambda: False,  # no action here creates
+                )
+            )
+            for there in product((True, False), repeat=2)
+        }
+        """Whether no action is allowed whatever the policy says, by what exists."""
+        roots = [policy.entry(*scope, name).granted for name in actions]
+        self.pairs = Pairs(policy, scope, [r for r in roots if r], report.snapshot, report.now)
+        self._origins: dict[PairAccess, list[tuple[str, Read, Read]]] = {}
+
+    @property
+    def states(self) -> int:
+        """How many distinct states were met."""
+        return self._tree.states
+
+    def row(self, subject: Entity, resource: Entity) -> AccessRow | None:
+        """Return the row of a pair, None where nothing is allowed."""
+        try:
+            frame = self._frames.of_keys((subject.key, resource.key), self._snapshot, self._now)
+            there = self._exists[0](frame), self._exists[1](frame)
+            access = NOTHING if self._denied[there] else self._tree.result(frame)
+        except BadRowError:
+            self._summary.unreadable += 1
+            return None
+        if access is NOTHING:
+            return None
+        origins = self._origins.get(access) or self._read_origins(access, frame)
+        return AccessRow(
+            Reference(self._scope[0], subject.id),
+            Reference(self._scope[1], resource.id),
+            access,
+            tuple(
+                [
+                    Reference(name, self._snapshot.id_of(name, key(frame)))
+                    for name, row, key in origins
+                    if row(frame) is not None
+                ]
+            ),
+        )
+
+    def _read_origins(self, access: PairAccess, frame: Frame) -> list[tuple[str, Read, Read]]:
+        """Return how the rows are read that give access in a state."""
+        reader = self._reader
+        self._origins[access] = [
+            (reader.type_of(path).name, reader.row(path), reader.comparable(path))
+            for path in access.rows
+        ]
+        reader.make_room(frame)
+        return self._origins[access]
