@@ -13,7 +13,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import INSTANT, REFERENCE, setting_options
 from sidecar.decision_log import Hashing
-from sidecar.decision_log.files import lines_of, log_files
+from sidecar.decision_log.files import MAX_LINE_BYTES, lines_of, log_files
 from sidecar.decision_log.reader import read_members
 from sidecar.decision_log.selection import Selection, text_of_line
 from sidecar.decision_log.verifier import Chain, Verification
@@ -22,6 +22,14 @@ from sidecar.errors import UnreadableLineError, UnreadableLogError
 _MAX_SHOWN = 20
 """Faults that are printed, and chains that are named."""
 
+_MAX_LINE = click.option(
+    "--max-line",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    default=MAX_LINE_BYTES,
+    show_default=True,
+    help="Longest line that is read.",
+)
 _FILES = click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)
 )
@@ -39,8 +47,11 @@ def log() -> None:
 @log.command()
 @_FILES
 @setting_options(("decision_log_key",))
+@_MAX_LINE
 @output_options(JSON)
-def verify(files: Sequence[Path], output: str, decision_log_key: Path | None) -> None:
+def verify(
+    files: Sequence[Path], output: str, decision_log_key: Path | None, max_line: int
+) -> None:
     """Tell whether lines of FILES were removed, edited, moved or inserted.
 
     With the key of the log nobody without it can have done so unnoticed. Without a key the hashes
@@ -56,7 +67,7 @@ def verify(files: Sequence[Path], output: str, decision_log_key: Path | None) ->
     read = log_files(files)
     for file in read:
         try:
-            result.read(str(file), lines_of(file))
+            result.read(str(file), lines_of(file, max_line))
         except UnreadableLogError as error:
             result.doubts[str(error)] = None
     result.finish()
@@ -154,8 +165,15 @@ def _members(result: Verification, files: Sequence[Path]) -> dict[str, object]:
 @click.option("--kind", metavar="KIND", help="decision, search, permissions, gateway or end.")
 @click.option("--decision-id", metavar="ID", help="With this id.")
 @click.option("--trace-id", metavar="ID", help="Of this trace.")
+@_MAX_LINE
 @output_options(JSON)
-def show(files: Sequence[Path], output: str, decision: str | None, **wanted: Any) -> None:  # noqa: ANN401  the options, by their names
+def show(
+    files: Sequence[Path],
+    output: str,
+    decision: str | None,
+    max_line: int,
+    **wanted: Any,  # noqa: ANN401  the options, by their names
+) -> None:
     """Print the lines of FILES that fit all options, as they are read.
 
     An id that the log has only as a hash is written as that hash. With --json lines are printed as
@@ -167,7 +185,7 @@ def show(files: Sequence[Path], output: str, decision: str | None, **wanted: Any
     selection = Selection(decision=None if decision is None else decision == "allow", **wanted)
     shown = unreadable = 0
     for file in log_files(files):
-        for line in lines_of(file):
+        for line in lines_of(file, max_line):
             try:
                 members = read_members(line)
             except UnreadableLineError:

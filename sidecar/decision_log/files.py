@@ -15,8 +15,10 @@ from sidecar.errors import UnreadableLogError
 
 STDIN = Path("-")
 
-MAX_LINE_BYTES = 64 * 1024 * 1024
-"""Of what is taken for a line: far more than any has."""
+MAX_LINE_BYTES = 8 * 1024 * 1024
+"""Of what is taken for a line, unless a command is told otherwise. A line repeats a few times what
+a body of `--max-body-bytes` says, or names the entities of a page of a search. To read one can take
+thirty times as much memory."""
 
 
 def log_files(paths: Sequence[Path]) -> list[Path]:
@@ -30,17 +32,26 @@ def log_files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def lines_of(path: Path) -> Iterator[bytes]:
+def lines_of(path: Path, max_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     """Yield the lines of a file, each with its end; the last may have none.
 
+    Args:
+        path: Of the file.
+        max_bytes: Of a line.
+
     Raises:
-        UnreadableLogError: It cannot be read, or has a line of more than `MAX_LINE_BYTES`.
+        UnreadableLogError: It cannot be read, or has a longer line.
     """
+    number = 0
     try:
         with _opened(path) as file:
-            while line := file.readline(MAX_LINE_BYTES):
-                if len(line) == MAX_LINE_BYTES:
-                    raise UnreadableLogError(f"{path}: a line has more than {MAX_LINE_BYTES} bytes")
+            while line := file.readline(max_bytes + 1):
+                number += 1
+                if len(line) > max_bytes:
+                    raise UnreadableLogError(
+                        f"{path}:{number}: has more than {max_bytes} bytes, and is not read; if the"
+                        " sidecar wrote it, give a larger --max-line"
+                    )
                 yield line
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -243,6 +243,25 @@ def test_a_line_that_somebody_has_spoilt_is_counted_and_the_others_are_shown(
 
 
 @pytest.mark.parametrize("command", ["verify", "show"])
+def test_a_line_that_is_too_long_is_named_and_read_on_demand(answers: Path, command: str) -> None:
+    """Read as JSON it could take gigabytes."""
+    file = answers.parent / "long.log"
+    long = b'{"kind":"other","x":[%b1]}\n' % (b"[]," * 3_000_000)
+    file.write_bytes(answers.read_bytes() + long)
+    number = answers.read_bytes().count(b"\n") + 1
+
+    refused = run(command, file)
+    taken = run(command, file, "--max-line", str(len(long)), *SELECTED[command])
+
+    assert (refused.exit_code, isinstance(refused.exception, SystemExit)) == (EXIT_TROUBLE, True)
+    assert f"{file}:{number}: has more than 8388608 bytes, and is not read" in refused.output
+    assert "has more than" not in taken.output
+
+
+SELECTED = {"verify": [], "show": ["--kind", "none"]}
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
 def test_a_compressed_file_that_was_spoilt_is_trouble(answers: Path, command: str) -> None:
     spoilt = bytearray(gzip.compress(answers.read_bytes()))
     spoilt[10] = 0xFF  # no type of a block
