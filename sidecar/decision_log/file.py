@@ -153,11 +153,8 @@ class LineFile:
         if self._rotation is not None and status and self._rotation.is_due(status, more):
             if not wait:
                 raise LogBusyError
-            if self._file is None:
-                self._file, self._end = self._open(), -1
-            if self._rotation.rename(self._file, more):
-                rotation = self._rotation
-            self._close_moved(status := self._status())
+            rotation = self._rotate(self._rotation, more)
+            status = self._status()
         if self._file is None:
             self._file, self._end = self._open(), -1
             self.regular = self._file.regular
@@ -169,6 +166,18 @@ class LineFile:
         if self._torn:
             size += self._file.write(b"\n")
         return self._file, size, rotation
+
+    def _rotate(self, rotation: Rotation, more: int) -> Rotation | None:
+        """Rename the file; return the rotation if this process has renamed it.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        if self._file is None:
+            self._file, self._end = self._open(), -1
+        done = rotation.rename(self._file, more)
+        self._close_moved(self._status())
+        return rotation if done else None
 
     def _open(self) -> Descriptor:
         return Descriptor(1) if self._path is None else Descriptor.at(self._path)
@@ -182,10 +191,27 @@ class LineFile:
         except FileNotFoundError:
             return None
 
-    def close_if_moved(self) -> None:
-        """Close a file that is no longer the one at its path."""
+    def look(self) -> None:
+        """Close a file that is no longer the one at its path; rename one whose period is over.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
         with self.shared.threads:
-            self._close_moved(self._status())
+            self._close_moved(status := self._status())
+        rotation, renamed = self._rotation, None
+        if rotation is None or status is None or not rotation.is_due(status, 0):
+            return
+        try:
+            self.shared.take_turn(wait=False)
+        except LogBusyError:
+            return  # whoever writes renames it
+        try:
+            renamed = self._rotate(rotation, 0)
+        finally:
+            self.shared.end_turn()
+        if renamed is not None:
+            renamed.delete_old()
 
     def _close_moved(self, status: os.stat_result | None) -> None:
         file = self._file

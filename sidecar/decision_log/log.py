@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 
@@ -158,8 +159,9 @@ class DecisionLog:
         """Look at the file so often, in a thread.
 
         It is closed where it is no longer the one at its path: a process that has nothing to log
-        would keep a deleted file, and its space, for ever. One that could not be written is tried
-        again: while `/readyz` fails no request may come that would try it.
+        would keep a deleted file, and its space, for ever. It is renamed where its period is over:
+        what ships renamed files waits for it. One that could not be written is tried again: while
+        `/readyz` fails no request may come that would try it.
 
         Raises:
             RuntimeError: The system gives us no thread.
@@ -185,7 +187,8 @@ class DecisionLog:
             self._written()
 
     def _look(self) -> None:
-        self._file.close_if_moved()
+        with suppress(OSError):  # whoever writes next reports it
+            self._file.look()
         if self.failure:
             try:
                 self._file.write(Write(self._chain, (), ends=True))

@@ -845,10 +845,10 @@ def test_a_file_is_held_open_by_those_only_who_write_and_while_it_is_at_its_path
     held = [_is_open(path)]
     file.write(Text(b"a line\n"))
     held.append(_is_open(path))
-    file.close_if_moved()
+    file.look()
     held.append(_is_open(path))
     path.unlink()
-    file.close_if_moved()
+    file.look()
     held.append(_is_open(path))
 
     assert held == [False, True, True, False]

@@ -85,6 +85,28 @@ def test_a_file_has_the_lines_of_one_period_in_utc(tmp_path: Path) -> None:
     assert [len(each) for each in all_lines(path)] == [3, 1, 1]
 
 
+def test_a_file_without_new_lines_is_renamed_once_its_period_is_over(tmp_path: Path) -> None:
+    path, now = tmp_path / "log", [NOON]
+    file = LineFile(str(path), Limits(max_seconds=86_400), lambda: now[0])
+    log = DecisionLog(file, Hashing(KEY), OnFailure.REFUSE)
+    log.write([search(log, 10)])
+    os.utime(path, (NOON, NOON))
+
+    file.look()
+    before = rotated_files(path)
+    now[0] += 43_200
+    at_once(3, file.look)
+
+    assert (before, [each.name for each in rotated_files(path)]) == (
+        [],
+        ["log.20261202T000000.000000Z"],
+    )
+    assert not path.exists()
+    log.write([search(log, 10)] * 2)
+    assert [len(each) for each in all_lines(path)] == [1, 2]
+    assert verified(*all_lines(path)).faults == []
+
+
 def test_older_files_than_are_kept_are_deleted_and_no_others(tmp_path: Path) -> None:
     path = tmp_path / "log"
     others = [tmp_path / name for name in ("log.1", "log.20261201T120000.000000Z.sig", "logs", "a")]
