@@ -11,8 +11,9 @@ import click
 from sidecar.cli.options import INSTANT, PAIR
 from sidecar.config.variables import variable
 from sidecar.model import Reference, Request
-from sidecar.schema import Attribute, Kind, Schema
+from sidecar.schema import Attribute, Schema
 from sidecar.schema.messages import nearest, shown
+from sidecar.schema.sent_texts import action_properties, caller_attributes, json_value
 
 Properties = Mapping[str, Sequence[tuple[str, str]]]
 """Names and texts, by the option that states them."""
@@ -23,7 +24,6 @@ _HELP = {
     "subject_property": "A property of the subject, as a caller would send it.",
     "resource_property": "A property of the resource, as a caller would send it.",
 }
-_BOOLEANS = {"true": True, "false": False}
 
 
 def request_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -73,29 +73,11 @@ def request_of(
         subject=subject,
         action=action,
         resource=resource,
-        subject_properties=values("subject_property", _caller_attributes(schema, subject.type)),
-        action_properties=values("property", _action_properties(schema, resource.type, action)),
-        resource_properties=values("resource_property", _caller_attributes(schema, resource.type)),
+        subject_properties=values("subject_property", caller_attributes(schema, subject.type)),
+        action_properties=values("property", action_properties(schema, resource.type, action)),
+        resource_properties=values("resource_property", caller_attributes(schema, resource.type)),
         context=values("context", schema.context),
     )
-
-
-def _caller_attributes(schema: Schema, type_name: str) -> Mapping[str, Attribute]:
-    declared = schema.types.get(type_name)
-    attributes = declared.attributes if declared else {}
-    return {name: attribute for name, attribute in attributes.items() if attribute.caller}
-
-
-def _action_properties(schema: Schema, type_name: str, name: str) -> Mapping[str, Attribute]:
-    declared = schema.types.get(type_name)
-    actions = declared.actions if declared else {}
-    if not name:
-        return {
-            name: attribute
-            for action in actions.values()
-            for name, attribute in action.properties.items()
-        }
-    return actions[name].properties if name in actions else {}
 
 
 def json_values(
@@ -118,15 +100,7 @@ def json_values(
 
 
 def _value(name: str, text: str, declared: Attribute) -> object:
-    kind = declared.type.kind
-    if kind is Kind.BOOLEAN:
-        if text not in _BOOLEANS:
-            raise click.UsageError(f"{shown(name)} must be true or false, not {shown(text)}")
-        return _BOOLEANS[text]
-    if kind is Kind.INTEGER:
-        try:
-            return int(text)
-        except ValueError:
-            message = f"{shown(name)} must be a whole number, not {shown(text)}"
-            raise click.UsageError(message) from None
-    return text.split(",") if kind is Kind.SET else text
+    try:
+        return json_value(text, declared)
+    except ValueError as error:
+        raise click.UsageError(f"{shown(name)} {error}") from error

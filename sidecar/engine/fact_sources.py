@@ -51,9 +51,13 @@ class Sources:
 
     def walk(self, node: Node, asked: list[Question]) -> Node:
         """Return the leaf that a tree ends in; add the questions on the way to `asked`."""
-        *nodes, leaf = self._evaluator.walk(node, self._frame)
+        *nodes, leaf = self.nodes(node)
         asked += (self._policy.tests[each.test].question for each in nodes)
         return leaf
+
+    def nodes(self, root: Node) -> tuple[Node, ...]:
+        """Return the nodes of the path through a tree, its leaf last."""
+        return tuple(self._evaluator.walk(root, self._frame))
 
     def answer(self, question: Question) -> Answer | None:
         """Return the answer to a question; None where its facts are absent."""

@@ -14,7 +14,8 @@ from sidecar.diagram.questions import NumberOf, TextOf, ValueOf
 from sidecar.engine.policy import Policy
 from sidecar.schema.messages import in_line, quoted
 
-_LEAF_WORDS = ("no", "yes", "the policy fails")
+LEAF_WORDS = ("no", "yes", "the policy fails")
+"""By the number of a leaf."""
 _ANSWERS = {True: "yes", False: "no", "lt": "less", "eq": "equal", "gt": "more"}
 _INDENT = "  "
 
@@ -31,22 +32,29 @@ def outline(policy: Policy, action: str, resource: str) -> Iterator[str]:
         entry = policy.entries.get((subject, resource, action))
         if entry is None:
             continue
-        yield from _tree(policy, f"granted to {subject}?", entry.granted)
+        yield from tree_lines(policy.tests, f"granted to {subject}?", entry.granted)
         for code, node in entry.forbids.items():
-            yield from _tree(policy, f"forbidden, {code}?", node)
+            yield from tree_lines(policy.tests, f"forbidden, {code}?", node)
         for code, node in entry.obliges.items():
-            yield from _tree(policy, f"obliged, {code}?", node)
+            yield from tree_lines(policy.tests, f"obliged, {code}?", node)
 
 
-def _tree(policy: Policy, title: str, root: Node | None) -> Iterator[str]:
+def tree_lines(tests: Sequence[Test], title: str, root: Node | None) -> Iterator[str]:
+    """Yield the lines of one diagram, below its title.
+
+    Args:
+        tests: Of the policy.
+        title: What the diagram answers.
+        root: Its node; None where it was not compiled.
+    """
     if root is None:
         yield f"{title} Oso is asked"
         return
     if root in LEAVES:
-        yield f"{title} {_LEAF_WORDS[root.number]}"
+        yield f"{title} {LEAF_WORDS[root.number]}"
         return
     yield title
-    yield from _Writer(policy.tests, root).lines(root, 1)
+    yield from _Writer(tests, root).lines(root, 1)
 
 
 class _Writer:
@@ -59,10 +67,10 @@ class _Writer:
     def lines(self, node: Node, depth: int) -> Iterator[str]:
         """Yield the question of a node and its branches."""
         yield f"{_INDENT * depth}{self._mark(node)}{worded(self._tests[node.test].question)}?"
-        for labels, branch in _branches(self._tests[node.test], node):
+        for labels, branch in branches_of(self._tests[node.test], node):
             start = f"{_INDENT * (depth + 1)}{labels}:"
             if branch in LEAVES:
-                yield f"{start} {_LEAF_WORDS[branch.number]}"
+                yield f"{start} {LEAF_WORDS[branch.number]}"
             elif branch.number in self._numbers:
                 yield f"{start} as [{self._numbers[branch.number]}]"
             else:
@@ -82,7 +90,7 @@ class _Writer:
         return f"[{self._numbers[node.number]}] "
 
 
-def _branches(test: Test, node: Node) -> Iterator[tuple[str, Node]]:
+def branches_of(test: Test, node: Node) -> Iterator[tuple[str, Node]]:
     """Yield the branches with their labels; outcomes that lead to the same place are one branch."""
     together: dict[int, tuple[list[str], Node]] = {}
     for label, branch in zip(_labels(test, node), node.branches, strict=True):
