@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from sidecar.admin.status import Status
 from sidecar.facts import Facts
+from sidecar.page.reviewer import Reviewer
 from sidecar.reload import Pair, State
 
 Values = Mapping[tuple[str, ...], float]
@@ -52,6 +53,8 @@ class Page:
     """Returns the current time, with its zone."""
     has_tokens: bool
     """Whether every request has shown a token before it comes here."""
+    reviewer: Reviewer | str
+    """The reviewers' tools, or why there are none."""
     closed: str = ""
     """Why policy and facts are not shown; empty where they are."""
     status: Callable[[], Status] | None = None

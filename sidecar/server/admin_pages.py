@@ -17,6 +17,7 @@ from sidecar.metrics import Counters
 from sidecar.metrics.catalog import DECISIONS, REASONS, RELOADS
 from sidecar.metrics.collector import Totals
 from sidecar.page import Counts, Page, create_pages
+from sidecar.page.reviewer import reviewer_of
 from sidecar.reload import Reloading, StoredReloading
 from sidecar.reload.shared_look import SharedLook
 from sidecar.server.admin_pairs import AdminPairs
@@ -86,6 +87,7 @@ class AdminPages:
             pairs=AdminPairs(self.reloading, self.counters, settings.reload_seconds),
             clock=lambda: datetime.now(UTC),  # noqa: TID251  the wiring reads the clock
             has_tokens=access.asks,
+            reviewer=reviewer_of(settings),
             closed=CLOSED if is_closed else "",
             status=status_now,
             counts=counts,

@@ -14,6 +14,7 @@ from sidecar.config.settings import Settings
 from sidecar.engine import prepare_kinds
 from sidecar.http import Access
 from sidecar.page import Page, create_pages
+from sidecar.page.reviewer import reviewer_of
 from sidecar.reload import BundlePlaces, Places, Reloading
 from sidecar.server.admin_process import serve_operators
 from sidecar.server.config import read_admin
@@ -54,6 +55,7 @@ def serve_page(settings: Settings, address: str, announce: Callable[[str], None]
             pairs=reloading,
             clock=lambda: datetime.now(UTC),  # noqa: TID251  the wiring reads the clock
             has_tokens=access.asks,
+            reviewer=reviewer_of(settings),
         )
         return create_admin_app(access, settings.max_body_bytes, [create_pages(page)])
 

@@ -18,6 +18,11 @@ from sidecar.reload import Pair, Places, Reloading
 from tests.edge import Still
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ASKED = (
+    "/page/ask?subject_type=user&subject=finn&action=numbers.edit"
+    "&resource_type=account&resource=acme"
+)
+"""A question whose answer is no."""
 VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "path", "rect", "line"})
 
 
@@ -34,7 +39,9 @@ def pair_of(policies: Path, fixtures: Path, data: Path) -> Pair:
 
 def page_of(pair: Pair) -> Page:
     """Return the pages of a pair, for everybody on this machine."""
-    return Page(pairs=Still(pair), clock=lambda: NOW, has_tokens=False)
+    return Page(
+        pairs=Still(pair), clock=lambda: NOW, has_tokens=False, reviewer="There is no solver."
+    )
 
 
 def client_of(page: Page) -> FlaskClient:

@@ -12,7 +12,7 @@ from sidecar.errors import Problem
 from sidecar.http import Access
 from sidecar.page import create_pages
 from sidecar.reload import Pair
-from tests.page.pages import client_of, closed, page_of, shipped_pair, text_of
+from tests.page.pages import ASKED, client_of, closed, page_of, shipped_pair, text_of
 
 HELD = "0123456789abcdef"
 
@@ -22,7 +22,9 @@ def pair() -> Pair:
     return shipped_pair()
 
 
-@pytest.mark.parametrize("path", ["/page/health", "/page/nothing", "/page/static/page.css"])
+@pytest.mark.parametrize(
+    "path", ["/page/health", "/page/ask", "/page/nothing", "/page/static/page.css"]
+)
 def test_every_response_forbids_foreign_and_inline_content(pair: Pair, path: str) -> None:
     with client_of(page_of(pair)).get(path) as response:
         headers = response.headers
@@ -36,8 +38,9 @@ def test_every_response_forbids_foreign_and_inline_content(pair: Pair, path: str
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_no_page_has_inline_style_or_script(pair: Pair) -> None:
-    document = client_of(page_of(pair)).get("/page/health").text
+@pytest.mark.parametrize("path", ["/page/health", "/page/ask", ASKED])
+def test_no_page_has_inline_style_or_script(pair: Pair, path: str) -> None:
+    document = client_of(page_of(pair)).get(path).text
 
     assert not re.search(r"\sstyle=|\son[a-z]+=|<style|<script(?![^>]*src=)", document)
     assert not re.search(r"""(src|href)=["']?https?:""", document)

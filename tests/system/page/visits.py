@@ -87,7 +87,7 @@ def visiting(
 
 def inspect(browser: Browser, base: str, path: str, shots: Path) -> None:
     """Look at a page in each look: it is accessible and fits; keep what it looks like."""
-    name = re.sub(r"[^a-z]+", "-", path.removeprefix("/page/"))[:60]
+    name = re.sub(r"[^a-z]+", "-", path.removeprefix("/page/"))[:40]
     for look in LOOKS:
         with visiting(browser, base, look=look) as visit:
             visit.open(path)

@@ -1,0 +1,73 @@
+"""What the reviewers' tools say of the policy in use, each time in a process of its own."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from sidecar.config.settings import Settings
+from sidecar.facts.store.snapshot import StoredSnapshot
+from sidecar.model import Request
+from sidecar.page.tasks import Pending, Result, Task, Tasks, missing
+from sidecar.reload import Pair
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewer:
+    """Asks the tools about the files of a pack."""
+
+    policies: Path
+    fixtures: Path
+    data: Path | None
+    """The directory of the facts; None where they are in a store."""
+    tasks: Tasks = field(default_factory=Tasks)
+
+    def explain(self, asked: Request, pair: Pair, moment: datetime, at: str) -> Result | Pending:
+        """Return the rules behind a decision, and the nearest changes that would turn it.
+
+        Args:
+            asked: The request.
+            pair: In use.
+            moment: Of the decision.
+            at: As it was stated; empty where it is the present.
+
+        Raises:
+            TaskFailedError: There is no result.
+        """
+        key = ("explain", pair.revisions(), str(asked), at)
+        written = msgspec.json.encode(asked, enc_hook=dict)  # of read-only mappings
+        arguments: Mapping[str, bytes | str] = {"request": written, "moment": moment.isoformat()}
+        return self.tasks.result(key, lambda: self._task("explain", arguments, pair))
+
+    def _task(self, name: str, arguments: Mapping[str, bytes | str], pair: Pair) -> Task:
+        snapshot, store = pair.snapshot, None
+        if isinstance(snapshot, StoredSnapshot):
+            file = snapshot.store
+            store = (file.path, pickle.dumps(file.layout))
+        return Task(
+            name=name,
+            policies=self.policies,
+            fixtures=self.fixtures,
+            data=None if store else self.data,
+            store=store,
+            arguments=arguments,
+        )
+
+
+def reviewer_of(settings: Settings) -> Reviewer | str:
+    """Return the tools for the pack of a sidecar, or why there are none."""
+    if settings.bundle is not None:
+        return "This needs the files of the policy; the sidecar serves a bundle, which has none."
+    lacking = missing()
+    if lacking:
+        return lacking
+    return Reviewer(
+        policies=settings.policies.absolute(),
+        fixtures=settings.fixtures.absolute(),
+        data=None if isinstance(settings.data, str) else settings.mount().absolute(),
+    )
