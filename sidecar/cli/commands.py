@@ -26,6 +26,7 @@ COMMANDS = (
     "permissions",
     "prove",
     "replay",
+    "review",
     "serve",
     "source",
     "test",

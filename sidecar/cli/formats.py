@@ -1,4 +1,4 @@
-"""Output formats: text, JSON for programs, Markdown for pull requests, CSV, a sheet to print."""
+"""Output formats: text, JSON for programs, Markdown and SARIF for pull requests, CSV, a sheet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-TEXT, JSON, MARKDOWN = "text", "json", "markdown"
+TEXT, JSON, MARKDOWN, SARIF = "text", "json", "markdown", "sarif"
 CSV, SHEET = "csv", "sheet"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,6 +18,7 @@ _HELP = {
     MARKDOWN: "Print Markdown, for a pull request.",
     CSV: "Print CSV, for a spreadsheet.",
     SHEET: "Print an HTML page, to be printed and signed.",
+    SARIF: "Print SARIF 2.1.0, for annotations of lines.",
 }
 
 
@@ -56,3 +57,8 @@ def in_line_of_markdown(clauses: Sequence[str]) -> str:
 def in_cell(text: str) -> str:
     """Return a text for a cell of a Markdown table."""
     return text.replace("|", "\\|")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, as ``1 action`` and ``2 actions``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sidecar.compiler.compile_cache import compile_both, compile_cached
 from sidecar.compiler.pack import PackTexts, read_texts
@@ -40,6 +40,8 @@ class PackPlace:
     """As the reviewer called it."""
     policies: Path
     fixtures: Path
+    inside: PurePosixPath | None = None
+    """The directory of a revision's policies in its repository; None for files as they are."""
 
     def load(self) -> Policy:
         """Read and compile the pack, with the trees of its single rules.
@@ -191,7 +193,7 @@ def _find(
         )
     top = Path(root.decode().strip())
     laid_out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pack-")))
-    places = []
+    places: list[Path] = []
     for part in (now.policies, now.fixtures):
         if not part.resolve().is_relative_to(top.resolve()):
             raise NoPackError(
@@ -204,7 +206,18 @@ def _find(
         with tarfile.open(fileobj=BytesIO(archive)) as tar:
             tar.extractall(laid_out, filter="data")
         places.append(laid_out / inside)
-    return PackPlace(name, *places)
+    of_policies = PurePosixPath(now.policies.resolve().relative_to(top.resolve()))
+    return PackPlace(name, places[0], places[1], of_policies)
+
+
+def in_repository(place: PackPlace) -> PurePosixPath:
+    """Return the directory of a repository in which the policies of a pack stand."""
+    if place.inside is not None:
+        return place.inside.parent
+    top = _git("rev-parse", "--show-toplevel", at=place.policies)
+    policies = place.policies.resolve()
+    root = policies.parent if top is None else Path(top.decode().strip()).resolve()
+    return PurePosixPath(policies.relative_to(root)).parent
 
 
 def _in_directory(name: str, directory: Path, fixtures: Path | None) -> PackPlace:

@@ -2,6 +2,6 @@
 
 from sidecar.review.verdict.holders import Mount
 from sidecar.review.verdict.model import Review, Verdict
-from sidecar.review.verdict.review import Options, review
+from sidecar.review.verdict.review import MOST_MUTANTS, Options, review
 
-__all__ = ["Mount", "Options", "Review", "Verdict", "review"]
+__all__ = ["MOST_MUTANTS", "Mount", "Options", "Review", "Verdict", "review"]

@@ -10,7 +10,7 @@ from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, Scope
 from sidecar.review.condition_cover import MOST_NODES, Covering, UnlistableError
-from sidecar.review.diff import Change, Differences
+from sidecar.review.diff import GIVEN, WITHHELD, Change, Differences
 from sidecar.review.example_text import lines_of
 from sidecar.review.matrix import ANYBODY, NO_ROLE
 from sidecar.review.pack_revisions import Probing
@@ -124,7 +124,7 @@ class Access:
         unlisted = ""
         conditions: tuple[tuple[str, ...], ...] = ()
         try:
-            covered = covering.cover(change.region, column.region)
+            covered = covering.cover(change.region, self._care(change, column, actions[0]))
             conditions = tuple(map(covering.words, covered))
         except UnlistableError as error:
             unlisted = str(error)
@@ -142,6 +142,13 @@ class Access:
             places=self._places(change.scope, actions),
             example=() if example is None else tuple(lines_of(example, actions[0], schema)),
         )
+
+    def _care(self, change: Change, column: Column, action: str) -> Node:
+        """Return where it matters what the conditions of a change say: where anything can hold."""
+        if change.what in {GIVEN, WITHHELD}:
+            return column.region
+        side = NEW_SIDE if _EFFECTS[change.what].widens else OLD_SIDE
+        return self._joined.satisfying_always_on_rules(side, change.scope, action, column.region)
 
     def _cover(self, scope: Scope) -> Covering:
         if scope not in self._coverings:
@@ -174,9 +181,22 @@ class Access:
         nobody = TRUE
         for role, region in held.items():
             alone = region
-            for other in self._probes.above[side][*scope, role]:
+            for other in self._above(side, scope, role, held):
                 alone = trees.choose(held[other], FALSE, alone)
             nobody = trees.choose(region, FALSE, nobody)
             yield Column(in_line(role), alone)
         if held:
             yield Column(NO_ROLE, nobody)
+
+    def _above(self, side: int, scope: Scope, role: str, held: Mapping[str, Node]) -> Iterator[str]:
+        """Yield the roles whose holders all have this one too, but not the other way round."""
+        regions = self._cover(scope).regions
+        written = self._probes.above[side]
+        for other in held:
+            if other == role or role in written[*scope, other]:
+                continue
+            if other in written[*scope, role] or (
+                regions.is_empty(held[other], regions.outside(held[role]))
+                and not regions.is_empty(held[role], regions.outside(held[other]))
+            ):
+                yield other

@@ -27,6 +27,7 @@ from sidecar.schema import Sentences
 from sidecar.suites import Cell, Suite, read_suites, run_suites
 from sidecar.suites.grids import expand
 
+_MOST_NAMED = 3
 Reached = Callable[[Scope, str], bool]
 
 
@@ -74,12 +75,19 @@ def try_invariants(old: Pack, new: Pack, reached: Reached) -> Findings:
         before = _failing(old.place, failing) if is_of_base else frozenset()
         for each in proved:
             results.append(_result(each, of_base=is_of_base, before=before))
-            if each.unproved and any(
-                reached((target.subject, target.resource), target.action)
+            open_ones = [
+                f"{target.action} on {target.resource}"
                 for target in each.invariant.targets
-            ):
-                untold.append(f"not proved: {each.invariant.name}: {each.unproved[0]}")
+                if each.unproved and reached((target.subject, target.resource), target.action)
+            ]
+            if open_ones:
+                untold.append(f"not proved: {each.invariant.name}: of {_first(open_ones)}")
     return Findings(list(invariant_edits(of_base, of_new)), tuple(results), untold)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _readable(place: PackPlace, asked: Pack) -> tuple[list[Invariant], list[Problem]]:

@@ -100,6 +100,10 @@ def _named(reference: str, hashing: Hashing | None) -> str:
     return f"{kind}:{hashing.of(('type', kind, 'id'), identifier)[:12]}"
 
 
+UNKNOWN_ROLE = "role not known"
+"""Where Oso is asked at request time who has a role."""
+
+
 class _Roles:
     """Tells the roles that subjects have on resources, by the diagrams of rules about roles."""
 
@@ -116,9 +120,16 @@ class _Roles:
         roles = [key[2] for key in self._above if key[:2] == types]
         if not roles:
             return ANYBODY
+        declared = self._given.policy.schema.types[types[1]]
+        action = next(iter(declared.actions))
+        probes = self._given.policy.probes
+        if any(
+            probes.get((self._names[*types, role], *types, action), 0) is None for role in roles
+        ):
+            return UNKNOWN_ROLE
         request = Request(
             subject=Reference(types[0], pair[0][2]),
-            action=next(iter(self._given.policy.schema.types[types[1]].actions)),
+            action=action,
             resource=Reference(types[1], pair[1][2]),
         )
         held = {role for role in roles if self._holds(self._names[*types, role], request)}

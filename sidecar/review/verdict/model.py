@@ -224,6 +224,17 @@ class MutantResult:
     """Why none were tried; empty where they were."""
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Something that could not be compared or proved, and why."""
+
+    text: str
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text}" if self.place is None else f"{self.place}  {self.text}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """One verdict on an edit, and everything that it rests on."""
@@ -233,7 +244,7 @@ class Review:
     new: str
     edits: tuple[Edit, ...]
     """What is written otherwise: what weakens the safety net, then by kind."""
-    untold: tuple[str, ...]
+    untold: tuple[Untold, ...]
     """What could not be compared or proved, and why."""
     helpers: tuple[HelperChange, ...] = ()
     access: tuple[AccessChange, ...] = ()
@@ -261,9 +272,11 @@ class Review:
         """The verdict on all that could be told."""
         if self.broken:
             return Verdict.BREAKS_INVARIANT
-        if self.widened or self.weakened:
+        # People are found by asking Oso too, where no diagram can be compared.
+        people = () if self.holders is None else self.holders.holders
+        if self.widened or self.weakened or any(each.gains for each in people):
             return Verdict.WIDENS
-        return Verdict.NARROWS if self.narrowed else Verdict.NO_CHANGE
+        return Verdict.NARROWS if self.narrowed or people else Verdict.NO_CHANGE
 
     @property
     def weakened(self) -> tuple[Edit, ...]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from sidecar.compiler.pack import read_texts
 from sidecar.decision_log.hashing import Hashing
-from sidecar.errors import InvalidDocumentsError, InvalidPackError, InvalidSnapshotError
+from sidecar.errors import InvalidDocumentsError, InvalidPackError, InvalidSnapshotError, Problem
 from sidecar.review.aligned_diagrams import Scope
 from sidecar.review.diff import ALLOWED, DENIED, OBLIGED, RELEASED, Differences, differences
 from sidecar.review.pack_revisions import Compiled, PackPlace, load_pair
@@ -25,15 +25,18 @@ from sidecar.review.verdict.model import (
     HelperChange,
     Holders,
     MutantResult,
+    Place,
     Places,
     Review,
     SuiteResult,
+    Untold,
 )
 from sidecar.review.verdict.reach import Reach
 from sidecar.review.verdict.rule_edits import PolicyEdits, policy_edits
 from sidecar.review.verdict.safety_net import matrix_edit, world_edits
 from sidecar.review.verdict.slips import try_slips
 
+MOST_MUTANTS = 40
 _MOST_PLACES = 3
 """Edits that are named as the cause of one change."""
 
@@ -47,7 +50,7 @@ class Options:
     """Lines of a decision log."""
     log_hashing: Hashing | None = None
     """By the key of the log."""
-    most_mutants: int = 40
+    most_mutants: int = MOST_MUTANTS
     """Slips in changed rules that are tried at most; 0: none."""
     progress: Callable[[str], object] = lambda _phase: None
     """Is told what begins."""
@@ -75,7 +78,7 @@ class _Reviewing:
         self._places = (old, new)
         self._options = options
         self._edits: PolicyEdits = policy_edits(_polar(old), _polar(new), new.policies.name)
-        self._untold: list[str] = []
+        self._untold: list[Untold] = []
 
     def review(self) -> Review:
         """Return the review."""
@@ -100,7 +103,7 @@ class _Reviewing:
         reached = partial(self._reached, reach, declares_alike=_declares_alike(compiled))
         options.progress("comparing what they decide")
         found = differences(compiled.old, compiled.new, declared=compiled.schemas, reached=reached)
-        self._untold += [f"not compared: {sentence}" for sentence in found.uncompared]
+        self._untold += [Untold(f"not compared: {sentence}") for sentence in found.uncompared]
         declared = list(
             declaration_edits(compiled.declarations, old.place.fixtures, new.place.fixtures)
         )
@@ -112,7 +115,7 @@ class _Reviewing:
         guards = self._guarded(old, new, reached)
         options.progress("running the suites")
         suite_edits, suites, untold = try_suites(old, new)
-        self._untold += untold
+        self._untold += map(Untold, untold)
         decides_alike = compiled.same_rules
         net = [
             *guards.edits,
@@ -152,23 +155,25 @@ class _Reviewing:
         try:
             texts, sentences = read_texts(place.policies, place.fixtures)
         except InvalidPackError as error:
-            self._untold += [self._unusable(place, str(each)) for each in error.problems]
+            self._untold += [self._unusable(place, each) for each in error.problems]
             return None
         return Pack(place, texts, sentences)
 
-    def _blamed(self, error: InvalidPackError) -> list[str]:
+    def _blamed(self, error: InvalidPackError) -> list[Untold]:
         """Return what is wrong with the pack that does not compile."""
-        found: list[str] = []
+        found: list[Untold] = []
         for place in self._places:
             try:
                 place.load().interpreter.close()
             except InvalidPackError as own:
-                found += [self._unusable(place, str(each)) for each in own.problems]
-        return found or [f"the packs cannot be compared: {each}" for each in error.problems]
+                found += [self._unusable(place, each) for each in own.problems]
+        return found or [Untold(f"the packs cannot be compared: {each}") for each in error.problems]
 
-    def _unusable(self, place: PackPlace, problem: str) -> str:
+    def _unusable(self, place: PackPlace, problem: Problem) -> Untold:
         which = "the base" if place is self._places[0] else "the new pack"
-        return f"{which} ({place.name}) cannot be used: {problem}"
+        file = problem.file if "/" in problem.file else f"{place.policies.name}/{problem.file}"
+        text = f"{which} cannot be used: {problem.message}"
+        return Untold(text, Place(file, problem.line))
 
     def _reached(self, reach: Reach, scope: Scope, action: str, *, declares_alike: bool) -> bool:
         return not declares_alike or any(
@@ -216,16 +221,17 @@ class _Reviewing:
         except InvalidSnapshotError as error:
             why = f"the facts do not fit a schema: {error.problems[0]}"
             if mount.is_demanded:
-                self._untold.append(f"`{mount.name}`: {why}")
+                self._untold.append(Untold(f"`{mount.name}`: {why}"))
             return Holders(source=mount.name, holders=(), unlisted=(why,))
 
     def _guarded(self, old: Pack, new: Pack, reached: Callable[[Scope, str], bool]) -> Findings:
         try:
             findings = try_invariants(old, new, reached)
         except InvalidDocumentsError as error:
-            self._untold.append(f"the invariants cannot be proved: {error.problems[0]}")
+            why = f"the invariants cannot be proved: {error.problems[0]}"
+            self._untold.append(Untold(why))
             return Findings([], (), [])
-        self._untold += findings.untold
+        self._untold += map(Untold, findings.untold)
         return findings
 
     def _mutants(self, place: PackPlace, suites: Sequence[SuiteResult]) -> MutantResult | None:
@@ -236,7 +242,7 @@ class _Reviewing:
         failing = sum(len(each.failures) for each in own)
         if failing or any(each.unusable for each in own) or not own:
             why = (
-                f"{failing} answers of the suites are not as expected"
+                "the suites have answers that are not as expected"
                 if failing
                 else ("the suites cannot be run")
             )

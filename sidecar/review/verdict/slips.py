@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 
 from sidecar.compiler.pack import read_texts
 from sidecar.review.mutants import Mutant, mutants_of
@@ -10,6 +11,9 @@ from sidecar.review.mutate import Fate, Trial
 from sidecar.review.pack_revisions import PackPlace
 from sidecar.review.verdict.model import MutantResult, Place, Survivor
 from sidecar.review.verdict.statements import Statement
+
+SECONDS = 15.0
+"""How long slips are tried: where Oso is asked at request time, one can take seconds."""
 
 
 def try_slips(place: PackPlace, changed: Sequence[Statement], most: int) -> MutantResult:
@@ -27,15 +31,20 @@ def try_slips(place: PackPlace, changed: Sequence[Statement], most: int) -> Muta
         if any(_is_in(mutant, each) for each in changed)
     ]
     step = max(1, -(-len(made) // most))
-    tried = made[::step]
+    chosen = made[::step]
+    tried = 0
     survivors = []
-    if tried:
+    if chosen:
         with Trial(place) as trial:
-            for mutant in tried:
+            end = monotonic() + SECONDS
+            for mutant in chosen:
+                if monotonic() > end:
+                    break
+                tried += 1
                 if trial.judge(mutant).fate is Fate.SURVIVED:
                     line = Place(f"{place.policies.name}/{mutant.file}", mutant.line)
                     survivors.append(Survivor(line, mutant.sentence))
-    return MutantResult(made=len(made), tried=len(tried), survivors=tuple(survivors), skipped="")
+    return MutantResult(made=len(made), tried=tried, survivors=tuple(survivors), skipped="")
 
 
 def _is_in(mutant: Mutant, statement: Statement) -> bool:
