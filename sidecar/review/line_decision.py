@@ -6,14 +6,14 @@ its branches are walked; where they come to the same end, the decision is known 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from sidecar.bundle import Entry
 from sidecar.decision_log.reader import DecisionLine
 from sidecar.diagram.fingerprints import Fingerprints
-from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node
+from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Node, Test
 from sidecar.diagram.path_text import show
 from sidecar.diagram.paths import RESOURCE, SETTINGS, SUBJECT, Path, root_of
 from sidecar.diagram.questions import Exists, Present, Question, facts_of
@@ -213,24 +213,10 @@ class LineDecision:
             recorded = self._line.rules.get(self._fingerprints.of(root))
             if recorded is not None:
                 return frozenset((_LEAVES.get(recorded, FAULT),))
-        found, below, seen = set(), [root], {root.number}
-        open_tests: list[Question | None] = []
-        while below:
-            node = below.pop()
-            if not node.branches:
-                found.add(node)
-                continue
-            test = self._policy.tests[node.test]
-            branches = self._answering.branches(node, test)
-            if len(branches) > 1:
-                open_tests.append(test.question)
-            for branch in branches:
-                if branch.number not in seen:
-                    seen.add(branch.number)
-                    below.append(branch)
+        found, open_tests = leaves_of(root, self._policy.tests, self._answering)
         if len(found) > 1:
             self._open[rule] = open_tests
-        return frozenset(found)
+        return found
 
     def _missing(self, *rules: str) -> tuple[str, ...]:
         missing: set[str] = set()
@@ -239,6 +225,27 @@ class LineDecision:
                 for question in questions:
                     missing.update(_unknown(self._known, question))
         return tuple(sorted(missing))
+
+
+def leaves_of(
+    root: Node, tests: Sequence[Test], answering: Answering
+) -> tuple[frozenset[Node], list[Question | None]]:
+    """Return every leaf that a tree can come to for a line, and the tests whose outcome is open."""
+    found, below, seen = set[Node](), [root], {root.number}
+    open_tests: list[Question | None] = []
+    while below:
+        node = below.pop()
+        if not node.branches:
+            found.add(node)
+            continue
+        branches = answering.branches(node, tests[node.test])
+        if len(branches) > 1:
+            open_tests.append(tests[node.test].question)
+        for branch in branches:
+            if branch.number not in seen:
+                seen.add(branch.number)
+                below.append(branch)
+    return frozenset(found), open_tests
 
 
 _LEAVES: Mapping[RuleAnswer, Node] = {True: TRUE, False: FALSE}
