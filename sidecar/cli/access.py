@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import gc
 from datetime import datetime
 
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import CSV, JSON, SHEET, output_options
-from sidecar.cli.options import INSTANT, PACK, setting_options
-from sidecar.cli.pack_choice import clock, pack_settings
-from sidecar.cli.review_facts import read_facts
-from sidecar.cli.selection import check_selected, selected_of, selecting_options
-from sidecar.compiler.pack import read_texts
+from sidecar.cli.options import PACK, setting_options
+from sidecar.cli.pack_choice import clock
+from sidecar.cli.selection import access_report, selecting_options
 from sidecar.model import Reference
 from sidecar.review.access.output import as_csv, as_json, as_text
-from sidecar.review.access.report import AccessReport
 from sidecar.review.access.sheet import as_sheet
-from sidecar.review.pack_revisions import NOW, PackPlace
 
 _OUTPUTS = {JSON: as_json, CSV: as_csv}
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @selecting_options
-@click.option(
-    "--at",
-    type=INSTANT,
-    metavar="INSTANT",
-    help="The time of every decision, 2026-12-01T12:00:00Z.  [default: now]",
-)
 @output_options(CSV, SHEET, JSON)
 @setting_options((*PACK, "data", "sources"))
-@click.argument("more", nargs=-1, type=click.UNPROCESSED, metavar="[--TYPE ID]...")
 def access(  # noqa: PLR0913, PLR0917  click passes each option by its name
     subject: Reference | None,
     action: str | None,
@@ -51,15 +39,7 @@ def access(  # noqa: PLR0913, PLR0917  click passes each option by its name
 
     Status 1 if nothing is allowed, 2 if something could not be listed.
     """
-    settings = pack_settings(given)
-    place = PackPlace(NOW, settings.policies, settings.fixtures)
-    policy = place.load()
-    selected = selected_of(policy.schema, subject, action, resource, more)
-    gc.disable()  # a million rows are no garbage, and looking for it among them takes longest
-    snapshot = read_facts(settings, policy.schema)
-    check_selected(selected, snapshot)
-    texts = read_texts(settings.policies, settings.fixtures)[0].texts
-    report = AccessReport(policy, texts, snapshot, at or clock(), selected)
+    report = access_report(given, (subject, action, resource, more), at or clock())
     if output == SHEET:
         for part in as_sheet(report):
             click.echo(part, nl=False)

@@ -30,7 +30,9 @@ COMMANDS = (
     "serve",
     "source",
     "test",
+    "tighten",
     "tree",
+    "unused",
 )
 """Each command is in the module of its name, which is imported when the command is called."""
 

@@ -1,21 +1,34 @@
-"""The options that say whom and what a report of entitlements is about."""
+"""The options of commands about entitlements, and the report that they begin with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
-from sidecar.cli.options import REFERENCE
+from sidecar.cli.options import INSTANT, REFERENCE
+from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.review_facts import read_facts
+from sidecar.compiler.pack import read_texts
 from sidecar.engine.admission import key_of_id
 from sidecar.facts import Snapshot
 from sidecar.model import Reference
 from sidecar.review.access.pairs import Selected
+from sidecar.review.access.report import AccessReport
+from sidecar.review.pack_revisions import NOW, PackPlace
 from sidecar.schema import Schema
 from sidecar.schema.messages import nearest, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def at_option(command: F) -> F:
+    """Give a command ``--at``."""
+    text = "The time of every decision, 2026-12-01T12:00:00Z.  [default: now]"
+    return click.option("--at", type=INSTANT, metavar="INSTANT", help=text)(command)
 
 
 def selecting_options(command: F) -> F:
@@ -36,7 +49,34 @@ def selecting_options(command: F) -> F:
         ),
     ):
         click.option(name, type=form, metavar=metavar, help=text)(command)
-    return command
+    more = click.argument("more", nargs=-1, type=click.UNPROCESSED, metavar="[--TYPE ID]...")
+    return more(at_option(command))
+
+
+def access_report(
+    given: Mapping[str, object],
+    named: tuple[Reference | None, str | None, Reference | None, Sequence[str]],
+    now: datetime,
+) -> AccessReport:
+    """Return the report of a command, by its settings and its options.
+
+    Args:
+        given: The settings.
+        named: ``--subject``, ``--action``, ``--resource``, and the options named after types.
+        now: The time of every decision.
+
+    Raises:
+        SidecarError: The pack or the facts cannot be used.
+        UsageError: The options name what there is not.
+    """
+    settings = pack_settings(given)
+    policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+    selected = selected_of(policy.schema, *named)
+    gc.disable()  # a million rows are no garbage, and looking for it among them takes longest
+    snapshot = read_facts(settings, policy.schema)
+    check_selected(selected, snapshot)
+    pack, _ = read_texts(settings.policies, settings.fixtures)
+    return AccessReport(policy, pack, snapshot, now, selected)
 
 
 def selected_of(

@@ -13,6 +13,7 @@ from sidecar.diagram.paths import within as parts_within
 from sidecar.diagram.questions import Exists, Tested, facts_of
 from sidecar.engine.policy import Policy
 from sidecar.review.access.rule_calls import RuleCalls, matches, text_of_literal
+from sidecar.schema import EntityType
 
 _ENTRY = (SUBJECT, ACTION, RESOURCE)
 ROLE = "has_role"
@@ -112,6 +113,10 @@ class GroundsFinder:
                 )
             )
         return self._called[key]
+
+    def type_of(self, operand: Operand) -> EntityType | None:
+        """Return the type of the entity that an operand is; None of anything else."""
+        return self._types.entity_at(operand)
 
     def rows(self, question: Tested) -> Iterator[Path]:
         """Yield the entities of whose rows a test reads, besides whether its subject exists."""

@@ -13,7 +13,7 @@ from sidecar.model import Reference
 from sidecar.review.access import words
 from sidecar.review.access.grounds import GivenBy
 from sidecar.review.access.pair_access import PairAccess
-from sidecar.review.access.report import AccessReport, AccessRow, Summary
+from sidecar.review.access.report import AccessReport, Summary
 from sidecar.schema.instants import instant_text
 
 VERSION = 1
@@ -79,30 +79,27 @@ def as_text(report: AccessReport) -> Iterator[str]:
             texts[row.access] = words.roles(row.access), list(_lines(row.access))
         roles, lines = texts[row.access]
         yield ""
-        yield f"{_pair(row)}{f'  {roles}' if roles else ''}"
+        yield f"{words.pair(row)}{f'  {roles}' if roles else ''}"
         yield from lines
         if row.rows:
-            yield from _wrapped("from", words.rows(row.rows))
+            yield from wrapped("from", words.rows(row.rows))
     yield ""
     yield from closing(report.summary)
 
 
-def _pair(row: AccessRow) -> str:
-    return f"{words.reference(row.subject)}  {words.reference(row.resource)}"
-
-
 def _lines(access: PairAccess) -> Iterator[str]:
     if certain := words.certain(access):
-        yield from _wrapped("may", certain)
+        yield from wrapped("may", certain)
     for each in words.conditional(access):
-        yield from _wrapped("may", each)
+        yield from wrapped("may", each)
     for each in words.obligations(access):
-        yield from _wrapped("must", each)
-    yield from _wrapped("by", words.rules(access))
+        yield from wrapped("must", each)
+    yield from wrapped("by", words.rules(access))
 
 
-def _wrapped(name: str, text: str) -> list[str]:
-    start, more = f"  {name:5} ", " " * 8
+def wrapped(name: str, text: str) -> list[str]:
+    """Return the lines of one part of a row, behind its name."""
+    start, more = f"  {name:7} ", " " * 10
     return wrap(
         text,
         WIDTH,
@@ -116,7 +113,7 @@ def _wrapped(name: str, text: str) -> list[str]:
 def as_csv(report: AccessReport) -> Iterator[str]:
     """Yield the lines of a CSV; a cell that a spreadsheet would evaluate begins with `'`."""
     made = (instant_text(report.now), report.policy.revision, report.snapshot.revision)
-    yield _csv_line(COLUMNS)
+    yield csv_line(COLUMNS)
     cells: dict[PairAccess, tuple[str, ...]] = {}
     for row in report.rows():
         access = row.access
@@ -130,7 +127,7 @@ def as_csv(report: AccessReport) -> Iterator[str]:
             )
         subject, resource = row.subject, row.resource
         names = (subject.type, subject.id, resource.type, resource.id)
-        yield _csv_line((*names, *cells[access], words.rows(row.rows), *made))
+        yield csv_line((*names, *cells[access], words.rows(row.rows), *made))
 
 
 def cell(text: str) -> str:
@@ -139,7 +136,8 @@ def cell(text: str) -> str:
     return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
 
 
-def _csv_line(cells: tuple[str, ...]) -> str:
+def csv_line(cells: tuple[str, ...]) -> str:
+    """Return a line of a CSV of safe cells."""
     line = StringIO()
     csv.writer(line, lineterminator="").writerow(map(cell, cells))
     return line.getvalue()
@@ -154,9 +152,9 @@ def as_json(report: AccessReport) -> Iterator[str]:
         "at": instant_text(report.now),
         "policy_revision": report.policy.revision,
         "facts_revision": report.snapshot.revision,
-        "subject": selected.subject and _entity(selected.subject),
+        "subject": selected.subject and entity(selected.subject),
         "action": selected.action,
-        "resource": selected.resource and _entity(selected.resource),
+        "resource": selected.resource and entity(selected.resource),
     }
     yield f"{json.dumps(head, ensure_ascii=False, indent=2)[:-2]},"
     yield '  "rows": ['
@@ -166,9 +164,9 @@ def as_json(report: AccessReport) -> Iterator[str]:
         if row.access not in parts:
             parts[row.access] = json.dumps(_access(row.access), ensure_ascii=False)[1:]
         names = {
-            "subject": _entity(row.subject),
-            "resource": _entity(row.resource),
-            "rows": [_entity(each) for each in row.rows],
+            "subject": entity(row.subject),
+            "resource": entity(row.resource),
+            "rows": [entity(each) for each in row.rows],
         }
         if before:
             yield f"{before},"
@@ -211,5 +209,6 @@ def _rule(rule: GivenBy) -> dict[str, object]:
     }
 
 
-def _entity(entity: Reference) -> dict[str, str]:
-    return {"type": entity.type, "id": entity.id}
+def entity(reference: Reference) -> dict[str, str]:
+    """Return an entity as a JSON object."""
+    return {"type": reference.type, "id": reference.id}

@@ -6,11 +6,12 @@ and no more. Everything is decided at one instant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
 
+from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.paths import RESOURCE, SUBJECT
 from sidecar.engine.always_on import always_on_reasons
 from sidecar.engine.evaluator import Evaluator
@@ -40,6 +41,8 @@ class AccessRow:
     """Shared by all rows that are in the same state."""
     rows: tuple[Reference, ...]
     """The rows of the facts that give it, by type and id."""
+    keys: tuple[Key | None, Key | None]
+    """Of the subject and the resource."""
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ class AccessReport:
     def __init__(
         self,
         policy: Policy,
-        texts: Mapping[str, str],
+        pack: PackTexts,
         snapshot: Facts,
         now: datetime,
         selected: Selected,
@@ -74,14 +77,15 @@ class AccessReport:
 
         Args:
             policy: Loaded with the diagrams of its single rules.
-            texts: The files of the policy.
+            pack: What it was compiled of.
             snapshot: The facts.
             now: The instant of every decision; aware.
             selected: What the report is about.
         """
         self.policy, self.snapshot, self.now, self.selected = policy, snapshot, now, selected
+        self.pack = pack
         self.summary = Summary()
-        self._calls = RuleCalls.of(texts, policy.schema)
+        self._calls = RuleCalls.of(pack.texts, policy.schema)
 
     def rows(self) -> Iterator[AccessRow]:
         """Yield the rows, by type of subject and resource, then by their ids."""
@@ -205,6 +209,7 @@ class _Listing:
                     if row(frame) is not None
                 ]
             ),
+            (subject.key, resource.key),
         )
 
     def _read_origins(self, access: PairAccess, frame: Frame) -> list[tuple[str, Read, Read]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from sidecar.model import Reference
 from sidecar.review.access.pair_access import ActionAccess, PairAccess
+from sidecar.review.access.report import AccessRow
 from sidecar.review.phrases import either
 
 
@@ -20,6 +21,11 @@ def plain(text: str) -> str:
 def reference(entity: Reference) -> str:
     """Return an entity as a request names it: ``account:acme``."""
     return f"{plain(entity.type)}:{plain(entity.id)}"
+
+
+def pair(row: AccessRow) -> str:
+    """Return the subject and the resource of a row."""
+    return f"{reference(row.subject)}  {reference(row.resource)}"
 
 
 def by_area(actions: Iterable[str]) -> str:
