@@ -35,7 +35,12 @@ def output_options(*outputs: str) -> Callable[[F], F]:
 
 def print_json(answer: object) -> None:
     """Print an indented JSON document, with its members in their order."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    click.echo(as_json(answer))
+
+
+def as_json(answer: object) -> str:
+    """Return an indented JSON document, with its members in their order."""
+    return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:

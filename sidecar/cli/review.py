@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
-from sidecar.cli.formats import JSON, MARKDOWN, SARIF, output_options, print_json
+from sidecar.cli.formats import JSON, MARKDOWN, SARIF, as_json, output_options, print_json
 from sidecar.cli.options import INSTANT, PACK, setting_options
 from sidecar.cli.pack_choice import clock, pack_settings
 from sidecar.cli.progress import Progress
@@ -22,6 +22,7 @@ from sidecar.cli.review_markdown import as_markdown
 from sidecar.cli.review_sarif import as_sarif
 from sidecar.cli.review_text import as_text
 from sidecar.decision_log import Hashing
+from sidecar.errors import InvalidSettingError
 from sidecar.review.pack_revisions import NOW, PackPlace, in_repository, packs_named
 from sidecar.review.verdict import MOST_MUTANTS, Mount, Options, Review, Verdict, review
 
@@ -54,6 +55,13 @@ _APPROVALS = {"widens": (Verdict.WIDENS,), "breaks": (Verdict.WIDENS, Verdict.BR
     show_default=True,
     help="Slips in the changed rules that are tried on the suites, at most.",
 )
+@click.option(
+    "--output-directory",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="Write review.md, review.json and review.sarif into DIRECTORY, too.",
+)
 @output_options(JSON, MARKDOWN, SARIF)
 @setting_options((*PACK, "decision_log_key"))
 def review_command(  # noqa: PLR0913, PLR0917  click passes each option by its name
@@ -65,6 +73,7 @@ def review_command(  # noqa: PLR0913, PLR0917  click passes each option by its n
     log: Iterator[bytes] | None,
     approve: str | None,
     mutants: int,
+    directory: Path | None,
     output: str,
     **given: object,
 ) -> None:
@@ -102,6 +111,8 @@ def review_command(  # noqa: PLR0913, PLR0917  click passes each option by its n
             progress=progress.begin,
         )
         found = review(old, edited, options)
+    if directory is not None:
+        _write(found, edited, directory)
     _print(found, edited, output)
     raise SystemExit(_status(found, approve))
 
@@ -127,6 +138,20 @@ def _print(found: Review, pack: PackPlace, output: str) -> None:
         width = min(_WIDTH, shutil.get_terminal_size((_WIDTH, 1)).columns)
         for line in as_markdown(found) if output == MARKDOWN else as_text(found, width):
             click.echo(line)
+
+
+def _write(found: Review, pack: PackPlace, directory: Path) -> None:
+    documents = {
+        "review.md": "\n".join(as_markdown(found)),
+        "review.json": as_json(as_plain(found)),
+        "review.sarif": as_json(as_sarif(found, in_repository(pack))),
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in documents.items():
+            (directory / name).write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidSettingError(f"`{directory}` cannot be written: {error.strerror}") from error
 
 
 def _status(found: Review, approve: str | None) -> int:
