@@ -13,6 +13,9 @@ from sidecar.schema.model import Attribute, Kind, Schema
 from sidecar.schema.plain_document import plain_of
 from sidecar.schema.yaml_document import Faults, Members, Node, Text
 
+RESOURCE_MEMBERS = ("type", "id", "properties")
+ACTION_MEMBERS = ("name", "properties")
+
 _NOT_TEXT = frozenset({Kind.BOOLEAN, Kind.INTEGER, Kind.SET})
 """Kinds that callers do not send as text."""
 
@@ -51,8 +54,10 @@ def read_resource(
         members = Members({}, {}, node.line)
         line = node.line
     else:
-        members = faults.members(node, what, ("type", "id", "properties"))
-        for missing in ({"type", "id"} - members.members.keys()) if members.members else ():
+        members = faults.members(node, what, RESOURCE_MEMBERS)
+        for missing in ("type", "id") if isinstance(node, Members) else ():
+            if missing in members.members:
+                continue
             faults.add(members.line, f"{what} has no {missing}; write `{missing}: ...`")
         name = faults.member_text(members, "type", what)
         identifier = faults.member_text(members, "id", what)
@@ -88,7 +93,7 @@ def read_action(  # noqa: PLR0913, PLR0917  what the names in it are looked up i
     if isinstance(node, Text):
         name = faults.text(node, what)
     else:
-        members = faults.members(node, what, ("name", "properties"))
+        members = faults.members(node, what, ACTION_MEMBERS)
         name = faults.member_text(members, "name", what)
         if "name" not in members.members:
             faults.add(members.line, f"{what} has no name; write `name: ...`")

@@ -292,6 +292,21 @@ def test_what_the_schema_does_not_declare_is_a_fault(
     assert message in found[1]
 
 
+def test_a_resource_without_members_is_a_fault_and_no_row_that_is_left_out(tmp_path: Path) -> None:
+    text = (
+        f"{HEAD}  GET /a: {{action: view, resource: {{}}}}\n  GET /b: {{action: view, {FOLDER}}}\n"
+    )
+
+    with pytest.raises(InvalidPackError) as refused:
+        routes(tmp_path, text)
+
+    found = [(each.line, each.message.partition(";")[0]) for each in refused.value.problems]
+    assert found == [
+        (3, "resource of route `GET /a` has no id"),
+        (3, "resource of route `GET /a` has no type"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
