@@ -27,6 +27,7 @@ COMMANDS = (
     "prove",
     "replay",
     "review",
+    "schemas",
     "serve",
     "source",
     "test",

@@ -9,6 +9,9 @@ from sidecar.schema.messages import nearest, one_of, shown
 from sidecar.schema.model import Schema
 from sidecar.schema.yaml_document import Faults, Members, Node
 
+SUBJECT_MEMBERS = ("type", "header", "jwt")
+JWT_MEMBERS = ("issuer", "audience", "claim")
+
 _HEADER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _RESERVED = re.compile(
     r"(?:authorization|cookie|host|connection|content-.*|transfer-encoding|proxy-.*|x-auth-.*"
@@ -20,7 +23,7 @@ _RESERVED = re.compile(
 def read_identification(node: Node, schema: Schema, faults: Faults) -> Identification | None:
     """Return how a subject is identified; None, and faults, if it is invalid."""
     found = len(faults.problems)
-    members = faults.members(node, "subject", ("type", "header", "jwt"))
+    members = faults.members(node, "subject", SUBJECT_MEMBERS)
     if len(faults.problems) > found:
         return None
     name = _subject_type(members, schema, faults)
@@ -64,7 +67,7 @@ def _by_header(members: Members, type_name: str, faults: Faults) -> Identificati
 
 
 def _by_jwt(node: Node, type_name: str, faults: Faults) -> Identification:
-    members = faults.members(node, "jwt", ("issuer", "audience", "claim"))
+    members = faults.members(node, "jwt", JWT_MEMBERS)
     for name in ("issuer", "audience"):
         if name not in members.members:
             faults.add(members.line, f"jwt has no {name}; write `{name}: ...`")

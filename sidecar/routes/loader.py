@@ -18,7 +18,8 @@ from sidecar.schema.model import Schema
 from sidecar.schema.plain_document import plain_of
 from sidecar.schema.yaml_document import Faults, Members, Node, read_document, shown_file
 
-_MEMBERS = ("action", "resource", "context", "subject", "pass_on")
+FILE_MEMBERS = ("subject", "routes")
+ROUTE_MEMBERS = ("action", "resource", "context", "subject", "pass_on")
 
 
 def read_routes(path: Path, schema: Schema, obligations: Collection[str]) -> Routes | None:
@@ -55,7 +56,7 @@ def routes_of(
     Raises:
         InvalidPackError: The routes are invalid; all their faults.
     """
-    root = faults.members(document, "the file", ("subject", "routes"))
+    root = faults.members(document, "the file", FILE_MEMBERS)
     default = None
     if "subject" in root.members:
         default = read_identification(root.members["subject"], schema, faults)
@@ -103,7 +104,7 @@ class _Row:
         segments, has_slash = found
         captures = tuple(each.name for each in segments if isinstance(each, Capture))
         what = f"route {shown(self._heading)}"
-        members = faults.members(node, what, _MEMBERS)
+        members = faults.members(node, what, ROUTE_MEMBERS)
         resource = read_resource(members, captures, self._schema, what, faults)
         action = read_action(members, resource, captures, self._schema, what, faults)
         context = read_context(members, captures, self._schema, what, faults)

@@ -10,7 +10,7 @@ from sidecar.schema.messages import shown
 _MAX_CHARACTERS = 64
 """Longest text whose notation a fault looks at: callers may send any."""
 
-_INSTANT = re.compile(
+INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
     r"([Zz]|([+-][0-9]{2})(?::?([0-5][0-9])(?::?([0-5][0-9]))?)?)"
 )
@@ -37,7 +37,7 @@ def parse_instant(text: str) -> datetime:
     Raises:
         ValueError: The text is not an instant. The message begins with it in backticks.
     """
-    match = _INSTANT.fullmatch(text)
+    match = INSTANT.fullmatch(text)
     if not match:
         raise ValueError(_fault(text))
     day, time, second, fraction, offset, hours, minutes, seconds = match.groups(default="")

@@ -39,7 +39,7 @@ from sidecar.schema.yaml_document import (
     shown_file,
 )
 
-_MEMBERS = ("enums", "types", "context", "settings")
+SCHEMA_MEMBERS = ("enums", "types", "context", "settings")
 
 _RESERVED = frozenset(kind.value for kind in Kind)
 """Names that no type or enum can have: in a schema they name a kind of value."""
@@ -81,7 +81,7 @@ def schema_of(document: Node, faults: Faults) -> Schema:
 
 
 def _read(document: Node, faults: Faults) -> Schema:
-    root = faults.members(document, "the schema", _MEMBERS)
+    root = faults.members(document, "the schema", SCHEMA_MEMBERS)
     empty = Members({}, {}, root.line)
     schema = Schema(
         types={}, enums=_read_enums(root.members.get("enums", empty), faults), context={},

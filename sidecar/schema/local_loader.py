@@ -11,7 +11,7 @@ from sidecar.schema.model import Attribute, Kind, LocalAttribute, by_polar_name
 from sidecar.schema.names import fault_of_name
 from sidecar.schema.yaml_document import Faults, Members, Node
 
-_MEMBERS = ("part", "of", "zone", "description", "polar")
+LOCAL_MEMBERS = ("part", "of", "zone", "description", "polar")
 
 
 def without_local(node: Node) -> Node:
@@ -68,7 +68,7 @@ def _read(
     faults: Faults,
 ) -> LocalAttribute:
     what = f"{scope.what} {shown(name)}"
-    declared = faults.members(node, what, _MEMBERS)
+    declared = faults.members(node, what, LOCAL_MEMBERS)
     members = declared.members
     texts = {each: faults.member_text(declared, each, what) for each in ("part", "of", "zone")}
     part, of, zone = texts["part"], texts["of"], texts["zone"]

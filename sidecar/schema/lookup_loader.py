@@ -23,7 +23,7 @@ from sidecar.schema.model import (
 from sidecar.schema.row_paths import attribute_at, read_conditions, read_constants
 from sidecar.schema.yaml_document import Faults, Members, Node
 
-_MEMBERS = ("finds", "through", "arguments", "match", "where", "several")
+LOOKUP_MEMBERS = ("finds", "through", "arguments", "match", "where", "several")
 
 
 def read_lookups(
@@ -54,7 +54,7 @@ class _LookupReader:
         self._sources = {THIS: ValueType(Kind.REFERENCE, owner.name, target=owner.name)}
 
     def read(self, node: Node) -> Lookup | None:
-        declared = self._faults.members(node, self._what, _MEMBERS)
+        declared = self._faults.members(node, self._what, LOOKUP_MEMBERS)
         target = self._target(declared)
         if target is None:
             return None

@@ -16,7 +16,9 @@ from sidecar.schema.yaml_document import Faults, Items, Node, Text, read_documen
 STANDARD = Path(__file__).with_name("standard_reasons.yaml")
 """Sentences of the built-in reasons; a pack may replace them."""
 
-_CODE = re.compile(r"[a-z][a-z0-9_.-]*")
+SENTENCE_MEMBERS = ("reasons", "obligations")
+
+CODE = re.compile(r"[a-z][a-z0-9_.-]*")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -85,9 +87,9 @@ def _read(path: Path, settings: Mapping[str, Value] | None) -> Sentences:
 def _parse(
     document: Node | None, settings: Mapping[str, Value] | None, faults: Faults
 ) -> Sentences:
-    maps: dict[str, dict[str, str]] = {"reasons": {}, "obligations": {}}
+    maps: dict[str, dict[str, str]] = {kind: {} for kind in SENTENCE_MEMBERS}
     if document is not None:
-        root = faults.members(document, "the file", tuple(maps))
+        root = faults.members(document, "the file", SENTENCE_MEMBERS)
         for kind, sentences in maps.items():
             if kind in root.members:
                 _read_map(root.members[kind], kind, settings, sentences, faults)
@@ -106,7 +108,7 @@ def _read_map(
     declared = faults.members(node, kind)
     for code, member in declared.members.items():
         what = f"{kind.removesuffix('s')} {shown(code)}"
-        if not _CODE.fullmatch(code):
+        if not CODE.fullmatch(code):
             faults.add(
                 declared.lines[code],
                 f"{what} is not a code; use a-z, 0-9 and `_.-`, a letter first",

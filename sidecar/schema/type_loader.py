@@ -21,11 +21,11 @@ from sidecar.schema.names import CLASS, class_of, fault_of_name, fault_of_table_
 from sidecar.schema.row_paths import attribute_at, read_constants
 from sidecar.schema.yaml_document import Faults, Items, Members, Node, Text
 
-_MEMBERS = (
+TYPE_MEMBERS = (
     "description", "subject", "table", "key", "current", "implied", "attributes", "lookups",
     "actions", "polar",
 )  # fmt: skip
-_ACTION_MEMBERS = ("properties", "creates", "nobody", "description")
+ACTION_MEMBERS = ("properties", "creates", "nobody", "description")
 
 
 _OF_POLAR = (
@@ -44,7 +44,7 @@ class TypeReader:
         self._name = name
         self._what = f"type {shown(name)}"
         self._faults = faults
-        self._declared = faults.members(node, self._what, _MEMBERS)
+        self._declared = faults.members(node, self._what, TYPE_MEMBERS)
         self._members = self._declared.members
 
     def stub(self) -> EntityType:
@@ -207,7 +207,7 @@ class TypeReader:
 
     def _action(self, schema: Schema, name: str, node: Node) -> Action:
         what = f"action {shown(name)}"
-        declared = self._faults.members(node, what, _ACTION_MEMBERS)
+        declared = self._faults.members(node, what, ACTION_MEMBERS)
         members = declared.members
         scope = AttributeScope(f"property of {what}:", OF_CALLER, ACTION_RESERVED)
         return Action(

@@ -24,7 +24,7 @@ _MAX_SUGGESTED_DIGITS = 20
 """Most digits of a decimal that a fault suggests."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DECIMAL_IN_OTHER_NOTATION = re.compile(
     r"[-+]?(?=\.?[0-9])(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,2})?"
 )
@@ -204,7 +204,7 @@ def _integer_text(_schema: Schema, _type: ValueType, text: str, quoted: bool) ->
 
 def _decimal_text(_schema: Schema, _type: ValueType, text: str, _quoted: bool) -> Value:  # noqa: FBT001
     short = len(text) <= MAX_DIGITS
-    if short and _DECIMAL.fullmatch(text):
+    if short and DECIMAL.fullmatch(text):
         return Decimal(text)
     mend = "digits such as `12.50`"
     if short and _DECIMAL_IN_OTHER_NOTATION.fullmatch(text):

@@ -15,10 +15,10 @@ from sidecar.facts import read_directory
 from sidecar.polar.names import SCALARS
 from sidecar.schema import Kind
 from sidecar.schema.attribute_loader import OF_ENTITY
-from sidecar.schema.lookup_loader import _MEMBERS as LOOKUP_MEMBERS
+from sidecar.schema.lookup_loader import LOOKUP_MEMBERS
 from sidecar.schema.model import COMPOUND
 from sidecar.schema.reasons import STANDARD, read_sentences
-from sidecar.schema.type_loader import _ACTION_MEMBERS, _MEMBERS
+from sidecar.schema.type_loader import ACTION_MEMBERS, TYPE_MEMBERS
 from sidecar.suites import read_suites, run_suite
 from sidecar.suites.loader import CASE_MEMBERS, SUITE_MEMBERS
 from tests.paths import ROOT
@@ -172,7 +172,8 @@ def test_settings_and_sentences_may_be_empty(write: Write, name: str) -> None:
     "word",
     sorted(
         {
-            *_MEMBERS, *_ACTION_MEMBERS, *LOOKUP_MEMBERS, *OF_ENTITY, *SUITE_MEMBERS, *CASE_MEMBERS,
+            *TYPE_MEMBERS, *ACTION_MEMBERS, *LOOKUP_MEMBERS, *OF_ENTITY,
+            *SUITE_MEMBERS, *CASE_MEMBERS,
             *(kind.value for kind in Kind if kind not in COMPOUND), *SCALARS,
             *read_sentences(STANDARD).reasons,
         }

@@ -14,6 +14,8 @@ from sidecar.schema import EntityType, Schema
 from sidecar.schema.messages import shown
 from sidecar.schema.yaml_document import Faults, Members, Node, Text, read_document, shown_file
 
+SOURCE_MEMBERS = ("table", "select", "columns", "without", "order", "follow")
+
 ALL = "all"
 """In `follow`: a change of the table can change any row of the type."""
 
@@ -139,8 +141,7 @@ class _Reader:
 
     def read(self, node: Node | None) -> TypeSource:
         declared, faults, what = self._declared, self._faults, self._what
-        known = ("table", "select", "columns", "without", "order", "follow")
-        members = Members({}, {}, 0) if node is None else faults.members(node, what, known)
+        members = Members({}, {}, 0) if node is None else faults.members(node, what, SOURCE_MEMBERS)
         select = faults.member_text(members, "select", what).strip()
         table = faults.member_text(members, "table", what)
         if select and table:

@@ -23,8 +23,9 @@ from sidecar.schema.yaml_document import (
 )
 
 NEVER, ALWAYS = "never", "always"
-_MEMBERS = ("name", NEVER, ALWAYS)
-_WHAT = ("subject", "resource", "action", "when", "unless", "reason", "obligation")
+FILE_MEMBERS = ("invariants",)
+INVARIANT_MEMBERS = ("name", NEVER, ALWAYS)
+RULE_MEMBERS = ("subject", "resource", "action", "when", "unless", "reason", "obligation")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -108,14 +109,16 @@ class _Reader:
         self._faults = faults
 
     def invariants(self, document: Node) -> Iterator[Invariant]:
-        root = self._faults.members(document, "the file", ("invariants",))
+        root = self._faults.members(document, "the file", FILE_MEMBERS)
         items = root.members.get("invariants")
         if not isinstance(items, Items) or not items.items:
             self._faults.add(root.line, "there are no invariants; write `invariants:` and a list")
             return
         names: dict[str, int] = {}
         for item in items.items:
-            invariant = self._invariant(self._faults.members(item, "an invariant", _MEMBERS))
+            invariant = self._invariant(
+                self._faults.members(item, "an invariant", INVARIANT_MEMBERS)
+            )
             first = names.setdefault(invariant.name, invariant.line)
             if invariant.name and first != invariant.line:
                 self._faults.add(invariant.line, f"this name stands on line {first} already")
@@ -134,7 +137,9 @@ class _Reader:
             kinds = [NEVER]
         what = f"{kinds[0]} of {shown(name)}"
         body = node.members.get(kinds[0])
-        members = Members({}, {}, node.line) if body is None else faults.members(body, what, _WHAT)
+        members = (
+            Members({}, {}, node.line) if body is None else faults.members(body, what, RULE_MEMBERS)
+        )
         for code, known in (
             ("reason", self._codes.reasons),
             ("obligation", self._codes.obligations),
