@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
-from io import StringIO
 from textwrap import wrap
 from typing import Any
 
@@ -14,6 +12,7 @@ from sidecar.review.access import words
 from sidecar.review.access.grounds import GivenBy
 from sidecar.review.access.pair_access import PairAccess
 from sidecar.review.access.report import AccessReport, Summary
+from sidecar.review.spreadsheet import csv_line
 from sidecar.schema.instants import instant_text
 
 VERSION = 1
@@ -35,8 +34,6 @@ COLUMNS = (
     "policy_revision",
     "facts_revision",
 )
-_FORMULA = ("=", "+", "-", "@")
-"""With what a cell begins that a spreadsheet evaluates."""
 
 
 def heading(report: AccessReport) -> tuple[str, ...]:
@@ -128,19 +125,6 @@ def as_csv(report: AccessReport) -> Iterator[str]:
         subject, resource = row.subject, row.resource
         names = (subject.type, subject.id, resource.type, resource.id)
         yield csv_line((*names, *cells[access], words.rows(row.rows), *made))
-
-
-def cell(text: str) -> str:
-    """Return a text for a cell of a spreadsheet, which evaluates none that begins with `'`."""
-    line = text if text.isprintable() else words.plain(text)
-    return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
-
-
-def csv_line(cells: tuple[str, ...]) -> str:
-    """Return a line of a CSV of safe cells."""
-    line = StringIO()
-    csv.writer(line, lineterminator="").writerow(map(cell, cells))
-    return line.getvalue()
 
 
 def as_json(report: AccessReport) -> Iterator[str]:

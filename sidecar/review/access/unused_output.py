@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 
 from sidecar.review.access import words
-from sidecar.review.access.output import VERSION, closing, csv_line, entity, heading, wrapped
+from sidecar.review.access.output import VERSION, closing, entity, heading, wrapped
 from sidecar.review.access.unused import UnusedReport, UnusedRow
+from sidecar.review.spreadsheet import csv_line
 from sidecar.schema.instants import instant_text
 
 COLUMNS = (
