@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, takewhile
 
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import NotFound
@@ -16,19 +15,14 @@ from sidecar.engine.authorizer import authorize
 from sidecar.engine.explanation import Explanation, Rule, explain
 from sidecar.engine.fact_sources import Sources
 from sidecar.errors import InvalidRequestError
-from sidecar.facts import Facts
 from sidecar.model import Decision, Request
+from sidecar.page.completion import ids_from
 from sidecar.page.context import Page
 from sidecar.page.picture import Picture, draw
 from sidecar.page.question import Question, resource_types
 from sidecar.page.tasks import Pending, Result, TaskFailedError
 from sidecar.reload import Pair
 from sidecar.review.diagram_text import tree_lines
-
-MOST_IDS = 20
-"""Ids that are proposed at once."""
-
-_SIDES = ("subject", "resource")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +52,7 @@ class Answer:
 
 
 def add(views: Blueprint, page: Page) -> None:
-    """Add `/page/ask` and the ids that it proposes."""
+    """Add `/page/ask`, and `/page/why` for what takes longer."""
 
     @views.get("/page/ask")
     def ask() -> str | tuple[str, int]:
@@ -114,28 +108,6 @@ def add(views: Blueprint, page: Page) -> None:
             failure=failure,
             revisions=pair.revisions(),
         )
-
-    @views.get("/page/ids/<side>")
-    def ids(side: str) -> str:
-        """Return ids as the options of a list."""
-        if side not in _SIDES:
-            raise NotFound
-        question = Question.of(request.args, page.pairs.current().policy.schema)
-        type_name = question.subject_type if side == "subject" else question.resource_type
-        start = question.subject if side == "subject" else question.resource
-        found = ids_from(page.pairs.current().snapshot, type_name, start)
-        return render_template("page/ids.html", ids=tuple(found))
-
-
-def ids_from(facts: Facts, type_name: str, start: str) -> Iterator[str]:
-    """Yield the first ids of a type that are a text with more behind it, sorted."""
-    declared = facts.schema.types.get(type_name)
-    if declared is None or not declared.table:
-        return iter(())
-    if not start:
-        return islice(facts.ids(type_name), MOST_IDS)
-    longer = takewhile(lambda each: each.startswith(start), facts.ids(type_name, start))
-    return islice(longer, MOST_IDS)
 
 
 def answer_of(asked: Request, pair: Pair, moment: datetime) -> Answer:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from sidecar.errors import InvalidRequestError, SidecarError, SnapshotUnavailableError
-from sidecar.page import ask, health
+from sidecar.page import ask, completion, health, matrix, people
 from sidecar.page.context import Page
 from sidecar.page.security import check_origin, protect
 
@@ -18,7 +18,12 @@ PREFIX = "/page"
 STATIC_SECONDS = 3600
 """For how long a browser keeps style and script; their URLs change with the version."""
 
-_SHOWN = (("page.ask", "Ask"), ("page.health", "Health"))
+_SHOWN = (
+    ("page.matrix", "Matrix"),
+    ("page.ask", "Ask"),
+    ("page.people", "People"),
+    ("page.health", "Health"),
+)
 """The pages, in the order of the navigation."""
 _OPEN = ("page.health", "page.static", "page.start")
 """What is shown where policy and facts are not."""
@@ -43,8 +48,8 @@ def create_pages(page: Page) -> Blueprint:
         """Go to the first page."""
         return redirect(url_for("page.health"), 303)
 
-    ask.add(views, page)
-    health.add(views, page)
+    for each in (matrix, ask, people, completion, health):
+        each.add(views, page)
 
     @views.route(f"{PREFIX}/<path:_rest>", methods=["GET", "POST"])
     def missing(_rest: str) -> str:

@@ -11,15 +11,19 @@ from typing import Any
 import msgspec
 
 from sidecar.compiler import load_pack
+from sidecar.compiler.pack import read_texts, revision_of
 from sidecar.errors import SidecarError
 from sidecar.facts import RowPositions, read_positions
 from sidecar.facts.store.file import StoreFile
 from sidecar.facts.store.snapshot import StoredSnapshot
 from sidecar.model import Request
-from sidecar.page.tasks import Task, limit_this_process
+from sidecar.page.child_matrix import helpers, rules_by_action, sheet_data
+from sidecar.page.tasks import Task, TaskFailedError, limit_this_process
 from sidecar.reload import Pair, Places, Reloading
 from sidecar.review.explain import Facts, explain_to_reviewer
 from sidecar.review.explain_output import as_json
+from sidecar.review.matrix import matrix
+from sidecar.review.pack_revisions import PackPlace
 from sidecar.schema.instants import parse_instant
 
 _NO_POSITIONS: RowPositions = {}
@@ -53,6 +57,23 @@ def _explain(task: Task) -> dict[str, Any]:
     return {**as_json(told), "turning": turning, "unturned": told.unturned}
 
 
+def _matrix(task: Task) -> dict[str, Any]:
+    """Put the matrix of the policy in use into words."""
+    pack, sentences = read_texts(task.policies, task.fixtures)
+    revision = revision_of(pack, sentences)
+    if revision != task.arguments["revision"]:
+        raise TaskFailedError(
+            f"the files of the policy are not those in use any more: they have revision {revision}"
+        )
+    place = PackPlace(revision, task.policies, task.fixtures)
+    explored = place.load().explored
+    return {
+        "sheets": list(map(sheet_data, matrix(place))),
+        "rules": rules_by_action(explored, pack.texts),
+        "helpers": helpers(explored, pack.texts),
+    }
+
+
 def _pair(task: Task) -> Pair:
     if task.store is None:
         assert task.data is not None  # noqa: S101  one of the two is given
@@ -62,4 +83,4 @@ def _pair(task: Task) -> Pair:
     return Pair(load_pack(task.policies, task.fixtures), StoredSnapshot(store))
 
 
-_TASKS: Mapping[str, Callable[[Task], dict[str, Any]]] = {"explain": _explain}
+_TASKS: Mapping[str, Callable[[Task], dict[str, Any]]] = {"explain": _explain, "matrix": _matrix}

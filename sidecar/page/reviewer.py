@@ -6,15 +6,21 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from sidecar.config.settings import Settings
+from sidecar.engine.policy import Policy
+from sidecar.facts import Facts
 from sidecar.facts.store.snapshot import StoredSnapshot
 from sidecar.model import Request
 from sidecar.page.tasks import Pending, Result, Task, Tasks, missing
 from sidecar.reload import Pair
+
+CHANGES_SECONDS = 60.0
+"""How long the nearest changes are shown before they are searched anew: they depend on the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +48,22 @@ class Reviewer:
         key = ("explain", pair.revisions(), str(asked), at)
         written = msgspec.json.encode(asked, enc_hook=dict)  # of read-only mappings
         arguments: Mapping[str, bytes | str] = {"request": written, "moment": moment.isoformat()}
-        return self.tasks.result(key, lambda: self._task("explain", arguments, pair))
+        task = partial(self._task, "explain", arguments, pair.snapshot)
+        return self.tasks.result(key, task, CHANGES_SECONDS)
 
-    def _task(self, name: str, arguments: Mapping[str, bytes | str], pair: Pair) -> Task:
-        snapshot, store = pair.snapshot, None
+    def matrix(self, policy: Policy) -> Result | Pending:
+        """Return the matrix of the policy in use, and the clauses behind it.
+
+        Raises:
+            TaskFailedError: There is no result.
+        """
+        task = partial(self._task, "matrix", {"revision": policy.revision}, None)
+        return self.tasks.result(("matrix", policy.revision), task)
+
+    def _task(
+        self, name: str, arguments: Mapping[str, bytes | str], snapshot: Facts | None
+    ) -> Task:
+        store = None
         if isinstance(snapshot, StoredSnapshot):
             file = snapshot.store
             store = (file.path, pickle.dumps(file.layout))

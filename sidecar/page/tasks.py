@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
@@ -29,14 +30,14 @@ SECONDS = 120.0
 MEMORY_BYTES = 4 << 30
 """Address space of its process."""
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 0.1
 """How long a page waits for a result before it says that it is not there yet."""
 
 KEPT = 64
 """Results that are kept, the last used ones."""
 
-KEPT_SECONDS = 60.0
-"""How long a result is shown before it is made anew: some depend on the time."""
+FAILURE_SECONDS = 5.0
+"""How long a failure is shown before the task is tried again."""
 
 _MODULE = "import sidecar.page.child_main as child; child.main()"
 _KEPT_VARIABLES = ("HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME")
@@ -87,33 +88,38 @@ class Tasks:
         self._running: Hashable = None
         self._results: OrderedDict[Hashable, tuple[float, Result | TaskFailedError]] = OrderedDict()
 
-    def result(self, key: Hashable, task: Callable[[], Task]) -> Result | Pending:
+    def result(
+        self, key: Hashable, task: Callable[[], Task], seconds: float = inf
+    ) -> Result | Pending:
         """Return the result of a task, which is begun if nobody has asked for it.
 
         Args:
             key: All that the result depends on, but for the time.
             task: Returns the task.
+            seconds: How long the result is shown before it is made anew.
 
         Raises:
             TaskFailedError: It has none.
         """
         with self._changed:
-            found = self._kept(key)
+            found = self._kept(key, seconds)
             if found is None and self._running is None:
                 self._running = key
                 Thread(target=self._do, args=(key, task()), daemon=True).start()
             if found is None and self._running == key:
                 self._changed.wait_for(lambda: self._running != key, PATIENCE_SECONDS)
-                found = self._kept(key)
+                found = self._kept(key, seconds)
             if found is None:
                 return Pending(is_running=self._running == key)
             if isinstance(found, TaskFailedError):
                 raise found
             return found
 
-    def _kept(self, key: Hashable) -> Result | TaskFailedError | None:
+    def _kept(self, key: Hashable, seconds: float) -> Result | TaskFailedError | None:
         made, found = self._results.get(key, (0.0, None))
-        if found is None or (time.monotonic() - made > KEPT_SECONDS and self._running is None):
+        if isinstance(found, TaskFailedError):
+            seconds = FAILURE_SECONDS
+        if found is None or time.monotonic() - made > seconds:
             return None
         self._results.move_to_end(key)
         return found

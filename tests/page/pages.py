@@ -14,6 +14,7 @@ from sidecar.admin import create_admin_app
 from sidecar.config.settings import Settings
 from sidecar.http import Access
 from sidecar.page import Page, create_pages
+from sidecar.page.reviewer import Reviewer
 from sidecar.reload import Pair, Places, Reloading
 from tests.edge import Still
 
@@ -37,11 +38,9 @@ def pair_of(policies: Path, fixtures: Path, data: Path) -> Pair:
     return Reloading(Places(policies, fixtures, data)).load()
 
 
-def page_of(pair: Pair) -> Page:
+def page_of(pair: Pair, reviewer: Reviewer | str = "There is no solver.") -> Page:
     """Return the pages of a pair, for everybody on this machine."""
-    return Page(
-        pairs=Still(pair), clock=lambda: NOW, has_tokens=False, reviewer="There is no solver."
-    )
+    return Page(pairs=Still(pair), clock=lambda: NOW, has_tokens=False, reviewer=reviewer)
 
 
 def client_of(page: Page) -> FlaskClient:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from sidecar.page.ask import MOST_IDS, ids_from
+from sidecar.page.completion import MOST_IDS, ids_from
 from sidecar.reload import Pair
 from tests.page.pages import ASKED, client_of, page_of, pair_of, shipped_pair, tags_of, text_of
 from tests.small_pack import put_pack

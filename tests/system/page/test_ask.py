@@ -9,14 +9,12 @@ from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Tab
 
 from tests.e2e.running import Sidecar
-from tests.system.page.visits import ON, SCRIPTS, address_of, inspect, visiting
+from tests.system.page.visits import ON, SCRIPTS, SOON, address_of, inspect, visiting
 
 ASKED = (
     "/page/ask?subject_type=user&subject=finn&action=numbers.edit"
     "&resource_type=account&resource=acme"
 )
-SOON = 60_000
-"""Milliseconds, for a busy machine."""
 
 
 def fill(tab: Tab, scripts: str) -> None:

@@ -23,6 +23,9 @@ ON = "scripts"
 SCRIPTS = (ON, "no scripts")
 """What tests go through that are the same with and without scripts."""
 
+SOON = 60_000
+"""Milliseconds for what takes a moment, on a busy machine."""
+
 
 def address_of(sidecar: Sidecar) -> str:
     (address,) = re.findall(r"operators ask at: (\S+)", sidecar.log())
