@@ -23,19 +23,12 @@ from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import Node
 from sidecar.digests import digest_of
 from sidecar.errors import Problem
-from sidecar.polar.call_checks import (
-    check_action_arguments,
-    check_blocks,
-    check_calls,
-    check_heads,
-    check_literals,
-)
-from sidecar.polar.checks import ENTRY_POINTS, check_constructs
 from sidecar.polar.literals import one_spelling
 from sidecar.polar.names import Names
-from sidecar.polar.reachability import check_entry_points, refused, unreached
+from sidecar.polar.policy_checks import check_policy
+from sidecar.polar.reachability import check_entry_points
 from sidecar.polar.source import Rule, Source, read_source
-from sidecar.polar.variable_checks import check_variables, in_own_words
+from sidecar.polar.variable_checks import in_own_words
 
 _TOLD_BEFORE = ("does not call the", "does not contain an allow rule")
 """Warnings of Oso for which `check_entry_points` has better words."""
@@ -69,14 +62,7 @@ def load(pack: PackTexts) -> tuple[Names, Program, LoadedPolicy]:
     names = Names(pack.schema, pack.codes, respelled)
     left: list[Rule] = []
     if not problems:
-        for source in sources:
-            problems += names.check(source)
-            problems += [*check_constructs(source), *check_variables(source)]
-        problems += [*check_calls(sources), *check_literals(sources)]
-        problems += check_action_arguments(sources)
-        problems += [*check_blocks(sources), *check_heads(sources, names)]
-        left = unreached(sources, (*ENTRY_POINTS, *pack.probes))
-        problems += refused(left)
+        problems, left = check_policy(sources, names, pack.probes)
     if problems:
         raise InvalidPolicyError(problems)
     try:

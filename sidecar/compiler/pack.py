@@ -44,31 +44,60 @@ class PackTexts:
     """Of gateways; they are not compiled."""
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the fixtures of a pack declare, and what is wrong with it apart from the schema."""
+
+    schema: Schema
+    settings: Mapping[str, Value]
+    sentences: Sentences
+    routes: Routes | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def codes(self) -> Mapping[str, frozenset[str]]:
+        """As `PackTexts.codes`."""
+        return {
+            "reason": frozenset(self.sentences.reasons),
+            "obligation": frozenset(self.sentences.obligations),
+        }
+
+
+def read_declared(fixtures: Path) -> Declared:
+    """Read the fixtures of a pack.
+
+    Raises:
+        InvalidPackError: With all that is wrong with its schema, without which nothing can be read.
+    """
+    schema = read_schema(fixtures / "schema.yaml")
+    settings: Mapping[str, Value] = {}
+    sentences = Sentences({}, {})
+    routes: Routes | None = None
+    problems: tuple[Problem, ...] = ()
+    try:
+        settings = read_settings(schema, fixtures / "settings.yaml")
+        sentences = read_sentences(fixtures / "reasons.yaml", settings)
+        routes = read_routes(fixtures / "routes.yaml", schema, sentences.obligations)
+    except InvalidPackError as error:
+        problems = error.problems
+    return Declared(schema, settings, sentences, routes, problems)
+
+
 def read_texts(policies: Path, fixtures: Path) -> tuple[PackTexts, Sentences]:
     """Read a pack without compiling it.
 
     Raises:
         InvalidPackError: With all that is wrong with its schema, settings and sentences.
     """
-    schema = read_schema(fixtures / "schema.yaml")
-    problems: list[Problem] = []
-    texts = _texts(policies, problems)
-    settings: Mapping[str, Value] = {}
-    sentences = Sentences({}, {})
-    routes: Routes | None = None
-    try:
-        settings = read_settings(schema, fixtures / "settings.yaml")
-        sentences = read_sentences(fixtures / "reasons.yaml", settings)
-        routes = read_routes(fixtures / "routes.yaml", schema, sentences.obligations)
-    except InvalidPackError as error:
-        problems += error.problems
-    if problems:
-        raise InvalidPackError(problems)
-    codes = {
-        "reason": frozenset(sentences.reasons),
-        "obligation": frozenset(sentences.obligations),
-    }
-    return PackTexts(schema, settings, codes, texts, COMPILE_SECONDS, routes=routes), sentences
+    declared = read_declared(fixtures)
+    texts, problems = read_policies(policies)
+    if problems or declared.problems:
+        raise InvalidPackError([*problems, *declared.problems])
+    schema, settings = declared.schema, declared.settings
+    pack = PackTexts(
+        schema, settings, declared.codes, texts, COMPILE_SECONDS, routes=declared.routes
+    )
+    return pack, declared.sentences
 
 
 def revision_of(pack: PackTexts, sentences: Sentences) -> str:
@@ -79,8 +108,10 @@ def revision_of(pack: PackTexts, sentences: Sentences) -> str:
     return digest_of(pack.schema.revision, pack.texts, settings, *told, *routes).revision()
 
 
-def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
+def read_policies(policies: Path) -> tuple[dict[str, str], list[Problem]]:
+    """Return the texts of the Polar files of a directory, and why others cannot be read."""
     texts: dict[str, str] = {}
+    problems: list[Problem] = []
     # A name that begins with a dot is an editor's or a mount's own.
     found = policies.glob("*.polar") if policies.is_dir() else ()
     files = sorted(file for file in found if not file.name.startswith("."))
@@ -106,4 +137,4 @@ def _texts(policies: Path, problems: list[Problem]) -> dict[str, str]:
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             problems.append(Problem(file.name, line, "is not UTF-8; save it as UTF-8"))
-    return texts
+    return texts, problems
