@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from sidecar.config.nearest_pack import FIXTURES, POLICIES, nearest_pack
 from sidecar.config.settings import Settings
 from sidecar.config.variables import variable
 from sidecar.errors import SidecarError
 from sidecar.reload import BundlePlaces, Pair, Places, Reloading
 
-POLICIES, FIXTURES, BUNDLE = "policies", "fixtures", "bundle"
+BUNDLE = "bundle"
 
 
 class HalfAPackError(SidecarError):
@@ -63,16 +64,6 @@ def pack_settings(given: Mapping[str, object]) -> Settings:
             why = "the nearest to the working directory"
     click.echo(f"pack: `{settings.policies}` with `{settings.fixtures}` ({why})", err=True)
     return settings
-
-
-def nearest_pack(start: Path) -> Path | None:
-    """Return the nearest directory with `policies` and `fixtures`, not beyond a git root."""
-    for directory in (start, *start.parents):
-        if (directory / POLICIES).is_dir() and (directory / FIXTURES).is_dir():
-            return directory
-        if (directory / ".git").exists():  # a file in a worktree
-            return None
-    return None
 
 
 def load(settings: Settings) -> Pair:
