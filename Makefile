@@ -136,11 +136,12 @@ audit: .venv/audit/installed ## Known vulnerabilities of what the images consist
 	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-postgres.lock
 
 lock: .venv/uv/bin/uv ## Take the newest versions that pyproject.toml allows into the locks
-	$(LOCK) --extra async --extra gateway --extra review --extra postgres --group dev --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra async --extra gateway --extra lsp --extra review --extra postgres --group dev --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --extra review --output-file requirements-review.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --extra gateway --output-file requirements-gateway.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --extra postgres --output-file requirements-postgres.lock pyproject.toml
+	$(LOCK) --constraint requirements-dev.lock --extra lsp --output-file requirements-lsp.lock pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --constraint requirements-dev.lock --group audit --output-file requirements-audit.lock
 	$(LOCK) --constraint requirements-dev.lock --group proxies --output-file requirements-proxies.lock

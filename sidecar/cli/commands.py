@@ -20,6 +20,7 @@ COMMANDS = (
     "explain",
     "fmt",
     "log",
+    "lsp",
     "matrix",
     "mutate",
     "page",
