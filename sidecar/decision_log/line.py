@@ -28,8 +28,6 @@ from sidecar.digests import digest_of
 from sidecar.engine.admission import key_of_id
 from sidecar.engine.sensitivity import (
     Origin,
-    is_secret,
-    names_secret,
     origin_of_attribute,
     origin_of_context,
     origin_of_key,
@@ -38,6 +36,7 @@ from sidecar.engine.sensitivity import (
 from sidecar.engine.trace import Fact, RuleAnswer, TracedQuestion
 from sidecar.model import Decision, Reference, Request
 from sidecar.schema import Attribute, EntityType, Schema, Value, id_of, key_of, parse_json
+from sidecar.schema.secrecy import is_secret, names_secret
 
 
 def digest(setting: Value) -> str:

@@ -12,11 +12,11 @@ from sidecar.engine import BoundRule, Frame, RequestKind, kind_of
 from sidecar.engine.admission import admit_properties, sendable_context
 from sidecar.engine.policy import Policy
 from sidecar.engine.request_kind import DataFault
-from sidecar.engine.sensitivity import names_secret
 from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Decision, Obligation, Reason, Reference, Request, Revisions, Window
 from sidecar.schema import EntityType, Schema, key_of
+from sidecar.schema.secrecy import names_secret
 
 _DATA, _POLICY = "data_error", "policy_error"
 """Reasons of a denial because a rule fails: because of the facts, or by itself."""

@@ -14,6 +14,7 @@ from sidecar.diagram.paths import (
     as_member,
 )
 from sidecar.schema import Attribute, EntityType, Schema
+from sidecar.schema.secrecy import is_secret, names_secret
 
 Origin = tuple[str, ...]
 """Where a value belongs: hashes of values compare within one origin, and not between two."""
@@ -73,17 +74,6 @@ def origin_of_path(reader: PathTypes, resource: EntityType, path: Path) -> Origi
 def _origin(schema: Schema, attribute: Attribute, otherwise: Origin) -> Origin:
     target = attribute.type.single.target
     return origin_of_key(schema, schema.types[target]) if target else otherwise
-
-
-def names_secret(schema: Schema, declared: EntityType) -> bool:
-    """Tell whether the ids of a type hold something sensitive: its key, or a key that it names."""
-    return any(is_secret(schema, declared.attributes[column]) for column in declared.key)
-
-
-def is_secret(schema: Schema, attribute: Attribute) -> bool:
-    """Tell whether the values of an attribute are sensitive, or the ids that it refers to."""
-    target = attribute.type.single.target
-    return attribute.sensitive or (bool(target) and names_secret(schema, schema.types[target]))
 
 
 class Secrecy:

@@ -14,8 +14,9 @@ from typing import TypeAlias
 from sidecar.errors import BadRowError, Problem
 from sidecar.facts.errors import MountFaults
 from sidecar.facts.facts import K, RowMapping
-from sidecar.facts.row_parser import Row, row_key, row_name
-from sidecar.schema import EntityType, Key, Schema
+from sidecar.facts.row_parser import Row, row_key
+from sidecar.schema import EntityType, Key, Schema, id_of
+from sidecar.schema.messages import shown
 
 BAD_ROW = "what reads this row is denied `data_error`"
 
@@ -108,5 +109,5 @@ def reported(faults: Iterable[Problem], prefix: str = f"{BAD_ROW}: ") -> tuple[P
 
 
 def bad_row(declared: EntityType, key: Key) -> BadRowError:
-    """Return the error of a request that would read a bad row."""
-    return BadRowError(declared.name, declared.table, row_name(declared, key))
+    """Return the error of a request that would read a bad row; it names the key in any case."""
+    return BadRowError(declared.name, declared.table, f"row {shown(id_of(key))}")

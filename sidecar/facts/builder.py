@@ -22,7 +22,6 @@ from sidecar.facts.indexes import (
 from sidecar.facts.row_faults import (
     current_test,
     dangling_message,
-    hides_reference,
     repeated_message,
     several_message,
     takes_place,
@@ -32,6 +31,7 @@ from sidecar.facts.snapshot import Snapshot
 from sidecar.facts.spelling import has_several_spellings
 from sidecar.schema import Attribute, EntityType, Key, Kind, Lookup, Schema, id_of
 from sidecar.schema.messages import MOST_COMPARED, nearest
+from sidecar.schema.secrecy import is_secret
 
 
 def build(
@@ -73,10 +73,10 @@ class _TypeRows:
     bad: dict[Key, tuple[Problem, ...]] = field(default_factory=dict)
     """The keys of bad rows."""
 
-    def name_of(self, declared: EntityType, row: Row) -> str:
+    def name_of(self, schema: Schema, declared: EntityType, row: Row) -> str:
         """Return a row as a fault names it beside another one."""
         if self.keyed:
-            return row_name(declared, row_key(declared, row))
+            return row_name(schema, declared, row_key(declared, row))
         return f"line {self.line_of(row)}"
 
     def line_of(self, row: Row) -> int:
@@ -177,7 +177,7 @@ class _Builder:
         message = ""
         if not self._faults.full:
             first_place = "" if read.keyed else f"line {read.line_of(first)}"
-            message = repeated_message(declared, key, first_place)
+            message = repeated_message(self._schema, declared, key, first_place)
         self._faults.add(read.file, line, message)
 
     def _check_references(
@@ -198,7 +198,7 @@ class _Builder:
                     continue
                 message = ""
                 if not self._faults.full:
-                    prefix = f"{read.name_of(declared, row)}: " if read.keyed else ""
+                    prefix = f"{read.name_of(self._schema, declared, row)}: " if read.keyed else ""
                     message = prefix + self._dangling(attribute, target, key)  # type: ignore[arg-type]  # a reference holds keys
                 if self._is_fatal(declared, attribute):
                     self._faults.add(read.file, line, message)
@@ -212,16 +212,16 @@ class _Builder:
 
     def _dangling(self, attribute: Attribute, target: EntityType, key: Key) -> str:
         keys = self._read[target.name].rows
-        few = len(keys) <= MOST_COMPARED and not hides_reference(attribute, target)
+        few = len(keys) <= MOST_COMPARED and not is_secret(self._schema, attribute)
         mend = nearest(id_of(key), [id_of(other) for other in keys] if few else [])
-        return dangling_message(attribute, target, key, mend)
+        return dangling_message(self._schema, attribute, target, key, mend)
 
     def _refuse_several(self, declared: EntityType, lookup: Lookup, first: Row, row: Row) -> None:
         read, found = self._read[lookup.finds], self._schema.types[lookup.finds]
         message, line = "", 0
         if not self._faults.full:
             line = read.line_of(row)
-            one, other = read.name_of(found, row), read.name_of(found, first)
+            one, other = (read.name_of(self._schema, found, each) for each in (row, first))
             both = f"{one} and {other}" if read.keyed else f"this row and that of {other}"
             message = several_message(declared, lookup, both)
         self._faults.add(read.file, line, message)

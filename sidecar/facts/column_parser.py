@@ -8,6 +8,7 @@ from sidecar.facts.row_batches import Cell, Column, Quoted, Refused, Texts
 from sidecar.schema import ABSENT, Attribute, EntityType, Kind, Schema, Value
 from sidecar.schema.messages import shown
 from sidecar.schema.model import Scalar
+from sidecar.schema.secrecy import is_secret
 from sidecar.schema.values import is_id, is_null, not_one_of, text_reader
 
 MAX_CACHED_VALUES, MAX_CACHED_KEYS = 4_096, 1_048_576
@@ -38,7 +39,7 @@ class ColumnParser:
         self.optional = attribute.optional
         # A value of the caller precedes the default, so a row does not hold it.
         self.default = ABSENT if attribute.caller else attribute.default
-        self.sensitive = attribute.sensitive
+        self.sensitive = is_secret(schema, attribute)
         self.known: dict[str, Value] = {}
         self.known_quoted: dict[str, Value] = {}
         refers = attribute.type.kind is Kind.REFERENCE

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sidecar.facts.row_parser import Row, reader_of
-from sidecar.schema import Attribute, EntityType, Key, Lookup, Value, id_of
+from sidecar.schema import Attribute, EntityType, Key, Lookup, Schema, Value, id_of
 from sidecar.schema.messages import shown
+from sidecar.schema.secrecy import is_secret, names_secret
 
 
 def current_test(declared: EntityType) -> Callable[[Row], bool] | None:
@@ -25,9 +26,9 @@ def takes_place(is_current: Callable[[Row], bool] | None, first: Row, row: Row) 
     return not is_current(first)
 
 
-def repeated_message(declared: EntityType, key: Key, first: str = "") -> str:
+def repeated_message(schema: Schema, declared: EntityType, key: Key, first: str = "") -> str:
     """Return the fault of a repeated key; `first` is the place of the first row."""
-    named = "of this id" if hides_key(declared) else shown(id_of(key))
+    named = "of this id" if names_secret(schema, declared) else shown(id_of(key))
     current = " and ".join(f"{n} {_text(v)}" for n, v in declared.current.items())
     return (
         f"{declared.name} {named} is repeated{f' with {current}' if current else ''}"
@@ -35,9 +36,11 @@ def repeated_message(declared: EntityType, key: Key, first: str = "") -> str:
     )
 
 
-def dangling_message(attribute: Attribute, target: EntityType, key: Key, mend: str = "") -> str:
+def dangling_message(
+    schema: Schema, attribute: Attribute, target: EntityType, key: Key, mend: str = ""
+) -> str:
     """Return the fault of a reference to an entity that does not exist."""
-    name = "its value" if hides_reference(attribute, target) else shown(id_of(key))
+    name = "its value" if is_secret(schema, attribute) else shown(id_of(key))
     mend = mend or "; add it, or correct the name"
     return f"column {shown(attribute.name)}: {target.name} {name} does not exist{mend}"
 
@@ -48,16 +51,6 @@ def several_message(base: EntityType, lookup: Lookup, both: str) -> str:
         f"{shown(f'{base.name}.{lookup.name}')} finds {both};"
         " let it find one, or write `several: first` in the schema"
     )
-
-
-def hides_reference(attribute: Attribute, target: EntityType) -> bool:
-    """Return whether faults must not show the value of a reference."""
-    return attribute.sensitive or hides_key(target)
-
-
-def hides_key(declared: EntityType) -> bool:
-    """Return whether faults must not show the ids of a type."""
-    return any(declared.attributes[column].sensitive for column in declared.key)
 
 
 def _text(value: Value) -> str:

@@ -29,6 +29,7 @@ from sidecar.schema import (
     id_of,
 )
 from sidecar.schema.messages import nearest, one_of, shown
+from sidecar.schema.secrecy import names_secret
 
 Row: TypeAlias = tuple[Value, ...]
 """The values of one entity, in the order of `EntityType.attributes`."""
@@ -51,12 +52,11 @@ class Table:
         return cls(file, rows_of(batches), keyed, batches)
 
 
-def row_name(declared: EntityType, key: Key | None) -> str:
+def row_name(schema: Schema, declared: EntityType, key: Key | None) -> str:
     """Return a row without a line as faults begin with it; sensitive keys are left out."""
     if key is None:
         return "a row without a valid key"
-    hidden = any(declared.attributes[column].sensitive for column in declared.key)
-    return "a row" if hidden else f"row {shown(id_of(key))}"
+    return "a row" if names_secret(schema, declared) else f"row {shown(id_of(key))}"
 
 
 def row_key(declared: EntityType, row: Row) -> Key:
@@ -91,6 +91,7 @@ class RowReader:
     def __init__(
         self, schema: Schema, declared: EntityType, table: Table, faults: MountFaults
     ) -> None:
+        self._schema = schema
         self._declared = declared
         self._table = table
         self._faults = faults
@@ -245,7 +246,7 @@ class RowReader:
             self.has_faults, self._first_fault = True, self._faults.count
         self._faulty.add(column)
         if self._table.keyed and not self._faults.full:
-            message = f"{row_name(self._declared, self.read_key(cells))}: {message}"
+            message = f"{row_name(self._schema, self._declared, self.read_key(cells))}: {message}"
         self._faults.add(self._table.file, line, message)
 
 

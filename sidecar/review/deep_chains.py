@@ -12,6 +12,7 @@ from sidecar.facts import Facts, Row
 from sidecar.review.lint import Finding
 from sidecar.schema import Attribute, EntityType, Key
 from sidecar.schema.messages import shown
+from sidecar.schema.secrecy import names_secret
 
 DEEP = "deep"
 MOST_NAMED = 10
@@ -32,7 +33,7 @@ def _of_attribute(facts: Facts, declared: EntityType, attribute: Attribute) -> I
     lengths, circles = _lengths(rows, column)
     limit = attribute.depth
     too_long = sorted(key for key, length in lengths.items() if length == limit + 1)
-    reference, hidden = shown(attribute.name), _is_hidden(declared)
+    reference, hidden = shown(attribute.name), names_secret(facts.schema, declared)
 
     def named(key: Key) -> str:
         entity = shown(declared.name)
@@ -51,10 +52,6 @@ def _of_attribute(facts: Facts, declared: EntityType, attribute: Attribute) -> I
     if len(faults) > MOST_NAMED:
         more = f"{len(faults) - MOST_NAMED} more chains of {reference} are too deep or circles"
         yield Finding(declared.table, 0, 0, DEEP, more, fix)
-
-
-def _is_hidden(declared: EntityType) -> bool:
-    return any(declared.attributes[column].sensitive for column in declared.key)
 
 
 def _lengths(rows: Mapping[Key, Row], column: int) -> tuple[dict[Key, float], list[Key]]:

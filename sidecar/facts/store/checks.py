@@ -134,10 +134,11 @@ class Checks:
             return
         message = ""
         if not self._faults.full:
-            declared = self._layout.schema.types[target]
-            message = dangling_message(attribute, declared, value)  # type: ignore[arg-type]  # a reference holds keys
+            schema = self._layout.schema
+            declared = schema.types[target]
+            message = dangling_message(schema, attribute, declared, value)  # type: ignore[arg-type]  # a reference holds keys
             if not place[1]:
-                message = f"{row_name(layout.declared, key)}: {message}"
+                message = f"{row_name(schema, layout.declared, key)}: {message}"
         self._faults.add(*place, message)
 
     def naming(self, type_name: str, key: Key) -> Iterator[tuple[str, Key]]:
@@ -185,6 +186,7 @@ class Checks:
         with self._transaction.cursor(self._store.links) as cursor:
             found = list(islice(cursor.iternext_dup(), 2)) if cursor.set_key(place) else []
         if len(found) > 1:
-            one, other = (row_name(layout.declared, index.key_of(each)) for each in found)
+            schema = self._layout.schema
+            one, other = (row_name(schema, layout.declared, index.key_of(each)) for each in found)
             message = several_message(index.base, index.lookup, f"{one} and {other}")
             self._faults.add(file, 0, message)

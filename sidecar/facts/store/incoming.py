@@ -57,6 +57,7 @@ class Incoming:
     ) -> None:
         self.layout = layout
         self._columns = whole.columns
+        self._schema = whole.schema
         self.table = table
         self._faults = faults
         self._reader = RowReader(whole.schema, layout.declared, table, faults)
@@ -99,7 +100,9 @@ class Incoming:
 
     def refuse_repeated(self, key: Key, line: int) -> None:
         """Add the fault of a repeated key; line 0 is one that is not known."""
-        message = "" if self._faults.full else repeated_message(self.layout.declared, key)
+        message = (
+            "" if self._faults.full else repeated_message(self._schema, self.layout.declared, key)
+        )
         self._faults.add(self.table.file, line, message)
 
 

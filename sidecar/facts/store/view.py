@@ -131,9 +131,10 @@ class View:
             for attribute, target, value in named_by(layout, row):
                 for member in value if isinstance(value, frozenset) else (value,):
                     if member is not None and not self.exists(target, member):
-                        declared = self._layout.schema.types[target]
-                        message = dangling_message(attribute, declared, member)  # type: ignore[arg-type]  # a reference holds keys
-                        text = f"{row_name(layout.declared, key)}: {message}"
+                        schema = self._layout.schema
+                        declared = schema.types[target]
+                        message = dangling_message(schema, attribute, declared, member)  # type: ignore[arg-type]  # a reference holds keys
+                        text = f"{row_name(schema, layout.declared, key)}: {message}"
                         yield Problem(layout.declared.table, 0, text)
 
     def is_implied(self, layout: TypeLayout, key: Key) -> bool:

@@ -14,11 +14,12 @@ from sidecar.decision_log.files import lines_of, log_files
 from sidecar.decision_log.reader import read_members
 from sidecar.decision_log.verifier import Verification
 from sidecar.engine.admission import key_of_id
-from sidecar.engine.sensitivity import names_secret, origin_of_key
+from sidecar.engine.sensitivity import origin_of_key
 from sidecar.errors import UnreadableLineError, UnreadableLogError
 from sidecar.schema import Key, Schema, id_of
 from sidecar.schema.instants import instant_text, parse_instant
 from sidecar.schema.messages import in_line
+from sidecar.schema.secrecy import names_secret
 
 Name = tuple[str, str]
 """A type, and an id in canonical form or its hash; no text is both."""
