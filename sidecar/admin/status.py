@@ -53,6 +53,7 @@ class PolicyStatus(Struct, frozen=True, kw_only=True):
     schema: str | None
     waiting: str | None
     files: tuple[str, ...]
+    routes: int | None
     compiled: tuple[str, ...]
     uncompiled: tuple[UncompiledRule, ...]
 
@@ -199,6 +200,7 @@ def _policy(
         schema=policy.schema if policy else None,
         waiting=next((each.waiting for each in workers if each.waiting), None),
         files=policy.files if policy else (),
+        routes=policy.routes if policy else None,
         compiled=policy.compiled if policy else (),
         uncompiled=policy.uncompiled if policy else (),
     )

@@ -33,6 +33,8 @@ class PolicyState(Struct, frozen=True, kw_only=True):
     schema: str
     """Fingerprint of the schema."""
     files: tuple[str, ...]
+    routes: int | None
+    """How many routes of gateways it has; None where it has no file of them."""
     compiled: tuple[str, ...]
     """Such as ``allow``, ``forbid expired`` and ``oblige confirm``."""
     uncompiled: tuple[UncompiledRule, ...]
@@ -45,6 +47,7 @@ def policy_state(policy: Policy) -> PolicyState:
         digest=policy.digest,
         schema=policy.schema.fingerprint,
         files=policy.files,
+        routes=None if policy.routes is None else len(policy.routes.routes),
         compiled=tuple(sorted(set(_compiled(policy))))[:MAX_RULES],
         uncompiled=tuple(
             UncompiledRule(

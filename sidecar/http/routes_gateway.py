@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from msgspec import structs
 
 from sidecar.http.answer_cache import Answer
 from sidecar.http.decision_ids import new_id
-from sidecar.http.errors import Rejection
+from sidecar.http.errors import LOG, Rejection
 from sidecar.http.gateways import (
     DECISION_ID,
     DIALECTS,
@@ -70,6 +71,7 @@ def gateway(context: RequestContext) -> Response:
     """
     routes = context.policy.routes
     if routes is None:
+        _warn_without_routes(context.policy.revision)
         return Rejection.NO_ROUTES.response()
     try:
         original = original_request(context.endpoint, context.head)
@@ -89,6 +91,16 @@ def gateway(context: RequestContext) -> Response:
         refusal = _Refusal(NOT_IDENTIFIED, detail, original, route, _UNAUTHORIZED, challenge)
         return _refuse(context, refusal)
     return _decide(context, match, subject)
+
+
+@lru_cache(maxsize=1)
+def _warn_without_routes(revision: str) -> None:
+    """Tell the operator once that gateways let nothing through by this policy."""
+    LOG.warning(
+        "a gateway asks, and gets a 404 for each request: policy %s has no routes; write a"
+        " `routes.yaml` beside its `schema.yaml`",
+        revision,
+    )
 
 
 def _identify(context: RequestContext, match: Match) -> str:

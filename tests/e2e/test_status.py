@@ -185,6 +185,7 @@ def test_the_policy_is_shown_with_its_rules(lasting: Sidecar) -> None:
     assert policy["revision"] == lasting.ready()[1]["revisions"]["policy"]
     assert {"allow", "forbid expired", "oblige confirm_irreversible"} <= set(policy["compiled"])
     assert policy["uncompiled"] == []
+    assert policy["routes"] > 0
     assert (policy["waiting"], policy["digest"]) == (None, None)
 
 

@@ -197,18 +197,23 @@ def test_an_answer_is_kept_for_its_route_its_path_and_its_subject_alone(gateway:
     assert statuses[0] == statuses[1][::-1] == statuses[2] == [200, 403, 403, 200, 403, 200]
 
 
-def test_what_changes_is_seen_at_once(gateway: Gateway, tmp_path: Path) -> None:
+def test_what_changes_is_seen_at_once(
+    gateway: Gateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     before = gateway.ask("PUT", "/docs/x", x_user_id="bob").status
 
     (tmp_path / "mount" / "users.yaml").write_text(json.dumps([{"id": "bob"}]))
     policy = gateway.still.pair.policy
     gateway.still.pair = Pair(policy, read_directory(policy.schema, tmp_path / "mount"))
     after = gateway.ask("PUT", "/docs/x", x_user_id="bob").status
-    gateway.still.pair = Pair(replace(policy, routes=None), gateway.still.pair.snapshot)
-    without = gateway.ask("PUT", "/docs/x", x_user_id="bob")
+    lacking = replace(policy, routes=None, revision="0123456789abcdef")
+    gateway.still.pair = Pair(lacking, gateway.still.pair.snapshot)
+    without = [gateway.ask("PUT", "/docs/x", x_user_id="bob") for _ in range(2)][1]
 
     assert (before, after, without.status) == (200, 403, 404)
     assert b"routes.yaml" in without.body
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert "policy 0123456789abcdef has no routes; write a `routes.yaml`" in warning
 
 
 # --- tokens -------------------------------------------------------------------------------------
