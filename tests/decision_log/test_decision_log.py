@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.config.settings import Settings
@@ -932,6 +932,7 @@ def test_items_that_were_decided_before_and_new_ones_are_logged_in_the_order_of_
         assert [each["decision"] for each in told] == [each != "nobody" for each in expected]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1))
 def test_moments_are_written_one_after_the_other_as_each_alone(moments: list[datetime]) -> None:
     stamps = Stamps()
