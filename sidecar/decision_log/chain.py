@@ -31,8 +31,9 @@ NAMED_CHAINS = 100
 
 _HEAD = b'{"chain":"%b","sequence":%d'
 """What every line begins with: the name of its chain, and its number."""
-_HEAD_OF_ANSWER = _HEAD + b"%b%b%b%b"
-"""The same, what is said about the chain, and what follows up to `revisions`."""
+_HEAD_OF_ANSWER = b'{"chain":"%b","sequence":%%d%%b%%b%%b%%b'
+"""The same of the lines of one chain; then what is said about it, and what follows up to
+`revisions`."""
 
 Line: TypeAlias = tuple[Entry, bytes, Stamp]
 """The entry of an answer, the id of its decision (empty without one), and the stamp of its HTTP
@@ -175,14 +176,15 @@ class Write:
             line = chain.last_line(state)
             text.append(line)
             hashed += (line, b"")
-        name, number, news = state.name, state.lines, chain.news(state)
+        head, number, news = _HEAD_OF_ANSWER % state.name, state.lines, chain.news(state)
         for entry, identifier, stamp in self._lines:
             number += 1
-            said = (name, number, news, entry.prefix, identifier, stamp.members)
-            begin, news = _HEAD_OF_ANSWER % said, b""
+            begin, news = head % (number, news, entry.prefix, identifier, stamp.members), b""
             parts = entry.parts
             if len(parts) == 2:  # noqa: PLR2004  as of most that read the moment; not joined twice
                 text += (begin, parts[0], stamp.now, parts[1])
+            elif len(parts) == 1:
+                text += (begin, parts[0])
             else:
                 text += (begin, stamp.now.join(parts))
             hashed += (begin, entry.digest or digest_of_decision(parts[0], stamp.now))

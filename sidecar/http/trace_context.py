@@ -7,17 +7,19 @@ import re
 TRACEPARENT = b"traceparent"
 """The header, in lower case."""
 
-_VALUE = re.compile(
-    rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
-)
+_USUAL = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+"""Matches a field of version 00; without groups, which cost as much as the rest."""
+_TRACE_ID = slice(3, 35)
+
+_LATER = re.compile(
+    rb"(?!00|ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+).fullmatch
+"""Matches one of a later version, which may have more members behind (section 3.2.4)."""
 
 
 def trace_id_of(traceparent: bytes) -> bytes | None:
-    """Return the trace id of a header field, 32 hexadecimal digits; None if the field is invalid.
-
-    A later version may have more members behind those of version 00 (section 3.2.4).
-    """
-    match = _VALUE.fullmatch(traceparent)
-    if match is None or (match[1] == b"00" and match[3] is not None):
-        return None
-    return match[2]
+    """Return the trace id of a header field, 32 hexadecimal digits; None if it is invalid."""
+    if _USUAL(traceparent):
+        return traceparent[_TRACE_ID]
+    match = _LATER(traceparent)
+    return None if match is None else match[1]
