@@ -18,6 +18,7 @@ from sidecar.schema import EntityType
 _ENTRY = (SUBJECT, ACTION, RESOURCE)
 ROLE = "has_role"
 """The rule by which somebody has a role."""
+_PERMISSION = "has_permission"
 Called = tuple[str, tuple[Operand, ...]]
 """A rule with the operands that it is called with."""
 
@@ -31,15 +32,17 @@ class GivenBy:
     rule: str
     name: str
     """The role or the permission that it is about; empty for a clause that names none."""
+    is_certain: bool = True
+    """Whether it holds whatever the caller sends."""
 
     @property
     def role(self) -> str | None:
-        """The role that somebody has by it."""
-        return self.name if self.rule == ROLE else None
+        """The role that somebody has by it, whatever the caller sends."""
+        return self.name if self.rule == ROLE and self.is_certain else None
 
     def __str__(self) -> str:
-        kind = "role" if self.rule == ROLE else "permission"
-        return f"{self.file}:{self.line}" + (f" ({kind} `{self.name}`)" if self.name else "")
+        kind = {ROLE: "role", _PERMISSION: "permission"}.get(self.rule, "rule")
+        return f"{self.file}:{self.line} ({kind} `{self.name or self.rule}`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +143,24 @@ class GroundsFinder:
             return False
 
 
-def given_by(clauses: Sequence[RuleDiagram]) -> tuple[GivenBy, ...]:
-    """Return clauses as a reader is told of them, each once."""
-    return tuple(
-        sorted({GivenBy(each.file, each.line, each.rule, _name(each)) for each in clauses})
-    )
+def given_by(
+    clauses: Sequence[RuleDiagram], is_certain: Callable[[RuleDiagram], bool]
+) -> tuple[GivenBy, ...]:
+    """Return clauses as a reader is told of them, each once.
+
+    Args:
+        clauses: They hold, or may.
+        is_certain: Tells whether one holds whatever the caller sends.
+    """
+    found: dict[tuple[str, int, str, str], bool] = {}
+    for each in clauses:
+        key = (each.file, each.line, each.rule, _name(each))
+        found[key] = found.get(key, False) or is_certain(each)
+    return tuple(sorted(GivenBy(*key, certain) for key, certain in found.items()))
 
 
 def _name(clause: RuleDiagram) -> str:
-    named = clause.rule in {ROLE, "has_permission"} and len(clause.operands) == len(_ENTRY)
+    named = clause.rule in {ROLE, _PERMISSION} and len(clause.operands) == len(_ENTRY)
     return (text_of_literal(clause.operands[1]) or "") if named else ""
 
 

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import TooLargeError, Trees
-from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Node
+from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.diagram.nodes import FAULT as FAULT_LEAF
-from sidecar.diagram.paths import Path
+from sidecar.diagram.paths import Operand, Path
 from sidecar.diagram.questions import Present, facts_of
 from sidecar.engine.policy import Policy
 from sidecar.review.access.grounds import ROLE, GivenBy, GroundsFinder, given_by
-from sidecar.review.access.state_tree import FAULT, OPEN, Ask
+from sidecar.review.access.rule_calls import text_of_literal
+from sidecar.review.access.state_tree import Ask
+from sidecar.review.access.stored_state import StoredState
 from sidecar.review.conditions import Outcomes, branches_of
 from sidecar.review.phrases import Wording
 from sidecar.review.regions import Cube, merged
+from sidecar.schema.messages import quoted
 
 MOST_NODES = 10_000
 """Of the diagram of one condition on what a caller sends."""
@@ -28,6 +31,8 @@ MOST_WAYS = 8
 Clauses = tuple[tuple[str, ...], ...]
 """In words: one of these, and of each all clauses."""
 ALWAYS: Clauses = ((),)
+_ENTRY_POINTS = frozenset({"allow", "forbid", "oblige", "has_permission"})
+"""What is true of them is no condition, but the answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,11 +104,19 @@ class PairDecider:
         self._trees = Trees()
         self._trees.tests = list(policy.tests)
         self._wording = Wording(policy.schema, scope)
+        self._rules = [
+            each
+            for each in policy.explored
+            if not each.file
+            and (each.subject, each.resource) == scope
+            and each.rule not in _ENTRY_POINTS
+        ]
+        """All clauses of a rule together."""
         self._any = self._any_action()
 
     def access(self, ask: Ask) -> PairAccess:
         """Return what is allowed where subject and resource exist."""
-        state = _State(self._trees, ask)
+        state = StoredState(self._trees, ask)
         if state.left(self._any) is FALSE:  # by few tests, as of most pairs
             return NOTHING
         found: list[ActionAccess] = []
@@ -116,7 +129,8 @@ class PairDecider:
         if not found:
             return NOTHING
         # A rule that only says where a role counts may read rows that give nothing.
-        telling = [each for each in giving if each.rule == ROLE] or giving
+        certain = [each for each in giving if state.is_certain(each)]
+        telling = [each for each in certain if each.rule == ROLE] or certain
         rows = dict.fromkeys(row for clause in telling for row in self._rows(clause, state))
         return PairAccess(tuple(found), tuple(rows))
 
@@ -147,7 +161,7 @@ class PairDecider:
         return known[root.number]
 
     def _action(
-        self, name: str, entry: Entry, state: _State
+        self, name: str, entry: Entry, state: StoredState
     ) -> tuple[ActionAccess, tuple[RuleDiagram, ...]] | None:
         trees = self._trees
         assert entry.granted is not None  # noqa: S101 - of a compiled action
@@ -160,13 +174,15 @@ class PairDecider:
         if allowed is FALSE:
             return None
         when, unlisted = self._conditions(allowed)
+        if when != ALWAYS and (clauses := self._by_a_rule(allowed, name, state)):
+            when, unlisted = (clauses,), False
         return self._told(name, entry, state, allowed, (when, unlisted))
 
     def _told(
         self,
         name: str,
         entry: Entry,
-        state: _State,
+        state: StoredState,
         allowed: Node,
         conditions: tuple[Clauses, bool],
     ) -> tuple[ActionAccess, tuple[RuleDiagram, ...]]:
@@ -175,13 +191,13 @@ class PairDecider:
             name,
             *conditions,
             tuple(code for code, node in entry.obliges.items() if node and state.can(node)),
-            given_by(grounds.giving),
-            given_by(grounds.through),
+            given_by(grounds.giving, state.is_certain),
+            given_by(grounds.through, state.is_certain),
             allowed,
         )
         return access, grounds.giving
 
-    def _allowed(self, entry: Entry, state: _State) -> Node:
+    def _allowed(self, entry: Entry, state: StoredState) -> Node:
         """Return where an action is granted and not forbidden, and no rule fails."""
         trees = self._trees
         allowed = trees.settle(state.left(entry.granted), FALSE)
@@ -207,51 +223,36 @@ class PairDecider:
         clauses = tuple(tuple(map(self._wording.answered, _telling(way))) for way in listed)
         return clauses[:MOST_WAYS], len(clauses) > MOST_WAYS
 
-    def _rows(self, clause: RuleDiagram, state: _State) -> Iterator[Path]:
+    def _by_a_rule(self, allowed: Node, action: str, state: StoredState) -> tuple[str, ...]:
+        """Return the condition as a call of a rule, behind what has to be sent; empty if none is.
+
+        A rule says in its own words what may be many conditions.
+        """
+        calls: dict[Node, str] = {}
+        for rule in self._rules:
+            if rule.action in {None, action} and rule.root is not None:
+                call = f"{rule.rule}({', '.join(map(self._operand, rule.operands))})"
+                node = self._trees.settle(state.left(rule.root), FALSE)
+                calls[node] = min(call, calls.get(node, call), key=lambda each: (len(each), each))
+        node, clauses = allowed, list[str]()
+        while node.branches and node not in calls:
+            test = self._policy.tests[node.test]
+            ways = [each for each in branches_of(test, node) if each[1] is not FALSE]
+            if len(ways) > 1:
+                return ()
+            ((outcomes, branch),) = ways
+            clauses.append(self._wording.answered(Outcomes(test, node.labels, outcomes)))
+            node = branch
+        return (*clauses, calls[node]) if node.branches else ()
+
+    def _operand(self, operand: Operand) -> str:
+        text = text_of_literal(operand)
+        return self._wording.path(operand) if text is None else quoted(text)
+
+    def _rows(self, clause: RuleDiagram, state: StoredState) -> Iterator[Path]:
         if clause.root is not None:
             for node in state.path(clause.root):
                 yield from self._finder.rows(self._policy.tests[node.test].question)
-
-
-class _State:
-    """Diagrams where the outcomes of the tests of stored facts are known."""
-
-    def __init__(self, trees: Trees, ask: Ask) -> None:
-        self._trees, self._ask = trees, ask
-        self._left: dict[Node, Node] = {}
-        """By nodes and not by their numbers: those of two `Trees` have the same."""
-
-    def left(self, root: Node | None) -> Node:
-        """Return what is left of a diagram: its tests of what a caller sends."""
-        assert root is not None  # noqa: S101 - of a compiled action
-        *_, node = self.path(root, to_open=True)
-        if node in LEAVES:
-            return node
-        if node not in self._left:
-            branches = [self.left(branch) for branch in node.branches]
-            self._left[node] = self._trees.place(node.test, node.labels, branches)
-        return self._left[node]
-
-    def path(self, root: Node, *, to_open: bool = False) -> Iterator[Node]:
-        """Yield the nodes of the way through a diagram, its leaf or the first open test last."""
-        node = root
-        while node.branches:
-            outcome = self._ask(node)
-            if outcome == OPEN:
-                break
-            if not to_open:
-                yield node
-            node = FAULT_LEAF if outcome == FAULT else node.branches[outcome]
-        if to_open or node.branches:
-            yield node
-
-    def can_hold(self, clause: RuleDiagram) -> bool:
-        """Tell whether a clause holds, or may, by what the caller sends."""
-        return clause.root is None or self.can(clause.root)
-
-    def can(self, root: Node) -> bool:
-        """Tell whether a diagram can come to yes."""
-        return self._trees.settle(self.left(root), FALSE) is not FALSE
 
 
 def _ways_to_yes(policy: Policy, node: Node, way: dict[int, Outcomes]) -> Iterator[Cube]:

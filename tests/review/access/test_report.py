@@ -292,3 +292,35 @@ def test_what_a_caller_sends_is_a_condition_and_no_yes(tmp_path: Path) -> None:
         ("user:ana", "paper:p3"): [conditional, edit, everybody],
         **{("user:bob", f"paper:p{number}"): [everybody] for number in (1, 2, 3)},
     }
+
+
+def test_a_condition_is_told_by_its_rule_and_gives_no_role() -> None:
+    """Ada attends Pat. Whether she heads a department depends on the one that a request names."""
+    pack = ROOT / "tests" / "packs" / "hospital"
+    fixtures = pack / "fixtures"
+    selected = Selected(
+        subject=Reference("staff", "ada"), action="transfer", resource=Reference("patient", "pat")
+    )
+
+    (row,) = _report(pack / "policies", fixtures, fixtures / "worlds" / "demo", selected).rows()
+
+    (transfer,) = row.access.actions
+    assert transfer.when == (("action.to is given", 'has_role(staff, "head", action.to)'),)
+    assert row.access.roles == ()
+
+
+def test_a_row_that_a_look_up_of_any_row_finds_is_named() -> None:
+    pack = ROOT / "tests" / "packs" / "hospital"
+    fixtures = pack / "fixtures"
+    policy = PackPlace("now", pack / "policies", fixtures).load()
+    snapshot = read_directory(policy.schema, fixtures / "worlds" / "demo")
+    on_shift = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    texts, _ = read_texts(pack / "policies", fixtures)
+    selected = Selected(subject=Reference("staff", "cleo"), resource=Reference("patient", "pat"))
+
+    (row,) = AccessReport(policy, texts, snapshot, on_shift, selected).rows()
+    later = AccessReport(policy, texts, snapshot, NOW, selected).rows()
+
+    assert [str(each) for each in row.rows] == ["care:pat/red"]
+    assert "main.polar:22 (rule `cares`)" in [str(each) for each in row.access.given_by]
+    assert list(later) == []
