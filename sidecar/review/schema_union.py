@@ -67,6 +67,7 @@ def unite(
         for name in dict.fromkeys((*new.types, *old.types))
     }
     context = widening.attributes(("context",), old.context, new.context)
+    declared = widening.attributes((), {}, declared)
     schema = replace(
         new, types=types, enums=enums, context=context, settings=declared, revision=new.revision
     )
@@ -85,6 +86,7 @@ def widened(own: Schema, other: Schema) -> Schema:
         types={name: _only(declared, union.types[name]) for name, declared in own.types.items()},
         context={name: union.context[name] for name in own.context},
         enums={name: union.enums[name] for name in own.enums},
+        settings={name: union.settings[name] for name in own.settings},
     )
 
 
