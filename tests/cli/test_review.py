@@ -157,7 +157,7 @@ def test_sarif_of_a_policy_that_does_not_compile_points_at_the_line(checkout: Pa
 
     result = log["runs"][0]["results"][0]
     assert (result["ruleId"], result["level"]) == ("cannot-tell", "error")
-    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 36}
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 37}
 
 
 def test_markdown_mentions_nobody_and_runs_no_markup(checkout: Path) -> None:

@@ -135,7 +135,7 @@ def _clone(tmp_path: Path, was: str, now: str, *, merged: bool = False) -> Clone
     if merged:
         _git(origin, "switch", "--quiet", "main")
         settings = origin / "fixtures/settings.yaml"
-        settings.write_text("hottest: 80\n")
+        settings.write_text("hottest: 80\nshown: tested\n")
         _git(origin, "commit", "--quiet", "--all", "--message", "edited by another")
         _git(origin, "switch", "--quiet", "--create", "merge")
         _git(origin, "merge", "--quiet", "--no-ff", "edit")

@@ -11,6 +11,7 @@ from sidecar.compiler.pack import read_texts
 from sidecar.decision_log.hashing import Hashing
 from sidecar.errors import InvalidDocumentsError, InvalidPackError, InvalidSnapshotError, Problem
 from sidecar.review.aligned_diagrams import Scope
+from sidecar.review.declaration_diff import declarations
 from sidecar.review.diff import ALLOWED, DENIED, OBLIGED, RELEASED, Differences, differences
 from sidecar.review.pack_revisions import Compiled, PackPlace, load_pair
 from sidecar.review.replay import Replay, replay
@@ -78,6 +79,7 @@ class _Reviewing:
         self._places = (old, new)
         self._options = options
         self._edits: PolicyEdits = policy_edits(_polar(old), _polar(new), new.policies.name)
+        self._declared: list[Edit] = []
         self._untold: list[Untold] = []
 
     def review(self) -> Review:
@@ -87,6 +89,8 @@ class _Reviewing:
         old, new = packs
         if old is None or new is None:
             return self._untellable()
+        told = declarations((old.texts, old.sentences), (new.texts, new.sentences))
+        self._declared += declaration_edits(told, old.place.fixtures, new.place.fixtures)
         probes = role_probes(old.texts, new.texts)
         self._options.progress("compiling both packs")
         try:
@@ -104,11 +108,7 @@ class _Reviewing:
         options.progress("comparing what they decide")
         found = differences(compiled.old, compiled.new, declared=compiled.schemas, reached=reached)
         self._untold += [Untold(f"not compared: {sentence}") for sentence in found.uncompared]
-        declared = list(
-            declaration_edits(compiled.declarations, old.place.fixtures, new.place.fixtures)
-        )
-        places = partial(self._causes, reach, declared)
-        access = Access(found, probes, places).changes()
+        access = Access(found, probes, partial(self._causes, reach)).changes()
         options.progress("looking for the people whom it concerns")
         people = self._people(compiled, probes, found)
         options.progress("proving the invariants of the base")
@@ -128,7 +128,7 @@ class _Reviewing:
         return Review(
             old=old.place.name,
             new=new.place.name,
-            edits=_ordered([*self._edits.in_words(), *declared, *net]),
+            edits=_ordered([*self._edits.in_words(), *self._declared, *net]),
             untold=tuple(dict.fromkeys(self._untold)),
             helpers=self._helpers(found),
             access=access,
@@ -145,7 +145,7 @@ class _Reviewing:
         return Review(
             old=self._places[0].name,
             new=self._places[1].name,
-            edits=_ordered(self._edits.in_words()),
+            edits=_ordered([*self._edits.in_words(), *self._declared]),
             untold=tuple(dict.fromkeys(self._untold)),
         )
 
@@ -180,9 +180,7 @@ class _Reviewing:
             reach.reaches(edit, scope, action) for edit in self._edits.statements
         )
 
-    def _causes(
-        self, reach: Reach, declared: Sequence[Edit], scope: Scope, actions: tuple[str, ...]
-    ) -> tuple[Places, ...]:
+    def _causes(self, reach: Reach, scope: Scope, actions: tuple[str, ...]) -> tuple[Places, ...]:
         """Return the places of the edits from which a change can follow, the nearest ones."""
         edits = self._edits.statements
         for asked in (reach.is_about, reach.reaches):
@@ -193,7 +191,7 @@ class _Reviewing:
                 places = map(self._edits.places, found)
                 return tuple(dict.fromkeys(places))[:_MOST_PLACES]
         deciding = (EditKind.SETTING, EditKind.SCHEMA)
-        return tuple(each.places for each in declared if each.kind in deciding)[:_MOST_PLACES]
+        return tuple(each.places for each in self._declared if each.kind in deciding)[:_MOST_PLACES]
 
     def _helpers(self, found: Differences) -> tuple[HelperChange, ...]:
         return tuple(

@@ -71,8 +71,8 @@ EDITS = [
         "a condition is added",
         Verdict.NARROWS,
         MAIN,
-        "machine.on_show = true;",
-        "machine.on_show = true and machine.locked = false;",
+        "machine.on_show = true and",
+        "machine.on_show = true and machine.locked = false and",
         "now also needs `machine.locked = false`",
     ),
     Planted(
@@ -148,6 +148,14 @@ EDITS = [
         "  tool:\n    table: tools\n    key: id\n    attributes: {id: string}\n"
         "  post:\n    table: posts\n",
         "type `tool` is new",
+    ),
+    Planted(
+        "an enum that a setting has too gets a value that no rule names",
+        Verdict.NO_CHANGE,
+        SCHEMA,
+        "  stage: [made, tested]\n",
+        "  stage: [made, tested, sold]\n",
+        "value `sold` of enum `stage` is new",
     ),
     Planted(
         "a sentence is reworded",
@@ -252,8 +260,8 @@ EDITS = [
         "a policy does not compile",
         Verdict.CANNOT_TELL,
         MAIN,
-        "machine.on_show = true;",
-        "machine.on_shwo = true;",
+        "machine.on_show = true and",
+        "machine.on_shwo = true and",
         "permission `look` on Machine now needs `machine.on_shwo = true`",
     ),
 ]

@@ -29,7 +29,8 @@ on_duty(person: Person) if
   not person.left <= context.now;
 
 has_permission(_: Person, "look", machine: Machine) if
-  machine.on_show = true;
+  machine.on_show = true and
+  machine.stage = settings.shown;
 
 forbid(_: Person, action: Action, machine: Machine, "locked_out") if
   action.name in ["run", "repair"] and
