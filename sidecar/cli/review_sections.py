@@ -46,10 +46,10 @@ class Section:
 def sections(review: Review) -> list[Section]:
     """Return the parts of a review that have anything to tell."""
     made = [
+        Section("What was edited", tuple(_edits(review))),
         Section(
             "What could not be told", tuple(Entry(str(each), most=3) for each in review.untold)
         ),
-        Section("What was edited", tuple(_edits(review))),
         Section("Rules that hold elsewhere than before", tuple(_helpers(review))),
         Section("Who gains", tuple(_access(review, gains=True))),
         Section("Who loses", tuple(_access(review, gains=False))),

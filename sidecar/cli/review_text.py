@@ -31,6 +31,8 @@ class _Block:
 def as_text(review: Review, width: int) -> Iterator[str]:
     """Yield the lines of a review, none wider than `width` and `MOST_LINES` at most."""
     head = [TITLES[review.verdict], *_wrapped(Entry(summary(review), most=2), width)]
+    if review.untold:
+        head += _wrapped(Entry(f"because: {review.untold[0]}", most=2), width)
     blocks = []
     for section in sections(review):
         title = wrap(section.title, width, subsequent_indent="    ")

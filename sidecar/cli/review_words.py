@@ -58,7 +58,8 @@ def summary(review: Review) -> str:
         ]
         parts.append(f"in {review.holders.source} {counts[0]} gain and {counts[1]} lose something")
     edits = counted(len(review.edits), "edit") if review.edits else "nothing was edited"
-    return f"{edits}, {review.old} to {review.new}; {'; '.join(parts)}".removesuffix("; ")
+    told = f"{edits} between {review.old} and {review.new}"
+    return ": ".join(filter(None, (told, "; ".join(parts))))
 
 
 def by_role(access: Sequence[AccessChange], *, gains: bool) -> dict[str, list[AccessChange]]:

@@ -58,6 +58,7 @@ def test_document_shows_what_the_command_prints(
     monkeypatch.chdir(checkout)
     monkeypatch.setenv("SIDECAR_POLICIES", "policies")
     monkeypatch.setenv("SIDECAR_FIXTURES", "fixtures")
+    monkeypatch.setenv("COLUMNS", "100")
     command, *filters = command.split(" | ")
 
     printed = CliRunner().invoke(main, shlex.split(command)[1:]).stdout

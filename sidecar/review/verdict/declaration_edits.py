@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from sidecar.review.declaration_diff import Declaration
@@ -52,6 +53,30 @@ def declaration_edits(declarations: Sequence[Declaration], old: Path, new: Path)
             before=each.old,
             after=each.new,
         )
+
+
+def file_edits(old: Path, new: Path) -> Iterator[Edit]:
+    """Yield the files of two directories of fixtures that differ, each with its first new line."""
+    names = {path.name: None for of in (new, old) for path in sorted(of.glob("*.y*ml"))}
+    for name in names:
+        lines = [_lines_of(of / name) for of in (old, new)]
+        if lines[0] == lines[1]:
+            continue
+        pairs = zip_longest(*((() if each is None else each) for each in lines))
+        at = next((at for at, pair in enumerate(pairs, 1) if pair[0] != pair[1]), 0)
+        places = [
+            None if each is None else Place(f"{of.name}/{name}", at)
+            for of, each in zip((old, new), lines, strict=True)
+        ]
+        now = lines[1][at - 1].strip() if lines[1] is not None and at <= len(lines[1]) else ""
+        text = "the file differs" + (f": `{now}`" if now else "")
+        yield Edit(kind=EditKind.SCHEMA, text=text, places=Places(*places))
+
+
+def _lines_of(file: Path) -> list[str] | None:
+    if not file.is_file():
+        return None
+    return file.read_text("utf-8", errors="replace").splitlines()
 
 
 def _kind(declaration: Declaration) -> EditKind:

@@ -49,7 +49,7 @@ class Findings:
     untold: list[str]
 
 
-def try_invariants(old: Pack, new: Pack, reached: Reached) -> Findings:
+def try_invariants(old: Pack, new: Pack, reached: Reached, *, decides_alike: bool) -> Findings:
     """Compare the invariants of two packs, and prove those of both of the new policy.
 
     Args:
@@ -57,6 +57,8 @@ def try_invariants(old: Pack, new: Pack, reached: Reached) -> Findings:
         new: The pack that is reviewed.
         reached: Tells which kinds of request the edit can reach; what could not be proved of
             others could not be proved before either.
+        decides_alike: Whether every request is decided alike. Then an invariant of the base that
+            names a rule which has another name now says of the new policy what it says of the base.
     """
     untold: list[str] = []
     of_base, unread = _readable(old.place, new)
@@ -70,6 +72,11 @@ def try_invariants(old: Pack, new: Pack, reached: Reached) -> Findings:
     results: list[InvariantResult] = []
     for invariants, is_of_base in ((of_base, True), (added, False)):
         proved, unasked = _proved(new.place, invariants)
+        if unasked and is_of_base and decides_alike:
+            asked = {_key(each.invariant) for each in proved}
+            left = [each for each in invariants if _key(each) not in asked]
+            more, unasked = _proved(old.place, left)
+            proved = (*proved, *more)
         untold += [f"an invariant cannot be put to the new policy: {each}" for each in unasked]
         failing = [each.invariant for each in proved if each.counterexamples]
         before = _failing(old.place, failing) if is_of_base else frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from sidecar.review.pack_revisions import Compiled, PackPlace, load_pair
 from sidecar.review.replay import Replay, replay
 from sidecar.review.solver import load_solver
 from sidecar.review.verdict.access import Access, RoleProbes, role_probes
-from sidecar.review.verdict.declaration_edits import declaration_edits
+from sidecar.review.verdict.declaration_edits import declaration_edits, file_edits
 from sidecar.review.verdict.guards import Findings, Pack, try_invariants, try_suites
 from sidecar.review.verdict.holders import Mount, holders
 from sidecar.review.verdict.model import (
@@ -112,7 +112,8 @@ class _Reviewing:
         options.progress("looking for the people whom it concerns")
         people = self._people(compiled, probes, found)
         options.progress("proving the invariants of the base")
-        guards = self._guarded(old, new, reached)
+        alike = not (found.changes or found.reasons or found.uncompared)
+        guards = self._guarded(old, new, reached, decides_alike=alike)
         options.progress("running the suites")
         suite_edits, suites, untold = try_suites(old, new)
         self._untold += map(Untold, untold)
@@ -145,9 +146,14 @@ class _Reviewing:
         return Review(
             old=self._places[0].name,
             new=self._places[1].name,
-            edits=_ordered([*self._edits.in_words(), *self._declared]),
+            edits=_ordered([*self._edits.in_words(), *self._declared, *self._files()]),
             untold=tuple(dict.fromkeys(self._untold)),
         )
+
+    def _files(self) -> Iterator[Edit]:
+        """Yield the fixtures that differ, where what they declare could not be compared."""
+        if not self._declared:
+            yield from file_edits(*(place.fixtures for place in self._places))
 
     # --- parts --------------------------------------------------------------------------------
 
@@ -222,9 +228,11 @@ class _Reviewing:
                 self._untold.append(Untold(f"`{mount.name}`: {why}"))
             return Holders(source=mount.name, holders=(), unlisted=(why,))
 
-    def _guarded(self, old: Pack, new: Pack, reached: Callable[[Scope, str], bool]) -> Findings:
+    def _guarded(
+        self, old: Pack, new: Pack, reached: Callable[[Scope, str], bool], *, decides_alike: bool
+    ) -> Findings:
         try:
-            findings = try_invariants(old, new, reached)
+            findings = try_invariants(old, new, reached, decides_alike=decides_alike)
         except InvalidDocumentsError as error:
             why = f"the invariants cannot be proved: {error.problems[0]}"
             self._untold.append(Untold(why))

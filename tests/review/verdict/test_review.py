@@ -239,14 +239,30 @@ EDITS = [
         "only comments or blanks differ",
     ),
     Planted(
-        "a widening hides behind a refactoring",
-        Verdict.WIDENS,
+        "a widening, against an invariant, hides behind a refactoring",
+        Verdict.BREAKS_INVARIANT,
         MAIN,
         "  post.role = role and\n  on_duty(person);\n",
         "  post.role = role and\n  is_here(person);\n\n"
         "is_here(person: Person) if on_duty(person);\n"
         "is_here(person: Person) if person.trained = true;\n",
         "who has a role on Machine now needs `is_here(person)`",
+    ),
+    Planted(
+        "a rule that an invariant names has another name",
+        Verdict.NO_CHANGE,
+        MAIN,
+        "on_duty",
+        "at_work",
+        "who has a role on Machine now needs `at_work(person)`, before `on_duty(person)`",
+    ),
+    Planted(
+        "the schema cannot be used",
+        Verdict.CANNOT_TELL,
+        SCHEMA,
+        "      heat: integer\n",
+        "      heat: interger\n",
+        "the file differs: `heat: interger`",
     ),
     Planted(
         "a reason is renamed",
@@ -273,7 +289,7 @@ def reviewed(planted: Planted, directory: Path, mutants: int = 0) -> Review:
     shutil.copytree(PACK, new)
     file = new / planted.file
     text = file.read_text()
-    assert text.count(planted.was) == 1
+    assert planted.was in text
     file.write_text(text.replace(planted.was, planted.now))
     old, edited = (PackPlace(of.name, of / "policies", of / "fixtures") for of in (PACK, new))
     worlds = [place.fixtures / "worlds" / "demo" for place in (old, edited)]
@@ -287,8 +303,5 @@ def reviewed(planted: Planted, directory: Path, mutants: int = 0) -> Review:
 def test_an_edit_has_the_verdict_that_it_deserves(planted: Planted, tmp_path: Path) -> None:
     found = reviewed(planted, tmp_path)
 
-    assert (found.verdict, found.untold if found.verdict is not planted.verdict else ()) == (
-        planted.verdict,
-        (),
-    )
+    assert found.verdict is planted.verdict, found.untold
     assert planted.says in (found.edits[0].text if found.edits else "")
