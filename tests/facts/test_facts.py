@@ -769,7 +769,9 @@ def assert_read_alike(content: bytes) -> None:
         assert by_pieces(content) == by_parser(content)
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(
     content=st.one_of(
         st.binary(),

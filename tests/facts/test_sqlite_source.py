@@ -612,7 +612,7 @@ STATEMENTS = st.sampled_from(
 @hypothesis_settings(
     deadline=None,
     max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.lists(STATEMENTS, max_size=4), max_size=4))
 def test_following_any_history_leads_to_what_is_read_anew(

@@ -570,7 +570,9 @@ def test_parsing_any_bytes_raises_nothing(content: bytes) -> None:
 WORDS = ["id", "string", "type", "this", "person", "team.founder", "true", "[]", "{}", "~", "seat"]
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(
     line=st.integers(0, SCHEMA.count("\n") - 1),
     start=st.floats(0, 1),
