@@ -20,7 +20,7 @@ BIN := .venv/bin
 PYTHON_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(BIN)/$(PYTHON_INSTALL)
 REFERENCE := tests/differential/test_against_reference.py
-# DEPTH=... is how many times as many other cases `make deep` tries as `make test`.
+# DEPTH=... is how many times as many other cases `make deep` tries as `deep` in tests/depth.py says.
 DEPTH ?= 5
 # WORKERS=... is how many processes share the tests; CI has two cores.
 WORKERS ?= 2
@@ -96,7 +96,7 @@ mutate: .venv/reviewing ## Would the suites notice a slip in the policy?
 
 solver: .venv/reviewing ## Install z3, which check, diff, explain, matrix, mutate and prove need
 
-deep: .venv/testing ## A million requests against the reference, and five times as many other cases
+deep: .venv/testing ## A million requests against the reference, and at least five times as many other cases
 	DEPTH=20 $(BYTECODE) $(BIN)/python -m pytest $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal
 	DEPTH=$(DEPTH) $(BYTECODE) $(BIN)/python -m pytest -m many --ignore $(REFERENCE) --numprocesses $(WORKERS) --dist worksteal
 

@@ -99,6 +99,8 @@ def hindrances_of(told: Explained) -> list[str]:
     return [str(each) for each in told.granted.hindrances]
 
 
+PACKS = deep(8, quick=4)
+"""Packs that are made by chance."""
 OWNER = line_of("account.polar", 'has_role(user: User, "owner"')
 ROLE = line_of("account.polar", "has_role(user: User, role: String")
 PLAN = line_of("account.polar", "plan_holds(account: Account) if")
@@ -393,7 +395,7 @@ def test_proofs_agree_with_the_decisions_of_the_suites(pack: str) -> None:
 def test_proofs_agree_with_the_decisions_of_packs_made_by_chance(tmp_path: Path) -> None:
     asked = allowed = 0
 
-    for seed in range(200, 200 + deep(8)):
+    for seed in range(200, 200 + PACKS):
         for policy, snapshot, request in generated_requests(seed, tmp_path / str(seed), 2, 8):
             told = explain_to_reviewer(request, policy, Facts(snapshot, {}), START)
             asked += 1
@@ -401,8 +403,8 @@ def test_proofs_agree_with_the_decisions_of_packs_made_by_chance(tmp_path: Path)
             assert told.disagreements == (), (seed, request)
             assert _names_a_rule(told, tmp_path / str(seed) / "main.polar"), (seed, request)
 
-    assert asked > 100
-    assert allowed > 5
+    assert asked >= PACKS * 8
+    assert allowed > 0
 
 
 def _names_a_rule(told: Explained, policy: Path) -> bool:

@@ -77,7 +77,7 @@ def test_other_settings_are_another_context(library: Library) -> None:
 def test_edits_of_generated_packs_are_compiled_as_if_nothing_were_known(tmp_path: Path) -> None:
     saved = compared = 0
 
-    for seed in range(deep(8)):
+    for seed in range(deep(8, quick=4)):
         pack = pack_texts(seed, tmp_path / str(seed))
         rules = pack.texts["main.polar"].split(";\n")
         for place in range(0, len(rules) - 1, max(1, len(rules) // 3)):

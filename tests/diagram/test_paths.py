@@ -50,6 +50,7 @@ PATHS: st.SearchStrategy[Path] = st.recursive(
         st.builds(Member, paths, st.text(min_size=1))
         | st.builds(LookupPath, paths, NAMES, st.lists(paths | LITERALS).map(tuple))
     ),
+    max_leaves=20,
 )
 OPERANDS: st.SearchStrategy[Operand] = PATHS | LITERALS
 LIMITED = (st.text(), st.sampled_from(Kind))

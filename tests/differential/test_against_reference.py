@@ -38,12 +38,12 @@ from tests.edge import Still, post
 from tests.generated.packs import GeneratedPack, without_refused_rules, write_pack
 from tests.generated.worlds import Question
 
-GROUPS = 10
+GROUPS = 6
 """The packs are divided among tests, so that two processes can share them."""
-PACKS = deep(15)
+PACKS = deep(25, quick=10)
 """Packs of a group."""
 WORLDS, REQUESTS = 4, 52 if deep(1) == 1 else 84
-"""Worlds of a pack, and requests about each: 31,200 requests over 150 packs in `make test`, and
+"""Worlds of a pack, and requests about each: 12,480 requests over 60 packs in `make test`, and
 1,008,000 over 3,000 in `make deep`."""
 LISTED, SEARCHED = 8, 13
 """One in so many requests is asked as a list of permissions, or as a search, too."""

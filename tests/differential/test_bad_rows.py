@@ -30,7 +30,7 @@ from tests.facts.store.changing import Groups, Stored, read_groups, tables_of
 from tests.generated.packs import GeneratedPack, write_pack
 from tests.generated.worlds import Question
 
-GROUPS, PACKS = 2, deep(4)
+GROUPS, PACKS = 2, deep(4, quick=2)
 WORLDS, SPOILT, QUESTIONS, MENDS = 3, 10, 24, 3
 MISSING = "missing@one.example"
 """The id of nobody, of any type."""

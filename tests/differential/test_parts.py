@@ -20,7 +20,7 @@ from tests.differential.test_against_reference import load_pack, request_of
 from tests.generated.packs import write_pack
 from tests.generated.worlds import Question
 
-PACKS, WORLDS, QUESTIONS = deep(10), 2, 30
+PACKS, WORLDS, QUESTIONS = deep(10, quick=6), 2, 30
 PART = re.compile(r"\.(?:hour|weekday|date)_\d+_of_\w+")
 
 
@@ -50,8 +50,8 @@ def test_rules_about_parts_of_instants_hold_as_oso_says(tmp_path: Path) -> None:
     assert tally["packs"] > PACKS * 0.8
     assert tally["reads parts"] > PACKS * 0.5
     assert tally["differs"] == 0
-    assert tally["holds"] > 50
-    assert tally["bounded"] > 10
+    assert tally["holds"] > PACKS * 5
+    assert tally["bounded"] > PACKS
 
 
 def _compare(policy: Policy, facts: Snapshot, question: Question, tally: Counter[str]) -> None:
