@@ -97,6 +97,8 @@ def _names(entity: Mapping[str, Any], wanted: Reference | None) -> bool:
 
 
 def _entity(entity: Mapping[str, Any]) -> str:
+    if not entity:  # of a request at a gateway that was denied before there was any
+        return "-"
     identifier = entity.get("id", entity.get("id_hash", ""))
     return f"{_plain(entity.get('type', ''))}:{_plain(identifier)}"
 

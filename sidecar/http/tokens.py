@@ -64,7 +64,7 @@ class Tokens(WatchedFile[Names]):
         if reading.problems:
             LOG.error("nobody may ask: %s", first_of(reading.problems))
         else:
-            LOG.info("%d tokens may ask", len(reading.value))
+            LOG.info("tokens of %s that may ask: %d", self._file, len(reading.value))
 
     def inspect(self, status: os.stat_result) -> None:
         """Warn of a file that others may read or change."""

@@ -110,6 +110,8 @@ class Credentials:
     def _sentence(self, error: OSError) -> str:
         names = ", ".join(f"`{file}`" for file in self._files())
         problem = error.strerror or getattr(error, "reason", None) or str(error)
+        if isinstance(error, ssl.SSLError):
+            problem += "; give a certificate and its own key, both in PEM"
         return f"the certificates for TLS ({names}) cannot be used: {problem}"
 
 

@@ -212,6 +212,15 @@ def test_every_kind_of_line_is_shown(answers: Path) -> None:
     assert 'user:"a b\\u001b" numbers.view' in output[3]
 
 
+def test_a_denial_at_a_gateway_has_neither_subject_nor_resource() -> None:
+    line = {"kind": "gateway", "time": "2026-12-01T12:00:00Z", "gateway": {"dialect": "nginx"}}
+    said = json.dumps({**line, "decision": False, "reasons": ["no_route"], "decision_id": "7"})
+
+    result = run("show", "-", said=said.encode())
+
+    assert result.stdout == "2026-12-01T12:00:00Z deny - - - no_route 7\n"
+
+
 def test_a_decision_is_found_by_its_id(answers: Path) -> None:
     identifier = json.loads(answers.read_bytes().splitlines()[1])["decision_id"]
 

@@ -506,7 +506,8 @@ def test_files_that_cannot_be_used_are_refused(
 def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "certificate").write_text("nonsense")
 
-    with pytest.raises(InvalidSettingError, match="the certificates for TLS"):
+    message = r"the certificates for TLS .*; give a certificate and its own key"
+    with pytest.raises(InvalidSettingError, match=message):
         read_config(Settings(certificate=tmp_path / "certificate"))
 
 
