@@ -86,7 +86,7 @@ policy: .venv/serving ## The policy suites, as a reviewer runs them
 	$(BIN)/sidecar test
 
 matrix: .venv/reviewing ## Write the matrix anew, after a change of access that is meant
-	$(BIN)/sidecar matrix > policies/matrix.txt
+	$(BIN)/sidecar matrix --lines > policies/matrix.txt
 
 tables: .venv/serving ## Write the tables of Polar's grammar anew, after a change of it or of lark
 	$(BIN)/python -m sidecar.polar.tables

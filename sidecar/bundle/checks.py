@@ -16,7 +16,7 @@ from sidecar.diagram.diagram import MAXIMUM_NODES
 from sidecar.diagram.nodes import LEAF, LEAVES, Test
 from sidecar.diagram.path_types import PathTypes
 from sidecar.diagram.paths import ACTION, depth, within
-from sidecar.diagram.questions import NumberOf, TextOf, facts_of
+from sidecar.diagram.questions import NumberOf, RuleHolds, TextOf, facts_of
 from sidecar.schema import Schema, Sentences
 from sidecar.schema.messages import shown
 
@@ -66,6 +66,10 @@ def _check_test(place: str, test: Test) -> None:
             outcomes = "text"
         case NumberOf():
             outcomes = "number"
+        case RuleHolds(name):
+            raise bundle_error(
+                place, f"tests the rule {shown(name)}, as only reviewers' diagrams do"
+            )
         case _:
             outcomes = "finite"
     if test.outcomes != outcomes:

@@ -35,6 +35,7 @@ from sidecar.diagram.questions import (
     Order,
     Present,
     Question,
+    RuleHolds,
     Same,
     TextOf,
     ValueOf,
@@ -98,7 +99,10 @@ class DiagramScope:
 
     def _outcomes_of(self, test: int) -> _Outcomes:
         """Return what tells whether labels are outcomes of a test that these types can have."""
+        question = self._tests[test].question
         try:
+            for path in facts_of(question):
+                self._check_fact(path, question)
             outcomes = self._possible(self._tests[test])
         except LookupError:
             outcomes = None
@@ -108,8 +112,6 @@ class DiagramScope:
 
     def _possible(self, test: Test) -> _Outcomes | None:
         """Return the same; None, or LookupError, where the schema does not declare it so."""
-        for path in facts_of(test.question):
-            self._check_fact(path, test.question)
         attribute = self._types.attribute
         match test.question:
             case Exists(path):
@@ -135,6 +137,8 @@ class DiagramScope:
                 element = attribute(members).type.element
                 fits = element is not None and self._is_operand(member, element)
                 return _exactly(YES_NO) if fits else None
+            case RuleHolds():
+                return None
 
     def _check_fact(self, path: Path, question: Question) -> None:
         """Check a path that a question is about; of any row only the existence is asked."""

@@ -51,6 +51,9 @@ class RuleDiagram:
     """None where the diagram is the same for every action."""
     root: Node | None
     """None where it could not be compiled."""
+    body: Node | None
+    """Of a clause the same with the rules that it calls as tests (`RuleHolds`); None of a rule, and
+    where it is too large."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -150,6 +153,7 @@ class RuleRow(Struct, array_like=True, forbid_unknown_fields=True):
     resource: str
     action: str | None
     root: int | None
+    body: int | None
 
 
 class DiagramRows(Struct):
@@ -181,7 +185,13 @@ def diagrams_of(rows: DiagramRows, nodes: Mapping[int, Node]) -> dict[str, Any]:
         "foreign": entries_of(rows.foreign, nodes),
         "tests": tuple(rows.tests),
         "explored": tuple(
-            RuleDiagram(**{**structs.asdict(row), "root": _root(row.root, nodes)})
+            RuleDiagram(
+                **{
+                    **structs.asdict(row),
+                    "root": _root(row.root, nodes),
+                    "body": _root(row.body, nodes),
+                }
+            )
             for row in rows.explored
         ),
         "gone_through": frozenset(rows.gone_through),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.cli.formats import in_cell, in_line_of_markdown, indented
+from sidecar.review.clauses import plain
 from sidecar.review.declaration_diff import Declaration
 from sidecar.review.diff import (
     ALLOWED,
@@ -20,7 +21,9 @@ from sidecar.review.diff import (
 from sidecar.review.entitlements import Entitlement
 from sidecar.review.example_text import as_json, lines_of
 from sidecar.review.line_decision import Effect
+from sidecar.review.named_rules import OBLIGATION, REASON, ROLE, RULE
 from sidecar.review.replay import Replay
+from sidecar.review.rule_changes import RuleChange
 from sidecar.schema.messages import in_line
 
 _HEADS = {
@@ -31,6 +34,9 @@ _HEADS = {
     GIVEN: "reason newly given",
     WITHHELD: "reason no longer given",
 }
+
+
+_TITLES = {ROLE: "", RULE: "rule ", REASON: "reason ", OBLIGATION: "obligation "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +96,10 @@ def as_text(report: DiffReport, *, examples: bool) -> Iterator[str]:
     """Yield the lines of the text, with an example for the first change or for each."""
     differences = report.differences
     yield _summary(report)
-    for rule in differences.rules:
-        for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
-            if conditions:
-                yield f"rule {rule.rule} {verb}"
-                yield from indented(conditions)
+    yield from _rules(differences.rules)
     for index, change in enumerate(differences.changes):
         yield from _change(change, report, with_example=examples or index == 0)
-    for change in differences.reasons:
-        yield from _change(change, report, with_example=examples)
+    yield from _reasons(differences.reasons, report, with_example=examples)
     for declaration in report.declarations:
         yield f"declared: {declaration}"
     for sentence in differences.uncompared:
@@ -106,10 +107,53 @@ def as_text(report: DiffReport, *, examples: bool) -> Iterator[str]:
     yield from _people(report)
 
 
-def _change(change: Change, report: DiffReport, *, with_example: bool) -> Iterator[str]:
+def _rules(rules: Sequence[RuleChange]) -> Iterator[str]:
+    for rule in rules:
+        of = (
+            f" ({', '.join(map(in_line, rule.actions))} on {rule.resource})" if rule.actions else ""
+        )
+        for verb, conditions in (("now also holds", rule.gained), ("no longer holds", rule.lost)):
+            if conditions:
+                yield f"{_TITLES[rule.kind]}{rule.rule}{of} {verb}"
+                yield from indented(conditions)
+        if rule.unlisted:
+            yield f"{_TITLES[rule.kind]}{rule.rule}{of} holds elsewhere: {rule.unlisted}"
+    following = dict.fromkeys(rule.rule.partition(" on ")[0] for rule in rules if rule.follows)
+    if following:
+        yield f"which changes {', '.join(following)} too"
+
+
+def _reasons(changes: Sequence[Change], report: DiffReport, *, with_example: bool) -> Iterator[str]:
+    """Yield the reasons that come or go; where their own rule was told, in one line each."""
+    together: dict[tuple[str, str | None], list[str]] = {}
+    for change in changes:
+        if _says_itself(change) and not with_example:
+            together.setdefault((change.what, change.code), []).append(_on(change))
+        else:
+            yield from _change(change, report, with_example=with_example)
+    for (what, code), places in together.items():
+        yield f"{_HEADS[what]} ({code}): {'; '.join(places)}"
+
+
+def _says_itself(change: Change) -> bool:
+    """Tell whether the conditions of a reason are but that it holds, and did not before."""
+    names = [
+        name.rule
+        for clauses in change.listing.clauses
+        for clause in clauses
+        for name in clause.names
+    ]
+    return not change.listing.unlisted and names == [change.code]
+
+
+def _on(change: Change) -> str:
     actions = ", ".join(map(in_line, change.actions))
+    return f"{actions} on {change.resource}, for {change.subject}"
+
+
+def _change(change: Change, report: DiffReport, *, with_example: bool) -> Iterator[str]:
     code = f" ({change.code})" if change.code else ""
-    yield f"{_HEADS[change.what]}{code}: {actions} on {change.resource}, for {change.subject}"
+    yield f"{_HEADS[change.what]}{code}: {_on(change)}"
     if change.listing.unlisted:
         yield f"  when, is not listed: {change.listing.unlisted}"
     if (count := report.lines(change)) is not None:
@@ -213,7 +257,7 @@ def _markdown_people(report: DiffReport) -> Iterator[str]:
                 yield f"| {sign} | `{in_cell(subject)}` | `{in_cell(permission)}` |"
 
 
-def _bullets(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+def _bullets(conditions: Sequence[Sequence[object]]) -> Iterator[str]:
     yield ""
     yield from (f"- {in_line_of_markdown(clauses)}" for clauses in conditions)
 
@@ -226,10 +270,23 @@ def as_plain(report: DiffReport) -> dict[str, object]:
     differences = report.differences
     schema = differences.joined.schema
     return {
+        "version": 1,
         "differs": report.differs,
         "complete": report.complete,
         "rules": [
-            {"rule": rule.rule, "gained": rule.gained, "lost": rule.lost}
+            {
+                "rule": rule.rule,
+                "kind": rule.kind,
+                "subject": rule.subject,
+                "resource": rule.resource,
+                "actions": rule.actions,
+                "old_places": _places(rule.places[0]),
+                "new_places": _places(rule.places[1]),
+                "gained": plain(rule.gained),
+                "lost": plain(rule.lost),
+                "unlisted": rule.unlisted or None,
+                "follows": rule.follows,
+            }
             for rule in differences.rules
         ],
         "changes": [
@@ -240,7 +297,7 @@ def as_plain(report: DiffReport) -> dict[str, object]:
                 "subject": change.subject,
                 "resource": change.resource,
                 "actions": change.actions,
-                "when": None if change.listing.unlisted else change.listing.clauses,
+                "when": None if change.listing.unlisted else plain(change.listing.clauses),
                 "unlisted": change.listing.unlisted or None,
                 "log_lines": report.lines(change),
                 "examples": [
@@ -260,6 +317,10 @@ def as_plain(report: DiffReport) -> dict[str, object]:
         "unlisted": report.unlisted,
         "log_lines_not_judged": None if report.replayed is None else report.unjudged,
     }
+
+
+def _places(places: Sequence[tuple[str, int]]) -> list[dict[str, object]]:
+    return [{"file": file, "line": line} for file, line in places]
 
 
 def _entitlement(entitlement: Entitlement) -> dict[str, object]:

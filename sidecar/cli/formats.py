@@ -43,7 +43,7 @@ def as_json(answer: object) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
-def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
+def indented(conditions: Sequence[Sequence[object]]) -> Iterator[str]:
     """Yield the lines of conditions, one for each clause."""
     for index, clauses in enumerate(conditions):
         if not clauses:
@@ -53,7 +53,7 @@ def indented(conditions: Sequence[Sequence[str]]) -> Iterator[str]:
             yield f"{start}{clause}"
 
 
-def in_line_of_markdown(clauses: Sequence[str]) -> str:
+def in_line_of_markdown(clauses: Sequence[object]) -> str:
     """Return a condition in one line of Markdown."""
     joined = ", and ".join(f"`{clause}`" for clause in clauses)
     return f"when {joined}" if clauses else "always"

@@ -17,6 +17,7 @@ from sidecar.cli.formats import (
 )
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.review.clauses import plain
 from sidecar.review.example_text import as_json, lines_of
 from sidecar.review.invariants import Counterexample, Verdict, prove
 from sidecar.review.pack_revisions import NOW, PackPlace
@@ -113,6 +114,7 @@ def _markdown(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 def _as_json(verdicts: Sequence[Verdict], schema: Schema) -> dict[str, object]:
     return {
+        "version": 1,
         "holds": all(verdict.holds for verdict in verdicts),
         "invariants": [
             {
@@ -139,7 +141,7 @@ def _members(counterexample: Counterexample, schema: Schema) -> dict[str, object
         "subject": request.subject,
         "resource": request.resource,
         "actions": counterexample.actions,
-        "when": None if listing.unlisted else listing.clauses,
+        "when": None if listing.unlisted else plain(listing.clauses),
         "example": None if example is None else as_json(example, request.action, schema),
         "lines": counterexample.lines,
     }

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.bundle.model import NodeRow, RuleRow
+from sidecar.bundle.model import UNDECLARED_ACTION, NodeRow, RuleRow
 from sidecar.compiler.compiled import Compiled, Reply
 from sidecar.compiler.dead_clauses import never
 from sidecar.compiler.entries import EntryCompiler, requests
@@ -19,8 +19,9 @@ from sidecar.compiler.findings import Findings, findings_of
 from sidecar.compiler.oso import LoadedPolicy
 from sidecar.compiler.pack import PackTexts
 from sidecar.compiler.program import Program, write_program
+from sidecar.compiler.query_trees import Asked
 from sidecar.diagram.diagram import Trees
-from sidecar.diagram.nodes import Node
+from sidecar.diagram.nodes import FALSE, Node
 from sidecar.digests import digest_of
 from sidecar.errors import Problem
 from sidecar.polar.literals import one_spelling
@@ -29,6 +30,7 @@ from sidecar.polar.policy_checks import check_policy
 from sidecar.polar.reachability import check_entry_points
 from sidecar.polar.source import Rule, Source, read_source
 from sidecar.polar.variable_checks import in_own_words
+from sidecar.schema import Schema
 
 _TOLD_BEFORE = ("does not call the", "does not contain an allow rule")
 """Warnings of Oso for which `check_entry_points` has better words."""
@@ -137,7 +139,7 @@ def _explore(pack: PackTexts, explorer: Explorer) -> Compiled:
     if explorer.problems:
         raise InvalidPolicyError(list(explorer.problems.values()))
     refused, noticed = never(explorer, pack.probes)
-    explored = list(_explored(explorer, compiler.roots)) if pack.reviewing else []
+    explored = list(_explored(explorer, pack.schema, compiler.roots)) if pack.reviewing else []
     nodes = list(explorer.trees.reachable(compiler.roots))
     return Compiled(
         tests=explorer.trees.tests,
@@ -159,13 +161,21 @@ def _explore(pack: PackTexts, explorer: Explorer) -> Compiled:
     )
 
 
-def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[RuleRow]:
-    """Yield each rule and each clause that was explored, and add the root of its diagram."""
+def _explored(explorer: Explorer, schema: Schema, roots: list[Node]) -> Iterator[RuleRow]:
+    """Yield each rule and each clause that was explored, and add the roots of its diagrams."""
     clauses = {each.number: each for every in explorer.program.clauses.values() for each in every}
     for (kind, name, operands, subject, resource, *action), found in explorer.explored():
         clause = clauses[name] if kind == "clause" else None
-        if found is not None:
-            roots.append(found)
+        body = None
+        if clause is not None and found is not None:
+            declared = schema.types[resource].actions
+            name_of_action = action[0] if action else next(iter(declared), UNDECLARED_ACTION)
+            taken = declared.get(name_of_action)
+            properties = taken.properties if taken is not None else {}
+            asked = Asked(subject, resource, (name_of_action, properties))
+            # What other types' clauses are for is false, and was not explored.
+            body = FALSE if found is FALSE else explorer.body(clause, operands, asked)
+        roots += (root for root in (found, body) if root is not None)
         yield RuleRow(
             rule=name.rpartition("__")[0] if clause is None else clause.rule,
             file="" if clause is None else clause.file,
@@ -177,6 +187,7 @@ def _explored(explorer: Explorer, roots: list[Node]) -> Iterator[RuleRow]:
             resource=resource,
             action=action[0] if action else None,
             root=None if found is None else found.number,
+            body=None if body is None else body.number,
         )
 
 

@@ -20,6 +20,7 @@ from sidecar.compiler.query_trees import (
     HasValue,
     Outcome,
     QueryTrees,
+    TreeQuestion,
 )
 from sidecar.compiler.selection import operand_types
 from sidecar.compiler.symbols import Unexplorable
@@ -27,7 +28,7 @@ from sidecar.diagram.diagram import TooLargeError, Trees
 from sidecar.diagram.nodes import FALSE, FAULT, Node
 from sidecar.diagram.path_types import PathTypes, paths_of
 from sidecar.diagram.paths import Operand
-from sidecar.diagram.questions import RuleHolds, ValueOf
+from sidecar.diagram.questions import Answer, Question, RuleHolds, ValueOf
 from sidecar.errors import PolicyFault, Problem
 from sidecar.polar.names import Names
 from sidecar.schema.model import Value
@@ -134,6 +135,22 @@ class Explorer:
         self.trees.scope = (asked.subject, asked.resource)
         return self._clause(clause, operands, asked)[0]
 
+    def body(self, clause: Clause, operands: tuple[Operand, ...], asked: Asked) -> Node | None:
+        """Return the diagram of an explored clause that tests whether the rules it calls hold.
+
+        None where it is too large.
+        """
+        self.trees.scope = (asked.subject, asked.resource)
+        try:
+            return self._body(self.asking.tree(clause, operands, asked).root)
+        except Unexplorable:
+            return None
+
+    def _body(self, outcome: Outcome) -> Node:
+        if not isinstance(outcome, Branching):
+            return FAULT if outcome is None else self.trees.leaf(outcome)
+        return self._branch(outcome, {a: self._body(below) for a, below in outcome.branches})
+
     def explored(self) -> Iterator[tuple[Key, Node | None]]:
         """Yield the diagram of each rule and each clause; None where it could not be explored.
 
@@ -218,26 +235,29 @@ class Explorer:
             use.add(used)
             branches = {a: self._join(below, clause, asked, use) for a, below in outcome.branches}
             return _joined(partial(self.trees.choose, called, branches[True], branches[False]))
-        return self._branch(outcome, clause, asked, use)
-
-    def _branch(self, outcome: Branching, clause: Clause, asked: Asked, use: ActionUse) -> Node:
-        """Return the diagram that tests a fact."""
-        question, labels = outcome.question, outcome.labels
-        test = ValueOf(question.path) if isinstance(question, HasValue) else question
-        self.trees.meet(test, labels)
+        self.trees.meet(_tested(question), outcome.labels)
         branches = {a: self._join(below, clause, asked, use) for a, below in outcome.branches}
+        return self._branch(outcome, branches)
+
+    def _branch(self, outcome: Branching, branches: dict[Answer, Node]) -> Node:
+        """Return the diagram that tests a fact and goes on in one of these branches."""
+        question, labels = outcome.question, outcome.labels
         if isinstance(question, HasValue):
             branches = {label: branches[label == question.value] for label in labels}
         elif isinstance(question, ValueOf):
             # Values that the path has ruled out: the same test above never leads here for them.
             branches = {label: branches.get(label, FALSE) for label in labels}
-        return _joined(partial(self.trees.branch, test, branches))
+        return _joined(partial(self.trees.branch, _tested(question), branches))
 
     def _report(self, clause: Clause, asked: Asked, fault: PolicyFault) -> None:
         """Keep a fault with its place. The same one met for another action is the same problem."""
         place = (clause.file, clause.line_of(fault.word))
         message = f"{fault} (asked for a `{asked.resource}`)"
         self.problems.setdefault((*place, str(fault)), Problem(*place, message))
+
+
+def _tested(question: TreeQuestion) -> Question:
+    return ValueOf(question.path) if isinstance(question, HasValue) else question
 
 
 def _joined(join: Callable[[], Node]) -> Node:

@@ -23,7 +23,6 @@ from sidecar.diagram.questions import (
     Order,
     Present,
     Question,
-    RuleHolds,
     TextOf,
     value_of,
 )
@@ -45,8 +44,6 @@ def test_of(question: Question) -> Test:
             return Test(TextOf(path), "text")
         case AtLeast(path, _, kind) | Above(path, _, kind):
             return Test(NumberOf(path), "number", kind)
-        case RuleHolds(name):
-            raise ValueError(f"no node tests the rule `{name}`")
         case _:
             return Test(question, "finite")
 

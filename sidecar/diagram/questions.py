@@ -101,9 +101,11 @@ class NumberOf(Term, frozen=True, tag="number"):
     path: Path
 
 
-Tested: TypeAlias = Exists | Present | ValueOf | Order | Same | Includes | TextOf | NumberOf
-"""What a node of a diagram can test."""
-Question: TypeAlias = Tested | Equals | AtLeast | Above | RuleHolds
+Tested: TypeAlias = (
+    Exists | Present | ValueOf | Order | Same | Includes | TextOf | NumberOf | RuleHolds
+)
+"""What a node of a diagram can test; of a rule only diagrams for reviewers do."""
+Question: TypeAlias = Tested | Equals | AtLeast | Above
 
 
 def facts_of(question: Question) -> tuple[Path, ...]:

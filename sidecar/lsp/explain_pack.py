@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sidecar.lsp.explanations import Explanations, MatrixCell, MatrixRow, RuleRow
-from sidecar.review.matrix import NO, YES, Cell, Sheet, Unlisted, matrix
+from sidecar.review.matrix import ALWAYS, NEVER, UNKNOWN, UNLISTED, Cell, Sheet, matrix
 from sidecar.review.pack_revisions import NOW, PackPlace
 from sidecar.review.rule_conditions import rule_conditions
 
@@ -33,19 +33,18 @@ def explain_pack(policies: Path, fixtures: Path) -> Explanations:
 
 
 def _rows(sheet: Sheet) -> Iterator[MatrixRow]:
-    for action, cells in sheet.cells.items():
-        texts = tuple(map(_cell, cells))
-        yield MatrixRow(sheet.subject, sheet.resource, action, sheet.columns, texts)
+    columns = tuple(column.name for column in sheet.columns)
+    for action in sheet.cells:
+        texts = tuple(map(_cell, sheet.all_told(action)))
+        yield MatrixRow(sheet.subject, sheet.resource, action, columns, texts)
+
+
+_WORDS = {UNKNOWN: "asks Oso", UNLISTED: "not listed", ALWAYS: "yes", NEVER: "-"}
 
 
 def _cell(cell: Cell) -> MatrixCell:
-    if cell is None:
-        return MatrixCell("asks Oso")
-    if isinstance(cell, Unlisted):
-        return MatrixCell("not listed")
-    if cell == YES:
-        return MatrixCell("yes")
-    return MatrixCell("-") if cell == NO else MatrixCell("sometimes", cell)
+    word = _WORDS.get(cell.allowed)
+    return MatrixCell("sometimes", cell.texts) if word is None else MatrixCell(word)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from typing import Any
 from sidecar.bundle import RuleDiagram
 from sidecar.diagram.nodes import FALSE
 from sidecar.diagram.paths import Literal
-from sidecar.review.matrix import NO, YES, Cell, Clauses, Sheet, Unlisted
+from sidecar.review.clauses import texts_of
+from sidecar.review.matrix import Cell, Heading, Sheet
+from sidecar.review.phrases import either
 
 MOST_LINES = 20
 """Lines of the text of one clause."""
@@ -19,31 +21,34 @@ def sheet_data(sheet: Sheet) -> dict[str, Any]:
     return {
         "subject": sheet.subject,
         "resource": sheet.resource,
-        "columns": [
-            {"name": name, "above": above, "held": _held(held)}
-            for name, above, held in zip(sheet.columns, sheet.above, sheet.held, strict=True)
-        ],
+        "columns": [{"name": column.name, "held": _held(column)} for column in sheet.columns],
         "actions": [
-            {"name": action, "cells": list(map(_cell, cells))}
-            for action, cells in sheet.cells.items()
+            {"name": action, "cells": list(map(_cell, sheet.all_told(action)))}
+            for action in sheet.cells
         ],
     }
 
 
-def _held(held: Clauses | Unlisted) -> Clauses:
-    if isinstance(held, Unlisted):
-        return ((f"not listed: {held.why}",),)
-    return () if held in {YES, NO} else held
+def _held(column: Heading) -> tuple[tuple[str, ...], ...]:
+    if column.unlisted:
+        return ((f"not listed: {column.unlisted}",),)
+    if column.relations:
+        return ((f"has this role on the {either(column.relations)}",),)
+    return texts_of(column.held)
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
-    if cell is None:
-        return {"kind": "unknown", "why": "Oso is asked"}
-    if isinstance(cell, Unlisted):
-        return {"kind": "unknown", "why": f"not listed: {cell.why}"}
-    if cell in {YES, NO}:
-        return {"kind": "yes" if cell == YES else "no"}
-    return {"kind": "depends", "when": cell}
+    match cell.allowed:
+        case "unknown":
+            return {"kind": "unknown", "why": "Oso is asked"}
+        case "not listed":
+            return {"kind": "unknown", "why": f"not listed: {cell.why}"}
+        case "always":
+            return {"kind": "yes"}
+        case "never":
+            return {"kind": "no"}
+        case _:
+            return {"kind": "depends", "when": cell.texts}
 
 
 def rules_by_action(

@@ -162,9 +162,7 @@ def condition_text(when: Sequence[Sequence[str]]) -> str:
 
 
 def _column_text(told: Mapping[str, Any]) -> str:
-    without = f", without being {' or '.join(told['above'])}" if told["above"] else ""
-    held = condition_text(told["held"]) if told["held"] else ""
-    return f"{held}{without}"
+    return condition_text(told["held"]) if told["held"] else ""
 
 
 def _areas(rows: Sequence[Row], resource: str) -> tuple[tuple[str, tuple[Row, ...]], ...]:

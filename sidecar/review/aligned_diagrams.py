@@ -6,7 +6,7 @@ or a type that only the other pack has a pack denies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace as replace_fields
 
@@ -14,9 +14,17 @@ from sidecar.bundle import Entry, RuleDiagram
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, TRUE, Label, Node, Test
 from sidecar.diagram.path_types import paths_of, with_default
-from sidecar.diagram.paths import RESOURCE, SUBJECT, Path
+from sidecar.diagram.paths import RESOURCE, SUBJECT, Operand, Path
 from sidecar.diagram.presupposition import presuppositions_first
-from sidecar.diagram.questions import YES_NO, Exists, Present, Question, Tested, ValueOf
+from sidecar.diagram.questions import (
+    YES_NO,
+    Exists,
+    Present,
+    Question,
+    RuleHolds,
+    Tested,
+    ValueOf,
+)
 from sidecar.engine.always_on import Existence, existence_of_resource
 from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
@@ -61,6 +69,7 @@ class Joined:
         *policies: Policy,
         known: KnownStates | None = None,
         declared: Sequence[Schema] | None = None,
+        order: Callable[[Question], bytes] | None = None,
     ) -> None:
         """Bring the trees of the packs together.
 
@@ -72,19 +81,25 @@ class Joined:
             known: What was found to be possible before, and takes what is found now.
             declared: The schema of each pack as it is written, which says what a caller may say;
                 None where the packs were compiled by these very schemas.
+            order: A sort key of tests; None: as the policy asks. So equal policies that are written
+                differently have equal trees.
         """
         self.policies = policies
         first, last = policies[0], policies[-1]
         self.union: Union = unite(first.schema, last.schema, first.settings, last.settings)
         self.schema: Schema = self.union.schema
         written = declared or tuple(policy.schema for policy in policies)
+        self._sort = order
         self._sent_enums = SentEnums(self.schema, written)
         self.trees = Trees()
         self._ordered: set[Scope] = set()
         self._labels: dict[tuple[Scope, Question], tuple[Label, ...]] = {}
         self._taken: dict[tuple[int, int, Scope], Node] = {}
+        self.named: dict[tuple[Scope, RuleHolds], Node] = {}
+        """Where the rules hold whose names trees for reviewers test (`named_rules`)."""
         self._known = KnownStates() if known is None else known
         self._absent: dict[tuple[int, int], Node] = {}
+        self._without_names: dict[tuple[Scope, int], Node] = {}
         self._union_paths: dict[tuple[int, Scope], UnionPaths] = {}
         self._of_scopes = [_OfScopes(policy) for policy in policies]
 
@@ -106,7 +121,57 @@ class Joined:
         """Return a tree of one of the packs, in the common order."""
         self._order(scope)
         self.trees.scope = scope
-        return self._take(side, node, scope)
+        return self._take(side, node, scope, None, self._taken)
+
+    def take_body(
+        self, side: int, node: Node, scope: Scope, call: Callable[[RuleHolds], Node]
+    ) -> Node:
+        """Return the body of a clause, in the common order.
+
+        Args:
+            side: Of which pack it is.
+            node: The body, which tests whether the rules that it calls hold.
+            scope: The types of subject and resource.
+            call: Returns what stands for a rule, whose operands are named as in the union.
+        """
+        self._order(scope)
+        self.trees.scope = scope
+        return self._take(side, node, scope, call, {})
+
+    def test_name(self, scope: Scope, name: RuleHolds, root: Node) -> Node:
+        """Return a tree that tests whether a rule holds by its name, and remember where it does."""
+        self._order(scope)
+        self.trees.scope = scope
+        self.named[scope, name] = root
+        return self.trees.branch(name, {True: TRUE, False: FALSE})
+
+    def calls_of(self, side: int, body: Node) -> Iterator[RuleHolds]:
+        """Yield the rules that the body of a clause of one of the packs calls."""
+        for node in Trees().reachable([body]):
+            if node.branches:
+                question = self.policies[side].tests[node.test].question
+                if isinstance(question, RuleHolds):
+                    yield question
+
+    def spelled_out(self, node: Node, scope: Scope) -> Node:
+        """Return a tree that tests facts only, instead of names."""
+        self.trees.scope = scope
+        return self._spelled_out(node, scope)
+
+    def _spelled_out(self, node: Node, scope: Scope) -> Node:
+        if not node.branches:
+            return node
+        key = (scope, node.number)
+        known = self._without_names.get(key)
+        if known is None:
+            question = self.trees.tests[node.test].question
+            branches = [self._spelled_out(branch, scope) for branch in node.branches]
+            if isinstance(question, RuleHolds):
+                known = self.trees.choose(self.named[scope, question], *branches)
+            else:
+                known = self.trees.place(node.test, node.labels, branches)
+            self._without_names[key] = known
+        return known
 
     def allowed(self, side: int, scope: Scope, action: str) -> Node:
         """Return where a pack allows an action: granted, not forbidden, and nothing missing (R20).
@@ -125,6 +190,25 @@ class Joined:
                 allowed = self.trees.choose(self._works(taken), allowed, FALSE)
         for sent in self._sent_enums.unknown(side, scope, action):
             allowed = self.trees.choose(self._sent(sent), FALSE, allowed)
+        return self.satisfying_always_on_rules(
+            side, scope, action, self.granting(scope, action, allowed)
+        )
+
+    def allowed_at_most(self, side: int, scope: Scope, action: str) -> Node:
+        """Return a region outside of which a pack denies an action, whatever Oso is asked.
+
+        A prohibition that was compiled denies alone. It is `allowed` where all rules were compiled.
+        """
+        entry = self.policies[side].entries.get((*scope, action))
+        if entry is None or action not in self.policies[side].schema.types[scope[1]].actions:
+            return FALSE
+        allowed = TRUE
+        if entry.granted is not None:
+            allowed = self.trees.settle(self.take(side, entry.granted, scope), FALSE)
+        for forbid in entry.forbids.values():
+            if forbid is not None:
+                forbidden = self.trees.settle(self.take(side, forbid, scope), TRUE)
+                allowed = self.trees.choose(forbidden, FALSE, allowed)
         return self.satisfying_always_on_rules(
             side, scope, action, self.granting(scope, action, allowed)
         )
@@ -286,48 +370,73 @@ class Joined:
         tests: dict[Question, Test] = {}
         for path in (SUBJECT, RESOURCE):
             tests[Exists(path)] = Test(Exists(path), "finite")
-        for side, policy in enumerate(self.policies):
-            for test, labels in _tests(policy, self._of_scopes[side].roots(scope)):
-                # Of no action: a property that changes in one may be the same in another.
-                if self._paths(side, scope).reasons("", (test.question,)):
-                    continue  # no tree that asks it is taken
-                renamed = replace_fields(test, question=self._renamed(side, test.question, scope))
-                tests.setdefault(renamed.question, renamed)
-                if isinstance(test.question, ValueOf):
-                    key = (scope, renamed.question)
-                    self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
+        for side in range(len(self.policies)):
+            for test in self._own_tests(side, scope):
+                tests.setdefault(test.question, test)
         for sent in self._sent_enums.all_unknown(scope):
             value = ValueOf(sent.path)
             for each in (Present(sent.path), value):
                 tests.setdefault(each, Test(each, "finite"))
             key = (scope, value)
             self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *sent.labels)))
-        for question in presuppositions_first(tests):
+        questions = list(tests) if self._sort is None else sorted(tests, key=self._sort)
+        for question in presuppositions_first(questions):
             self.trees.index_of(tests[question])
 
-    def _take(self, side: int, node: Node, scope: Scope) -> Node:
+    def _own_tests(self, side: int, scope: Scope) -> Iterator[Test]:
+        """Yield the tests of one of the packs, and keep the labels of their outcomes."""
+        for test, labels in _tests(self.policies[side], self._of_scopes[side].roots(scope)):
+            if isinstance(test.question, RuleHolds):
+                continue  # a name has its place when it is first tested
+            # Of no action: a property that changes in one may be the same in another.
+            if self._paths(side, scope).reasons("", (test.question,)):
+                continue  # no tree that asks it is taken
+            renamed = replace_fields(test, question=self._renamed(side, test.question, scope))
+            if isinstance(test.question, ValueOf):
+                key = (scope, renamed.question)
+                self._labels[key] = tuple(dict.fromkeys((*self._labels.get(key, ()), *labels)))
+            yield renamed
+
+    def _take(
+        self,
+        side: int,
+        node: Node,
+        scope: Scope,
+        call: Callable[[RuleHolds], Node] | None,
+        taken: dict[tuple[int, int, Scope], Node],
+    ) -> Node:
         if not node.branches:
             # Where the policy fails nothing is granted, and nobody can say what would hold.
             return node
         key = (side, node.number, scope)
-        known = self._taken.get(key)
+        known = taken.get(key)
         if known is not None:
             return known
         test = self.policies[side].tests[node.test]
         question = self._renamed(side, test.question, scope)
-        branches = [self._take(side, branch, scope) for branch in node.branches]
+        branches = [self._take(side, branch, scope, call, taken) for branch in node.branches]
         labels = node.labels
+        if isinstance(question, RuleHolds) and call is not None:
+            made = taken[key] = self.trees.choose(call(question), *branches)
+            return made
         if isinstance(question, ValueOf):
             by_label = dict(zip(labels, branches, strict=True))
             labels = self._labels[scope, question]
             branches = [by_label.get(label, FALSE) for label in labels]
         index = self.trees.index_of(replace_fields(test, question=question))
         made = self.trees.place(index, labels, branches)
-        self._taken[key] = made
+        taken[key] = made
         return made
 
     def _renamed(self, side: int, question: Tested, scope: Scope) -> Tested:
         return question if side == NEW_SIDE else self._paths(side, scope).renamed(question)
+
+    def renamed_operands(
+        self, side: int, operands: tuple[Operand, ...], scope: Scope
+    ) -> tuple[Operand, ...]:
+        """Return operands of a rule of one of the packs, with the names of the union."""
+        renamed = self._renamed(side, RuleHolds("", operands), scope)
+        return renamed.operands if isinstance(renamed, RuleHolds) else operands
 
     def _paths(self, side: int, scope: Scope) -> UnionPaths:
         """Return the paths of a pack that declares both types."""
@@ -355,7 +464,8 @@ class _OfScopes:
             roots += [*entry.forbids.values(), *entry.obliges.values()]
         for each in policy.explored:
             self.explored.setdefault((each.subject, each.resource), []).append(each)
-            self._roots.setdefault((each.subject, each.resource), []).append(each.root)
+            roots = self._roots.setdefault((each.subject, each.resource), [])
+            roots += [each.root, each.body]
         for (_, subject, resource, _), root in policy.probes.items():
             self._roots.setdefault((subject, resource), []).append(root)
 

@@ -1,32 +1,31 @@
 """Few conditions for many states: a region as a short list of conditions that people can read.
 
-A rule of the policy that divides a region is its best word for it: `plan_holds(account)` stands for
-four conditions, and its opposite for four others. What is left is covered by cubes that are as wide
-as can be: a condition that changes nothing, in the states that can be, is left out.
+A region is best told by a tree that tests rules by their names (`named_rules`):
+`plan_holds(account)` stands for four conditions, and its opposite for four others. It is covered by
+cubes that are as wide as can be: a condition that changes nothing, in the states that can be, is
+left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from sidecar.diagram.diagram import TooLargeError
-from sidecar.diagram.nodes import FALSE, TRUE, Node
-from sidecar.diagram.path_text import show
-from sidecar.diagram.paths import Literal, Operand
-from sidecar.diagram.questions import Exists, Present
+from sidecar.diagram.nodes import TRUE, Node
+from sidecar.diagram.paths import RESOURCE, SUBJECT
+from sidecar.diagram.questions import Exists, Present, RuleHolds, Tested
 from sidecar.errors import SidecarError
 from sidecar.review.aligned_diagrams import Joined, Scope
+from sidecar.review.clauses import Clause, Clauses, texts_of
 from sidecar.review.conditions import Outcomes
 from sidecar.review.example import Example
-from sidecar.review.phrases import Wording
+from sidecar.review.named_rules import NOW, REASON, RULE, Name, NamedRules
 from sidecar.review.regions import Cube, Regions
 
-BUILT_IN = frozenset({"allow", "forbid", "oblige", "has_permission", "has_role", "has_relation"})
-"""Rules that are asked about everything, so that they say little about one thing."""
-
-
+PRESUMED = frozenset({Exists(SUBJECT), Exists(RESOURCE)})
+"""What goes without saying where a decision is told: no rule of the policy allows anything else."""
 MOST_CONDITIONS = 40
 """Conditions of one region, before those are left out that others cover: nobody reads more."""
 MOST_NODES = 50_000
@@ -37,36 +36,10 @@ class UnlistableError(SidecarError):
     """A region whose conditions cannot be listed."""
 
 
-NOW, ONLY_NOW, ONLY_BEFORE = "", "holds now, and did not before", "held before, and no longer"
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A rule of the policy that holds, or does not; or that holds otherwise than before."""
-
-    rule: str
-    operands: tuple[Operand, ...]
-    when: str
-    """`NOW`; of a rule that an edit changed `ONLY_NOW` or `ONLY_BEFORE`."""
-    holds: bool
-    root: Node
-
-    def __str__(self) -> str:
-        return self.text(show)
-
-    def text(self, name: Callable[[Operand], str]) -> str:
-        """Return the rule as it would be called, and how it holds."""
-        called = f"{self.rule}({', '.join(map(name, self.operands))})"
-        if self.when:
-            return f"{called} {self.when}"
-        return called if self.holds else f"not {called}"
-
-
 @dataclass(frozen=True, slots=True)
 class Conjunction:
     """What holds together."""
 
-    words: tuple[Word, ...]
     places: tuple[int, ...]
     """Of the tests that are answered."""
     answers: tuple[Outcomes, ...]
@@ -78,33 +51,37 @@ class Listing:
     """The conditions of a region, and the same in words."""
 
     conditions: tuple[Conjunction, ...]
-    clauses: tuple[tuple[str, ...], ...]
+    firsts: tuple[Conjunction, ...]
+    """For each alternative in words the first of the conditions that it tells."""
+    clauses: tuple[tuple[Clause, ...], ...]
     """In words: one of these applies, and of it everything holds."""
     unlisted: str
     """Why they cannot be listed; empty where they are."""
+    told: Node
+    """The region, by the names of rules or by facts, as the conditions tell it."""
+
+    @property
+    def texts(self) -> tuple[tuple[str, ...], ...]:
+        """The conditions as texts."""
+        return texts_of(self.clauses)
 
 
 class Covering:
     """Covers regions of one pair of types with conditions."""
 
-    def __init__(
-        self, joined: Joined, scope: Scope, changed: Collection[str] | None = None
-    ) -> None:
+    def __init__(self, joined: Joined, scope: Scope, rules: NamedRules | None = None) -> None:
         """Prepare to cover.
 
         Args:
             joined: The trees.
             scope: The types of subject and resource.
-            changed: The rules that an edit changed, of which conditions may speak; None: all.
+            rules: The names by which conditions are told; None: those of all rules.
         """
+        self._joined = joined
+        self._scope = scope
         self.regions = Regions(joined, scope)
-        self.wording = Wording(joined.schema, scope)
-        words = (
-            word
-            for word in _vocabulary(joined, scope)
-            if not word.when or changed is None or word.rule in changed
-        )
-        self._words = tuple(sorted(words, key=str))
+        self.rules = NamedRules(joined, scope) if rules is None else rules
+        self._clauses = Clauses(joined.schema, scope, self.rules.names)
         self._known: dict[tuple[int, int], tuple[Conjunction, ...] | str] = {}
 
     def cover(self, region: Node, care: Node = TRUE) -> tuple[Conjunction, ...]:
@@ -129,29 +106,71 @@ class Covering:
         """Return the conditions of a region, or why there are none."""
         try:
             with self.regions.trees.bounded(MOST_NODES):
-                region = self.regions.simplify(region, care)
-                return tuple(self._divided(region, care, ()))
+                if self.regions.is_empty(region, care):
+                    return ()
+                cubes = self._cover(self.regions.simplify(region, care), care)
+                return tuple(map(_conjunction, cubes))
         except (TooLargeError, UnlistableError) as error:
             return str(error)
 
-    def listed(self, region: Node) -> Listing:
-        """Return the conditions of a region, or why they cannot be listed."""
-        try:
-            conditions = self.cover(region)
-        except UnlistableError as error:
-            return Listing((), (), str(error))
-        return Listing(conditions, tuple(map(self.words, conditions)), "")
+    def listed(
+        self, region: Node, named: Node | None = None, presumed: Collection[Tested] = ()
+    ) -> Listing:
+        """Return the conditions of a region, or why they cannot be listed.
 
-    def words(self, condition: Conjunction) -> tuple[str, ...]:
-        """Return a condition in words, a clause for each thing that it looks at."""
-        clauses = [word.text(self.wording.path) for word in condition.words]
-        return (*clauses, *map(self.wording.answered, condition.answers))
+        Args:
+            region: The region, by facts alone.
+            named: The same by the names of rules; None where it has none.
+            presumed: Questions whose answers go without saying.
+        """
+        if named is None or not self.means(named, region):
+            return self.told(region, presumed=presumed)
+        listing = self.told(named, presumed=presumed)
+        answers = (answer for each in listing.conditions for answer in each.answers)
+        doubtful = any(map(self._is_doubtful, answers))
+        return self.told(region, presumed=presumed) if doubtful else listing
+
+    def _is_doubtful(self, answered: Outcomes) -> bool:
+        """Tell whether an answer is that a rule does not hold which may well fail instead."""
+        name = self.rules.names.get(answered.test.question)  # type: ignore[arg-type]  # or a fact
+        return name is not None and name.can_fail and answered.labelled == (False,)
+
+    def told(self, region: Node, care: Node = TRUE, presumed: Collection[Tested] = ()) -> Listing:
+        """Return the conditions of a region where `care` holds, or why they cannot be listed."""
+        try:
+            conditions = self.cover(region, care)
+        except UnlistableError as error:
+            return Listing((), (), (), str(error), region)
+        merged = list(
+            self._clauses.merged(
+                [
+                    self._clauses.of([a for a in each.answers if a.test.question not in presumed])
+                    for each in conditions
+                ]
+            )
+        )
+        firsts = tuple(conditions[at] for at, _ in merged)
+        clauses = tuple(clauses for _, clauses in merged)
+        return Listing(conditions, firsts, clauses, "", region)
+
+    def means(self, named: Node, region: Node) -> bool:
+        """Tell whether a tree with names is a region, in the states that can be."""
+        with self.regions.trees.bounded(MOST_NODES):
+            try:
+                plain = self._joined.spelled_out(named, self._scope)
+            except TooLargeError:
+                return False
+        return self.regions.are_alike(plain, region)
+
+    def title(self, name: Name) -> str:
+        """Return what is explained of a name: ``plan_holds(account)``."""
+        return self._clauses.title(name)
 
     def examples(self, listing: Listing, region: Node) -> Iterator[Example | None]:
-        """Yield a mount and a request for each condition of a region; one where none are listed."""
+        """Yield a mount and a request for each alternative; one where none are listed."""
         if listing.unlisted:
             yield self._example(islice(self.regions.cubes(region), MOST_CONDITIONS))
-        yield from map(self.example, listing.conditions)
+        yield from map(self.example, listing.firsts)
 
     def example(self, condition: Conjunction) -> Example | None:
         """Return a mount and a request to which a condition applies."""
@@ -162,49 +181,8 @@ class Covering:
 
     def region(self, condition: Conjunction) -> Node:
         """Return the states to which a condition applies."""
-        found = self.regions.region(dict(zip(condition.places, condition.answers, strict=True)))
-        for word in condition.words:
-            found = self._narrowed(found, word)
-        return found
-
-    def _narrowed(self, region: Node, word: Word) -> Node:
-        join = self.regions.both if word.holds else self.regions.minus
-        return join(region, word.root)
-
-    def _divided(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Iterator[Conjunction]:
-        """Cover what of a region lies in `care`, which is what was said of it already."""
-        if self.regions.is_empty(region, care):
-            return
-        word = self._dividing(region, care, chosen)
-        if word is not None:
-            inner = self._narrowed(care, word)
-            yield from self._divided(self.regions.simplify(region, inner), inner, (*chosen, word))
-            return
-        for cube in self._cover(region, care):
-            places = tuple(sorted(cube))
-            yield Conjunction(chosen, places, tuple(cube[index] for index in places))
-
-    def _dividing(self, region: Node, care: Node, chosen: tuple[Word, ...]) -> Word | None:
-        """Return a rule that holds, or does not hold, in all of the region, and shortens it."""
-        regions = self.regions
-        looked_at = regions.tests(region)
-        size = regions.size(region)
-        best: tuple[int, Word] | None = None
-        used = {(word.rule, word.operands) for word in chosen}
-        for candidate in self._words:
-            if (candidate.rule, candidate.operands) in used:
-                continue
-            if not regions.tests(candidate.root) <= looked_at | regions.tests(care):
-                continue
-            for holds in (True, False) if not candidate.when else (True,):
-                word = replace(candidate, holds=holds)
-                beyond = regions.outside(word.root) if holds else word.root
-                if not regions.is_empty(region, care, beyond):
-                    continue
-                left = regions.size(regions.simplify(region, self._narrowed(care, word)))
-                if left < size - 1 and (best is None or left < best[0]):
-                    best = (left, word)
-        return None if best is None else best[1]
+        cube = dict(zip(condition.places, condition.answers, strict=True))
+        return self._joined.spelled_out(self.regions.region(cube), self._scope)
 
     def _cover(self, region: Node, care: Node) -> Iterator[Cube]:
         """Yield cubes that cover a region within `care`, as wide and as few as can be found."""
@@ -225,14 +203,30 @@ class Covering:
     def _widened(self, cube: Cube, *outside: Node) -> Cube:
         """Leave out each condition without which a cube still holds nothing that is outside."""
         wide = dict(cube)
-        order = sorted(cube, key=lambda index: _importance(cube[index], index))
+        order = sorted(cube, key=lambda index: (self._importance(cube[index]), index))
         # What else is said mostly implies that things exist, so all of that is tried at once.
-        existing = [index for index in order if _importance(cube[index], index)[0] == 0]
+        existing = [index for index in order if self._importance(cube[index]) == 0]
         for indexes in [existing, *([index] for index in order)]:
             tried = {index: each for index, each in wide.items() if index not in indexes}
             if len(tried) < len(wide) and self.regions.is_empty(*outside, where=tried.values()):
                 wide = tried
         return wide
+
+    def _importance(self, answered: Outcomes) -> int:
+        """Order conditions from those that people miss least: whether things exist, what is not so.
+
+        Of what an edit changed, roles tell most, and reasons least: they mostly follow.
+        """
+        question = answered.test.question
+        if isinstance(question, Exists | Present):
+            return 0
+        few = len(answered.outcomes) == 1 and answered.labelled not in {(False,), ()}
+        if not isinstance(question, RuleHolds):
+            return 4 if few else 2
+        name = self.rules.names[question]
+        if name.side != NOW:
+            return {REASON: 1, RULE: 3}.get(name.kind, 6)
+        return 5 if few else 2
 
     def _needed(self, cubes: Sequence[Cube], inside: Node) -> Iterator[Cube]:
         """Yield the cubes that hold something which no other holds."""
@@ -245,46 +239,6 @@ class Covering:
         yield from kept
 
 
-def _importance(answered: Outcomes, index: int) -> tuple[int, int]:
-    """Order conditions from those that people miss least: whether things exist, what is not so."""
-    if isinstance(answered.test.question, Exists | Present):
-        return 0, index
-    few = len(answered.outcomes) == 1 and answered.labelled not in {(False,), ()}
-    return (2 if few else 1), index
-
-
-def own_rules(
-    joined: Joined, side: int, scope: Scope
-) -> dict[tuple[str, tuple[Operand, ...]], Node]:
-    """Return the rules of a pack's own, by name and operands; those that only name facts."""
-    policy = joined.policies[side]
-    probes = tuple({name for name, *_ in policy.probes})  # rules of a reviewer's own, and of theirs
-    return {
-        (each.rule, each.operands): joined.take(side, each.root, scope)
-        for each in joined.explored(side, scope)
-        if each.root is not None
-        and not each.file
-        and each.rule not in BUILT_IN
-        and not each.rule.startswith(probes)
-        and each.action is None
-        and joined.is_comparable(side, each.root, scope)
-        and not any(isinstance(operand, Literal) for operand in each.operands)
-    }
-
-
-def _vocabulary(joined: Joined, scope: Scope) -> Iterator[Word]:
-    """Yield the rules of all packs by their names, and where an edit changed them."""
-    old, new = (own_rules(joined, side, scope) for side in (0, len(joined.policies) - 1))
-    for key in old.keys() & new.keys() if len(joined.policies) > 1 else old.keys():
-        before, after = old[key], new[key]
-        if before is after:
-            words = [(NOW, before)]
-        else:
-            choose = joined.trees.choose
-            words = [
-                (ONLY_NOW, choose(before, FALSE, after)),
-                (ONLY_BEFORE, choose(after, FALSE, before)),
-            ]
-        for when, root in words:
-            if root.branches:
-                yield Word(*key, when=when, holds=True, root=root)
+def _conjunction(cube: Cube) -> Conjunction:
+    places = tuple(sorted(cube))
+    return Conjunction(places, tuple(cube[index] for index in places))

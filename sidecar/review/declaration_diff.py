@@ -28,6 +28,8 @@ _INNER = {
 """Members that hold declarations, each with the word for one of them."""
 _IN_YAML = {"word": "polar"}
 """Members that are called otherwise in the YAML of a schema."""
+_TEXTS = frozenset({"`label`", "`description`"})
+"""Members that people read, and that decide nothing."""
 _Declared: TypeAlias = EntityType | Action | Attribute | LocalAttribute | EnumValue
 _Tree: TypeAlias = Mapping[str, "str | _Tree"]
 """What is declared, by its name: a text, or what is declared inside."""
@@ -62,6 +64,34 @@ def declarations(
 ) -> tuple[Declaration, ...]:
     """Return what two packs declare differently, in the order of the new one."""
     return tuple(_different(_pack(*old), _pack(*new), ()))
+
+
+def declared_lines(pack: PackTexts) -> Iterator[str]:
+    """Yield what schema and settings declare, a line for each thing, whatever their order."""
+    lines = list(_lines(_schema(pack.schema), ()))
+    for name, value in pack.settings.items():
+        setting = _setting(value)
+        if isinstance(setting, str):
+            lines.append(f"setting `{name}`: {setting}")
+        else:
+            lines += (f"{member} of setting `{name}`" for member in setting)
+    yield from sorted(lines)
+
+
+def _lines(tree: _Tree, path: tuple[str, ...]) -> Iterator[str]:
+    for name, declared in tree.items():
+        inner = (name, *path)
+        if isinstance(declared, str):
+            own = {"": declared}
+        else:
+            own = {
+                each: text
+                for each, text in declared.items()
+                if isinstance(text, str) and each not in _TEXTS
+            }
+            others = {each: text for each, text in declared.items() if not isinstance(text, str)}
+            yield from _lines(others, inner)
+        yield f"{' of '.join(inner)}: {_text(own)}".removesuffix(": ")
 
 
 def _different(old: _Tree, new: _Tree, path: tuple[str, ...]) -> Iterator[Declaration]:

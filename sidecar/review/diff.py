@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sidecar.diagram.diagram import TooLargeError
+from sidecar.diagram.diagram import TooLargeError, Trees
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.engine.policy import Policy
 from sidecar.errors import SidecarError
@@ -17,15 +17,10 @@ from sidecar.review.aligned_diagrams import (
     UncompiledError,
     uncompiled,
 )
-from sidecar.review.condition_cover import (
-    MOST_NODES,
-    Covering,
-    Listing,
-    UnlistableError,
-    own_rules,
-)
+from sidecar.review.condition_cover import MOST_NODES, PRESUMED, Covering, Listing
 from sidecar.review.example import Example
-from sidecar.review.regions import Regions
+from sidecar.review.named_rules import UnnamedError
+from sidecar.review.rule_changes import RuleChange, RuleChanges
 from sidecar.review.states import KnownStates
 from sidecar.schema import Schema
 
@@ -51,7 +46,7 @@ class Change:
     listing: Listing
     """The conditions of the states."""
     examples: tuple[Example | None, ...]
-    """For each condition a mount and a request to which it applies; one where none are listed."""
+    """For each alternative a mount and a request to which it applies; one where none are listed."""
 
     @property
     def scope(self) -> Scope:
@@ -59,29 +54,19 @@ class Change:
         return self.subject, self.resource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleChange:
-    """A rule of the policy's own that holds elsewhere than before, told once for all its uses."""
-
-    rule: str
-    """As it would be called: ``plan_holds(account)``."""
-    gained: tuple[tuple[str, ...], ...]
-    """In words, each condition under which it now holds too."""
-    lost: tuple[tuple[str, ...], ...]
-    """In words, each condition under which it held before."""
-
-
 @dataclass(frozen=True, slots=True)
 class Differences:
     """All changes from one pack to another, and what could not be compared."""
 
     joined: Joined
+    coverings: Mapping[Scope, Covering]
+    """For each pair of types what knows the names in which conditions are told."""
     changes: tuple[Change, ...]
     """Of decisions and obligations."""
     reasons: tuple[Change, ...]
     """Of reasons that are given along with a denial."""
     rules: tuple[RuleChange, ...]
-    """Why most of the changes are: the rules that changed themselves."""
+    """Why most of the changes are: roles, helper rules and prohibitions that changed."""
     uncompared: tuple[str, ...]
     """Sentences about actions that could not be compared."""
     unknown: frozenset[tuple[Scope, str]]
@@ -122,23 +107,25 @@ def differences(
     """
     joined = Joined(old, new, known=known, declared=declared)
     if old.revision == new.revision:
-        return Differences(joined, (), (), (), (), frozenset())
+        return Differences(joined, {}, (), (), (), (), frozenset())
     missed = _Missed(reached)
-    rules: dict[str, RuleChange] = {}
-    for scope in joined.scopes():
-        for rule in _changed_rules(joined, scope, frozenset(rules)):
-            rules[rule.rule.partition("(")[0]] = rule
+    rules = RuleChanges()
+    coverings: dict[Scope, Covering] = {}
     changes: list[Change] = []
     reasons: list[Change] = []
     for scope in joined.scopes():
-        comparing = _Comparing(joined, scope, missed, frozenset(rules))
-        changes += comparing.changes(comparing.decided)
+        comparing = _Comparing(joined, scope, missed)
+        found = tuple(comparing.changes(comparing.decided))
+        changes += found
         reasons += comparing.changes(comparing.reasons)
+        coverings[scope] = comparing.covering
+        rules.add(comparing.covering, scope, comparing.named)
     return Differences(
         joined=joined,
+        coverings=coverings,
         changes=tuple(changes),
         reasons=tuple(reasons),
-        rules=tuple(rules.values()),
+        rules=rules.found(),
         uncompared=tuple(missed.sentences()),
         unknown=frozenset(missed.actions),
     )
@@ -170,59 +157,24 @@ class _Missed:
             yield f"{', '.join(f'`{action}`' for action in actions)} on a `{resource}`: {why}"
 
 
-def _changed_rules(joined: Joined, scope: Scope, listed: frozenset[str]) -> Iterator[RuleChange]:
-    """Yield the rules that changed of themselves, each for the plainest of its operands.
-
-    A rule that only follows one that is listed already is left out.
-    """
-    old, new = (own_rules(joined, side, scope) for side in (OLD_SIDE, NEW_SIDE))
-    regions = Regions(joined, scope)
-    met = set(listed)
-    changed = [key for key in old.keys() & new.keys() if old[key] is not new[key]]
-    for key in sorted(changed, key=lambda key: (regions.size(new[key]), len(str(key)), key[0])):
-        if key[0] in met:
-            continue
-        covering = Covering(joined, scope, changed=met)
-        try:
-            with joined.trees.bounded(MOST_NODES):
-                gained, lost = (
-                    covering.cover(region)
-                    for region in (
-                        joined.trees.choose(old[key], FALSE, new[key]),
-                        joined.trees.choose(new[key], FALSE, old[key]),
-                    )
-                )
-        except (TooLargeError, UnlistableError):
-            continue  # the actions that it decides are listed all the same
-        follows = any(word.when for each in (*gained, *lost) for word in each.words)
-        if (gained or lost) and not follows:
-            met.add(key[0])
-            yield RuleChange(
-                rule=f"{key[0]}({', '.join(map(covering.wording.path, key[1]))})",
-                gained=tuple(map(covering.words, gained)),
-                lost=tuple(map(covering.words, lost)),
-            )
-
-
-Found = tuple[str, str | None, Node]
-"""What changes, the reason or obligation, and the states."""
+Found = tuple[str, str | None, Node, Node | None]
+"""What changes, the reason or obligation, the states, and the same by the names of rules."""
 
 
 class _Comparing:
     """Compares one pair of types."""
 
-    def __init__(
-        self, joined: Joined, scope: Scope, missed: _Missed, rules: frozenset[str]
-    ) -> None:
+    def __init__(self, joined: Joined, scope: Scope, missed: _Missed) -> None:
         self._joined = joined
         self._scope = scope
         self._missed = missed
-        self._rules = rules
-        self._covering: Covering | None = None
+        self.covering = Covering(joined, scope)
+        self.named: list[Node] = []
+        """What changes, by the names of rules."""
 
     def changes(self, found: Callable[[str], Iterator[Found]]) -> Iterator[Change]:
         """Yield the changes that are found, those of actions that change alike as one."""
-        together: dict[tuple[str, str | None, int], tuple[Node, list[str]]] = {}
+        together: dict[tuple[str, str | None, int], tuple[Node, Node | None, list[str]]] = {}
         for action in self._actions():
             if whys := self._joined.incomparable(self._scope, action):
                 self._missed.add(self._scope, action, " and ".join(whys))
@@ -234,11 +186,11 @@ class _Comparing:
             except TooLargeError as error:
                 self._missed.add(self._scope, action, error)
                 continue
-            for what, code, region in regions:
+            for what, code, region, named in regions:
                 key = (what, code, region.number)
-                together.setdefault(key, (region, []))[1].append(action)
-        for (what, code, _), (region, actions) in together.items():
-            change = self._change(what, code, region, actions)
+                together.setdefault(key, (region, named, []))[2].append(action)
+        for (what, code, _), (region, named, actions) in together.items():
+            change = self._change(what, code, (region, named), actions)
             if change is not None:
                 yield change
 
@@ -248,19 +200,33 @@ class _Comparing:
         allowed = self._sides(action, lambda side: joined.allowed(side, self._scope, action))
         if allowed is None:
             return
-        old, new = allowed
-        yield ALLOWED, None, trees.choose(old, FALSE, new)
-        yield DENIED, None, trees.choose(new, FALSE, old)
-        still = trees.choose(old, new, FALSE)
+        named = self._named(lambda side: self._allowed_by_name(side, action, allowed[side]))
+        yield ALLOWED, None, _new(trees, allowed), _named_new(trees, named)
+        yield DENIED, None, _old(trees, allowed), _named_old(trees, named)
+        still = trees.choose(*allowed, FALSE)
         for code in self._codes(action, "obliges"):
             obliged = self._sides(
                 action,
                 lambda side: joined.obliged(side, self._scope, action, code),  # noqa: B023
             )
             if obliged is not None:
-                old, new = obliged
-                yield OBLIGED, code, trees.choose(still, trees.choose(old, FALSE, new), FALSE)
-                yield RELEASED, code, trees.choose(still, trees.choose(new, FALSE, old), FALSE)
+                yield OBLIGED, code, trees.choose(still, _new(trees, obliged), FALSE), None
+                yield RELEASED, code, trees.choose(still, _old(trees, obliged), FALSE), None
+
+    def _allowed_by_name(self, side: int, action: str, allowed: Node) -> Node:
+        """Return where a pack allows an action, by the names of rules."""
+        joined, scope = self._joined, self._scope
+        if allowed is FALSE:
+            return FALSE
+        region = joined.granting(scope, action, self.covering.rules.allowed(side, action))
+        return joined.satisfying_always_on_rules(side, scope, action, region)
+
+    @staticmethod
+    def _named(tree: Callable[[int], Node]) -> Sides | None:
+        try:
+            return tree(OLD_SIDE), tree(NEW_SIDE)
+        except (UnnamedError, TooLargeError):  # it is told by facts
+            return None
 
     def reasons(self, action: str) -> Iterator[Found]:
         """Yield where a rule gives another reason, if a denial before and now shows it.
@@ -284,15 +250,18 @@ class _Comparing:
             )
             if given is None or given[0] is given[1]:
                 continue
-            for what, region in (
-                (GIVEN, trees.choose(given[0], FALSE, given[1])),
-                (WITHHELD, trees.choose(given[1], FALSE, given[0])),
+            named = self._named(
+                lambda side: self.covering.rules.reason(side, action, code)  # noqa: B023
+            )
+            for what, region, by_name in (
+                (GIVEN, _new(trees, given), _named_new(trees, named)),
+                (WITHHELD, _old(trees, given), _named_old(trees, named)),
             ):
                 denied = trees.choose(old, FALSE, trees.choose(new, FALSE, region))
-                if not self._cover().regions.is_empty(denied):
-                    yield what, code, region
+                if not self.covering.regions.is_empty(denied):
+                    yield what, code, region, by_name
 
-    def _sides(self, action: str, tree: Callable[[int], Node]) -> tuple[Node, Node] | None:
+    def _sides(self, action: str, tree: Callable[[int], Node]) -> Sides | None:
         try:
             self._joined.trees.scope = self._scope
             return tree(OLD_SIDE), tree(NEW_SIDE)
@@ -313,25 +282,43 @@ class _Comparing:
             found.update(dict.fromkeys(getattr(entry, kind) if entry is not None else ()))
         return list(found)
 
-    def _cover(self) -> Covering:
-        if self._covering is None:
-            self._covering = Covering(self._joined, self._scope, changed=self._rules)
-        return self._covering
-
     def _change(
-        self, what: str, code: str | None, region: Node, actions: list[str]
+        self, what: str, code: str | None, region: tuple[Node, Node | None], actions: list[str]
     ) -> Change | None:
-        covering = self._cover()
-        if covering.regions.is_empty(region):  # no state that can be is decided otherwise
+        covering, (states, named) = self.covering, region
+        if covering.regions.is_empty(states):  # no state that can be is decided otherwise
             return None
-        listing = covering.listed(region)
+        if named is not None:
+            self.named.append(named)
+        presumed = () if what in {GIVEN, WITHHELD} else PRESUMED
+        listing = covering.listed(states, named, presumed)
         return Change(
             what=what,
             code=code,
             subject=self._scope[0],
             resource=self._scope[1],
             actions=tuple(actions),
-            region=region,
+            region=states,
             listing=listing,
-            examples=tuple(covering.examples(listing, region)),
+            examples=tuple(covering.examples(listing, states)),
         )
+
+
+Sides = tuple[Node, Node]
+"""A tree of the old pack, and one of the new pack."""
+
+
+def _new(trees: Trees, sides: Sides) -> Node:
+    return trees.choose(sides[0], FALSE, sides[1])
+
+
+def _old(trees: Trees, sides: Sides) -> Node:
+    return trees.choose(sides[1], FALSE, sides[0])
+
+
+def _named_new(trees: Trees, sides: Sides | None) -> Node | None:
+    return None if sides is None else _new(trees, sides)
+
+
+def _named_old(trees: Trees, sides: Sides | None) -> Node | None:
+    return None if sides is None else _old(trees, sides)

@@ -5,6 +5,7 @@ Such rules have no diagrams to compare, so that only the texts tell what an edit
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from sidecar.bundle import Entry
@@ -46,6 +47,18 @@ class UncompiledEntries:
             for key in self._keys
             if types <= self._types[key] and (action is None or action == key[2])
         ]
+
+
+def reaching(policy: Policy, texts: Mapping[str, str], key: EntryKey) -> Iterator[Rule | Block]:
+    """Yield the statements of a policy that may decide a kind of request, wherever they stand."""
+    by_polar = {type_.polar: name for name, type_ in policy.schema.types.items()}
+    reachable = reachable_types(policy.schema, key[:2])
+    for file, text in texts.items():
+        for line in _parsed(text, file).lines:
+            if isinstance(line, Rule | Block):
+                types = {by_polar[name] for name in named_types(line) if name in by_polar}
+                if types <= reachable and named_action(line) in {None, key[2]}:
+                    yield line
 
 
 def _is_uncompiled(entry: Entry) -> bool:

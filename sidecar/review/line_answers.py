@@ -21,6 +21,7 @@ from sidecar.diagram.questions import (
     NumberOf,
     Order,
     Present,
+    RuleHolds,
     Same,
     TextOf,
     ValueOf,
@@ -60,6 +61,8 @@ class Answering:
                 return tuple(self._of_text(node, path))
             case NumberOf(path):
                 return self._of_number(node, path, test.kind or Kind.DECIMAL)
+            case RuleHolds(name):
+                raise LookupError(f"`{name}` is no question about facts")
             case question:
                 return self._of_finite(node, question)
 

@@ -21,6 +21,7 @@ from sidecar.diagram.questions import (
     NumberOf,
     Order,
     Present,
+    RuleHolds,
     Same,
     TextOf,
     ValueOf,
@@ -84,10 +85,8 @@ class Wording:
                 return self._value(self.path(path), answered)
             case Order(left, right):
                 return self._order(left, right, answered)
-            case Exists(path) if path in self._names:
-                return f"the {self.path(path)} {'exists' if holds else 'does not exist'}"
             case Exists(path):
-                return f"there is {'' if holds else 'no '}{self.path(path)}"
+                return self._existence(path, "" if holds else "no ")
             case Present(path):
                 return f"{self.path(path)} is {'given' if holds else 'missing'}"
             case Same(left, right):
@@ -95,6 +94,13 @@ class Wording:
             case Includes(members, value):
                 verb = "includes" if holds else "does not include"
                 return f"{self.path(members)} {verb} {self.path(value)}"
+            case RuleHolds(name):
+                raise LookupError(f"`{name}` is no question about facts")
+
+    def _existence(self, path: Path, negated: str) -> str:
+        if path in self._names:
+            return f"the {self.path(path)} {'does not exist' if negated else 'exists'}"
+        return f"there is {negated}{self.path(path)}"
 
     def _value(self, subject: str, answered: Outcomes) -> str:
         left = answered.labelled

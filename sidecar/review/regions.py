@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sidecar.diagram.diagram import Trees
 from sidecar.diagram.nodes import FALSE, FAULT, LEAVES, TRUE, Label, Node, Test
 from sidecar.diagram.presupposition import presupposed
-from sidecar.diagram.questions import YES_NO
+from sidecar.diagram.questions import YES_NO, RuleHolds
 from sidecar.review.aligned_diagrams import Joined, Scope
-from sidecar.review.conditions import Condition, Outcomes, branches_of, outcomes_of
+from sidecar.review.conditions import Condition, Outcomes, RowOf, branches_of, outcomes_of
 from sidecar.review.example import Example
 from sidecar.review.formulas import FALSE as NO
 from sidecar.review.formulas import TRUE as YES
@@ -26,6 +26,7 @@ class Regions:
         self.trees: Trees = joined.trees
         self.states = joined.states(scope)
         self.scope = scope
+        self._named = joined.named
         self._simpler: dict[tuple[int, int], Node] = {}
         self._known_regions: dict[tuple[int, frozenset[tuple[int, Outcomes]]], Node] = {}
         self._known_ways: dict[int, tuple[tuple[Outcomes, Node], ...]] = {}
@@ -46,17 +47,43 @@ class Regions:
         """Return the states outside a region."""
         return self.trees.choose(region, FALSE, TRUE)
 
-    def is_empty(self, *regions: Node, where: Iterable[Condition] = ()) -> bool:
+    def is_empty(self, *regions: Node, where: Collection[Condition] = ()) -> bool:
         """Tell whether no state that can be is in all of these regions and meets all conditions.
 
         The solver joins them at less cost than trees do.
         """
         return self.conflict(*regions, where=where) is not None
 
-    def conflict(self, *regions: Node, where: Iterable[Condition]) -> frozenset[Condition] | None:
-        """Return conditions that no state in all of these regions meets; None where one does."""
+    def are_alike(self, one: Node, other: Node) -> bool:
+        """Tell whether two regions hold the same states that can be."""
+        if one is other:
+            return True
+        return self.is_empty(self.minus(one, other)) and self.is_empty(self.minus(other, one))
+
+    def conflict(self, *regions: Node, where: Collection[Condition]) -> frozenset[Condition] | None:
+        """Return conditions that no state in all of these regions meets; None where one does.
+
+        Those about names are never among them.
+        """
         self.states.tidy()
-        return self.states.conflict(where, map(self._leads, regions))
+        named = [each for each in where if self._root(each) is not None]
+        plain = where if not named else [each for each in where if self._root(each) is None]
+        return self.states.conflict(
+            plain, [*map(self._leads, regions), *(self._leads(self._holds(e)) for e in named)]
+        )
+
+    def _root(self, condition: Condition) -> Node | None:
+        """Return where the rule holds whose name a condition is about; None of any other."""
+        if isinstance(condition, RowOf) or not isinstance(condition.test.question, RuleHolds):
+            return None
+        return self._named[self.scope, condition.test.question]
+
+    def _holds(self, condition: Condition) -> Node:
+        """Return where a condition about a name holds."""
+        root = self._root(condition)
+        assert root is not None  # noqa: S101 - of such conditions only
+        yes = isinstance(condition, Outcomes) and condition.labelled == (True,)
+        return root if yes else self.outside(root)
 
     def cubes(
         self, region: Node, *beside: Node, where: Collection[Condition] = ()
@@ -103,7 +130,7 @@ class Regions:
                 if place is None or place in cube or place in found:
                     continue
                 denied = Outcomes(test, YES_NO, frozenset({YES_NO.index(False)}))
-                if not self.states.possible([*cube.values(), denied]):
+                if self.is_empty(where=[*cube.values(), denied]):
                     found.add(place)
         return sorted(found, reverse=True)
 
@@ -178,7 +205,15 @@ class Regions:
             self._leading = {TRUE.number: YES, FALSE.number: NO, FAULT.number: NO}
         known = self._leading.get(node.number)
         if known is None:
-            ways = [(answered, self._leads(branch)) for answered, branch in self._ways(node)]
+            ways = [
+                (
+                    answered
+                    if self._root(answered) is None
+                    else self._leads(self._holds(answered)),
+                    self._leads(branch),
+                )
+                for answered, branch in self._ways(node)
+            ]
             known = self._leading[node.number] = self.states.leading(ways)
         return known
 

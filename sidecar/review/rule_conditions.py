@@ -9,7 +9,7 @@ from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Node
 from sidecar.engine.policy import Policy
 from sidecar.review.aligned_diagrams import Joined
-from sidecar.review.condition_cover import MOST_NODES, Covering, UnlistableError
+from sidecar.review.condition_cover import MOST_NODES, Covering
 
 Clauses = tuple[tuple[str, ...], ...]
 
@@ -36,7 +36,7 @@ def rule_conditions(policy: Policy) -> Iterator[RuleCondition]:
     """
     joined = Joined(policy)
     for scope in joined.scopes():
-        covering = _FactCovering(joined, scope)
+        covering = Covering(joined, scope)
         found: dict[Place, dict[str, list[Node]]] = {}
         for each in joined.explored(0, scope):
             root = each.root if each.file else None
@@ -54,13 +54,6 @@ Place = tuple[str, int, int]
 """A file, a line and a column."""
 
 
-class _FactCovering(Covering):
-    """Conditions that speak of no rules: a rule would be explained by itself."""
-
-    def _dividing(self, *_: object) -> None:
-        return None
-
-
 def _clauses(joined: Joined, covering: Covering, roots: Sequence[Node]) -> Clauses | None:
     """Return the conditions under which one of some diagrams holds, None if they are too many."""
     try:
@@ -68,7 +61,9 @@ def _clauses(joined: Joined, covering: Covering, roots: Sequence[Node]) -> Claus
             region = FALSE
             for root in roots:
                 region = joined.trees.either(region, root)
-            conditions = () if region is FALSE else covering.cover(region)
-    except (TooLargeError, UnlistableError):
+            if region is FALSE:
+                return ()
+            listing = covering.told(region)
+    except TooLargeError:
         return None
-    return tuple(tuple(map(str, covering.words(each))) for each in conditions)
+    return None if listing.unlisted else listing.texts

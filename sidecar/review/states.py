@@ -16,6 +16,7 @@ from sidecar.diagram.questions import (
     NumberOf,
     Order,
     Present,
+    RuleHolds,
     Same,
     TextOf,
     ValueOf,
@@ -70,6 +71,8 @@ class SymbolicState:
             case TextOf(path) | ValueOf(path):
                 value = facts.comparable(path)
                 return all_of([value.present, self._values(path, value.value[0], answered)])
+            case RuleHolds(name):
+                raise LookupError(f"`{name}` is no question about facts")
             case Order(left, right) | Same(left, right):
                 one, other = facts.comparable(left), facts.comparable(right)
                 outcome = (
@@ -165,20 +168,25 @@ class States:
             self._known[key] = self._conflict(*key)
         return self._known[key]
 
-    def leading(self, ways: Sequence[tuple[Outcomes, Term]]) -> Term:
+    def leading(self, ways: Sequence[tuple[Outcomes | Term, Term]]) -> Term:
         """Return that a node leads to yes: by one of its answers, and a branch that does.
 
         Args:
             ways: The answers of the node, each with the same of the branch that it takes; of the
-                leaves that is `TRUE` or `FALSE`.
+                leaves that is `TRUE` or `FALSE`. Of a node that tests a name the answer is a node
+                as well, that leads to yes where the rule of this name holds, or does not hold.
         """
-        formula = any_of(all_of([self._assume(each), branch]) for each, branch in ways)
+        formula = any_of(
+            all_of([self._assume(each) if isinstance(each, Outcomes) else each, branch])
+            for each, branch in ways
+        )
         if formula in {TRUE, FALSE}:
             return formula
         name = self._names.get(formula)
         if name is None:
             name = self._names[formula] = f"node.{len(self._names)}"
-            self._nodes[name] = (formula, tuple(branch for _, branch in ways))
+            named = (term for way in ways for term in way if not isinstance(term, Outcomes))
+            self._nodes[name] = (formula, tuple(named))
         return name
 
     def tidy(self) -> None:

@@ -20,7 +20,7 @@ from sidecar.diagram.paths import (
     Path,
     within,
 )
-from sidecar.diagram.questions import Includes, Order, Question, Same, Tested, facts_of
+from sidecar.diagram.questions import Includes, Order, Question, RuleHolds, Same, Tested, facts_of
 from sidecar.review.schema_union import Declared, Union
 from sidecar.schema import EntityType
 
@@ -103,6 +103,8 @@ class UnionPaths:
                 return type(question)(self._path(left), self._path(right))
             case Includes(members, value):
                 return Includes(self._path(members), self._operand(value))
+            case RuleHolds(name, operands):
+                return RuleHolds(name, tuple(map(self._operand, operands)))
             case _:
                 return replace_fields(question, path=self._path(question.path))
 

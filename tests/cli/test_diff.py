@@ -172,7 +172,8 @@ def test_a_new_role_is_one_that_the_old_pack_did_not_know(checkout: Path) -> Non
     changes = [each for each in json.loads(result.stdout)["changes"] if not each["reason"]]
     seen = [change for change in changes if "logs.view" in change["actions"]]
     assert [change["what"] for change in seen] == ["allowed"]
-    assert any("auditor" in clause for clause in seen[0]["when"][0])
+    clauses = [(clause["names"], clause["holds"]) for clause in seen[0]["when"][0]]
+    assert clauses == [(["auditor"], True), (["support"], False)]
     assert all(change["what"] == "allowed" for change in changes)
 
 

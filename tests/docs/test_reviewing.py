@@ -79,7 +79,7 @@ def test_each_edit_is_seen_at_once(checkout: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(checkout)
 
     for edit, words in (
-        ("widened", ["credentials.view", "role is support"]),
+        ("widened", ["credentials.view", "user has role support"]),
         ("dropped", ["plan_holds(account) now also holds", "contract is not annual"]),
         ("moved", ["plan_holds(account) no longer holds", "exactly 750 USD"]),
     ):

@@ -288,7 +288,7 @@ def test_reviewers_see_all_of_it(places: tuple[Path, Path]) -> None:
         "proved  nothing closed is tidied",
     )
     assert "  read  yes    yes     -\n" in listed.output
-    assert "or when folder.parent.parent.parent.owner is user\n" in listed.output
+    assert "or when user has role owner on folder.parent\n" in listed.output
 
 
 @pytest.fixture
@@ -309,9 +309,9 @@ def shallow(places: tuple[Path, Path], tmp_path: Path) -> Path:
 def test_the_matrix_counts_nobody_into_a_role_whose_rule_fails(shallow: Path) -> None:
     listed = CliRunner().invoke(main, ["matrix", "--policies", str(shallow)])
 
-    assert "  tidy  [1]    -       [1]\n" in listed.output
-    deep_enough = "folder.owner is user\n   and folder.parent.parent is missing\n"
-    assert f"owner:\n  when {deep_enough}" in listed.output
+    assert "  tidy  =      =       [1]\n" in listed.output
+    not_too_deep = "folder.owner is user\n   and not `data_error`\n"
+    assert f"owner, with all of reader:\n  when {not_too_deep}" in listed.output
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ TOLD = {
             "subject": "user",
             "resource": "account",
             "columns": [
-                {"name": HOSTILE, "above": ["owner"], "held": [["the user has the role"]]},
-                {"name": "no role", "above": [], "held": []},
+                {"name": HOSTILE, "held": [["the user has the role"]]},
+                {"name": "no role", "held": []},
             ],
             "actions": [
                 {"name": "numbers.view", "cells": [{"kind": "yes"}, {"kind": "no"}]},

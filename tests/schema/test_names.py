@@ -208,8 +208,8 @@ def test_matrix_and_differences_show_such_names(pack: Path, tmp_path: Path) -> N
     assert '  "say \\"hi\\"\\\\now"' in matrix.stdout
     assert "  GET " in matrix.stdout
     assert "newly allowed: get on resource, for user\n" in changed.stdout
-    assert "user.role is viewer\n" in changed.stdout
-    assert "user.role is Viewer\n" in changed.stdout
+    assert "user has role viewer on resource\n" in changed.stdout
+    assert "user has role Viewer on resource\n" in changed.stdout
 
 
 PATHS: list[tuple[FactPath, str]] = [

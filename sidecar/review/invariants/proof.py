@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sidecar.compiler.pack import read_texts
 from sidecar.diagram.diagram import TooLargeError
-from sidecar.diagram.nodes import FALSE, LEAVES, TRUE, Node
+from sidecar.diagram.nodes import LEAVES, TRUE, Node
 from sidecar.engine.policy import Policy
 from sidecar.errors import InvalidPackError
 from sidecar.review.aligned_diagrams import Joined, UncompiledError, uncompiled
@@ -21,7 +21,11 @@ from sidecar.review.invariants.loader import (
     Target,
     read_invariants,
 )
+from sidecar.review.invariants.regions import ByFacts, ByName
+from sidecar.review.invariants.regions import failing as failing_states
+from sidecar.review.invariants.regions import meant as meant_states
 from sidecar.review.invariants.rules import Probes, probes_of, translated
+from sidecar.review.named_rules import UnnamedError
 from sidecar.review.pack_revisions import PackPlace
 from sidecar.schema import Schema
 
@@ -102,28 +106,31 @@ class _Proving:
 
     def verdict(self, number: int, invariant: Invariant) -> Verdict:
         """Look for a state in which an invariant fails."""
-        together: dict[tuple[str, str, int], tuple[Node, list[Target]]] = {}
+        together: dict[tuple[str, str, int], tuple[Node, Node | None, list[Target]]] = {}
         uncompiled_ones: list[UncompiledError] = []
         too_large: list[str] = []
         unmet = True
         for target in invariant.targets:
             try:
                 with self._joined.trees.bounded(MOST_NODES):
-                    meant = self._meant(number, invariant, target)
+                    by_facts = ByFacts(self._joined, self._probes, target)
+                    meant = meant_states(by_facts, number, invariant)
                     unmet = unmet and self._is_empty(target, meant)
-                    failing = self._failing(invariant, target, meant)
+                    failing = failing_states(by_facts, invariant, meant)
+                    named = self._named(number, invariant, target)
             except UncompiledError as error:
-                uncompiled_ones.append(error)
+                if not self._is_denied(number, invariant, target):
+                    uncompiled_ones.append(error)
                 continue
             except TooLargeError as error:
                 too_large.append(f"`{target.action}` on a `{target.resource}`: {error}")
                 continue
             key = (target.subject, target.resource, failing.number)
-            together.setdefault(key, (failing, []))[1].append(target)
+            together.setdefault(key, (failing, named, []))[2].append(target)
         found = [
             counterexample
-            for failing, alike in together.values()
-            for counterexample in self._counterexample(failing, alike)
+            for failing, named, alike in together.values()
+            for counterexample in self._counterexample(failing, named, alike)
         ]
         unproved = (*uncompiled(uncompiled_ones), *too_large)
         return Verdict(
@@ -138,58 +145,34 @@ class _Proving:
             return region is not TRUE
         return self._covering(target).regions.is_empty(region)
 
-    def _meant(self, number: int, invariant: Invariant, target: Target) -> Node:
-        """Return the states that an invariant speaks of, for one kind of request.
+    def _is_denied(self, number: int, invariant: Invariant, target: Target) -> bool:
+        """Tell whether what must not be allowed is denied for certain, whatever Oso is asked."""
+        if invariant.always or invariant.reason is not None:
+            return False
+        try:
+            meant = meant_states(ByFacts(self._joined, self._probes, target), number, invariant)
+            scope = (target.subject, target.resource)
+            at_most = self._joined.allowed_at_most(0, scope, target.action)
+        except (UncompiledError, TooLargeError):
+            return False
+        return self._covering(target).regions.is_empty(at_most, meant)
 
-        A condition that fails leaves its states in: nothing is proved by what nobody can tell.
-        """
-        trees = self._joined.trees
-        meant = TRUE
-        for kind, wanted, count in (
-            ("when", True, len(invariant.when)),
-            ("unless", False, len(invariant.unless)),
-        ):
-            for place in range(count):
-                condition = self._condition((number, kind, place), target)
-                holds = trees.settle(condition, TRUE if wanted else FALSE)
-                meant = trees.choose(holds, *((meant, FALSE) if wanted else (FALSE, meant)))
-        return meant
+    def _named(self, number: int, invariant: Invariant, target: Target) -> Node | None:
+        """Return the states in which an invariant fails by the names of rules, as far as known."""
+        by_name = ByName(self._covering(target).rules, self._joined, self._probes, target)
+        try:
+            return failing_states(by_name, invariant, meant_states(by_name, number, invariant))
+        except (UnnamedError, TooLargeError):  # it is told by facts
+            return None
 
-    def _failing(self, invariant: Invariant, target: Target, meant: Node) -> Node:
-        """Return the states of those that are meant in which an invariant fails."""
-        joined, trees = self._joined, self._joined.trees
-        scope = (target.subject, target.resource)
-        if invariant.reason is not None:
-            answer = joined.forbidden(0, scope, target.action, invariant.reason)
-            answer = trees.settle(answer, FALSE)  # a prohibition that fails tells no reason
-        elif invariant.obligation is not None:
-            answer = joined.obliged(0, scope, target.action, invariant.obligation)
-            if invariant.always:  # an obligation comes with an allow
-                meant = trees.choose(joined.allowed(0, scope, target.action), meant, FALSE)
-        else:
-            answer = joined.allowed(0, scope, target.action)
-            if invariant.always:  # what does not exist is denied by no rule of the policy
-                meant = joined.satisfying_always_on_rules(0, scope, target.action, meant)
-        trees.scope = scope
-        failing = trees.choose(answer, *((FALSE, meant) if invariant.always else (meant, FALSE)))
-        if invariant.reason is None:
-            failing = joined.granting(scope, target.action, failing)
-        return failing
-
-    def _condition(self, key: tuple[int, str, int], target: Target) -> Node:
-        name = self._probes.conditions[key]
-        scope = (target.subject, target.resource)
-        root = self._policy.probes.get((name, *scope, target.action), FALSE)
-        if root is None:
-            raise UncompiledError(target.action, target.resource, "a condition of it")
-        return self._joined.take(0, root, scope)
-
-    def _counterexample(self, failing: Node, alike: Sequence[Target]) -> Iterator[Counterexample]:
+    def _counterexample(
+        self, failing: Node, named: Node | None, alike: Sequence[Target]
+    ) -> Iterator[Counterexample]:
         target = alike[0]
         if self._is_empty(target, failing):
             return
         covering = self._covering(target)
-        listing = covering.listed(failing)
+        listing = covering.listed(failing, named)
         example = next(filter(None, covering.examples(listing, failing)), None)
         yield Counterexample(
             target=target,

@@ -9,7 +9,7 @@ from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, TRUE, Node
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, Scope
-from sidecar.review.condition_cover import MOST_NODES, Covering, UnlistableError
+from sidecar.review.condition_cover import MOST_NODES, Covering
 from sidecar.review.diff import GIVEN, WITHHELD, Change, Differences
 from sidecar.review.example_text import lines_of
 from sidecar.review.matrix import ANYBODY, NO_ROLE
@@ -87,7 +87,6 @@ class Access:
         self._joined: Joined = found.joined
         self._probes = probes
         self._places = places
-        self._coverings: dict[Scope, Covering] = {}
         self._columns: dict[tuple[int, Scope], tuple[Column, ...]] = {}
 
     def changes(self) -> tuple[AccessChange, ...]:
@@ -121,13 +120,7 @@ class Access:
 
     def _change(self, change: Change, column: Column, actions: tuple[str, ...]) -> AccessChange:
         covering = self._cover(change.scope)
-        unlisted = ""
-        conditions: tuple[tuple[str, ...], ...] = ()
-        try:
-            covered = covering.cover(change.region, self._care(change, column, actions[0]))
-            conditions = tuple(map(covering.words, covered))
-        except UnlistableError as error:
-            unlisted = str(error)
+        listing = covering.told(change.listing.told, self._care(change, column, actions[0]))
         example = next(filter(None, change.examples), None)
         schema = self._joined.schema
         return AccessChange(
@@ -137,8 +130,8 @@ class Access:
             subject=change.subject,
             resource=change.resource,
             actions=actions,
-            conditions=conditions,
-            unlisted=unlisted,
+            conditions=listing.texts,
+            unlisted=listing.unlisted,
             places=self._places(change.scope, actions),
             example=() if example is None else tuple(lines_of(example, actions[0], schema)),
         )
@@ -151,10 +144,7 @@ class Access:
         return self._joined.satisfying_always_on_rules(side, change.scope, action, column.region)
 
     def _cover(self, scope: Scope) -> Covering:
-        if scope not in self._coverings:
-            rules = frozenset(each.rule.partition("(")[0] for each in self._found.rules)
-            self._coverings[scope] = Covering(self._joined, scope, changed=rules)
-        return self._coverings[scope]
+        return self._found.coverings[scope]
 
     def _of(self, change: Change, side: int) -> tuple[Column, ...]:
         """Return the roles of one pack for a pair of types; `ANYBODY` where they cannot be told."""

@@ -152,7 +152,7 @@ def _result(
         actions=tuple(
             f"{action} on {each.target.resource}" for each in found for action in each.actions
         ),
-        conditions=found[0].listing.clauses if found else (),
+        conditions=found[0].listing.texts if found else (),
         lines=found[0].lines if found else (),
         unproved=proved.unproved,
     )

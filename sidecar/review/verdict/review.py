@@ -11,8 +11,10 @@ from sidecar.compiler.pack import read_texts
 from sidecar.decision_log.hashing import Hashing
 from sidecar.errors import InvalidDocumentsError, InvalidPackError, InvalidSnapshotError, Problem
 from sidecar.review.aligned_diagrams import Scope
+from sidecar.review.clauses import texts_of
 from sidecar.review.declaration_diff import declarations
 from sidecar.review.diff import ALLOWED, DENIED, OBLIGED, RELEASED, Differences, differences
+from sidecar.review.named_rules import OBLIGATION, REASON, ROLE
 from sidecar.review.pack_revisions import Compiled, PackPlace, load_pair
 from sidecar.review.replay import Replay, replay
 from sidecar.review.solver import load_solver
@@ -40,6 +42,9 @@ from sidecar.review.verdict.slips import try_slips
 MOST_MUTANTS = 40
 _MOST_PLACES = 3
 """Edits that are named as the cause of one change."""
+
+_RULES = {ROLE: "has_role", REASON: "forbid", OBLIGATION: "oblige"}
+"""The rules in which roles, reasons and obligations are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +208,12 @@ class _Reviewing:
         return tuple(
             HelperChange(
                 rule=each.rule,
-                gained=each.gained,
-                lost=each.lost,
-                places=self._edits.of_rule(each.rule.partition("(")[0]),
+                gained=texts_of(each.gained),
+                lost=texts_of(each.lost),
+                places=self._edits.of_rule(_RULES.get(each.kind, each.rule.partition("(")[0])),
             )
             for each in found.rules
+            if not each.follows
         )
 
     def _people(self, compiled: Compiled, probes: RoleProbes, found: Differences) -> Holders | None:
