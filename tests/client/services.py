@@ -39,11 +39,15 @@ RESOURCE = "account:{account}"
 class Services:
     """One service of each framework; what is asked of them by HTTP."""
 
-    def __init__(self, url: str, seconds: float) -> None:
+    def __init__(
+        self, url: str, seconds: float, clients: tuple[Client, AsyncClient] | None = None
+    ) -> None:
         self.ran: list[str] = []
         """The accounts of the views that ran."""
-        self.blocking = Client(url, seconds=seconds, token="ours")  # noqa: S106  of nobody
-        self.asynchronous = AsyncClient(url, seconds=seconds, token="ours")  # noqa: S106
+        self.blocking, self.asynchronous = clients or (
+            Client(url, seconds=seconds, token="ours"),  # noqa: S106  of nobody
+            AsyncClient(url, seconds=seconds, token="ours"),  # noqa: S106
+        )
         self.ports: dict[str, int] = {}
         self.is_asked = threading.Event()
         """Whether the sidecar has received the request that blocks the event loop."""
@@ -175,14 +179,17 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def running(url: str, seconds: float) -> Iterator[Services]:
+def running(
+    url: str, seconds: float, clients: tuple[Client, AsyncClient] | None = None
+) -> Iterator[Services]:
     """Run the services until the block ends.
 
     Args:
         url: Of the sidecar.
         seconds: How long a call of it may take.
+        clients: In place of those for the URL.
     """
-    services = Services(url, seconds)
+    services = Services(url, seconds, clients)
     with ExitStack() as stack:
         stack.enter_context(services.blocking)
         flask = make_server("127.0.0.1", 0, services.flask(), threaded=True, request_handler=_Quiet)

@@ -29,6 +29,7 @@ from sidecar.client import (
     Revisions,
     StrictClient,
     UnavailableError,
+    calls,
     posts,
     responses,
     writer_position,
@@ -40,6 +41,7 @@ from tests.client.scripted import (
     DENY,
     OBLIGED,
     REVISIONS,
+    Piece,
     Scripted,
     StartServer,
     chunked,
@@ -249,6 +251,18 @@ def test_a_response_that_is_read_after_the_deadline_is_a_denial(
         decisions = client.authorize_all([question])
 
     assert [decision.unavailable for decision in decisions] == [True]
+    assert ask(start_server(respond(ALLOW)), seconds=0.3).unavailable
+
+
+def test_a_decision_that_is_made_after_the_deadline_is_a_denial(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(response: object, fulfils: frozenset[str]) -> Decision:
+        time.sleep(0.4)
+        return responses.read_decision(response, fulfils)
+
+    monkeypatch.setattr(calls, "read_decision", slow)
+
     assert ask(start_server(respond(ALLOW)), seconds=0.3).unavailable
 
 
@@ -463,12 +477,20 @@ def test_a_connection_that_the_server_closes_on_a_request_is_replaced_once(
     assert (len(server.requests), server.connections) == (3, 2)
 
 
-@pytest.mark.parametrize("pause", [(), (0.05,)], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        (respond(DENY) + respond(ALLOW),),
+        (respond(DENY), respond(ALLOW)),
+        (respond(DENY), 0.05, respond(ALLOW)),
+    ],
+    ids=["with it", "at once", "later"],
+)
 def test_a_surplus_response_answers_no_other_request(
-    start_server: StartServer, pause: tuple[float, ...]
+    start_server: StartServer, script: tuple[Piece, ...]
 ) -> None:
     """The second response to one request must not be taken for the response to the next."""
-    server = start_server(respond(DENY), *pause, respond(ALLOW))
+    server = start_server(*script)
 
     with Client(server.url) as client:
         decisions = []

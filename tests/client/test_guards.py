@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,29 @@ def test_no_view_runs_if_the_event_loop_is_blocked_beyond_the_deadline(
 
 def test_no_view_runs_without_a_sidecar() -> None:
     with running("http://127.0.0.1:1", seconds=PATIENCE) as services:
+        statuses = [services.get(framework)[0] for framework in FRAMEWORKS]
+
+        assert statuses == [503] * len(FRAMEWORKS)
+        assert services.ran == []
+
+
+class Odd:
+    """Has the truth value of an allow, and is none: a mock, or a call that is not awaited."""
+
+
+class OddClient(Client):
+    def authorize(self, *_: object, **__: object) -> Any:  # noqa: ANN401  that is the point
+        return Odd()
+
+
+class OddAsyncClient(AsyncClient):
+    async def authorize(self, *_: object, **__: object) -> Any:  # type: ignore[override]  # noqa: ANN401
+        return Odd()
+
+
+def test_no_view_runs_on_an_object_that_is_no_decision() -> None:
+    clients = OddClient("http://127.0.0.1:1"), OddAsyncClient("http://127.0.0.1:1")
+    with running("", SECONDS, clients) as services:
         statuses = [services.get(framework)[0] for framework in FRAMEWORKS]
 
         assert statuses == [503] * len(FRAMEWORKS)
