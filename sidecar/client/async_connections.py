@@ -239,7 +239,8 @@ class _Connection(asyncio.Protocol):
             if isinstance(event, h11.Response):
                 self._head = event
                 check_framing(_fields(event))
-                if self._head_bytes.lower().count(b"\ncontent-length:") > 1:  # h11 joins equal ones
+                raw = self._head_bytes.partition(b"\r\n\r\n")[0]  # h11 joins equal lengths
+                if raw.lower().count(b"\ncontent-length:") > 1:
                     raise HTTPException("the end of the response is ambiguous")
             elif isinstance(event, h11.Data):
                 self._body += event.data
