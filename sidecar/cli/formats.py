@@ -62,8 +62,3 @@ def in_line_of_markdown(clauses: Sequence[object]) -> str:
 def in_cell(text: str) -> str:
     """Return a text for a cell of a Markdown table."""
     return text.replace("|", "\\|")
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, as ``1 action`` and ``2 actions``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

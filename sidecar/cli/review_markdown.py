@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sidecar.cli.review_sections import Section, sections
-from sidecar.cli.review_words import TITLES, summary
 from sidecar.review.verdict import Review
+from sidecar.review.verdict.sections import Section, sections
+from sidecar.review.verdict.words import TITLES, summary
 
 _MOST_ENTRIES = 25
 """Entries of one section: a comment of GitHub has 65,536 characters at most."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from sidecar.cli.review_words import first_of
 from sidecar.review.verdict import Review
 from sidecar.review.verdict.model import Edit, Place
+from sidecar.review.verdict.words import first_of
 
 _RULES = {
     "cannot-tell": ("error", "Something could not be compared or proved."),

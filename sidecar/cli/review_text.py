@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
-from sidecar.cli.review_sections import Entry, sections
-from sidecar.cli.review_words import TITLES, summary
 from sidecar.review.verdict import Review
+from sidecar.review.verdict.sections import Entry, sections
+from sidecar.review.verdict.words import TITLES, summary
 
 MOST_LINES = 60
 

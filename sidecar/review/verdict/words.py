@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sidecar.cli.formats import counted
 from sidecar.review.line_decision import Effect as LineEffect
 from sidecar.review.matrix import ANYBODY, NO_ROLE
 from sidecar.review.verdict.model import AccessChange, Effect, Holder, Holders, Review, Verdict
@@ -29,6 +28,11 @@ _MOST_ACTIONS = 8
 _MOST_CONDITIONS = 2
 _MOST_PEOPLE = 5
 _MOST_CHANGES = 5
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, as ``1 action`` and ``2 actions``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def headline(verdict: Verdict) -> str:

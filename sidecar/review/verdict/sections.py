@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sidecar.cli.formats import counted
-from sidecar.cli.review_words import (
+from sidecar.review.verdict.model import InvariantResult, Review
+from sidecar.review.verdict.words import (
     by_role,
+    counted,
     first_of,
     gained_or_lost,
     people_of,
     replay_lines,
     when,
 )
-from sidecar.review.verdict.model import InvariantResult, Review
 
 _MOST_FAILING = 4
 """Actions that are named for which an invariant fails."""
