@@ -19,7 +19,7 @@ from sidecar.server.page_server import serve_page
     show_default=True,
     help="HOST:PORT or unix:PATH; beyond this machine it needs --admin-tokens.",
 )
-@setting_options((*PACK_OR_BUNDLE, "admin_tokens", "certificate", "key"))
+@setting_options((*PACK_OR_BUNDLE, "admin_tokens", "certificate", "key", "compare_root"))
 def page(listen: str, **given: object) -> None:
     """Serve a web page that shows what a policy decides and why, until a signal stops it.
 

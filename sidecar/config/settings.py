@@ -78,6 +78,10 @@ class Settings:
     admin_tokens: Path | None = None
     """The file of bearer tokens that are accepted there; None if no token is needed."""
 
+    compare_root: Path | None = None
+    """The directory below which the web page may read packs and revisions, to compare the policy
+    in use with them; None for none."""
+
     jwks: Path | None = None
     """The file of the public keys that verify the tokens of a gateway's clients."""
 

@@ -70,6 +70,11 @@ FORMS: Mapping[str, Form] = {
     "admin_tokens": Form(
         "FILE", Path, "Accepted bearer tokens at the address of `--admin`, as in `--tokens`."
     ),
+    "compare_root": Form(
+        "DIR",
+        Path,
+        "Below it the web page reads packs and revisions to compare with.  [default: nowhere]",
+    ),
     "jwks": Form("FILE", Path, "Public keys (JWKS) for the tokens of a gateway's clients."),
     "allow_anonymous": Form(
         "WORDS",

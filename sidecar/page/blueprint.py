@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from sidecar.errors import InvalidRequestError, SidecarError, SnapshotUnavailableError
-from sidecar.page import ask, completion, health, matrix, people
+from sidecar.page import ask, compare, completion, health, matrix, people
 from sidecar.page.context import Page
 from sidecar.page.security import check_origin, protect
 
@@ -22,6 +22,7 @@ _SHOWN = (
     ("page.matrix", "Matrix"),
     ("page.ask", "Ask"),
     ("page.people", "People"),
+    ("page.compare", "Compare"),
     ("page.health", "Health"),
 )
 """The pages, in the order of the navigation."""
@@ -48,7 +49,7 @@ def create_pages(page: Page) -> Blueprint:
         """Go to the first page."""
         return redirect(url_for("page.health"), 303)
 
-    for each in (matrix, ask, people, completion, health):
+    for each in (matrix, ask, people, completion, compare, health):
         each.add(views, page)
 
     @views.route(f"{PREFIX}/<path:_rest>", methods=["GET", "POST"])

@@ -16,11 +16,15 @@ from sidecar.engine.policy import Policy
 from sidecar.facts import Facts
 from sidecar.facts.store.snapshot import StoredSnapshot
 from sidecar.model import Request
+from sidecar.page.packs import Other, PackFolder
 from sidecar.page.tasks import Pending, Result, Task, Tasks, missing
 from sidecar.reload import Pair
 
 CHANGES_SECONDS = 60.0
 """How long the nearest changes are shown before they are searched anew: they depend on the time."""
+
+COMPARED_SECONDS = 600.0
+"""How long a verdict is shown before it is made anew: the files of another policy can change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class Reviewer:
     fixtures: Path
     data: Path | None
     """The directory of the facts; None where they are in a store."""
+    folder: PackFolder | None = None
+    """Where packs may be read that the policy in use is compared with; None for nowhere."""
     tasks: Tasks = field(default_factory=Tasks)
 
     def explain(self, asked: Request, pair: Pair, moment: datetime, at: str) -> Result | Pending:
@@ -60,6 +66,19 @@ class Reviewer:
         task = partial(self._task, "matrix", {"revision": policy.revision}, None)
         return self.tasks.result(("matrix", policy.revision), task)
 
+    def compare(self, pair: Pair, other: Other) -> Result | Pending:
+        """Return the verdict on another policy in the place of the one in use.
+
+        Raises:
+            TaskFailedError: There is no result.
+        """
+        arguments: Mapping[str, bytes | str] = {
+            "revision": pair.policy.revision,
+            "other": pickle.dumps(other),
+        }
+        task = partial(self._task, "compare", arguments, pair.snapshot)
+        return self.tasks.result(("compare", pair.policy.revision, other), task, COMPARED_SECONDS)
+
     def _task(
         self, name: str, arguments: Mapping[str, bytes | str], snapshot: Facts | None
     ) -> Task:
@@ -84,8 +103,10 @@ def reviewer_of(settings: Settings) -> Reviewer | str:
     lacking = missing()
     if lacking:
         return lacking
+    root = settings.compare_root
     return Reviewer(
         policies=settings.policies.absolute(),
         fixtures=settings.fixtures.absolute(),
         data=None if isinstance(settings.data, str) else settings.mount().absolute(),
+        folder=None if root is None else PackFolder(root.absolute()),
     )

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Condition, Thread
 from typing import Any
 
@@ -24,7 +25,7 @@ import msgspec
 
 from sidecar.errors import SidecarError
 
-SECONDS = 120.0
+SECONDS = 300.0
 """How long one task may take; it is killed then."""
 
 MEMORY_BYTES = 4 << 30
@@ -162,16 +163,19 @@ def run_in_process(task: Task) -> Result:
         "LC_ALL": "C.UTF-8",
     }
     try:
-        done = subprocess.run(  # noqa: S603  our own interpreter and module
-            [sys.executable, "-c", _MODULE],
-            input=pickle.dumps(task),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            timeout=SECONDS,
-            check=False,
-            process_group=0,
-        )
+        # An empty directory: no name that a person has typed is a file there.
+        with TemporaryDirectory(prefix="sidecar-page-") as empty:
+            done = subprocess.run(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-c", _MODULE],
+                input=pickle.dumps(task),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd=empty,
+                timeout=SECONDS,
+                check=False,
+                process_group=0,
+            )
     except subprocess.TimeoutExpired as error:
         raise TaskFailedError(f"it took longer than {SECONDS:.0f} s and was ended") from error
     except OSError as error:

@@ -84,7 +84,12 @@ class AdminPages:
             return Counts(decided[DECISIONS], decided[REASONS], totals.counted()[RELOADS])
 
         return Page(
-            pairs=AdminPairs(self.reloading, self.counters, settings.reload_seconds),
+            pairs=AdminPairs(
+                self.reloading,
+                self.counters,
+                settings.reload_seconds,
+                in_use=lambda: self.health().revisions,
+            ),
             clock=lambda: datetime.now(UTC),  # noqa: TID251  the wiring reads the clock
             has_tokens=access.asks,
             reviewer=reviewer_of(settings),

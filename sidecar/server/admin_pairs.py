@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Callable
 from threading import Lock
 
 from sidecar.facts import Facts
 from sidecar.metrics import Counters
+from sidecar.model import Revisions
 from sidecar.reload import Pair, Reloading, State, StoredReloading
 
 
@@ -18,7 +19,11 @@ class AdminPairs:
     """
 
     def __init__(
-        self, reloading: Reloading | StoredReloading, counters: Counters, seconds: float
+        self,
+        reloading: Reloading | StoredReloading,
+        counters: Counters,
+        seconds: float,
+        in_use: Callable[[], Revisions | None],
     ) -> None:
         """Prepare to follow.
 
@@ -26,10 +31,12 @@ class AdminPairs:
             reloading: That of the workers, which the master has prepared.
             counters: Those of the master. What this process reads is not counted.
             seconds: Between two checks of the files.
+            in_use: Returns the revisions that the workers answer from; None before there are any.
         """
         self._reloading = reloading
         self._counters = counters
         self._seconds = seconds
+        self._in_use = in_use
         self._lock = Lock()
         self._is_begun = False
 
@@ -57,13 +64,9 @@ class AdminPairs:
                 return
             self._counters.begin(None)
             reloading = self._reloading
-            if isinstance(reloading, StoredReloading):
+            pair = reloading.state().pair
+            # The pair of the master is as old as the sidecar; often it is still in use.
+            if pair is None or pair.revisions() != self._in_use():
                 reloading.begin()
-            else:
-                # The pair of the master is as old as the sidecar; often the files are the same.
-                reloading.look()
-                pair = reloading.state().pair
-                if pair is None or reloading.age(pair.snapshot) == inf:
-                    reloading.begin()
             reloading.start(self._seconds)
             self._is_begun = True

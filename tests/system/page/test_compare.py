@@ -1,0 +1,81 @@
+"""Comparing in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.admin import ADMIN
+from tests.e2e.running import Sidecar, copy_pack, serving
+from tests.system.page.visits import ON, SCRIPTS, address_of, inspect, visiting
+
+LATE = 300_000
+"""Milliseconds for a verdict, on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def comparing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """Run a sidecar that may compare with a pack beside its own."""
+    root = copy_pack(tmp_path_factory.mktemp("compare") / "root")
+    narrow = root / "packs" / "narrow"
+    narrow.mkdir(parents=True)
+    file = copy_pack(narrow) / "policies" / "account.polar"
+    file.write_text(file.read_text().replace('  "numbers.edit" if "developer";', ""))
+    with serving(root, *ADMIN, "--compare-root", "packs", workers=1) as running:
+        yield running
+
+
+@pytest.mark.parametrize("scripts", SCRIPTS)
+def test_an_edited_text_gets_a_verdict_and_is_not_served(
+    browser: Browser, comparing: Sidecar, scripts: str
+) -> None:
+    files = {file: file.read_bytes() for file in comparing.root.rglob("*.polar")}
+    with visiting(browser, address_of(comparing), scripts=scripts == ON) as visit:
+        tab = visit.tab
+        visit.open("/page/compare")
+        text = tab.locator("textarea")
+        # Another text each time, so that each has to be judged.
+        edited = text.input_value().replace(
+            '"numbers.edit" if "developer";', f'"numbers.edit" if "support"; # {scripts}\n'
+        )
+        text.fill(edited)
+        tab.get_by_role("button", name="Compare the edited text").click()
+        main = tab.get_by_role("main")
+        expect(main).to_contain_text("BREAKS AN INVARIANT", timeout=LATE)
+        expect(main).to_contain_text("policies/account.polar:20")
+    assert files == {file: file.read_bytes() for file in comparing.root.rglob("*.polar")}
+    said = {"subject": "user:sue", "action": "numbers.edit", "resource": "account:acme"}
+    assert not comparing.ask("/v1/authorize", said)[1]["decision"]
+
+
+def test_a_pack_that_the_operator_has_declared_gets_a_verdict(
+    browser: Browser, comparing: Sidecar, shots: Path
+) -> None:
+    with visiting(browser, address_of(comparing)) as visit:
+        tab = visit.tab
+        visit.open("/page/compare")
+        tab.locator('[name="pack"]').select_option("narrow")
+        tab.get_by_role("button", name="Compare the pack").click()
+        expect(tab.get_by_role("main")).to_contain_text("NARROWS", timeout=LATE)
+        path = tab.url.removeprefix(address_of(comparing))
+    inspect(browser, address_of(comparing), path, shots)
+
+
+@pytest.mark.parametrize("scripts", SCRIPTS)
+def test_another_file_can_be_chosen(browser: Browser, comparing: Sidecar, scripts: str) -> None:
+    with visiting(browser, address_of(comparing), scripts=scripts == ON) as visit:
+        tab = visit.tab
+        visit.open("/page/compare")
+        tab.locator('[name="file"]').first.select_option("fixtures/settings.yaml")
+        if scripts != ON:
+            tab.get_by_role("button", name="Show this file").click()
+        expect(tab.locator("textarea")).to_contain_text("minimum_commitment")
+
+
+def test_it_is_accessible_in_all_its_looks(
+    browser: Browser, comparing: Sidecar, shots: Path
+) -> None:
+    inspect(browser, address_of(comparing), "/page/compare", shots)
