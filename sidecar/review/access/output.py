@@ -110,21 +110,24 @@ def wrapped(name: str, text: str) -> list[str]:
 def as_csv(report: AccessReport) -> Iterator[str]:
     """Yield the lines of a CSV; a cell that a spreadsheet would evaluate begins with `'`."""
     made = (instant_text(report.now), report.policy.revision, report.snapshot.revision)
+    end = csv_line(made)
     yield csv_line(COLUMNS)
-    cells: dict[PairAccess, tuple[str, ...]] = {}
+    cells: dict[PairAccess, str] = {}
     for row in report.rows():
         access = row.access
         if access not in cells:
-            cells[access] = (
-                words.roles(access),
-                ", ".join(each.name for each in access.actions if each.is_certain),
-                "; ".join(words.conditional(access)),
-                "; ".join(words.obligations(access)),
-                words.rules(access),
+            cells[access] = csv_line(
+                (
+                    words.roles(access),
+                    ", ".join(each.name for each in access.actions if each.is_certain),
+                    "; ".join(words.conditional(access)),
+                    "; ".join(words.obligations(access)),
+                    words.rules(access),
+                )
             )
         subject, resource = row.subject, row.resource
         names = (subject.type, subject.id, resource.type, resource.id)
-        yield csv_line((*names, *cells[access], words.rows(row.rows), *made))
+        yield f"{csv_line(names)},{cells[access]},{csv_line((words.rows(row.rows),))},{end}"
 
 
 def as_json(report: AccessReport) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
+from typing import NamedTuple
 
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.paths import RESOURCE, SUBJECT
@@ -31,8 +32,7 @@ from sidecar.schema import Key
 from sidecar.schema.messages import in_line
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRow:
+class AccessRow(NamedTuple):
     """What one subject may do on one resource."""
 
     subject: Reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from sidecar.model import Reference
@@ -10,9 +11,14 @@ from sidecar.review.access.pair_access import ActionAccess, PairAccess
 from sidecar.review.access.report import AccessRow
 from sidecar.review.phrases import either
 
+_PLAIN = re.compile(r"[!-~]+").fullmatch
+"""Most names, told apart in less time."""
+
 
 def plain(text: str) -> str:
     """Return a name so that it is one word and moves no cursor; others as a JSON string."""
+    if _PLAIN(text):
+        return text
     if text and text.isprintable() and not any(map(str.isspace, text)):
         return text
     return json.dumps(text)
