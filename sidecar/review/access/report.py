@@ -6,7 +6,7 @@ and no more. Everything is decided at one instant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sidecar.compiler.pack import PackTexts
 from sidecar.diagram.paths import RESOURCE, SUBJECT
 from sidecar.engine.always_on import always_on_reasons
+from sidecar.engine.bound_rules import RuleBinder
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame, Read
 from sidecar.engine.frame_builder import FrameBuilder
@@ -24,11 +25,12 @@ from sidecar.errors import BadRowError
 from sidecar.facts import Facts
 from sidecar.model import Reference
 from sidecar.review.access.grounds import GroundsFinder
+from sidecar.review.access.groups import Groups
 from sidecar.review.access.pair_access import NOTHING, PairAccess, PairDecider
 from sidecar.review.access.pairs import Entity, Pairs, Selected, TooManyPairsError
 from sidecar.review.access.rule_calls import RuleCalls
-from sidecar.review.access.state_tree import Probes, StateTree
-from sidecar.schema import Key
+from sidecar.review.access.state_tree import Mark, Probes, StateTree, is_result
+from sidecar.schema import Key, Value
 from sidecar.schema.messages import in_line
 
 
@@ -131,11 +133,9 @@ class AccessReport:
         try:
             for subject, resources in listing.pairs.selected(self.selected):
                 before = summary.rows
-                for resource in resources:
-                    row = listing.row(subject, resource)
-                    if row is not None:
-                        summary.rows += 1
-                        yield row
+                for row in listing.rows(subject, resources):
+                    summary.rows += 1
+                    yield row
                 if summary.rows > before:
                     summary.subjects.add((scope[0], subject.key))
         except TooManyPairsError as error:
@@ -160,8 +160,13 @@ class _Listing:
         evaluator = Evaluator(reader, policy.tests)
         finder = GroundsFinder(policy, scope, calls)
         decider = PairDecider(policy, scope, actions, finder)
-        probes = Probes(reader, evaluator, policy.tests)
-        self._tree = StateTree(probes, reader, decider.access)
+        # Where subject or resource do not exist, nothing is looked at.
+        assumed = RuleBinder(reader, policy.tests, subject, resource).assumed(
+            resource.actions[actions[0]]
+        )
+        probes = Probes(reader, evaluator, policy.tests, assumed)
+        self._groups = Groups(resource, policy.tests)
+        self._tree = StateTree(probes, reader, decider.access, self._groups.is_shared)
         self._exists = reader.exists(SUBJECT), reader.exists(RESOURCE)
         self._frames = FrameBuilder(reader, subject, resource)
         self._denied = {
@@ -186,19 +191,45 @@ class _Listing:
         """How many distinct states were met."""
         return self._tree.states
 
-    def row(self, subject: Entity, resource: Entity) -> AccessRow | None:
-        """Return the row of a pair, None where nothing is allowed."""
-        try:
-            frame = self._frames.of_keys((subject.key, resource.key), self._snapshot, self._now)
-            there = self._exists[0](frame), self._exists[1](frame)
-            access = NOTHING if self._denied[there] else self._tree.result(frame)
-        except BadRowError:
-            self._summary.unreadable += 1
-            return None
+    def rows(self, subject: Entity, resources: Iterable[Entity]) -> Iterator[AccessRow]:
+        """Yield the rows of a subject.
+
+        Resources that refer to the same entity are a group: all that is read of that entity and
+        of the subject is read once for them.
+        """
+        marks: dict[Value, Mark[PairAccess]] = {}
+        stored = self._snapshot.rows(self._scope[1])
+        for resource in resources:
+            try:
+                group = self._groups.of(stored.get(resource.key))  # type: ignore[arg-type]  # None is no key
+                mark = None if group is None else marks.get(group)
+                if mark is not None and is_result(mark, NOTHING):
+                    continue
+                row, mark = self._row(subject, resource, mark)
+            except BadRowError:
+                self._summary.unreadable += 1
+                continue
+            if group is not None and mark is not None:
+                marks[group] = mark
+            if row is not None:
+                yield row
+
+    def _row(
+        self, subject: Entity, resource: Entity, mark: Mark[PairAccess] | None
+    ) -> tuple[AccessRow | None, Mark[PairAccess] | None]:
+        """Return the row of a pair, None where nothing is allowed, and where its group goes on.
+
+        Raises:
+            BadRowError: A row would have to be read that does not fit the schema.
+        """
+        frame = self._frames.of_keys((subject.key, resource.key), self._snapshot, self._now)
+        if self._denied[self._exists[0](frame), self._exists[1](frame)]:
+            return None, None
+        access, mark = self._tree.walk(frame, mark)
         if access is NOTHING:
-            return None
+            return None, mark
         origins = self._origins.get(access) or self._read_origins(access, frame)
-        return AccessRow(
+        row = AccessRow(
             Reference(self._scope[0], subject.id),
             Reference(self._scope[1], resource.id),
             access,
@@ -211,6 +242,7 @@ class _Listing:
             ),
             (subject.key, resource.key),
         )
+        return row, mark
 
     def _read_origins(self, access: PairAccess, frame: Frame) -> list[tuple[str, Read, Read]]:
         """Return how the rows are read that give access in a state."""

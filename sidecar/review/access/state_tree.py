@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sidecar.diagram.nodes import Node, Test
-from sidecar.diagram.questions import facts_of
+from sidecar.diagram.questions import Question, facts_of
 from sidecar.engine.evaluator import Evaluator
 from sidecar.engine.frame import Frame, Read
 from sidecar.engine.paths import Reader
@@ -53,11 +53,35 @@ _SENT = object()
 class Probes:
     """How the tests of one pair of types are read; equal tests are one probe."""
 
-    def __init__(self, reader: Reader, evaluator: Evaluator, tests: tuple[Test, ...]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        evaluator: Evaluator,
+        tests: tuple[Test, ...],
+        assumed: frozenset[Question] = frozenset(),
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            reader: How facts are read.
+            evaluator: Binds tests to it.
+            tests: Of the policy.
+            assumed: Questions whose answer is yes wherever these tests are read.
+        """
+        self._assumed = assumed
         self._evaluator = evaluator
         self._tests = tests
         self.sent = SentFacts(reader)
         self._known: dict[tuple[int, tuple[Any, ...]], Probe | None] = {}
+
+    def known(self, node: Node) -> int | None:
+        """Return the branch of a test that is not read; None for one that is."""
+        question = self._tests[node.test].question
+        return node.labels.index(True) if question in self._assumed else None
+
+    def question(self, node: Node) -> Question:
+        """Return what the test of a node asks."""
+        return self._tests[node.test].question
 
     def of(self, node: Node) -> Probe | None:
         """Return how the test of a node is read; None for one that callers always decide."""
@@ -88,10 +112,12 @@ class Probes:
 class _Step(Generic[R]):
     """A test, and what follows from each outcome that was met."""
 
-    __slots__ = ("known", "next", "probe", "read")
+    __slots__ = ("is_shared", "known", "next", "probe", "read")
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, *, is_shared: bool) -> None:
         self.probe = probe
+        self.is_shared = is_shared
+        """Whether its outcome is the same for all of a group."""
         self.read = probe.read
         self.next: dict[int, _Step[R] | _Result[R]] = {}
         """By branches."""
@@ -106,17 +132,34 @@ class _Result(Generic[R]):
         self.value = value
 
 
+def is_result(mark: Mark[R], value: R) -> bool:
+    """Tell whether all frames of a group have this very result."""
+    return isinstance(mark, _Result) and mark.value is value
+
+
+Mark = _Step[R] | _Result[R]
+"""Where the walk goes on for all frames of a group."""
+
+
 class StateTree(Generic[R]):
     """The results of one function of frames, by the outcomes of the tests that it asks."""
 
-    def __init__(self, probes: Probes, reader: Reader, make: Callable[[Ask], R]) -> None:
+    def __init__(
+        self,
+        probes: Probes,
+        reader: Reader,
+        make: Callable[[Ask], R],
+        is_shared: Callable[[Question], bool] = lambda _: False,
+    ) -> None:
         """Prepare to find results.
 
         Args:
             probes: How tests are read.
             reader: By which they are bound, so that frames have room for what they look up.
             make: Makes a result from nothing but the outcomes of tests.
+            is_shared: Tells whether a test has one outcome for all frames of a group.
         """
+        self._is_shared = is_shared
         self._probes = probes
         self._reader = reader
         self._make = make
@@ -131,24 +174,44 @@ class StateTree(Generic[R]):
         Raises:
             BadRowError: A row would have to be read that does not fit the schema.
         """
-        step = self._root
+        return self.walk(frame, None)[0]
+
+    def walk(self, frame: Frame, mark: Mark[R] | None) -> tuple[R, Mark[R] | None]:
+        """Return the result for the facts of a frame, and where others of its group go on.
+
+        Args:
+            frame: The facts.
+            mark: Where the group of the frame goes on, if another frame of it was met.
+
+        Raises:
+            BadRowError: A row would have to be read that does not fit the schema.
+        """
+        step = self._root if mark is None else mark
+        own = mark
         while step.__class__ is _Step:
+            if own is None and not step.is_shared:
+                own = step
             outcome = step.read(frame)
             step = step.known.get(outcome) or _next(step, outcome)
-        return self._made(frame) if step is None else step.value  # type: ignore[union-attr]
+        if step is None:
+            return self._made(frame), None
+        return step.value, own or step  # type: ignore[union-attr]  # it is no step
 
     def _made(self, frame: Frame) -> R:
         """Make a result, and keep it behind the tests that were asked for it."""
-        asked: dict[tuple[int, tuple[Any, ...]], tuple[Probe, int]] = {}
+        asked: dict[tuple[int, tuple[Any, ...]], tuple[Node, Probe, int]] = {}
 
         def ask(node: Node) -> int:
+            known = self._probes.known(node)
+            if known is not None:
+                return known
             probe, key = self._probes.of(node), (node.test, node.labels)
             if probe is None:
                 return OPEN
             if key not in asked:
                 self._reader.make_room(frame)
-                asked[key] = probe, probe.place(probe.read(frame))
-            return asked[key][1]
+                asked[key] = node, probe, probe.place(probe.read(frame))
+            return asked[key][2]
 
         value = self._make(ask)
         if self._kept == MOST_STATES:
@@ -158,17 +221,22 @@ class StateTree(Generic[R]):
         self._keep(list(asked.values()), _Result(value))
         return value
 
-    def _keep(self, asked: list[tuple[Probe, int]], result: _Result[R]) -> None:
+    def _keep(self, asked: list[tuple[Node, Probe, int]], result: _Result[R]) -> None:
         if not asked:
             self._root = result
             return
         if self._root is None:
-            self._root = _Step(asked[0][0])
+            self._root = self._step(*asked[0][:2])
         step = self._root
-        for (_, place), (probe, _) in pairwise(asked):
+        for (_, _, place), (node, probe, _) in pairwise(asked):
             # The same outcomes so far lead to the same test.
-            step = step.next.setdefault(place, _Step(probe))  # type: ignore[union-attr]
-        step.next[asked[-1][1]] = result  # type: ignore[union-attr]
+            if place not in step.next:  # type: ignore[union-attr]  # it is no result yet
+                step.next[place] = self._step(node, probe)  # type: ignore[union-attr]
+            step = step.next[place]  # type: ignore[union-attr]
+        step.next[asked[-1][2]] = result  # type: ignore[union-attr]
+
+    def _step(self, node: Node, probe: Probe) -> _Step[R]:
+        return _Step(probe, is_shared=self._is_shared(self._probes.question(node)))
 
 
 def _next(step: _Step[R], outcome: object) -> _Step[R] | _Result[R] | None:
