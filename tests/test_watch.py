@@ -21,6 +21,7 @@ from sidecar.watch import (
     open_regular,
     read_file,
 )
+from tests.patience import PATIENCE
 
 
 class Clock:
@@ -176,11 +177,11 @@ def test_a_check_that_does_not_end_is_reported() -> None:
 
     def hang() -> None:
         begun.set()
-        end.wait(60)
+        end.wait(PATIENCE)
 
     loop = CheckLoop("facts", hang, clock)
     loop.start(0.001)
-    begun.wait(60)
+    begun.wait(PATIENCE)
     before = loop.problems()
     clock.seconds += OVERDUE_SECONDS + 1
     after = loop.problems()

@@ -122,7 +122,10 @@ class Scripted:
         head, _, body = head.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         while len(body) < length:
-            body += connection.recv(65536)
+            piece = connection.recv(65536)
+            if not piece:
+                return False
+            body += piece
         self.requests.append(head + b"\r\n\r\n" + body)
         return True
 

@@ -316,7 +316,7 @@ def test_a_slow_response_is_a_denial_in_time(
     decision = ask(start_server(*script), seconds=0.3)
 
     assert decision.unavailable
-    assert time.monotonic() - begun < 4.0  # each script takes five seconds and more
+    assert time.monotonic() - begun < lenient(0.3)
 
 
 @pytest.mark.parametrize(

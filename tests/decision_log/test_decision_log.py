@@ -8,7 +8,6 @@ import random
 import re
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -773,19 +772,19 @@ def test_an_id_that_looks_like_the_moment_stays_an_id(
 def test_a_file_is_quick_until_a_line_took_long_and_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = 1.0
+    monkeypatch.setattr(writing, "monotonic", lambda: now)
     file = LineFile(str(tmp_path / "log"))
-    monkeypatch.setattr(writing, "SLOW_SECONDS", 60.0)
     file.write(Text(b"a line\n"))
     quick = [file.is_quick()]
 
     monkeypatch.setattr(writing, "SLOW_SECONDS", -1.0)
-    monkeypatch.setattr(writing, "SLOW_FOR_SECONDS", 0.3)
     file.write(Text(b"a line\n"))
-    quick.append(file.is_quick())
-    time.sleep(0.4)
-    quick.append(file.is_quick())
+    for seconds in (0.0, 9.9, 0.1):
+        now += seconds
+        quick.append(file.is_quick())
 
-    assert quick == [True, False, True]
+    assert quick == [True, False, False, True]
 
 
 def test_who_may_not_wait_does_not_write_as_long_as_the_log_is_slow(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import EDIT, Sidecar, serving, start, until, write
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -65,7 +66,7 @@ def test_while_the_mount_cannot_be_taken_nothing_is_allowed_from_facts_that_grew
 
 
 def test_a_bound_below_the_time_between_two_looks_is_trouble(root: Path) -> None:
-    status = start(root, "--max-staleness", "0.1", "--port", "0").wait(60)
+    status = start(root, "--max-staleness", "0.1", "--port", "0").wait(PATIENCE)
 
     assert status == 2
     assert "say more than `--reload-seconds 0.1`" in (root / "log").read_text()

@@ -21,6 +21,7 @@ from sidecar.server.access_log import AccessLog
 from sidecar.server.protocol import REQUESTS_PER_TURN, HttpProtocol
 from sidecar.server.request import Request
 from sidecar.server.request_parser import MAX_CHUNKS
+from tests.patience import PATIENCE
 from tests.server.loopback import LIMITS, SECONDS, Loopback, application, loopback, responses
 from tests.server.test_fast_path import TOKEN, One
 
@@ -560,7 +561,7 @@ def test_every_response_is_a_line_of_the_access_log_where_it_is_wanted(
         server.exchange(posted(GOOD, agent) + b"GET /nowhere?x HTTP/1.0\r\n\r\n")
         server.exchange(b"nonsense\r\n\r\n")
         begun = time.monotonic()
-        while len(caplog.messages) < 3 and time.monotonic() < begun + 60:
+        while len(caplog.messages) < 3 and time.monotonic() < begun + PATIENCE:
             time.sleep(0.01)
 
     known = [re.sub(r"\[[^]]*\]", "[]", line) for line in caplog.messages]

@@ -12,6 +12,7 @@ import pytest
 from sidecar.http.cancellation import CancelledError, check
 from sidecar.http.message import JSON_HEADERS, Response
 from sidecar.server.thread_pool import Job, ThreadPool
+from tests.patience import PATIENCE
 
 ANSWER = Response(200, JSON_HEADERS, b"{}")
 
@@ -25,14 +26,14 @@ class Running:
         self.pool.start()
 
     def next(self) -> tuple[Job, Response | None]:
-        delivered = self.delivered.get(timeout=20)
+        delivered = self.delivered.get(timeout=PATIENCE)
         self.pool.finished()
         return delivered
 
 
 def waiting(end: threading.Event) -> Callable[[], Response]:
     def work() -> Response:
-        end.wait(20)
+        end.wait(PATIENCE)
         return ANSWER
 
     return work
@@ -105,7 +106,7 @@ def test_a_cancelled_job_that_runs_ends_at_its_next_check() -> None:
 
     job = Job(search)
     running.pool.submit(job)
-    begun.wait(20)
+    begun.wait(PATIENCE)
 
     assert not running.pool.cancel(job)
     assert running.next() == (job, None)
