@@ -28,4 +28,8 @@ def lsp() -> None:
         if error.name is None or error.name.partition(".")[0] not in _PACKAGES:
             raise
         raise LanguageServerMissingError from error
-    make_server().start_io()
+    server = make_server()
+    try:
+        server.start_io()
+    finally:  # an editor that ends does not always say so before
+        server.close_sessions()

@@ -16,7 +16,7 @@ from sidecar.lsp.names import ROLE, RULE
 from sidecar.lsp.pack_state import PackState
 from sidecar.lsp.polar_names import Types
 from sidecar.polar.ast import Call, Name, Span
-from sidecar.polar.names import SCALARS
+from sidecar.polar.names import SCALARS, with_article
 from sidecar.schema import Schema
 from sidecar.schema.model import Attribute, EntityType, Kind, polar_names
 
@@ -251,5 +251,5 @@ def _members(declared: EntityType) -> Iterable[Offer]:
     for name in declared.local.keys() - polar_names(declared.attributes):
         yield Offer(name, "part of an instant", CompletionItemKind.Field)
     for name, lookup in declared.lookups.items():
-        detail = f"finds a {lookup.finds} by ({', '.join(lookup.arguments)})"
+        detail = f"finds {with_article(lookup.finds)} by ({', '.join(lookup.arguments)})"
         yield Offer(name, detail, CompletionItemKind.Method)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from lsprotocol.types import Diagnostic, DiagnosticSeverity
 
@@ -41,17 +40,23 @@ def diagnostic(remark: Remark, text: Text) -> Diagnostic:
 
 
 def moved(remarks: Sequence[Remark], old: str, new: str) -> Iterator[Remark]:
-    """Yield remarks about an older text that still hold of lines which did not change."""
-    if old == new:
-        yield from remarks
-        return
+    """Yield remarks about an older text, without those of the lines that were edited since."""
     before, after = old.split("\n"), new.split("\n")
-    line_of: dict[int, int] = {}
-    for block in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks():
-        line_of |= {block.a + at + 1: block.b + at + 1 for at in range(block.size)}
+    shorter = min(len(before), len(after))
+    head = _common(before, after, shorter)
+    tail = _common(before[::-1], after[::-1], shorter - head)
     for each in remarks:
-        if each.line in line_of:
-            yield Remark(line_of[each.line], each.column, each.message, each.severity)
+        if each.line <= head:
+            yield each
+        elif each.line > len(before) - tail:
+            line = each.line + len(after) - len(before)
+            yield Remark(line, each.column, each.message, each.severity)
+
+
+def _common(before: Sequence[str], after: Sequence[str], most: int) -> int:
+    """Return how many lines two texts begin with alike."""
+    pairs = enumerate(zip(before[:most], after[:most], strict=True))
+    return next((place for place, (old, new) in pairs if old != new), most)
 
 
 def _place(remark: Remark, line: str) -> tuple[int, int]:

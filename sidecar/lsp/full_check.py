@@ -49,35 +49,48 @@ class CheckResult(Struct, frozen=True):
     findings: tuple[Found, ...] = ()
 
 
-async def check(policies: Path, fixtures: Path) -> CheckResult | None:
-    """Run `sidecar check`; None if it has no result."""
+class CheckFailedError(Exception):
+    """A process had no result; its last words say why."""
+
+
+async def check(policies: Path, fixtures: Path) -> CheckResult:
+    """Run `sidecar check`.
+
+    Raises:
+        CheckFailedError: It has no result.
+    """
     place = ("--policies", str(policies), "--fixtures", str(fixtures))
     return await _run(CheckResult, "-m", "sidecar", "check", "--json", *place)
 
 
-async def explain(policies: Path, fixtures: Path) -> Explanations | None:
-    """Return what hovers show of a pack without faults; None where the solver is missing."""
+async def explain(policies: Path, fixtures: Path) -> Explanations:
+    """Return what hovers show of a pack without faults.
+
+    Raises:
+        CheckFailedError: Nothing can be found out.
+    """
     return await _run(Explanations, "-m", "sidecar.lsp.explain_pack", str(policies), str(fixtures))
 
 
-async def _run(kind: type[T], *arguments: str) -> T | None:
+async def _run(kind: type[T], *arguments: str) -> T:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
         process_group=0,  # a signal to the editor's own group is not for it
     )
     try:
-        output, _ = await process.communicate()
+        output, errors = await process.communicate()
     finally:
         if process.returncode is None:
             await _end(process)
     try:
         return msgspec.json.decode(output, type=kind)
-    except msgspec.DecodeError:
-        return None
+    except msgspec.DecodeError as error:
+        words = errors.decode(errors="replace").strip().rpartition("\n")[2]
+        raise CheckFailedError(words or f"it ended with status {process.returncode}") from error
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

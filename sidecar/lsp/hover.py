@@ -24,6 +24,7 @@ from sidecar.lsp.names import (
 )
 from sidecar.lsp.pack_state import PackState, statements
 from sidecar.polar.ast import Node
+from sidecar.polar.names import with_article
 from sidecar.schema import Attribute
 from sidecar.schema.model import Schema, by_polar_name
 
@@ -90,7 +91,7 @@ def _attributes(schema: Schema, symbol: Symbol) -> Iterator[str]:
         if symbol.name in declared.lookups:
             lookup = declared.lookups[symbol.name]
             arguments = ", ".join(f"{name}: {of.name}" for name, of in lookup.arguments.items())
-            yield f"**{owner}.{symbol.name}({arguments})**: finds a `{lookup.finds}`"
+            yield f"**{owner}.{symbol.name}({arguments})**: finds {with_article(lookup.finds)}"
     if symbol.owner == OF_ACTION:
         for owner, declared in schema.types.items():
             for action in declared.actions.values():

@@ -10,7 +10,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
-from sidecar.config.nearest_pack import nearest_pack
+from sidecar.config.nearest_pack import FIXTURES, POLICIES, nearest_pack
 from sidecar.lsp.diagnostics import Remark, diagnostic
 from sidecar.lsp.names import Found
 from sidecar.lsp.pack_state import PackState
@@ -27,15 +27,16 @@ class PackServer(LanguageServer):
         full = types.TextDocumentSyncKind.Full
         super().__init__("sidecar", version("sidecar"), text_document_sync_kind=full)
         self.sessions: dict[Path, Session] = {}
+        self._reported = ""
 
     def session(self, path: Path) -> Session | None:
         """Return the session of the pack of a file, None for a file of no pack."""
         pack = nearest_pack(path.parent)
-        if pack is None:
+        if pack is None or path.relative_to(pack).parts[0] not in {POLICIES, FIXTURES}:
             return None
         if pack not in self.sessions:
             state = PackState(pack, self.encoding)
-            self.sessions[pack] = Session(state, self.publish)
+            self.sessions[pack] = Session(state, self.publish, self.report)
         return self.sessions[pack]
 
     @property
@@ -51,6 +52,13 @@ class PackServer(LanguageServer):
         number = known.version if known is not None else None
         parameters = types.PublishDiagnosticsParams(uri, diagnostics, version=number)
         self.text_document_publish_diagnostics(parameters)
+
+    def report(self, sentence: str) -> None:
+        """Show a sentence to the author, once as long as it stays the same."""
+        if sentence != self._reported:
+            self._reported = sentence
+            warning = types.MessageType.Warning
+            self.window_show_message(types.ShowMessageParams(warning, f"sidecar: {sentence}"))
 
     def uri(self, path: Path) -> str:
         """Return the address of a file, as the editor calls it where it is open."""

@@ -26,6 +26,7 @@ QUIET_SECONDS = 0.4
 """How long nothing is typed before the full check begins."""
 Remarks = Mapping[Path, Sequence[Remark]]
 Publish = Callable[[Path, list[Diagnostic]], None]
+Report = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -40,15 +41,17 @@ class _Full:
 class Session:
     """Checks one pack, and publishes what is wrong with its files."""
 
-    def __init__(self, state: PackState, publish: Publish) -> None:
+    def __init__(self, state: PackState, publish: Publish, report: Report) -> None:
         """Prepare; nothing is checked before `schedule`.
 
         Args:
             state: The pack, whose open files the caller changes.
             publish: Takes the faults of a file, all of them each time.
+            report: Takes a sentence about what cannot be checked.
         """
         self.state = state
         self._publish = publish
+        self._report = report
         self._shadow = Shadow(state.pack)
         self._quick = QuickChecks()
         self._full = _Full()
@@ -76,7 +79,11 @@ class Session:
             self._is_stale = False
             opened = dict(self.state.opened)
             # In a thread, so that requests are answered meanwhile.
-            checked = await asyncio.to_thread(self._check, opened)
+            try:
+                checked = await asyncio.to_thread(self._check, opened)
+            except OSError as error:  # a full disk, or a file that vanishes
+                self._report(f"the pack cannot be checked: {error.strerror}")
+                continue
             self.state.checked = checked
             if checked.declared is not None:
                 self.state.declared = checked.declared
@@ -91,19 +98,21 @@ class Session:
 
     async def _check_fully(self, opened: Mapping[Path, str]) -> None:
         await asyncio.sleep(QUIET_SECONDS)
+        try:
+            await self._compile(opened)
+        except full_check.CheckFailedError as error:
+            self._report(f"the pack cannot be compiled: {error}")
+
+    async def _compile(self, opened: Mapping[Path, str]) -> None:
         checked = self.state.checked
         place = (self._shadow.policies, self._shadow.fixtures)
         result = await full_check.check(*place)
-        if result is None:
-            return
         remarks = self._by_file(self._remarks(result))
         texts = {path: self.state.text(path).text for path in remarks}
         self._full = _Full(remarks, texts, is_current=True)
         self._publish_all(opened.keys())
         if result.usable:
-            explanations = await full_check.explain(*place)
-            if explanations is not None:
-                self.state.take_explanations(explanations, checked)
+            self.state.take_explanations(await full_check.explain(*place), checked)
 
     def _end_background(self) -> None:
         if self._background is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,11 +27,19 @@ class Editor:
         self._shown: dict[str, list[types.Diagnostic]] = {}
         self.sent: dict[tuple[Path, int], float] = {}
         """When each version of a text was sent."""
+        self.messages: list[str] = []
+        """What was shown to the author besides."""
         self.received: dict[tuple[str, int | None], float] = {}
         """When the first faults of each version of a file came."""
 
         publishing = client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         publishing(lambda params: self._publish(params))  # noqa: PLW0108  a method takes no marks
+        telling = client.feature(types.WINDOW_SHOW_MESSAGE)
+        telling(lambda params: self._tell(params))  # noqa: PLW0108
+
+    def _tell(self, params: types.ShowMessageParams) -> None:
+        self.messages.append(params.message)
+        self._news.set()
 
     def _publish(self, params: types.PublishDiagnosticsParams) -> None:
         self._shown[params.uri] = list(params.diagnostics)
@@ -155,11 +164,14 @@ class Editor:
 
 
 @asynccontextmanager
-async def editor(directory: Path, *encodings: types.PositionEncodingKind) -> AsyncIterator[Editor]:
-    """Start a server in a directory, and end it."""
+async def editor(
+    directory: Path, *encodings: types.PositionEncodingKind, **variables: str
+) -> AsyncIterator[Editor]:
+    """Start a server in a directory, with variables of its environment, and end it."""
     client = LanguageClient("editor", "1")
+    environment = {**os.environ, **variables}  # noqa: TID251  that of the tests
     shown = Editor(client)
-    await client.start_io(sys.executable, "-m", "sidecar", "lsp", cwd=directory)
+    await client.start_io(sys.executable, "-m", "sidecar", "lsp", cwd=directory, env=environment)
     general = types.GeneralClientCapabilities(position_encodings=list(encodings) or None)
     await client.initialize_async(
         types.InitializeParams(

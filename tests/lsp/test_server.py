@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from lsprotocol.types import DiagnosticSeverity, PositionEncodingKind
 
 from tests.lsp.editor import Editor, editor
 from tests.paths import ROOT
+from tests.patience import PATIENCE
 
 Story = Callable[[Editor], Coroutine[object, object, None]]
 
@@ -23,9 +28,9 @@ def pack(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def edit(pack: Path, story: Story, *encodings: PositionEncodingKind) -> None:
+def edit(pack: Path, story: Story, *encodings: PositionEncodingKind, **variables: str) -> None:
     async def run() -> None:
-        async with editor(pack, *encodings) as opened:
+        async with editor(pack, *encodings, **variables) as opened:
             await story(opened)
 
     asyncio.run(run())
@@ -136,6 +141,71 @@ def test_a_file_of_no_pack_has_the_faults_of_its_own_text(tmp_path: Path) -> Non
         assert await opened.hover(path, "x") == ""
 
     edit(tmp_path, story)
+
+
+def test_a_polar_file_beside_the_pack_has_the_faults_of_its_own_text(pack: Path) -> None:
+    path = pack / "drafts" / "alone.polar"
+    path.parent.mkdir()
+    path.write_text("g(x if y;\n")
+
+    async def story(opened: Editor) -> None:
+        opened.open(path)
+        await opened.checked(path)
+        assert [each.range.start.line for each in opened.faults(path)] == [0]
+
+    edit(pack, story)
+
+
+def test_the_author_is_told_what_is_missing_for_the_whole_check(pack: Path, tmp_path: Path) -> None:
+    path = pack / "policies" / "number.polar"
+    missing = tmp_path / "modules"
+    missing.mkdir()
+    (missing / "z3.py").write_text("raise ModuleNotFoundError('no solver', name='z3')\n")
+
+    async def story(opened: Editor) -> None:
+        opened.open(path)
+        await opened.until(lambda: bool(opened.messages))
+        assert "sidecar[review]" in opened.messages[0]
+        opened.change(path, "f(x")
+        await opened.checked(path)
+        assert opened.faults(path)
+
+    edit(pack, story, PYTHONPATH=f"{missing}:{ROOT}")
+
+
+def test_nothing_is_left_where_the_editor_ends_without_a_word(pack: Path, tmp_path: Path) -> None:
+    path, temporary = pack / "policies" / "number.polar", tmp_path / "temporary"
+    temporary.mkdir()
+    variables = {**os.environ, "TMPDIR": str(temporary)}  # noqa: TID251  that of the tests
+    opening = {
+        "jsonrpc": "2.0",
+        "method": "textDocument/didOpen",
+        "params": {
+            "textDocument": {
+                "uri": path.as_uri(),
+                "languageId": "polar",
+                "version": 1,
+                "text": "f(x",
+            }
+        },
+    }
+    starting = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}
+    sent = b"".join(
+        b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        for body in (json.dumps(each).encode() for each in (starting, opening))
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "sidecar", "lsp"],
+        input=sent,
+        env=variables,
+        timeout=PATIENCE,
+        capture_output=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0
+    assert list(temporary.iterdir()) == []
 
 
 def test_definitions_and_references_lead_through_polar_and_yaml(pack: Path) -> None:
