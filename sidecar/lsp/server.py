@@ -84,12 +84,20 @@ class PackServer(LanguageServer):
             self.publish(path, [diagnostic(each, shown) for each in remarks])
 
     def closed(self, uri: str) -> None:
-        """Take the text on disk for a file that the editor has closed."""
+        """Take the text on disk for a file that was closed; forget a pack of which none is open."""
         path = path_of(uri)
         session = self.session(path) if path is not None else None
-        if session is not None and path is not None:
-            session.state.opened.pop(path, None)
+        if path is None:
+            return
+        if session is None:
+            self.publish(path, [])
+            return
+        session.state.opened.pop(path, None)
+        if session.state.opened:
             session.schedule()
+        else:
+            session.forget()
+            self.sessions.pop(session.state.pack).close()
 
     def close_sessions(self) -> None:
         """End all checks."""

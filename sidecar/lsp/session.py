@@ -67,6 +67,11 @@ class Session:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
 
+    def forget(self) -> None:
+        """Take back the faults that are shown."""
+        for path in self._published:
+            self._publish(path, [])
+
     def close(self) -> None:
         """End all checks."""
         for task in (self._worker, self._background):

@@ -23,6 +23,7 @@ class Editor:
         self._client = client
         self._texts: dict[Path, str] = {}
         self._versions: dict[Path, int] = {}
+        self._open: set[Path] = set()
         self._news = asyncio.Event()
         self._shown: dict[str, list[types.Diagnostic]] = {}
         self.sent: dict[tuple[Path, int], float] = {}
@@ -48,6 +49,7 @@ class Editor:
 
     def open(self, path: Path, text: str | None = None) -> None:
         """Open a file, with an unsaved text of its own if one is given."""
+        self._open.add(path)
         self._texts[path] = path.read_text() if text is None else text
         version = self._versions[path] = self._versions.get(path, 0) + 1
         item = types.TextDocumentItem(path.as_uri(), path.suffix[1:], version, self._texts[path])
@@ -66,8 +68,15 @@ class Editor:
 
     def close(self, path: Path) -> None:
         """Close a file without saving it."""
+        self._open.discard(path)
         named = types.TextDocumentIdentifier(path.as_uri())
         self._client.text_document_did_close(types.DidCloseTextDocumentParams(named))
+
+    async def close_all(self) -> None:
+        """Close all files, after which the server shows nothing of them."""
+        for path in list(self._open):
+            self.close(path)
+        await self.until(lambda: not self.all_faults())
 
     def text(self, path: Path) -> str:
         """Return the text of an open file."""
