@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from sidecar.compiler.child_process import compile_with_findings
-from sidecar.compiler.compiled import Compiled, CompiledPack
+from sidecar.compiler.compiled import Compiled, CompiledPack, Reply
 from sidecar.compiler.disk_cache import DiskCache
 from sidecar.compiler.pack import PackTexts
 from sidecar.digests import digest_of
@@ -48,6 +48,8 @@ def compile_both(old: PackTexts, new: PackTexts) -> tuple[Compiled, Compiled]:
         cache = DiskCache.default()
         first = compile_by(cache, old)
         return first.compiled, compile_by(cache, new, first.findings).compiled
+    # msgspec prepares a type when it is decoded first, and crashes where two threads do so at once.
+    msgspec.json.Decoder(Reply)
     with ThreadPoolExecutor(2) as pool:
         before, after = pool.map(compile_cached, (old, new))
     return before, after
