@@ -47,6 +47,8 @@ class Change:
     """The conditions of the states."""
     examples: tuple[Example | None, ...]
     """For each alternative a mount and a request to which it applies; one where none are listed."""
+    where: str = ""
+    """A further condition, in words, that no tree tells."""
 
     @property
     def scope(self) -> Scope:

@@ -109,6 +109,8 @@ class Probing:
     """For the old and the new pack: names of files to their texts."""
     rules: tuple[str, ...] = ()
     """The rules in them whose trees are wanted."""
+    read_old_by: Schema | None = None
+    """The schema by which the old pack is compiled; None: its own."""
 
 
 def load_pair(old: PackPlace, new: PackPlace, probing: Probing = Probing()) -> Compiled:
@@ -121,19 +123,22 @@ def load_pair(old: PackPlace, new: PackPlace, probing: Probing = Probing()) -> C
     """
     read = [read_texts(place.policies, place.fixtures) for place in (old, new)]
     schemas = [pack.schema for pack, _ in read]
+    schemas[0] = probing.read_old_by or schemas[0]
     others = schemas[::-1]
     wide = [
         (
             replace(
                 pack,
                 reviewing=True,
-                schema=widened(pack.schema, other),
+                schema=widened(own, other),
                 texts={**pack.texts, **files},
                 probes=probing.rules,
             ),
             sentences,
         )
-        for (pack, sentences), other, files in zip(read, others, probing.files, strict=True)
+        for (pack, sentences), own, other, files in zip(
+            read, schemas, others, probing.files, strict=True
+        )
     ]
     compiled = compile_both(*(pack for pack, _ in wide))
     before, after = (

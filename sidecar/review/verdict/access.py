@@ -103,7 +103,7 @@ class Access:
             if effect.widens or effect.narrows:
                 columns = self._of(change, NEW_SIDE if effect.widens else OLD_SIDE)
             for column, region in self._parts(change, columns):
-                key = (effect, change.code, change.scope, column.name, region.number)
+                key = (effect, change.code, change.where, change.scope, column.name, region.number)
                 together.setdefault(key, (change, column, []))[2].extend(change.actions)
         for change, column, actions in together.values():
             yield self._change(change, column, tuple(dict.fromkeys(actions)))
@@ -121,6 +121,7 @@ class Access:
     def _change(self, change: Change, column: Column, actions: tuple[str, ...]) -> AccessChange:
         covering = self._cover(change.scope)
         listing = covering.told(change.listing.told, self._care(change, column, actions[0]))
+        beside = (change.where,) if change.where else ()
         example = next(filter(None, change.examples), None)
         schema = self._joined.schema
         return AccessChange(
@@ -130,7 +131,7 @@ class Access:
             subject=change.subject,
             resource=change.resource,
             actions=actions,
-            conditions=listing.texts,
+            conditions=tuple((*texts, *beside) for texts in listing.texts),
             unlisted=listing.unlisted,
             places=self._places(change.scope, actions),
             example=() if example is None else tuple(lines_of(example, actions[0], schema)),

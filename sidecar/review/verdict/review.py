@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sidecar.compiler.pack import read_texts
@@ -20,6 +20,7 @@ from sidecar.review.replay import Replay, replay
 from sidecar.review.solver import load_solver
 from sidecar.review.verdict.access import Access, RoleProbes, role_probes
 from sidecar.review.verdict.declaration_edits import declaration_edits, file_edits
+from sidecar.review.verdict.defaults import assuming, changed_defaults, with_unsaid
 from sidecar.review.verdict.guards import Findings, Pack, try_invariants, try_suites
 from sidecar.review.verdict.holders import Mount, holders
 from sidecar.review.verdict.model import (
@@ -96,10 +97,12 @@ class _Reviewing:
             return self._untellable()
         told = declarations((old.texts, old.sentences), (new.texts, new.sentences))
         self._declared += declaration_edits(told, old.place.fixtures, new.place.fixtures)
+        defaults = changed_defaults(old.texts.schema, new.texts.schema)
         probes = role_probes(old.texts, new.texts)
+        probing = replace(probes.probing, read_old_by=assuming(old.texts.schema, defaults))
         self._options.progress("compiling both packs")
         try:
-            compiled = load_pair(old.place, new.place, probes.probing)
+            compiled = load_pair(old.place, new.place, probing)
         except InvalidPackError as error:
             self._untold += self._blamed(error)
             return self._untellable()
@@ -112,6 +115,7 @@ class _Reviewing:
         reached = partial(self._reached, reach, declares_alike=_declares_alike(compiled))
         options.progress("comparing what they decide")
         found = differences(compiled.old, compiled.new, declared=compiled.schemas, reached=reached)
+        found = with_unsaid(found, changed_defaults(old.texts.schema, new.texts.schema))
         self._untold += [Untold(f"not compared: {sentence}") for sentence in found.uncompared]
         access = Access(found, probes, partial(self._causes, reach)).changes()
         options.progress("looking for the people whom it concerns")
@@ -226,8 +230,11 @@ class _Reviewing:
             for action in change.actions
         }
         changed |= {(*scope, action) for scope, action in found.unknown}
+        old_defaults = changed_defaults(*reversed(compiled.schemas))
+        before, after = compiled.deciding()
+        by_own = (replace(before, schema=assuming(before.schema, old_defaults)), after)
         try:
-            return holders(compiled.deciding(), probes, mount, frozenset(changed))
+            return holders(by_own, probes, mount, frozenset(changed))
         except InvalidSnapshotError as error:
             why = f"the facts do not fit a schema: {error.problems[0]}"
             if mount.is_demanded:

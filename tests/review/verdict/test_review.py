@@ -158,6 +158,30 @@ EDITS = [
         "value `sold` of enum `stage` is new",
     ),
     Planted(
+        "machines of which nobody says it count as locked",
+        Verdict.NARROWS,
+        SCHEMA,
+        "locked: {type: boolean, default: false}",
+        "locked: {type: boolean, default: true}",
+        "`default` of attribute `locked` of type `machine` was false, now true",
+    ),
+    Planted(
+        "machines of which nobody says it count as on show",
+        Verdict.WIDENS,
+        SCHEMA,
+        "on_show: {type: boolean, default: false}",
+        "on_show: {type: boolean, default: true}",
+        "`default` of attribute `on_show` of type `machine` was false, now true",
+    ),
+    Planted(
+        "the default of an enum is another",
+        Verdict.NARROWS,
+        SCHEMA,
+        "stage: {type: stage, default: tested}",
+        "stage: {type: stage, default: made}",
+        "`default` of attribute `stage` of type `machine` was tested, now made",
+    ),
+    Planted(
         "a sentence is reworded",
         Verdict.NO_CHANGE,
         "fixtures/reasons.yaml",
@@ -305,3 +329,16 @@ def test_an_edit_has_the_verdict_that_it_deserves(planted: Planted, tmp_path: Pa
 
     assert found.verdict is planted.verdict, found.untold
     assert planted.says in (found.edits[0].text if found.edits else "")
+
+
+def test_whoever_loses_something_because_of_a_default_is_named(tmp_path: Path) -> None:
+    found = reviewed(next(each for each in EDITS if "count as locked" in each.name), tmp_path)
+
+    assert found.holders is not None
+    assert {(each.gains, each.subject, each.actions) for each in found.holders.holders} == {
+        (False, "person:ola", ("run",)),
+        (False, "person:mia", ("repair",)),
+        (False, "person:lee", ("repair", "run")),
+        (False, "person:lee", ("repair",)),  # the oven is too hot to be run anyway
+    }
+    assert all("locked of the machine is not said" in each.conditions[0] for each in found.access)
