@@ -26,6 +26,7 @@ def access(  # noqa: PLR0913, PLR0917  click passes each option by its name
     subject: Reference | None,
     action: str | None,
     resource: Reference | None,
+    resource_type: str | None,
     at: datetime | None,
     output: str,
     more: tuple[str, ...],
@@ -39,7 +40,7 @@ def access(  # noqa: PLR0913, PLR0917  click passes each option by its name
 
     Status 1 if nothing is allowed, 2 if something could not be listed.
     """
-    report = access_report(given, (subject, action, resource, more), at or clock())
+    report = access_report(given, (subject, action, resource, resource_type, more), at or clock())
     if output == SHEET:
         for part in as_sheet(report):
             click.echo(part, nl=False)

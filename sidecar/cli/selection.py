@@ -25,6 +25,10 @@ from sidecar.schema.messages import nearest, shown
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_OPTIONS = {"--type": "resource_type"}
+"""Options whose values are passed by other names, which hide none of Python's."""
+
+
 def at_option(command: F) -> F:
     """Give a command ``--at``."""
     text = "The time of every decision, 2026-12-01T12:00:00Z.  [default: now]"
@@ -32,9 +36,10 @@ def at_option(command: F) -> F:
 
 
 def selecting_options(command: F) -> F:
-    """Give a command ``--subject``, ``--resource`` and ``--action``."""
+    """Give a command ``--subject``, ``--resource``, ``--type`` and ``--action``."""
     for name, form, metavar, text in (
         ("--action", str, "NAME", "Only this action."),
+        ("--type", str, "TYPE", "Only on resources of this type."),
         (
             "--resource",
             REFERENCE,
@@ -48,21 +53,24 @@ def selecting_options(command: F) -> F:
             "Only of this subject; with a type of the schema: --user ID.",
         ),
     ):
-        click.option(name, type=form, metavar=metavar, help=text)(command)
+        click.option(
+            name, _OPTIONS.get(name, name.removeprefix("--")), type=form, metavar=metavar, help=text
+        )(command)
     more = click.argument("more", nargs=-1, type=click.UNPROCESSED, metavar="[--TYPE ID]...")
     return more(at_option(command))
 
 
 def access_report(
     given: Mapping[str, object],
-    named: tuple[Reference | None, str | None, Reference | None, Sequence[str]],
+    named: tuple[Reference | None, str | None, Reference | None, str | None, Sequence[str]],
     now: datetime,
 ) -> AccessReport:
     """Return the report of a command, by its settings and its options.
 
     Args:
         given: The settings.
-        named: ``--subject``, ``--action``, ``--resource``, and the options named after types.
+        named: ``--subject``, ``--action``, ``--resource``, ``--type``, and the options named after
+            types.
         now: The time of every decision.
 
     Raises:
@@ -79,12 +87,13 @@ def access_report(
     return AccessReport(policy, pack, snapshot, now, selected)
 
 
-def selected_of(
+def selected_of(  # noqa: PLR0913, PLR0917  one for each option
     schema: Schema,
     subject: Reference | None,
     action: str | None,
     resource: Reference | None,
-    more: Sequence[str] = (),
+    resource_type: str | None,
+    more: Sequence[str],
 ) -> Selected:
     """Return what a report is about, by the options and by those that are named after types.
 
@@ -93,6 +102,7 @@ def selected_of(
         subject: Of ``--subject``.
         action: Of ``--action``.
         resource: Of ``--resource``.
+        resource_type: Of ``--type``.
         more: What else stands on the command line, such as ``--user``, ``ana``.
 
     Raises:
@@ -108,11 +118,14 @@ def selected_of(
         if named is not None and side == "subject" and not _declared(schema, named).subject:
             raise click.UsageError(f"{shown(named.type)} is no type of subjects")
     names = {name for declared in schema.types.values() for name in declared.actions}
-    if sides["resource"] is not None:
-        names = set(_declared(schema, sides["resource"]).actions)
+    if sides["resource"] is not None and resource_type is not None:
+        raise click.UsageError("the resource is named, so leave `--type` out")
+    if resource_type is not None or sides["resource"] is not None:
+        of_type = sides["resource"] or Reference(str(resource_type), "")
+        names = set(_declared(schema, of_type).actions)
     if action is not None and action not in names:
         raise click.UsageError(f"no action is called {shown(action)}{nearest(action, names)}")
-    return Selected(sides["subject"], action, sides["resource"])
+    return Selected(sides["subject"], action, sides["resource"], resource_type)
 
 
 def check_selected(selected: Selected, snapshot: Snapshot) -> None:

@@ -50,7 +50,7 @@ def tighten(
     """
     if STDIN in log:
         raise click.UsageError("the log is read several times; name files")
-    access = access_report(given, (None, None, None, ()), at or clock())
+    access = access_report(given, (None, None, None, None, ()), at or clock())
     use = log_use(access.policy.schema, log, (since, until), given)
     texts = access.pack.texts
 

@@ -32,6 +32,7 @@ def unused(  # noqa: PLR0913, PLR0917  click passes each option by its name
     subject: Reference | None,
     action: str | None,
     resource: Reference | None,
+    resource_type: str | None,
     at: datetime | None,
     output: str,
     more: tuple[str, ...],
@@ -46,7 +47,7 @@ def unused(  # noqa: PLR0913, PLR0917  click passes each option by its name
     Status 0 if everything was used, 1 if not, 2 if the log may lack use or something could not be
     listed.
     """
-    report = access_report(given, (subject, action, resource, more), at or clock())
+    report = access_report(given, (subject, action, resource, resource_type, more), at or clock())
     use = log_use(report.policy.schema, log, (since, until), given)
     found = UnusedReport(report, use)
     for line in _OUTPUTS.get(output, as_text)(found):

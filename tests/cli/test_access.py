@@ -43,6 +43,11 @@ def _access(*arguments: str) -> Result:
             EXIT_YES,
             ["user:ana  account:acme  owner", "user:bob  account:acme  admin"],
         ),
+        (
+            ["--user", "bob", "--type", "account"],
+            EXIT_YES,
+            ["user:bob  account:acme  admin"],
+        ),
         (["--user", "mallory"], EXIT_NO, []),
     ],
 )
@@ -65,6 +70,8 @@ def test_options_say_what_a_report_is_about(
         (["--action", "team.mange"], "no action is called `team.mange`"),
         (["--subject", "account:acme"], "`account` is no type of subjects"),
         (["--user", "bob", "--subject", "user:ana"], "the subject is named twice"),
+        (["--type", "acount"], "the schema has no type `acount`; did you mean `account`?"),
+        (["--type", "account", "--account", "acme"], "leave `--type` out"),
         (["--user"], "option `--user` requires an id"),
         (["bob"], "`bob` is not expected here"),
     ],

@@ -45,6 +45,7 @@ def heading(report: AccessReport) -> tuple[str, ...]:
             ("subject", selected.subject and words.reference(selected.subject)),
             ("action", selected.action and words.plain(selected.action)),
             ("resource", selected.resource and words.reference(selected.resource)),
+            ("type", selected.resource_type and words.plain(selected.resource_type)),
         )
         if value
     ]
@@ -142,6 +143,7 @@ def as_json(report: AccessReport) -> Iterator[str]:
         "subject": selected.subject and entity(selected.subject),
         "action": selected.action,
         "resource": selected.resource and entity(selected.resource),
+        "resource_type": selected.resource_type,
     }
     yield f"{json.dumps(head, ensure_ascii=False, indent=2)[:-2]},"
     yield '  "rows": ['

@@ -45,6 +45,12 @@ class Selected:
     subject: Reference | None = None
     action: str | None = None
     resource: Reference | None = None
+    resource_type: str | None = None
+
+    def has_type(self, resource_type: str) -> bool:
+        """Tell whether resources of a type are among them."""
+        named = self.resource_type if self.resource is None else self.resource.type
+        return named in {None, resource_type}
 
 
 class Pairs:

@@ -96,7 +96,7 @@ class AccessReport:
             if selected.subject is not None and selected.subject.type != subject:
                 continue
             for resource, declared in schema.types.items():
-                if selected.resource is not None and selected.resource.type != resource:
+                if not selected.has_type(resource):
                     continue
                 names = [n for n in declared.actions if selected.action in {None, n}]
                 actions = list(self._listable((subject, resource), names))
@@ -106,13 +106,17 @@ class AccessReport:
     def _listable(self, scope: tuple[str, str], names: list[str]) -> Iterator[str]:
         """Yield the actions that can be listed, and note the others."""
         subject, resource = (self.policy.schema.types[name] for name in scope)
-        for each in (subject, resource) if names else ():
-            if not each.table:
-                self.summary.left_out[
-                    f"nobody mounts `{in_line(each.name)}`: what is allowed there follows from what"
-                    " callers send"
-                ] = None
-                return
+        if names and not subject.table:
+            self.summary.unlisted[
+                f"nobody mounts `{in_line(subject.name)}`, so that no subject can be listed"
+            ] = None
+            return
+        if names and not resource.table:
+            self.summary.left_out[
+                f"nobody mounts `{in_line(resource.name)}`: what is allowed there follows from what"
+                " callers send"
+            ] = None
+            return
         for name in names:
             action = f"`{in_line(name)}` of `{in_line(scope[1])}`"
             if resource.actions[name].creates:

@@ -26,6 +26,8 @@ def as_sheet(report: AccessReport) -> Iterator[str]:
     about = [words.reference(each) for each in (selected.subject, selected.resource) if each]
     if selected.action is not None:
         about.append(f"action {words.plain(selected.action)}")
+    if selected.resource_type is not None:
+        about.append(f"resources of type {words.plain(selected.resource_type)}")
     stream = template.stream(
         at=instant_text(report.now),
         about=", ".join(about),
