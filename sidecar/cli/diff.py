@@ -47,6 +47,9 @@ from sidecar.review.replay import replay
 @click.option(
     "--examples", is_flag=True, help="Show a mount and a request for each change, not for one."
 )
+@click.option(
+    "--all", "whole", is_flag=True, help="Show all conditions, however many lines they take."
+)
 @output_options(JSON, MARKDOWN)
 @setting_options((*PACK, "decision_log_key"))
 def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
@@ -57,6 +60,7 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     log: Iterator[bytes] | None,
     at: datetime | None,
     examples: bool,
+    whole: bool,
     output: str,
     **given: object,
 ) -> None:
@@ -87,7 +91,8 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     if output == JSON:
         print_json(as_plain(report))
     else:
-        lines = as_markdown(report) if output == MARKDOWN else as_text(report, examples=examples)
+        text = as_text(report, examples=examples, whole=whole)
+        lines = as_markdown(report) if output == MARKDOWN else text
         for line in lines:
             click.echo(line)
     if not report.complete:

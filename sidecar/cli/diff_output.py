@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.cli.formats import in_cell, in_line_of_markdown, indented
+from sidecar.cli.line_budget import MOST_LINES, fitting
 from sidecar.review.clauses import plain
 from sidecar.review.declaration_diff import Declaration
 from sidecar.review.diff import (
@@ -92,8 +93,24 @@ class DiffReport:
 # --- as text ----------------------------------------------------------------------------------
 
 
-def as_text(report: DiffReport, *, examples: bool) -> Iterator[str]:
-    """Yield the lines of the text, with an example for the first change or for each."""
+def as_text(report: DiffReport, *, examples: bool, whole: bool) -> Iterator[str]:
+    """Yield the lines of the text.
+
+    Args:
+        report: The changes.
+        examples: Whether to show an example for each change, and not for the first one alone.
+        whole: Whether to show all conditions, however many lines they take.
+    """
+    uncompared = [f"not compared: {each}" for each in report.differences.uncompared]
+    lines = list(_changes(report, examples=examples))
+    if not (whole or examples):
+        lines = fitting(lines, max(MOST_LINES - len(uncompared), 1), "--all")
+    yield from lines
+    yield from uncompared
+    yield from _people(report)
+
+
+def _changes(report: DiffReport, *, examples: bool) -> Iterator[str]:
     differences = report.differences
     yield _summary(report)
     yield from _rules(differences.rules)
@@ -102,9 +119,6 @@ def as_text(report: DiffReport, *, examples: bool) -> Iterator[str]:
     yield from _reasons(differences.reasons, report, with_example=examples)
     for declaration in report.declarations:
         yield f"declared: {declaration}"
-    for sentence in differences.uncompared:
-        yield f"not compared: {sentence}"
-    yield from _people(report)
 
 
 def _rules(rules: Sequence[RuleChange]) -> Iterator[str]:

@@ -12,10 +12,12 @@ from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
-from sidecar.review.mutate import Fate, Verdict, mutate
+from sidecar.review.mutate import Fate, Verdict, mutate, telling
 from sidecar.review.pack_revisions import NOW, PackPlace
 
 _WORKERS = 2
+_SHOWN = 10
+"""Survivors that the text shows."""
 
 
 @main.command("mutate")
@@ -33,7 +35,8 @@ def mutate_command(workers: int, output: str, **given: object) -> None:
 
     Each mutant is one edit: a condition dropped or negated, a role or a value swapped, a boundary
     moved, a rule deleted. For each survivor, a case is shown that would detect it. Mutants that
-    decide every situation alike, and those that do not load, are only counted.
+    decide every situation alike, and those that do not load, are only counted. Of many survivors
+    the ten that tell most are shown, those first that give access; --json has all.
     """
     settings = pack_settings(given)
     count, verdicts = mutate(PackPlace(NOW, settings.policies, settings.fixtures), workers)
@@ -55,11 +58,12 @@ def mutate_command(workers: int, output: str, **given: object) -> None:
 
 
 def _text(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    for verdict in verdicts:
-        if verdict.fate is Fate.SURVIVED:
-            yield f"{verdict.mutant.file}:{verdict.mutant.line}: {verdict.mutant.sentence}"
-            yield from (f"    {line}" for line in (verdict.case or verdict.why).splitlines())
+    for verdict in telling(verdicts, _SHOWN):
+        yield f"{verdict.mutant.file}:{verdict.mutant.line}: {verdict.mutant.sentence}"
+        yield from (f"    {line}" for line in (verdict.case or verdict.why).splitlines())
     counts = Counter(verdict.fate for verdict in verdicts)
+    if counts[Fate.SURVIVED] > _SHOWN:
+        yield f"and {counts[Fate.SURVIVED] - _SHOWN} more survivors, which --json shows"
     summary = ", ".join(f"{counts[fate]} {fate.value}" for fate in Fate)
     yield f"{len(verdicts)} mutants: {summary}"
 
@@ -67,6 +71,7 @@ def _text(verdicts: Sequence[Verdict]) -> Iterator[str]:
 def _as_json(verdicts: Sequence[Verdict]) -> dict[str, object]:
     counts = Counter(verdict.fate for verdict in verdicts)
     return {
+        "version": 1,
         "counts": {fate.value: counts[fate] for fate in Fate},
         "mutants": [
             {
@@ -74,6 +79,7 @@ def _as_json(verdicts: Sequence[Verdict]) -> dict[str, object]:
                 "line": verdict.mutant.line,
                 "sentence": verdict.mutant.sentence,
                 "fate": verdict.fate.value,
+                "widens": verdict.widens,
                 "why": verdict.why or None,
                 "case": verdict.case or None,
             }

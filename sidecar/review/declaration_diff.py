@@ -82,16 +82,18 @@ def _lines(tree: _Tree, path: tuple[str, ...]) -> Iterator[str]:
     for name, declared in tree.items():
         inner = (name, *path)
         if isinstance(declared, str):
-            own = {"": declared}
-        else:
-            own = {
-                each: text
-                for each, text in declared.items()
-                if isinstance(text, str) and each not in _TEXTS
-            }
-            others = {each: text for each, text in declared.items() if not isinstance(text, str)}
-            yield from _lines(others, inner)
-        yield f"{' of '.join(inner)}: {_text(own)}".removesuffix(": ")
+            yield f"{' of '.join(inner)}: {declared}"
+            continue
+        own = (
+            f"{each.replace('`', '')} {' '.join(text.split())}"
+            for each, text in declared.items()
+            if isinstance(text, str) and each not in _TEXTS
+            # Of flags only those that are set; a default may well be false.
+            if text and (text != "false" or each == "`default`")
+        )
+        yield f"{' of '.join(inner)}: {', '.join(own)}".removesuffix(": ")
+        others = {each: text for each, text in declared.items() if not isinstance(text, str)}
+        yield from _lines(others, inner)
 
 
 def _different(old: _Tree, new: _Tree, path: tuple[str, ...]) -> Iterator[Declaration]:

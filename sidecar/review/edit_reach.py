@@ -5,12 +5,12 @@ Such rules have no diagrams to compare, so that only the texts tell what an edit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from sidecar.bundle import Entry
 from sidecar.engine.policy import Policy
-from sidecar.polar.ast import Block, File, Rule
+from sidecar.polar.ast import Block, File, Rule, calls_in
 from sidecar.polar.parser import parse
 from sidecar.polar.reachability import named_action, named_types, reachable_types
 from sidecar.review.mutants import Mutant
@@ -49,16 +49,45 @@ class UncompiledEntries:
         ]
 
 
-def reaching(policy: Policy, texts: Mapping[str, str], key: EntryKey) -> Iterator[Rule | Block]:
-    """Yield the statements of a policy that may decide a kind of request, wherever they stand."""
+def reaching(
+    policy: Policy, texts: Mapping[str, str], key: EntryKey, roots: Collection[str]
+) -> Iterator[Rule | Block]:
+    """Yield the statements of a policy that may decide a kind of request, wherever they stand.
+
+    Args:
+        policy: The policy.
+        texts: Its files.
+        key: The types of subject and resource, and the action.
+        roots: The entry points that are asked.
+    """
+    statements = [each for file, text in texts.items() for each in _parsed(text, file).lines]
+    calls: dict[str, set[str]] = {}
+    for each in statements:
+        if isinstance(each, Rule) and each.body is not None:
+            called = {call.name.text for call in calls_in(each.body)}
+            calls.setdefault(each.head.name.text, set()).update(called)
+    calls.setdefault("has_permission", set()).update({"has_role", "has_relation"})
+    reached, waiting = set(roots), list(roots)
+    while waiting:
+        new = calls.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    for each in _of_types(policy, statements, key):
+        if isinstance(each, Block) or each.head.name.text in reached:
+            yield each
+
+
+def _of_types(
+    policy: Policy, statements: Iterable[object], key: EntryKey
+) -> Iterator[Rule | Block]:
+    """Yield the statements that the types and the action of a kind of request can reach."""
     by_polar = {type_.polar: name for name, type_ in policy.schema.types.items()}
     reachable = reachable_types(policy.schema, key[:2])
-    for file, text in texts.items():
-        for line in _parsed(text, file).lines:
-            if isinstance(line, Rule | Block):
-                types = {by_polar[name] for name in named_types(line) if name in by_polar}
-                if types <= reachable and named_action(line) in {None, key[2]}:
-                    yield line
+    for line in statements:
+        if isinstance(line, Rule | Block):
+            types = {by_polar[name] for name in named_types(line) if name in by_polar}
+            if types <= reachable and named_action(line) in {None, key[2]}:
+                yield line
 
 
 def _is_uncompiled(entry: Entry) -> bool:

@@ -14,7 +14,7 @@ from sidecar.compiler.pack import read_texts
 from sidecar.diagram.paths import json_form
 from sidecar.digests import digest_of, encode
 from sidecar.engine.policy import Policy
-from sidecar.polar.ast import Node, Variable
+from sidecar.polar.ast import Block, Node, Variable
 from sidecar.review.clauses import Clause
 from sidecar.review.declaration_diff import declared_lines
 from sidecar.review.edit_reach import reaching
@@ -103,11 +103,15 @@ def _interpreted(policy: Policy, texts: Mapping[str, str], sheet: Sheet) -> Iter
     for action in sheet.cells:
         key = (sheet.subject, sheet.resource, action)
         entry = policy.entries[key]
-        roots = {"allow": entry.granted, **entry.forbids, **entry.obliges}
-        asked = sorted(name for name, root in roots.items() if root is None)
+        roots = [("allow", "allow", entry.granted)]
+        roots += [("forbid", code, root) for code, root in entry.forbids.items()]
+        roots += [("oblige", code, root) for code, root in entry.obliges.items()]
+        asked = sorted(name for _, name, root in roots if root is None)
         if asked:
-            rules = sorted({encode(_shape(e, {})) for e in reaching(policy, texts, key)})
-            digest = digest_of(*rules).bytes().hex()[:12]
+            rules = {rule for rule, _, root in roots if root is None}
+            statements = reaching(policy, texts, key, rules)
+            written = sorted({encode(_shape(each, {})) for each in statements})
+            digest = digest_of(*written).bytes().hex()[:12]
             yield (
                 f"{head} Oso decides for anybody {in_line(action)} ({', '.join(asked)}),"
                 f" by rules with the digest {digest}"
@@ -120,6 +124,14 @@ def _shape(node: object, numbers: dict[str, int]) -> object:
         case Variable(name=name):
             known = name in _GIVEN
             return ("variable", name if known else numbers.setdefault(name, len(numbers)))
+        case Block():
+            lines = [
+                e
+                for each in fields(node)
+                if each.name not in {"span", "inside"}
+                for e in _lines_of(node, each.name)
+            ]
+            return (type(node).__name__, *sorted(lines))
         case Node():
             members = (
                 _shape(getattr(node, each.name), numbers)
@@ -131,3 +143,10 @@ def _shape(node: object, numbers: dict[str, int]) -> object:
             return tuple(_shape(each, numbers) for each in node)
         case _:
             return node
+
+
+def _lines_of(block: Block, member: str) -> list[bytes]:
+    """Return a member of a block, its lines whatever their order."""
+    value = getattr(block, member)
+    parts = value if isinstance(value, tuple) else (value,)
+    return [encode((member, _shape(each, {}))) for each in parts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -59,6 +59,23 @@ class Verdict:
     why there is no case."""
     case: str = ""
     """Of a survivor: a case to paste into a suite; empty where no state could be shown."""
+    widens: bool = False
+    """Of a survivor: whether it allows what the policy denies, in the state of the case."""
+
+
+def telling(verdicts: Sequence[Verdict], most: int) -> list[Verdict]:
+    """Return the survivors that tell most, in the order of the policy.
+
+    First those that give access, then those with a case, and of each line one before another.
+    """
+    counted: Counter[tuple[str, int]] = Counter()
+    ranked = []
+    for place, verdict in enumerate(verdicts):
+        if verdict.fate is Fate.SURVIVED:
+            line = (verdict.mutant.file, verdict.mutant.line)
+            counted[line] += 1
+            ranked.append((not verdict.widens, not verdict.case, counted[line], place))
+    return [verdicts[place] for place in sorted(place for *_, place in sorted(ranked)[:most])]
 
 
 def mutate(place: PackPlace, workers: int) -> tuple[int, Iterator[Verdict]]:
@@ -179,7 +196,8 @@ class Trial:
         case = case_to_paste(
             comparison.witness, edit, (self._policy, variant), self._suites, self._worlds
         )
-        return Verdict(mutant, Fate.SURVIVED, case=case)
+        widens = comparison.witness.widens
+        return Verdict(mutant, Fate.SURVIVED, case=case, widens=widens)
 
     def _killed(self, mutant: Mutant, variant: Policy, changed: Sequence[Entry]) -> Verdict | None:
         for key in changed:

@@ -34,6 +34,8 @@ class Witness:
     action: str
     expected: Decision
     """The decision of the pack itself."""
+    widens: bool = False
+    """Whether a variant allows here what the pack denies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,8 @@ def _witness(policy: Policy, variant: Policy, example: Example, action: str) -> 
         return None
     if _answer(expected) == _answer(found):
         return None
-    return Witness(example=example, action=action, expected=expected)
+    widens = found.allowed and not expected.allowed
+    return Witness(example=example, action=action, expected=expected, widens=widens)
 
 
 def _answer(decision: Decision) -> object:

@@ -22,7 +22,7 @@ from sidecar.errors import InvalidPackError
 from sidecar.model import Decision
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined
 from sidecar.review.mutants import Mutant, mutants_of
-from sidecar.review.mutate import Fate, Trial, Verdict, mutate
+from sidecar.review.mutate import Fate, Trial, Verdict, mutate, telling
 from sidecar.review.pack_revisions import PackPlace
 from sidecar.review.witness import changed_entries, compared
 from sidecar.suites import read_suites, run_suites
@@ -188,6 +188,21 @@ def test_the_cases_of_survivors_kill_them_when_they_are_pasted(places: PackPlace
 
     assert [each for each in after if each.fate is Fate.SURVIVED] == []
     assert Counter(each.fate for each in after)[Fate.KILLED] > len(survivors)
+
+
+def test_few_of_many_survivors_are_shown_those_first_that_give_access(places: PackPlace) -> None:
+    # Without a case: two of one line, one that gives access, and one of another line.
+    edit = made_of(places)[0].edit
+    at = [("a.polar", 1), ("a.polar", 1), ("a.polar", 2), ("b.polar", 1)]
+    survivors = [
+        Verdict(Mutant(file, line, edit), Fate.SURVIVED, "no case", widens=(file, line) == at[2])
+        for file, line in at
+    ]
+    killed = Verdict(Mutant("c.polar", 1, edit), Fate.KILLED)
+
+    shown = telling([killed, *survivors], 3)
+
+    assert shown == [survivors[0], survivors[2], survivors[3]]
 
 
 def answered(decision: Decision) -> object:
