@@ -139,9 +139,12 @@ class Session:
     def _by_file(self, remarks: Iterator[tuple[str, Remark]]) -> dict[Path, list[Remark]]:
         found: dict[Path, list[Remark]] = {}
         for file, remark in remarks:
-            path = self._shadow.original(file) or self.state.pack / FIXTURES / "schema.yaml"
+            path = self._shadow.original(file)
             message = self._shadow.readable(remark.message)
             shown = Remark(remark.line, remark.column, message, remark.severity)
+            if path is None:  # a file that is missing, say
+                path = self.state.pack / FIXTURES / "schema.yaml"
+                shown = Remark(0, 0, f"{self._shadow.readable(file)}: {message}", remark.severity)
             found.setdefault(path, []).append(shown)
         return found
 

@@ -92,7 +92,13 @@ def said_by_check(pack: Path) -> set[tuple[str, int, str]]:
     options = ["--policies", str(pack / "policies"), "--fixtures", str(pack / "fixtures")]
     result = CliRunner().invoke(main, ["check", "--json", *options])
     problems = json.loads(result.stdout).get("problems", [])
-    return {(Path(each["file"]).name, max(each["line"], 1), each["message"]) for each in problems}
+    known = {path.name for path in pack.rglob("*")}
+    return {
+        (Path(file).name, max(each["line"], 1), each["message"])
+        if Path(file := each["file"]).name in known
+        else ("schema.yaml", 1, f"{file}: {each['message']}")  # of a file that is missing
+        for each in problems
+    }
 
 
 def shown(opened: Editor) -> set[tuple[str, int, str]]:
