@@ -13,7 +13,7 @@ from tests.e2e.running import EDIT, Sidecar, serving, until
 
 pytestmark = pytest.mark.e2e
 
-USERS = 150_000
+USERS = 40_000
 
 
 def followers(sidecar: Sidecar) -> list[int]:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 
 FUZZ_SECONDS = os.environ.get("FUZZ_SECONDS")  # noqa: TID251  the tests' own
 SECONDS = int(FUZZ_SECONDS or 5)
-BODIES = 1000 if FUZZ_SECONDS is None else 100 * SECONDS
+BODIES = 500 if FUZZ_SECONDS is None else 100 * SECONDS
 GROWTH = 1.1
 
 PATHS = (

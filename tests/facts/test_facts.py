@@ -743,7 +743,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@hypothesis_settings(max_examples=deep(3000), deadline=None)
+@hypothesis_settings(max_examples=deep(3000, quick=1000), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6))
 @pytest.mark.many
 def test_the_fast_reader_and_the_parser_agree_on_plain_rows(pieces: list[str]) -> None:

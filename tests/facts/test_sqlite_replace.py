@@ -15,6 +15,7 @@ from sidecar.facts.sources import MappingFile, SourceMapping, read_mapping
 from sidecar.facts.sources.sqlite import SqliteSource
 from sidecar.facts.sources.sqlite_ddl import sqlite_ddl
 from sidecar.schema import Schema, read_schema
+from tests.depth import deep
 from tests.facts.following import Follower
 
 SCHEMA = """
@@ -196,7 +197,8 @@ def followed(follower: Follower) -> dict[str, list[tuple[str | None, ...]]]:
     }
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.many
+@pytest.mark.parametrize("seed", range(deep(8, quick=4)))
 def test_what_replace_deletes_is_followed_row_by_row(
     pack: tuple[Schema, SourceMapping], tmp_path: Path, seed: int
 ) -> None:

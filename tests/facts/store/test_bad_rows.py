@@ -68,7 +68,7 @@ def _built(schema: Schema, groups: Groups) -> Snapshot | None:
 
 
 @pytest.mark.many
-@pytest.mark.parametrize("seed", range(deep(30)))
+@pytest.mark.parametrize("seed", range(deep(30, quick=15)))
 def test_a_store_with_bad_rows_is_that_of_the_same_rows_read_anew(
     seed: int, tmp_path: Path
 ) -> None:
