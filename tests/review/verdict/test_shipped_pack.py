@@ -202,7 +202,7 @@ EDITS = [
         "policies/number_test.yaml",
         "      finn: {all: not_granted}\n",
         "",
-        "suite case `who may view or edit an account's numbers may do so with each of them`",
+        "suite case `who may view or edit an account's numbers",
     ),
 ]
 
