@@ -54,7 +54,7 @@ def main() -> None:
     for kind in options.kinds:
         with (
             TemporaryDirectory() as directory,
-            _filled(kind, Path(directory), schema, options.memberships) as data,
+            filled(kind, Path(directory), schema, options.memberships) as data,
         ):
             _measure(kind, data, schema, Path(directory))
 
@@ -82,7 +82,7 @@ def _memberships(chance: random.Random, owners: Sequence[str], users: int) -> It
 
 
 @contextmanager
-def _filled(kind: str, directory: Path, schema: Schema, memberships: int) -> Iterator[str]:
+def filled(kind: str, directory: Path, schema: Schema, memberships: int) -> Iterator[str]:
     """Give a source with the rows, as `--data` names it."""
     if kind == "sqlite":
         path = directory / "facts.sqlite"

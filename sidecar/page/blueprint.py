@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -56,6 +57,12 @@ def create_pages(page: Page) -> Blueprint:
     def missing(_rest: str) -> str:
         """Answer that there is no such page, as a page."""
         raise NotFound
+
+    @views.record_once
+    def compile_templates(state: BlueprintSetupState) -> None:
+        """Compile all templates now, so that the first visitor does not wait for them."""
+        for name in state.app.jinja_env.list_templates(extensions=["html"]):
+            state.app.jinja_env.get_template(name)
 
     @views.context_processor
     def common() -> dict[str, Any]:

@@ -31,7 +31,7 @@ SECONDS = 300.0
 MEMORY_BYTES = 4 << 30
 """Address space of its process."""
 
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.02
 """How long a page waits for a result before it says that it is not there yet."""
 
 KEPT = 64

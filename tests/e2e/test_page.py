@@ -30,21 +30,18 @@ def verdict(document: str) -> str:
     return found[1] if found else document
 
 
-def test_the_page_follows_the_facts_that_callers_are_answered_from(root: Path) -> None:
+def test_a_page_that_is_opened_late_shows_the_present_and_follows_it(root: Path) -> None:
     with serving(root, *ADMIN, workers=1) as sidecar:
-        operator = Operator(sidecar)
-        assert verdict(operator.text(ASKED)) == "Allowed"
+        operator, file = Operator(sidecar), sidecar.policies / "account.polar"
+        text = file.read_text()
+        write(file, text.replace('"numbers.edit" if "developer";', ""))
+        until(lambda: not sidecar.ask("/v1/authorize", QUESTION)[1]["decision"])
+        assert verdict(operator.text(ASKED)) == "Denied"
+        write(file, text)
+        until(lambda: verdict(operator.text(ASKED)) == "Allowed")
         write(sidecar.data / "memberships.yaml", REVOKED)
         until(lambda: verdict(operator.text(ASKED)) == "Denied")
         assert "Ready" in operator.text("/page/health")
-
-
-def test_a_page_that_is_opened_late_shows_the_present(root: Path) -> None:
-    with serving(root, *ADMIN, workers=1) as sidecar:
-        file = sidecar.policies / "account.polar"
-        write(file, file.read_text().replace('"numbers.edit" if "developer";', ""))
-        until(lambda: not sidecar.ask("/v1/authorize", QUESTION)[1]["decision"])
-        assert verdict(Operator(sidecar).text(ASKED)) == "Denied"
 
 
 def test_where_callers_need_tokens_the_page_needs_them_too(root: Path) -> None:

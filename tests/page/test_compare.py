@@ -219,24 +219,6 @@ def test_an_edited_text_is_compiled_in_a_process_and_judged(tmp_path: Path) -> N
     assert before == {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
 
 
-def test_a_text_with_a_fault_has_no_verdict_but_its_line(tmp_path: Path) -> None:
-    policies, fixtures = put_pack(tmp_path, RULES, SCHEMA)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "users.yaml").write_text("[]\n")
-    (tmp_path / "data" / "notes.yaml").write_text("[]\n")
-    pair = pair_of(policies, fixtures, tmp_path / "data")
-    client = client_of(page_of(pair, Reviewer(policies=policies, fixtures=fixtures, data=None)))
-
-    response = post(
-        client, **{"with": "text", "file": "policies/main.polar", "text": f"\n{HOSTILE}"}
-    )
-    document = result_at(client, response.headers["Location"])
-
-    assert "CANNOT TELL" in text_of(document)
-    assert "main.polar:2" in text_of(document)
-    assert list(tags_of(document, "img")) == []
-
-
 def test_the_files_that_can_be_edited_are_polar_and_settings() -> None:
     settings = Settings()
 

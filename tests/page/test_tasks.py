@@ -11,7 +11,10 @@ import pytest
 from sidecar.compiler.pack import read_texts, revision_of
 from sidecar.config.settings import Settings
 from sidecar.page.tasks import Pending, Result, Task, TaskFailedError, Tasks, run_in_process
+from tests.paths import ROOT
 
+PACK = ROOT / "tests" / "review" / "verdict" / "pack"
+"""A small one with roles."""
 TASK = Task(name="none", policies=Path(), fixtures=Path(), arguments={})
 
 
@@ -101,21 +104,22 @@ def test_the_matrix_of_other_files_than_those_in_use_is_not_shown() -> None:
         run_in_process(task)
 
 
-def test_the_process_puts_the_shipped_matrix_into_words() -> None:
-    settings = Settings()
-    revision = revision_of(*read_texts(settings.policies, settings.fixtures))
+def test_the_process_puts_a_matrix_into_words() -> None:
+    policies, fixtures = PACK / "policies", PACK / "fixtures"
+    revision = revision_of(*read_texts(policies, fixtures))
     task = Task(
-        name="matrix",
-        policies=settings.policies,
-        fixtures=settings.fixtures,
-        arguments={"revision": revision},
+        name="matrix", policies=policies, fixtures=fixtures, arguments={"revision": revision}
     )
 
     told = run_in_process(task)
 
-    sheet = next(each for each in told["sheets"] if each["resource"] == "account")
-    place = [each["name"] for each in sheet["columns"]].index("developer")
-    kinds = {each["name"]: each["cells"][place]["kind"] for each in sheet["actions"]}
-    assert (kinds["numbers.edit"], kinds["billing.edit"]) == ("yes", "no")
-    rules = told["rules"]["user account numbers.edit"]
-    assert '"numbers.edit" if "developer";' in "".join(each["text"] for each in rules)
+    (sheet,) = told["sheets"]
+    columns = [each["name"] for each in sheet["columns"]]
+    cells = {
+        each["name"]: dict(zip(columns, each["cells"], strict=True)) for each in sheet["actions"]
+    }
+    assert cells["scrap"]["lead"]["kind"] == "yes"
+    assert cells["scrap"]["mechanic"]["kind"] == "no"
+    assert cells["run"]["operator"]["kind"] == "depends"
+    rules = told["rules"]["person machine scrap"]
+    assert '"scrap" if "lead";' in "".join(each["text"] for each in rules)

@@ -59,6 +59,20 @@ def test_an_edited_text_gets_a_verdict_and_is_not_served(
     assert comparing.ready()[1]["revisions"]["policy"] == before
 
 
+def test_a_text_with_a_fault_gets_no_verdict_but_its_line(
+    browser: Browser, comparing: Sidecar
+) -> None:
+    with visiting(browser, address_of(comparing)) as visit:
+        tab = visit.tab
+        visit.open("/page/compare")
+        tab.locator("textarea").fill("\n<img src=x onerror=alert(1)>\n")
+        tab.get_by_role("button", name="Compare the edited text").click()
+        main = tab.get_by_role("main")
+        expect(main).to_contain_text("CANNOT TELL", timeout=LATE)
+        expect(main).to_contain_text("main.polar:2")
+        expect(main.locator("img")).to_have_count(0)
+
+
 def test_a_pack_that_the_operator_has_declared_gets_a_verdict(
     browser: Browser, comparing: Sidecar, shots: Path
 ) -> None:
