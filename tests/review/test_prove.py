@@ -282,3 +282,35 @@ def test_matrix_has_a_form_for_programs_and_one_for_pull_requests(pack: Path) ->
     assert [cell["allowed"] for cell in cells["make"]] == ["never", "never", "never", "always"]
     assert "| `view` | yes | yes | yes | - |" in markdown
     assert "- [1] unless `asleep`" in markdown
+
+
+def test_a_compiled_prohibition_proves_alone_where_oso_is_asked_for_the_grant(pack: Path) -> None:
+    schema = pack / "fixtures" / "schema.yaml"
+    declared = schema.read_text().replace(
+        "attributes: {id: string, owner: user}",
+        "attributes: {id: string, owner: user, parent: {type: folder, optional: true}}",
+    )
+    schema.write_text(declared)
+    _edit(
+        pack,
+        "main.polar",
+        "forbid(user: User",
+        'has_permission(user: User, "edit", folder: Folder) if kept(user, folder);\n'
+        "kept(user: User, folder: Folder) if folder.owner = user;\n"
+        "kept(user: User, folder: Folder) if kept(user, folder.parent);\n"
+        "forbid(user: User",
+    )
+    (pack / "policies" / "invariants.yaml").write_text(
+        "invariants:\n"
+        "  - name: nobody who is asleep edits\n"
+        "    never: {resource: folder, action: edit, when: subject.active = false}\n"
+        "  - name: nobody but owners edits\n"
+        "    never: {resource: folder, action: edit, unless: resource.owner = subject}\n"
+    )
+
+    result = _run("prove")
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 2
+    assert lines[0] == "proved  nobody who is asleep edits"
+    assert lines[1].startswith("unproved   nobody but owners edits")
