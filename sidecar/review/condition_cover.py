@@ -81,6 +81,7 @@ class Covering:
         self._scope = scope
         self.regions = Regions(joined, scope)
         self.rules = NamedRules(joined, scope) if rules is None else rules
+        self.schema = joined.schema
         self._clauses = Clauses(joined.schema, scope, self.rules.names)
         self._known: dict[tuple[int, int], tuple[Conjunction, ...] | str] = {}
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import Node
+from sidecar.diagram.path_types import paths_of
 from sidecar.diagram.paths import Literal, depth
 from sidecar.diagram.questions import RuleHolds
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Scope
 from sidecar.review.clauses import Clause
 from sidecar.review.condition_cover import MOST_NODES, Covering
-from sidecar.review.named_rules import NOW, REASON, Name, UnnamedError
+from sidecar.review.named_rules import NOW, REASON, ROLE, Name, UnnamedError
 
 Alternatives = tuple[tuple[Clause, ...], ...]
 """In words: one of these applies, and of it everything holds."""
@@ -67,6 +68,8 @@ class RuleChanges:
             key: tuple[object, ...] = (change.kind, change.rule.partition("(")[0])
             if change.kind == REASON:
                 key = (*key, change.gained, change.lost)
+            elif change.kind == ROLE:
+                key = (change.kind, change.rule.partition(" on ")[0], telling.type_of(change))
             steps = telling.depth_of(change)
             known = self._found.get(key)
             if known is not None and known[1].kind == REASON and known[1].resource == scope[1]:
@@ -88,6 +91,11 @@ class _Telling:
         self._rules = covering.rules
         self._scope = scope
         self._steps: dict[int, int] = {}
+        self._types: dict[int, str] = {}
+
+    def type_of(self, change: RuleChange) -> str:
+        """Return the type of what a role is a role on; empty where it is no entity."""
+        return self._types[id(change)]
 
     def depth_of(self, change: RuleChange) -> int:
         """Return how far from subject and resource that is what the rule is about."""
@@ -109,6 +117,9 @@ class _Telling:
             self._steps[id(change)] = sum(
                 depth(each) for each in name.operands if not isinstance(each, Literal)
             )
+            types = paths_of(self._covering.schema, *self._scope)
+            entities = map(types.entity_at, name.operands)
+            self._types[id(change)] = " ".join(each.name for each in entities if each is not None)
             yield change
 
     def _changed_names(self, nodes: Iterable[Node]) -> Iterator[Name]:
