@@ -12,16 +12,11 @@ from dataclasses import dataclass, replace
 
 from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Label, Node
-from sidecar.diagram.path_types import PathTypes, paths_of
-from sidecar.diagram.paths import ACTION, CONTEXT, Member, Path
-from sidecar.diagram.questions import Present, ValueOf, facts_of
 from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, Scope, UncompiledError
 from sidecar.review.condition_cover import MOST_NODES
 from sidecar.review.diff import ALLOWED, DENIED, Change, Differences
+from sidecar.review.verdict.fixed_values import FixedValues, Owner, attributes_of
 from sidecar.schema import Attribute, Kind, Schema
-
-Owner = tuple[str, ...]
-"""``context``; ``attribute`` and a type; ``property``, a type of resource and an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +40,10 @@ class ChangedDefault:
 
 def changed_defaults(old: Schema, new: Schema) -> tuple[ChangedDefault, ...]:
     """Return the defaults that differ, of flags and enums that have one in both schemas."""
-    before = dict(_declared(old))
+    before = dict(attributes_of(old))
     return tuple(
         ChangedDefault(owner, name, was.default, now.default)
-        for (owner, name), now in _declared(new)
+        for (owner, name), now in attributes_of(new)
         if (was := before.get((owner, name))) is not None
         and was.default != now.default
         and (was.type.kind, was.type.name) == (now.type.kind, now.type.name)
@@ -87,17 +82,6 @@ def with_unsaid(found: Differences, defaults: Sequence[ChangedDefault]) -> Diffe
     )
 
 
-def _declared(schema: Schema) -> Iterator[tuple[tuple[Owner, str], Attribute]]:
-    for name, attribute in schema.context.items():
-        yield (("context",), name), attribute
-    for type_name, declared in schema.types.items():
-        for name, attribute in declared.attributes.items():
-            yield (("attribute", type_name), name), attribute
-        for action in declared.actions.values():
-            for name, attribute in action.properties.items():
-                yield (("property", type_name, action.name), name), attribute
-
-
 def _has(attribute: Attribute, value: object) -> bool:
     """Tell whether a value is one of a flag or an enum."""
     if attribute.type.kind is Kind.BOOLEAN:
@@ -118,7 +102,7 @@ class _Unsaid:
         self._coverings = found.coverings
         self._unknown = found.unknown
         self._defaults = defaults
-        self._fixed: dict[tuple[int, Path, Label], Node] = {}
+        self._fixed = FixedValues(found.joined)
         self.uncompared: list[str] = []
 
     def changes(self) -> Iterator[Change]:
@@ -169,67 +153,23 @@ class _Unsaid:
             for side in (OLD_SIDE, NEW_SIDE)
             for code in joined.policies[side].entry(*scope, action).obliges
         ]
-        paths = set(self._paths(scope, action, default, allowed))
+        key = (default.owner, default.name)
+        paths = set(self._fixed.paths(scope, action, key, allowed))
         if not paths:
             return
-        if len(paths) > 1 or paths != set(self._paths(scope, action, default, obliged)) | paths:
+        if len(paths) > 1 or paths != set(self._fixed.paths(scope, action, key, obliged)) | paths:
             self._leave_out(scope, action, default, "it is read in several places")
             return
         (path,) = paths
         old, new = (
-            self._fix(tree, path, value)
+            self._fixed.fix(tree, path, value)
             for tree, value in zip(allowed, (default.old, default.new), strict=True)
         )
         yield ALLOWED, trees.choose(old, FALSE, new)
         yield DENIED, trees.choose(new, FALSE, old)
-
-    def _paths(
-        self, scope: Scope, action: str, default: ChangedDefault, roots: Sequence[Node]
-    ) -> Iterator[Path]:
-        """Yield the paths by which diagrams read a value."""
-        types = paths_of(self._joined.schema, *scope)
-        tests = {node.test for node in self._joined.trees.reachable(roots) if node.branches}
-        for test in sorted(tests):
-            question = self._joined.trees.tests[test].question
-            for path in facts_of(question):
-                if _owner(path, types, scope, action) == (default.owner, default.name):
-                    yield path
-                    if not isinstance(question, ValueOf | Present):
-                        yield CONTEXT  # a second one: two facts are compared with each other
-
-    def _fix(self, node: Node, path: Path, value: Label) -> Node:
-        """Return a diagram where a fact has a value."""
-        if not node.branches:
-            return node
-        key = (node.number, path, value)
-        if key not in self._fixed:
-            question = self._joined.trees.tests[node.test].question
-            if question == ValueOf(path):
-                at = node.labels.index(value) if value in node.labels else None
-                branch = FALSE if at is None else node.branches[at]
-                self._fixed[key] = self._fix(branch, path, value)
-            elif question == Present(path):
-                self._fixed[key] = self._fix(node.branches[node.labels.index(True)], path, value)
-            else:
-                branches = [self._fix(branch, path, value) for branch in node.branches]
-                self._fixed[key] = self._joined.trees.place(node.test, node.labels, branches)
-        return self._fixed[key]
 
     def _leave_out(self, scope: Scope, action: str, default: ChangedDefault, why: str) -> None:
         self.uncompared.append(
             f"`{action}` on a `{scope[1]}` where {default.said} is not said, and its default"
             f" changes: {why}"
         )
-
-
-def _owner(path: Path, types: PathTypes, scope: Scope, action: str) -> tuple[Owner, str] | None:
-    """Return what declares a fact."""
-    if not isinstance(path, Member):
-        return None
-    if path.base == CONTEXT:
-        return ("context",), path.name
-    if path.base == ACTION:
-        return ("property", scope[1], action), path.name
-    if not types.is_entity(path.base):
-        return None
-    return ("attribute", types.type_of(path.base).name), path.name

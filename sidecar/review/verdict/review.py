@@ -35,6 +35,7 @@ from sidecar.review.verdict.model import (
     SuiteResult,
     Untold,
 )
+from sidecar.review.verdict.new_values import new_values, with_new_values
 from sidecar.review.verdict.reach import Reach
 from sidecar.review.verdict.rule_edits import PolicyEdits, policy_edits
 from sidecar.review.verdict.safety_net import matrix_edit, world_edits
@@ -116,6 +117,7 @@ class _Reviewing:
         options.progress("comparing what they decide")
         found = differences(compiled.old, compiled.new, declared=compiled.schemas, reached=reached)
         found = with_unsaid(found, changed_defaults(old.texts.schema, new.texts.schema))
+        found = with_new_values(found, new_values(old.texts.schema, new.texts.schema))
         self._untold += [Untold(f"not compared: {sentence}") for sentence in found.uncompared]
         access = Access(found, probes, partial(self._causes, reach)).changes()
         options.progress("looking for the people whom it concerns")

@@ -158,6 +158,22 @@ EDITS = [
         "value `sold` of enum `stage` is new",
     ),
     Planted(
+        "machines may have no heat, and then none is too hot to be run",
+        Verdict.WIDENS,
+        SCHEMA,
+        "      heat: integer\n",
+        "      heat: {type: integer, optional: true}\n",
+        "`optional` of attribute `heat` of type `machine` was false, now true",
+    ),
+    Planted(
+        "people may have no word about training, who may do no more than the untrained",
+        Verdict.NO_CHANGE,
+        SCHEMA,
+        "      trained: boolean\n",
+        "      trained: {type: boolean, optional: true}\n",
+        "`optional` of attribute `trained` of type `person` was false, now true",
+    ),
+    Planted(
         "machines of which nobody says it count as locked",
         Verdict.NARROWS,
         SCHEMA,
@@ -307,15 +323,15 @@ EDITS = [
 ]
 
 
-def reviewed(planted: Planted, directory: Path, mutants: int = 0) -> Review:
-    """Review an edit of the small pack, which is copied to a directory."""
+def reviewed(planted: Planted, directory: Path, mutants: int = 0, base: Path = PACK) -> Review:
+    """Review an edit of the small pack, or another, which is copied to a directory."""
     new = directory / "new"
-    shutil.copytree(PACK, new)
+    shutil.copytree(base, new)
     file = new / planted.file
     text = file.read_text()
     assert planted.was in text
     file.write_text(text.replace(planted.was, planted.now))
-    old, edited = (PackPlace(of.name, of / "policies", of / "fixtures") for of in (PACK, new))
+    old, edited = (PackPlace(of.name, of / "policies", of / "fixtures") for of in (base, new))
     worlds = [place.fixtures / "worlds" / "demo" for place in (old, edited)]
     options = Options(
         mount=Mount("demo", (worlds[0], worlds[1]), NOW, is_demanded=False), most_mutants=mutants
@@ -329,6 +345,26 @@ def test_an_edit_has_the_verdict_that_it_deserves(planted: Planted, tmp_path: Pa
 
     assert found.verdict is planted.verdict, found.untold
     assert planted.says in (found.edits[0].text if found.edits else "")
+
+
+def test_what_a_rule_says_of_all_values_but_one_is_widened_by_a_new_value(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(PACK, base)
+    rule = 'forbid(_: Person, _: Action{name: "run"}, machine: Machine, "untested") if\n'
+    with (base / MAIN).open("a") as policy:
+        policy.write(f'\n{rule}  machine.stage = "made";\n')
+    reasons = base / "fixtures/reasons.yaml"
+    reasons.write_text(
+        reasons.read_text().replace("obligations:", "  untested: Test it.\nobligations:")
+    )
+    planted = Planted("", Verdict.WIDENS, SCHEMA, "[made, tested]", "[made, tested, sold]")
+
+    found = reviewed(planted, tmp_path, base=base)
+
+    assert found.verdict is Verdict.WIDENS
+    gained = [each for each in found.access if each.effect.widens]
+    assert {each.actions for each in gained} == {("run",)}
+    assert all("stage of the machine is sold" in str(each.conditions) for each in gained)
 
 
 def test_whoever_loses_something_because_of_a_default_is_named(tmp_path: Path) -> None:
