@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sidecar.review.verdict import Review
 from sidecar.review.verdict.sections import Section, sections
-from sidecar.review.verdict.words import TITLES, summary
+from sidecar.review.verdict.words import summary, title
 
 _MOST_ENTRIES = 25
 """Entries of one section: a comment of GitHub has 65,536 characters at most."""
@@ -19,7 +19,7 @@ _SPANS = re.compile(r"(`[^`]*`)")
 
 def as_markdown(review: Review) -> Iterator[str]:
     """Yield the lines of a review; what is no verdict and no change of access is folded."""
-    head, _, rest = TITLES[review.verdict].partition(": ")
+    head, _, rest = title(review).partition(": ")
     yield f"### Policy review: {head}"
     yield ""
     yield _escaped(f"{rest}. {summary(review)}.")

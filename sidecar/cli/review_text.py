@@ -8,7 +8,8 @@ from textwrap import wrap
 
 from sidecar.review.verdict import Review
 from sidecar.review.verdict.sections import Entry, sections
-from sidecar.review.verdict.words import TITLES, summary
+from sidecar.review.verdict.words import summary
+from sidecar.review.verdict.words import title as title_of
 
 MOST_LINES = 60
 
@@ -30,7 +31,7 @@ class _Block:
 
 def as_text(review: Review, width: int) -> Iterator[str]:
     """Yield the lines of a review, none wider than `width` and `MOST_LINES` at most."""
-    head = [TITLES[review.verdict], *_wrapped(Entry(summary(review), most=2), width)]
+    head = [title_of(review), *_wrapped(Entry(summary(review), most=2), width)]
     if review.untold:
         head += _wrapped(Entry(f"because: {review.untold[0]}", most=2), width)
     blocks = []

@@ -14,7 +14,7 @@ from sidecar.page.tasks import TaskFailedError
 from sidecar.review.pack_revisions import PackPlace, packs_named
 from sidecar.review.verdict import Mount, Options, review
 from sidecar.review.verdict.sections import sections
-from sidecar.review.verdict.words import TITLES, summary
+from sidecar.review.verdict.words import summary, title
 
 MOST_BYTES = 32 << 20
 """Of the files of a pack that is copied to be edited."""
@@ -39,7 +39,7 @@ def verdict(place: PackPlace, other: Other, mount: Mount | None) -> dict[str, An
         found = review(place, new, Options(mount=mount, most_mutants=MOST_MUTANTS))
     return {
         "verdict": found.verdict.value,
-        "title": TITLES[found.verdict],
+        "title": title(found),
         "summary": summary(found),
         "sections": [
             {

@@ -80,6 +80,7 @@ class UnionPaths:
     def _entity(self, declared: EntityType, met: set[Declared]) -> None:
         if ("type", declared.name) not in met:
             met.add(("type", declared.name))
+            met.update(("attribute", declared.name, name) for name in declared.current)
             if declared.implied is not None:
                 self._steps(declared, declared.implied[0], met)
 

@@ -95,12 +95,15 @@ def _weakens(declaration: Declaration, kind: EditKind) -> bool:
 
     A value that is no longer sensitive is written to decision logs and explanations in plain text.
     A route that is new, or asks something else, lets requests through a gateway.
+    A reference that may name what does not exist lets rows be used that were refused; both are
+    compared with such rows, so that no decision differs.
     """
     if kind is EditKind.ROUTE:
         return declaration.new is not None
-    if declaration.path[0] == "`sensitive`":
+    flag = declaration.path[0]
+    if flag == "`sensitive`":
         return declaration.old == "true"
-    return False
+    return flag == "`may_dangle`" and declaration.old == "false"
 
 
 class _Documents:

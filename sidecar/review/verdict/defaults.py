@@ -16,7 +16,7 @@ from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, Scope, U
 from sidecar.review.condition_cover import MOST_NODES
 from sidecar.review.diff import ALLOWED, DENIED, Change, Differences
 from sidecar.review.verdict.fixed_values import FixedValues, Owner, attributes_of
-from sidecar.schema import Attribute, Kind, Schema
+from sidecar.schema import Attribute, EntityType, Kind, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,13 @@ class ChangedDefault:
 
 
 def changed_defaults(old: Schema, new: Schema) -> tuple[ChangedDefault, ...]:
-    """Return the defaults that differ, of flags and enums that have one in both schemas."""
+    """Return the defaults that differ, of flags and enums that have one in both schemas.
+
+    Those by whose values rows are found are left out: another default finds other rows, which no
+    question of a diagram shows. What reads such rows is not compared (`union_paths`).
+    """
     before = dict(attributes_of(old))
+    finding = {*_finding_rows(old), *_finding_rows(new)}
     return tuple(
         ChangedDefault(owner, name, was.default, now.default)
         for (owner, name), now in attributes_of(new)
@@ -49,6 +54,7 @@ def changed_defaults(old: Schema, new: Schema) -> tuple[ChangedDefault, ...]:
         and (was.type.kind, was.type.name) == (now.type.kind, now.type.name)
         and _has(was, now.default)
         and _has(now, was.default)
+        and (owner, name) not in finding
     )
 
 
@@ -80,6 +86,26 @@ def with_unsaid(found: Differences, defaults: Sequence[ChangedDefault]) -> Diffe
         changes=(*found.changes, *changes),
         uncompared=(*found.uncompared, *comparing.uncompared),
     )
+
+
+def _finding_rows(schema: Schema) -> Iterator[tuple[Owner, str]]:
+    """Yield the attributes by whose values look-ups and ids find rows."""
+    for declared in schema.types.values():
+        for type_name, steps in _reads(declared):
+            owner = type_name
+            for name in steps:
+                yield ("attribute", owner), name
+                owner = schema.types[owner].attributes[name].type.target
+
+
+def _reads(declared: EntityType) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the paths by which rows are found, each behind the type that it begins at."""
+    for lookup in declared.lookups.values():
+        yield from lookup.reads()
+    for name in declared.current:
+        yield declared.name, (name,)
+    if declared.implied is not None:
+        yield declared.name, declared.implied[0]
 
 
 def _has(attribute: Attribute, value: object) -> bool:

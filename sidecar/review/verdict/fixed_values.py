@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from sidecar.diagram.nodes import FALSE, TRUE, Label, Node
 from sidecar.diagram.path_types import PathTypes, paths_of
-from sidecar.diagram.paths import ACTION, CONTEXT, Member, Path
+from sidecar.diagram.paths import ACTION, CONTEXT, SETTINGS, Member, Path
 from sidecar.diagram.questions import Present, Tested, ValueOf, facts_of
 from sidecar.review.aligned_diagrams import Joined, Scope
 from sidecar.schema import Attribute, Schema
@@ -110,6 +110,6 @@ def _owner(path: Path, types: PathTypes, scope: Scope, action: str) -> tuple[Own
         return ("context",), path.name
     if path.base == ACTION:
         return ("property", scope[1], action), path.name
-    if not types.is_entity(path.base):
+    if path.base == SETTINGS or not types.is_entity(path.base):
         return None
     return ("attribute", types.type_of(path.base).name), path.name

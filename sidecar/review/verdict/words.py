@@ -9,14 +9,14 @@ from sidecar.review.matrix import ANYBODY, NO_ROLE
 from sidecar.review.verdict.model import AccessChange, Effect, Holder, Holders, Review, Verdict
 from sidecar.schema.messages import in_line
 
-TITLES = {
+_TITLES = {
     Verdict.NO_CHANGE: "NO CHANGE: every request is decided as before",
     Verdict.NARROWS: "NARROWS: less is allowed than before, and nothing more",
     Verdict.WIDENS: "WIDENS: more is possible than before",
     Verdict.BREAKS_INVARIANT: "BREAKS AN INVARIANT: what must always hold no longer does",
     Verdict.CANNOT_TELL: "CANNOT TELL: something could not be compared or proved",
 }
-"""The first line of a review."""
+_WEAKER = "WIDENS: what guards the policy is weaker; its rules allow nothing more"
 _HEADS = {
     Verdict.NO_CHANGE: "no change",
     Verdict.NARROWS: "narrows",
@@ -33,6 +33,13 @@ _MOST_CHANGES = 5
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun, as ``1 action`` and ``2 actions``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def title(review: Review) -> str:
+    """Return the first line of a review."""
+    if review.verdict is Verdict.WIDENS and not review.widened:
+        return _WEAKER
+    return _TITLES[review.verdict]
 
 
 def headline(verdict: Verdict) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from sidecar.review.pack_revisions import PackPlace
 from sidecar.review.verdict import Mount, Options, Review, Verdict, review
+from sidecar.review.verdict.words import title
 from tests.paths import ROOT
 
 PACK = ROOT / "tests" / "review" / "verdict" / "pack"
@@ -378,3 +379,102 @@ def test_whoever_loses_something_because_of_a_default_is_named(tmp_path: Path) -
         (False, "person:lee", ("repair",)),  # the oven is too hot to be run anyway
     }
     assert all("locked of the machine is not said" in each.conditions[0] for each in found.access)
+
+
+def reviewed_from(
+    base_edits: list[tuple[str, str, str]], was: str, now: str, directory: Path
+) -> Review:
+    """Review an edit of the schema of the small pack, which other edits prepare."""
+    base, new = directory / "base", directory / "new"
+    shutil.copytree(PACK, base)
+    for file, before, after in base_edits:
+        text = (base / file).read_text()
+        assert before in text
+        (base / file).write_text(text.replace(before, after, 1))
+    shutil.copytree(base, new)
+    text = (base / SCHEMA).read_text()
+    assert was in text
+    (new / SCHEMA).write_text(text.replace(was, now))
+    old, edited = (PackPlace(of.name, of / "policies", of / "fixtures") for of in (base, new))
+    return review(old, edited, Options(most_mutants=0))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("person: person}}", "person: person}, where: {valid: true}}"),
+        ("key: [machine, person]\n", "key: [machine, person]\n    current: {valid: true}\n"),
+    ],
+    ids=["a look-up", "an id"],
+)
+def test_another_default_by_which_rows_are_found_cannot_be_told(
+    before: str, after: str, tmp_path: Path
+) -> None:
+    attribute = "role: role\n      valid: {type: boolean, default: false}\n"
+
+    found = reviewed_from(
+        [(SCHEMA, before, after), (SCHEMA, "role: role\n", attribute)],
+        "valid: {type: boolean, default: false}",
+        "valid: {type: boolean, default: true}",
+        tmp_path,
+    )
+
+    assert found.verdict is Verdict.CANNOT_TELL
+    assert any("`default` of `valid` of `post` changes" in str(each) for each in found.untold)
+
+
+def test_another_default_is_compared_where_a_rule_reads_a_set_of_the_settings(
+    tmp_path: Path,
+) -> None:
+    found = reviewed_from(
+        [
+            (SCHEMA, "  shown: stage\n", "  shown: set of stage\n"),
+            ("fixtures/settings.yaml", "shown: tested", "shown: [tested]"),
+            (
+                MAIN,
+                "machine.stage = settings.shown",
+                "settings.shown.includes(machine.stage) = true",
+            ),
+        ],
+        "on_show: {type: boolean, default: false}",
+        "on_show: {type: boolean, default: true}",
+        tmp_path,
+    )
+
+    assert found.verdict is Verdict.WIDENS
+
+
+def test_rows_whose_references_were_refused_and_are_used_now_weaken_the_guard(
+    tmp_path: Path,
+) -> None:
+    tutor = (
+        SCHEMA,
+        "trained: boolean\n",
+        "trained: boolean\n      tutor: {type: person, optional: true}\n",
+    )
+
+    found = reviewed_from(
+        [tutor],
+        "{type: person, optional: true}",
+        "{type: person, optional: true, may_dangle: true}",
+        tmp_path,
+    )
+
+    assert found.verdict is Verdict.WIDENS
+    assert [each.text for each in found.edits if each.weakens] == [
+        "`may_dangle` of attribute `tutor` of type `person` was false, now true"
+    ]
+    assert title(found) == "WIDENS: what guards the policy is weaker; its rules allow nothing more"
+
+
+def test_a_role_that_rows_could_not_name_is_newly_given(tmp_path: Path) -> None:
+    narrow = (SCHEMA, "role: role\n", "role: {type: role, only: [operator, mechanic]}\n")
+
+    found = reviewed_from(
+        [narrow], "only: [operator, mechanic]", "only: [operator, mechanic, lead]", tmp_path
+    )
+
+    assert found.verdict is Verdict.WIDENS
+    assert {"look", "run", "repair", "scrap"} == {
+        name for each in found.access for name in each.actions
+    }
