@@ -62,7 +62,14 @@ def check(strict: bool, conditions: bool, output: str, **given: object) -> None:
         if output == JSON:
             problems = list(map(_problem, error.problems))
             unread_files = list(map(asdict, overlooked))
-            print_json({"usable": False, "problems": problems, "findings": unread_files})
+            print_json(
+                {
+                    "version": 1,
+                    "usable": False,
+                    "problems": problems,
+                    "findings": unread_files,
+                }
+            )
         else:
             for problem in error.problems:
                 click.echo(str(problem))
@@ -119,6 +126,7 @@ def _as_json(
     policy: Policy, summary: Mapping[str, str], listed: tuple[Finding, ...]
 ) -> dict[str, object]:
     return {
+        "version": 1,
         "usable": True,
         **summary,
         "notices": list(map(_problem, policy.notices)),

@@ -127,6 +127,7 @@ def _names(chains: Sequence[Chain]) -> str:
 
 def _members(result: Verification, files: Sequence[Path]) -> dict[str, object]:
     return {
+        "version": 1,
         "whole": None if result.doubts and not result.fault_count else not result.fault_count,
         "keyed": result.hashing is not None,
         "files": [str(file) for file in files],

@@ -172,6 +172,7 @@ def _describe(outcome: Outcome) -> str:
 def _members(result: Replay) -> dict[str, object]:
     counts = result.counts
     return {
+        "version": 1,
         "headline": _headline(result),
         "complete": bool(result.judged and not result.not_judged),
         "not_judged": result.not_judged,

@@ -83,6 +83,7 @@ def _escaped(text: str) -> str:
 
 def _members(revision: str, cells: Sequence[Cell], failed: Sequence[Cell]) -> dict[str, object]:
     return {
+        "version": 1,
         "policy": revision,
         "asked": len(cells),
         "as_expected": len(cells) - len(failed),

@@ -42,6 +42,7 @@ def as_json(told: Explained) -> dict[str, Any]:
     """Return all of it as plain data."""
     decision, request = told.decision, told.request
     return {
+        "version": 1,
         "decision": decision.allowed,
         "subject": str(request.subject),
         "action": request.action,
