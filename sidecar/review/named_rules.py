@@ -337,7 +337,8 @@ class NamedRules:
             return NOW, new
         is_helper = call[0] not in {HAS_ROLE, "forbid", "oblige"}
         if not all(each.has(call) for each in self._sides):
-            return (None, None) if is_helper else (NOW, own)
+            is_gone = call[0] == "forbid" and side == OLD_SIDE
+            return (None, None) if is_helper else (ONLY_OLD if is_gone else NOW, own)
         if is_helper and self.follows(call):
             return None, None
         return (ONLY_OLD if side == OLD_SIDE else ONLY_NEW), own

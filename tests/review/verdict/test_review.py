@@ -368,6 +368,20 @@ def test_what_a_rule_says_of_all_values_but_one_is_widened_by_a_new_value(tmp_pa
     assert all("stage of the machine is sold" in str(each.conditions) for each in gained)
 
 
+def test_a_prohibition_that_is_gone_is_said_to_have_forbidden_it_before(tmp_path: Path) -> None:
+    rule = (
+        'forbid(_: Person, action: Action, machine: Machine, "locked_out") if\n'
+        '  action.name in ["run", "repair"] and\n'
+        "  machine.locked = true;\n"
+    )
+
+    found = reviewed(Planted("", Verdict.WIDENS, MAIN, rule, ""), tmp_path)
+
+    gained = [each.conditions for each in found.access if each.effect.widens]
+    assert gained
+    assert all("`locked_out` forbade it before" in texts[0] for texts in gained)
+
+
 def test_whoever_loses_something_because_of_a_default_is_named(tmp_path: Path) -> None:
     found = reviewed(next(each for each in EDITS if "count as locked" in each.name), tmp_path)
 
