@@ -67,7 +67,7 @@ def _sheet_text(sheet: Sheet, told: set[tuple[object, ...]]) -> Iterator[str]:
     yield from _several(sheet)
     yield from _held(sheet)
     for each in _untold(sheet, told):
-        yield f"{_title(each, sheet)}:"
+        yield _title(each, sheet) + (":" if each.when else "")
         yield from indented(each.when)
 
 

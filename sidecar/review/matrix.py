@@ -140,7 +140,7 @@ class Sheet:
             if cell.allowed == UNLISTED
         ]
         of_names = [
-            f"`{each.title}` for a `{self.resource}`: {each.unlisted}"
+            f"`{each.title.strip('`')}` for a `{self.resource}`: {each.unlisted}"
             for each in self.explained
             if each.unlisted
         ]

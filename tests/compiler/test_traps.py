@@ -14,6 +14,7 @@ from sidecar.compiler import load_pack
 from sidecar.engine.authorizer import authorize
 from sidecar.errors import InvalidPackError
 from sidecar.model import Reference, Request
+from sidecar.polar import policy_checks
 from sidecar.polar.names import Names
 from tests.library import ACTOR, NOW, Asker, Library, allow, codes, forbid
 
@@ -231,7 +232,7 @@ def test_the_hook_refuses_what_no_linter_would_have_seen(
 def without_linters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every text through to Oso, and take its warnings for nothing."""
     for name in ("check_constructs", "check_variables", "check_calls", "check_literals"):
-        monkeypatch.setattr(compiling, name, lambda *_: ())
+        monkeypatch.setattr(policy_checks, name, lambda *_: ())
     monkeypatch.setattr(compiling, "_warnings", lambda *_: ())
     monkeypatch.setattr(Names, "check", lambda *_: ())
 
