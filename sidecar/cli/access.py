@@ -10,6 +10,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import CSV, JSON, SHEET, output_options
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import clock
+from sidecar.cli.progress import Progress
 from sidecar.cli.selection import access_report, selecting_options
 from sidecar.model import Reference
 from sidecar.review.access.output import as_csv, as_json, as_text
@@ -41,12 +42,13 @@ def access(  # noqa: PLR0913, PLR0917  click passes each option by its name
     Status 1 if nothing is allowed, 2 if something could not be listed.
     """
     report = access_report(given, (subject, action, resource, resource_type, more), at or clock())
-    if output == SHEET:
-        for part in as_sheet(report):
-            click.echo(part, nl=False)
-    else:
-        for line in _OUTPUTS.get(output, as_text)(report):
-            click.echo(line)
+    with Progress("listing who may do what") as progress:
+        if output == SHEET:
+            for part in progress.before(as_sheet(report)):
+                click.echo(part, nl=False)
+        else:
+            for line in progress.before(_OUTPUTS.get(output, as_text)(report)):
+                click.echo(line)
     if report.summary.unlisted or report.summary.unreadable:
         raise SystemExit(EXIT_TROUBLE)
     raise SystemExit(EXIT_YES if report.summary.rows else EXIT_NO)

@@ -11,6 +11,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import PACK_AND_DATA, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.config.settings import Settings
 from sidecar.engine import prepare_kinds
 from sidecar.engine.policy import Policy
@@ -44,19 +45,23 @@ def check(strict: bool, conditions: bool, output: str, **given: object) -> None:
     overlooked = unread(settings.policies, settings.fixtures)
     absent: tuple[Finding, ...] = ()
     try:
-        policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
-        prepare_kinds(policy)  # fails as serving would
-        facts = _facts(policy, settings)
-        summary = dict(_summary(policy, settings, facts))
-        missed: list[str] = []
-        listed = (
-            *findings(policy, settings.policies, settings.fixtures, missed),
-            *overlooked,
-            *(() if facts is None else deep_chains(facts)),
-        )
-        if conditions:
-            listed = (*listed, *idle_conditions(settings.policies, settings.fixtures))
-            absent = tuple(sorted(absences(settings.policies, settings.fixtures)))
+        with Progress("compiling the policy") as progress:
+            policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+            prepare_kinds(policy)  # fails as serving would
+            progress.begin("reading the facts and running the suites")
+            facts = _facts(policy, settings)
+            summary = dict(_summary(policy, settings, facts))
+            progress.begin("looking for findings")
+            missed: list[str] = []
+            listed = (
+                *findings(policy, settings.policies, settings.fixtures, missed),
+                *overlooked,
+                *(() if facts is None else deep_chains(facts)),
+            )
+            if conditions:
+                progress.begin("looking for conditions that change nothing")
+                listed = (*listed, *idle_conditions(settings.policies, settings.fixtures))
+                absent = tuple(sorted(absences(settings.policies, settings.fixtures)))
         listed = tuple(sorted(listed))
     except InvalidDocumentsError as error:
         if output == JSON:

@@ -16,6 +16,7 @@ from sidecar.cli.diff_output import DiffReport, as_markdown, as_plain, as_text
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import INSTANT, PACK, setting_options
 from sidecar.cli.pack_choice import clock, pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.decision_log import Hashing
 from sidecar.facts import read_directory
 from sidecar.review.diff import differences, nothing_reached
@@ -82,12 +83,15 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     fixtures: Any = given.get("fixtures")
     with packs_named([old, *([new] if new else [])], pack, fixtures) as packs:
         last = packs[1] if new else pack()
-        compiled = load_pair(packs[0], last)
-        report = _report(compiled, (old_data or data, data), at or clock())
-        if log is not None:
-            key: Any = given.get("decision_log_key")
-            hashing = None if key is None else Hashing.by_file(key)
-            report = replace(report, replayed=replay(log, compiled.deciding()[1], hashing))
+        with Progress("compiling both packs") as progress:
+            compiled = load_pair(packs[0], last)
+            progress.begin("comparing what they decide")
+            report = _report(compiled, (old_data or data, data), at or clock())
+            if log is not None:
+                progress.begin("replaying the decision log")
+                key: Any = given.get("decision_log_key")
+                hashing = None if key is None else Hashing.by_file(key)
+                report = replace(report, replayed=replay(log, compiled.deciding()[1], hashing))
     if output == JSON:
         print_json(as_plain(report))
     else:

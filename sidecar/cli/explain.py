@@ -10,6 +10,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import PACK_AND_DATA, REFERENCE, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.cli.request_options import Properties, request_of, request_options
 from sidecar.facts import read_positions
 from sidecar.model import Reference
@@ -41,12 +42,14 @@ def explain(  # noqa: PLR0913, PLR0917  click passes each option by its name
     a fault of this software, an error says so, and the exit status is 2.
     """
     settings = pack_settings(given)
-    pair = load(settings)
-    request = request_of(pair.policy.schema, (subject, action, resource), properties)
-    shown = frozenset({"sensitive"} if show_sensitive else ())
-    rows = read_positions(pair.policy.schema, settings.mount())
-    facts = Facts(pair.snapshot, rows, shown)
-    explained = explain_to_reviewer(request, pair.policy, facts, at or clock())
+    with Progress("reading policy and facts") as progress:
+        pair = load(settings)
+        request = request_of(pair.policy.schema, (subject, action, resource), properties)
+        shown = frozenset({"sensitive"} if show_sensitive else ())
+        rows = read_positions(pair.policy.schema, settings.mount())
+        facts = Facts(pair.snapshot, rows, shown)
+        progress.begin("looking for the rules that decide")
+        explained = explain_to_reviewer(request, pair.policy, facts, at or clock())
     if output == JSON:
         print_json(as_json(explained))
     else:

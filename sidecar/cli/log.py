@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import INSTANT, REFERENCE, setting_options
+from sidecar.cli.progress import Progress
 from sidecar.decision_log import Hashing
 from sidecar.decision_log.files import MAX_LINE_BYTES, lines_of, log_files
 from sidecar.decision_log.reader import read_members
@@ -65,12 +66,13 @@ def verify(
     hashing = None if decision_log_key is None else Hashing.by_file(decision_log_key)
     result = Verification(hashing)
     read = log_files(files)
-    for file in read:
-        try:
-            result.read(str(file), lines_of(file, max_line))
-        except UnreadableLogError as error:
-            result.doubts[str(error)] = None
-    result.finish()
+    with Progress("reading the decision log"):
+        for file in read:
+            try:
+                result.read(str(file), lines_of(file, max_line))
+            except UnreadableLogError as error:
+                result.doubts[str(error)] = None
+        result.finish()
     if output == JSON:
         print_json(_members(result, read))
     else:

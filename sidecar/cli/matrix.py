@@ -13,9 +13,12 @@ from sidecar.cli.formats import JSON, MARKDOWN, TEXT, output_options, print_json
 from sidecar.cli.matrix_output import as_markdown, as_plain, as_text
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.review.matrix import matrix
 from sidecar.review.matrix_lines import matrix_lines
 from sidecar.review.pack_revisions import NOW, PackPlace
+
+_PHASE = "listing what each role gives"
 
 
 @main.command("matrix")
@@ -40,14 +43,16 @@ def matrix_command(golden: Path | None, lines: bool, output: str, **given: objec
     settings = pack_settings(given)
     place = PackPlace(NOW, settings.policies, settings.fixtures)
     if golden is not None or lines:
-        written, unlisted = matrix_lines(place)
+        with Progress(_PHASE):
+            written, unlisted = matrix_lines(place)
         status = _status(unlisted)
         if golden is None:
             _print(written)
         else:
             status = status or _compared(golden, written)
         raise SystemExit(status)
-    sheets = matrix(place)
+    with Progress(_PHASE):
+        sheets = matrix(place)
     status = _status([sentence for sheet in sheets for sentence in sheet.unlisted])
     if output == JSON:
         print_json(as_plain(sheets))

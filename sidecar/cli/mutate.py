@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +11,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.review.mutate import Fate, Verdict, mutate, telling
 from sidecar.review.pack_revisions import NOW, PackPlace
 
@@ -39,15 +39,13 @@ def mutate_command(workers: int, output: str, **given: object) -> None:
     the ten that tell most are shown, those first that give access; --json has all.
     """
     settings = pack_settings(given)
-    count, verdicts = mutate(PackPlace(NOW, settings.policies, settings.fixtures), workers)
-    with click.progressbar(
-        verdicts,
-        length=count,
-        label="mutants",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-    ) as progress:
-        finished = list(progress)
+    with Progress("running the suites before any edit") as progress:
+        total, verdicts = mutate(PackPlace(NOW, settings.policies, settings.fixtures), workers)
+        progress.begin(f"trying {total} mutants")
+        finished: list[Verdict] = []
+        for verdict in verdicts:
+            finished.append(verdict)
+            progress.count(len(finished), total)
     survivors = [verdict for verdict in finished if verdict.fate is Fate.SURVIVED]
     if output == JSON:
         print_json(_as_json(finished))

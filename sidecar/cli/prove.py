@@ -17,6 +17,7 @@ from sidecar.cli.formats import (
 )
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.review.clauses import plain
 from sidecar.review.example_text import as_json, lines_of
 from sidecar.review.invariants import Counterexample, Verdict, prove
@@ -36,7 +37,8 @@ def prove_invariants(output: str, **given: object) -> None:
     shown, and the responsible rules. Status 2 if one could not be proved.
     """
     settings = pack_settings(given)
-    schema, verdicts = prove(PackPlace(NOW, settings.policies, settings.fixtures))
+    with Progress("proving the invariants"):
+        schema, verdicts = prove(PackPlace(NOW, settings.policies, settings.fixtures))
     if not verdicts:
         raise click.UsageError(
             f"there is no invariant in `{settings.policies}`; write an `invariants.yaml`"

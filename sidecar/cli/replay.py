@@ -12,6 +12,7 @@ from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.compiler import load_pack
 from sidecar.decision_log import Hashing
 from sidecar.facts import read_directory
@@ -43,10 +44,12 @@ def replay_command(log: Iterator[bytes], output: str, data: Path | None, **given
     judged, or none was.
     """
     settings = pack_settings(given)
-    policy = load_pack(settings.policies, settings.fixtures)
-    key: Path | None = settings.decision_log_key
-    snapshot = None if data is None else read_directory(policy.schema, data)
-    result = replay(log, policy, None if key is None else Hashing.by_file(key), snapshot)
+    with Progress("reading policy and facts") as progress:
+        policy = load_pack(settings.policies, settings.fixtures)
+        key: Path | None = settings.decision_log_key
+        snapshot = None if data is None else read_directory(policy.schema, data)
+        progress.begin("replaying the decision log")
+        result = replay(log, policy, None if key is None else Hashing.by_file(key), snapshot)
     if output == JSON:
         print_json(_members(result))
     else:

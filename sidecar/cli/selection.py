@@ -11,6 +11,7 @@ import click
 
 from sidecar.cli.options import INSTANT, REFERENCE
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.cli.review_facts import read_facts
 from sidecar.compiler.pack import read_texts
 from sidecar.engine.admission import key_of_id
@@ -78,10 +79,12 @@ def access_report(
         UsageError: The options name what there is not.
     """
     settings = pack_settings(given)
-    policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
-    selected = selected_of(policy.schema, *named)
-    gc.disable()  # a million rows are no garbage, and looking for it among them takes longest
-    snapshot = read_facts(settings, policy.schema)
+    with Progress("compiling the policy") as progress:
+        policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+        selected = selected_of(policy.schema, *named)
+        gc.disable()  # a million rows are no garbage, and looking for it among them takes longest
+        progress.begin("reading the facts")
+        snapshot = read_facts(settings, policy.schema)
     check_selected(selected, snapshot)
     pack, _ = read_texts(settings.policies, settings.fixtures)
     return AccessReport(policy, pack, snapshot, now, selected)

@@ -12,6 +12,7 @@ from sidecar.cli.coverage_output import CoverageReport
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import pack_settings
+from sidecar.cli.progress import Progress
 from sidecar.compiler import load_pack
 from sidecar.errors import InvalidSettingError
 from sidecar.review.pack_revisions import NOW, PackPlace
@@ -36,18 +37,22 @@ from sidecar.suites import Cell, junit, read_suites, run_suites
 def test(junit_file: Path | None, coverage: bool, output: str, **given: object) -> None:
     """Run the policy suites, *_test.yaml beside the policies, on the worlds in the fixtures."""
     settings = pack_settings(given)
-    if coverage:
-        policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
-    else:
-        policy = load_pack(settings.policies, settings.fixtures)
-    suites, worlds = read_suites(settings.policies), settings.fixtures / "worlds"
-    cells = run_suites(suites, policy, worlds)
+    worlds = settings.fixtures / "worlds"
+    with Progress("compiling the policy") as progress:
+        if coverage:
+            policy = PackPlace(NOW, settings.policies, settings.fixtures).load()
+        else:
+            policy = load_pack(settings.policies, settings.fixtures)
+        progress.begin("running the suites")
+        suites = read_suites(settings.policies)
+        cells = run_suites(suites, policy, worlds)
     if not cells:
         raise click.UsageError(f"there is no case in `{settings.policies}`; write a `*_test.yaml`")
     if junit_file is not None:
         _write(junit_file, junit(cells))
     failed = [cell for cell in cells if cell.failure is not None]
-    report = CoverageReport(policy, suites, worlds, output) if coverage else None
+    with Progress("looking for what no case covers"):
+        report = CoverageReport(policy, suites, worlds, output) if coverage else None
     if output == JSON:
         members = _members(policy.revision, cells, failed)
         print_json(members if report is None else {**members, "coverage": report.members()})

@@ -14,6 +14,7 @@ from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.log_choice import hashing_of, log_options, log_use
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import clock
+from sidecar.cli.progress import Progress
 from sidecar.cli.selection import access_report, at_option
 from sidecar.compiler.compile_cache import compile_cached
 from sidecar.compiler.policy import assemble
@@ -51,16 +52,19 @@ def tighten(
     if STDIN in log:
         raise click.UsageError("the log is read several times; name files")
     access = access_report(given, (None, None, None, None, ()), at or clock())
-    use = log_use(access.policy.schema, log, (since, until), given)
     texts = access.pack.texts
 
     def compiled(files: Mapping[str, str]) -> Policy:
         pack = replace(access.pack, texts=files)
         return assemble(pack, access.policy.sentences, compile_cached(pack))
 
-    tightener = Tightener(access.policy, texts, compiled, hashing_of(given))
-    result = tightener.tighten(lambda: lines_in(log, Period(since, until)), use.searched)
-    holders = count_holders(access.rows(), access.policy.schema)
+    with Progress("reading the decision log") as progress:
+        use = log_use(access.policy.schema, log, (since, until), given)
+        progress.begin("trying edits on the decision log")
+        tightener = Tightener(access.policy, texts, compiled, hashing_of(given))
+        result = tightener.tighten(lambda: lines_in(log, Period(since, until)), use.searched)
+        progress.begin("counting who has each permission")
+        holders = count_holders(access.rows(), access.policy.schema)
     report = TightenReport(access, use, texts, result, holders)
     if output == JSON:
         print_json(as_json(report))

@@ -12,6 +12,7 @@ from sidecar.cli.formats import CSV, JSON, output_options
 from sidecar.cli.log_choice import log_options, log_use
 from sidecar.cli.options import PACK, setting_options
 from sidecar.cli.pack_choice import clock
+from sidecar.cli.progress import Progress
 from sidecar.cli.selection import access_report, selecting_options
 from sidecar.model import Reference
 from sidecar.review.access.unused import UnusedReport
@@ -48,10 +49,12 @@ def unused(  # noqa: PLR0913, PLR0917  click passes each option by its name
     listed.
     """
     report = access_report(given, (subject, action, resource, resource_type, more), at or clock())
-    use = log_use(report.policy.schema, log, (since, until), given)
-    found = UnusedReport(report, use)
-    for line in _OUTPUTS.get(output, as_text)(found):
-        click.echo(line)
+    with Progress("reading the decision log") as progress:
+        use = log_use(report.policy.schema, log, (since, until), given)
+        progress.begin("listing what nobody used")
+        found = UnusedReport(report, use)
+        for line in progress.before(_OUTPUTS.get(output, as_text)(found)):
+            click.echo(line)
     if found.doubts or report.summary.unreadable:
         raise SystemExit(EXIT_TROUBLE)
     raise SystemExit(EXIT_NO if found.unused else EXIT_YES)

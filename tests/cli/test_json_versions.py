@@ -1,4 +1,4 @@
-"""Every command with `--json` prints a document with a version."""
+"""Every command with `--json` prints a document with a version, and its progress beside it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sidecar.cli import main
+from sidecar.cli import main, progress
 from sidecar.cli.formats import JSON
+from tests.cli.test_progress import LateAtOnce
 from tests.paths import ROOT
 
 
@@ -60,7 +61,10 @@ def test_each_command_with_json_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
-def test_the_json_of_a_command_has_a_version(command: str, tmp_path: Path) -> None:
+def test_the_json_of_a_command_has_a_version_and_its_progress_is_not_in_it(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "Timer", LateAtOnce)
     log = tmp_path / "decisions.log"
     log.write_bytes(b"")
     arguments = (str(log) if each == LOG else each for each in ARGUMENTS[command])
@@ -69,6 +73,7 @@ def test_the_json_of_a_command_has_a_version(command: str, tmp_path: Path) -> No
 
     assert result.stdout, result.stderr
     assert json.loads(result.stdout)["version"] == 1
+    assert " …\n" in result.stderr
 
 
 def test_the_json_of_a_pack_with_a_fault_has_a_version(tmp_path: Path) -> None:
