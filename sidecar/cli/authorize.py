@@ -28,7 +28,12 @@ def authorize(
     at: datetime | None,
     **given: object,
 ) -> None:
-    """Decide one request: `authorize user:ana read document:plan`."""
+    """Decide one request.
+
+    Example: sidecar authorize user:ana read document:plan
+
+    Exit status: 0 it is allowed; 1 it is denied; 2 it could not be decided.
+    """
     pair = load(pack_settings(given))
     request = request_of(pair.policy.schema, (subject, action, resource), properties)
     decision = authorizer.authorize(request, pair.policy, pair.snapshot, at or clock())

@@ -65,12 +65,15 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
     output: str,
     **given: object,
 ) -> None:
-    """Show the changes of an edit in every situation; status 1 if there are any.
-
-    Status 2 if something could not be compared, whatever else changes.
+    """Show the changes of an edit in every situation.
 
     OLD and NEW are whole packs, each a directory with `policies` and `fixtures`, or a revision of
     git: `diff main`, `diff v1.2 HEAD`. Without NEW, OLD is compared with the files as they are now.
+
+    Example: sidecar diff main --data /srv/facts
+
+    Exit status: 0 nothing changes; 1 something does; 2 something could not be compared,
+    whatever else changes.
     """
     if old_data is not None and data is None:
         raise click.UsageError("--old-data needs --data, the mount after the edit")

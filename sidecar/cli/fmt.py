@@ -33,7 +33,12 @@ def fmt(files: tuple[str, ...], check: bool, diff: bool, **given: object) -> Non
     FILES are files, directories of files, or `-`: standard input, whose layout is printed. Without
     any, all policies of the pack.
 
-    A file with faults is left as it is. Status 1: with --check or --diff, a file would change.
+    A file with faults is left as it is.
+
+    Example: sidecar fmt --check policies
+
+    Exit status: 0 all is written; 1 with --check or --diff, a file would change; 2 a file has
+    faults.
     """
     status = EXIT_YES
     for file in _files(files) if files else _polar_files(pack_settings(given).policies):

@@ -60,8 +60,10 @@ def verify(
     end of the last file are noticed where their process has ended, or another one began or ended
     later.
 
-    Status 0: all lines are there as they were written. Status 1: they are not. Status 2: it cannot
-    be told.
+    Example: sidecar log verify --decision-log-key log.key decisions.log
+
+    Exit status: 0 all lines are there as they were written; 1 they are not; 2 it cannot be
+    told.
     """
     hashing = None if decision_log_key is None else Hashing.by_file(decision_log_key)
     result = Verification(hashing)
@@ -182,8 +184,9 @@ def show(
     An id that the log has only as a hash is written as that hash. With --json lines are printed as
     they are in the log.
 
-    Status 0: there are such lines. Status 1: there are none. Status 2: a line or a file could not
-    be read.
+    Example: sidecar log show --decision deny decisions.log
+
+    Exit status: 0 there are such lines; 1 there are none; 2 a line or a file could not be read.
     """
     selection = Selection(decision=None if decision is None else decision == "allow", **wanted)
     shown = unreadable = 0

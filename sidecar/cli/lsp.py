@@ -21,6 +21,10 @@ def lsp() -> None:
 
     The pack of a file is the nearest directory above it with `policies` and `fixtures`. Needs the
     extra `sidecar[lsp]`.
+
+    Example: sidecar lsp
+
+    Exit status: 0 the editor has ended it; 2 it could not start.
     """
     try:
         from sidecar.lsp.features import make_server  # noqa: PLC0415 - only where it is installed

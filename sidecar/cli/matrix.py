@@ -37,6 +37,11 @@ def matrix_command(golden: Path | None, lines: bool, output: str, **given: objec
 
     Keep the output of --lines in a file beside the policies: each change of access is then a line
     in a diff, and a refactoring without effect is none.
+
+    Example: sidecar matrix --golden approved.matrix
+
+    Exit status: 0 all is listed and, with --golden, as approved; 1 a line differs; 2 something
+    could not be listed.
     """
     if (golden is not None or lines) and output != TEXT:
         raise click.UsageError("--golden and --lines are text; leave --json and --markdown out")

@@ -40,8 +40,11 @@ def replay_command(log: Iterator[bytes], output: str, data: Path | None, **given
 
     Each line is judged from the facts that it holds. Changes are listed, and so are lines that
     cannot be judged because they lack a fact. With --data such facts are read from a mount, and the
-    results that depend on them are marked. Status 1 if something changes, 2 if a line could not be
-    judged, or none was.
+    results that depend on them are marked.
+
+    Example: sidecar replay decisions.log --policies new/policies
+
+    Exit status: 0 nothing changes; 1 something does; 2 a line could not be judged, or none was.
     """
     settings = pack_settings(given)
     with Progress("reading policy and facts") as progress:

@@ -85,6 +85,8 @@ def review_command(  # noqa: PLR0913, PLR0917  click passes each option by its n
     BASE is a revision of git or a directory with `policies` and `fixtures`; without it, the last
     commit. NEW is another one; without it, the files as they are now. BASE..NEW names both.
 
+    Example: sidecar review main --markdown
+
     Exit status: 0 nothing widens or breaks, or it is approved; 1 something does; 2 something could
     not be told, which no approval covers.
     """

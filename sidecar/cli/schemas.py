@@ -26,6 +26,10 @@ def schemas_command(output: Path | None, **given: object) -> None:
     """Print JSON Schemas of the YAML files of a pack, by which editors complete and check them.
 
     Run it again after a change of schema, reasons or worlds.
+
+    Example: sidecar schemas --output .schemas
+
+    Exit status: 0 they are printed or written; 2 they could not be.
     """
     settings = pack_settings(given)
     schemas = pack_schemas(_shown(settings.policies), _shown(settings.fixtures))

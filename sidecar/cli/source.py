@@ -57,6 +57,10 @@ def init(database: str, reader: str, notify: bool, **given: object) -> None:
     With `sqlite:PATH`, the database is read for its tables, so that the triggers log the rows that
     REPLACE deletes because of other unique columns than the key. Run it again after these change.
     `sqlite` alone is for a new database.
+
+    Example: sidecar source init sqlite:facts.db
+
+    Exit status: 0 the SQL is printed; 2 it could not be made.
     """
     kind, _, path = database.partition(":")
     if kind not in {SQLITE, POSTGRESQL} or (path and kind != SQLITE):
@@ -85,8 +89,12 @@ def check(data: str, **given: object) -> None:
 
     Notes on standard error name what makes changes slow to follow.
 
-    DATA is `sqlite:PATH`, `postgresql://...` or a directory. The status is 1 if there is a fault.
+    DATA is `sqlite:PATH`, `postgresql://...` or a directory.
     References and uniqueness are checked by `sidecar serve`, for all tables together.
+
+    Example: sidecar source check sqlite:facts.db
+
+    Exit status: 0 all fits; 1 there is a fault; 2 it could not be told.
     """
     schema, mapping = _mapping(given)
     found = source_of(data, schema, mapping)

@@ -47,7 +47,9 @@ def tighten(
     The edited policy is compiled and the log replayed: a line whose edit would lose an allow is not
     listed. How many people have each permission is counted in the facts.
 
-    Status 0 if there is no line to edit, 1 if there is one, 2 if the log may lack use.
+    Example: sidecar tighten --log decisions.log --patch
+
+    Exit status: 0 there is no line to edit; 1 there is one; 2 the log may lack use.
     """
     if STDIN in log:
         raise click.UsageError("the log is read several times; name files")

@@ -45,8 +45,10 @@ def unused(  # noqa: PLR0913, PLR0917  click passes each option by its name
     permissions is none: it names all that somebody holds. The facts are those of now, so that what
     was taken away meanwhile is not listed.
 
-    Status 0 if everything was used, 1 if not, 2 if the log may lack use or something could not be
-    listed.
+    Example: sidecar unused --log decisions.log --csv
+
+    Exit status: 0 everything was used; 1 something was not; 2 the log may lack use or something
+    could not be listed.
     """
     report = access_report(given, (subject, action, resource, resource_type, more), at or clock())
     with Progress("reading the decision log") as progress:
