@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Label, Node
-from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Joined, Scope, UncompiledError
-from sidecar.review.condition_cover import MOST_NODES
-from sidecar.review.diff import ALLOWED, DENIED, Change, Differences
-from sidecar.review.verdict.fixed_values import FixedValues, Owner, attributes_of
+from sidecar.review.aligned_diagrams import NEW_SIDE, OLD_SIDE, Scope
+from sidecar.review.diff import ALLOWED, DENIED, Differences
+from sidecar.review.verdict.comparing import Comparing
+from sidecar.review.verdict.fixed_values import Owner, attributes_of
 from sidecar.schema import Attribute, EntityType, Kind, Schema
 
 
@@ -29,13 +28,12 @@ class ChangedDefault:
     new: Label
 
     @property
-    def said(self) -> str:
-        """How a reviewer calls it."""
-        if self.owner[0] == "context":
-            return f"context.{self.name}"
-        if self.owner[0] == "property":
-            return f"action.{self.name}"
-        return f"{self.name} of the {self.owner[1]}"
+    def where(self) -> str:
+        """The states that are compared, as a reviewer calls them."""
+        name = f"{self.name} of the {self.owner[-1]}"
+        if self.owner[0] != "attribute":
+            name = f"{'context' if self.owner[0] == 'context' else 'action'}.{self.name}"
+        return f"{name} is not said"
 
 
 def changed_defaults(old: Schema, new: Schema) -> tuple[ChangedDefault, ...]:
@@ -77,15 +75,7 @@ def assuming(schema: Schema, defaults: Sequence[ChangedDefault]) -> Schema:
 
 def with_unsaid(found: Differences, defaults: Sequence[ChangedDefault]) -> Differences:
     """Add what is decided otherwise where a value with another default is not said."""
-    if not defaults:
-        return found
-    comparing = _Unsaid(found, defaults)
-    changes = tuple(comparing.changes())
-    return replace(
-        found,
-        changes=(*found.changes, *changes),
-        uncompared=(*found.uncompared, *comparing.uncompared),
-    )
+    return _Unsaid(found).add_changes(defaults)
 
 
 def _finding_rows(schema: Schema) -> Iterator[tuple[Owner, str]]:
@@ -120,82 +110,31 @@ def _with(attributes: Mapping[str, Attribute], changed: ChangedDefault) -> dict[
     return {**attributes, changed.name: declared}
 
 
-class _Unsaid:
+class _Unsaid(Comparing[ChangedDefault]):
     """Compares what two packs decide where values are not said."""
 
-    def __init__(self, found: Differences, defaults: Sequence[ChangedDefault]) -> None:
-        self._joined: Joined = found.joined
-        self._coverings = found.coverings
-        self._unknown = found.unknown
-        self._defaults = defaults
-        self._fixed = FixedValues(found.joined)
-        self.uncompared: list[str] = []
-
-    def changes(self) -> Iterator[Change]:
-        """Yield the changes, those of actions that change alike as one."""
-        for scope in self._joined.scopes():
-            if self._joined.schema.types[scope[0]].subject:
-                yield from self._of_scope(scope)
-
-    def _of_scope(self, scope: Scope) -> Iterator[Change]:
-        together: dict[tuple[str, str, int], tuple[Node, list[str]]] = {}
-        for action in self._joined.schema.types[scope[1]].actions:
-            if (scope, action) in self._unknown:
-                continue
-            for default in self._defaults:
-                try:
-                    with self._joined.trees.bounded(MOST_NODES):
-                        regions = list(self._regions(scope, action, default))
-                except (TooLargeError, UncompiledError) as error:
-                    self._leave_out(scope, action, default, str(error))
-                    continue
-                for what, region in regions:
-                    key = (what, default.said, region.number)
-                    together.setdefault(key, (region, []))[1].append(action)
-        covering = self._coverings[scope]
-        for (what, said, _), (region, actions) in together.items():
-            if covering.regions.is_empty(region):
-                continue
-            listing = covering.told(region)
-            yield Change(
-                what=what,
-                code=None,
-                subject=scope[0],
-                resource=scope[1],
-                actions=tuple(actions),
-                region=region,
-                listing=listing,
-                examples=tuple(covering.examples(listing, region)),
-                where=f"{said} is not said",
-            )
-
-    def _regions(
-        self, scope: Scope, action: str, default: ChangedDefault
+    def regions(
+        self, scope: Scope, action: str, state: ChangedDefault
     ) -> Iterator[tuple[str, Node]]:
-        joined, trees = self._joined, self._joined.trees
+        """As `Comparing.regions`."""
+        joined, trees = self.joined, self.joined.trees
         allowed = [joined.allowed(side, scope, action) for side in (OLD_SIDE, NEW_SIDE)]
         obliged = [
             joined.obliged(side, scope, action, code)
             for side in (OLD_SIDE, NEW_SIDE)
             for code in joined.policies[side].entry(*scope, action).obliges
         ]
-        key = (default.owner, default.name)
-        paths = set(self._fixed.paths(scope, action, key, allowed))
+        key = (state.owner, state.name)
+        paths = set(self.fixed.paths(scope, action, key, allowed))
         if not paths:
             return
-        if len(paths) > 1 or paths != set(self._fixed.paths(scope, action, key, obliged)) | paths:
-            self._leave_out(scope, action, default, "it is read in several places")
+        if len(paths) > 1 or not paths.issuperset(self.fixed.paths(scope, action, key, obliged)):
+            self.leave_out(scope, action, state, "it is read in several places")
             return
         (path,) = paths
         old, new = (
-            self._fixed.fix(tree, path, value)
-            for tree, value in zip(allowed, (default.old, default.new), strict=True)
+            self.fixed.fix(tree, path, value)
+            for tree, value in zip(allowed, (state.old, state.new), strict=True)
         )
         yield ALLOWED, trees.choose(old, FALSE, new)
         yield DENIED, trees.choose(new, FALSE, old)
-
-    def _leave_out(self, scope: Scope, action: str, default: ChangedDefault, why: str) -> None:
-        self.uncompared.append(
-            f"`{action}` on a `{scope[1]}` where {default.said} is not said, and its default"
-            f" changes: {why}"
-        )

@@ -8,15 +8,14 @@ before the edit no row had the value, so whoever is allowed something by it is n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from sidecar.diagram.diagram import TooLargeError
 from sidecar.diagram.nodes import FALSE, Label, Node
 from sidecar.diagram.paths import CONTEXT
-from sidecar.review.aligned_diagrams import NEW_SIDE, Joined, Scope, UncompiledError
-from sidecar.review.condition_cover import MOST_NODES, Covering
-from sidecar.review.diff import ALLOWED, Change, Differences
-from sidecar.review.verdict.fixed_values import FixedValues, Owner, attributes_of
+from sidecar.review.aligned_diagrams import NEW_SIDE, Scope
+from sidecar.review.diff import ALLOWED, Differences
+from sidecar.review.verdict.comparing import Comparing
+from sidecar.review.verdict.fixed_values import Owner, attributes_of
 from sidecar.schema import Attribute, Kind, Schema
 
 
@@ -32,8 +31,8 @@ class NewValue:
     """The values of an enum that rows could have before; None for other kinds."""
 
     @property
-    def said(self) -> str:
-        """The state, as a reviewer calls it."""
+    def where(self) -> str:
+        """The states that are compared, as a reviewer calls them."""
         is_what = "is missing" if self.value is None else f"is {self.value}"
         return f"{self.name} of the {self.owner[1]} {is_what}, which no row could say before"
 
@@ -55,15 +54,7 @@ def new_values(old: Schema, new: Schema) -> tuple[NewValue, ...]:
 
 def with_new_values(found: Differences, values: Sequence[NewValue]) -> Differences:
     """Add what is allowed because of new values of rows, and would not be with every old one."""
-    if not values:
-        return found
-    comparing = _Comparing(found, values)
-    changes = tuple(comparing.changes())
-    return replace(
-        found,
-        changes=(*found.changes, *changes),
-        uncompared=(*found.uncompared, *comparing.uncompared),
-    )
+    return _Newly(found).add_changes(values)
 
 
 def _of(owner: Owner, name: str, was: Attribute, now: Attribute) -> Iterator[NewValue]:
@@ -77,62 +68,15 @@ def _of(owner: Owner, name: str, was: Attribute, now: Attribute) -> Iterator[New
         yield NewValue(owner, name, None, known)
 
 
-class _Comparing:
+class _Newly(Comparing[NewValue]):
     """Asks the new pack what it allows because of new values."""
 
-    def __init__(self, found: Differences, values: Sequence[NewValue]) -> None:
-        self._joined: Joined = found.joined
-        self._found = found
-        self._values = values
-        self._fixed = FixedValues(found.joined)
-        self.uncompared: list[str] = []
-
-    def changes(self) -> Iterator[Change]:
-        """Yield the changes, those of actions that change alike as one."""
-        for scope in self._joined.scopes():
-            if self._joined.schema.types[scope[0]].subject:
-                yield from self._of_scope(scope)
-
-    def _of_scope(self, scope: Scope) -> Iterator[Change]:
-        together: dict[tuple[NewValue, int], tuple[Node, list[str]]] = {}
-        for action in self._joined.schema.types[scope[1]].actions:
-            if (scope, action) in self._found.unknown:
-                continue
-            for value in self._values:
-                try:
-                    with self._joined.trees.bounded(MOST_NODES):
-                        self._joined.trees.scope = scope
-                        regions = list(self._regions(scope, action, value))
-                except (TooLargeError, UncompiledError) as error:
-                    self.uncompared.append(
-                        f"`{action}` on a `{scope[1]}` where {value.said}: {error}"
-                    )
-                    continue
-                for region in regions:
-                    together.setdefault((value, region.number), (region, []))[1].append(action)
-        covering = self._found.coverings.get(scope) or Covering(self._joined, scope)
-        for (value, _), (region, actions) in together.items():
-            if covering.regions.is_empty(region):
-                continue
-            listing = covering.told(region)
-            yield Change(
-                what=ALLOWED,
-                code=None,
-                subject=scope[0],
-                resource=scope[1],
-                actions=tuple(actions),
-                region=region,
-                listing=listing,
-                examples=tuple(covering.examples(listing, region)),
-                where=value.said,
-            )
-
-    def _regions(self, scope: Scope, action: str, value: NewValue) -> Iterator[Node]:
-        """Yield, for each path to the value, where it allows what an old value does not."""
-        trees, allowed = self._joined.trees, self._joined.allowed(NEW_SIDE, scope, action)
-        declared = (value.owner, value.name)
-        for path in dict.fromkeys(self._fixed.paths(scope, action, declared, (allowed,))):
+    def regions(self, scope: Scope, action: str, state: NewValue) -> Iterator[tuple[str, Node]]:
+        """As `Comparing.regions`: for each path to the value, what an old value does not allow."""
+        trees, allowed = self.joined.trees, self.joined.allowed(NEW_SIDE, scope, action)
+        declared = (state.owner, state.name)
+        for path in dict.fromkeys(self.fixed.paths(scope, action, declared, (allowed,))):
             if path != CONTEXT:
-                by_any = self._fixed.whatever(allowed, path, value.known)
-                by_new = self._fixed.fix(allowed, path, value.value)
-                yield trees.choose(by_any, FALSE, by_new)
+                by_any = self.fixed.whatever(allowed, path, state.known)
+                by_new = self.fixed.fix(allowed, path, state.value)
+                yield ALLOWED, trees.choose(by_any, FALSE, by_new)
