@@ -187,6 +187,8 @@ def try_suites(old: Pack, new: Pack) -> tuple[list[Edit], tuple[SuiteResult, ...
                 result = replace(results[0], of_base=False)
             else:
                 result = _run(suites, policy, pack, of_base=is_of_base)
+                if result.unusable and not is_of_base:
+                    untold.append(f"the suites cannot be run: {result.unusable}")
             results.append(result)
     if len(read) == len((old, new)):
         cells = [

@@ -159,6 +159,13 @@ EDITS = [
         "value `sold` of enum `stage` is new",
     ),
     Planted(
+        "a suite cannot be run, since there is no such world",
+        Verdict.CANNOT_TELL,
+        SUITE,
+        "world: demo",
+        "world: demi",
+    ),
+    Planted(
         "machines may have no heat, and then none is too hot to be run",
         Verdict.WIDENS,
         SCHEMA,
