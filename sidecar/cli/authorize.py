@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from sidecar.cli.colours import print_line
 from sidecar.cli.commands import EXIT_NO, EXIT_YES, main
 from sidecar.cli.options import PACK_OR_BUNDLE, REFERENCE, setting_options
 from sidecar.cli.pack_choice import clock, load, pack_settings
@@ -37,7 +38,7 @@ def authorize(
     pair = load(pack_settings(given))
     request = request_of(pair.policy.schema, (subject, action, resource), properties)
     decision = authorizer.authorize(request, pair.policy, pair.snapshot, at or clock())
-    click.echo("allow" if decision.allowed else "deny")
+    print_line("allow" if decision.allowed else "deny")
     for reason in decision.reasons:
         click.echo(f"reason {reason.code}: {reason.message}")
     for obligation in decision.obligations:

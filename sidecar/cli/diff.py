@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from sidecar.cli.colours import print_line
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.diff_output import DiffReport, as_markdown, as_plain, as_text
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
@@ -101,7 +102,7 @@ def diff(  # noqa: PLR0913, PLR0917  click passes each option by its name
         text = as_text(report, examples=examples, whole=whole)
         lines = as_markdown(report) if output == MARKDOWN else text
         for line in lines:
-            click.echo(line)
+            print_line(line)
     if not report.complete:
         raise SystemExit(EXIT_TROUBLE)
     raise SystemExit(EXIT_NO if report.differs else EXIT_YES)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from sidecar.cli.colours import print_line
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, MARKDOWN, output_options, print_json
 from sidecar.cli.options import PACK_AND_DATA, REFERENCE, setting_options
@@ -59,7 +60,7 @@ def explain(  # noqa: PLR0913, PLR0917  click passes each option by its name
         print_json(as_json(explained))
     else:
         for line in (as_markdown if output == MARKDOWN else as_text)(explained):
-            click.echo(line)
+            print_line(line)
     for fault in explained.decision.faults:
         click.echo(f"error: {fault}", err=True)
     for difference in explained.disagreements:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from msgspec.structs import asdict
 
+from sidecar.cli.colours import print_line
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import JSON, output_options, print_json
 from sidecar.cli.options import INSTANT, REFERENCE, setting_options
@@ -79,7 +80,7 @@ def verify(
         print_json(_members(result, read))
     else:
         for line in _text(result, read):
-            click.echo(line)
+            print_line(line)
     if result.fault_count:
         raise SystemExit(EXIT_NO)
     raise SystemExit(EXIT_TROUBLE if result.doubts else EXIT_YES)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from sidecar.cli.colours import print_line
 from sidecar.cli.commands import EXIT_NO, EXIT_TROUBLE, EXIT_YES, main
 from sidecar.cli.formats import (
     JSON,
@@ -52,7 +53,7 @@ def prove_invariants(output: str, **given: object) -> None:
     else:
         lines = _markdown(verdicts) if output == MARKDOWN else _text(verdicts, schema)
         for line in lines:
-            click.echo(line)
+            print_line(line)
     found = [each for verdict in verdicts for each in verdict.counterexamples]
     if any(verdict.unproved for verdict in verdicts) or any(e.listing.unlisted for e in found):
         raise SystemExit(EXIT_TROUBLE)
