@@ -19,6 +19,7 @@ from sidecar.facts import Snapshot
 from sidecar.model import Reference
 from sidecar.review.access.pairs import Selected
 from sidecar.review.access.report import AccessReport
+from sidecar.review.access.workers import workers_for
 from sidecar.review.pack_revisions import NOW, PackPlace
 from sidecar.schema import Schema
 from sidecar.schema.messages import nearest, shown
@@ -87,7 +88,10 @@ def access_report(
         snapshot = read_facts(settings, policy.schema)
     check_selected(selected, snapshot)
     pack, _ = read_texts(settings.policies, settings.fixtures)
-    return AccessReport(policy, pack, snapshot, now, selected)
+    report = AccessReport(policy, pack, snapshot, now, selected)
+    subjects = (len(snapshot.rows(each)) for each in policy.schema.subjects())
+    report.workers = workers_for(max(subjects, default=0))
+    return report
 
 
 def selected_of(  # noqa: PLR0913, PLR0917  one for each option

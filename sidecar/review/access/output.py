@@ -11,7 +11,7 @@ from sidecar.model import Reference
 from sidecar.review.access import words
 from sidecar.review.access.grounds import GivenBy
 from sidecar.review.access.pair_access import PairAccess
-from sidecar.review.access.report import AccessReport, Summary
+from sidecar.review.access.report import AccessReport, AccessRow, Summary
 from sidecar.review.spreadsheet import csv_line
 from sidecar.schema.instants import instant_text
 
@@ -72,15 +72,16 @@ def as_text(report: AccessReport) -> Iterator[str]:
     """Yield the lines of a text."""
     yield from heading(report)
     texts: dict[PairAccess, tuple[str, list[str]]] = {}
-    for row in report.rows():
+
+    def form(row: AccessRow) -> str:
         if row.access not in texts:
             texts[row.access] = words.roles(row.access), list(_lines(row.access))
         roles, lines = texts[row.access]
-        yield ""
-        yield f"{words.pair(row)}{f'  {roles}' if roles else ''}"
-        yield from lines
-        if row.rows:
-            yield from wrapped("from", words.rows(row.rows))
+        first = f"{words.pair(row)}{f'  {roles}' if roles else ''}"
+        more = wrapped("from", words.rows(row.rows)) if row.rows else []
+        return "\n".join(["", first, *lines, *more])
+
+    yield from report.formatted(form)
     yield ""
     yield from closing(report.summary)
 
@@ -114,7 +115,8 @@ def as_csv(report: AccessReport) -> Iterator[str]:
     end = csv_line(made)
     yield csv_line(COLUMNS)
     cells: dict[PairAccess, str] = {}
-    for row in report.rows():
+
+    def form(row: AccessRow) -> str:
         access = row.access
         if access not in cells:
             cells[access] = csv_line(
@@ -128,7 +130,9 @@ def as_csv(report: AccessReport) -> Iterator[str]:
             )
         subject, resource = row.subject, row.resource
         names = (subject.type, subject.id, resource.type, resource.id)
-        yield f"{csv_line(names)},{cells[access]},{csv_line((words.rows(row.rows),))},{end}"
+        return f"{csv_line(names)},{cells[access]},{csv_line((words.rows(row.rows),))},{end}"
+
+    yield from report.formatted(form)
 
 
 def as_json(report: AccessReport) -> Iterator[str]:
@@ -148,8 +152,8 @@ def as_json(report: AccessReport) -> Iterator[str]:
     yield f"{json.dumps(head, ensure_ascii=False, indent=2)[:-2]},"
     yield '  "rows": ['
     parts: dict[PairAccess, str] = {}
-    before = ""
-    for row in report.rows():
+
+    def form(row: AccessRow) -> str:
         if row.access not in parts:
             parts[row.access] = json.dumps(_access(row.access), ensure_ascii=False)[1:]
         names = {
@@ -157,9 +161,13 @@ def as_json(report: AccessReport) -> Iterator[str]:
             "resource": entity(row.resource),
             "rows": [entity(each) for each in row.rows],
         }
+        return f"    {json.dumps(names, ensure_ascii=False)[:-1]}, {parts[row.access]}"
+
+    before = ""
+    for text in report.formatted(form):
         if before:
             yield f"{before},"
-        before = f"    {json.dumps(names, ensure_ascii=False)[:-1]}, {parts[row.access]}"
+        before = text
     if before:
         yield before
     summary = report.summary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -89,7 +89,7 @@ class Pairs:
         }
         self._frames = FrameBuilder(self._reader, subject, resource)
         self._all: Sequence[Entity] | None = None
-        self._unbounded = 0
+        self.unbounded = 0
         """Pairs that no index bounds."""
 
     def selected(self, selected: Selected) -> Iterator[tuple[Entity, Sequence[Entity]]]:
@@ -101,9 +101,7 @@ class Pairs:
         subject, resource = selected.subject, selected.resource
         if resource is None:
             ids = self._snapshot.ids(self._scope[0]) if subject is None else (subject.id,)
-            for identifier in ids:
-                known = self._entity(SUBJECT, identifier)
-                yield known, self._found(RESOURCE, known)
+            yield from self.of_subjects(ids)
             return
         known = self._entity(RESOURCE, resource.id)
         if subject is None:
@@ -112,6 +110,16 @@ class Pairs:
             found = [self._entity(SUBJECT, subject.id)]
         for each in found:
             yield each, (known,)
+
+    def of_subjects(self, ids: Iterable[str]) -> Iterator[tuple[Entity, Sequence[Entity]]]:
+        """Yield subjects by their ids, each with its resources as `selected` does.
+
+        Raises:
+            TooManyPairsError: As in `selected`.
+        """
+        for identifier in ids:
+            known = self._entity(SUBJECT, identifier)
+            yield known, self._found(RESOURCE, known)
 
     def _entity(self, side: Path, identifier: str) -> Entity:
         references = [Reference(name, identifier) for name in self._scope]
@@ -136,8 +144,8 @@ class Pairs:
         """Return all entities of a type, and count the pairs."""
         if self._all is None:
             self._all = [self._entity(side, each) for each in self._snapshot.ids(name)]
-        self._unbounded += len(self._all)
-        if self._unbounded > MOST_PAIRS:
+        self.unbounded += len(self._all)
+        if self.unbounded > MOST_PAIRS:
             raise TooManyPairsError(
                 f"something on `{in_line(self._scope[1])}` is allowed without a relation that the"
                 f" facts index, so that more than {MOST_PAIRS:,} pairs would have to be looked at;"

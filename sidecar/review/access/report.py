@@ -6,7 +6,8 @@ and no more. Everything is decided at one instant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
@@ -27,11 +28,15 @@ from sidecar.model import Reference
 from sidecar.review.access.grounds import GroundsFinder
 from sidecar.review.access.groups import Groups
 from sidecar.review.access.pair_access import NOTHING, PairAccess, PairDecider
-from sidecar.review.access.pairs import Entity, Pairs, Selected, TooManyPairsError
+from sidecar.review.access.pairs import MOST_PAIRS, Entity, Pairs, Selected, TooManyPairsError
 from sidecar.review.access.rule_calls import RuleCalls
 from sidecar.review.access.state_tree import Mark, Probes, StateTree, is_result
+from sidecar.review.access.workers import in_workers
 from sidecar.schema import Key, Value
 from sidecar.schema.messages import in_line
+
+_MOST_OF_PART = 500
+"""Subjects of a part that one process makes at a time."""
 
 
 class AccessRow(NamedTuple):
@@ -60,8 +65,12 @@ class Summary:
     """What could not be listed, in sentences."""
     left_out: dict[str, None] = field(default_factory=dict)
     """What a report of stored facts never lists, in sentences."""
-    states: int = 0
-    """Distinct states of the pairs that were looked at."""
+
+    def add(self, other: Summary) -> None:
+        """Add what became of another part of the report."""
+        self.rows += other.rows
+        self.subjects |= other.subjects
+        self.unreadable += other.unreadable
 
 
 class AccessReport:
@@ -86,11 +95,54 @@ class AccessReport:
         """
         self.policy, self.snapshot, self.now, self.selected = policy, snapshot, now, selected
         self.pack = pack
+        self.workers = 1
+        """In how many processes `formatted` makes a report of all subjects and resources."""
         self.summary = Summary()
         self._calls = RuleCalls.of(pack.texts, policy.schema)
 
     def rows(self) -> Iterator[AccessRow]:
         """Yield the rows, by type of subject and resource, then by their ids."""
+        for listing in self._listings():
+            yield from self._of(listing, listing.pairs.selected(self.selected))
+
+    def formatted(self, form: Callable[[AccessRow], str]) -> Iterator[str]:
+        """Yield the text of each row, in the order of `rows`.
+
+        Args:
+            form: Returns the text; it is called in several processes if there are several workers.
+
+        Raises:
+            LostWorkerError: One of the processes was ended.
+        """
+        for listing in self._listings():
+            if self.workers > 1 and self.selected.subject is self.selected.resource is None:
+                yield from self._in_workers(listing, form)
+            else:
+                yield from map(form, self._of(listing, listing.pairs.selected(self.selected)))
+
+    def _in_workers(self, listing: _Listing, form: Callable[[AccessRow], str]) -> Iterator[str]:
+        ids = list(self.snapshot.ids(listing.scope[0]))
+        size = max(1, min(_MOST_OF_PART, len(ids) // (8 * self.workers)))
+        parts = [ids[start : start + size] for start in range(0, len(ids), size)]
+
+        def make(part: Sequence[str]) -> tuple[list[str], Summary, int]:
+            self.summary = Summary()  # of this process
+            listing.pairs.unbounded = 0
+            texts = [form(row) for row in self._of(listing, listing.pairs.of_subjects(part))]
+            return texts, self.summary, listing.pairs.unbounded
+
+        with closing(in_workers(make, parts, self.workers)) as made:
+            for part, (texts, summary, unbounded) in zip(parts, made, strict=True):
+                if listing.pairs.unbounded + unbounded > MOST_PAIRS:
+                    # Somewhere in this part the report ends: here the pairs before it are known.
+                    yield from map(form, self._of(listing, listing.pairs.of_subjects(part)))
+                    return
+                listing.pairs.unbounded += unbounded
+                self.summary.add(summary)
+                yield from texts
+
+    def _listings(self) -> Iterator[_Listing]:
+        """Yield what lists the rows of two types, of all types in their order."""
         schema, selected = self.policy.schema, self.selected
         for subject in schema.subjects():
             if selected.subject is not None and selected.subject.type != subject:
@@ -101,7 +153,7 @@ class AccessReport:
                 names = [n for n in declared.actions if selected.action in {None, n}]
                 actions = list(self._listable((subject, resource), names))
                 if actions:
-                    yield from self._between((subject, resource), actions)
+                    yield _Listing(self, (subject, resource), actions, self._calls)
 
     def _listable(self, scope: tuple[str, str], names: list[str]) -> Iterator[str]:
         """Yield the actions that can be listed, and note the others."""
@@ -131,20 +183,20 @@ class AccessReport:
                 continue
             yield name
 
-    def _between(self, scope: tuple[str, str], actions: list[str]) -> Iterator[AccessRow]:
-        listing = _Listing(self, scope, actions, self._calls)
+    def _of(
+        self, listing: _Listing, pairs: Iterator[tuple[Entity, Sequence[Entity]]]
+    ) -> Iterator[AccessRow]:
         summary = self.summary
         try:
-            for subject, resources in listing.pairs.selected(self.selected):
+            for subject, resources in pairs:
                 before = summary.rows
                 for row in listing.rows(subject, resources):
                     summary.rows += 1
                     yield row
                 if summary.rows > before:
-                    summary.subjects.add((scope[0], subject.key))
+                    summary.subjects.add((listing.scope[0], subject.key))
         except TooManyPairsError as error:
             summary.unlisted[str(error)] = None
-        summary.states += listing.states
 
 
 class _Listing:
@@ -157,7 +209,7 @@ class _Listing:
         actions: list[str],
         calls: RuleCalls,
     ) -> None:
-        policy, self._summary, self._scope = report.policy, report.summary, scope
+        policy, self._report, self.scope = report.policy, report, scope
         self._snapshot, self._now = report.snapshot, report.now
         subject, resource = (policy.schema.types[name] for name in scope)
         reader = self._reader = Reader(policy.schema, policy.settings, subject, resource)
@@ -190,11 +242,6 @@ class _Listing:
         self.pairs = Pairs(policy, scope, [r for r in roots if r], report.snapshot, report.now)
         self._origins: dict[PairAccess, list[tuple[str, Read, Read]]] = {}
 
-    @property
-    def states(self) -> int:
-        """How many distinct states were met."""
-        return self._tree.states
-
     def rows(self, subject: Entity, resources: Iterable[Entity]) -> Iterator[AccessRow]:
         """Yield the rows of a subject.
 
@@ -202,7 +249,7 @@ class _Listing:
         of the subject is read once for them.
         """
         marks: dict[Value, Mark[PairAccess]] = {}
-        stored = self._snapshot.rows(self._scope[1])
+        stored = self._snapshot.rows(self.scope[1])
         for resource in resources:
             try:
                 group = self._groups.of(stored.get(resource.key))  # type: ignore[arg-type]  # None is no key
@@ -211,7 +258,7 @@ class _Listing:
                     continue
                 row, mark = self._row(subject, resource, mark)
             except BadRowError:
-                self._summary.unreadable += 1
+                self._report.summary.unreadable += 1
                 continue
             if group is not None and mark is not None:
                 marks[group] = mark
@@ -234,8 +281,8 @@ class _Listing:
             return None, mark
         origins = self._origins.get(access) or self._read_origins(access, frame)
         row = AccessRow(
-            Reference(self._scope[0], subject.id),
-            Reference(self._scope[1], resource.id),
+            Reference(self.scope[0], subject.id),
+            Reference(self.scope[1], resource.id),
             access,
             tuple(
                 [

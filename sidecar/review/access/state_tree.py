@@ -164,8 +164,6 @@ class StateTree(Generic[R]):
         self._reader = reader
         self._make = make
         self._root: _Step[R] | _Result[R] | None = None
-        self.states = 0
-        """How many results were made."""
         self._kept = 0
 
     def result(self, frame: Frame) -> R:
@@ -216,7 +214,6 @@ class StateTree(Generic[R]):
         value = self._make(ask)
         if self._kept == MOST_STATES:
             self._root, self._kept = None, 0
-        self.states += 1
         self._kept += 1
         self._keep(list(asked.values()), _Result(value))
         return value
