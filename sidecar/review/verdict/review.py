@@ -14,7 +14,6 @@ from sidecar.review.aligned_diagrams import Scope
 from sidecar.review.clauses import texts_of
 from sidecar.review.declaration_diff import declarations
 from sidecar.review.diff import ALLOWED, DENIED, OBLIGED, RELEASED, Differences, differences
-from sidecar.review.named_rules import OBLIGATION, REASON, ROLE
 from sidecar.review.pack_revisions import Compiled, PackPlace, load_pair
 from sidecar.review.replay import Replay, replay
 from sidecar.review.solver import load_solver
@@ -44,9 +43,6 @@ from sidecar.review.verdict.slips import try_slips
 MOST_MUTANTS = 40
 _MOST_PLACES = 3
 """Edits that are named as the cause of one change."""
-
-_RULES = {ROLE: "has_role", REASON: "forbid", OBLIGATION: "oblige"}
-"""The rules in which roles, reasons and obligations are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +212,7 @@ class _Reviewing:
                 rule=each.rule,
                 gained=texts_of(each.gained),
                 lost=texts_of(each.lost),
-                places=self._edits.of_rule(_RULES.get(each.kind, each.rule.partition("(")[0])),
+                places=self._edits.of_clauses(*each.places)[:_MOST_PLACES],
             )
             for each in found.rules
             if not each.follows

@@ -11,6 +11,8 @@ from sidecar.review.verdict.model import Edit, EditKind, Place, Places
 from sidecar.review.verdict.statements import Statement, statements_of
 from sidecar.schema.messages import shown
 
+Clauses = Sequence[tuple[str, int]]
+"""Files and lines of the clauses of a rule."""
 _ALIKE = 0.5
 """How much two rules of one name have in common that are taken for one that was edited."""
 _MOST_NAMED = 6
@@ -47,22 +49,23 @@ class PolicyEdits:
         """Return where an edit begins, in the old and in the new text."""
         return _places(edit, self.directory)
 
-    def of_rule(self, name: str) -> tuple[Places, ...]:
-        """Return the places of the edits of a rule; of the rule itself where it has none."""
+    def of_clauses(self, old: Clauses, new: Clauses) -> tuple[Places, ...]:
+        """Return the places of the edits of clauses; of the clauses where they have none.
+
+        Args:
+            old: Files and lines of the clauses of a rule before the edit.
+            new: Those after it.
+        """
         edits = [
             edit
             for edit in self.statements
-            if any(each.head[:1] == (name,) for each in edit.versions)
+            if (edit.old is not None and edit.old.begin in old)
+            or (edit.new is not None and edit.new.begin in new)
         ]
-        edits = (
-            edits
-            or [
-                StatementEdit(None, each)
-                for each in self.everything[::-1]
-                if each.head[:1] == (name,)
-            ][:1]
-        )
-        return tuple(map(self.places, edits))
+        if edits:
+            return tuple(map(self.places, edits))
+        clauses = [Place(f"{self.directory}/{file}", line) for file, line in new or old]
+        return tuple(Places(None, each) if new else Places(each, None) for each in clauses)
 
     def in_words(self) -> Iterator[Edit]:
         """Yield the edits in words, as one those that give or take alike."""

@@ -59,6 +59,11 @@ class Statement:
         """What two statements share that say the same."""
         return self.block, self.title if self.block else "", self.words
 
+    @property
+    def begin(self) -> tuple[str, int]:
+        """The file and the line in which it begins."""
+        return self.file, self.lines[0]
+
 
 def statements_of(texts: Mapping[str, str]) -> tuple[Statement, ...]:
     """Return the statements of a policy that can be parsed, by file and place."""
