@@ -5,7 +5,7 @@ Roles, helper rules and reasons are called by their names; facts by their paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.diagram.path_text import show
@@ -23,7 +23,7 @@ from sidecar.review.named_rules import (
     RULE,
     Name,
 )
-from sidecar.review.phrases import Wording, either
+from sidecar.review.phrases import Wording, either, none_of
 from sidecar.schema import Schema
 
 FACT = "fact"
@@ -95,6 +95,11 @@ class Clauses:
                 return f"{names[0].rule}({self._listed(names[0])})"
             case _:
                 return either([f"`{each}`" for each in sorted(ordered)])
+
+    @staticmethod
+    def _by_rule(names: Iterable[Name]) -> Iterator[Name]:
+        """Yield one name of each rule, in the order of the rules."""
+        yield from {name.rule: name for name in sorted(names, key=lambda name: name.rule)}.values()
 
     def merged(
         self, alternatives: Sequence[tuple[Clause, ...]]
@@ -172,7 +177,8 @@ class Clauses:
                 NO_LONGER: f"{title} forbade it before, and no longer",
             }[when]
         if not holds:
-            return f"not {title}{' before' if when == HELD else ''}"
+            several = [self.title(each) for each in self._by_rule(names)]
+            return f"{none_of(several)}{' before' if when == HELD else ''}"
         return {
             HOLDS: title,
             HELD: f"{title} held before",

@@ -35,7 +35,7 @@ from sidecar.review.named_rules import (
     UnnamedError,
 )
 from sidecar.review.pack_revisions import PackPlace
-from sidecar.review.phrases import either
+from sidecar.review.phrases import none_of
 from sidecar.review.role_columns import Column, Shares, columns, roles_on
 from sidecar.review.roles import Roles, roles_of
 from sidecar.review.rule_changes import Alternatives
@@ -65,8 +65,7 @@ class Cell:
     @property
     def texts(self) -> tuple[tuple[str, ...], ...]:
         """All conditions as texts: one of these applies, and of it everything holds."""
-        reasons = either([f"`{code}`" for code in self.unless])
-        unless = (f"not {reasons}",) if reasons else ()
+        unless = (none_of([f"`{code}`" for code in self.unless]),) if self.unless else ()
         return tuple((*each, *unless) for each in texts_of(self.when))
 
 

@@ -186,6 +186,11 @@ def either(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
+def none_of(words: Sequence[str]) -> str:
+    """Say that none of several things holds."""
+    return f"not {words[0]}" if len(words) == 1 else f"none of {', '.join(words)}"
+
+
 def _member(path: Member) -> str:
     own = path.name.removesuffix(OLD)
     return member_shown(Member(path.base, own)) + path.name[len(own) :]

@@ -80,7 +80,7 @@ def test_the_text_says_what_was_edited_and_who_gains_and_loses(checkout: Path) -
     assert lines[0] == "WIDENS: more is possible than before"
     first = "\n".join(lines[:10])
     assert "policies/main.polar:13  `run` on Machine is now given to `mechanic`" in first
-    assert "  mechanic: run on machine when not `locked_out` or `too_hot`" in "\n".join(lines)
+    assert "  mechanic: run on machine when none of `locked_out`, `too_hot`" in "\n".join(lines)
     assert "    1 subject in the demo world: person:mia on machine:lathe" in lines
     assert "    1 subject in the demo world: person:ola on machine:lathe" in lines
     assert len(lines) <= MOST_LINES

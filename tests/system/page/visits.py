@@ -83,9 +83,10 @@ def visiting(
     )
     try:
         yield visit
+        tab.wait_for_load_state()  # what is not loaded yet would be reported as failed
     finally:
         context.close()
-    assert (visit.faults, visit.foreign) == ([], [])
+    assert (visit.faults, visit.foreign) == ([], []), (visit.faults, visit.foreign)
 
 
 def inspect(browser: Browser, base: str, path: str, shots: Path) -> None:
