@@ -1,4 +1,4 @@
-"""`/metrics`: what the processes have counted, and what they report."""
+"""The metrics of `/metrics`: the counters of all processes, and gauges from their reports."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from sidecar.model import Revisions
 
 
 class Versions(Struct, frozen=True):
-    """What runs."""
+    """The versions of the sidecar, of Python and of the bundle format."""
 
     sidecar: str
     python: str
@@ -35,7 +35,7 @@ class Versions(Struct, frozen=True):
 
 
 class Listener(Struct, frozen=True, kw_only=True):
-    """Who may ask at a listener."""
+    """The addresses of a listener, and the files by which it accepts callers."""
 
     addresses: tuple[str, ...]
     tokens: str | None
@@ -99,7 +99,7 @@ class ProcessStatus(Struct, frozen=True, kw_only=True):
 
 
 class ErrorStatus(Struct, frozen=True, kw_only=True):
-    """What is wrong, and since when."""
+    """One problem, since when it exists, and the processes that report it."""
 
     file: str
     line: int
@@ -125,7 +125,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What the settings say, for as long as the sidecar runs."""
+    """The settings that `/v1/status` shows; they are fixed at start."""
 
     policy: str
     """The directory of the policies, or the file of the bundle."""
